@@ -1,0 +1,59 @@
+"""LLM inference performance: latency, throughput and memory of every plan, as arrays."""
+
+from __future__ import annotations
+
+from llmcalc_core.api import (
+    estimate_decode_performance,
+    estimate_end_to_end_performance,
+    estimate_prefill_performance,
+    get_best_parallelization_strategy,
+    get_minimum_system_size,
+    get_pareto_optimal_performance,
+    get_various_parallelization,
+)
+from llmcalc_core.catalog.hardware import (
+    HARDWARE_CONFIGS,
+    find_hardware,
+    get_hardware_config,
+    hardware_sources,
+    list_hardware,
+)
+from llmcalc_core.catalog.models import find_model, list_models
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
+from llmcalc_core.domain.request import STAGES, EvaluationRequest
+from llmcalc_core.evaluate import Evaluation, evaluate, explore, make_request
+from llmcalc_core.search.feasibility import DoesNotFitError
+from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
+
+__all__ = [
+    "HARDWARE_CONFIGS",
+    "MEMORY_COLUMNS",
+    "PRECISIONS",
+    "STAGES",
+    "TIME_COLUMNS",
+    "DoesNotFitError",
+    "Evaluation",
+    "EvaluationRequest",
+    "Hardware",
+    "ModelConfig",
+    "Precision",
+    "estimate_decode_performance",
+    "estimate_end_to_end_performance",
+    "estimate_prefill_performance",
+    "evaluate",
+    "explore",
+    "find_hardware",
+    "find_model",
+    "get_best_parallelization_strategy",
+    "get_hardware_config",
+    "get_minimum_system_size",
+    "get_pareto_optimal_performance",
+    "get_various_parallelization",
+    "hardware_sources",
+    "list_hardware",
+    "list_models",
+    "make_request",
+    "parse_precision",
+]

@@ -1,0 +1,27 @@
+"""The guide's functions: its arguments in, its column names and keys out.
+
+Latencies are in milliseconds and throughputs in tokens per second, as in the guide; the native
+functions (:mod:`llmcalc_core.evaluate`) use SI units throughout.
+"""
+
+from llmcalc_core.api.estimates import (
+    estimate_decode_performance,
+    estimate_end_to_end_performance,
+    estimate_prefill_performance,
+)
+from llmcalc_core.api.plans import (
+    get_best_parallelization_strategy,
+    get_minimum_system_size,
+    get_pareto_optimal_performance,
+    get_various_parallelization,
+)
+
+__all__ = [
+    "estimate_decode_performance",
+    "estimate_end_to_end_performance",
+    "estimate_prefill_performance",
+    "get_best_parallelization_strategy",
+    "get_minimum_system_size",
+    "get_pareto_optimal_performance",
+    "get_various_parallelization",
+]

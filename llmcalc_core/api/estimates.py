@@ -1,0 +1,241 @@
+"""Latency, throughput and memory of one plan: prefill, decode, and the two together."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from llmcalc_core.api.question import ask, workload
+from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.search.figures import figures
+from llmcalc_core.search.single import estimate_layouts
+
+_log = logging.getLogger(__name__)
+
+
+def estimate_prefill_performance(
+    model: ModelLike = "llama2_7b",
+    batch_size: int = 1,
+    input_tokens: int = 2048,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
+    *,
+    memory_fraction: float = 0.9,
+) -> dict[str, Any]:
+    """Estimate how long a batch of prompts takes until its first tokens.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    batch_size : int
+        Prompts that start together.
+    input_tokens : int
+        Length of each [tokens].
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    tensor_parallel, pipeline_parallel, expert_parallel : int
+        Layout; expert parallel up to tensor parallel uses the same devices.
+    debug : bool, default False
+        Log the result at level INFO.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    dict
+        ``latency`` [ms] and ``throughput`` [prompt tokens/s]; ``ttft_ms``, ``tokens_per_s``,
+        ``requests_per_s``, ``time_by_kind_ms`` (gemm, attention, communication, memory,
+        overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
+        reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
+        ``fits``, ``devices``, ``basis`` (calibrated, transferred or assumed).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a value out of range or a layout the model can't have.
+
+    Examples
+    --------
+    >>> result = estimate_prefill_performance(model="llama2_7b", input_tokens=2048)
+    >>> 100 < result["latency"] < 200, result["bound_by"]
+    (True, 'compute')
+    """
+    return _estimate(
+        "prefill", model, (batch_size, input_tokens, 1, 1), system_name, bits,
+        (tensor_parallel, pipeline_parallel, expert_parallel),
+        debug=debug, memory_fraction=memory_fraction,
+    )  # fmt: skip
+
+
+def estimate_decode_performance(
+    model: ModelLike = "llama2_7b",
+    batch_size: int = 1,
+    beam_size: int = 1,
+    input_tokens: int = 2048,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
+    *,
+    memory_fraction: float = 0.9,
+) -> dict[str, Any]:
+    """Estimate the time per output token, averaged over a generation, in steady state.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    batch_size, beam_size : int
+        Requests in flight; sequences decoded for each, which share the prompt's cache.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens.
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    tensor_parallel, pipeline_parallel, expert_parallel : int
+        Layout; expert parallel up to tensor parallel uses the same devices.
+    debug : bool, default False
+        Log the result at level INFO.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    dict
+        ``latency`` [ms per output token] and ``throughput`` [output tokens/s of all requests;
+        a beam counts once]; ``tpot_ms``, ``total_latency_ms`` of all output tokens, and the
+        rest as :func:`estimate_prefill_performance` has it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a value out of range or a layout the model can't have.
+
+    Examples
+    --------
+    The weights alone, 13.5 GB at 2,039 GB/s, take 6.6 ms.
+
+    >>> result = estimate_decode_performance(model="llama2_7b", input_tokens=128)
+    >>> 6.6 < result["latency"] < 13, result["bound_by"]
+    (True, 'memory bandwidth')
+    """
+    return _estimate(
+        "decode", model, (batch_size, input_tokens, output_tokens, beam_size), system_name, bits,
+        (tensor_parallel, pipeline_parallel, expert_parallel),
+        debug=debug, memory_fraction=memory_fraction,
+    )  # fmt: skip
+
+
+def estimate_end_to_end_performance(
+    model: ModelLike = "llama2_7b",
+    batch_size: int = 1,
+    beam_size: int = 1,
+    input_tokens: int = 2048,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
+    *,
+    memory_fraction: float = 0.9,
+) -> dict[str, Any]:
+    """Estimate a static batch from its prompts to its last tokens.
+
+    Parameters
+    ----------
+    model, batch_size, beam_size, input_tokens, output_tokens, system_name, bits
+        As for :func:`estimate_decode_performance`.
+    tensor_parallel, pipeline_parallel, expert_parallel : int
+        Layout; expert parallel up to tensor parallel uses the same devices.
+    debug : bool, default False
+        Log the result at level INFO.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    dict
+        ``latency`` [ms] of the whole batch and ``throughput`` [output tokens/s]; ``ttft``,
+        ``average_tpot``, ``total_latency`` [ms] (prefill, then a step for each further token),
+        ``total_throughput`` [tokens/s, prompts included], ``requests_per_s``, ``fits``,
+        ``memory_bytes``, ``basis``, and the two stages' own results under ``prefill`` and
+        ``decode``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a value out of range or a layout the model can't have.
+
+    Examples
+    --------
+    >>> result = estimate_end_to_end_performance(model="llama2_7b", output_tokens=101)
+    >>> steps = 100 * result["average_tpot"]
+    >>> abs(result["total_latency"] - result["ttft"] - steps) < 1e-6
+    True
+    """
+    layout = (tensor_parallel, pipeline_parallel, expert_parallel)
+    lengths = (batch_size, input_tokens, output_tokens, beam_size)
+    prefill, decode = (
+        _estimate(
+            stage, model, lengths, system_name, bits, layout,
+            debug=debug, memory_fraction=memory_fraction,
+        )
+        for stage in ("prefill", "decode")
+    )  # fmt: skip
+    total = prefill["latency"] + (output_tokens - 1) * decode["latency"]
+    per_second = batch_size / (total / 1e3)
+    return {
+        "latency": total,
+        "throughput": per_second * output_tokens,
+        "ttft": prefill["latency"],
+        "average_tpot": decode["latency"],
+        "total_latency": total,
+        "total_throughput": per_second * (input_tokens + output_tokens),
+        "requests_per_s": per_second,
+        "fits": decode["fits"],
+        "memory_bytes": decode["memory_bytes"],
+        "memory_capacity_bytes": decode["memory_capacity_bytes"],
+        "devices": decode["devices"],
+        "basis": decode["basis"],
+        "prefill": prefill,
+        "decode": decode,
+    }
+
+
+def _estimate(
+    stage: str,
+    model: ModelLike,
+    lengths: tuple[int, int, int, int],
+    system_name: HardwareLike | None,
+    bits: PrecisionLike,
+    widths: tuple[int, int, int],
+    *,
+    debug: bool,
+    memory_fraction: float,
+) -> dict[str, Any]:
+    question = ask(model, system_name, bits, memory_fraction)
+    layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
+    asked = workload(*lengths)
+    found = estimate_layouts(
+        question.model, question.hardware, question.precision, (layout,), asked, stage=stage
+    )
+    result = figures(
+        found, question.hardware, asked, stage=stage, memory_fraction=question.memory_fraction
+    )
+    if debug:
+        _log.info("%s of %s on %s: %s", stage, question.model.name, question.hardware.name, result)
+    return result

@@ -1,0 +1,270 @@
+"""Which splits there are, which is best, which are on the front, how few devices do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from llmcalc_core.api.question import Question, ask, workload
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checks import one_of, whole_number
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.request import MOST_DEVICES, STAGES
+from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.search.best import Table, fitting_splits, guide_frame
+from llmcalc_core.search.enumerate import layouts
+from llmcalc_core.search.feasibility import DoesNotFitError, minimum_devices
+from llmcalc_core.search.pareto import pareto_mask
+from llmcalc_core.search.single import Workload
+
+_log = logging.getLogger(__name__)
+
+
+def get_various_parallelization(
+    model: ModelLike = "llama2_7b", total_nodes: int = 8
+) -> set[tuple[int, int]]:
+    """Give every (tensor parallel, pipeline parallel) pair whose product is the device count.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model; ``tp`` must divide its attention heads.
+    total_nodes : int
+        Number of devices.
+
+    Returns
+    -------
+    set of (int, int)
+        Pairs of tensor and pipeline parallel widths.
+
+    Raises
+    ------
+    ValueError
+        If the model is unknown, or the count is no whole number from 1 up.
+
+    Examples
+    --------
+    >>> sorted(get_various_parallelization("llama2_7b", total_nodes=8))
+    [(1, 8), (2, 4), (4, 2), (8, 1)]
+    """
+    count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
+    splits = layouts(architecture(find_model(model)), count)
+    return {(layout.tp, layout.pp) for layout in splits}
+
+
+def get_best_parallelization_strategy(
+    stage: str = "decode",
+    model: ModelLike = "llama2_7b",
+    total_nodes: int = 8,
+    batch_size: int = 1,
+    beam_size: int = 1,
+    input_tokens: int = 2000,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
+    *,
+    memory_fraction: float = 0.9,
+) -> pd.DataFrame:
+    """Find the split with the most tokens per second that fits, using every device.
+
+    Parameters
+    ----------
+    stage : {'decode', 'prefill'}
+        What to be good at.
+    model : name, path, dict or ModelConfig
+        The model.
+    total_nodes : int
+        Number of devices; tensor times pipeline parallel is this number.
+    batch_size, beam_size : int
+        Requests in flight over all devices; sequences decoded per request.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens.
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    debug : bool, default False
+        Log every candidate that fits, at level INFO.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    DataFrame
+        One row: ``micro batch``, ``TP``, ``PP``, ``Latency(ms)`` (per output token in decode,
+        of the whole batch in prefill), ``Tokens/s``.
+
+    Raises
+    ------
+    DoesNotFitError
+        If no split fits: by how much, and how many devices would do. A ``ValueError``.
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> best = get_best_parallelization_strategy(model="llama2_7b", batch_size=32)
+    >>> int(best["TP"].iloc[0]), int(best["PP"].iloc[0])
+    (8, 1)
+    """
+    question = ask(model, system_name, bits, memory_fraction)
+    asked = workload(batch_size, input_tokens, output_tokens, beam_size)
+    table = _splits(question, asked, total_nodes, stage, debug=debug)
+    best = np.lexsort((table["Latency(ms)"], -table["Tokens/s"]))[:1]
+    return guide_frame({name: table[name][best] for name in table if name != "batch"})
+
+
+def get_pareto_optimal_performance(
+    stage: str = "decode",
+    model: ModelLike = "llama2_7b",
+    total_nodes: int = 8,
+    batch_list: int | Sequence[int] = 1,
+    beam_size: int = 1,
+    input_tokens: int = 2000,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
+    *,
+    memory_fraction: float = 0.9,
+) -> pd.DataFrame:
+    """Find the splits and batches that trade latency against throughput best.
+
+    Parameters
+    ----------
+    stage : {'decode', 'prefill'}
+        What to be good at.
+    model : name, path, dict or ModelConfig
+        The model.
+    total_nodes : int
+        Number of devices; tensor times pipeline parallel is this number.
+    batch_list : int or sequence of int
+        Batches to try.
+    beam_size : int
+        Sequences decoded per request.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens.
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    debug : bool, default False
+        Log every candidate that fits, at level INFO.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    DataFrame
+        The Pareto front by latency: ``batch``, ``micro batch``, ``TP``, ``PP``,
+        ``Latency(ms)``, ``Tokens/s``. Rows from ``iterrows`` keep whole numbers.
+
+    Raises
+    ------
+    DoesNotFitError
+        If nothing fits: by how much, and how many devices would do. A ``ValueError``.
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> front = get_pareto_optimal_performance(model="llama2_7b", batch_list=[8, 64])
+    >>> [f"{row['batch']} on TP {row['TP']}" for _, row in front.iterrows()]
+    ['8 on TP 8', '64 on TP 8']
+    """
+    question = ask(model, system_name, bits, memory_fraction)
+    asked = workload(batch_list, input_tokens, output_tokens, beam_size, name="batch_list")
+    table = _splits(question, asked, total_nodes, stage, debug=debug)
+    front = np.flatnonzero(pareto_mask(table["Latency(ms)"], table["Tokens/s"]))
+    by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
+    return guide_frame({name: values[by_latency] for name, values in table.items()})
+
+
+def get_minimum_system_size(
+    model: ModelLike = "llama2_7b",
+    batch_size: int = 1,
+    input_tokens: int = 2000,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    *,
+    beam_size: int = 1,
+    memory_fraction: float = 0.9,
+) -> int:
+    """Find the fewest devices that hold the model, its cache and a runtime reserve.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    batch_size, beam_size : int
+        Requests in flight; sequences decoded per request.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens.
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    int
+        Number of devices: the true minimum, not the next power of two.
+
+    Raises
+    ------
+    DoesNotFitError
+        If no number of devices holds it. A ``ValueError``.
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    Weights of 138 GB need two devices of 85.5 GB.
+
+    >>> get_minimum_system_size(model="llama2_70b", system_name="A100_80GB")
+    2
+    """
+    question = ask(model, system_name, bits, memory_fraction)
+    asked = workload(batch_size, input_tokens, output_tokens, beam_size)
+    enough = minimum_devices(
+        question.model,
+        question.hardware,
+        question.precision,
+        batch=asked.batches[0],
+        input_tokens=asked.input_tokens,
+        output_tokens=asked.output_tokens,
+        beam_size=asked.beam_size,
+        memory_fraction=question.memory_fraction,
+    )
+    if enough is None:
+        msg = (
+            f"{question.model.name} with batch_size {batch_size} and {input_tokens} + "
+            f"{output_tokens} tokens fits on no number of {question.hardware.name} devices; "
+            "a smaller batch or shorter sequences would"
+        )
+        raise DoesNotFitError(msg)
+    return enough
+
+
+def _splits(
+    question: Question, asked: Workload, total_nodes: object, stage: object, *, debug: bool
+) -> Table:
+    table = fitting_splits(
+        question.model,
+        question.hardware,
+        question.precision,
+        asked,
+        devices=whole_number("total_nodes", total_nodes, most=MOST_DEVICES),
+        stage=one_of("stage", stage, STAGES),
+        memory_fraction=question.memory_fraction,
+    )
+    if debug:
+        _log.info("candidates that fit:\n%s", guide_frame(table).to_string())
+    return table

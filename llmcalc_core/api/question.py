@@ -1,0 +1,82 @@
+"""The arguments that the guide's functions share, looked up and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.catalog.hardware import find_hardware
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.search.single import Workload
+
+DEFAULT_HARDWARE = "A100_80GB"
+"""The device of a call that names none, as in the package the guide was written for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A model on a device in a precision, and how much of the memory may be used."""
+
+    model: Model
+    hardware: Hardware
+    precision: Precision
+    memory_fraction: float
+
+
+def ask(
+    model: ModelLike,
+    system_name: HardwareLike | None,
+    bits: PrecisionLike,
+    memory_fraction: float,
+) -> Question:
+    """Look up what a call names.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> ask("llama2_7b", None, "bf16", 0.9).hardware.name
+    'A100_80GB'
+    """
+    return Question(
+        model=architecture(find_model(model)),
+        hardware=find_hardware(DEFAULT_HARDWARE if system_name is None else system_name),
+        precision=parse_precision(bits),
+        memory_fraction=fraction("memory_fraction", memory_fraction),
+    )
+
+
+def workload(
+    batches: object,
+    input_tokens: object,
+    output_tokens: object,
+    beam_size: object = 1,
+    *,
+    name: str = "batch_size",
+) -> Workload:
+    """Check batches, lengths and beams.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number from 1 up, or ``batch_size`` is a collection.
+
+    Examples
+    --------
+    >>> workload([4, 2], 100, 10, name="batch_list").batches
+    (2, 4)
+    """
+    single = name == "batch_size"
+    return Workload(
+        batches=(whole_number(name, batches),) if single else whole_numbers(name, batches),
+        input_tokens=whole_number("input_tokens", input_tokens),
+        output_tokens=whole_number("output_tokens", output_tokens),
+        beam_size=whole_number("beam_size", beam_size),
+    )

@@ -1,0 +1,1 @@
+"""What devices reach of their peaks, by operation, type and size, with sources."""

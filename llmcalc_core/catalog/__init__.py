@@ -1,0 +1,1 @@
+"""Names to facts: models and hardware, each figure with its source."""

@@ -1,0 +1,18 @@
+"""How each ``model_type`` writes its architecture: one small function per dialect.
+
+A dialect takes the ``Fields`` of a ``config.json`` and gives fields of ``ModelConfig``. To teach
+the reader another one, write such a function and add it to the table of its family.
+"""
+
+from __future__ import annotations
+
+from llmcalc_core.catalog.dialects.dense import DENSE
+from llmcalc_core.catalog.dialects.early import EARLY
+from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.mixture import MIXTURE
+from llmcalc_core.catalog.dialects.recurrent import RECURRENT
+
+DIALECTS: dict[str, Dialect] = {**DENSE, **MIXTURE, **EARLY, **RECURRENT}
+"""The reader of each ``model_type``."""
+
+__all__ = ["DIALECTS", "Dialect", "Fields"]

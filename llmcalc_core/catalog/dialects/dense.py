@@ -1,0 +1,191 @@
+"""Decoders of the Llama kind: Llama, Mistral, Qwen, Gemma, Phi-3, InternLM, GLM, Nemotron.
+
+Defaults are those of the configuration classes in Hugging Face transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+
+_FULL, _SLIDING = "full_attention", "sliding_attention"
+_MISTRAL_WINDOW = 4096  # where a file of Mistral does not speak of a window at all
+
+KV = "num_key_value_heads"
+"""A field that most dialects need."""
+
+
+def common(fields: Fields, *, tied: bool = False, needs: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Read what nearly every decoder says in the same words.
+
+    ``needs`` names what must be there because its default in transformers is a number of some
+    particular model.
+    """
+    for name in needs:
+        fields.number(name)
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("hidden_size"),
+        "num_decoder_layers": fields.number("num_hidden_layers"),
+        "num_attention_heads": fields.number("num_attention_heads"),
+        "num_key_value_heads": fields.optional("num_key_value_heads"),
+        "head_dim": fields.optional("head_dim"),
+        "intermediate_size": fields.number("intermediate_size"),
+        "max_model_len": fields.optional("max_position_embeddings"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=tied),
+    }
+
+
+def attention_bias(fields: Fields, name: str = "attention_bias") -> dict[str, Any]:
+    """Read whether all four projections of attention have a bias."""
+    biased = fields.flag(name, default=False)
+    return {"qkv_bias": biased, "attention_output_bias": biased}
+
+
+def windows(
+    fields: Fields, pattern: tuple[str, ...] = (_SLIDING,), *, absent: int | None = None
+) -> dict[str, Any]:
+    """Read which layers have a window; one as long as the context is none."""
+    window = fields.optional("sliding_window") or absent
+    kinds = fields.entries("layer_types") or pattern
+    if not set(kinds) <= {_FULL, _SLIDING}:
+        fields.refuse("layer_types", f"can only hold {_FULL} and {_SLIDING}")
+    if _SLIDING not in kinds:
+        return {}
+    if not window:
+        if fields.value("layer_types") is not None:
+            fields.refuse("sliding_window", f"must be given for layers of {_SLIDING}")
+        return {}
+    context = fields.optional("max_position_embeddings")
+    if context is not None and window >= context:
+        return {}
+    return {"sliding_window": window, "layer_types": kinds}
+
+
+def qwen_windows(fields: Fields) -> dict[str, Any]:
+    """Read the windows of Qwen models: off unless use_sliding_window, and in upper layers only."""
+    if not fields.flag("use_sliding_window", default=False):
+        fields.ignore("sliding_window", "layer_types")
+        return {}
+    layers = fields.number("num_hidden_layers")
+    below = min(fields.number("max_window_layers", default=layers), layers)
+    return windows(fields, (_FULL,) * below + (_SLIDING,) * (layers - below))
+
+
+def _llama(fields: Fields) -> dict[str, Any]:
+    mlp_bias = fields.flag("mlp_bias", default=False)
+    return {**common(fields), **attention_bias(fields), "mlp_bias": mlp_bias}
+
+
+def _mistral(fields: Fields) -> dict[str, Any]:
+    absent = _MISTRAL_WINDOW if fields.absent("sliding_window") else None
+    return {**common(fields, needs=(KV,)), **windows(fields, absent=absent)}
+
+
+def _phi3(fields: Fields) -> dict[str, Any]:
+    return {**common(fields), **windows(fields)}
+
+
+def _qwen2(fields: Fields) -> dict[str, Any]:
+    return {**common(fields, needs=(KV,)), **qwen_windows(fields), "qkv_bias": True}
+
+
+def _qwen3(fields: Fields) -> dict[str, Any]:
+    return {
+        **common(fields, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **qwen_windows(fields),
+        "qk_norm": True,
+    }
+
+
+def _gemma(fields: Fields) -> dict[str, Any]:
+    return {**common(fields, tied=True, needs=(KV, "head_dim")), **attention_bias(fields)}
+
+
+def _gemma2(fields: Fields) -> dict[str, Any]:
+    fields.number("sliding_window")
+    return {**_gemma(fields), **windows(fields, (_SLIDING, _FULL)), "norms_per_layer": 4}
+
+
+def _gemma3_text(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 3, whose files leave out what equals the defaults of Gemma3TextConfig."""
+    fields.number("sliding_window")
+    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=6)
+    return {
+        "vocab_size": fields.number("vocab_size", default=262208),
+        "hidden_size": fields.number("hidden_size", default=2304),
+        "num_decoder_layers": fields.number("num_hidden_layers", default=26),
+        "num_attention_heads": fields.number("num_attention_heads", default=8),
+        "num_key_value_heads": fields.number("num_key_value_heads", default=4),
+        "head_dim": fields.number("head_dim", default=256),
+        "intermediate_size": fields.number("intermediate_size", default=9216),
+        "max_model_len": fields.number("max_position_embeddings", default=131072),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        "norms_per_layer": 4,
+        "qk_norm": True,
+        **attention_bias(fields),
+        **windows(fields, (_SLIDING,) * (period - 1) + (_FULL,)),
+    }
+
+
+def _gemma3(fields: Fields) -> dict[str, Any]:
+    """Read the text part; the image encoder and its projector are not described."""
+    text = fields.section("text_config")
+    fields.ignore_rest()
+    return _gemma3_text(text)
+
+
+def _internlm(fields: Fields) -> dict[str, Any]:
+    return {**common(fields), **attention_bias(fields, "bias")}
+
+
+def _glm(fields: Fields) -> dict[str, Any]:
+    return {**common(fields), "qkv_bias": fields.flag("attention_bias", default=False)}
+
+
+def _chatglm(fields: Fields) -> dict[str, Any]:
+    fields.require("apply_residual_connection_post_layernorm", expected=False)
+    fields.ignore("vocab_size", "layernorm_epsilon")
+    all_biased = fields.flag("add_bias_linear", default=False)
+    grouped = fields.flag("multi_query_attention", default=False)
+    return {
+        "vocab_size": fields.number("padded_vocab_size"),
+        "hidden_size": fields.number("hidden_size"),
+        "num_decoder_layers": fields.number("num_layers"),
+        "num_attention_heads": fields.number("num_attention_heads"),
+        "num_key_value_heads": fields.optional("multi_query_group_num") if grouped else None,
+        "head_dim": fields.optional("kv_channels"),
+        "intermediate_size": fields.number("ffn_hidden_size"),
+        "max_model_len": fields.optional("seq_length"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=False),
+        "qkv_bias": fields.flag("add_qkv_bias", default=False) or all_biased,
+        "attention_output_bias": all_biased,
+        "mlp_bias": all_biased,
+        "norm": "rmsnorm" if fields.flag("rmsnorm", default=True) else "layernorm",
+        "final_norm": fields.flag("post_layer_norm", default=True),
+    }
+
+
+def _nemotron(fields: Fields) -> dict[str, Any]:
+    return {**_llama(fields), "num_ffi": 1, "norm": "layernorm"}
+
+
+DENSE: dict[str, Dialect] = {
+    "llama": _llama,
+    "mistral": _mistral,
+    "qwen2": _qwen2,
+    "qwen3": _qwen3,
+    "gemma": _gemma,
+    "gemma2": _gemma2,
+    "gemma3": _gemma3,
+    "gemma3_text": _gemma3_text,
+    "phi3": _phi3,
+    "internlm": _internlm,
+    "internlm2": _internlm,
+    "glm": _glm,
+    "chatglm": _chatglm,
+    "nemotron": _nemotron,
+}
+"""Dialects of dense decoders."""

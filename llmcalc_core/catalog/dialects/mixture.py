@@ -1,0 +1,142 @@
+"""Mixtures of experts: Mixtral, Qwen MoE, DeepSeek, Phi MoE, DBRX.
+
+Defaults are those of the configuration classes in Hugging Face transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.catalog.dialects.dense import KV, attention_bias, common, qwen_windows, windows
+from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+
+
+def _local_experts(fields: Fields) -> dict[str, Any]:
+    return {
+        "num_experts": fields.number("num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+    }
+
+
+def _mixtral(fields: Fields) -> dict[str, Any]:
+    return {**common(fields, needs=(KV,)), **windows(fields), **_local_experts(fields)}
+
+
+def _phimoe(fields: Fields) -> dict[str, Any]:
+    return {
+        **_mixtral(fields),
+        **attention_bias(fields),
+        "lm_head_bias": fields.flag("lm_head_bias", default=False),
+        "norm": "layernorm",
+    }
+
+
+def _qwen_experts(fields: Fields) -> dict[str, Any]:
+    step = fields.number("decoder_sparse_step", default=1)
+    dense = fields.entries("mlp_only_layers")
+    experts: dict[str, Any] = {
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+    }
+    if not dense:
+        return {**experts, "moe_layer_freq": step, "moe_layer_offset": step - 1}
+    if step != 1 or dense != tuple(range(len(dense))):
+        fields.refuse("mlp_only_layers", "can only be described as the first layers")
+    return {**experts, "first_k_dense_replace": len(dense)}
+
+
+def _qwen2_moe(fields: Fields) -> dict[str, Any]:
+    return {
+        **common(fields, needs=(KV,)),
+        **qwen_windows(fields),
+        **_qwen_experts(fields),
+        "qkv_bias": fields.flag("qkv_bias", default=True),
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": fields.number("shared_expert_intermediate_size"),
+        "shared_expert_gate": True,
+    }
+
+
+def _qwen3_moe(fields: Fields) -> dict[str, Any]:
+    return {
+        **common(fields, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **qwen_windows(fields),
+        **_qwen_experts(fields),
+        "qk_norm": True,
+    }
+
+
+def _deepseek_experts(fields: Fields) -> dict[str, Any]:
+    fields.require("moe_layer_freq", expected=1)
+    experts = fields.number("n_routed_experts", default=0)
+    balanced_by_bias = fields.value("topk_method") == "noaux_tc"
+    if not experts:
+        fields.ignore("moe_intermediate_size", "num_experts_per_tok", "n_shared_experts")
+        fields.ignore("first_k_dense_replace")
+        return {}
+    return {
+        "num_experts": experts,
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": fields.number("n_shared_experts", default=0),
+        "first_k_dense_replace": fields.number("first_k_dense_replace", default=0),
+        "router_bias": balanced_by_bias,
+    }
+
+
+def _deepseek(fields: Fields) -> dict[str, Any]:
+    return {**common(fields), **attention_bias(fields), **_deepseek_experts(fields)}
+
+
+def _deepseek_latent(fields: Fields) -> dict[str, Any]:
+    """Read latent attention, which makes no use of key and value heads of its own."""
+    fields.require("attention_bias", expected=False)
+    fields.ignore("qk_head_dim")
+    return {
+        **common(fields),
+        "num_key_value_heads": None,
+        "head_dim": None,
+        **_deepseek_experts(fields),
+        "q_lora_rank": fields.optional("q_lora_rank"),
+        "kv_lora_rank": fields.number("kv_lora_rank"),
+        "qk_nope_head_dim": fields.number("qk_nope_head_dim"),
+        "qk_rope_head_dim": fields.number("qk_rope_head_dim"),
+        "v_head_dim": fields.number("v_head_dim"),
+    }
+
+
+def _dbrx(fields: Fields) -> dict[str, Any]:
+    """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
+    attention, experts = fields.section("attn_config"), fields.section("ffn_config")
+    experts.ignore("moe_normalize_expert_weights", "moe_loss_weight", "moe_jitter_eps")
+    experts.ignore("ffn_act_fn", "uniform_expert_assignment")
+    attention.ignore("clip_qkv", "attn_pdrop")
+    width = experts.number("ffn_hidden_size")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("d_model"),
+        "num_decoder_layers": fields.number("n_layers"),
+        "num_attention_heads": fields.number("n_heads"),
+        "num_key_value_heads": attention.number("kv_n_heads"),
+        "intermediate_size": width,
+        "num_experts": experts.number("moe_num_experts"),
+        "expert_top_k": experts.number("moe_top_k"),
+        "max_model_len": fields.optional("max_seq_len"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=False),
+    }
+
+
+MIXTURE: dict[str, Dialect] = {
+    "mixtral": _mixtral,
+    "phimoe": _phimoe,
+    "qwen2_moe": _qwen2_moe,
+    "qwen3_moe": _qwen3_moe,
+    "deepseek": _deepseek,
+    "deepseek_v2": _deepseek_latent,
+    "deepseek_v3": _deepseek_latent,
+    "kimi_k2": _deepseek_latent,
+    "dbrx": _dbrx,
+}
+"""Dialects of mixtures of experts."""

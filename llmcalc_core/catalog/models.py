@@ -1,0 +1,192 @@
+"""Models by name, alias, Hugging Face id, configuration file or dict."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from llmcalc_core.catalog.hf_config import read_hf_config
+from llmcalc_core.domain.checks import nearest
+from llmcalc_core.domain.config import ModelConfig
+
+_ABOUT = ("aliases", "published_parameters", "source")
+
+# Endings of checkpoints that share the architecture of the model they are named after.
+_TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """A model of the catalogue.
+
+    Attributes
+    ----------
+    name : str
+        Name in the catalogue.
+    config : ModelConfig
+        Its architecture.
+    aliases : tuple of str
+        Other names, and checkpoints of the same architecture.
+    published_parameters : int
+        The published number of parameters.
+    source : str
+        Where the figures come from, and when they were read or checked.
+    """
+
+    name: str
+    config: ModelConfig
+    aliases: tuple[str, ...]
+    published_parameters: int
+    source: str
+
+
+def find_model(
+    model: str | os.PathLike[str] | Mapping[str, Any] | ModelConfig,
+) -> ModelConfig:
+    """Find the architecture of a model.
+
+    Parameters
+    ----------
+    model : str, path, mapping or ModelConfig
+        A name of the catalogue, an alias or a Hugging Face id, in any case, with or without the
+        organisation and endings such as ``-Instruct``; a folder with a ``config.json`` or such a
+        file; its parsed content; or a ``ModelConfig``. Names come before paths: a folder that is
+        called like a model is meant by ``./name``.
+
+    Returns
+    -------
+    ModelConfig
+        The architecture.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (with the nearest ones), a file that cannot be described faithfully,
+        or anything else.
+
+    Examples
+    --------
+    >>> find_model("meta-llama/Llama-2-7b-chat-hf") is find_model("llama2_7b")
+    True
+    """
+    if isinstance(model, str):
+        name = _name_of(model)
+        if name is not None:
+            return model_entry(name).config
+        if _is_path(model):
+            return read_hf_config(Path(model))
+        raise ValueError(_unknown(model))
+    return model if isinstance(model, ModelConfig) else read_hf_config(model)
+
+
+def list_models(query: str = "") -> tuple[str, ...]:
+    """Names of the catalogue: all, or those with the query in the name, the id or an alias.
+
+    Examples
+    --------
+    >>> list_models("llama-3.2")
+    ('llama3_2_1b', 'llama3_2_3b')
+    """
+    part = _folded(query)
+    return tuple(
+        name
+        for name in _tables()
+        if any(part in _folded(spelling) for spelling in _spellings_of(name))
+    )
+
+
+@cache
+def model_entry(name: str) -> ModelEntry:
+    """Look up a model with its aliases, published size and source.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, with the nearest ones.
+
+    Examples
+    --------
+    >>> model_entry("llama2_7b").published_parameters
+    6738415616
+    """
+    known = _name_of(name)
+    if known is None:
+        raise ValueError(_unknown(name))
+    table = _tables()[known]
+    fields = {key: value for key, value in table.items() if key not in _ABOUT}
+    if "layer_types" in fields:
+        fields["layer_types"] = tuple(fields["layer_types"])
+    return ModelEntry(
+        name=known,
+        config=ModelConfig.from_fields(fields),
+        aliases=tuple(table.get("aliases", ())),
+        published_parameters=table["published_parameters"],
+        source=table["source"],
+    )
+
+
+@cache
+def _tables() -> dict[str, dict[str, Any]]:
+    text = files("llmcalc_core.catalog").joinpath("models.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+def _spellings_of(name: str) -> Iterator[str]:
+    table = _tables()[name]
+    yield from (name, table["model"], *table.get("aliases", ()))
+
+
+@cache
+def _index() -> dict[str, str]:
+    """Map every accepted spelling to its name; what is written out comes before what is derived."""
+    index: dict[str, str] = {}
+    for derived in (_folded, _without_organisation, _untuned):
+        for name in _tables():
+            for spelling in _spellings_of(name):
+                index.setdefault(derived(spelling), name)
+    for name in _tables():
+        for spelling in _spellings_of(name):
+            index.setdefault(_untuned(_without_organisation(spelling)), name)
+    return index
+
+
+@lru_cache(maxsize=4096)
+def _name_of(spelling: str) -> str | None:
+    index = _index()
+    return index.get(_folded(spelling)) or index.get(_untuned(spelling))
+
+
+def _folded(spelling: str) -> str:
+    return re.sub(r"[\s_.]+", "-", spelling.strip().casefold())
+
+
+def _without_organisation(spelling: str) -> str:
+    return _folded(spelling).rpartition("/")[2]
+
+
+def _untuned(spelling: str) -> str:
+    return _TUNED.sub("", _folded(spelling))
+
+
+def _is_path(text: str) -> bool:
+    if text.casefold().endswith(".json"):
+        return True
+    try:
+        return bool(text) and Path(text).is_dir()
+    except OSError:
+        return False
+
+
+def _unknown(name: str) -> str:
+    spellings = [spelling for known in _tables() for spelling in _spellings_of(known)]
+    return (
+        f"unknown model {name!r}{nearest(name, spellings)}; list_models() gives all names, and a "
+        "config.json or a ModelConfig describes any other model"
+    )

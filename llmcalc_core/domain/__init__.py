@@ -1,0 +1,1 @@
+"""Frozen facts: model, precision, hardware, layout, request."""

@@ -1,0 +1,154 @@
+"""Checks of single values: each raises a ``ValueError`` that names the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+
+def whole_number(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
+    """Return ``value`` as an ``int`` if it is a whole number within the limits.
+
+    Parameters
+    ----------
+    name : str
+        What the value is, for the message.
+    value : object
+        The value to check; a float such as ``8.0`` is accepted as 8.
+    least, most : int, optional
+        Smallest and largest value allowed.
+
+    Returns
+    -------
+    int
+        The checked value.
+
+    Raises
+    ------
+    ValueError
+        If the value is no whole number or lies outside the limits.
+
+    Examples
+    --------
+    >>> whole_number("batch_size", 8.0)
+    8
+    """
+    rule = f"a whole number of at least {least}" + (f" and at most {most}" if most else "")
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        msg = f"{name} must be {rule}, got {value!r}"
+        raise ValueError(msg)
+    if not isinstance(value, Integral) and not float(value).is_integer():
+        nearest = max(least, round(float(value)))
+        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {nearest}"
+        raise ValueError(msg)
+    number = int(value)
+    if number < least or (most is not None and number > most):
+        nearest = least if number < least else most
+        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {nearest}"
+        raise ValueError(msg)
+    return number
+
+
+def whole_numbers(name: str, values: object, *, least: int = 1) -> tuple[int, ...]:
+    """Return one whole number or several as a sorted tuple without repeats.
+
+    Raises
+    ------
+    ValueError
+        If the collection is empty or a member is no whole number of at least ``least``.
+
+    Examples
+    --------
+    >>> whole_numbers("batch", [4, 1, 4])
+    (1, 4)
+    """
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+        numbers = {whole_number(name, value, least=least) for value in values}
+        if not numbers:
+            msg = f"{name} must hold at least one whole number, got an empty collection"
+            raise ValueError(msg)
+        return tuple(sorted(numbers))
+    return (whole_number(name, values, least=least),)
+
+
+def positive(name: str, value: object, *, unit: str = "", zero: bool = False) -> float:
+    """Return ``value`` as a finite ``float`` above zero (or from zero on).
+
+    Raises
+    ------
+    ValueError
+        If the value is not a finite number above zero.
+
+    Examples
+    --------
+    >>> positive("memory_bandwidth", 2039)
+    2039.0
+    """
+    rule = f"a finite number {'from' if zero else 'above'} 0" + (f" [{unit}]" if unit else "")
+    valid = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not valid or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
+        msg = f"{name} must be {rule}, got {value!r}"
+        raise ValueError(msg)
+    return float(value)  # type: ignore[arg-type]
+
+
+def fraction(name: str, value: object) -> float:
+    """Return ``value`` as a ``float`` above 0 and at most 1.
+
+    Raises
+    ------
+    ValueError
+        If the value lies outside (0, 1].
+
+    Examples
+    --------
+    >>> fraction("memory_fraction", 0.9)
+    0.9
+    """
+    try:
+        number = positive(name, value)
+    except ValueError:
+        number = math.inf
+    if number > 1:
+        msg = f"{name} must be a number above 0 and at most 1, got {value!r}"
+        raise ValueError(msg)
+    return number
+
+
+def one_of(name: str, value: object, choices: Sequence[str]) -> str:
+    """Return ``value`` if it is one of ``choices`` (in any case), as spelt there.
+
+    Raises
+    ------
+    ValueError
+        With the valid choices and the nearest one.
+
+    Examples
+    --------
+    >>> one_of("stage", "Decode", ("prefill", "decode"))
+    'decode'
+    """
+    by_folded = {choice.casefold(): choice for choice in choices}
+    if isinstance(value, str) and value.casefold() in by_folded:
+        return by_folded[value.casefold()]
+    msg = f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}"
+    raise ValueError(msg)
+
+
+def nearest(value: object, choices: Iterable[str], *, count: int = 3) -> str:
+    """Return '; did you mean …?' for the closest names, or nothing when none is close.
+
+    Examples
+    --------
+    >>> nearest("lama2_7b", ["llama2_7b", "mixtral_8x7b"], count=1)
+    "; did you mean 'llama2_7b'?"
+    """
+    if not isinstance(value, str):
+        return ""
+    by_folded = {choice.casefold(): choice for choice in choices}
+    close = get_close_matches(value.casefold(), list(by_folded), n=count, cutoff=0.5)
+    if not close:
+        return ""
+    return f"; did you mean {' or '.join(repr(by_folded[name]) for name in close)}?"

@@ -1,0 +1,236 @@
+"""``ModelConfig``: a decoder described by the flat numbers of its configuration file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from llmcalc_core.domain.checks import nearest, one_of, whole_number
+
+LAYER_TYPES = ("full_attention", "sliding_attention", "mamba")
+_POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_heads")
+_OPTIONAL = (
+    "num_key_value_heads", "head_dim", "max_model_len", "sliding_window", "q_lora_rank",
+    "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "mamba_d_state",
+    "mamba_dt_rank", "moe_intermediate_size", "shared_expert_intermediate_size",
+)  # fmt: skip
+_FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
+              "moe_layer_offset", "learned_positions", "embedding_size")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """A decoder-only language model, as its configuration file describes it.
+
+    Parameters
+    ----------
+    model : str
+        Name, or Hugging Face id.
+    vocab_size, hidden_size : int
+        Rows of the embedding [tokens], width of the residual stream [elements].
+    num_decoder_layers, num_attention_heads : int
+        Number of layers; query heads per attention layer.
+    intermediate_size : int
+        Width of the dense feed-forward layer [elements]; 0 where layers have none.
+    num_key_value_heads : int, optional
+        Key and value heads; the query heads where not given (multi-head attention).
+    head_dim : int, optional
+        Width of a head [elements]; ``hidden_size / num_attention_heads`` where not given.
+    num_ffi : int, default 2
+        Up projections of the feed-forward layer: 2 if gated (SwiGLU), 1 if plain.
+    max_model_len : int, optional
+        Longest context the model was made for [tokens]. Informative.
+    sliding_window : int, optional
+        Window of the ``sliding_attention`` layers [tokens].
+    layer_types : tuple of str
+        Token mixer of each layer: ``full_attention``, ``sliding_attention`` or ``mamba``; a
+        shorter pattern repeats. Empty: all full, or all sliding where there is a window.
+    tie_word_embeddings : bool, default False
+        Whether the output head shares the embedding's weights.
+    qkv_bias, attention_output_bias, mlp_bias, lm_head_bias : bool, default False
+        Which projections have a bias.
+    norm : {'rmsnorm', 'layernorm'}
+        A layer norm has a bias as well as a weight.
+    norms_per_layer : int, default 2
+        Normalisations of width ``hidden_size`` in a layer.
+    final_norm : bool, default True
+        Whether a normalisation follows the last layer.
+    qk_norm : bool, default False
+        Whether query and key heads are normalised (one weight of ``head_dim`` each).
+    learned_positions : int, default 0
+        Rows of a learned position table.
+    embedding_size : int, default 0
+        Width of the token embedding where it is not ``hidden_size`` (then two projections).
+    num_experts, expert_top_k : int, default 1
+        Routed experts of a mixture layer, and how many of them a token uses.
+    moe_intermediate_size : int, optional
+        Width of one routed expert; ``intermediate_size`` where not given.
+    n_shared_experts : int, default 0
+        Experts every token uses.
+    shared_expert_intermediate_size : int, optional
+        Width of one shared expert; ``moe_intermediate_size`` where not given.
+    shared_expert_gate : bool, default False
+        Whether the shared expert has a gate of width ``hidden_size``.
+    first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
+        Mixture layers start after the first k layers and then are every n-th, at an offset.
+    router_bias : bool, default False
+        Whether the router has one bias per expert (DeepSeek-V3's load correction).
+    q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
+        Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where
+        ``kv_lora_rank`` is given.
+    mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
+        Selective state space layers (Mamba, arXiv:2312.00752).
+    mamba_norm : bool, default False
+        Whether dt, B and C are normalised inside the layer (Jamba, Falcon-Mamba).
+
+    Raises
+    ------
+    ValueError
+        For a value out of range or shapes that contradict each other.
+
+    Examples
+    --------
+    >>> tiny = ModelConfig(
+    ...     model="tiny", vocab_size=1000, hidden_size=64, num_decoder_layers=2,
+    ...     num_attention_heads=4, intermediate_size=256,
+    ... )
+    >>> tiny.head_dim, tiny.num_key_value_heads
+    (16, 4)
+    """
+
+    model: str = "custom"
+    vocab_size: int
+    hidden_size: int
+    num_decoder_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    num_key_value_heads: int | None = None
+    head_dim: int | None = None
+    num_ffi: int = 2
+    max_model_len: int | None = None
+    sliding_window: int | None = None
+    layer_types: tuple[str, ...] = ()
+    tie_word_embeddings: bool = False
+    qkv_bias: bool = False
+    attention_output_bias: bool = False
+    mlp_bias: bool = False
+    lm_head_bias: bool = False
+    norm: str = "rmsnorm"
+    norms_per_layer: int = 2
+    final_norm: bool = True
+    qk_norm: bool = False
+    learned_positions: int = 0
+    embedding_size: int = 0
+    num_experts: int = 1
+    expert_top_k: int = 1
+    moe_intermediate_size: int | None = None
+    n_shared_experts: int = 0
+    shared_expert_intermediate_size: int | None = None
+    shared_expert_gate: bool = False
+    first_k_dense_replace: int = 0
+    moe_layer_freq: int = 1
+    moe_layer_offset: int = 0
+    router_bias: bool = False
+    q_lora_rank: int | None = None
+    kv_lora_rank: int | None = None
+    qk_nope_head_dim: int | None = None
+    qk_rope_head_dim: int | None = None
+    v_head_dim: int | None = None
+    mamba_d_state: int | None = None
+    mamba_d_conv: int = 4
+    mamba_expand: int = 2
+    mamba_dt_rank: int | None = None
+    mamba_norm: bool = False
+
+    def __post_init__(self) -> None:
+        """Check every number, fill in what follows from others, refuse contradictions."""
+        if not isinstance(self.model, str) or not self.model:
+            msg = f"model must be a name, got {self.model!r}"
+            raise ValueError(msg)
+        for name in _POSITIVE:
+            self._set(name, whole_number(name, getattr(self, name)))
+        for name in ("num_ffi", "num_experts", "expert_top_k", "moe_layer_freq", "mamba_d_conv",
+                     "mamba_expand"):  # fmt: skip
+            self._set(name, whole_number(name, getattr(self, name)))
+        for name in _FROM_ZERO:
+            self._set(name, whole_number(name, getattr(self, name), least=0))
+        for name in _OPTIONAL:
+            if getattr(self, name) is not None:
+                self._set(name, whole_number(name, getattr(self, name)))
+        self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
+        self._fill()
+        self._refuse_contradictions()
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+    def _fill(self) -> None:
+        if self.num_key_value_heads is None:
+            self._set("num_key_value_heads", self.num_attention_heads)
+        if self.head_dim is None:
+            if self.hidden_size % self.num_attention_heads:
+                msg = (
+                    "hidden_size must be a multiple of num_attention_heads unless head_dim is "
+                    f"given, got {self.hidden_size} and {self.num_attention_heads}"
+                )
+                raise ValueError(msg)
+            self._set("head_dim", self.hidden_size // self.num_attention_heads)
+        if self.moe_intermediate_size is None:
+            self._set("moe_intermediate_size", self.intermediate_size)
+        if self.shared_expert_intermediate_size is None:
+            self._set("shared_expert_intermediate_size", self.moe_intermediate_size)
+        kinds = self.layer_types or (
+            ("sliding_attention",) if self.sliding_window else ("full_attention",)
+        )
+        kinds = tuple(one_of("layer_types", kind, LAYER_TYPES) for kind in kinds)
+        repeats = -(-self.num_decoder_layers // len(kinds))
+        self._set("layer_types", (kinds * repeats)[: self.num_decoder_layers])
+
+    def _refuse_contradictions(self) -> None:
+        heads, kv_heads = self.num_attention_heads, self.num_key_value_heads or 1
+        if heads % kv_heads:
+            divisors = [number for number in range(1, heads + 1) if heads % number == 0]
+            closest = min(divisors, key=lambda number: abs(number - kv_heads))
+            msg = (
+                f"num_key_value_heads must divide num_attention_heads ({heads}), got {kv_heads}; "
+                f"the nearest valid value is {closest}"
+            )
+            raise ValueError(msg)
+        if self.expert_top_k > self.num_experts:
+            msg = (
+                f"expert_top_k must be at most num_experts ({self.num_experts}), "
+                f"got {self.expert_top_k}"
+            )
+            raise ValueError(msg)
+        latent = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
+        absent = [name for name in latent if getattr(self, name) is None]
+        if self.kv_lora_rank is not None and absent:
+            msg = f"latent attention (kv_lora_rank) needs {', '.join(absent)} as well"
+            raise ValueError(msg)
+        if "sliding_attention" in self.layer_types and self.sliding_window is None:
+            msg = "layer_types with sliding_attention need sliding_window"
+            raise ValueError(msg)
+        absent = [name for name in ("mamba_d_state", "mamba_dt_rank") if not getattr(self, name)]
+        if "mamba" in self.layer_types and absent:
+            msg = f"layer_types with mamba need {' and '.join(absent)}"
+            raise ValueError(msg)
+
+    @classmethod
+    def from_fields(cls, values: dict[str, Any]) -> ModelConfig:
+        """Make a configuration from a dict of the field names above.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown (with the nearest known name) or a required one is missing.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in values:
+            if name not in known:
+                msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
+                raise ValueError(msg)
+        missing = [name for name in (*_POSITIVE, "intermediate_size") if name not in values]
+        if missing:
+            msg = f"ModelConfig needs {', '.join(missing)} as well"
+            raise ValueError(msg)
+        return cls(**values)

@@ -1,0 +1,73 @@
+"""A question to the calculator: frozen, hashable and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.domain.checks import fraction, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.precision import Precision
+
+STAGES = ("prefill", "decode")
+MOST_DEVICES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """Models, devices, workload and limits to evaluate.
+
+    Parameters
+    ----------
+    models : tuple of ModelConfig
+        One or several.
+    hardware : tuple of Hardware
+        One or several.
+    devices : tuple of int
+        Total device counts to plan for.
+    stage : {'prefill', 'decode'}
+        Which stage the latency, throughput and time columns describe.
+    input_tokens, output_tokens, batches : tuple of int
+        Prompt and generated tokens; sequences in flight per replica.
+    precisions : tuple of Precision
+        One or several.
+    beam_size : int
+        Sequences decoded per request.
+    memory_fraction : float
+        Part of a device's memory that may be used, above 0 and at most 1.
+    latency_limit_s : float, optional
+        Longest time per output token (decode) or to the first token (prefill) [s].
+
+    Raises
+    ------
+    ValueError
+        For a value out of range.
+    """
+
+    models: tuple[ModelConfig, ...]
+    hardware: tuple[Hardware, ...]
+    devices: tuple[int, ...]
+    stage: str = "decode"
+    input_tokens: tuple[int, ...] = (2000,)
+    output_tokens: tuple[int, ...] = (256,)
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    precisions: tuple[Precision, ...] = (Precision(),)
+    beam_size: int = 1
+    memory_fraction: float = 0.9
+    latency_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Check and normalise every field."""
+        self._set("devices", whole_numbers("devices", self.devices))
+        whole_number("devices", self.devices[-1], most=MOST_DEVICES)
+        self._set("stage", one_of("stage", self.stage, STAGES))
+        for name in ("input_tokens", "output_tokens", "batches"):
+            self._set(name, whole_numbers(name, getattr(self, name)))
+        self._set("beam_size", whole_number("beam_size", self.beam_size))
+        self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
+        if self.latency_limit_s is not None:
+            limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
+            self._set("latency_limit_s", limit)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)

@@ -1,0 +1,1 @@
+"""From a model, a device and a grid of plans to arrays of times and bytes."""

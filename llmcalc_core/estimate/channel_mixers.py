@@ -1,0 +1,105 @@
+"""Work of the channel mixers: feed-forward layers and mixtures of experts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.domain.model import ChannelMixer, FeedForward, Mixture
+from llmcalc_core.estimate.work import (
+    Message,
+    Operation,
+    Pass,
+    Values,
+    hidden_bytes,
+    matrix,
+    traffic,
+)
+from llmcalc_core.formulas.mixture import experts_touched, rows_per_expert
+from llmcalc_core.formulas.roofline import matrix_flops
+
+Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
+
+
+def channel_work(mixer: ChannelMixer | None, step: Pass) -> Work:
+    """Operations and messages of one channel mixer on one device; none if there is none."""
+    if mixer is None:
+        return (), ()
+    if isinstance(mixer, FeedForward):
+        operations = _feed_forward(step, width=mixer.width, ups=mixer.up_projections)
+        return operations, (_summed(step),)
+    return _mixture(mixer, step)
+
+
+def _summed(step: Pass) -> Message:
+    return Message(collective="all_reduce", size=hidden_bytes(step), participants=step.grid.tp)
+
+
+def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
+    columns = np.ceil(width / step.grid.tp)
+    activation = step.tokens * (ups + 1) * columns * step.precision.output_bytes
+    return (
+        matrix(step, m=step.tokens, n=ups * columns, k=step.hidden),
+        matrix(step, m=step.tokens, n=step.hidden, k=columns),
+        traffic(activation),
+    )
+
+
+def _mixture(mixer: Mixture, step: Pass) -> Work:
+    """Work of routed experts over the stage's devices, shared ones over the tensor parallel."""
+    router = matrix(step, m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
+    operations: tuple[Operation, ...] = (router, *_routed(mixer, step))
+    if mixer.shared_width:
+        shared = _feed_forward(step, width=mixer.shared_width, ups=mixer.up_projections)
+        operations = (*operations, *shared)
+    return operations, _exchanged(mixer, step)
+
+
+def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
+    """Routed experts: the weights of every expert touched are read, however few its rows."""
+    grid, precision = step.grid, step.precision
+    columns = np.ceil(mixer.width / (grid.group / grid.ep))
+    touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
+    rows = step.stage_tokens * mixer.top_k / grid.ep
+    matrices = mixer.up_projections + 1
+    weights = touched / grid.ep * matrices * columns * step.hidden * precision.weight_bytes
+    entering = rows * (step.hidden + columns) * precision.activation_bytes
+    leaving = rows * (mixer.up_projections * columns + step.hidden) * precision.output_bytes
+    grouped = Operation(
+        kind="gemm",
+        family="mixture",
+        flops=matrix_flops(m=rows, n=matrices * columns, k=step.hidden),
+        moved=weights + entering + leaving,
+        size=rows_per_expert(tokens=step.stage_tokens, top_k=mixer.top_k, touched=touched),
+    )
+    activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes
+    return grouped, traffic(activation)
+
+
+def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
+    """Messages after a mixture.
+
+    Where every rank of the stage holds every token (one attention replica), the ranks sum their
+    parts. Otherwise tokens go to their experts' devices and back: two all-to-alls.
+    """
+    grid = step.grid
+    spread = grid.attention_ranks > 1
+    copies = np.minimum(mixer.top_k, grid.ep)
+    tokens = step.stage_tokens / grid.group
+    size = tokens * copies * step.hidden
+    participants = np.where(spread, grid.ep, 1.0)
+    dispatch = Message(
+        collective="all_to_all",
+        size=size * step.precision.activation_bytes,
+        participants=participants,
+    )
+    combine = Message(
+        collective="all_to_all",
+        size=size * step.precision.output_bytes,
+        participants=participants,
+    )
+    summed = Message(
+        collective="all_reduce",
+        size=hidden_bytes(step),
+        participants=np.where(spread, 1.0, grid.tp),
+    )
+    return dispatch, combine, summed

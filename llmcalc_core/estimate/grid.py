@@ -1,0 +1,112 @@
+"""The grid: every axis an array of its own, with a shape that broadcasts against the others.
+
+Axis 0 holds the layouts of one replica (tensor, pipeline and expert parallelism: the legal
+triples are few and no product set), axis 1 the batch per replica, axis 2 the input and axis 3
+the output length. Replicas are no axis: they multiply a layout's throughput and devices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.formulas.pipeline import micro_batch
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """Axes of an estimate, as arrays of shape (layouts, batches, inputs, outputs) or ones.
+
+    Attributes
+    ----------
+    tp, pp, ep : array of shape (L, 1, 1, 1)
+        Tensor, pipeline and expert parallel widths.
+    group : array of shape (L, 1, 1, 1)
+        Devices of one pipeline stage: the wider of tp and ep.
+    attention_ranks : array of shape (L, 1, 1, 1)
+        Attention replicas inside a stage (attention data parallelism), group / tp.
+    batch : array of shape (1, B, 1, 1)
+        Sequences in flight per replica.
+    micro : array of shape (L, B, 1, 1)
+        Sequences in a micro batch.
+    micro_batches : array of shape (L, B, 1, 1)
+        Micro batches in flight.
+    inputs, outputs : arrays of shape (1, 1, I, 1) and (1, 1, 1, O)
+        Prompt length and tokens to generate [tokens].
+    beams : float
+        Sequences decoded per request.
+    """
+
+    layouts: tuple[Layout, ...]
+    tp: Floats
+    pp: Floats
+    ep: Floats
+    group: Floats
+    attention_ranks: Floats
+    batch: Floats
+    micro: Floats
+    micro_batches: Floats
+    inputs: Floats
+    outputs: Floats
+    beams: float
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Number of layouts, batches, inputs and outputs."""
+        return (self.tp.shape[0], self.batch.shape[1], self.inputs.shape[2], self.outputs.shape[3])
+
+
+def make_grid(
+    layouts: tuple[Layout, ...],
+    *,
+    batches: tuple[int, ...],
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+    beams: int = 1,
+) -> Grid:
+    """Lay out the axes.
+
+    Parameters
+    ----------
+    layouts : tuple of Layout
+        Legal layouts of one replica.
+    batches, inputs, outputs : tuple of int
+        Sequences per replica; prompt and generated tokens.
+    beams : int, default 1
+        Sequences decoded per request.
+
+    Returns
+    -------
+    Grid
+        Arrays that broadcast to (layouts, batches, inputs, outputs).
+
+    Examples
+    --------
+    >>> grid = make_grid((Layout(tp=2, pp=4),), batches=(8, 10), inputs=(100,), outputs=(10,))
+    >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
+    ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
+    """
+    widths = np.array([(layout.tp, layout.pp, layout.ep) for layout in layouts], dtype=float)
+    tp, pp, ep = (widths[:, index].reshape(-1, 1, 1, 1) for index in range(3))
+    batch = np.array(batches, dtype=float).reshape(1, -1, 1, 1)
+    group = np.maximum(tp, ep)
+    micro = np.asarray(micro_batch(batch=batch, stages=pp))
+    return Grid(
+        layouts=layouts,
+        tp=tp,
+        pp=pp,
+        ep=ep,
+        group=group,
+        attention_ranks=group / tp,
+        batch=batch,
+        micro=micro,
+        micro_batches=np.ceil(batch / micro),
+        inputs=np.array(inputs, dtype=float).reshape(1, 1, -1, 1),
+        outputs=np.array(outputs, dtype=float).reshape(1, 1, 1, -1),
+        beams=float(beams),
+    )

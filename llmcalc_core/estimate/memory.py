@@ -1,0 +1,192 @@
+"""Memory of the fullest device of a plan, by what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.model import (
+    Attention,
+    FeedForward,
+    LatentAttention,
+    Layer,
+    Mixture,
+    Model,
+)
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.stages import stage_counts
+from llmcalc_core.formulas.kv_cache import (
+    key_value_bytes,
+    latent_bytes,
+    rounded_to_blocks,
+    state_bytes,
+)
+
+Floats = NDArray[np.float64]
+Values = float | Floats
+
+RUNTIME_RESERVE_BYTES = 2.0**30
+"""Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
+
+PREFILL_CHUNK_TOKENS = 8192
+"""Most tokens an engine prefills in one step (vLLM's max_num_batched_tokens for servers)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Memory:
+    """Bytes on the fullest device, by kind; arrays that broadcast to the grid."""
+
+    weights: Floats
+    kv_cache: Floats
+    activations: Floats
+    reserve: float
+    total: Floats
+
+
+def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
+    """Count what the fullest device of each plan holds at the longest context.
+
+    Parameters
+    ----------
+    model, precision
+        What is stored, in which types.
+    grid : Grid
+        Plans and workloads.
+
+    Returns
+    -------
+    Memory
+        Bytes by kind [bytes], of the pipeline stage that needs the most.
+    """
+    held = [_layer_weights(layer, precision, grid) for layer in model.layers]
+    cached = [_layer_cache(layer, precision, grid) for layer in model.layers]
+    first, last = _outer_weights(model, precision, grid)
+    weights: Values = 0.0
+    cache: Values = 0.0
+    fullest: Values = -np.inf
+    for stage in stage_counts(model, tuple(layout.pp for layout in grid.layouts)):
+        counts = stage.T[:, :, None, None, None]
+        parts = zip([*held, first, last], counts, strict=True)
+        stage_weights = sum(count * part for part, count in parts)
+        stage_cache = sum(count * part for part, count in zip(cached, counts, strict=False))
+        total = stage_weights + stage_cache
+        if np.ndim(fullest) == 0:
+            weights, cache, fullest = stage_weights, stage_cache, total
+        else:
+            fuller = total > fullest
+            weights = np.where(fuller, stage_weights, weights)
+            cache = np.where(fuller, stage_cache, cache)
+            fullest = np.maximum(total, fullest)
+    activations = _activations(model, precision, grid)
+    return Memory(
+        weights=np.asarray(weights),
+        kv_cache=np.asarray(cache),
+        activations=np.asarray(activations),
+        reserve=RUNTIME_RESERVE_BYTES,
+        total=np.asarray(fullest + activations + RUNTIME_RESERVE_BYTES),
+    )
+
+
+def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
+    """Weights of one layer on one device: projections sharded, norms and router replicated."""
+    mixer, channel = layer.mixer, layer.channel
+    projections: Values
+    if isinstance(mixer, Attention):
+        kv_share = np.ceil(mixer.kv_heads / grid.tp) / mixer.kv_heads
+        own = mixer.parameters - mixer.kv_parameters
+        projections = own / grid.tp + mixer.kv_parameters * kv_share
+    elif isinstance(mixer, LatentAttention):
+        sharded = mixer.parameters - mixer.replicated_parameters
+        projections = sharded / grid.tp + mixer.replicated_parameters
+    else:
+        projections = mixer.parameters / grid.tp
+    wide: Values = layer.norm_parameters
+    if isinstance(channel, FeedForward):
+        columns = np.ceil(channel.width / grid.tp) / channel.width
+        projections = projections + channel.parameters * columns
+    elif isinstance(channel, Mixture):
+        slices = grid.group / grid.ep
+        columns = np.ceil(channel.width / slices) / channel.width
+        experts = np.ceil(channel.experts / grid.ep)
+        projections = projections + experts * channel.expert_parameters * columns
+        projections = projections + channel.shared_parameters / grid.tp
+        wide = wide + channel.router_parameters
+    return projections * precision.weight_bytes + wide * precision.unquantised_bytes
+
+
+def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
+    """Cache of one layer on one device: the prompt once per request, the rest once per beam."""
+    requests = np.ceil(grid.batch / grid.attention_ranks)
+    mixer = layer.mixer
+    if isinstance(mixer, Attention):
+        tokens = _cached_tokens(grid, requests, window=mixer.window)
+        return key_value_bytes(
+            tokens=tokens,
+            kv_heads=np.ceil(mixer.kv_heads / grid.tp),
+            head_dim=mixer.head_dim,
+            element_bytes=precision.kv_bytes,
+        )
+    if isinstance(mixer, LatentAttention):
+        return latent_bytes(
+            tokens=_cached_tokens(grid, requests, window=None),
+            rank=mixer.kv_rank,
+            rope_dim=mixer.rope_dim,
+            element_bytes=precision.kv_bytes,
+        )
+    return state_bytes(
+        sequences=requests * grid.beams,
+        inner=mixer.inner / grid.tp,
+        state=mixer.state,
+        convolution=mixer.convolution,
+    )
+
+
+def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None) -> Values:
+    if grid.beams > 1:
+        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
+        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
+        return requests * (prompt + own * grid.beams)
+    longest = np.minimum(grid.inputs + grid.outputs, window or np.inf)
+    return requests * rounded_to_blocks(tokens=longest)
+
+
+def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
+    """Embedding on the first stage; head and final norm on the last, shared if tied and one."""
+    rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
+    embedding = model.embedding_parameters * rows
+    if model.tied:
+        copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0)
+    else:
+        copy = model.head_parameters * rows
+    last = copy + model.final_norm_parameters
+    wide = precision.unquantised_bytes
+    return embedding * wide, last * wide
+
+
+def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
+    """Peak activations of the widest layer at the prefill chunk, and the logits."""
+    wave = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
+    tokens = np.minimum(wave, PREFILL_CHUNK_TOKENS)
+    widest = max(_layer_width(layer) for layer in model.layers)
+    streams = 3 * model.hidden + widest / grid.tp
+    logits = grid.micro / grid.attention_ranks * grid.beams * np.ceil(model.vocabulary / grid.tp)
+    return (tokens * streams + logits * 2) * precision.output_bytes
+
+
+def _layer_width(layer: Layer) -> float:
+    """Elements per token that the layer's widest operation has alive."""
+    mixer, channel = layer.mixer, layer.channel
+    if isinstance(mixer, Attention):
+        width = (2 * mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
+    elif isinstance(mixer, LatentAttention):
+        width = mixer.heads * (2 * mixer.nope_dim + mixer.rope_dim + 2 * mixer.v_dim)
+    else:
+        width = 4 * mixer.inner
+    if isinstance(channel, FeedForward):
+        return float(max(width, (channel.up_projections + 1) * channel.width))
+    if isinstance(channel, Mixture):
+        return float(max(width, channel.top_k * (channel.up_projections + 1) * channel.width))
+    return float(width)

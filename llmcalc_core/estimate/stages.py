@@ -1,0 +1,68 @@
+"""Pipeline stages: how many layers of each kind every stage holds."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.model import Model
+
+
+@lru_cache(maxsize=512)
+def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
+    """Count the sections that each distinct stage holds, for several pipeline lengths.
+
+    Layers are split into stages whose sizes differ by one at most, the larger ones first, so
+    that the last stage, which also has the head, is never the larger one.
+
+    Parameters
+    ----------
+    model : Model
+        Gives the order of the layer kinds.
+    stages : tuple of int
+        Pipeline lengths, one per layout.
+
+    Returns
+    -------
+    array of shape (S, layouts, sections)
+        Layers of each kind, then 1 where the stage is the first, then 1 where it is the last;
+        ``S`` is the largest number of distinct stages, shorter ones repeat their first.
+
+    Examples
+    --------
+    >>> from llmcalc_core.domain.config import ModelConfig
+    >>> from llmcalc_core.domain.model import architecture
+    >>> tiny = architecture(ModelConfig(
+    ...     vocab_size=10, hidden_size=8, num_decoder_layers=5, num_attention_heads=4,
+    ...     intermediate_size=8))
+    >>> stage_counts(tiny, (2,))[:, 0, :].tolist()
+    [[2.0, 0.0, 1.0], [3.0, 1.0, 0.0]]
+    """
+    tables = {count: _distinct_stages(model, count) for count in set(stages)}
+    depth = max(len(table) for table in tables.values())
+    padded = {
+        count: np.concatenate([table, np.repeat(table[:1], depth - len(table), axis=0)])
+        for count, table in tables.items()
+    }
+    return np.stack([padded[count] for count in stages], axis=1)
+
+
+def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
+    total, kinds = model.layer_count, len(model.layers)
+    running = np.zeros((total + 1, kinds))
+    running[1:] = np.cumsum(np.eye(kinds)[list(model.sequence)], axis=0)
+    index = np.arange(stages + 1)
+    edges = index * (total // stages) + np.minimum(index, total % stages)
+    layers = np.diff(running[edges], axis=0)
+    ends = np.zeros((stages, 2))
+    ends[0, 0] = ends[-1, 1] = 1.0
+    return np.unique(np.concatenate([layers, ends], axis=1), axis=0)
+
+
+@lru_cache(maxsize=512)
+def whole_counts(model: Model) -> tuple[float, ...]:
+    """Count the sections of the whole model: layers of each kind, first part, last part."""
+    kinds = np.bincount(model.sequence, minlength=len(model.layers))
+    return (*(float(count) for count in kinds), 1.0, 1.0)

@@ -1,0 +1,126 @@
+"""What a pass of a micro batch does: operations and messages. Knows no hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
+
+Floats = NDArray[np.float64]
+Values = float | Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Operation:
+    """Something a device computes or moves, once per layer.
+
+    Attributes
+    ----------
+    kind : {'gemm', 'attention', 'memory'}
+        Where its time is reported.
+    family : str
+        Which efficiency facts time it.
+    flops, moved : array
+        Operations [FLOP] and device memory traffic [bytes], broadcastable to the grid.
+    launches : float
+        Kernels started.
+    size : float or array
+        What its compute efficiency rises with [tokens]; infinity where it does not.
+    """
+
+    kind: str
+    family: str
+    flops: Values
+    moved: Values
+    launches: float = 1.0
+    size: Values = np.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Message:
+    """A collective: what is sent and between how many devices."""
+
+    collective: str
+    size: Values
+    participants: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Section:
+    """Operations and messages of one layer of a kind, or of the model's first or last part."""
+
+    operations: tuple[Operation, ...]
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pass:
+    """One pass of a micro batch through the model: prefill of its prompts or one decode step.
+
+    Attributes
+    ----------
+    decode : bool
+        Whether every sequence adds one token (else: its whole prompt).
+    sequences : array
+        Sequences on one attention replica.
+    tokens : array
+        New tokens on one attention replica [tokens].
+    stage_tokens : array
+        New tokens over all devices of a stage [tokens].
+    """
+
+    grid: Grid
+    precision: Precision
+    hidden: int
+    decode: bool
+    sequences: Floats
+    tokens: Floats
+    stage_tokens: Floats
+
+
+def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
+    """Describe the pass: the prompt is shared by the beams, decode steps are not."""
+    requests = np.ceil(grid.micro / grid.attention_ranks)
+    beams = grid.beams if decode else 1.0
+    length: Values = 1.0 if decode else grid.inputs
+    return Pass(
+        grid=grid,
+        precision=precision,
+        hidden=model.hidden,
+        decode=decode,
+        sequences=requests * beams,
+        tokens=requests * beams * length,
+        stage_tokens=grid.micro * beams * length,
+    )
+
+
+def matrix(step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True) -> Operation:
+    """Make a projection: ``quantised`` ones use the precision's types, others 16 bits or more."""
+    precision = step.precision
+    weight = precision.weight_bytes if quantised else precision.unquantised_bytes
+    entering = precision.activation_bytes if quantised else precision.output_bytes
+    return Operation(
+        kind="gemm",
+        family="gemm" if quantised else "gemm_wide",
+        flops=matrix_flops(m=m, n=n, k=k),
+        moved=matrix_bytes(
+            m=m, n=n, k=k,
+            weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
+        ),
+    )  # fmt: skip
+
+
+def traffic(moved: Values, *, launches: float = 1.0) -> Operation:
+    """Make an elementwise operation that only moves bytes."""
+    return Operation(kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches)
+
+
+def hidden_bytes(step: Pass) -> Values:
+    """Bytes of a micro batch's activations between two layers, on one attention replica."""
+    return step.tokens * step.hidden * step.precision.output_bytes

@@ -1,0 +1,194 @@
+"""A request in, an evaluation out: the whole path of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from llmcalc_core.catalog.hardware import find_hardware
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.search.table import as_frame, candidates
+
+ModelLike = str | Mapping[str, Any] | ModelConfig
+HardwareLike = str | Mapping[str, Any] | Hardware
+PrecisionLike = str | Precision
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """The answer to a request: every candidate, as a frame.
+
+    Attributes
+    ----------
+    request : EvaluationRequest
+        The question.
+    frame : DataFrame
+        One row per candidate; see :func:`explore` for its columns.
+    """
+
+    request: EvaluationRequest
+    frame: pd.DataFrame
+
+    @property
+    def latency_column(self) -> str:
+        """Column of the stage's latency: time per output token, or to the first token [s]."""
+        return "tpot_s" if self.request.stage == "decode" else "ttft_s"
+
+    @property
+    def front(self) -> pd.DataFrame:
+        """The candidates on the Pareto front, by latency."""
+        return self.frame[self.frame["on_front"]].sort_values(self.latency_column)
+
+    @property
+    def feasible(self) -> pd.DataFrame:
+        """The candidates that are not rejected."""
+        return self.frame[self.frame["rejected_for"] == ""]
+
+    @property
+    def recommended(self) -> int | None:
+        """Row of the candidate with the most tokens per second and device; None if none fits."""
+        on_front = self.frame["on_front"]
+        if not on_front.any():
+            return None
+        return int(self.frame.loc[on_front, "tokens_per_s_per_device"].idxmax())
+
+
+def make_request(
+    model: ModelLike | Sequence[ModelLike],
+    hardware: HardwareLike | Sequence[HardwareLike],
+    devices: int | Sequence[int] = 8,
+    *,
+    stage: str = "decode",
+    input_tokens: int | Sequence[int] = 2000,
+    output_tokens: int | Sequence[int] = 256,
+    batch: int | Sequence[int] = BATCHES,
+    precision: PrecisionLike | Sequence[PrecisionLike] = "bf16",
+    beam_size: int = 1,
+    memory_fraction: float = 0.9,
+    latency_limit_s: float | None = None,
+) -> EvaluationRequest:
+    """Look up names and check values; the arguments are those of :func:`explore`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+    """
+    return EvaluationRequest(
+        models=tuple(find_model(one) for one in _several(model)),
+        hardware=tuple(find_hardware(one) for one in _several(hardware)),
+        devices=devices,  # type: ignore[arg-type]
+        stage=stage,
+        input_tokens=input_tokens,  # type: ignore[arg-type]
+        output_tokens=output_tokens,  # type: ignore[arg-type]
+        batches=batch,  # type: ignore[arg-type]
+        precisions=tuple(parse_precision(one) for one in _several(precision)),
+        beam_size=beam_size,
+        memory_fraction=memory_fraction,
+        latency_limit_s=latency_limit_s,
+    )
+
+
+def evaluate(request: EvaluationRequest) -> Evaluation:
+    """Estimate every candidate of a request.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`make_request`.
+
+    Returns
+    -------
+    Evaluation
+        The request and the frame of candidates.
+    """
+    cases = [
+        ((model_at, hardware_at, precision_at), candidates(model, hardware, precision, request))
+        for model_at, model in enumerate(map(architecture, request.models))
+        for hardware_at, hardware in enumerate(request.hardware)
+        for precision_at, precision in enumerate(request.precisions)
+    ]
+    frame = as_frame(
+        cases,
+        models=tuple(model.model for model in request.models),
+        hardware=tuple(hardware.name for hardware in request.hardware),
+        precisions=tuple(precision.label for precision in request.precisions),
+    )
+    return Evaluation(request=request, frame=frame)
+
+
+def explore(
+    model: ModelLike | Sequence[ModelLike],
+    hardware: HardwareLike | Sequence[HardwareLike],
+    devices: int | Sequence[int] = 8,
+    **settings: Any,  # noqa: ANN401
+) -> pd.DataFrame:
+    """Estimate every way to deploy a model, as one DataFrame.
+
+    Parameters
+    ----------
+    model : name, path, dict, ModelConfig, or several of them
+        What to deploy.
+    hardware : name, dict, Hardware, or several of them
+        On what.
+    devices : int or several, default 8
+        Total devices; every plan uses one of these counts up.
+    stage : {'decode', 'prefill'}
+        Which stage the throughput and time columns describe.
+    input_tokens, output_tokens, batch : int or several
+        Prompt and generated tokens; sequences in flight per replica.
+    precision : str, Precision, or several of them
+        Such as 'bf16', 'fp8', 'w4a16'.
+    beam_size : int, default 1
+        Sequences decoded per request.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+    latency_limit_s : float, optional
+        Longest time per output token (decode) or to the first token (prefill) [s].
+
+    Returns
+    -------
+    DataFrame
+        One row per candidate. ``model``, ``hardware``, ``precision``; ``devices`` (in total),
+        ``tp``, ``pp``, ``ep``, ``replicas``, ``batch`` (per replica), ``micro_batch``,
+        ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``, ``e2e_latency_s`` [s];
+        ``tokens_per_s`` and ``tokens_per_s_per_device`` (generated in decode, read in prefill),
+        ``requests_per_s``; ``gemm_s``, ``attention_s``, ``communication_s``,
+        ``memory_traffic_s``, ``overhead_s`` [s], which sum to the stage's latency;
+        ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
+        ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
+        (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory'
+        or 'latency limit'), ``on_front`` (of its model, hardware, precision and lengths:
+        latency against tokens per second and device), ``basis`` of the efficiencies.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> frame = explore("llama2_7b", "A100_80GB", devices=2, batch=[1, 8])
+    >>> frame[["tp", "pp", "replicas", "batch"]].to_numpy().tolist()
+    [[1, 1, 2, 1], [1, 1, 2, 8], [1, 2, 1, 1], [1, 2, 1, 8], [2, 1, 1, 1], [2, 1, 1, 8]]
+    """
+    return evaluate(make_request(model, hardware, devices, **settings)).frame
+
+
+def _several(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """Give a tuple of one or several values; a mapping or a string is one."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        if not value:
+            msg = "model, hardware and precision need at least one entry, got an empty collection"
+            raise ValueError(msg)
+        return tuple(value)
+    return (value,)

@@ -1,0 +1,131 @@
+"""Size of the cache of keys and values, and of recurrent states."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = float | NDArray[np.float64]
+
+
+def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:
+    """Tokens that a cache made of blocks holds for a sequence.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Tokens to hold [tokens].
+    block : float or array
+        Tokens of one block [tokens].
+
+    Returns
+    -------
+    float or array
+        The next multiple of the block [tokens].
+
+    References
+    ----------
+    Kwon et al., PagedAttention, arXiv:2309.06180, section 4.1; 16 is vLLM's default.
+
+    Examples
+    --------
+    >>> float(rounded_to_blocks(tokens=2049.0))
+    2064.0
+    """
+    return np.ceil(tokens / block) * block
+
+
+def key_value_bytes(
+    *, tokens: Values, kv_heads: Values, head_dim: Values, element_bytes: Values
+) -> Values:
+    """Bytes of the keys and values of one layer.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Cached tokens, over all sequences [tokens].
+    kv_heads : float or array
+        Key and value heads on the device [1].
+    head_dim : float or array
+        Width of a head [elements].
+    element_bytes : float or array
+        Size of a cached element [bytes].
+
+    Returns
+    -------
+    float or array
+        Size [bytes], keys and values together.
+
+    References
+    ----------
+    Kwon et al., PagedAttention, arXiv:2309.06180, section 1: 800 kB per token for OPT-13B in
+    16 bits, 40 layers of 2 x 5,120 elements.
+
+    Examples
+    --------
+    >>> 40 * key_value_bytes(tokens=1, kv_heads=40, head_dim=128, element_bytes=2)
+    819200
+    """
+    return 2 * tokens * kv_heads * head_dim * element_bytes
+
+
+def latent_bytes(
+    *, tokens: Values, rank: Values, rope_dim: Values, element_bytes: Values
+) -> Values:
+    """Bytes of one layer's cache of multi-head latent attention.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Cached tokens, over all sequences [tokens].
+    rank, rope_dim : float or array
+        Width of the compressed keys and values, and of the rotary key [elements].
+    element_bytes : float or array
+        Size of a cached element [bytes].
+
+    Returns
+    -------
+    float or array
+        Size [bytes]; every tensor parallel rank holds all of it.
+
+    References
+    ----------
+    DeepSeek-V2, arXiv:2405.04434, section 2.1.4 and table 1.
+
+    Examples
+    --------
+    >>> 61 * latent_bytes(tokens=1, rank=512, rope_dim=64, element_bytes=2)
+    70272
+    """
+    return tokens * (rank + rope_dim) * element_bytes
+
+
+def state_bytes(*, sequences: Values, inner: Values, state: Values, convolution: Values) -> Values:
+    """Bytes of the recurrent state of one selective state space layer.
+
+    Parameters
+    ----------
+    sequences : float or array
+        Sequences in flight [1].
+    inner : float or array
+        Channels on the device [1].
+    state : float or array
+        State size per channel [elements], kept in 32 bits.
+    convolution : float or array
+        Width of the short convolution [elements]; all but one are kept, in 16 bits.
+
+    Returns
+    -------
+    float or array
+        Size [bytes], whatever the context.
+
+    References
+    ----------
+    Gu and Dao, Mamba, arXiv:2312.00752, section 3.3 and its reference implementation.
+
+    Examples
+    --------
+    >>> state_bytes(sequences=1, inner=8192, state=16, convolution=4)
+    573440
+    """
+    return sequences * inner * (4 * state + 2 * (convolution - 1))

@@ -1,0 +1,69 @@
+"""Mixture of experts: how many experts a batch touches, and how many rows each gets."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = float | NDArray[np.float64]
+
+
+def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values:
+    """Expected number of distinct experts that a batch of tokens uses under uniform routing.
+
+    Parameters
+    ----------
+    experts : float or array
+        Routed experts of the layer [1].
+    top_k : float or array
+        Experts that one token uses [1].
+    tokens : float or array
+        Tokens in the batch [tokens].
+
+    Returns
+    -------
+    float or array
+        Expected experts [1]: E (1 - (1 - k/E)^m), k for one token and E for many.
+
+    References
+    ----------
+    Expected occupancy, Feller, An Introduction to Probability Theory, vol. 1, section IV.2;
+    the weights of each touched expert are read once per step.
+
+    Examples
+    --------
+    >>> float(experts_touched(experts=8, top_k=2, tokens=1))
+    2.0
+    >>> round(float(experts_touched(experts=8, top_k=2, tokens=16)), 2)
+    7.92
+    """
+    return experts * (1.0 - (1.0 - top_k / experts) ** np.asarray(tokens, dtype=float))
+
+
+def rows_per_expert(*, tokens: Values, top_k: Values, touched: Values) -> Values:
+    """Mean number of rows that a touched expert multiplies.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Tokens in the batch [tokens].
+    top_k : float or array
+        Experts that one token uses [1].
+    touched : float or array
+        Distinct experts touched [1].
+
+    Returns
+    -------
+    float or array
+        Rows per expert [tokens].
+
+    References
+    ----------
+    Counting: every token makes ``top_k`` rows, spread over the touched experts.
+
+    Examples
+    --------
+    >>> rows_per_expert(tokens=16, top_k=2, touched=8)
+    4.0
+    """
+    return tokens * top_k / touched

@@ -1,0 +1,165 @@
+"""How long one operation takes, given its work and what the device reaches of its peaks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = float | NDArray[np.float64]
+
+
+def matrix_flops(*, m: Values, n: Values, k: Values) -> Values:
+    """Floating point operations of an (m, k) by (k, n) multiplication.
+
+    Parameters
+    ----------
+    m, n, k : float or array
+        Rows, columns and inner size [elements].
+
+    Returns
+    -------
+    float or array
+        Operations [FLOP], a multiplication and an addition for each product.
+
+    References
+    ----------
+    Golub and Van Loan, Matrix Computations, 4th ed. (2013), table 1.1.2.
+
+    Examples
+    --------
+    >>> matrix_flops(m=2, n=3, k=4)
+    48
+    """
+    return 2 * m * n * k
+
+
+def matrix_bytes(
+    *,
+    m: Values,
+    n: Values,
+    k: Values,
+    weight_bytes: Values,
+    input_bytes: Values,
+    output_bytes: Values,
+) -> Values:
+    """Bytes that a multiplication moves when every element moves once.
+
+    Parameters
+    ----------
+    m, n, k : float or array
+        Rows, columns and inner size [elements].
+    weight_bytes, input_bytes, output_bytes : float or array
+        Size of one weight, input and output element [bytes].
+
+    Returns
+    -------
+    float or array
+        Traffic to and from device memory [bytes].
+
+    References
+    ----------
+    Williams, Waterman and Patterson, Roofline, CACM 52 (2009), section 3 (compulsory traffic).
+
+    Examples
+    --------
+    >>> matrix_bytes(m=1, n=4096, k=4096, weight_bytes=2, input_bytes=2, output_bytes=2)
+    33570816
+    """
+    return n * k * weight_bytes + m * (k * input_bytes + n * output_bytes)
+
+
+def compute_seconds(
+    *, flops: Values, peak: Values, efficiency: Values, size: Values = np.inf, half: Values = 0.0
+) -> Values:
+    """Time the arithmetic alone takes, with an efficiency that rises with the operation's size.
+
+    Parameters
+    ----------
+    flops : float or array
+        Operations [FLOP].
+    peak : float or array
+        Dense peak rate of the device for the type [FLOP/s].
+    efficiency : float or array
+        Fraction of the peak that a large operation reaches [1], at most 1.
+    size, half : float or array
+        Size of the operation [elements] and the size at which half of ``efficiency`` is
+        reached [elements]: the fraction is ``efficiency * size / (size + half)``.
+
+    Returns
+    -------
+    float or array
+        Time [s], never less than ``flops / peak``.
+
+    References
+    ----------
+    Hockney and Jesshope, Parallel Computers (1981), section 1.3.2: the half-performance length.
+
+    Examples
+    --------
+    >>> compute_seconds(flops=1e12, peak=1e15, efficiency=0.5, size=1000, half=1000)
+    0.004
+    """
+    return flops * (1 + half / size) / (peak * efficiency)
+
+
+def memory_seconds(*, moved: Values, bandwidth: Values, efficiency: Values) -> Values:
+    """Time that moving the bytes alone takes.
+
+    Parameters
+    ----------
+    moved : float or array
+        Traffic to and from device memory [bytes].
+    bandwidth : float or array
+        Peak memory bandwidth [bytes/s].
+    efficiency : float or array
+        Fraction of the peak that a large transfer reaches [1], at most 1.
+
+    Returns
+    -------
+    float or array
+        Time [s], never less than ``moved / bandwidth``.
+
+    References
+    ----------
+    Williams, Waterman and Patterson, Roofline, CACM 52 (2009), section 3.
+
+    Examples
+    --------
+    >>> memory_seconds(moved=1.6e9, bandwidth=2e12, efficiency=0.8)
+    0.001
+    """
+    return moved / (bandwidth * efficiency)
+
+
+def overlapped_seconds(*, compute: Values, memory: Values, sharpness: Values) -> Values:
+    """Time of arithmetic and memory traffic that overlap, as the p-norm of the two.
+
+    Parameters
+    ----------
+    compute, memory : float or array
+        Time each would take alone [s].
+    sharpness : float or array
+        The p of the norm [1]: infinity overlaps them fully (the larger counts), 1 not at all.
+
+    Returns
+    -------
+    float or array
+        Time [s], never less than the larger of the two.
+
+    References
+    ----------
+    Williams, Waterman and Patterson, Roofline, CACM 52 (2009), section 3, for p = infinity; the
+    p-norm of the project's fit to kernel measurements (aiconfigurator, commit 095f58a5).
+
+    Examples
+    --------
+    >>> float(overlapped_seconds(compute=3.0, memory=4.0, sharpness=2.0))
+    5.0
+    >>> float(overlapped_seconds(compute=3.0, memory=4.0, sharpness=np.inf))
+    4.0
+    """
+    larger = np.maximum(compute, memory)
+    if np.ndim(sharpness) == 0 and np.isinf(sharpness):
+        return larger
+    ratio = np.minimum(compute, memory) / larger
+    return larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness)

@@ -1,0 +1,149 @@
+"""The splits that fit, as a table of the guide's columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.search.enumerate import layouts
+from llmcalc_core.search.feasibility import DoesNotFitError, does_not_fit, minimum_devices
+from llmcalc_core.search.single import Estimate, Workload, estimate_layouts
+
+Table = dict[str, NDArray[np.float64]]
+_WHOLE = ("batch", "micro batch", "TP", "PP")
+
+
+def fitting_splits(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    workload: Workload,
+    *,
+    devices: int,
+    stage: str,
+    memory_fraction: float,
+) -> Table:
+    """Estimate every split of the devices, for every batch, and keep those that fit.
+
+    Parameters
+    ----------
+    model, hardware, precision
+        What runs on what, in which types.
+    workload : Workload
+        Batches and lengths.
+    devices : int
+        Tensor times pipeline parallel is this number.
+    stage : {'prefill', 'decode'}
+        Whose latency and throughput to give.
+    memory_fraction : float
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    dict of str to array
+        ``batch``, ``micro batch``, ``TP``, ``PP``, ``Latency(ms)``, ``Tokens/s``.
+
+    Raises
+    ------
+    DoesNotFitError
+        If nothing fits.
+    ValueError
+        If the model has no split over so many devices.
+    """
+    splits = layouts(model, devices)
+    if not splits:
+        most = model.heads * model.layer_count
+        msg = (
+            f"{model.name} can't be split over {devices} devices: tensor parallel must divide its "
+            f"{model.heads} heads and there are {model.layer_count} layers for pipeline stages; "
+            f"at most {most} devices, and each count whose quotient by a divisor of "
+            f"{model.heads} is at most {model.layer_count}"
+        )
+        raise ValueError(msg)
+    found = estimate_layouts(model, hardware, precision, splits, workload, stage=stage)
+    usable = hardware.usable_bytes(memory_fraction)
+    fits = np.broadcast_to(found.memory.total <= usable, found.grid.shape).reshape(-1)
+    if not fits.any():
+        raise nothing_fits(model, hardware, precision, workload, found, devices, memory_fraction)
+    return {name: values[fits] for name, values in _columns(found, workload, stage).items()}
+
+
+def nothing_fits(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    workload: Workload,
+    found: Estimate,
+    devices: int,
+    memory_fraction: float,
+) -> DoesNotFitError:
+    """Say by how much the smallest batch does not fit, and how many devices would do."""
+    enough = minimum_devices(
+        model,
+        hardware,
+        precision,
+        batch=workload.batches[0],
+        input_tokens=workload.input_tokens,
+        output_tokens=workload.output_tokens,
+        beam_size=workload.beam_size,
+        memory_fraction=memory_fraction,
+    )
+    return does_not_fit(
+        model,
+        hardware,
+        devices=devices,
+        needed=float(found.memory.total.min()),
+        usable=hardware.usable_bytes(memory_fraction),
+        enough=enough,
+    )
+
+
+def _columns(found: Estimate, workload: Workload, stage: str) -> Table:
+    grid, times = found.grid, found.times
+    per_request = 1 if stage == "decode" else workload.input_tokens
+    columns = {
+        "batch": grid.batch,
+        "micro batch": grid.micro,
+        "TP": grid.tp,
+        "PP": grid.pp,
+        "Latency(ms)": times.latency_s * 1e3,
+        "Tokens/s": grid.batch * per_request / times.period_s,
+    }
+    return {
+        name: np.broadcast_to(values, grid.shape).reshape(-1) for name, values in columns.items()
+    }
+
+
+def guide_frame(table: Table) -> pd.DataFrame:
+    """Turn a table into the guide's DataFrame.
+
+    Counts are whole numbers. ``micro batch`` is held as objects so that a row taken from the
+    frame (``iterrows``) keeps them whole: pandas makes a row of integers and floats all floats.
+
+    Parameters
+    ----------
+    table : dict of str to array
+        Columns.
+
+    Returns
+    -------
+    DataFrame
+        The same columns, numbered from 0.
+
+    Examples
+    --------
+    >>> frame = guide_frame({"micro batch": np.array([4.0]), "TP": np.array([8.0]),
+    ...                      "Latency(ms)": np.array([1.5])})
+    >>> next(frame.iterrows())[1].tolist()
+    [4, 8, 1.5]
+    """
+    data = {
+        name: values.astype(np.int64) if name in _WHOLE else values
+        for name, values in table.items()
+    }
+    data["micro batch"] = data["micro batch"].astype(object)
+    return pd.DataFrame(data)

@@ -1,0 +1,99 @@
+"""Legal layouts of a model on a number of devices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout, divisors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A layout and how many replicas of it run side by side."""
+
+    layout: Layout
+    replicas: int
+
+    @property
+    def devices(self) -> int:
+        """Devices of all replicas."""
+        return self.layout.devices * self.replicas
+
+
+@lru_cache(maxsize=1024)
+def layouts(model: Model, devices: int) -> tuple[Layout, ...]:
+    """Every tensor and pipeline split whose product is the device count.
+
+    Parameters
+    ----------
+    model : Model
+        Its heads are what ``tp`` must divide; it has at least ``pp`` layers.
+    devices : int
+        Devices of one replica.
+
+    Returns
+    -------
+    tuple of Layout
+        Sorted by tensor parallel width; empty only beyond heads times layers.
+
+    Examples
+    --------
+    >>> from llmcalc_core.domain.config import ModelConfig
+    >>> from llmcalc_core.domain.model import architecture
+    >>> llama = architecture(ModelConfig(
+    ...     vocab_size=32000, hidden_size=4096, num_decoder_layers=32, num_attention_heads=32,
+    ...     intermediate_size=11008))
+    >>> [(layout.tp, layout.pp) for layout in layouts(llama, 6)]
+    [(1, 6), (2, 3)]
+    """
+    return tuple(
+        Layout(tp=width, pp=devices // width)
+        for width in divisors(devices)
+        if model.heads % width == 0 and devices // width <= model.layer_count
+    )
+
+
+@lru_cache(maxsize=1024)
+def plans(model: Model, devices: int) -> tuple[Plan, ...]:
+    """Every layout and number of replicas that uses the devices up, with expert parallelism.
+
+    Parameters
+    ----------
+    model : Model
+        What is laid out.
+    devices : int
+        Devices of all replicas together.
+
+    Returns
+    -------
+    tuple of Plan
+        Sorted by layout; every device count has at least the plan of single-device replicas.
+    """
+    found = {
+        Plan(layout=layout, replicas=replicas)
+        for replicas in divisors(devices)
+        for layout in _with_experts(model, devices // replicas)
+    }
+    return tuple(sorted(found, key=lambda plan: (plan.layout, plan.replicas)))
+
+
+def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
+    """Layouts of one replica, with every legal expert parallel width."""
+    if not model.has_mixture:
+        return layouts(model, devices)
+    found = set()
+    for group in divisors(devices):
+        stages = devices // group
+        if stages > model.layer_count:
+            continue
+        for tp in divisors(group):
+            if model.heads % tp:
+                continue
+            if tp == group:
+                widths = [ep for ep in divisors(tp) if model.experts % ep == 0]
+            else:
+                widths = [group] if model.experts % group == 0 else []
+            found.update(Layout(tp=tp, pp=stages, ep=ep) for ep in widths)
+    return tuple(sorted(found))

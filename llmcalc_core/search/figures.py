@@ -1,0 +1,72 @@
+"""One estimate in full, as plain numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.estimate.time import BOUNDS, KINDS
+from llmcalc_core.search.single import Estimate, Workload
+
+
+def figures(
+    found: Estimate, hardware: Hardware, workload: Workload, *, stage: str, memory_fraction: float
+) -> dict[str, Any]:
+    """Describe the one layout and batch of an estimate.
+
+    Parameters
+    ----------
+    found : Estimate
+        Of one layout and one batch.
+    hardware : Hardware
+        Its memory is what the plan has to fit.
+    workload : Workload
+        Batch and lengths.
+    stage : {'prefill', 'decode'}
+        Which stage was estimated.
+    memory_fraction : float
+        Part of the device's memory that may be used.
+
+    Returns
+    -------
+    dict
+        ``latency`` [ms] and ``throughput`` [tokens/s] as in the guide; ``ttft_ms`` or
+        ``tpot_ms``, ``tokens_per_s``, ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``,
+        ``memory_by_kind_bytes``, ``memory_bytes``, ``memory_capacity_bytes`` (what may be used),
+        ``fits``, ``devices``, ``basis``.
+    """
+    times, memory = found.times, found.memory
+    latency, period = times.latency_s.item(), times.period_s.item()
+    batch, decoding = workload.batches[0], stage == "decode"
+    tokens = batch / period * (1 if decoding else workload.input_tokens)
+    per_request = workload.output_tokens if decoding else workload.input_tokens
+    capacity = hardware.usable_bytes(memory_fraction)
+    total = memory.total.item()
+    result: dict[str, Any] = {
+        "latency": latency * 1e3,
+        "throughput": tokens,
+        "tpot_ms" if decoding else "ttft_ms": latency * 1e3,
+        "tokens_per_s": tokens,
+        "requests_per_s": tokens / per_request,
+        "time_by_kind_ms": {
+            kind: float(np.asarray(part).item()) * 1e3
+            for kind, part in zip(KINDS, times.kinds, strict=True)
+        },
+        "bound_by": BOUNDS[times.bound.item()],
+        "memory_by_kind_bytes": {
+            "weights": memory.weights.item(),
+            "kv_cache": memory.kv_cache.item(),
+            "activations": memory.activations.item(),
+            "reserve": memory.reserve,
+        },
+        "memory_bytes": total,
+        "memory_capacity_bytes": capacity,
+        "fits": total <= capacity,
+        "devices": found.grid.layouts[0].devices,
+        "basis": found.efficiency.basis,
+    }
+    if decoding:
+        result["total_latency_ms"] = latency * 1e3 * workload.output_tokens
+    return result

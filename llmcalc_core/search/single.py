@@ -1,0 +1,77 @@
+"""Estimates of chosen layouts, one stage at a time: what single questions need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.calibration.efficiency import Efficiency, efficiency_for
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.step import StageTimes, stage_times
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What the layouts have to serve."""
+
+    batches: tuple[int, ...]
+    input_tokens: int
+    output_tokens: int
+    beam_size: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Estimate:
+    """One stage's times and the memory of some layouts and batches."""
+
+    grid: Grid
+    times: StageTimes
+    memory: Memory
+    efficiency: Efficiency
+
+
+def estimate_layouts(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    layouts: tuple[Layout, ...],
+    workload: Workload,
+    *,
+    stage: str,
+) -> Estimate:
+    """Estimate one stage of every layout and batch.
+
+    Parameters
+    ----------
+    model, hardware, precision
+        What runs on what, in which types.
+    layouts : tuple of Layout
+        Of one replica.
+    workload : Workload
+        Batches and lengths.
+    stage : {'prefill', 'decode'}
+        Which times to estimate.
+
+    Returns
+    -------
+    Estimate
+        Arrays that broadcast to (layouts, batches, 1, 1).
+    """
+    grid = make_grid(
+        layouts,
+        batches=workload.batches,
+        inputs=(workload.input_tokens,),
+        outputs=(workload.output_tokens,),
+        beams=workload.beam_size,
+    )
+    efficiency = efficiency_for(hardware, precision)
+    return Estimate(
+        grid=grid,
+        times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
+        memory=device_memory(model, precision, grid),
+        efficiency=efficiency,
+    )

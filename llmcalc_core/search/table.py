@@ -1,0 +1,202 @@
+"""The table of candidates: estimates of layouts spread over plans, one column per figure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmcalc_core.calibration.efficiency import BASES, efficiency_for
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.step import StageTimes, stage_times
+from llmcalc_core.estimate.time import BOUNDS
+from llmcalc_core.search.enumerate import Plan, plans
+from llmcalc_core.search.pareto import pareto_mask
+
+REASONS = ("", "memory", "latency limit")
+"""Why a candidate is rejected; empty if it is not."""
+
+TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+MEMORY_COLUMNS = ("weights_bytes", "kv_cache_bytes", "activations_bytes", "reserve_bytes")
+
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Spread:
+    """Turns arrays over layouts into columns over plans."""
+
+    grid: Grid
+    index: NDArray[np.intp]
+    shape: tuple[int, int, int, int]
+
+    def column(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
+        """Repeat an array over layouts for the plans that use each."""
+        return self.block(values, dtype).reshape(-1)
+
+    def block(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
+        """Give the same as an array of shape (plans, batches, inputs, outputs)."""
+        full = np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
+        return full[self.index]
+
+    def plan_column(self, values: list[int]) -> NDArray[np.int32]:
+        """Repeat one number per plan for its workloads."""
+        per_plan = np.array(values, dtype=np.int32).reshape(-1, 1, 1, 1)
+        return np.broadcast_to(per_plan, self.shape).reshape(-1)
+
+
+def candidates(
+    model: Model, hardware: Hardware, precision: Precision, request: EvaluationRequest
+) -> Columns:
+    """Estimate every plan and workload of one model, device and precision.
+
+    Parameters
+    ----------
+    model, hardware, precision
+        What runs on what, in which types.
+    request : EvaluationRequest
+        Device counts, workloads and limits.
+
+    Returns
+    -------
+    dict of str to array
+        Columns of equal length; categories as small integers.
+    """
+    found = [plan for count in request.devices for plan in plans(model, count)]
+    layouts = tuple(dict.fromkeys(plan.layout for plan in found))
+    grid = make_grid(
+        layouts,
+        batches=request.batches,
+        inputs=request.input_tokens,
+        outputs=request.output_tokens,
+        beams=request.beam_size,
+    )
+    position = {layout: index for index, layout in enumerate(layouts)}
+    index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
+    spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
+    efficiency = efficiency_for(hardware, precision)
+    decode, prefill = (
+        stage_times(model, hardware, precision, grid, efficiency, decode=decoding)
+        for decoding in (True, False)
+    )
+    memory = device_memory(model, precision, grid)
+    usable = hardware.usable_bytes(request.memory_fraction)
+    columns = _plan_columns(found, spread)
+    columns |= _performance_columns(found, spread, decode, prefill, request)
+    columns |= _memory_columns(spread, memory, usable)
+    columns |= _judgement_columns(spread, columns, request)
+    size = len(columns["tp"])
+    columns["basis"] = np.full(size, BASES.index(efficiency.basis), dtype=np.int8)
+    return columns
+
+
+def _plan_columns(found: list[Plan], spread: _Spread) -> Columns:
+    return {
+        "devices": spread.plan_column([plan.devices for plan in found]),
+        "tp": spread.plan_column([plan.layout.tp for plan in found]),
+        "pp": spread.plan_column([plan.layout.pp for plan in found]),
+        "ep": spread.plan_column([plan.layout.ep for plan in found]),
+        "replicas": spread.plan_column([plan.replicas for plan in found]),
+        "batch": spread.column(spread.grid.batch, np.int32),
+        "micro_batch": spread.column(spread.grid.micro, np.int32),
+        "input_tokens": spread.column(spread.grid.inputs, np.int32),
+        "output_tokens": spread.column(spread.grid.outputs, np.int32),
+    }
+
+
+def _performance_columns(
+    found: list[Plan],
+    spread: _Spread,
+    decode: StageTimes,
+    prefill: StageTimes,
+    request: EvaluationRequest,
+) -> Columns:
+    grid = spread.grid
+    decoding = request.stage == "decode"
+    times = decode if decoding else prefill
+    per_request = grid.outputs if decoding else grid.inputs
+    served = grid.batch / times.period_s * (1.0 if decoding else per_request)
+    replicas = np.array([plan.replicas for plan in found], dtype=float).reshape(-1, 1, 1, 1)
+    devices = np.array([plan.devices for plan in found], dtype=float).reshape(-1, 1, 1, 1)
+    tokens = spread.block(served) * replicas
+    whole = prefill.latency_s + (grid.outputs - 1) * decode.latency_s
+    columns: Columns = {
+        "ttft_s": spread.column(prefill.latency_s),
+        "tpot_s": spread.column(decode.latency_s),
+        "e2e_latency_s": spread.column(whole),
+        "tokens_per_s": tokens.reshape(-1),
+        "tokens_per_s_per_device": (tokens / devices).reshape(-1),
+        "requests_per_s": (tokens / per_request).reshape(-1),
+    }
+    columns |= {
+        name: spread.column(kind) for name, kind in zip(TIME_COLUMNS, times.kinds, strict=True)
+    }
+    columns["bound_by"] = spread.column(times.bound, np.int8)
+    return columns
+
+
+def _memory_columns(spread: _Spread, memory: Memory, usable: float) -> Columns:
+    parts = (memory.weights, memory.kv_cache, memory.activations, memory.reserve)
+    columns = {name: spread.column(part) for name, part in zip(MEMORY_COLUMNS, parts, strict=True)}
+    columns["device_memory_bytes"] = spread.column(memory.total)
+    columns["memory_headroom_bytes"] = usable - columns["device_memory_bytes"]
+    return columns
+
+
+def _judgement_columns(spread: _Spread, columns: Columns, request: EvaluationRequest) -> Columns:
+    latency = columns["tpot_s" if request.stage == "decode" else "ttft_s"]
+    reason = np.zeros(len(latency), dtype=np.int8)
+    if request.latency_limit_s is not None:
+        reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
+    reason[columns["memory_headroom_bytes"] < 0] = REASONS.index("memory")
+    plan_count, batches, inputs, outputs = spread.shape
+    per_workload = (plan_count * batches, inputs * outputs)
+    cost = np.where(reason == 0, latency, np.nan).reshape(per_workload)
+    gain = columns["tokens_per_s_per_device"].reshape(per_workload)
+    return {"rejected_for": reason, "on_front": pareto_mask(cost, gain).reshape(-1)}
+
+
+def as_frame(
+    cases: list[tuple[tuple[int, int, int], Columns]],
+    *,
+    models: tuple[str, ...],
+    hardware: tuple[str, ...],
+    precisions: tuple[str, ...],
+) -> pd.DataFrame:
+    """Join the columns of several cases into one frame.
+
+    Parameters
+    ----------
+    cases : list of ((model, hardware, precision), columns)
+        Positions in the names that follow, and the columns of that case.
+    models, hardware, precisions : tuple of str
+        Names.
+
+    Returns
+    -------
+    DataFrame
+        One row per candidate; names, reasons and bounds are categories.
+    """
+    sizes = [len(columns["tp"]) for _, columns in cases]
+    named = {"model": models, "hardware": hardware, "precision": precisions}
+    data: dict[str, Any] = {}
+    for axis, (name, names) in enumerate(named.items()):
+        codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int8), sizes)
+        data[name] = pd.Categorical.from_codes(codes, categories=list(names))
+    labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
+    for name in cases[0][1]:
+        parts = [columns[name] for _, columns in cases]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if name in labels:
+            data[name] = pd.Categorical.from_codes(values, categories=list(labels[name]))
+        else:
+            data[name] = values
+    return pd.DataFrame(data, copy=False)
