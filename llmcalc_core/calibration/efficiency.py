@@ -48,11 +48,12 @@ class Links:
 
     Attributes
     ----------
-    widths, latencies_s, fractions : tuple of float
-        Participants measured, time of an empty all-reduce [s], bus bandwidth fraction [1].
+    log_widths, latencies_s, fractions : tuple of float
+        Binary logarithm of the participants measured [1], time of an empty all-reduce [s], bus
+        bandwidth over the link's rate in one direction [1].
     """
 
-    widths: tuple[float, ...]
+    log_widths: tuple[float, ...]
     latencies_s: tuple[float, ...]
     fractions: tuple[float, ...]
     node_latency_s: float
@@ -159,7 +160,7 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
 def _links(facts: dict[str, Any], engine: dict[str, Any]) -> Links:
     entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
     return Links(
-        widths=tuple(float(entry["devices"]) for entry in entries),
+        log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
         latencies_s=tuple(entry["latency_us"] * 1e-6 for entry in entries),
         fractions=tuple(entry["fraction"] for entry in entries),
         node_latency_s=engine["node_latency_us"] * 1e-6,

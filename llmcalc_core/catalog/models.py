@@ -147,32 +147,26 @@ def _spellings_of(name: str) -> Iterator[str]:
 def _index() -> dict[str, str]:
     """Map every accepted spelling to its name; what is written out comes before what is derived."""
     index: dict[str, str] = {}
-    for derived in (_folded, _without_organisation, _untuned):
-        for name in _tables():
-            for spelling in _spellings_of(name):
-                index.setdefault(derived(spelling), name)
-    for name in _tables():
-        for spelling in _spellings_of(name):
-            index.setdefault(_untuned(_without_organisation(spelling)), name)
+    given = [(_folded(text), name) for name in _tables() for text in _spellings_of(name)]
+    short = [(text.rpartition("/")[2], name) for text, name in given]
+    untuned = [(_untuned(text), name) for text, name in (*given, *short)]
+    for text, name in (*given, *short, *untuned):
+        index.setdefault(text, name)
     return index
 
 
 @lru_cache(maxsize=4096)
 def _name_of(spelling: str) -> str | None:
-    index = _index()
-    return index.get(_folded(spelling)) or index.get(_untuned(spelling))
+    text, index = _folded(spelling), _index()
+    return index.get(text) or index.get(_untuned(text))
 
 
 def _folded(spelling: str) -> str:
     return re.sub(r"[\s_.]+", "-", spelling.strip().casefold())
 
 
-def _without_organisation(spelling: str) -> str:
-    return _folded(spelling).rpartition("/")[2]
-
-
-def _untuned(spelling: str) -> str:
-    return _TUNED.sub("", _folded(spelling))
+def _untuned(folded: str) -> str:
+    return _TUNED.sub("", folded)
 
 
 def _is_path(text: str) -> bool:

@@ -35,6 +35,8 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
     >>> whole_number("batch_size", 8.0)
     8
     """
+    if type(value) is int and value >= least and (most is None or value <= most):
+        return value
     rule = f"a whole number of at least {least}" + (f" and at most {most}" if most else "")
     if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         msg = f"{name} must be {rule}, got {value!r}"

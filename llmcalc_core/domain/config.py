@@ -12,8 +12,9 @@ _POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_h
 _OPTIONAL = (
     "num_key_value_heads", "head_dim", "max_model_len", "sliding_window", "q_lora_rank",
     "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "mamba_d_state",
-    "mamba_dt_rank", "moe_intermediate_size", "shared_expert_intermediate_size",
+    "mamba_dt_rank",
 )  # fmt: skip
+_WIDTHS = ("moe_intermediate_size", "shared_expert_intermediate_size")
 _FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
               "moe_layer_offset", "learned_positions", "embedding_size")  # fmt: skip
 
@@ -81,7 +82,7 @@ class ModelConfig:
     mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
     mamba_norm : bool, default False
-        Whether dt, B and C are normalised inside the layer (Jamba, Falcon-Mamba).
+        Whether dt, B and C are normalised inside the layer (Jamba).
 
     Raises
     ------
@@ -154,9 +155,10 @@ class ModelConfig:
             self._set(name, whole_number(name, getattr(self, name)))
         for name in _FROM_ZERO:
             self._set(name, whole_number(name, getattr(self, name), least=0))
-        for name in _OPTIONAL:
-            if getattr(self, name) is not None:
-                self._set(name, whole_number(name, getattr(self, name)))
+        for names, least in ((_OPTIONAL, 1), (_WIDTHS, 0)):
+            for name in names:
+                if getattr(self, name) is not None:
+                    self._set(name, whole_number(name, getattr(self, name), least=least))
         self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
         self._fill()
         self._refuse_contradictions()

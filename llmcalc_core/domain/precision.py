@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from llmcalc_core.domain.checks import one_of
 
@@ -133,7 +134,12 @@ def parse_precision(bits: str | Precision) -> Precision:
     """
     if isinstance(bits, Precision):
         return bits
-    weights, activations, kv_cache = _MEANING[one_of("bits", _canonical(bits), PRECISIONS)]
+    return _named(one_of("bits", _canonical(bits), PRECISIONS))
+
+
+@cache
+def _named(name: str) -> Precision:
+    weights, activations, kv_cache = _MEANING[name]
     return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
 
 

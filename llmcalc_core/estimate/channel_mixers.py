@@ -10,7 +10,6 @@ from llmcalc_core.estimate.work import (
     Operation,
     Pass,
     Values,
-    hidden_bytes,
     matrix,
     traffic,
 )
@@ -31,7 +30,7 @@ def channel_work(mixer: ChannelMixer | None, step: Pass) -> Work:
 
 
 def _summed(step: Pass) -> Message:
-    return Message(collective="all_reduce", size=hidden_bytes(step), participants=step.grid.tp)
+    return Message(collective="all_reduce", size=step.hidden_bytes, participants=step.grid.tp)
 
 
 def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
@@ -99,7 +98,7 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     )
     summed = Message(
         collective="all_reduce",
-        size=hidden_bytes(step),
+        size=step.hidden_bytes,
         participants=np.where(spread, 1.0, grid.tp),
     )
     return dispatch, combine, summed

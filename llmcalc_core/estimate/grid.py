@@ -2,7 +2,8 @@
 
 Axis 0 holds the layouts of one replica (tensor, pipeline and expert parallelism: the legal
 triples are few and no product set), axis 1 the batch per replica, axis 2 the input and axis 3
-the output length. Replicas are no axis: they multiply a layout's throughput and devices.
+the output length; an axis of one value is a number. Replicas are no axis: they multiply a
+layout's throughput and devices.
 """
 
 from __future__ import annotations
@@ -20,10 +21,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grid:
-    """Axes of an estimate, as arrays of shape (layouts, batches, inputs, outputs) or ones.
+    """Axes of an estimate, as arrays that broadcast to (layouts, batches, inputs, outputs).
 
     Attributes
     ----------
+    layouts : tuple of Layout
+        The layouts of axis 0.
+    shape : tuple of int
+        Number of layouts, batches, inputs and outputs.
     tp, pp, ep : array of shape (L, 1, 1, 1)
         Tensor, pipeline and expert parallel widths.
     group : array of shape (L, 1, 1, 1)
@@ -40,9 +45,12 @@ class Grid:
         Prompt length and tokens to generate [tokens].
     beams : float
         Sequences decoded per request.
+    widest : int
+        Devices of the widest stage of all layouts.
     """
 
     layouts: tuple[Layout, ...]
+    shape: tuple[int, int, int, int]
     tp: Floats
     pp: Floats
     ep: Floats
@@ -54,11 +62,7 @@ class Grid:
     inputs: Floats
     outputs: Floats
     beams: float
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Number of layouts, batches, inputs and outputs."""
-        return (self.tp.shape[0], self.batch.shape[1], self.inputs.shape[2], self.outputs.shape[3])
+    widest: int
 
 
 def make_grid(
@@ -92,12 +96,13 @@ def make_grid(
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
     widths = np.array([(layout.tp, layout.pp, layout.ep) for layout in layouts], dtype=float)
-    tp, pp, ep = (widths[:, index].reshape(-1, 1, 1, 1) for index in range(3))
-    batch = np.array(batches, dtype=float).reshape(1, -1, 1, 1)
+    tp, pp, ep = (_axis(widths[:, index], 0) for index in range(3))
+    batch = _axis(np.array(batches, dtype=float), 1)
     group = np.maximum(tp, ep)
-    micro = np.asarray(micro_batch(batch=batch, stages=pp))
+    micro = micro_batch(batch=batch, stages=pp)
     return Grid(
         layouts=layouts,
+        shape=(len(layouts), len(batches), len(inputs), len(outputs)),
         tp=tp,
         pp=pp,
         ep=ep,
@@ -106,7 +111,17 @@ def make_grid(
         batch=batch,
         micro=micro,
         micro_batches=np.ceil(batch / micro),
-        inputs=np.array(inputs, dtype=float).reshape(1, 1, -1, 1),
-        outputs=np.array(outputs, dtype=float).reshape(1, 1, 1, -1),
+        inputs=_axis(np.array(inputs, dtype=float), 2),
+        outputs=_axis(np.array(outputs, dtype=float), 3),
         beams=float(beams),
+        widest=max(max(layout.tp, layout.ep) for layout in layouts),
     )
+
+
+def _axis(values: Floats, position: int) -> Floats:
+    """Put values on their axis; a single one stays a number, which is faster."""
+    if len(values) == 1:
+        return values[0]
+    shape = [1, 1, 1, 1]
+    shape[position] = len(values)
+    return values.reshape(shape)

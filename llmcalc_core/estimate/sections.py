@@ -7,7 +7,7 @@ import numpy as np
 from llmcalc_core.domain.model import Layer, Model
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.token_mixers import token_work
-from llmcalc_core.estimate.work import Message, Pass, Section, matrix, traffic
+from llmcalc_core.estimate.work import Message, Pass, Section, matrix, sent, traffic
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
@@ -23,7 +23,8 @@ def layer_section(layer: Layer, step: Pass) -> Section:
     width = 4 * step.hidden * step.precision.output_bytes
     norms = traffic(step.tokens * layer.norms * width, launches=float(layer.norms))
     return Section(
-        operations=(*mixed, *channels, norms), messages=(*mixed_messages, *channel_messages)
+        operations=(*mixed, *channels, norms),
+        messages=sent(step, *mixed_messages, *channel_messages),
     )
 
 
@@ -43,4 +44,4 @@ def last_section(model: Model, step: Pass) -> Section:
         size=step.sequences * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,
     )
-    return Section(operations=(head, norm), messages=(gathered,))
+    return Section(operations=(head, norm), messages=sent(step, gathered))

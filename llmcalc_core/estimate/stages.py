@@ -28,7 +28,8 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
     -------
     array of shape (S, layouts, sections)
         Layers of each kind, then 1 where the stage is the first, then 1 where it is the last;
-        ``S`` is the largest number of distinct stages, shorter ones repeat their first.
+        ``S`` is the largest number of distinct stages, shorter ones repeat their first. Stages
+        that hold no more of anything than another are left out: they never set the pace.
 
     Examples
     --------
@@ -39,6 +40,8 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
     ...     intermediate_size=8))
     >>> stage_counts(tiny, (2,))[:, 0, :].tolist()
     [[2.0, 0.0, 1.0], [3.0, 1.0, 0.0]]
+    >>> len(stage_counts(tiny, (5,)))
+    2
     """
     tables = {count: _distinct_stages(model, count) for count in set(stages)}
     depth = max(len(table) for table in tables.values())
@@ -58,11 +61,13 @@ def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
     layers = np.diff(running[edges], axis=0)
     ends = np.zeros((stages, 2))
     ends[0, 0] = ends[-1, 1] = 1.0
-    return np.unique(np.concatenate([layers, ends], axis=1), axis=0)
+    rows = np.unique(np.concatenate([layers, ends], axis=1), axis=0)
+    within = (rows[:, None, :] <= rows[None, :, :]).all(axis=2)
+    return rows[within.sum(axis=1) == 1]
 
 
 @lru_cache(maxsize=512)
-def whole_counts(model: Model) -> tuple[float, ...]:
+def whole_counts(model: Model) -> NDArray[np.float64]:
     """Count the sections of the whole model: layers of each kind, first part, last part."""
     kinds = np.bincount(model.sequence, minlength=len(model.layers))
-    return (*(float(count) for count in kinds), 1.0, 1.0)
+    return np.concatenate([kinds, [1.0, 1.0]])

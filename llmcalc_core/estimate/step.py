@@ -14,8 +14,8 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.stages import stage_counts, whole_counts
-from llmcalc_core.estimate.time import BOUNDS, KINDS, Times, section_times
-from llmcalc_core.estimate.work import Pass, Values, hidden_bytes, make_pass
+from llmcalc_core.estimate.time import BOUNDS, KINDS, Timed, time_sections
+from llmcalc_core.estimate.work import Pass, Values, make_pass
 from llmcalc_core.formulas.collectives import point_to_point_seconds
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
 
@@ -72,37 +72,57 @@ def stage_times(
         Arrays that broadcast to the grid.
     """
     step = make_pass(model, grid, precision, decode=decode)
-    timed = [section_times(part, hardware, efficiency) for part in sections(model, step)]
+    timed = time_sections(sections(model, step), hardware, efficiency)
+    kinds, bounds = _whole(timed, whole_counts(model))
     overhead = efficiency.decode_step_s if decode else efficiency.prefill_step_s
-    whole = _weighted(timed, whole_counts(model))
-    hops = _hand_over(step, hardware, efficiency)
-    whole.kinds[2] = whole.kinds[2] + hops
-    whole.bounds[2] = whole.bounds[2] + hops
-    whole.kinds[4] = whole.kinds[4] + overhead
-    whole.bounds[3] = whole.bounds[3] + overhead
-    through = _total(whole.kinds)
-    if all(layout.pp == 1 for layout in grid.layouts):
-        latency = period = through
+    kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
+    piped = any(layout.pp > 1 for layout in grid.layouts)
+    if piped:
+        hops = _hand_over(step, hardware, efficiency)
+        kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
+    through = _total(kinds)
+    if not piped:
+        return StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
+    pace = _pace(model, grid, timed) + overhead
+    flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
+    if decode:
+        latency = period = np.asarray(decode_cycle_seconds(**flow))
     else:
-        pace = _pace(model, grid, timed) + overhead
-        if decode:
-            latency = decode_cycle_seconds(
-                through=through, pace=pace, micro_batches=grid.micro_batches
-            )
-            period = latency
-        else:
-            latency = fill_and_drain_seconds(
-                through=through, pace=pace, micro_batches=grid.micro_batches
-            )
-            period = np.where(grid.pp > 1, grid.micro_batches * pace, latency)
-    stretch = latency / through if latency is not through else 1.0
-    kinds = [part * stretch for part in whole.kinds]
+        latency = np.asarray(fill_and_drain_seconds(**flow))
+        period = np.where(grid.pp > 1, grid.micro_batches * pace, latency)
+    stretch = latency / through
     return StageTimes(
-        latency_s=np.asarray(latency),
-        period_s=np.asarray(period),
-        kinds=kinds,
-        bound=_largest(whole.bounds),
+        latency_s=latency,
+        period_s=period,
+        kinds=[part * stretch for part in kinds],
+        bound=_largest(bounds),
     )
+
+
+def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Values]]:
+    """Sum the times of the whole model by kind and by bound [s]."""
+    kinds: list[Values] = [0.0] * len(KINDS)
+    bounds: list[Values] = [0.0] * len(BOUNDS)
+    for group in timed:
+        held = counts[group.section]
+        if group.link:
+            sent = held[0] * group.seconds[0]
+            kinds[2], bounds[2] = kinds[2] + sent, bounds[2] + sent
+            continue
+        flat = group.seconds.reshape(len(held), -1)
+        shape = group.seconds.shape[1:]
+        present = sorted(set(group.kinds))
+        weights = np.array([[kind == own for own in group.kinds] for kind in present]) * held
+        parts = (weights @ flat).reshape(len(present), *shape)
+        for kind, part in zip(present, parts, strict=True):
+            kinds[kind] = kinds[kind] + part
+        computing = (held @ group.computing.reshape(len(held), -1)).reshape(shape)
+        waiting = held @ group.floors
+        total = parts[0] if len(present) == 1 else parts.sum(axis=0)
+        bounds[0] = bounds[0] + computing
+        bounds[1] = bounds[1] + (total - computing - waiting)
+        bounds[3] = bounds[3] + waiting
+    return kinds, bounds
 
 
 def _total(parts: list[Values]) -> Floats:
@@ -113,24 +133,22 @@ def _total(parts: list[Values]) -> Floats:
     return np.asarray(total)
 
 
-def _weighted(timed: list[Times], counts: tuple[float, ...]) -> Times:
-    kinds: list[Values] = [0.0] * len(KINDS)
-    bounds: list[Values] = [0.0] * len(BOUNDS)
-    for times, count in zip(timed, counts, strict=True):
-        kinds = [so_far + part * count for so_far, part in zip(kinds, times.kinds, strict=True)]
-        bounds = [so_far + part * count for so_far, part in zip(bounds, times.bounds, strict=True)]
-    return Times(kinds=kinds, bounds=bounds)
-
-
-def _pace(model: Model, grid: Grid, timed: list[Times]) -> Floats:
+def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     """Time of the slowest stage for one micro batch [s]."""
-    counts = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
-    seconds = [_total(times.kinds) for times in timed]
+    spread = [
+        group.seconds.reshape(len(group.seconds), *(group.seconds.shape[1:] or (1, 1, 1, 1)))
+        for group in timed
+    ]
     slowest: Values = 0.0
-    for stage in counts:
-        held = stage[:, :, None, None, None]
-        total = _total([held[:, part] * seconds[part] for part in range(len(seconds))])
-        slowest = np.maximum(slowest, total)
+    for stage in stage_counts(model, tuple(layout.pp for layout in grid.layouts)):
+        held = stage.T[:, :, None, None, None]
+        parts = [
+            np.einsum("nlbio,nlbio->lbio", held[group.section], seconds)
+            if len(seconds) > 1
+            else held[group.section[0]] * seconds[0]
+            for group, seconds in zip(timed, spread, strict=True)
+        ]
+        slowest = np.maximum(slowest, _total(parts))
     return np.asarray(slowest)
 
 
@@ -139,7 +157,7 @@ def _hand_over(step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values
     grid, links = step.grid, efficiency.links
     domains = np.ceil(grid.group * grid.pp / hardware.devices_per_domain)
     crossing = np.minimum(domains, grid.pp) - 1
-    message = hidden_bytes(step) / grid.tp
+    message = step.hidden_bytes / grid.tp
     near = point_to_point_seconds(
         message=message,
         latency=links.hand_over_latency_s,

@@ -13,8 +13,6 @@ from llmcalc_core.estimate.work import Message, Operation, Section, Values
 from llmcalc_core.formulas.collectives import all_reduce_seconds, all_to_all_seconds
 from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
 
-Floats = NDArray[np.float64]
-
 KINDS = ("gemm", "attention", "communication", "memory", "overhead")
 """Where the time of a step goes, as reported."""
 
@@ -23,25 +21,41 @@ BOUNDS = ("compute", "memory bandwidth", "link", "overhead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Times:
-    """Time of a section [s], once by kind and once by what bounds it.
+class Timed:
+    """Times of some operations or messages that share a shape.
 
     Attributes
     ----------
-    kinds, bounds : list of float or array
-        In the order of :data:`KINDS` and of :data:`BOUNDS`; each sums to the whole.
+    section : array of shape (n,)
+        Which section of the model each belongs to.
+    kinds : tuple of int
+        Position of each one's kind in :data:`KINDS`.
+    seconds : array of shape (n, ...)
+        Time of each, its floor included [s].
+    computing : array of shape (n, ...)
+        The part of it bound by compute [s].
+    floors : array of shape (n,)
+        The part of it that is launch latency [s].
+    link : bool
+        Whether these are messages.
     """
 
-    kinds: list[Values]
-    bounds: list[Values]
+    section: NDArray[np.intp]
+    kinds: tuple[int, ...]
+    seconds: NDArray[np.float64]
+    computing: NDArray[np.float64]
+    floors: NDArray[np.float64]
+    link: bool = False
 
 
-def section_times(section: Section, hardware: Hardware, efficiency: Efficiency) -> Times:
-    """Time one section: every operation and message once.
+def time_sections(
+    sections: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency
+) -> list[Timed]:
+    """Time every operation and message of every section once.
 
     Parameters
     ----------
-    section : Section
+    sections : tuple of Section
         Operations and messages, with arrays that broadcast to the grid.
     hardware : Hardware
         Peaks and links.
@@ -50,80 +64,87 @@ def section_times(section: Section, hardware: Hardware, efficiency: Efficiency) 
 
     Returns
     -------
-    Times
-        Seconds by kind and by bound.
+    list of Timed
+        Operations of like shape together, so that each group is timed in one array.
     """
-    kinds: list[Values] = [0.0] * len(KINDS)
-    bounds: list[Values] = [0.0] * len(BOUNDS)
-    for batch in _alike(section.operations, efficiency):
-        _add_operations(batch, hardware, kinds, bounds)
-    for message in section.messages:
-        seconds = message_seconds(message, hardware, efficiency.links)
-        kinds[2] = kinds[2] + seconds
-        bounds[2] = bounds[2] + seconds
-    return Times(kinds=kinds, bounds=bounds)
+    groups: dict[object, list[tuple[int, Operation, Curve]]] = {}
+    timed: list[Timed] = []
+    for index, section in enumerate(sections):
+        for operation in section.operations:
+            curve = efficiency.curves[operation.family]
+            key = (getattr(operation.moved, "shape", ()), curve.sharpness == np.inf)
+            groups.setdefault(key, []).append((index, operation, curve))
+        timed.extend(
+            _time_message(index, message, hardware, efficiency.links)
+            for message in section.messages
+        )
+    timed.extend(_time_group(group, hardware) for group in groups.values())
+    return timed
 
 
-def _alike(
-    operations: tuple[Operation, ...], efficiency: Efficiency
-) -> list[list[tuple[Operation, Curve]]]:
-    """Group operations that can be timed in one array: same kind, shape and kind of curve."""
-    groups: dict[object, list[tuple[Operation, Curve]]] = {}
-    for operation in operations:
-        curve = efficiency.curves[operation.family]
-        key = (operation.kind, np.shape(operation.moved), np.isinf(curve.sharpness))
-        groups.setdefault(key, []).append((operation, curve))
-    return list(groups.values())
-
-
-def _add_operations(
-    batch: list[tuple[Operation, Curve]],
-    hardware: Hardware,
-    kinds: list[Values],
-    bounds: list[Values],
-) -> None:
-    shape = np.broadcast_shapes(*(np.shape(operation.moved) for operation, _ in batch))
-    count = len(batch)
+def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
+    shape = np.shape(group[0][1].moved)
+    count = len(group)
     flops, moved = np.empty((count, *shape)), np.empty((count, *shape))
-    for index, (operation, curve) in enumerate(batch):
-        flops[index] = operation.flops * (1.0 + curve.half / operation.size)
+    facts = np.empty((4, count))
+    floors = np.empty(count)
+    for index, (_, operation, curve) in enumerate(group):
+        grown = 1.0 + curve.half / operation.size if curve.half else 1.0
+        flops[index] = operation.flops * grown
         moved[index] = operation.moved
-    facts = np.array(
-        [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, curve in batch]
-    )
-    peak, reached, read, sharpness = facts.T.reshape(4, count, *([1] * len(shape)))
+        facts[:, index] = curve.peak, curve.compute, curve.memory, curve.sharpness
+        floors[index] = operation.launches * curve.floor_s
+    along = (count, *([1] * len(shape)))
+    peak, reached, read, sharpness = facts.reshape(4, *along)
     compute = compute_seconds(flops=flops, peak=peak, efficiency=reached)
     memory = memory_seconds(moved=moved, bandwidth=hardware.memory_bandwidth, efficiency=read)
-    sharp: Values = np.inf if np.isinf(batch[0][1].sharpness) else sharpness
+    sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness
     busy = overlapped_seconds(compute=compute, memory=memory, sharpness=sharp)
-    floors = sum(operation.launches * curve.floor_s for operation, curve in batch)
-    kind = KINDS.index(batch[0][0].kind)
-    total = np.sum(busy, axis=0)
-    computing = np.sum(np.where(compute > memory, busy, 0.0), axis=0)
-    kinds[kind] = kinds[kind] + total + floors
-    bounds[0] = bounds[0] + computing
-    bounds[1] = bounds[1] + (total - computing)
-    bounds[3] = bounds[3] + floors
+    return Timed(
+        section=np.array([section for section, _, _ in group]),
+        kinds=tuple(KINDS.index(operation.kind) for _, operation, _ in group),
+        seconds=np.asarray(busy + floors.reshape(along)),
+        computing=busy * (compute > memory),
+        floors=floors,
+    )
+
+
+def _time_message(index: int, message: Message, hardware: Hardware, links: Links) -> Timed:
+    seconds = np.asarray(message_seconds(message, hardware, links)) * message.count
+    return Timed(
+        section=np.array([index]),
+        kinds=(KINDS.index("communication"),),
+        seconds=seconds[np.newaxis],
+        computing=np.zeros(1),
+        floors=np.zeros(1),
+        link=True,
+    )
 
 
 def message_seconds(message: Message, hardware: Hardware, links: Links) -> Values:
-    """Time of one collective [s]: inside a domain, and between domains where it must."""
+    """Time of one collective [s]: inside a domain, and between domains where it must.
+
+    A message between more devices than a domain has is reduced (or exchanged) inside each
+    domain first, then between them over the network.
+    """
     inside = np.minimum(message.participants, hardware.devices_per_domain)
     nodes = np.ceil(message.participants / hardware.devices_per_domain)
-    steps = np.log2(np.maximum(inside, 1.0))
-    measured = np.log2(links.widths)
-    latency = np.interp(steps, measured, links.latencies_s)
-    rate = np.interp(steps, measured, links.fractions) * hardware.link_bandwidth / 2
-    between = hardware.node_link_bandwidth * links.node_fraction
+    width = np.log2(inside)
+    latency = np.interp(width, links.log_widths, links.latencies_s)
+    fraction = np.interp(width, links.log_widths, links.fractions)
     collective = all_reduce_seconds if message.collective == "all_reduce" else all_to_all_seconds
-    near = collective(message=message.size, participants=inside, latency=latency, bandwidth=rate)
-    if np.all(nodes <= 1):
+    near = collective(
+        message=message.size,
+        participants=inside,
+        latency=latency,
+        bandwidth=fraction * (hardware.link_bandwidth / 2),
+    )
+    if np.max(nodes) <= 1:
         return near
-    share = 1.0 if message.collective == "all_to_all" else 1.0 / inside
     far = collective(
-        message=message.size * share,
+        message=message.size if message.collective == "all_to_all" else message.size / inside,
         participants=nodes,
-        latency=links.node_latency_s * np.log2(np.maximum(nodes, 1.0)),
-        bandwidth=between,
+        latency=links.node_latency_s * np.log2(nodes),
+        bandwidth=hardware.node_link_bandwidth * links.node_fraction,
     )
     return near + far

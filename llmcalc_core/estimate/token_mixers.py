@@ -10,7 +10,6 @@ from llmcalc_core.estimate.work import (
     Operation,
     Pass,
     Values,
-    hidden_bytes,
     matrix,
     traffic,
 )
@@ -28,7 +27,7 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
         operations = _latent_attention(mixer, step)
     else:
         operations = _state_space(mixer, step)
-    summed = Message(collective="all_reduce", size=hidden_bytes(step), participants=step.grid.tp)
+    summed = Message(collective="all_reduce", size=step.hidden_bytes, participants=step.grid.tp)
     return operations, (summed,)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +44,12 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Message:
-    """A collective: what is sent and between how many devices."""
+    """A collective: what is sent [bytes], between how many devices, how often per layer."""
 
     collective: str
     size: Values
     participants: Values
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,6 +74,8 @@ class Pass:
         New tokens on one attention replica [tokens].
     stage_tokens : array
         New tokens over all devices of a stage [tokens].
+    hidden_bytes : array
+        Activations of the micro batch between two layers, on one attention replica [bytes].
     """
 
     grid: Grid
@@ -82,6 +85,7 @@ class Pass:
     sequences: Floats
     tokens: Floats
     stage_tokens: Floats
+    hidden_bytes: Floats
 
 
 def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
@@ -89,14 +93,16 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
     requests = np.ceil(grid.micro / grid.attention_ranks)
     beams = grid.beams if decode else 1.0
     length: Values = 1.0 if decode else grid.inputs
+    tokens = requests * beams * length
     return Pass(
         grid=grid,
         precision=precision,
         hidden=model.hidden,
         decode=decode,
         sequences=requests * beams,
-        tokens=requests * beams * length,
+        tokens=tokens,
         stage_tokens=grid.micro * beams * length,
+        hidden_bytes=tokens * model.hidden * precision.output_bytes,
     )
 
 
@@ -121,6 +127,13 @@ def traffic(moved: Values, *, launches: float = 1.0) -> Operation:
     return Operation(kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches)
 
 
-def hidden_bytes(step: Pass) -> Values:
-    """Bytes of a micro batch's activations between two layers, on one attention replica."""
-    return step.tokens * step.hidden * step.precision.output_bytes
+def sent(step: Pass, *messages: Message) -> tuple[Message, ...]:
+    """Join messages that are sent more than once per layer; none where a device is alone."""
+    if step.grid.widest == 1:
+        return ()
+    joined: dict[tuple[str, int, int], Message] = {}
+    for message in messages:
+        key = (message.collective, id(message.size), id(message.participants))
+        earlier = joined.get(key)
+        joined[key] = replace(message, count=earlier.count + 1) if earlier else message
+    return tuple(joined.values())

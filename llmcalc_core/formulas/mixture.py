@@ -37,7 +37,7 @@ def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values
     >>> round(float(experts_touched(experts=8, top_k=2, tokens=16)), 2)
     7.92
     """
-    return experts * (1.0 - (1.0 - top_k / experts) ** np.asarray(tokens, dtype=float))
+    return experts * (1.0 - (1.0 - top_k / experts) ** tokens)
 
 
 def rows_per_expert(*, tokens: Values, top_k: Values, touched: Values) -> Values:

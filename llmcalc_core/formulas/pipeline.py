@@ -32,7 +32,7 @@ def micro_batch(*, batch: Values, stages: Values) -> Values:
     >>> float(micro_batch(batch=32, stages=8)), float(micro_batch(batch=2, stages=8))
     (4.0, 1.0)
     """
-    return np.ceil(np.asarray(batch) / stages)
+    return np.ceil(batch / stages)
 
 
 def decode_cycle_seconds(*, through: Values, pace: Values, micro_batches: Values) -> Values:

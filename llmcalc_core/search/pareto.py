@@ -5,22 +5,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 
-def pareto_mask(cost: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the candidates that no other dominates.
+_SMALL = 20_000
+_BINS = 512
+
+
+def pareto_mask(
+    cost: Floats, gain: Floats, group: NDArray[np.intp] | None = None
+) -> NDArray[np.bool_]:
+    """Mark the candidates that no other of their group dominates.
 
     A candidate is dominated if another has no more cost and no less gain, and is better in one
-    of the two. Candidates with a cost or gain that is not a number are never marked.
+    of the two. Candidates with a cost or gain that is not a finite number are never marked.
 
     Parameters
     ----------
-    cost, gain : array of shape (n,) or (n, k)
-        To be made small and large; each of the k columns is a front of its own.
+    cost, gain : array of shape (n,)
+        To be made small and large; costs above zero.
+    group : array of int of shape (n,), optional
+        Candidates with different numbers do not compete.
 
     Returns
     -------
-    array of bool of the same shape
-        Whether a candidate is on its front.
+    array of bool of shape (n,)
+        Whether a candidate is on its front; of equal ones, all are.
 
     References
     ----------
@@ -32,28 +41,42 @@ def pareto_mask(cost: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray
     >>> pareto_mask(np.array([1.0, 2.0, 3.0, 2.0]), np.array([1.0, 5.0, 4.0, 5.0])).tolist()
     [True, True, False, True]
     """
-    usable = np.isfinite(cost) & np.isfinite(gain)
-    spent = np.where(usable, cost, np.inf)
-    earned = np.where(usable, gain, -np.inf)
-    order = np.lexsort((-earned, spent), axis=0)
-    sorted_cost = np.take_along_axis(spent, order, axis=0)
-    sorted_gain = np.take_along_axis(earned, order, axis=0)
-    best = np.maximum.accumulate(sorted_gain, axis=0)
-    ahead = np.full_like(best, -np.inf)
-    ahead[1:] = best[:-1]
-    leads = sorted_gain > ahead
-    twin = np.zeros_like(leads)
-    same = (sorted_cost[1:] == sorted_cost[:-1]) & (sorted_gain[1:] == sorted_gain[:-1])
-    if same.any():
-        twin[1:] = same
-        leads = _spread(leads, twin)
-    mask = np.empty_like(leads)
-    np.put_along_axis(mask, order, leads, axis=0)
-    return mask & usable
+    groups = np.zeros(len(cost), dtype=np.intp) if group is None else group
+    hopeful = np.flatnonzero(np.isfinite(cost) & np.isfinite(gain))
+    if len(hopeful) > _SMALL:
+        kept = _not_behind_its_bin(cost[hopeful], gain[hopeful], groups[hopeful])
+        hopeful = hopeful[kept]
+    mask = np.zeros(len(cost), dtype=bool)
+    mask[hopeful[_sweep(cost[hopeful], gain[hopeful], groups[hopeful])]] = True
+    return mask
 
 
-def _spread(leads: NDArray[np.bool_], twin: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark every equal neighbour after a marked candidate as well."""
-    index = np.arange(len(leads)).reshape(-1, *([1] * (leads.ndim - 1)))
-    start = np.maximum.accumulate(np.where(twin, 0, index), axis=0)
-    return np.take_along_axis(leads, start, axis=0)
+def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Give the positions on the front, by a sort and a sweep."""
+    if not len(cost):
+        return np.zeros(0, dtype=np.intp)
+    order = np.lexsort((-gain, cost, group))
+    spent, earned, own = cost[order], gain[order], group[order]
+    fresh = np.r_[True, own[1:] != own[:-1]]
+    rank = np.unique(earned, return_inverse=True)[1] + np.cumsum(fresh) * len(earned)
+    best = np.maximum.accumulate(rank)
+    leads = fresh | np.r_[True, rank[1:] > best[:-1]]
+    twin = np.r_[False, (spent[1:] == spent[:-1]) & (earned[1:] == earned[:-1])] & ~fresh
+    first = np.maximum.accumulate(np.where(twin, 0, np.arange(len(order))))
+    return order[leads[first]]
+
+
+def _not_behind_its_bin(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Drop most of the candidates that a cheaper one beats, without sorting.
+
+    Costs fall into bins that grow with the cost; a candidate with less gain than the best of
+    any lower bin of its group can't be on the front.
+    """
+    logs = np.log(cost)
+    low, high = logs.min(), logs.max()
+    scale = (_BINS - 1) / max(high - low, 1e-12)
+    bins = ((logs - low) * scale).astype(np.intp)
+    best = np.full((int(group.max()) + 1, _BINS + 1), -np.inf)
+    np.maximum.at(best.reshape(-1), group * (_BINS + 1) + bins + 1, gain)
+    ahead = np.maximum.accumulate(best, axis=1).reshape(-1)
+    return np.asarray(gain >= ahead[group * (_BINS + 1) + bins])

@@ -158,10 +158,10 @@ def _judgement_columns(spread: _Spread, columns: Columns, request: EvaluationReq
         reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
     reason[columns["memory_headroom_bytes"] < 0] = REASONS.index("memory")
     plan_count, batches, inputs, outputs = spread.shape
-    per_workload = (plan_count * batches, inputs * outputs)
-    cost = np.where(reason == 0, latency, np.nan).reshape(per_workload)
-    gain = columns["tokens_per_s_per_device"].reshape(per_workload)
-    return {"rejected_for": reason, "on_front": pareto_mask(cost, gain).reshape(-1)}
+    workload = np.tile(np.arange(inputs * outputs), plan_count * batches)
+    cost = np.where(reason == 0, latency, np.nan)
+    mask = pareto_mask(cost, columns["tokens_per_s_per_device"], workload)
+    return {"rejected_for": reason, "on_front": mask}
 
 
 def as_frame(

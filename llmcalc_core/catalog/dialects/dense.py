@@ -69,7 +69,7 @@ def qwen_windows(fields: Fields) -> dict[str, Any]:
         fields.ignore("sliding_window", "layer_types")
         return {}
     layers = fields.number("num_hidden_layers")
-    below = min(fields.number("max_window_layers", default=layers), layers)
+    below = min(fields.number("max_window_layers"), layers)
     return windows(fields, (_FULL,) * below + (_SLIDING,) * (layers - below))
 
 
@@ -147,7 +147,7 @@ def _glm(fields: Fields) -> dict[str, Any]:
 
 def _chatglm(fields: Fields) -> dict[str, Any]:
     fields.require("apply_residual_connection_post_layernorm", expected=False)
-    fields.ignore("vocab_size", "layernorm_epsilon")
+    fields.ignore("vocab_size")
     all_biased = fields.flag("add_bias_linear", default=False)
     grouped = fields.flag("multi_query_attention", default=False)
     return {
