@@ -23,7 +23,7 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
 from llmcalc_core.domain.request import STAGES, EvaluationRequest
-from llmcalc_core.evaluate import Evaluation, evaluate, explore, make_request
+from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
 from llmcalc_core.search.feasibility import DoesNotFitError
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
 

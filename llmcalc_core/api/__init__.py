@@ -1,7 +1,7 @@
 """The guide's functions: its arguments in, its column names and keys out.
 
 Latencies are in milliseconds and throughputs in tokens per second, as in the guide; the native
-functions (:mod:`llmcalc_core.evaluate`) use SI units throughout.
+functions (:mod:`llmcalc_core.evaluation`) use SI units throughout.
 """
 
 from llmcalc_core.api.estimates import (

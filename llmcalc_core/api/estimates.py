@@ -7,7 +7,7 @@ from typing import Any
 
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.figures import figures
 from llmcalc_core.search.single import estimate_layouts
 
@@ -69,8 +69,9 @@ def estimate_prefill_performance(
     (True, 'compute')
     """
     return _estimate(
-        "prefill", model, (batch_size, input_tokens, 1, 1), system_name, bits,
-        (tensor_parallel, pipeline_parallel, expert_parallel),
+        "prefill", model, (batch_size, input_tokens, 1, 1),
+        system_name=system_name, bits=bits,
+        widths=(tensor_parallel, pipeline_parallel, expert_parallel),
         debug=debug, memory_fraction=memory_fraction,
     )  # fmt: skip
 
@@ -132,8 +133,9 @@ def estimate_decode_performance(
     (True, 'memory bandwidth')
     """
     return _estimate(
-        "decode", model, (batch_size, input_tokens, output_tokens, beam_size), system_name, bits,
-        (tensor_parallel, pipeline_parallel, expert_parallel),
+        "decode", model, (batch_size, input_tokens, output_tokens, beam_size),
+        system_name=system_name, bits=bits,
+        widths=(tensor_parallel, pipeline_parallel, expert_parallel),
         debug=debug, memory_fraction=memory_fraction,
     )  # fmt: skip
 
@@ -191,7 +193,7 @@ def estimate_end_to_end_performance(
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
     prefill, decode = (
         _estimate(
-            stage, model, lengths, system_name, bits, layout,
+            stage, model, lengths, system_name=system_name, bits=bits, widths=layout,
             debug=debug, memory_fraction=memory_fraction,
         )
         for stage in ("prefill", "decode")
@@ -220,10 +222,10 @@ def _estimate(
     stage: str,
     model: ModelLike,
     lengths: tuple[int, int, int, int],
+    *,
     system_name: HardwareLike | None,
     bits: PrecisionLike,
     widths: tuple[int, int, int],
-    *,
     debug: bool,
     memory_fraction: float,
 ) -> dict[str, Any]:

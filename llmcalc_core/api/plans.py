@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from llmcalc_core.api.question import Question, ask, workload
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.request import MOST_DEVICES, STAGES
-from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.best import Table, fitting_splits, guide_frame
 from llmcalc_core.search.enumerate import layouts
 from llmcalc_core.search.feasibility import DoesNotFitError, minimum_devices
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.single import Workload
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 

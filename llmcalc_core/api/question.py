@@ -10,7 +10,7 @@ from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.precision import Precision, parse_precision
-from llmcalc_core.evaluate import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.single import Workload
 
 DEFAULT_HARDWARE = "A100_80GB"

@@ -87,7 +87,7 @@ def hardware_sources(name: str) -> dict[str, str]:
     return dict(_tables()[_name_of(name)]["sources"])
 
 
-def find_hardware(hardware: str | Mapping[str, Any] | Hardware) -> Hardware:
+def find_hardware(hardware: str | Mapping[str, Any] | Hardware | object) -> Hardware:
     """Turn a name, a dict of the guide's keys or a ``Hardware`` into a ``Hardware``.
 
     Parameters
@@ -125,14 +125,14 @@ def find_hardware(hardware: str | Mapping[str, Any] | Hardware) -> Hardware:
     raise ValueError(msg)
 
 
-def _name_of(name: str) -> str:
-    try:
-        return _spellings()[_folded(name)]
-    except KeyError:
+def _name_of(name: object) -> str:
+    found = _spellings().get(_folded(name)) if isinstance(name, str) else None
+    if found is None:
         known = list_hardware()
         close = nearest(name, [*known, *_spellings()])
-        msg = f"unknown hardware {name!r}{close}; known: {', '.join(known)}"
-        raise ValueError(msg) from None
+        msg = f"hardware must be one of {', '.join(known)}, got {name!r}{close}"
+        raise ValueError(msg)
+    return found
 
 
 def guide_config(hardware: Hardware) -> dict[str, Any]:
@@ -254,7 +254,4 @@ def get_hardware_config(hardware_name: str) -> dict[str, Any]:
     >>> get_hardware_config("A100_80GB")["Flops"]
     312
     """
-    if not isinstance(hardware_name, str):
-        msg = f"hardware_name must be a name such as 'A100_80GB', got {hardware_name!r}"
-        raise ValueError(msg)
     return dict(HARDWARE_CONFIGS[_name_of(hardware_name)])

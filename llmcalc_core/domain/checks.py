@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from numbers import Integral, Real
+from numbers import Real
+from typing import SupportsFloat, TypeGuard
 
 
 def whole_number(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
@@ -38,19 +39,22 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
     if type(value) is int and value >= least and (most is None or value <= most):
         return value
     rule = f"a whole number of at least {least}" + (f" and at most {most}" if most else "")
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+    if not _is_number(value):
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
-    if not isinstance(value, Integral) and not float(value).is_integer():
-        nearest = max(least, round(float(value)))
-        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {nearest}"
+    number = float(value)
+    closest = max(least, round(number))
+    if most is not None:
+        closest = min(closest, most)
+    if number != closest:
+        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {closest}"
         raise ValueError(msg)
-    number = int(value)
-    if number < least or (most is not None and number > most):
-        nearest = least if number < least else most
-        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {nearest}"
-        raise ValueError(msg)
-    return number
+    return closest
+
+
+def _is_number(value: object) -> TypeGuard[SupportsFloat]:
+    """Whether a value is a finite real number and no truth value."""
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def whole_numbers(name: str, values: object, *, least: int = 1) -> tuple[int, ...]:
@@ -89,11 +93,11 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
     2039.0
     """
     rule = f"a finite number {'from' if zero else 'above'} 0" + (f" [{unit}]" if unit else "")
-    valid = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-    if not valid or value < 0 or (value == 0 and not zero):  # type: ignore[operator]
+    number = float(value) if _is_number(value) else -1.0
+    if number < 0 or (number == 0 and not zero):
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
-    return float(value)  # type: ignore[arg-type]
+    return number
 
 
 def fraction(name: str, value: object) -> float:

@@ -145,8 +145,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check every number, fill in what follows from others, refuse contradictions."""
-        if not isinstance(self.model, str) or not self.model:
-            msg = f"model must be a name, got {self.model!r}"
+        name: object = self.model
+        if not isinstance(name, str) or not name:
+            msg = f"model must be a name, got {name!r}"
             raise ValueError(msg)
         for name in _POSITIVE:
             self._set(name, whole_number(name, getattr(self, name)))

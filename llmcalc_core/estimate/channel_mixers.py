@@ -9,10 +9,10 @@ from llmcalc_core.estimate.work import (
     Message,
     Operation,
     Pass,
-    Values,
     matrix,
     traffic,
 )
+from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.mixture import experts_touched, rows_per_expert
 from llmcalc_core.formulas.roofline import matrix_flops
 
@@ -30,7 +30,7 @@ def channel_work(mixer: ChannelMixer | None, step: Pass) -> Work:
 
 
 def _summed(step: Pass) -> Message:
-    return Message(collective="all_reduce", size=step.hidden_bytes, participants=step.grid.tp)
+    return Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
 
 
 def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
@@ -87,17 +87,17 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     size = tokens * copies * step.hidden
     participants = np.where(spread, grid.ep, 1.0)
     dispatch = Message(
-        collective="all_to_all",
+        passes=1,
         size=size * step.precision.activation_bytes,
         participants=participants,
     )
     combine = Message(
-        collective="all_to_all",
+        passes=1,
         size=size * step.precision.output_bytes,
         participants=participants,
     )
     summed = Message(
-        collective="all_reduce",
+        passes=2,
         size=step.hidden_bytes,
         participants=np.where(spread, 1.0, grid.tp),
     )

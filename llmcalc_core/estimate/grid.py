@@ -9,14 +9,13 @@ layout's throughput and devices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.formulas import Floats
 from llmcalc_core.formulas.pipeline import micro_batch
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,8 +44,6 @@ class Grid:
         Prompt length and tokens to generate [tokens].
     beams : float
         Sequences decoded per request.
-    widest : int
-        Devices of the widest stage of all layouts.
     """
 
     layouts: tuple[Layout, ...]
@@ -62,7 +59,6 @@ class Grid:
     inputs: Floats
     outputs: Floats
     beams: float
-    widest: int
 
 
 def make_grid(
@@ -99,7 +95,7 @@ def make_grid(
     tp, pp, ep = (_axis(widths[:, index], 0) for index in range(3))
     batch = _axis(np.array(batches, dtype=float), 1)
     group = np.maximum(tp, ep)
-    micro = micro_batch(batch=batch, stages=pp)
+    micro = cast("Floats", micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
         shape=(len(layouts), len(batches), len(inputs), len(outputs)),
@@ -114,14 +110,13 @@ def make_grid(
         inputs=_axis(np.array(inputs, dtype=float), 2),
         outputs=_axis(np.array(outputs, dtype=float), 3),
         beams=float(beams),
-        widest=max(max(layout.tp, layout.ep) for layout in layouts),
     )
 
 
 def _axis(values: Floats, position: int) -> Floats:
     """Put values on their axis; a single one stays a number, which is faster."""
     if len(values) == 1:
-        return values[0]
+        return cast("Floats", values[0])
     shape = [1, 1, 1, 1]
     shape[position] = len(values)
     return values.reshape(shape)

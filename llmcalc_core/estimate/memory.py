@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.domain.model import (
     Attention,
@@ -18,15 +17,13 @@ from llmcalc_core.domain.model import (
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.stages import stage_counts
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.kv_cache import (
     key_value_bytes,
     latent_bytes,
     rounded_to_blocks,
     state_bytes,
 )
-
-Floats = NDArray[np.float64]
-Values = float | Floats
 
 RUNTIME_RESERVE_BYTES = 2.0**30
 """Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
@@ -150,7 +147,8 @@ def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None) -> Value
         own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
         return requests * (prompt + own * grid.beams)
     longest = np.minimum(grid.inputs + grid.outputs, window or np.inf)
-    return requests * rounded_to_blocks(tokens=longest)
+    cached: Values = requests * rounded_to_blocks(tokens=longest)
+    return cached
 
 
 def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
@@ -173,7 +171,8 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     widest = max(_layer_width(layer) for layer in model.layers)
     streams = 3 * model.hidden + widest / grid.tp
     logits = grid.micro / grid.attention_ranks * grid.beams * np.ceil(model.vocabulary / grid.tp)
-    return (tokens * streams + logits * 2) * precision.output_bytes
+    alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
+    return alive
 
 
 def _layer_width(layer: Layer) -> float:

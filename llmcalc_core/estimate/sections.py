@@ -7,7 +7,7 @@ import numpy as np
 from llmcalc_core.domain.model import Layer, Model
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.token_mixers import token_work
-from llmcalc_core.estimate.work import Message, Pass, Section, matrix, sent, traffic
+from llmcalc_core.estimate.work import Message, Pass, Section, matrix, traffic
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
@@ -24,7 +24,7 @@ def layer_section(layer: Layer, step: Pass) -> Section:
     norms = traffic(step.tokens * layer.norms * width, launches=float(layer.norms))
     return Section(
         operations=(*mixed, *channels, norms),
-        messages=sent(step, *mixed_messages, *channel_messages),
+        messages=(*mixed_messages, *channel_messages),
     )
 
 
@@ -40,8 +40,8 @@ def last_section(model: Model, step: Pass) -> Section:
     head = matrix(step, m=step.sequences, n=rows, k=model.hidden, quantised=False)
     norm = traffic(step.tokens * 2 * model.hidden * step.precision.output_bytes)
     gathered = Message(
-        collective="all_to_all",
+        passes=1,
         size=step.sequences * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,
     )
-    return Section(operations=(head, norm), messages=sent(step, gathered))
+    return Section(operations=(head, norm), messages=(gathered,))

@@ -63,7 +63,8 @@ def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
     ends[0, 0] = ends[-1, 1] = 1.0
     rows = np.unique(np.concatenate([layers, ends], axis=1), axis=0)
     within = (rows[:, None, :] <= rows[None, :, :]).all(axis=2)
-    return rows[within.sum(axis=1) == 1]
+    kept: NDArray[np.float64] = rows[within.sum(axis=1) == 1]
+    return kept
 
 
 @lru_cache(maxsize=512)

@@ -15,11 +15,10 @@ from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.stages import stage_counts, whole_counts
 from llmcalc_core.estimate.time import BOUNDS, KINDS, Timed, time_sections
-from llmcalc_core.estimate.work import Pass, Values, make_pass
+from llmcalc_core.estimate.work import Pass, make_pass
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.collectives import point_to_point_seconds
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,23 +105,26 @@ def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Value
     for group in timed:
         held = counts[group.section]
         if group.link:
-            sent = held[0] * group.seconds[0]
+            sent = _summed(held, group.seconds)
             kinds[2], bounds[2] = kinds[2] + sent, bounds[2] + sent
             continue
-        flat = group.seconds.reshape(len(held), -1)
-        shape = group.seconds.shape[1:]
         present = sorted(set(group.kinds))
         weights = np.array([[kind == own for own in group.kinds] for kind in present]) * held
-        parts = (weights @ flat).reshape(len(present), *shape)
+        parts = _summed(weights, group.seconds)
         for kind, part in zip(present, parts, strict=True):
             kinds[kind] = kinds[kind] + part
-        computing = (held @ group.computing.reshape(len(held), -1)).reshape(shape)
-        waiting = held @ group.floors
+        computing, waiting = _summed(held, group.computing), held @ group.floors
         total = parts[0] if len(present) == 1 else parts.sum(axis=0)
         bounds[0] = bounds[0] + computing
         bounds[1] = bounds[1] + (total - computing - waiting)
         bounds[3] = bounds[3] + waiting
     return kinds, bounds
+
+
+def _summed(weights: Floats, values: Floats) -> Floats:
+    """Sum over the first axis of ``values`` with weights of shape (..., n)."""
+    flat = weights @ values.reshape(len(values), -1)
+    return np.asarray(flat).reshape((*weights.shape[:-1], *values.shape[1:]))
 
 
 def _total(parts: list[Values]) -> Floats:
@@ -168,7 +170,8 @@ def _hand_over(step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values
         latency=links.node_latency_s,
         bandwidth=hardware.node_link_bandwidth * links.node_fraction,
     )
-    return (grid.pp - 1 - crossing) * near + crossing * far
+    hops: Values = (grid.pp - 1 - crossing) * near + crossing * far
+    return hops
 
 
 def _largest(bounds: list[Values]) -> NDArray[np.intp]:

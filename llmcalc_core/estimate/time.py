@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from llmcalc_core.calibration.efficiency import Curve, Efficiency, Links
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.work import Message, Operation, Section, Values
-from llmcalc_core.formulas.collectives import all_reduce_seconds, all_to_all_seconds
+from llmcalc_core.estimate.work import Message, Operation, Section
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import collective_seconds
 from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
 
 KINDS = ("gemm", "attention", "communication", "memory", "overhead")
@@ -67,19 +68,20 @@ def time_sections(
     list of Timed
         Operations of like shape together, so that each group is timed in one array.
     """
-    groups: dict[object, list[tuple[int, Operation, Curve]]] = {}
-    timed: list[Timed] = []
+    operations: dict[object, list[tuple[int, Operation, Curve]]] = {}
+    messages: dict[object, list[tuple[int, Message]]] = {}
     for index, section in enumerate(sections):
         for operation in section.operations:
             curve = efficiency.curves[operation.family]
-            key = (getattr(operation.moved, "shape", ()), curve.sharpness == np.inf)
-            groups.setdefault(key, []).append((index, operation, curve))
-        timed.extend(
-            _time_message(index, message, hardware, efficiency.links)
-            for message in section.messages
-        )
-    timed.extend(_time_group(group, hardware) for group in groups.values())
-    return timed
+            like = (getattr(operation.moved, "shape", ()), curve.sharpness == np.inf)
+            operations.setdefault(like, []).append((index, operation, curve))
+        for message in section.messages:
+            between = (getattr(message.size, "shape", ()), id(message.participants))
+            messages.setdefault(between, []).append((index, message))
+    return [
+        *(_time_group(group, hardware) for group in operations.values()),
+        *(_time_messages(group, hardware, efficiency.links) for group in messages.values()),
+    ]
 
 
 def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
@@ -104,45 +106,55 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
         section=np.array([section for section, _, _ in group]),
         kinds=tuple(KINDS.index(operation.kind) for _, operation, _ in group),
         seconds=np.asarray(busy + floors.reshape(along)),
-        computing=busy * (compute > memory),
+        computing=np.asarray(busy * (compute > memory)),
         floors=floors,
     )
 
 
-def _time_message(index: int, message: Message, hardware: Hardware, links: Links) -> Timed:
-    seconds = np.asarray(message_seconds(message, hardware, links)) * message.count
+def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: Links) -> Timed:
+    sizes = np.array([message.size for _, message in group])
+    passes = np.array([float(message.passes) for _, message in group])
+    seconds = message_seconds(
+        sizes,
+        passes.reshape(-1, *([1] * (sizes.ndim - 1))),
+        group[0][1].participants,
+        hardware,
+        links,
+    )
     return Timed(
-        section=np.array([index]),
-        kinds=(KINDS.index("communication"),),
-        seconds=seconds[np.newaxis],
+        section=np.array([section for section, _ in group]),
+        kinds=(KINDS.index("communication"),) * len(group),
+        seconds=np.asarray(seconds),
         computing=np.zeros(1),
         floors=np.zeros(1),
         link=True,
     )
 
 
-def message_seconds(message: Message, hardware: Hardware, links: Links) -> Values:
-    """Time of one collective [s]: inside a domain, and between domains where it must.
+def message_seconds(
+    sizes: Values, passes: Values, participants: Values, hardware: Hardware, links: Links
+) -> Values:
+    """Time of collectives [s]: inside a domain, and between domains where it must.
 
     A message between more devices than a domain has is reduced (or exchanged) inside each
-    domain first, then between them over the network.
+    domain first, then between them over the network: of an all-reduce only a device's share.
     """
-    inside = np.minimum(message.participants, hardware.devices_per_domain)
-    nodes = np.ceil(message.participants / hardware.devices_per_domain)
+    inside = np.minimum(participants, hardware.devices_per_domain)
     width = np.log2(inside)
-    latency = np.interp(width, links.log_widths, links.latencies_s)
     fraction = np.interp(width, links.log_widths, links.fractions)
-    collective = all_reduce_seconds if message.collective == "all_reduce" else all_to_all_seconds
-    near = collective(
-        message=message.size,
+    near = collective_seconds(
+        message=sizes,
+        passes=passes,
         participants=inside,
-        latency=latency,
+        latency=np.interp(width, links.log_widths, links.latencies_s),
         bandwidth=fraction * (hardware.link_bandwidth / 2),
     )
-    if np.max(nodes) <= 1:
+    nodes = np.ceil(participants / hardware.devices_per_domain)
+    if nodes.max() <= 1:
         return near
-    far = collective(
-        message=message.size if message.collective == "all_to_all" else message.size / inside,
+    far = collective_seconds(
+        message=sizes * np.where(passes > 1, 1 / inside, 1.0),
+        passes=passes,
         participants=nodes,
         latency=links.node_latency_s * np.log2(nodes),
         bandwidth=hardware.node_link_bandwidth * links.node_fraction,

@@ -9,10 +9,10 @@ from llmcalc_core.estimate.work import (
     Message,
     Operation,
     Pass,
-    Values,
     matrix,
     traffic,
 )
+from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.attention import attention_flops, causal_pairs, mean_context
 from llmcalc_core.formulas.kv_cache import key_value_bytes, latent_bytes, state_bytes
 
@@ -27,7 +27,7 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
         operations = _latent_attention(mixer, step)
     else:
         operations = _state_space(mixer, step)
-    summed = Message(collective="all_reduce", size=step.hidden_bytes, participants=step.grid.tp)
+    summed = Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
     return operations, (summed,)
 
 
@@ -65,6 +65,8 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
         tokens=1.0, rank=mixer.kv_rank, rope_dim=mixer.rope_dim,
         element_bytes=step.precision.kv_bytes,
     )  # fmt: skip
+    to_query: tuple[Operation, ...]
+    unpacking: tuple[Operation, ...]
     if mixer.q_rank:
         to_query = (
             matrix(step, m=tokens, n=mixer.q_rank, k=hidden),

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
-
-Floats = NDArray[np.float64]
-Values = float | Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,12 +41,21 @@ class Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Message:
-    """A collective: what is sent [bytes], between how many devices, how often per layer."""
+    """A collective: what is sent, between how many devices.
 
-    collective: str
+    Attributes
+    ----------
+    passes : {1, 2}
+        How often a device sends its share: 2 for an all-reduce, 1 for an all-to-all.
+    size : array
+        What each device holds [bytes].
+    participants : array
+        Devices that take part.
+    """
+
+    passes: int
     size: Values
     participants: Values
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,15 +131,3 @@ def matrix(step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = Tru
 def traffic(moved: Values, *, launches: float = 1.0) -> Operation:
     """Make an elementwise operation that only moves bytes."""
     return Operation(kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches)
-
-
-def sent(step: Pass, *messages: Message) -> tuple[Message, ...]:
-    """Join messages that are sent more than once per layer; none where a device is alone."""
-    if step.grid.widest == 1:
-        return ()
-    joined: dict[tuple[str, int, int], Message] = {}
-    for message in messages:
-        key = (message.collective, id(message.size), id(message.participants))
-        earlier = joined.get(key)
-        joined[key] = replace(message, count=earlier.count + 1) if earlier else message
-    return tuple(joined.values())

@@ -2,78 +2,49 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-Values = float | NDArray[np.float64]
+from llmcalc_core.formulas import Values
 
 
-def all_reduce_seconds(
-    *, message: Values, participants: Values, latency: Values, bandwidth: Values
+def collective_seconds(
+    *,
+    message: Values,
+    passes: Values,
+    participants: Values,
+    latency: Values,
+    bandwidth: Values,
 ) -> Values:
-    """Time of an all-reduce.
+    """Time of a collective operation.
 
     Parameters
     ----------
     message : float or array
-        Size of the tensor that is summed [bytes].
+        Size of the tensor that each device holds [bytes].
+    passes : float or array
+        How often a device sends its share of it [1]: 2 for an all-reduce (reduce-scatter, then
+        all-gather), 1 for an all-gather, a reduce-scatter or an all-to-all.
     participants : float or array
-        Devices that take part [1]; with one, nothing is sent.
+        Devices that take part, n [1]; with one, nothing is sent.
     latency : float or array
-        Time of an empty all-reduce [s].
+        Time of an empty operation [s].
     bandwidth : float or array
         Bus bandwidth per device, one direction [bytes/s].
 
     Returns
     -------
     float or array
-        Time [s]: latency + 2 (n - 1)/n of the message over the bus bandwidth.
+        Time [s]: latency + passes (n - 1)/n of the message over the bus bandwidth.
 
     References
     ----------
-    NVIDIA, nccl-tests, doc/PERFORMANCE.md, section "AllReduce" (bus bandwidth).
+    NVIDIA, nccl-tests, doc/PERFORMANCE.md, sections "AllReduce" and "AlltoAll" (bus bandwidth).
 
     Examples
     --------
-    >>> float(all_reduce_seconds(message=4e6, participants=8, latency=5e-6, bandwidth=350e9))
+    >>> collective_seconds(message=4e6, passes=2, participants=8, latency=5e-6, bandwidth=350e9)
     2.5e-05
     """
-    share = 2 * (participants - 1) / participants
-    return np.where(participants > 1, latency + share * message / bandwidth, 0.0)
-
-
-def all_to_all_seconds(
-    *, message: Values, participants: Values, latency: Values, bandwidth: Values
-) -> Values:
-    """Time of an all-to-all.
-
-    Parameters
-    ----------
-    message : float or array
-        What each device holds to hand out [bytes].
-    participants : float or array
-        Devices that take part [1]; with one, nothing is sent.
-    latency : float or array
-        Time of an empty all-to-all [s].
-    bandwidth : float or array
-        Bandwidth per device, one direction [bytes/s].
-
-    Returns
-    -------
-    float or array
-        Time [s]: latency + (n - 1)/n of the message over the bandwidth.
-
-    References
-    ----------
-    NVIDIA, nccl-tests, doc/PERFORMANCE.md, section "AlltoAll".
-
-    Examples
-    --------
-    >>> float(all_to_all_seconds(message=8e6, participants=8, latency=5e-6, bandwidth=350e9))
-    2.5e-05
-    """
-    share = (participants - 1) / participants
-    return np.where(participants > 1, latency + share * message / bandwidth, 0.0)
+    share = passes * (participants - 1) / participants
+    return latency * (participants > 1) + share * message / bandwidth
 
 
 def point_to_point_seconds(*, message: Values, latency: Values, bandwidth: Values) -> Values:

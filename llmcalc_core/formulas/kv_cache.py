@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Values = float | NDArray[np.float64]
+from llmcalc_core.formulas import Values
 
 
 def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:

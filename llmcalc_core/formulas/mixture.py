@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-Values = float | NDArray[np.float64]
+from llmcalc_core.formulas import Values
 
 
 def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values:
-    """Expected number of distinct experts that a batch of tokens uses under uniform routing.
+    """Expect this number of distinct experts that a batch of tokens uses under uniform routing.
 
     Parameters
     ----------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core.domain.hardware import Hardware
@@ -12,6 +13,9 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.search.enumerate import layouts
 from llmcalc_core.search.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.search.single import Estimate, Workload, estimate_layouts
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Table = dict[str, NDArray[np.float64]]
 _WHOLE = ("batch", "micro batch", "TP", "PP")
@@ -68,7 +72,15 @@ def fitting_splits(
     usable = hardware.usable_bytes(memory_fraction)
     fits = np.broadcast_to(found.memory.total <= usable, found.grid.shape).reshape(-1)
     if not fits.any():
-        raise nothing_fits(model, hardware, precision, workload, found, devices, memory_fraction)
+        raise nothing_fits(
+            model,
+            hardware,
+            precision,
+            workload,
+            found,
+            devices=devices,
+            memory_fraction=memory_fraction,
+        )
     return {name: values[fits] for name, values in _columns(found, workload, stage).items()}
 
 
@@ -78,6 +90,7 @@ def nothing_fits(
     precision: Precision,
     workload: Workload,
     found: Estimate,
+    *,
     devices: int,
     memory_fraction: float,
 ) -> DoesNotFitError:
@@ -141,6 +154,8 @@ def guide_frame(table: Table) -> pd.DataFrame:
     >>> next(frame.iterrows())[1].tolist()
     [4, 8, 1.5]
     """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
     data = {
         name: values.astype(np.int64) if name in _WHOLE else values
         for name, values in table.items()

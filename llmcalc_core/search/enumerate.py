@@ -83,7 +83,7 @@ def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
     """Layouts of one replica, with every legal expert parallel width."""
     if not model.has_mixture:
         return layouts(model, devices)
-    found = set()
+    found: set[Layout] = set()
     for group in divisors(devices):
         stages = devices // group
         if stages > model.layer_count:

@@ -63,7 +63,8 @@ def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.in
     leads = fresh | np.r_[True, rank[1:] > best[:-1]]
     twin = np.r_[False, (spent[1:] == spent[:-1]) & (earned[1:] == earned[:-1])] & ~fresh
     first = np.maximum.accumulate(np.where(twin, 0, np.arange(len(order))))
-    return order[leads[first]]
+    front: NDArray[np.intp] = order[leads[first]]
+    return front
 
 
 def _not_behind_its_bin(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.efficiency import BASES, efficiency_for
@@ -20,6 +19,9 @@ from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.estimate.time import BOUNDS
 from llmcalc_core.search.enumerate import Plan, plans
 from llmcalc_core.search.pareto import pareto_mask
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 REASONS = ("", "memory", "latency limit")
 """Why a candidate is rejected; empty if it is not."""
@@ -44,7 +46,7 @@ class _Spread:
 
     def block(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
         """Give the same as an array of shape (plans, batches, inputs, outputs)."""
-        full = np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
+        full: NDArray[Any] = np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
         return full[self.index]
 
     def plan_column(self, values: list[int]) -> NDArray[np.int32]:
@@ -185,18 +187,20 @@ def as_frame(
     DataFrame
         One row per candidate; names, reasons and bounds are categories.
     """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
     sizes = [len(columns["tp"]) for _, columns in cases]
     named = {"model": models, "hardware": hardware, "precision": precisions}
     data: dict[str, Any] = {}
     for axis, (name, names) in enumerate(named.items()):
         codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int8), sizes)
-        data[name] = pd.Categorical.from_codes(codes, categories=list(names))
+        data[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
     for name in cases[0][1]:
         parts = [columns[name] for _, columns in cases]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if name in labels:
-            data[name] = pd.Categorical.from_codes(values, categories=list(labels[name]))
+            data[name] = pd.Categorical.from_codes(values, categories=pd.Index(labels[name]))
         else:
             data[name] = values
     return pd.DataFrame(data, copy=False)

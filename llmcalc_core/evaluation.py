@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
@@ -16,6 +14,9 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision, parse_precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.search.table import as_frame, candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ModelLike = str | Mapping[str, Any] | ModelConfig
 HardwareLike = str | Mapping[str, Any] | Hardware

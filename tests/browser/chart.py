@@ -1,0 +1,114 @@
+"""Look at, click and brush a bqplot scatter as a person with a mouse would."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playwright.sync_api import Locator, Page
+
+FIGURE = ".bqplot.figure"
+_MARKS = "svg.svg-figure .plotarea_events + g"  # one child per mark of the figure
+_POINTS = ":scope > .object_grp > path.dot"  # one per point of a scatter
+_BRUSH_OVERLAY = "rect.overlay"
+
+_STEADY_TRIES = 50
+_STEADY_MS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A scatter's mark: its position in the scatter's arrays and its centre on the page [px]."""
+
+    index: int
+    x: float
+    y: float
+
+
+def figure(page: Page, number: int = 0) -> Locator:
+    """Return the page's figure with this number, counted from 0, scrolled into view."""
+    found = page.locator(FIGURE).nth(number)
+    found.wait_for()
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def scatter_points(figure: Locator, mark: int = 0) -> list[Point]:
+    """Return where the points of a scatter are now.
+
+    Parameters
+    ----------
+    figure : Locator
+        The figure, from :func:`figure`.
+    mark : int, optional
+        The scatter's position in ``Figure.marks``, where marks of every kind count.
+
+    Returns
+    -------
+    list of Point
+        In the order of the scatter's arrays; empty while nothing is drawn.
+    """
+    centres = figure.evaluate(
+        """(figure, [marks, mark, points]) => {
+            const drawn = figure.querySelector(marks)?.children[mark];
+            return [...drawn?.querySelectorAll(points) ?? []].map(point => {
+                const box = point.getBoundingClientRect();
+                return [box.x + box.width / 2, box.y + box.height / 2];
+            });
+        }""",
+        [_MARKS, mark, _POINTS],
+    )
+    return [Point(index=index, x=x, y=y) for index, (x, y) in enumerate(centres)]
+
+
+def steady_points(figure: Locator, mark: int = 0) -> list[Point]:
+    """Return a scatter's points, as :func:`scatter_points`, once they are drawn and at rest.
+
+    Raises
+    ------
+    TimeoutError
+        Where they are still moving, or none is drawn, after some seconds.
+    """
+    seen: list[Point] = []
+    for _ in range(_STEADY_TRIES):
+        now = scatter_points(figure, mark)
+        if now and now == seen:
+            return now
+        seen = now
+        figure.page.wait_for_timeout(_STEADY_MS)
+    message = f"mark {mark} has {len(seen)} points, which do not come to rest"
+    raise TimeoutError(message)
+
+
+def click_point(figure: Locator, point: Point) -> None:
+    """Move to a point, so that its tooltip shows, and click it."""
+    mouse = figure.page.mouse
+    mouse.move(point.x - 3, point.y)
+    mouse.click(point.x, point.y)
+
+
+def drag_brush(figure: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a brush from one place on the page to another, both in [px].
+
+    The figure's ``interaction`` is a ``BrushSelector``. Its overlay, which takes the mouse, comes a
+    moment after the kernel has set it, so this waits for it. It lies above the marks: a brush may
+    start on a point.
+    """
+    figure.locator(_BRUSH_OVERLAY).wait_for()
+    mouse = figure.page.mouse
+    (x0, y0), (x1, y1) = start, end
+    mouse.move(x0, y0)
+    mouse.down()
+    mouse.move((x0 + x1) / 2, (y0 + y1) / 2, steps=4)
+    mouse.move(x1, y1, steps=4)
+    mouse.up()
+
+
+def brush_around(figure: Locator, points: list[Point], margin: float = 8) -> None:
+    """Brush the rectangle that holds these points with a margin [px] on every side."""
+    across = [point.x for point in points]
+    down = [point.y for point in points]
+    drag_brush(
+        figure,
+        (min(across) - margin, min(down) - margin),
+        (max(across) + margin, max(down) + margin),
+    )

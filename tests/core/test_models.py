@@ -1,0 +1,220 @@
+"""The catalogue: sizes as published, every spelling, errors that help."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+from timeit import timeit
+from typing import Any
+
+import pytest
+
+from llmcalc_core.catalog.models import find_model, list_models, model_entry
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.model import architecture
+
+TOLERANCE = 0.005  # of the published number of parameters
+
+# (name, parameters, source); safetensors totals are those of the Hugging Face model cards.
+PUBLISHED = [
+    ("llama2_7b", 6_738_415_616, "safetensors of meta-llama/Llama-2-7b-hf without buffers"),
+    ("llama2_13b", 13_015_864_320, "safetensors of meta-llama/Llama-2-13b-hf without buffers"),
+    ("llama2_70b", 68_976_648_192, "safetensors of meta-llama/Llama-2-70b-hf without buffers"),
+    ("llama3_8b", 8_030_261_248, "safetensors of meta-llama/Llama-3.1-8B"),
+    ("llama3_70b", 70_553_706_496, "safetensors of meta-llama/Llama-3.1-70B"),
+    ("llama3_405b", 405_853_388_800, "safetensors of meta-llama/Llama-3.1-405B"),
+    ("mixtral_8x7b", 46_702_792_704, "safetensors of mistralai/Mixtral-8x7B-v0.1"),
+    ("qwen2_57b_a14b", 57_408_658_944, "safetensors of Qwen/Qwen2-57B-A14B"),
+    ("qwen3_32b", 32_762_123_264, "safetensors of Qwen/Qwen3-32B"),
+    ("qwen3_235b_a22b", 235_093_634_560, "safetensors of Qwen/Qwen3-235B-A22B"),
+    ("gemma2_9b", 9_241_705_984, "safetensors of google/gemma-2-9b"),
+    ("gemma3_1b", 999_885_952, "safetensors of google/gemma-3-1b-pt"),
+    ("deepseek_v2_lite", 15_706_484_224, "safetensors of deepseek-ai/DeepSeek-V2-Lite"),
+    ("glm_4_9b", 9_399_951_360, "safetensors of THUDM/glm-4-9b-chat"),
+    ("gpt2", 124_439_808, "weights of openai-community/gpt2"),
+    ("mamba_2_8b", 2_768_345_600, "safetensors of state-spaces/mamba-2.8b-hf"),
+    ("deepseek_v3", 671_000_000_000, "arXiv:2412.19437: 671B"),
+    ("palm_540b", 540_350_000_000, "arXiv:2204.02311, table 1"),
+    ("jamba_1_5_large", 398_000_000_000, "arXiv:2408.12570: 398B"),
+]
+
+# Spellings that users of GenZ and of the Hugging Face hub write, and what they mean.
+SPELLINGS = [
+    ("llama2_7b", "llama2_7b"),
+    ("LLAMA2_7B", "llama2_7b"),
+    ("meta-llama/Llama-2-7B", "llama2_7b"),
+    ("meta-llama/Llama-2-7b-hf", "llama2_7b"),
+    ("Llama-2-7b-chat-hf", "llama2_7b"),
+    ("meta-llama/llama-2-13b", "llama2_13b"),
+    ("llama_33b", "llama_33b"),
+    ("meta-llama/llama-2-33b", "llama_33b"),
+    ("llama_405b", "llama3_405b"),
+    ("meta/llama3_405B", "llama3_405b"),
+    ("meta-llama/meta-llama-3.1-70b", "llama3_70b"),
+    ("meta-llama/Llama-3.1-8B-Instruct", "llama3_8b"),
+    ("meta-llama/Meta-Llama-3-8B-Instruct", "llama3_0_8b"),
+    ("Llama-3.2-3B", "llama3_2_3b"),
+    ("meta-llama/Llama-3.3-70B-Instruct", "llama3_3_70b"),
+    ("mistralai/mistral-7b", "mistral_7b"),
+    ("mistralai/Mistral-7B-Instruct-v0.3", "mistral_7b_v0_3"),
+    ("mistralai/Mistral-NeMo-12B-Instruct", "mistral_nemo_12b"),
+    ("Ministral-8B-Instruct-2410", "ministral_8b"),
+    ("mistralai/Mistral-Large", "mistral_large"),
+    ("mistralai/Mixtral-8x7B", "mixtral_8x7b"),
+    ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mixtral_8x7b"),
+    ("mistralai/Mixtral-8x22B", "mixtral_8x22b"),
+    ("mistralai/Mixtral-8x22B-Instruct-v0.1", "mixtral_8x22b_instruct"),
+    ("e5_mistral_7b", "e5_mistral_7b"),
+    ("HuggingFaceH4/zephyr-7b-beta", "zephyr_7b"),
+    ("Qwen/Qwen-1_8B", "qwen_1_8b"),
+    ("Qwen/Qwen-72B-Chat", "qwen_72b"),
+    ("Qwen/Qwen1.5-MoE-A2.7B", "qwen1_5_moe_a2_7b"),
+    ("qwen2.5-7b-instruct", "qwen2_5_7b"),
+    ("Qwen/Qwen3-30B-A3B", "qwen3_30b_a3b"),
+    ("google/gemma-2-27b-it", "gemma2_27b"),
+    ("google/gemma-2b-it", "gemma_2b"),
+    ("google/gemma-3-12B", "gemma3_12b"),
+    ("google/palm", "palm_540b"),
+    ("microsoft/phi3mini", "phi3mini"),
+    ("microsoft/Phi-3-mini", "phi3mini"),
+    ("microsoft/Phi-3.5-MoE", "phi3moe"),
+    ("deepseek-ai/DeepSeek-V3-Base", "deepseek_v3"),
+    ("deepseek-ai/DeepSeek-R1", "deepseek_v3"),
+    ("deepseek-ai/deepseek-moe-16b-base", "deepseek_moe_16b"),
+    ("databricks/dbrx-base", "dbrx"),
+    ("falcon7b", "falcon7b"),
+    ("tiiuae/falcon-7b-instruct", "falcon7b"),
+    ("tiiuae/falcon-mamba-7b", "falcon_mamba_7b"),
+    ("state-spaces/mamba-130m-hf", "mamba_130m"),
+    ("ai21labs/Jamba-v0.1", "jamba_v0_1"),
+    ("AI21-Jamba-1.5-Large", "jamba_1_5_large"),
+    ("glm-9b", "glm_4_9b"),
+    ("grok-1", "grok_1"),
+    ("gpt-2", "gpt2"),
+    ("gpt-3", "gpt3_175b"),
+    ("gpt-3_7b", "opt_7b"),
+    ("facebook/OPT-13B", "opt_13b"),
+    ("facebook/opt-175b", "opt_175b"),
+    ("nvidia/Nemotron-4-340B", "nemotron_4_340b"),
+    ("nvidia/Mistral-NeMo-Minitron-8B-Base", "mistral_nemo_minitron_8b"),
+]
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_layers_add_up_to_the_published_size(name: str) -> None:
+    entry = model_entry(name)
+    counted = architecture(entry.config).parameters
+    assert counted == pytest.approx(entry.published_parameters, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [case[:2] for case in PUBLISHED],
+    ids=[f"{name}: {source}" for name, _, source in PUBLISHED],
+)
+def test_size_is_that_of_the_source(name: str, parameters: int) -> None:
+    assert model_entry(name).published_parameters == pytest.approx(parameters, rel=1e-3)
+    assert architecture(find_model(name)).parameters == pytest.approx(parameters, rel=TOLERANCE)
+
+
+@pytest.mark.parametrize(("spelling", "name"), SPELLINGS, ids=[case[0] for case in SPELLINGS])
+def test_spelling_finds_its_model(spelling: str, name: str) -> None:
+    assert find_model(spelling) is model_entry(name).config
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_entry_is_complete_and_found_by_all_its_spellings(name: str) -> None:
+    entry = model_entry(name)
+    assert re.search(r"(read|checked) 2\d{3}-\d\d-\d\d|recalled", entry.source)
+    for spelling in (name, entry.config.model, *entry.aliases):
+        assert model_entry(spelling).name == name
+        assert find_model(spelling.upper()) is entry.config
+
+
+def test_no_spelling_is_given_twice() -> None:
+    spellings = Counter(
+        re.sub(r"[_.]", "-", spelling.casefold())
+        for name in list_models()
+        for spelling in {name, model_entry(name).config.model, *model_entry(name).aliases}
+    )
+    assert {spelling: count for spelling, count in spellings.items() if count > 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [
+        ("falcon7b", "num_key_value_heads", 1),  # multi-query
+        ("mistral_nemo_12b", "head_dim", 128),  # not hidden_size / heads
+        ("palm_540b", "num_key_value_heads", 1),
+        ("qwen2_57b_a14b", "shared_expert_intermediate_size", 20480),
+        ("gemma2_9b", "layer_types", ("sliding_attention", "full_attention") * 21),
+        ("deepseek_v3", "kv_lora_rank", 512),
+        ("mamba_130m", "layer_types", ("mamba",) * 24),
+        ("opt_125m", "learned_positions", 2050),
+    ],
+)
+def test_architecture_is_that_of_the_checkpoint(name: str, field: str, value: object) -> None:
+    assert getattr(find_model(name), field) == value
+
+
+@pytest.mark.parametrize(
+    ("model", "close"),
+    [
+        ("lama2_7b", "llama2_7b"),
+        ("mixtral_8x7", "mixtral_8x7b"),
+        ("meta-llama/Llama-2-8b", "meta-llama/Llama-2-"),
+        ("somebody/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B"),
+    ],
+)
+def test_unknown_name_suggests_the_nearest(model: str, close: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(model))) as caught:
+        find_model(model)
+    assert close in str(caught.value)
+    with pytest.raises(ValueError, match="did you mean"):
+        model_entry(model)
+
+
+@pytest.mark.parametrize("model", [None, 7, 7.0, ["llama2_7b"], ""])
+def test_what_is_no_model_is_refused(model: Any) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(model))):
+        find_model(model)
+
+
+def test_config_passes_through() -> None:
+    config = ModelConfig(
+        vocab_size=100,
+        hidden_size=8,
+        num_decoder_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    assert find_model(config) is config
+
+
+def test_list_can_be_searched() -> None:
+    assert {"llama2_70b", "llama3_405b", "mixtral_8x22b", "gpt_j_6b"} <= set(list_models())
+    assert list_models("DeepSeek-R1") == ("deepseek_v3",)
+    assert list_models("no such model") == ()
+
+
+def test_entries_are_frozen() -> None:
+    with pytest.raises(FrozenInstanceError):
+        model_entry("llama2_7b").source = "hearsay"  # type: ignore[misc]
+
+
+def test_name_comes_before_a_folder_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gpt2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_model("gpt2") is model_entry("gpt2").config
+    with pytest.raises(ValueError, match=r"config\.json"):
+        find_model("./gpt2")
+
+
+def test_repeated_lookup_is_immediate() -> None:
+    find_model("llama2_7b")
+    best = min(timeit(lambda: find_model("llama2_7b"), number=1000) for _ in range(20)) / 1000
+    assert best < 3e-6  # seconds
