@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision import STORED_BITS, Precision
 
 BASES = ("calibrated", "transferred", "assumed")
 """How an estimate's efficiencies are known, from best to worst."""
@@ -80,7 +80,9 @@ def _table() -> dict[str, Any]:
 
 
 @lru_cache(maxsize=512)
-def efficiency_for(hardware: Hardware, precision: Precision) -> Efficiency:
+def efficiency_for(
+    hardware: Hardware, precision: Precision, *, mixture: bool = False
+) -> Efficiency:
     """Look up what a device reaches at a precision.
 
     Parameters
@@ -89,26 +91,36 @@ def efficiency_for(hardware: Hardware, precision: Precision) -> Efficiency:
         The device; its ``calibration`` names whose facts to use.
     precision : Precision
         Types of weights, activations and KV cache.
+    mixture : bool, default False
+        Whether the model has mixtures of experts, whose facts then count for the basis.
 
     Returns
     -------
     Efficiency
-        Curves by operation family, links and overheads, and the basis: calibrated (measured on
-        this device and type), transferred (from a relative or another type) or assumed.
+        Curves by operation family, links and overheads, and the basis, which is that of the
+        worst known family used: calibrated (measured on this device and type), transferred (from
+        a relative or another type) or assumed.
+
+    Examples
+    --------
+    >>> from llmcalc_core.catalog.hardware import find_hardware
+    >>> efficiency_for(find_hardware("H100_80GB"), Precision()).basis
+    'calibrated'
+    >>> efficiency_for(find_hardware("MI300X"), Precision()).basis
+    'assumed'
     """
     table = _table()
     facts = table.get(hardware.calibration, table["assumed"])
     basis = facts["basis"]
     if "like" in facts:
         facts = table[facts["like"]]
-    computed = _computed_in(precision)
-    main, wide = hardware.rate(computed), hardware.rate("bf16")
+    main, wide = hardware.rate(precision.activations), hardware.rate("bf16")
     looked_up = {
         "gemm": _find(facts, "gemm", main[0]),
         "gemm_wide": _find(facts, "gemm", wide[0]),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
-        "mixture": _find(facts, "mixture", main[0]),
+        "mixture": _mixture_facts(facts, main[0], precision),
     }
     curves = {
         family: _curve(entry, main[1] if family in ("gemm", "mixture") else wide[1])
@@ -121,29 +133,40 @@ def efficiency_for(hardware: Hardware, precision: Precision) -> Efficiency:
         memory=engine["traffic_memory"],
         floor_s=engine["traffic_floor_us"] * 1e-6,
     )
-    exact = looked_up["gemm"][1]
+    used = ("gemm", "attention_decode", *(("mixture",) if mixture else ()))
+    known = [basis, *(looked_up[family][1] for family in used)]
     return Efficiency(
         curves=curves,
         links=_links(facts, engine),
         decode_step_s=engine["decode_step_us"] * 1e-6,
         prefill_step_s=engine["prefill_step_us"] * 1e-6,
-        basis=basis if exact else max(basis, "transferred", key=BASES.index),
+        basis=max(known, key=BASES.index),
     )
 
 
-def _computed_in(precision: Precision) -> str:
-    """Give the type a multiplication computes in: that of the activations."""
-    return precision.activations
-
-
-def _find(facts: dict[str, Any], family: str, data_type: str) -> tuple[dict[str, Any], bool]:
-    """Give the facts of a family for a type, else for the widest measured, and whether exact."""
-    entries = facts.get(family) or _table()["assumed"][family]
+def _find(facts: dict[str, Any], family: str, data_type: str) -> tuple[dict[str, Any], str]:
+    """Give the facts of a family for a type, else for 16 bits, and how they are known."""
+    if family not in facts:
+        return _table()["assumed"][family][0], "assumed"
     same = {"fp16": "bf16"}.get(data_type, data_type)
-    for entry in entries:
+    for entry in facts[family]:
         if entry["type"] == same:
-            return entry, True
-    return next(entry for entry in entries if entry["type"] == "bf16"), False
+            return entry, "calibrated"
+    return next(entry for entry in facts[family] if entry["type"] == "bf16"), "transferred"
+
+
+def _mixture_facts(
+    facts: dict[str, Any], computed: str, precision: Precision
+) -> tuple[dict[str, Any], str]:
+    """Give the facts of grouped kernels for weights of this width.
+
+    At few rows per expert such a kernel takes as long as reading the weights, which its curve
+    holds as the rows at half efficiency: for narrower weights than measured they shrink alike.
+    """
+    narrow = any(entry["type"] == precision.weights for entry in facts.get("mixture", ()))
+    entry, basis = _find(facts, "mixture", precision.weights if narrow else computed)
+    share = min(1.0, STORED_BITS[precision.weights] / STORED_BITS[entry["type"]])
+    return {**entry, "half": entry.get("half", 0.0) * share}, basis
 
 
 def _curve(entry: dict[str, Any], peak: float) -> Curve:

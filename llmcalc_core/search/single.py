@@ -68,7 +68,7 @@ def estimate_layouts(
         outputs=(workload.output_tokens,),
         beams=workload.beam_size,
     )
-    efficiency = efficiency_for(hardware, precision)
+    efficiency = efficiency_for(hardware, precision, mixture=model.has_mixture)
     return Estimate(
         grid=grid,
         times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),

@@ -84,7 +84,7 @@ def candidates(
     position = {layout: index for index, layout in enumerate(layouts)}
     index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
     spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
-    efficiency = efficiency_for(hardware, precision)
+    efficiency = efficiency_for(hardware, precision, mixture=model.has_mixture)
     decode, prefill = (
         stage_times(model, hardware, precision, grid, efficiency, decode=decoding)
         for decoding in (True, False)
