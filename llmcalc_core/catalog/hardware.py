@@ -167,7 +167,8 @@ def _from_guide(config: Mapping[str, Any]) -> Hardware:
         raise ValueError(msg)
     for key in config:
         if key not in (*GUIDE_KEYS, *_OPTIONAL_KEYS):
-            msg = f"unknown key {key!r} in a hardware dict{nearest(key, GUIDE_KEYS)}"
+            known = ", ".join((*GUIDE_KEYS, *_OPTIONAL_KEYS))
+            msg = f"a hardware dict has the keys {known}, got {key!r}{nearest(key, GUIDE_KEYS)}"
             raise ValueError(msg)
     units = dict(zip(GUIDE_KEYS, ("TFLOP/s", "GB", "GB/s", "GB/s"), strict=True))
     figures = tuple(positive(key, config[key], unit=units[key]) for key in GUIDE_KEYS)

@@ -61,7 +61,8 @@ class EvaluationRequest:
         self._set("devices", whole_numbers("devices", self.devices))
         whole_number("devices", self.devices[-1], most=MOST_DEVICES)
         self._set("stage", one_of("stage", self.stage, STAGES))
-        for name in ("input_tokens", "output_tokens", "batches"):
+        self._set("batches", whole_numbers("batch", self.batches))
+        for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
         self._set("beam_size", whole_number("beam_size", self.beam_size))
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))

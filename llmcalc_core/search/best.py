@@ -60,12 +60,11 @@ def fitting_splits(
     """
     splits = layouts(model, devices)
     if not splits:
-        most = model.heads * model.layer_count
+        closest = next(count for count in range(devices - 1, 0, -1) if layouts(model, count))
         msg = (
-            f"{model.name} can't be split over {devices} devices: tensor parallel must divide its "
-            f"{model.heads} heads and there are {model.layer_count} layers for pipeline stages; "
-            f"at most {most} devices, and each count whose quotient by a divisor of "
-            f"{model.heads} is at most {model.layer_count}"
+            f"total_nodes must be the product of a divisor of the {model.heads} heads and at most "
+            f"{model.layer_count} pipeline stages of {model.name}, got {devices}; the next valid "
+            f"value below is {closest}"
         )
         raise ValueError(msg)
     found = estimate_layouts(model, hardware, precision, splits, workload, stage=stage)
