@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.catalog.hardware import find_hardware
@@ -24,7 +25,7 @@ PrecisionLike = str | Precision
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
     """The answer to a request: every candidate, as a frame.
 
@@ -44,17 +45,17 @@ class Evaluation:
         """Column of the stage's latency: time per output token, or to the first token [s]."""
         return "tpot_s" if self.request.stage == "decode" else "ttft_s"
 
-    @property
+    @cached_property
     def front(self) -> pd.DataFrame:
         """The candidates on the Pareto front, by latency."""
         return self.frame[self.frame["on_front"]].sort_values(self.latency_column)
 
-    @property
+    @cached_property
     def feasible(self) -> pd.DataFrame:
         """The candidates that are not rejected."""
         return self.frame[self.frame["rejected_for"] == ""]
 
-    @property
+    @cached_property
     def recommended(self) -> int | None:
         """Row of the candidate with the most tokens per second and device; None if none fits."""
         on_front = self.frame["on_front"]

@@ -8,6 +8,9 @@ from difflib import get_close_matches
 from numbers import Real
 from typing import SupportsFloat, TypeGuard
 
+LARGEST = 2**31 - 1
+"""Largest count: what a column of 32 bits holds."""
+
 
 def whole_number(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
     """Return ``value`` as an ``int`` if it is a whole number within the limits.
@@ -19,7 +22,7 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
     value : object
         The value to check; a float such as ``8.0`` is accepted as 8.
     least, most : int, optional
-        Smallest and largest value allowed.
+        Smallest and largest value allowed; ``LARGEST`` where no largest is given.
 
     Returns
     -------
@@ -36,16 +39,18 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
     >>> whole_number("batch_size", 8.0)
     8
     """
-    if type(value) is int and value >= least and (most is None or value <= most):
+    limit = LARGEST if most is None else most
+    if type(value) is int and least <= value <= limit:
         return value
-    rule = f"a whole number of at least {least}" + (f" and at most {most}" if most else "")
+    rule = f"a whole number of at least {least}"
     if not _is_number(value):
+        rule += f" and at most {most}" if most is not None else ""
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
     number = float(value)
-    closest = max(least, round(number))
-    if most is not None:
-        closest = min(closest, most)
+    if most is not None or number > limit:
+        rule += f" and at most {limit}"
+    closest = min(max(least, round(number)), limit)
     if number != closest:
         msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {closest}"
         raise ValueError(msg)
@@ -53,8 +58,32 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
 
 
 def _is_number(value: object) -> TypeGuard[SupportsFloat]:
-    """Whether a value is a finite real number and no truth value."""
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+    """Whether a value is a finite real number, of a size that a float holds, and no truth value."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def truth(name: str, value: object) -> bool:
+    """Return ``value`` if it is true or false.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> truth("mlp_bias", False)
+    False
+    """
+    if isinstance(value, bool):
+        return value
+    msg = f"{name} must be True or False, got {value!r}"
+    raise ValueError(msg)
 
 
 def whole_numbers(name: str, values: object, *, least: int = 1) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from llmcalc_core.domain.checks import nearest, one_of, whole_number
+from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
 
 LAYER_TYPES = ("full_attention", "sliding_attention", "mamba")
 _POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_heads")
@@ -16,7 +16,10 @@ _OPTIONAL = (
 )  # fmt: skip
 _WIDTHS = ("moe_intermediate_size", "shared_expert_intermediate_size")
 _FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
-              "moe_layer_offset", "learned_positions", "embedding_size")  # fmt: skip
+              "moe_layer_offset", "learned_positions", "embedding_size",
+              "norms_per_layer")  # fmt: skip
+_TRUTHS = ("tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
+           "final_norm", "qk_norm", "shared_expert_gate", "router_bias", "mamba_norm")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +154,18 @@ class ModelConfig:
             raise ValueError(msg)
         for name in _POSITIVE:
             self._set(name, whole_number(name, getattr(self, name)))
-        for name in ("num_ffi", "num_experts", "expert_top_k", "moe_layer_freq", "mamba_d_conv",
+        for name in ("num_experts", "expert_top_k", "moe_layer_freq", "mamba_d_conv",
                      "mamba_expand"):  # fmt: skip
             self._set(name, whole_number(name, getattr(self, name)))
+        self._set("num_ffi", whole_number("num_ffi", self.num_ffi, most=2))
         for name in _FROM_ZERO:
             self._set(name, whole_number(name, getattr(self, name), least=0))
         for names, least in ((_OPTIONAL, 1), (_WIDTHS, 0)):
             for name in names:
                 if getattr(self, name) is not None:
                     self._set(name, whole_number(name, getattr(self, name), least=least))
+        for name in _TRUTHS:
+            truth(name, getattr(self, name))
         self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
         self._fill()
         self._refuse_contradictions()
@@ -205,6 +211,8 @@ class ModelConfig:
                 f"got {self.expert_top_k}"
             )
             raise ValueError(msg)
+        if self.num_experts > 1:
+            self._refuse_idle_experts()
         latent = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
         absent = [name for name in latent if getattr(self, name) is None]
         if self.kv_lora_rank is not None and absent:
@@ -217,6 +225,14 @@ class ModelConfig:
         if "mamba" in self.layer_types and absent:
             msg = f"layer_types with mamba need {' and '.join(absent)}"
             raise ValueError(msg)
+
+    def _refuse_idle_experts(self) -> None:
+        """Experts need a width, and at least one layer that has them."""
+        whole_number("moe_intermediate_size", self.moe_intermediate_size)
+        frequency, layers = self.moe_layer_freq, self.num_decoder_layers
+        whole_number("moe_layer_offset", self.moe_layer_offset, least=0, most=frequency - 1)
+        most = layers - 1 - self.moe_layer_offset
+        whole_number("first_k_dense_replace", self.first_k_dense_replace, least=0, most=most)
 
     @classmethod
     def from_fields(cls, values: dict[str, Any]) -> ModelConfig:

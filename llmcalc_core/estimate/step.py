@@ -137,20 +137,16 @@ def _total(parts: list[Values]) -> Floats:
 
 def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     """Time of the slowest stage for one micro batch [s]."""
-    spread = [
-        group.seconds.reshape(len(group.seconds), *(group.seconds.shape[1:] or (1, 1, 1, 1)))
-        for group in timed
-    ]
+    counts = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    seconds: list[Values] = [0.0] * counts.shape[2]
+    for group in timed:
+        for section, one in zip(group.section.tolist(), group.seconds, strict=True):
+            seconds[section] = seconds[section] + one
     slowest: Values = 0.0
-    for stage in stage_counts(model, tuple(layout.pp for layout in grid.layouts)):
+    for stage in counts:
         held = stage.T[:, :, None, None, None]
-        parts = [
-            np.einsum("nlbio,nlbio->lbio", held[group.section], seconds)
-            if len(seconds) > 1
-            else held[group.section[0]] * seconds[0]
-            for group, seconds in zip(timed, spread, strict=True)
-        ]
-        slowest = np.maximum(slowest, _total(parts))
+        total = _total([share * one for share, one in zip(held, seconds, strict=True)])
+        slowest = np.maximum(slowest, total)
     return np.asarray(slowest)
 
 
