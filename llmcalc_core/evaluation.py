@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -86,14 +86,14 @@ def make_request(
         For an unknown name or a value out of range.
     """
     return EvaluationRequest(
-        models=tuple(find_model(one) for one in _several(model)),
-        hardware=tuple(find_hardware(one) for one in _several(hardware)),
+        models=tuple(dict.fromkeys(find_model(one) for one in _several(model))),
+        hardware=tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware))),
         devices=devices,  # type: ignore[arg-type]
         stage=stage,
         input_tokens=input_tokens,  # type: ignore[arg-type]
         output_tokens=output_tokens,  # type: ignore[arg-type]
         batches=batch,  # type: ignore[arg-type]
-        precisions=tuple(parse_precision(one) for one in _several(precision)),
+        precisions=tuple(dict.fromkeys(parse_precision(one) for one in _several(precision))),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
@@ -121,9 +121,9 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     ]
     frame = as_frame(
         cases,
-        models=tuple(model.model for model in request.models),
-        hardware=tuple(hardware.name for hardware in request.hardware),
-        precisions=tuple(precision.label for precision in request.precisions),
+        models=_distinct(model.model for model in request.models),
+        hardware=_distinct(hardware.name for hardware in request.hardware),
+        precisions=_distinct(precision.label for precision in request.precisions),
     )
     return Evaluation(request=request, frame=frame)
 
@@ -184,6 +184,15 @@ def explore(
     [[1, 1, 2, 1], [1, 1, 2, 8], [1, 2, 1, 1], [1, 2, 1, 8], [2, 1, 1, 1], [2, 1, 1, 8]]
     """
     return evaluate(make_request(model, hardware, devices, **settings)).frame
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Give the names with repeats numbered: two edited copies of a device are 'X' and 'X (2)'."""
+    found: dict[str, None] = {}
+    for name in names:
+        spellings = (name, *(f"{name} ({number})" for number in range(2, len(found) + 2)))
+        found[next(spelling for spelling in spellings if spelling not in found)] = None
+    return tuple(found)
 
 
 def _several(value: Any) -> tuple[Any, ...]:  # noqa: ANN401

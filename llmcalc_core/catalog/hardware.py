@@ -129,7 +129,7 @@ def _name_of(name: object) -> str:
     found = _spellings().get(_folded(name)) if isinstance(name, str) else None
     if found is None:
         known = list_hardware()
-        close = nearest(name, [*known, *_spellings()])
+        close = nearest(name, [*_spellings(), *known])
         msg = f"hardware must be one of {', '.join(known)}, got {name!r}{close}"
         raise ValueError(msg)
     return found

@@ -193,7 +193,7 @@ def as_frame(
     named = {"model": models, "hardware": hardware, "precision": precisions}
     data: dict[str, Any] = {}
     for axis, (name, names) in enumerate(named.items()):
-        codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int8), sizes)
+        codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
         data[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
     labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
     for name in cases[0][1]:

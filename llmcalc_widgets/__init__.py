@@ -1,0 +1,7 @@
+"""Notebook front end of the calculator: a form, a chart and the plan it leads to."""
+
+from __future__ import annotations
+
+from llmcalc_widgets.explorer import ParetoExplorer
+
+__all__ = ["ParetoExplorer"]

@@ -1,0 +1,211 @@
+"""``ParetoExplorer``: form, chart and details around one evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import traitlets
+from ipywidgets import Layout, VBox, Widget
+
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.form.form import Form
+from llmcalc_widgets.form.inputs import Inputs
+from llmcalc_widgets.form.settings import (
+    DEFAULTS,
+    SettingValues,
+    check_names,
+    check_together,
+    checked,
+)
+from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.session import Session
+from llmcalc_widgets.view.chart import Chart
+from llmcalc_widgets.view.details import Details
+from llmcalc_widgets.view.selection import Selection
+
+_PLAN = ["devices", "tp", "pp", "ep", "replicas", "batch"]
+"""What makes a plan the same plan in another evaluation."""
+
+
+class ParetoExplorer(Inputs, VBox):
+    """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
+
+    Parameters
+    ----------
+    **settings
+        Any of the settings below, to start from.
+
+    Attributes
+    ----------
+    model, hardware, devices, stage, input_tokens, output_tokens, batch_min, batch_max, \
+precision, memory_fraction, latency_limit_ms
+        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
+        once; a wrong value raises and changes nothing.
+    df : DataFrame
+        Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
+    front : DataFrame
+        Those on the Pareto front, by latency. Read-only.
+    selected : Series or None
+        The plan that was clicked or chosen. Read-only.
+    selection : DataFrame
+        The plans in the brush, rejected ones included; else the selected one, if any. Read-only.
+    request : EvaluationRequest
+        What ``df`` answers. Read-only.
+    error : str
+        What is wrong with the form; empty if nothing is. Read-only.
+    form, chart, details : widgets
+        The parts, to be placed anywhere.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no setting, with the nearest one.
+    TraitError
+        For a wrong value.
+
+    Examples
+    --------
+    >>> explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=2)
+    >>> explorer.devices = 4
+    >>> int(explorer.df["devices"].max())
+    4
+    >>> explorer.close()
+    """
+
+    df = Frame(read_only=True)
+    front = Frame(read_only=True)
+    selected = Frame(read_only=True)
+    selection = Frame(read_only=True)
+    request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
+    error = traitlets.Unicode(read_only=True)
+
+    _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
+
+    def __init__(self, **settings: Unpack[SettingValues]) -> None:
+        start = _checked_all(settings)
+        self._session = Session()
+        self._pointed = Selection()
+        super().__init__(**start)
+        self.form = Form(self, self._session)
+        self.chart = Chart(self._pointed)
+        self.details = Details(self._pointed)
+        self.children = (_row(self.form, self.chart, self.details),)
+        self._parts = [*parts_of(self), self.chart.plot.brush]
+        self.observe(self._submit, list(DEFAULTS))
+        self._session.observe(self._show, "evaluation")
+        self._session.observe(self._show_errors, "errors")
+        self._pointed.observe(self._show_selection)
+        self._session.submit(self.make_request)
+
+    def update(self, **settings: Unpack[SettingValues]) -> None:
+        """Change several settings and recompute once.
+
+        Raises
+        ------
+        TypeError
+            For a keyword that is no setting.
+        TraitError
+            For a wrong value; then nothing changes.
+        """
+        check_names(settings)
+        self.unobserve(self._submit, list(DEFAULTS))
+        try:
+            with self.hold_trait_notifications():
+                for name, value in settings.items():
+                    setattr(self, name, value)
+        finally:
+            self.observe(self._submit, list(DEFAULTS))
+        self._session.submit(self.make_request)
+
+    def select(self, row: int | None) -> None:
+        """Select a row of ``df``, or none.
+
+        Raises
+        ------
+        ValueError
+            If ``df`` has no such row.
+        """
+        if row is not None and row not in self.df.index:
+            msg = f"row must be from 0 to {len(self.df) - 1} or None, got {row!r}"
+            raise ValueError(msg)
+        self._pointed.row = row
+
+    def close(self) -> None:
+        """Close the explorer with every widget that it made."""
+        if self._parts:
+            self._session.close()
+        for part in self._parts:
+            if part is not self:
+                part.close()
+        super().close()
+
+    def _submit(self, _: object) -> None:
+        self._session.submit(self.make_request, soon=self.form.sliding)
+
+    def _show(self, change: dict[str, Any]) -> None:
+        evaluation: Evaluation = change["new"]
+        row = _same_plan(change["old"], evaluation, self._pointed.row)
+        self._pointed.unobserve(self._show_selection)
+        self._pointed.row, self._pointed.brushed = row, None
+        self._pointed.observe(self._show_selection)
+        self.chart.show(evaluation)
+        self.details.show(evaluation)
+        with self.hold_trait_notifications():
+            self.set_trait("df", evaluation.frame)
+            self.set_trait("front", evaluation.front)
+            self.set_trait("request", evaluation.request)
+            self._publish_selection()
+
+    def _show_selection(self, _: object) -> None:
+        self.chart.show_selection()
+        self.details.show_selection()
+        self._publish_selection()
+
+    def _publish_selection(self) -> None:
+        frame, row, brushed = self.df, self._pointed.row, self._pointed.brushed
+        rows = brushed if brushed is not None else () if row is None else (row,)
+        self.set_trait("selected", None if row is None else frame.iloc[row])
+        self.set_trait("selection", frame.iloc[list(rows)])
+
+    def _show_errors(self, change: dict[str, Any]) -> None:
+        errors = change["new"].items()
+        self.set_trait(
+            "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
+        )
+
+
+def _checked_all(settings: SettingValues) -> dict[str, Any]:
+    """Check the first settings before a widget is made."""
+    check_names(settings)
+    try:
+        start = {name: checked(name, value) for name, value in settings.items()}
+        check_together({**DEFAULTS, **start})
+    except ValueError as error:
+        raise traitlets.TraitError(str(error)) from None
+    return start
+
+
+def _same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int | None:
+    """Find the plan of a row in another evaluation."""
+    if old is None or row is None:
+        return None
+    plan = old.frame[_PLAN].to_numpy()[row]
+    same = (new.frame[_PLAN].to_numpy() == plan).all(axis=1)
+    return int(same.argmax()) if same.any() else None
+
+
+def _row(*parts: VBox) -> VBox:
+    row = VBox(
+        parts,
+        layout=Layout(
+            display="flex",
+            flex_flow="row wrap",
+            width="100%",
+            align_items="flex-start",
+            grid_gap="8px 20px",
+        ),
+    )
+    row.add_class("llmcalc-row")
+    return row

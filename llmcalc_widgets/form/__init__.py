@@ -1,0 +1,1 @@
+"""Controls to request and back."""

@@ -1,0 +1,233 @@
+"""What can be asked: the settings of the form, checked one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from os import PathLike
+from typing import Any, TypedDict
+
+from llmcalc_core import (
+    EvaluationRequest,
+    Hardware,
+    ModelConfig,
+    Precision,
+    find_hardware,
+    find_model,
+    list_hardware,
+    list_models,
+    make_request,
+    parse_precision,
+)
+
+
+class SettingValues(TypedDict, total=False):
+    """Everything the form can set."""
+
+    model: str | PathLike[str] | Mapping[str, Any] | ModelConfig
+    hardware: str | Mapping[str, Any] | Hardware
+    devices: int
+    stage: str
+    input_tokens: int
+    output_tokens: int
+    batch_min: int
+    batch_max: int
+    precision: str | Precision
+    memory_fraction: float
+    latency_limit_ms: float | None
+
+
+DEFAULTS = SettingValues(
+    model="llama2_70b",
+    hardware="H100_80GB",
+    devices=8,
+    stage="decode",
+    input_tokens=2000,
+    output_tokens=256,
+    batch_min=1,
+    batch_max=256,
+    precision="bf16",
+    memory_fraction=0.9,
+    latency_limit_ms=None,
+)
+
+MOST_TOKENS = 10_000_000
+MOST_BATCH = 65_536
+"""Beyond these a figure is a slip of the pen, not a workload."""
+
+_LIMITS = {
+    "input_tokens": MOST_TOKENS,
+    "output_tokens": MOST_TOKENS,
+    "batch_min": MOST_BATCH,
+    "batch_max": MOST_BATCH,
+}
+_TUPLES = {
+    "devices": "devices",
+    "input_tokens": "input_tokens",
+    "output_tokens": "output_tokens",
+    "batch_min": "batches",
+    "batch_max": "batches",
+}
+
+
+def checked(name: str, value: Any) -> Any:  # noqa: ANN401 - each setting has its own type
+    """Return a setting's value in its canonical form.
+
+    Parameters
+    ----------
+    name : str
+        A key of :class:`SettingValues`.
+    value : object
+        What was given.
+
+    Returns
+    -------
+    object
+        A catalogue name where there is one, a whole number as ``int``, and so on.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> checked("model", "meta-llama/Llama-2-70b-hf"), checked("devices", 16.0)
+    ('llama2_70b', 16)
+    """
+    if name == "model":
+        return _checked_model(value)
+    if name == "hardware":
+        return _checked_hardware(value)
+    if name == "precision":
+        return _checked_precision(value)
+    if name == "latency_limit_ms":
+        return _checked_limit(value)
+    if name in _TUPLES:
+        return _checked_number(name, value)
+    return getattr(replace(_any_request(), **{name: value}), name)
+
+
+def check_together(settings: Mapping[str, Any]) -> None:
+    """Check the settings that depend on each other.
+
+    Raises
+    ------
+    ValueError
+        If the smallest batch is above the largest.
+    """
+    low, high = settings["batch_min"], settings["batch_max"]
+    if low > high:
+        msg = f"batch_min must be at most batch_max, which is {high:,}, got {low:,}"
+        raise ValueError(msg)
+
+
+def check_names(names: Mapping[str, object]) -> None:
+    """Refuse a keyword that is no setting.
+
+    Raises
+    ------
+    TypeError
+        With the nearest setting.
+    """
+    for name in names:
+        if name not in DEFAULTS:
+            close = get_close_matches(name, list(DEFAULTS), n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(DEFAULTS)}"
+            msg = f"ParetoExplorer has no setting {name!r}; {hint}"
+            raise TypeError(msg)
+
+
+def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
+    """Make the request that checked settings ask for.
+
+    Examples
+    --------
+    >>> to_request({**DEFAULTS, "batch_min": 3, "batch_max": 10}).batches
+    (3, 4, 8, 10)
+    """
+    limit_ms = settings["latency_limit_ms"]
+    return make_request(
+        settings["model"],
+        settings["hardware"],
+        settings["devices"],
+        stage=settings["stage"],
+        input_tokens=settings["input_tokens"],
+        output_tokens=settings["output_tokens"],
+        batch=batches(settings["batch_min"], settings["batch_max"]),
+        precision=settings["precision"],
+        memory_fraction=settings["memory_fraction"],
+        latency_limit_s=None if limit_ms is None else limit_ms / 1e3,
+    )
+
+
+def batches(low: int, high: int) -> tuple[int, ...]:
+    """Both ends, and the powers of two between them.
+
+    Examples
+    --------
+    >>> batches(1, 8), batches(6, 20)
+    ((1, 2, 4, 8), (6, 8, 16, 20))
+    """
+    between = (2**power for power in range(high.bit_length()))
+    return tuple(sorted({low, high, *(size for size in between if low < size < high)}))
+
+
+@cache
+def _any_request() -> EvaluationRequest:
+    """Make some valid request, to check one field at a time in."""
+    return to_request(DEFAULTS)
+
+
+def _checked_number(name: str, value: object) -> int:
+    field = _TUPLES[name]
+    change: dict[str, Any] = {field: (value,)}
+    try:
+        number = int(getattr(replace(_any_request(), **change), field)[0])
+    except ValueError as error:
+        raise ValueError(str(error).replace(field, name, 1)) from None
+    most = _LIMITS.get(name, number)
+    if number > most:
+        msg = f"{name} must be at most {most:,}, got {number:,}"
+        raise ValueError(msg)
+    return number
+
+
+def _checked_limit(value: Any) -> float | None:  # noqa: ANN401
+    if value is None:
+        return None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    try:
+        replace(_any_request(), latency_limit_s=value / 1e3 if number else value)
+    except ValueError:
+        msg = f"latency_limit_ms must be a number above 0 [ms] or None, got {value!r}"
+        raise ValueError(msg) from None
+    return float(value)
+
+
+def _checked_model(value: Any) -> str | ModelConfig:  # noqa: ANN401
+    config = find_model(value)
+    if isinstance(value, str):
+        if value in list_models():
+            return value
+        for name in list_models():
+            if find_model(name) is config:
+                return name
+    return config
+
+
+def _checked_hardware(value: Any) -> str | Hardware:  # noqa: ANN401
+    hardware = find_hardware(value)
+    if hardware.name in list_hardware() and find_hardware(hardware.name) == hardware:
+        return hardware.name
+    return hardware
+
+
+def _checked_precision(value: str | Precision) -> str | Precision:
+    precision = parse_precision(value)
+    try:
+        return precision.label if parse_precision(precision.label) == precision else precision
+    except ValueError:
+        return precision

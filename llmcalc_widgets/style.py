@@ -1,0 +1,100 @@
+"""The style of every part, in JupyterLab's colours where there are any."""
+
+from __future__ import annotations
+
+from ipywidgets import HTML, Layout
+
+_CSS = """
+.llmcalc {
+  --c-text: var(--jp-ui-font-color1, #212121);
+  --c-strong: var(--jp-ui-font-color0, #000);
+  --c-faint: var(--jp-ui-font-color2, #616161);
+  --c-line: var(--jp-border-color2, #d0d0d0);
+  --c-back: var(--jp-layout-color1, #fff);
+  --c-back2: var(--jp-layout-color2, #f2f2f2);
+  --c-error: var(--jp-error-color0, #c62828);
+  color: var(--c-text);
+  font-family: var(--jp-ui-font-family, sans-serif);
+  font-size: 13px;
+  line-height: 1.4;
+  overflow: visible;
+}
+.llmcalc .bqplot {
+  --bq-axislabel-fill: var(--c-text);
+  --bq-axislabel-font: 12px var(--jp-ui-font-family, sans-serif);
+  --bq-axis-tick-text-fill: var(--c-text);
+  --bq-axis-tick-text-font: 11px var(--jp-ui-font-family, sans-serif);
+  --bq-axis-path-stroke: var(--c-faint);
+  --bq-axis-tick-stroke: var(--c-line);
+  --bq-background: transparent;
+  --bq-plotarea-background-fill: transparent;
+}
+.llmcalc .widget-html-content, .llmcalc .jupyter-widget-html-content {
+  color: var(--c-text); font-size: 13px; line-height: 1.4; align-self: stretch;
+}
+.llmcalc .widget-html, .llmcalc .jupyter-widget-html { height: auto; margin: 0; }
+.llmcalc .widget-label, .llmcalc .jupyter-widget-label { color: var(--c-text); }
+.llmcalc-form { display: grid !important; align-content: start;
+  grid-template-columns: repeat(auto-fill, minmax(270px, 1fr)); column-gap: 16px; }
+.llmcalc-field { overflow: visible; }
+.llmcalc-field > .widget-hbox { align-items: center; overflow: visible; }
+.llmcalc-hidden-label > .widget-label, .llmcalc-hidden-label > label {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }
+.llmcalc-field input[type="text"] { text-align: right; }
+.llmcalc-field .widget-toggle-buttons { display: flex; align-items: center; }
+.llmcalc-field .widget-toggle-buttons > .widget-label { flex: 0 0 auto; text-align: right;
+  margin-right: 8px; }
+.llmcalc-field .widget-toggle-buttons button { padding: 0 14px; }
+.llmcalc-field .slider-container { margin-right: 10px; }
+.llmcalc-row { padding: 6px; box-sizing: border-box; }
+.llmcalc-row > * { margin: 0 !important; }
+.llmcalc .llmcalc-error .widget-html-content { color: var(--c-error); font-size: 12px;
+  padding: 0 4px 4px 100px; }
+.llmcalc h3 { font-size: 14px; font-weight: 600; margin: 0; color: var(--c-strong); }
+.llmcalc-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--c-text);
+  font-size: 12px; padding: 2px 4px; }
+.llmcalc-legend span { white-space: nowrap; }
+.llmcalc-legend svg, .llmcalc th svg, .llmcalc h3 svg { vertical-align: -2px;
+  margin-right: 4px; overflow: visible; color: var(--c-strong); }
+.llmcalc-notice { border-left: 4px solid var(--c-error); background: var(--c-back2);
+  padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
+.llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
+.llmcalc-chart .bqplot { overflow: visible; }
+.llmcalc-details { display: grid !important; align-content: start;
+  grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); column-gap: 24px; }
+.llmcalc-details table { border-collapse: collapse; width: 100%;
+  font-variant-numeric: tabular-nums; }
+.llmcalc-details th, .llmcalc-details td { padding: 3px 8px 3px 0; text-align: right;
+  vertical-align: top; border-bottom: 1px solid var(--c-line); font-weight: 400;
+  color: var(--c-text); background: none; }
+.llmcalc-details tr { background: none !important; }
+.llmcalc-details th[scope="row"] { text-align: left; color: var(--c-faint);
+  white-space: nowrap; }
+.llmcalc h3.whose { margin-top: 10px; font-size: 13px; }
+.llmcalc-details thead th { font-weight: 600; color: var(--c-strong); }
+.llmcalc-details .plan { color: var(--c-strong); font-weight: 600; }
+.llmcalc-bar { margin: 10px 0 4px; }
+.llmcalc-bar .name { display: flex; justify-content: space-between; gap: 8px; font-size: 12.5px; }
+.llmcalc-bar .name b { color: var(--c-strong); font-weight: 600; }
+.llmcalc-bar .track { display: flex; height: 16px; margin: 3px 0; position: relative;
+  border-radius: 3px; overflow: hidden; background: var(--c-back2); }
+.llmcalc-bar .track > i { display: block; height: 100%; box-shadow: inset -1px 0 var(--c-back); }
+.llmcalc-bar .track > i.free { background: transparent; }
+.llmcalc-bar .track > u { position: absolute; top: 0; bottom: 0; width: 2px;
+  background: var(--c-strong); }
+.llmcalc-key { display: flex; flex-wrap: wrap; gap: 1px 12px; font-size: 12px; }
+.llmcalc-key span { white-space: nowrap; }
+.llmcalc-key i { display: inline-block; width: 10px; height: 10px; border-radius: 2px;
+  margin-right: 4px; vertical-align: -1px; }
+.llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
+.llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
+.llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
+.llmcalc-tooltip td.datavalue { white-space: pre-line; text-align: left !important;
+  padding: 6px 10px !important; color: var(--jp-ui-font-color0, #000); }
+"""
+
+
+def style_sheet() -> HTML:
+    """Make the invisible widget that carries the style of a part."""
+    return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))

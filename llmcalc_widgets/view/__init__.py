@@ -1,0 +1,1 @@
+"""Evaluation to chart and details; the views write only the selection."""

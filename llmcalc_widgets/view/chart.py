@@ -1,0 +1,203 @@
+"""The chart: every candidate's latency and throughput, and what is pointed at in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from bqplot import Scatter
+from ipywidgets import HTML, HBox, Layout, ToggleButton, VBox
+from numpy.typing import NDArray
+
+from llmcalc_core import Evaluation
+from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.view.legend import legend
+from llmcalc_widgets.view.notices import heading, notice, status
+from llmcalc_widgets.view.palette import colour_slots
+from llmcalc_widgets.view.plot import TOOLTIP_FIELD, make_plot
+from llmcalc_widgets.view.sample import drawn_rows, front_rows
+from llmcalc_widgets.view.selection import Selection
+from llmcalc_widgets.view.ticks import limits, tick_labels, ticks
+from llmcalc_widgets.view.units import seconds
+from llmcalc_widgets.view.wording import LATENCY_WORDS, tooltips
+
+_NO_ROWS = np.array([], dtype=np.intp)
+_REACH = 3.0
+"""A limit line is drawn up to this factor beyond the plans."""
+
+THROUGHPUT_LABELS = {
+    "decode": "Generated tokens/s per device",
+    "prefill": "Prompt tokens/s per device",
+}
+
+
+class Chart(VBox):
+    """Draws an evaluation, and writes what is clicked or brushed into the selection.
+
+    Parameters
+    ----------
+    selection : Selection
+        What it writes, and marks.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._evaluation: Evaluation | None = None
+        self._rows = {"candidates": _NO_ROWS, "rejected": _NO_ROWS}
+        self._mirroring = False
+        self.plot = make_plot()
+        self.brush_button = ToggleButton(
+            description="Brush",
+            tooltip="Drag a rectangle over the chart to select the plans in it",
+            layout=Layout(width="auto", flex="0 0 auto"),
+        )
+        self._head, self._legend, self._notice, self._status = (HTML() for _ in range(4))
+        self._head.layout.flex = "1 1 auto"
+        super().__init__(
+            [
+                style_sheet(),
+                HBox([self._head, self.brush_button], layout=Layout(align_items="flex-start")),
+                self._legend,
+                self._notice,
+                self.plot.figure,
+                self._status,
+            ],
+            layout=Layout(flex="3 1 420px", min_width="320px"),
+        )
+        self.add_class("llmcalc")
+        self.add_class("llmcalc-chart")
+        for name in self._rows:
+            getattr(self.plot, name).observe(self._clicked, "selected")
+        self.plot.brush.observe(self._brushed, ["brushing", "selected_x", "selected_y"])
+        self.brush_button.observe(self._switch_brush, "value")
+
+    def show(self, evaluation: Evaluation) -> None:
+        """Draw an evaluation; the selection already belongs to it."""
+        self._evaluation = evaluation
+        frame = evaluation.frame
+        always = {evaluation.recommended, self._selection.row} - {None}
+        rows = drawn_rows(frame, evaluation.latency_column, always)
+        rejected = (frame["rejected_for"] != "").to_numpy()
+        self._rows = {"candidates": rows[~rejected[rows]], "rejected": rows[rejected[rows]]}
+        with self.plot.one_update():
+            self._draw_points(evaluation)
+            self._draw_lines(evaluation)
+            self._draw_axes(evaluation, rows)
+            self.plot.brush.selected_x = self.plot.brush.selected_y = None
+        self._show_words(evaluation)
+        self.show_selection()
+
+    def show_selection(self) -> None:
+        """Mark the selected plan, and count the plans in the brush."""
+        self._mark_selected()
+        self._show_status()
+
+    def _place(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Positions of rows in the chart: latency [ms] and throughput [tokens/s]."""
+        evaluation = self._evaluation
+        if evaluation is None:
+            return np.array([]), np.array([])
+        latency = evaluation.frame[evaluation.latency_column].to_numpy()[rows]
+        return latency * 1e3, evaluation.frame["tokens_per_s_per_device"].to_numpy()[rows]
+
+    def _draw_points(self, evaluation: Evaluation) -> None:
+        for name, rows in self._rows.items():
+            mark = getattr(self.plot, name)
+            mark.x, mark.y = self._place(rows)
+            mark.set_trait(TOOLTIP_FIELD, np.array(tooltips(evaluation, rows), dtype=str))
+        slots = self._slots(evaluation.frame)
+        widths = evaluation.frame["tp"].to_numpy()[self._rows["candidates"]]
+        self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
+        best = evaluation.recommended
+        self.plot.recommended.x, self.plot.recommended.y = self._place(
+            _NO_ROWS if best is None else np.array([best])
+        )
+
+    def _draw_lines(self, evaluation: Evaluation) -> None:
+        front = front_rows(evaluation.frame, evaluation.latency_column)
+        self.plot.front.x, self.plot.front.y = self._place(front)
+        limit = evaluation.request.latency_limit_s
+        low, high = limits(self._place(np.arange(len(evaluation.frame)))[0])
+        shown = limit is not None and low / _REACH < limit * 1e3 < high * _REACH
+        across = np.array([limit, limit]) * 1e3 if shown else np.array([])
+        self.plot.limit.x, self.plot.limit.y = across, np.array([1e-9, 1e12])[: len(across)]
+
+    def _draw_axes(self, evaluation: Evaluation, rows: NDArray[np.intp]) -> None:
+        latencies, rates = self._place(rows)
+        limit = self.plot.limit.x[:1]
+        stage = evaluation.request.stage
+        for scale, axis, values, label in (
+            (self.plot.x, self.plot.x_axis, np.append(latencies, limit),
+             f"Time {LATENCY_WORDS[stage]} [ms]"),
+            (self.plot.y, self.plot.y_axis, rates, THROUGHPUT_LABELS[stage]),
+        ):  # fmt: skip
+            low, high = limits(values)
+            at = ticks(low, high)
+            scale.min, scale.max = low, high
+            axis.tick_labels, axis.tick_values = tick_labels(at), np.array(at)
+            axis.label = label
+
+    def _show_words(self, evaluation: Evaluation) -> None:
+        limit = evaluation.request.latency_limit_s
+        drawn = set(evaluation.frame["tp"].to_numpy()[self._rows["candidates"]].tolist())
+        slots = self._slots(evaluation.frame)
+        self._head.value = heading(evaluation)
+        self._legend.value = legend(
+            {width: slot for width, slot in slots.items() if width in drawn},
+            rejected=len(self._rows["rejected"]) > 0,
+            limit="" if limit is None else seconds(limit),
+        )
+        self._notice.value = notice(evaluation)
+
+    def _show_status(self) -> None:
+        if self._evaluation is not None:
+            drawn = sum(map(len, self._rows.values()))
+            brushed = self._selection.brushed
+            count = None if brushed is None else len(brushed)
+            self._status.value = status(self._evaluation, drawn, count)
+
+    @staticmethod
+    def _slots(frame: pd.DataFrame) -> dict[int, int]:
+        return colour_slots(int(width) for width in frame["tp"].unique())
+
+    def _mark_selected(self) -> None:
+        """Put the ring around the selected plan, and tell both scatters who is selected."""
+        row = self._selection.row
+        self._mirroring = True
+        with self.plot.selected.hold_sync():
+            chosen = _NO_ROWS if row is None else np.array([row])
+            self.plot.selected.x, self.plot.selected.y = self._place(chosen)
+        for name, rows in self._rows.items():
+            at = np.flatnonzero(rows == row) if row is not None else _NO_ROWS
+            getattr(self.plot, name).selected = at if len(at) else None
+        self._mirroring = False
+
+    def _clicked(self, change: dict[str, Any]) -> None:
+        if self._mirroring:
+            return
+        mark: Scatter = change["owner"]
+        rows = self._rows["candidates" if mark is self.plot.candidates else "rejected"]
+        at = change["new"]
+        known = at is not None and len(at) and at[-1] < len(rows)
+        self._selection.row = int(rows[at[-1]]) if known else None
+
+    def _switch_brush(self, change: dict[str, Any]) -> None:
+        self.plot.figure.interaction = self.plot.brush if change["new"] else None
+        if not change["new"]:
+            self.plot.brush.selected_x = self.plot.brush.selected_y = None
+            self._selection.brushed = None
+
+    def _brushed(self, _: object) -> None:
+        """Take the plans in the rectangle, drawn or not, once the mouse is up."""
+        brush, evaluation = self.plot.brush, self._evaluation
+        if brush.brushing or evaluation is None:
+            return
+        across, up = brush.selected_x, brush.selected_y
+        if across is None or up is None or not len(across) or not len(up):
+            self._selection.brushed = None
+            return
+        latency, rate = self._place(np.arange(len(evaluation.frame)))
+        inside = (min(across) <= latency) & (latency <= max(across))
+        inside &= (min(up) <= rate) & (rate <= max(up))
+        self._selection.brushed = tuple(int(row) for row in np.flatnonzero(inside))

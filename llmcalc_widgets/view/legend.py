@@ -1,0 +1,55 @@
+"""The legend of the chart, as text with small drawings."""
+
+from __future__ import annotations
+
+from llmcalc_widgets.view.palette import GREY, PALETTE
+
+_DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
+_CROSS = '<path d="M2 6H10M6 2V10" stroke="{colour}" stroke-width="2.6"/>'
+_STEP = '<path d="M0 10H6V3H14" fill="none" stroke="currentColor" stroke-width="1.6"/>'
+_DASH = '<path d="M7 0V12" stroke="currentColor" stroke-width="1.6" stroke-dasharray="3 2"/>'
+DIAMOND = '<path d="M6 0L12 6L6 12L0 6Z" fill="none" stroke="currentColor" stroke-width="1.8"/>'
+RING = '<circle cx="6" cy="6" r="5" fill="none" stroke="currentColor" stroke-width="2"/>'
+
+
+def drawing(shape: str, width: int = 12) -> str:
+    """Draw a shape beside its word."""
+    return f'<svg width="{width}" height="12" aria-hidden="true">{shape}</svg>'
+
+
+def legend(slots: dict[int, int], *, rejected: bool, limit: str) -> str:
+    """Write the legend.
+
+    Parameters
+    ----------
+    slots : dict of int to int
+        Tensor parallel widths and their places in the palette.
+    rejected : bool
+        Whether rejected plans are drawn.
+    limit : str
+        The latency limit in words; empty for none.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    widths: dict[int, list[str]] = {}
+    for width, slot in slots.items():
+        widths.setdefault(slot, []).append(str(width))
+    entries = [
+        f"{drawing(_DOT.format(colour=PALETTE[slot]))}TP {', '.join(names)}"
+        for slot, names in widths.items()
+    ]
+    if slots:
+        entries += [
+            f"{drawing(_STEP, 14)}Pareto front",
+            f"{drawing(DIAMOND)}recommended",
+            f"{drawing(RING)}selected",
+        ]
+    if rejected:
+        entries.append(f"{drawing(_CROSS.format(colour=GREY))}rejected")
+    if limit:
+        entries.append(f"{drawing(_DASH, 14)}limit {limit}")
+    spans = "".join(f"<span>{entry}</span>" for entry in entries)
+    return f'<div class="llmcalc-legend">{spans}</div>'

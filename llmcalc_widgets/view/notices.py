@@ -1,0 +1,26 @@
+"""The sentences above and below the chart."""
+
+from __future__ import annotations
+
+import html
+
+from llmcalc_core import Evaluation
+from llmcalc_widgets.view.wording import nothing_words, question_words, status_words
+
+
+def notice(evaluation: Evaluation) -> str:
+    """Say in HTML that nothing fits, and what would; empty if something does."""
+    words = nothing_words(evaluation)
+    return f'<div class="llmcalc-notice" role="alert">{html.escape(words)}</div>' if words else ""
+
+
+def heading(evaluation: Evaluation) -> str:
+    """Say in HTML what the chart is of."""
+    deployed, workload = map(html.escape, question_words(evaluation.request))
+    return f'<h3>{deployed}</h3><div class="llmcalc-note">{workload}</div>'
+
+
+def status(evaluation: Evaluation, drawn: int, brushed: int | None) -> str:
+    """Count the plans in HTML, for eyes and screen readers."""
+    words = html.escape(status_words(evaluation, drawn, brushed))
+    return f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'

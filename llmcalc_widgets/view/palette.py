@@ -1,0 +1,53 @@
+"""Colours that people who confuse some of them can still tell apart, and what wears them.
+
+The set is that of Okabe and Ito, Color Universal Design (2008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+PALETTE = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#B8A800", "#7B5EA7")
+"""Okabe and Ito's, the yellow darkened to be seen on white, and a violet in place of black."""
+
+GREY = "#8C8C8C"
+STRONG = "var(--c-strong, #444444)"
+FAINT = "var(--c-faint, #777777)"
+
+MEMORY_COLOURS = {
+    "weights_bytes": "#0072B2",
+    "kv_cache_bytes": "#E69F00",
+    "activations_bytes": "#009E73",
+    "reserve_bytes": "#8C8C8C",
+}
+TIME_COLOURS = {
+    "gemm_s": "#0072B2",
+    "attention_s": "#E69F00",
+    "communication_s": "#D55E00",
+    "memory_traffic_s": "#009E73",
+    "overhead_s": "#8C8C8C",
+}
+
+_FIXED = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4, 32: 5}
+
+
+def colour_slots(widths: Iterable[int]) -> dict[int, int]:
+    """Give every tensor parallel width its place in the palette.
+
+    Powers of two up to 32 always have the same place; other widths take the free ones in turn,
+    and share the last when none is free.
+
+    Examples
+    --------
+    >>> colour_slots([1, 2, 4])
+    {1: 0, 2: 1, 4: 2}
+    >>> colour_slots([1, 5, 10])
+    {1: 0, 5: 1, 10: 2}
+    """
+    ordered = sorted(set(widths))
+    slots = {width: _FIXED[width] for width in ordered if width in _FIXED}
+    free = [slot for slot in range(len(PALETTE)) if slot not in slots.values()]
+    for width in ordered:
+        if width not in slots:
+            slots[width] = free.pop(0) if free else len(PALETTE) - 1
+    return dict(sorted(slots.items()))

@@ -1,0 +1,161 @@
+"""The figure: its scales, axes and marks, made once and only given new arrays afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from bqplot import (
+    Axis,
+    Figure,
+    Lines,
+    LogScale,
+    OrdinalColorScale,
+    Scatter,
+    Tooltip,
+)
+from bqplot.interacts import BrushSelector
+from ipywidgets import Layout
+
+from llmcalc_widgets.view.palette import FAINT, GREY, PALETTE, STRONG
+
+TOOLTIP_FIELD = "rotation"
+"""The array that carries the tooltips' texts.
+
+Without a scale of its own it is not drawn, and it reaches the browser together with the
+positions; ``names``, the array meant for texts, has every mark drawn a second time.
+"""
+
+_NOTHING = np.array([], dtype=np.float64)
+_MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plot:
+    """The widgets of the figure.
+
+    Attributes
+    ----------
+    x, y : LogScale
+        Latency [ms] and throughput per device [tokens/s].
+    x_axis, y_axis : Axis
+        Their axes.
+    recommended, selected : Scatter
+        A diamond and a ring around one point each, below the candidates.
+    front, limit : Lines
+        The Pareto front as steps, and the latency limit.
+    rejected, candidates : Scatter
+        The plans.
+    brush : BrushSelector
+        A rectangle to drag.
+    figure : Figure
+        All of it.
+    """
+
+    x: LogScale
+    y: LogScale
+    x_axis: Axis
+    y_axis: Axis
+    recommended: Scatter
+    selected: Scatter
+    front: Lines
+    limit: Lines
+    rejected: Scatter
+    candidates: Scatter
+    brush: BrushSelector
+    figure: Figure
+
+    @contextmanager
+    def one_update(self) -> Iterator[None]:
+        """Send every change made inside as one message per widget."""
+        with ExitStack() as stack:
+            for field in fields(self):
+                stack.enter_context(getattr(self, field.name).hold_sync())
+            yield
+
+
+def make_plot() -> Plot:
+    """Make the figure, still without data."""
+    scales = {"x": LogScale(min=1.0, max=10.0), "y": LogScale(min=1.0, max=10.0)}
+    x_axis = Axis(scale=scales["x"], grid_lines="none", label_offset="34px")
+    y_axis = Axis(scale=scales["y"], side="left", grid_lines="solid", label_offset="50px")
+    own = {
+        "recommended": _ring(scales, "diamond", 230),
+        "selected": _ring(scales, "circle", 190),
+        "front": _line(scales, STRONG, interpolation="step-after", opacities=[0.7]),
+        "limit": _line(scales, STRONG, line_style="dashed"),
+        "rejected": _points(
+            scales, marker="cross", colors=[GREY], default_size=34, opacities=[0.75]
+        ),
+        "candidates": _points(
+            {
+                **scales,
+                "color": OrdinalColorScale(domain=[*range(len(PALETTE))], colors=[*PALETTE]),
+            },
+            marker="circle",
+            default_size=44,
+            stroke=FAINT,
+            stroke_width=0.6,
+            color=_NOTHING,
+        ),
+    }
+    figure = Figure(
+        marks=list(own.values()),
+        axes=[x_axis, y_axis],
+        fig_margin=_MARGINS,
+        padding_y=0.0,
+        animation_duration=0,
+        display_toolbar=False,
+        layout=Layout(flex="0 0 auto", width="auto", min_width="0", height="480px"),
+    )
+    brush = BrushSelector(x_scale=scales["x"], y_scale=scales["y"], marks=[], color="#0072B2")
+    return Plot(**scales, **own, x_axis=x_axis, y_axis=y_axis, brush=brush, figure=figure)
+
+
+def _ring(scales: dict[str, Any], marker: str, size: int) -> Scatter:
+    return Scatter(
+        x=_NOTHING,
+        y=_NOTHING,
+        scales=scales,
+        marker=marker,
+        default_size=size,
+        fill=False,
+        stroke=STRONG,
+        stroke_width=2.0,
+        colors=[GREY],
+        preserve_domain={"x": True, "y": True},
+        interactions={},
+        enable_hover=False,
+    )
+
+
+def _line(scales: dict[str, Any], colour: str, **style: Any) -> Lines:  # noqa: ANN401
+    return Lines(
+        x=_NOTHING,
+        y=_NOTHING,
+        scales=scales,
+        colors=[colour],
+        stroke_width=1.6,
+        preserve_domain={"x": True, "y": True},
+        interactions={},
+        **style,
+    )
+
+
+def _points(scales: dict[str, Any], **style: Any) -> Scatter:  # noqa: ANN401
+    tooltip = Tooltip(fields=[TOOLTIP_FIELD], show_labels=False)
+    tooltip.add_class("llmcalc-tooltip")
+    return Scatter(
+        x=_NOTHING,
+        y=_NOTHING,
+        scales=scales,
+        display_names=False,
+        tooltip=tooltip,
+        tooltip_style={"opacity": 1},
+        interactions={"click": "select", "hover": "tooltip"},
+        preserve_domain={"x": True, "y": True, "color": True},
+        **style,
+    )

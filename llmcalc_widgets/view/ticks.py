@@ -1,0 +1,113 @@
+"""Limits and ticks of a logarithmic axis: few, round, and never on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import ceil, floor, log10
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_TICKS = 7
+_MARGIN = 1.05
+_ENDS = (0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+_STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
+_ROUND = (1, 2, 2.5, 5, 10)
+
+
+def limits(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Round ends of an axis that shows all values above zero, with a margin.
+
+    Round ends stay where they are through small changes of the values.
+
+    Examples
+    --------
+    >>> limits(np.array([10.0, 110.0, np.nan, 0.0]))
+    (8.0, 120.0)
+    """
+    shown = values[np.isfinite(values) & (values > 0)]
+    if not len(shown):
+        return 1.0, 10.0
+    return _round_down(float(shown.min()) / _MARGIN), _round_up(float(shown.max()) * _MARGIN)
+
+
+def ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
+    """Round values between two ends: as many as there is room for.
+
+    Parameters
+    ----------
+    low, high : float
+        Ends of the axis, above zero.
+    most : int
+        How many labels there is room for.
+
+    Returns
+    -------
+    list of float
+        Ascending; at least two where the ends differ by more than a rounding.
+
+    Examples
+    --------
+    >>> ticks(1.2, 1600.0)
+    [3.0, 10.0, 30.0, 100.0, 300.0, 1000.0]
+    >>> ticks(10.2, 11.9)
+    [10.25, 10.5, 10.75, 11.0, 11.25, 11.5, 11.75]
+    """
+    best = _decade_ticks(low, high, _STEPS[0], 1)
+    stride = 1
+    while len(best) > most:
+        stride += 1
+        best = _decade_ticks(low, high, _STEPS[0], stride)
+    if stride == 1:
+        for steps in _STEPS[1:]:
+            finer = _decade_ticks(low, high, steps, 1)
+            if len(finer) > most:
+                break
+            best = finer
+    least = 3
+    return best if len(best) >= least else _even_ticks(low, high, most)
+
+
+def tick_labels(values: Iterable[float]) -> dict[str, str]:
+    """Label each tick; the keys are spelt as JavaScript spells the numbers.
+
+    Examples
+    --------
+    >>> tick_labels([0.5, 1000.0])
+    {'0.5': '0.5', '1000': '1,000'}
+    """
+    return {_script_number(value): f"{value:,.10g}" for value in values}
+
+
+def _round_down(value: float) -> float:
+    power = 10.0 ** floor(log10(value))
+    return float(f"{max(end for end in _ENDS if end * power <= value) * power:.6g}")
+
+
+def _round_up(value: float) -> float:
+    power = 10.0 ** floor(log10(value))
+    return float(f"{min(end for end in _ENDS if end * power >= value) * power:.6g}")
+
+
+def _script_number(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _decade_ticks(low: float, high: float, steps: tuple[float, ...], stride: int) -> list[float]:
+    powers = range(floor(log10(low)), ceil(log10(high)) + 1)
+    values = (
+        float(f"{step * 10.0**power:.6g}")
+        for power in powers
+        if not power % stride
+        for step in steps
+    )
+    return [value for value in values if low <= value <= high]
+
+
+def _even_ticks(low: float, high: float, most: int) -> list[float]:
+    """Evenly spaced round values, for an axis of less than a decade."""
+    rough = (high - low) / most
+    power = 10.0 ** floor(log10(rough))
+    step = next(factor * power for factor in _ROUND if factor * power >= rough * (1 - 1e-9))
+    first = ceil(low / step)
+    return [float(f"{at * step:.6g}") for at in range(first, floor(high / step) + 1)]

@@ -1,0 +1,87 @@
+"""Numbers in three significant digits, with the unit that suits their size."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+_DIGITS = 3
+_ALMOST_ONE = 0.9995  # what three digits round to one
+_TIME_UNITS = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+
+
+def rounded(value: float) -> float:
+    """Round to three significant digits.
+
+    Examples
+    --------
+    >>> rounded(1575.03), rounded(0.04063), rounded(0)
+    (1580.0, 0.0406, 0.0)
+    """
+    if not value or not isfinite(value):
+        return float(value)
+    return float(f"{value:.{_DIGITS - 1}e}")
+
+
+def number(value: float) -> str:
+    """Write a number in three significant digits.
+
+    Examples
+    --------
+    >>> number(12600.2), number(40.634), number(0.0104), number(0), number(5)
+    ('12,600', '40.6', '0.0104', '0', '5.00')
+    """
+    if not value or not isfinite(value):
+        return f"{value:g}"
+    mantissa, _, power = f"{value:.{_DIGITS - 1}e}".partition("e")
+    places = max(0, _DIGITS - 1 - int(power))
+    return f"{float(f'{mantissa}e{power}'):,.{places}f}"
+
+
+def seconds(value: float) -> str:
+    """Write a time [s] in µs, ms or s.
+
+    Examples
+    --------
+    >>> seconds(0.040634), seconds(48.72), seconds(0.99996), seconds(12e-6)
+    ('40.6 ms', '48.7 s', '1.00 s', '12.0 µs')
+    """
+    for unit, size in _TIME_UNITS:
+        if value >= size * _ALMOST_ONE:
+            return f"{number(value / size)} {unit}"
+    return f"{number(value)} s"
+
+
+def gigabytes(value: float) -> str:
+    """Write a size [bytes] in GB, which are 10^9 bytes.
+
+    Examples
+    --------
+    >>> gigabytes(66_393_817_088), gigabytes(2e6)
+    ('66.4 GB', '0.00200 GB')
+    """
+    return f"{number(value / 1e9)} GB"
+
+
+def tokens_per_s(value: float) -> str:
+    """Write a rate [tokens/s].
+
+    Examples
+    --------
+    >>> tokens_per_s(12600.2), tokens_per_s(6_451_303)
+    ('12,600 tokens/s', '6.45 M tokens/s')
+    """
+    million = 1e6
+    if rounded(value) >= million:
+        return f"{number(value / million)} M tokens/s"
+    return f"{number(value)} tokens/s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "plan"), counted(1200, "plan")
+    ('1 plan', '1,200 plans')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

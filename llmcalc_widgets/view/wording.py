@@ -1,0 +1,185 @@
+"""Plans, reasons and counts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
+from llmcalc_widgets.view.units import counted, gigabytes, number, rounded, seconds
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+Row = Any  # a row of the frame: a Series whose figures differ in type
+
+LATENCY_WORDS = {"decode": "per output token", "prefill": "to the first token"}
+BASIS_WORDS = {
+    "calibrated": "calibrated: fitted to measurements on this device and number format",
+    "transferred": "transferred: from measurements on a related device or number format",
+    "assumed": "assumed: no measurements on this device or a relative of it",
+}
+BOUND_WORDS = {
+    "compute": "compute rate",
+    "memory bandwidth": "memory bandwidth",
+    "link": "links between devices",
+    "overhead": "fixed overheads",
+}
+TIME_WORDS = {
+    "gemm_s": "matrix products",
+    "attention_s": "attention",
+    "communication_s": "communication",
+    "memory_traffic_s": "other memory traffic",
+    "overhead_s": "overhead",
+}
+MEMORY_WORDS = {
+    "weights_bytes": "weights",
+    "kv_cache_bytes": "KV cache",
+    "activations_bytes": "activations",
+    "reserve_bytes": "reserve",
+}
+
+
+_PLAN_COLUMNS = ("tp", "pp", "ep", "replicas", "batch")
+_TOOLTIP_COLUMNS = (
+    *_PLAN_COLUMNS,
+    "tokens_per_s_per_device",
+    "rejected_for",
+    "memory_headroom_bytes",
+)
+
+
+def split_words(row: Row) -> str:
+    """Say how a replica is split, such as 'TP 4 x PP 2'."""
+    return _split_words(row["tp"], row["pp"], row["ep"])
+
+
+def plan_words(row: Row) -> str:
+    """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
+    return _plan_words(*(row[name] for name in _PLAN_COLUMNS))
+
+
+def _split_words(tp: int, pp: int, ep: int) -> str:
+    experts = f" {TIMES} EP {ep}" if ep > 1 else ""
+    return f"TP {tp} {TIMES} PP {pp}{experts}"
+
+
+@lru_cache(maxsize=8192)
+def _plan_words(tp: int, pp: int, ep: int, replicas: int, batch: int) -> str:
+    each = " each" if replicas > 1 else ""
+    copies = counted(replicas, "replica")
+    return f"{_split_words(tp, pp, ep)} {TIMES} {copies}, batch {batch:,}{each}"
+
+
+def rejection_words(row: Row, request: EvaluationRequest) -> str:
+    """Say why a plan is rejected; empty if it is not."""
+    if row["rejected_for"] == "memory":
+        return f"does not fit: {gigabytes(-row['memory_headroom_bytes'])} short per device"
+    if row["rejected_for"]:
+        return f"over the limit of {seconds(request.latency_limit_s or 0.0)}"
+    return ""
+
+
+def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
+    """Describe each row in a few lines of text."""
+    what = LATENCY_WORDS[evaluation.request.stage]
+    columns = [*_TOOLTIP_COLUMNS, evaluation.latency_column]
+    texts = []
+    for row in some_columns(evaluation, rows, columns):
+        lines = [
+            plan_words(row),
+            f"{seconds(row[evaluation.latency_column])} {what}",
+            f"{number(row['tokens_per_s_per_device'])} tokens/s per device",
+            rejection_words(row, evaluation.request),
+        ]
+        texts.append("\n".join(filter(None, lines)))
+    return texts
+
+
+def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
+    """Say what the plan of each row is."""
+    return [plan_words(row) for row in some_columns(evaluation, rows, _PLAN_COLUMNS)]
+
+
+def some_columns(
+    evaluation: Evaluation, rows: NDArray[np.intp], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield some columns of rows, faster than frames of them are made."""
+    values = [evaluation.frame[name].to_numpy()[rows].tolist() for name in columns]
+    for row in zip(*values, strict=True):
+        yield dict(zip(columns, row, strict=True))
+
+
+def question_words(request: EvaluationRequest) -> tuple[str, str]:
+    """Say what is deployed on what, and with which workload; not escaped."""
+    deployed = (
+        f"{request.models[0].model or 'unnamed model'} on "
+        f"{request.devices[-1]:,} {TIMES} {request.hardware[0].name}"
+    )
+    workload = (
+        f"{request.stage}, {request.precisions[0].label}, "
+        f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
+    )
+    return deployed, workload
+
+
+def status_words(evaluation: Evaluation, drawn: int, brushed: int | None) -> str:
+    """Count the plans, those drawn if not all are, and those in the brush if there is one."""
+    frame, request = evaluation.frame, evaluation.request
+    fitting = int((frame["rejected_for"] != "memory").sum())
+    some = f" ({drawn:,} of them drawn)" if drawn < len(frame) else ""
+    parts = [counted(len(frame), "plan") + some, f"{fitting:,} fit in memory"]
+    if request.latency_limit_s is not None:
+        parts.append(f"{int((frame['rejected_for'] == '').sum()):,} within the limit")
+    parts.append(f"{int(frame['on_front'].sum()):,} on the front")
+    if brushed is not None:
+        parts.append(f"{brushed:,} in the brush")
+    return ", ".join(parts)
+
+
+def nothing_words(evaluation: Evaluation) -> str:
+    """Say why no plan is left, and what would help; empty if some plan is."""
+    frame, request = evaluation.frame, evaluation.request
+    if evaluation.recommended is not None:
+        return ""
+    late = frame[frame["rejected_for"] == "latency limit"]
+    if not late.empty:
+        fastest = late.iloc[int(late[evaluation.latency_column].argmin())]
+        return (
+            f"No plan that fits in memory meets the limit of "
+            f"{seconds(request.latency_limit_s or 0.0)}. The fastest needs "
+            f"{seconds(fastest[evaluation.latency_column])} {LATENCY_WORDS[request.stage]}: "
+            f"{plan_words(fastest)}."
+        )
+    closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
+    return (
+        f"{request.models[0].model or 'The model'} does not fit on "
+        f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
+        f"plan, {plan_words(closest)}, is {gigabytes(-closest['memory_headroom_bytes'])} short "
+        f"on a device. {_enough_words(request)}"
+    )
+
+
+def _enough_words(request: EvaluationRequest) -> str:
+    batch = request.batches[0]
+    try:
+        enough = get_minimum_system_size(
+            model=request.models[0],
+            system_name=request.hardware[0],
+            batch_size=batch,
+            input_tokens=request.input_tokens[0],
+            output_tokens=request.output_tokens[0],
+            bits=request.precisions[0],
+            memory_fraction=request.memory_fraction,
+        )
+    except DoesNotFitError:
+        return "No number of these devices would do."
+    return f"{counted(enough, 'device')} would do at batch {batch:,}."
+
+
+def share_words(part: float, whole: float) -> str:
+    """Say a share in percent."""
+    return f"{rounded(100 * part / whole):.3g} %" if whole else "0 %"
