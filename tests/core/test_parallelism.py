@@ -1,0 +1,152 @@
+"""Which layouts there are: every legal one, for every device count, and errors for the rest."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from typing import Any
+
+import pytest
+
+from llmcalc_core import ModelConfig, find_model, get_various_parallelization
+from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.parallelism import Layout, check_layout
+from llmcalc_core.estimate.stages import stage_counts
+from llmcalc_core.search.enumerate import layouts, plans
+
+
+def model_of(name: str) -> Model:
+    return architecture(find_model(name))
+
+
+# (model, heads, layers) of the configuration files
+SHAPES = [("llama2_7b", 32, 32), ("llama2_13b", 40, 40), ("llama2_70b", 64, 80), ("gpt2", 12, 12)]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[shape[0] for shape in SHAPES])
+@pytest.mark.parametrize("devices", range(1, 18))
+def test_every_pair_whose_product_is_the_count(devices: int, shape: tuple[str, int, int]) -> None:
+    name, heads, layers = shape
+    both = product(range(1, devices + 1), repeat=2)
+    expected = {(tp, pp) for tp, pp in both if tp * pp == devices and heads % tp == 0}
+    expected = {(tp, pp) for tp, pp in expected if pp <= layers}
+    assert get_various_parallelization(name, total_nodes=devices) == expected
+
+
+BY_HAND = [
+    ("llama2_7b", 1, {(1, 1)}),
+    ("llama2_7b", 3, {(1, 3)}),
+    ("llama2_7b", 6, {(1, 6), (2, 3)}),
+    ("llama2_7b", 8, {(1, 8), (2, 4), (4, 2), (8, 1)}),
+    ("llama2_13b", 5, {(1, 5), (5, 1)}),  # 40 heads divide by 5
+    ("gpt2", 6, {(1, 6), (2, 3), (3, 2), (6, 1)}),  # 12 heads divide by 3 and 6
+    ("gpt2", 13, set()),  # one stage more than layers
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "devices", "pairs"), BY_HAND, ids=[f"{row[0]}-{row[1]}" for row in BY_HAND]
+)
+def test_pairs_by_hand(name: str, devices: int, pairs: set[tuple[int, int]]) -> None:
+    assert get_various_parallelization(name, devices) == pairs
+
+
+@pytest.mark.parametrize("name", ["llama2_7b", "gpt2", "mixtral_8x7b", "deepseek_v3"])
+@pytest.mark.parametrize("devices", range(1, 18))
+def test_any_count_has_plans_that_use_it_up(devices: int, name: str) -> None:
+    model = model_of(name)
+    found = plans(model, devices)
+    assert found
+    assert len(set(found)) == len(found)
+    for plan in found:
+        layout = plan.layout
+        assert plan.replicas * max(layout.tp, layout.ep) * layout.pp == plan.devices == devices
+        assert check_layout(model, tp=layout.tp, pp=layout.pp, ep=layout.ep) == layout
+
+
+def test_dense_models_have_no_expert_parallelism() -> None:
+    assert {plan.layout.ep for plan in plans(model_of("llama2_7b"), 16)} == {1}
+
+
+def test_expert_parallelism_of_a_mixture() -> None:
+    # Eight experts over four devices without replicas and stages: experts inside the tensor
+    # parallel group (ep divides tp), or attention replicas (tp divides ep = 4).
+    found = {
+        (plan.layout.tp, plan.layout.ep)
+        for plan in plans(model_of("mixtral_8x7b"), 4)
+        if plan.replicas == 1 and plan.layout.pp == 1
+    }
+    assert found == {(4, 1), (4, 2), (4, 4), (1, 4), (2, 4)}
+
+
+# Layers of each stage, first to last in size: differ by one at most
+SPLITS = [(5, 2, [3, 2]), (8, 3, [3, 3, 2]), (32, 6, [6, 6, 5, 5, 5, 5]), (4, 4, [1, 1, 1, 1])]
+
+
+@pytest.mark.parametrize(("layers", "stages", "sizes"), SPLITS, ids=str)
+def test_uneven_stages(layers: int, stages: int, sizes: list[int]) -> None:
+    model = architecture(
+        ModelConfig(
+            vocab_size=10, hidden_size=8, num_decoder_layers=layers, num_attention_heads=4,
+            intermediate_size=8,
+        )
+    )  # fmt: skip
+    found = stage_counts(model, (stages,))[:, 0, :]
+    first = next(row for row in found if row[1] == 1)
+    last = next(row for row in found if row[2] == 1)
+    assert (first[0], last[0]) == (sizes[0], sizes[-1])
+    assert found[:, 0].max() == sizes[0]
+
+
+def test_stages_of_a_model_with_two_kinds_of_layer() -> None:
+    # Five layers, the first two dense, then three mixtures, over two stages: three and two.
+    config = ModelConfig(
+        vocab_size=10, hidden_size=8, num_decoder_layers=5, num_attention_heads=4,
+        intermediate_size=8, num_experts=4, expert_top_k=2, first_k_dense_replace=2,
+    )  # fmt: skip
+    rows = stage_counts(architecture(config), (2,))[:, 0, :].tolist()
+    assert sorted(rows) == [[0, 2, 0, 1], [2, 1, 1, 0]]
+
+
+def test_layouts_are_sorted_and_whole() -> None:
+    found = layouts(model_of("llama2_70b"), 16)
+    assert list(found) == sorted(found)
+    assert [layout.devices for layout in found] == [16] * 5
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("llama2_7b", {"tp": 3}, "tensor_parallel must divide the 32 attention heads .*got 3; .* is 2"),
+    (
+        "llama2_13b",
+        {"tp": 6},
+        "divide the 40 attention heads .*got 6; the nearest valid value is 5",
+    ),
+    ("llama2_7b", {"tp": 0}, "tensor_parallel must be a whole number .*got 0; .* value is 1"),
+    ("llama2_7b", {"tp": 1.5}, "tensor_parallel .*got 1.5; the nearest valid value is 2"),
+    ("llama2_7b", {"tp": "2"}, "tensor_parallel must be a whole number .*got '2'"),
+    ("llama2_7b", {"pp": 33}, "pipeline_parallel must be at most the 32 layers .* value is 32"),
+    ("llama2_7b", {"pp": -1}, "pipeline_parallel must be a whole number .*got -1"),
+    ("llama2_7b", {"pp": math.nan}, "pipeline_parallel must be a whole number .*got nan"),
+    ("llama2_7b", {"ep": 2}, "expert_parallel must be 1 .*no mixture of experts, got 2"),
+    ("mixtral_8x7b", {"ep": 3}, "divide the 8 experts .*got 3; the nearest valid value is [24]"),
+    ("mixtral_8x7b", {"tp": 4, "ep": 16}, "got 16; the nearest valid value is 8"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "message"), WRONG, ids=[f"{row[0]}-{row[1]}" for row in WRONG]
+)
+def test_layouts_the_model_cannot_have(name: str, widths: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_layout(model_of(name), **({"tp": 1, "pp": 1, "ep": 1} | widths))
+
+
+@pytest.mark.parametrize("count", [0, -8, 2.5, "8", None, math.nan, True, 5000])
+def test_device_counts_that_make_no_sense(count: object) -> None:
+    with pytest.raises(ValueError, match=r"total_nodes must be a whole number of at least 1"):
+        get_various_parallelization("llama2_7b", count)
+
+
+def test_a_whole_float_is_a_count() -> None:
+    assert get_various_parallelization("llama2_7b", 8.0) == {(1, 8), (2, 4), (4, 2), (8, 1)}
+    assert Layout(tp=2, pp=4).devices == 8
