@@ -132,7 +132,15 @@ def explore(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
     devices: int | Sequence[int] = 8,
-    **settings: Any,  # noqa: ANN401
+    *,
+    stage: str = "decode",
+    input_tokens: int | Sequence[int] = 2000,
+    output_tokens: int | Sequence[int] = 256,
+    batch: int | Sequence[int] = BATCHES,
+    precision: PrecisionLike | Sequence[PrecisionLike] = "bf16",
+    beam_size: int = 1,
+    memory_fraction: float = 0.9,
+    latency_limit_s: float | None = None,
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
 
@@ -183,7 +191,20 @@ def explore(
     >>> frame[["tp", "pp", "replicas", "batch"]].to_numpy().tolist()
     [[1, 1, 2, 1], [1, 1, 2, 8], [1, 2, 1, 1], [1, 2, 1, 8], [2, 1, 1, 1], [2, 1, 1, 8]]
     """
-    return evaluate(make_request(model, hardware, devices, **settings)).frame
+    request = make_request(
+        model,
+        hardware,
+        devices,
+        stage=stage,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        batch=batch,
+        precision=precision,
+        beam_size=beam_size,
+        memory_fraction=memory_fraction,
+        latency_limit_s=latency_limit_s,
+    )
+    return evaluate(request).frame
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.domain.model import ChannelMixer, FeedForward, Mixture
+from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Mixture
 from llmcalc_core.estimate.work import (
     Message,
     Operation,

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.domain.model import (
-    Attention,
-    FeedForward,
-    LatentAttention,
-    Layer,
-    Mixture,
-    Model,
-)
+from llmcalc_core.domain.layers import Attention, FeedForward, LatentAttention, Layer, Mixture
+from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.stages import stage_counts

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.domain.model import Layer, Model
+from llmcalc_core.domain.layers import Layer
+from llmcalc_core.domain.model import Model
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.token_mixers import token_work
 from llmcalc_core.estimate.work import Message, Pass, Section, matrix, traffic
