@@ -90,8 +90,15 @@ class Chart(VBox):
 
     def show_selection(self) -> None:
         """Mark the selected plan, and count the plans in the brush."""
+        row = self._selection.row
+        if self._evaluation and row is not None and not self._draws(row):
+            self.show(self._evaluation)
+            return
         self._mark_selected()
         self._show_status()
+
+    def _draws(self, row: int) -> bool:
+        return any(row in rows for rows in self._rows.values())
 
     def _place(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
         """Positions of rows in the chart: latency [ms] and throughput [tokens/s]."""

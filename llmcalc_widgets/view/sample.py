@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 MOST_MARKS = 400
+REACH = 4.0
+"""Rejected plans this many times slower than every other are left out: they squeeze the rest."""
 
 
 def drawn_rows(
@@ -30,16 +32,29 @@ def drawn_rows(
     Returns
     -------
     array of int
-        Rows, ascending: all where there are few.
+        Rows, ascending: all that are near each other, where there are few.
     """
-    if len(frame) <= most:
-        return np.arange(len(frame))
+    drawn = _near(frame, latency)
+    drawn[list(always)] = True
+    if drawn.sum() <= most:
+        return np.flatnonzero(drawn)
+    along = frame[latency].to_numpy()
     keep = frame["on_front"].to_numpy().copy()
     if keep.sum() > most:
-        keep = _evenly(frame[latency].to_numpy(), keep, most)
+        keep = _evenly(along, keep, most)
     keep[list(always)] = True
     room = max(0, most - int(keep.sum()))
-    return np.flatnonzero(keep | _evenly(frame[latency].to_numpy(), ~keep, room))
+    return np.flatnonzero(keep | _evenly(along, drawn & ~keep, room))
+
+
+def _near(frame: pd.DataFrame, latency: str) -> NDArray[np.bool_]:
+    """Mark the plans that are not rejected, and the rejected ones not far from them."""
+    fits = (frame["rejected_for"] == "").to_numpy()
+    if not fits.any():
+        return np.ones(len(frame), dtype=bool)
+    slow, rate = frame[latency].to_numpy(), frame["tokens_per_s_per_device"].to_numpy()
+    near = (slow <= REACH * slow[fits].max()) & (rate >= rate[fits].min() / REACH)
+    return np.asarray(fits | near)
 
 
 def front_rows(frame: pd.DataFrame, latency: str) -> NDArray[np.intp]:

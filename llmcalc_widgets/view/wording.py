@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
-from llmcalc_widgets.view.units import counted, gigabytes, number, rounded, seconds
+from llmcalc_widgets.view.units import counted, gigabytes, number, seconds
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -182,4 +182,4 @@ def _enough_words(request: EvaluationRequest) -> str:
 
 def share_words(part: float, whole: float) -> str:
     """Say a share in percent."""
-    return f"{rounded(100 * part / whole):.3g} %" if whole else "0 %"
+    return f"{number(100 * part / whole)} %" if whole else "0 %"

@@ -1,0 +1,124 @@
+"""What is drawn: which points, which ticks, which colours, which words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmcalc_core import evaluate, explore, make_request
+from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.view.bars import memory_bar
+from llmcalc_widgets.view.palette import PALETTE, colour_slots
+from llmcalc_widgets.view.sample import MOST_MARKS, drawn_rows
+from llmcalc_widgets.view.ticks import MOST_TICKS, limits, tick_labels, ticks
+from llmcalc_widgets.view.units import number, rounded, seconds
+from llmcalc_widgets.view.wording import status_words, tooltips
+
+
+@given(
+    low=st.floats(1e-6, 1e9),
+    ratio=st.floats(1.01, 1e9),
+)
+def test_ticks_are_few_and_inside_round_limits(low: float, ratio: float) -> None:
+    start, end = limits(np.array([low, low * ratio]))
+    assert 0 < start < low
+    assert end > low * ratio
+    at = ticks(start, end)
+    assert 2 <= len(at) <= MOST_TICKS + 2
+    assert at == sorted(at)
+    assert start <= at[0]
+    assert at[-1] <= end * (1 + 1e-9)
+    assert len(set(tick_labels(at).values())) == len(at)
+
+
+@given(st.floats(1e-9, 1e15))
+def test_numbers_have_three_significant_digits(value: float) -> None:
+    shown = float(number(value).replace(",", ""))
+    assert shown == pytest.approx(rounded(value), rel=1e-9)
+    assert shown == pytest.approx(value, rel=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.9999, "1.00 s"), (0.9994e-3, "999 µs"), (59.08, "59.1 s"), (0, "0 s")]
+)
+def test_times_change_their_unit_after_rounding(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
+    frame = explore("mixtral_8x7b", "H100_80GB", 256, batch=[2**n for n in range(13)])
+    assert len(frame) > MOST_MARKS
+    rows = drawn_rows(frame, "tpot_s", always=[7, 11])
+    assert len(rows) <= MOST_MARKS
+    assert set(np.flatnonzero(frame["on_front"])) | {7, 11} <= set(rows)
+    kept = frame["tpot_s"].to_numpy()[rows]
+    assert np.median(kept) == pytest.approx(frame["tpot_s"].median(), rel=0.1)
+
+
+def test_chart_and_table_say_the_same() -> None:
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=64, batch_max=2048, latency_limit_ms=20)
+    plot, frame = explorer.chart.plot, explorer.df
+    rows = explorer.chart._rows
+    assert sum(map(len, rows.values())) <= MOST_MARKS
+    np.testing.assert_allclose(
+        plot.candidates.x, frame["tpot_s"].to_numpy()[rows["candidates"]] * 1e3
+    )
+    assert (frame["rejected_for"].iloc[rows["candidates"]] == "").all()
+    assert (frame["rejected_for"].iloc[rows["rejected"]] != "").all()
+    np.testing.assert_allclose(plot.front.y, explorer.front["tokens_per_s_per_device"])
+    assert plot.limit.x.tolist() == [20, 20]
+    assert (plot.x.min, plot.y.min) > (0, 0)
+    best = frame["tokens_per_s_per_device"][frame["on_front"]].idxmax()
+    assert plot.recommended.y.tolist() == [frame["tokens_per_s_per_device"][best]]
+    explorer.close()
+
+
+def test_marks_are_made_once() -> None:
+    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    parts = list(explorer.chart.plot.figure.marks)
+    explorer.update(model="mixtral_8x7b", devices=16, stage="prefill")
+    assert [mark.model_id for mark in explorer.chart.plot.figure.marks] == [
+        mark.model_id for mark in parts
+    ]
+    explorer.close()
+
+
+@given(st.sets(st.integers(1, 512), min_size=1, max_size=8))
+def test_colours_differ_while_there_are_enough(widths: set[int]) -> None:
+    slots = colour_slots(widths)
+    assert set(slots) == widths
+    assert len(set(slots.values())) == len(widths)
+    assert max(slots.values()) < len(PALETTE)
+
+
+def test_words_count_and_explain() -> None:
+    evaluation = evaluate(
+        make_request("llama2_70b", "H100_80GB", 4, batch=[64, 512], latency_limit_s=0.02)
+    )
+    frame = evaluation.frame
+    words = status_words(evaluation, len(frame), None)
+    assert words.startswith(f"{len(frame)} plans, ")
+    assert f"{(frame['rejected_for'] == '').sum()} within the limit" in words
+    first = tooltips(evaluation, np.array([0]))[0].splitlines()
+    assert (
+        first[0]
+        == "TP 1 \N{MULTIPLICATION SIGN} PP 1 \N{MULTIPLICATION SIGN} 4 replicas, batch 64 each"
+    )
+    assert "short per device" in first[3]
+    assert "more than usable" in memory_bar(frame.iloc[0])
+
+
+def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
+    explorer = ParetoExplorer(stage="prefill", devices=8, batch_max=1024, latency_limit_ms=500)
+    fitting = explorer.df.loc[explorer.df["rejected_for"] == "", "ttft_s"].max() * 1e3
+    plot = explorer.chart.plot
+    assert len(plot.candidates.x) == (explorer.df["rejected_for"] == "").sum()
+    assert 0 < plot.rejected.x.max() <= 4 * fitting
+    drawn = len(plot.candidates.x) + len(plot.rejected.x)
+    assert f"{drawn} of them drawn" in explorer.chart._status.value
+    slowest = int(explorer.df["ttft_s"].argmax())
+    explorer.select(slowest)
+    assert plot.selected.x.tolist() == [plot.rejected.x.max()]
+    explorer.close()
