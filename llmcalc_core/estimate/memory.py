@@ -55,22 +55,16 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     held = [_layer_weights(layer, precision, grid) for layer in model.layers]
     cached = [_layer_cache(layer, precision, grid) for layer in model.layers]
     first, last = _outer_weights(model, precision, grid)
-    weights: Values = 0.0
-    cache: Values = 0.0
-    fullest: Values = -np.inf
-    for stage in stage_counts(model, tuple(layout.pp for layout in grid.layouts)):
-        counts = stage.T[:, :, None, None, None]
-        parts = zip([*held, first, last], counts, strict=True)
-        stage_weights = sum(count * part for part, count in parts)
-        stage_cache = sum(count * part for part, count in zip(cached, counts, strict=False))
-        total = stage_weights + stage_cache
-        if np.ndim(fullest) == 0:
-            weights, cache, fullest = stage_weights, stage_cache, total
-        else:
-            fuller = total > fullest
-            weights = np.where(fuller, stage_weights, weights)
-            cache = np.where(fuller, stage_cache, cache)
-            fullest = np.maximum(total, fullest)
+    stages = [
+        _stage_bytes(counts, [*held, first, last], cached)
+        for counts in stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    ]
+    weights, cache = stages[0]
+    for more_weights, more_cache in stages[1:]:
+        fuller = more_weights + more_cache > weights + cache
+        weights = np.where(fuller, more_weights, weights)
+        cache = np.where(fuller, more_cache, cache)
+    fullest = weights + cache
     activations = _activations(model, precision, grid)
     return Memory(
         weights=np.asarray(weights),
@@ -79,6 +73,18 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         reserve=RUNTIME_RESERVE_BYTES,
         total=np.asarray(fullest + activations + RUNTIME_RESERVE_BYTES),
     )
+
+
+def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tuple[Values, Values]:
+    """Weights and cache of one stage of every layout, from those of its sections."""
+    sections = counts[0] if len(counts) == 1 else counts.T[:, :, None, None, None]
+    weights: Values = 0.0
+    cache: Values = 0.0
+    for count, part in zip(sections, held, strict=True):
+        weights = weights + count * part
+    for count, part in zip(sections, cached, strict=False):
+        cache = cache + count * part
+    return weights, cache
 
 
 def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,9 +109,8 @@ def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Value
             sent = _summed(held, group.seconds)
             kinds[2], bounds[2] = kinds[2] + sent, bounds[2] + sent
             continue
-        present = sorted(set(group.kinds))
-        weights = np.array([[kind == own for own in group.kinds] for kind in present]) * held
-        parts = _summed(weights, group.seconds)
+        present, masks = _by_kind(group.kinds)
+        parts = _summed(masks * held, group.seconds)
         for kind, part in zip(present, parts, strict=True):
             kinds[kind] = kinds[kind] + part
         computing, waiting = _summed(held, group.computing), held @ group.floors
@@ -119,6 +119,13 @@ def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Value
         bounds[1] = bounds[1] + (total - computing - waiting)
         bounds[3] = bounds[3] + waiting
     return kinds, bounds
+
+
+@lru_cache(maxsize=64)
+def _by_kind(kinds: tuple[int, ...]) -> tuple[tuple[int, ...], Floats]:
+    """Give the kinds that occur, and for each a row of ones where it does."""
+    present = tuple(sorted(set(kinds)))
+    return present, np.array([[float(kind == own) for own in kinds] for kind in present])
 
 
 def _summed(weights: Floats, values: Floats) -> Floats:
@@ -144,7 +151,7 @@ def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
             seconds[section] = seconds[section] + one
     slowest: Values = 0.0
     for stage in counts:
-        held = stage.T[:, :, None, None, None]
+        held = stage[0] if len(stage) == 1 else stage.T[:, :, None, None, None]
         total = _total([share * one for share, one in zip(held, seconds, strict=True)])
         slowest = np.maximum(slowest, total)
     return np.asarray(slowest)
@@ -171,6 +178,8 @@ def _hand_over(step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values
 
 
 def _largest(bounds: list[Values]) -> NDArray[np.intp]:
+    if all(np.ndim(part) == 0 for part in bounds):
+        return np.asarray(max(range(len(bounds)), key=bounds.__getitem__))
     largest, position = np.asarray(bounds[0]), np.asarray(0)
     for index, part in enumerate(bounds[1:], start=1):
         position = np.where(part > largest, index, position)

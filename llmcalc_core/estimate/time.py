@@ -88,16 +88,15 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
     shape = np.shape(group[0][1].moved)
     count = len(group)
     flops, moved = np.empty((count, *shape)), np.empty((count, *shape))
-    facts = np.empty((4, count))
     floors = np.empty(count)
     for index, (_, operation, curve) in enumerate(group):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
         flops[index] = operation.flops * grown
         moved[index] = operation.moved
-        facts[:, index] = curve.peak, curve.compute, curve.memory, curve.sharpness
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
-    peak, reached, read, sharpness = facts.reshape(4, *along)
+    facts = [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, _, curve in group]
+    peak, reached, read, sharpness = np.array(facts).T.reshape(4, *along)
     compute = compute_seconds(flops=flops, peak=peak, efficiency=reached)
     memory = memory_seconds(moved=moved, bandwidth=hardware.memory_bandwidth, efficiency=read)
     sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness

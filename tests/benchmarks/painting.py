@@ -1,0 +1,95 @@
+"""Two notebooks with a chart each, and how long a change of a dropdown takes to be painted."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+EXPLORER = """
+from llmcalc_widgets import ParetoExplorer
+ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
+"""
+
+# bqplot alone: as many marks, which all move when the dropdown changes, and a line through some.
+BARE = """
+import bqplot, ipywidgets, numpy
+drawn = numpy.random.default_rng(0)
+halves = {{name: drawn.uniform(1, 100, (2, {marks})) for name in ("bf16", "fp8")}}
+scales = {{"x": bqplot.LogScale(min=1, max=100), "y": bqplot.LogScale(min=1, max=100)}}
+points = bqplot.Scatter(scales=scales)
+line = bqplot.Lines(scales=scales)
+def show(name):
+    across, up = halves[name]
+    with points.hold_sync(), line.hold_sync():
+        points.x, points.y = across, up
+        line.x, line.y = numpy.sort(across[:40]), numpy.sort(up[:40])
+show("bf16")
+axes = [bqplot.Axis(scale=scales["x"]), bqplot.Axis(scale=scales["y"], orientation="vertical")]
+choice = ipywidgets.Dropdown(options=["bf16", "fp8"], description="Precision")
+choice.observe(lambda change: show(change["new"]), "value")
+figure = bqplot.Figure(marks=[line, points], axes=axes, animation_duration=0)
+ipywidgets.VBox([choice, figure])
+"""
+
+_POINTS = ".bqplot.figure .object_grp > path.dot"
+
+QUIET_MS = 400
+"""With no change of the chart for so long, it is taken to be at rest [ms]."""
+
+# From the dropdown's change event to two animation frames after the chart's last change.
+_CHANGE_TO_PAINT = """([select, option, quiet]) => new Promise((resolve, reject) => {
+    const figure = document.querySelector(".bqplot.figure svg.svg-figure");
+    let painted = null, moved = false, still = null;
+    const give_up = setTimeout(() => reject(new Error("no mark of the chart moved")), 10000);
+    const seen = new MutationObserver(changes => {
+        moved ||= changes.some(change => change.attributeName === "transform"
+            && change.target.classList.contains("object_grp"));
+        clearTimeout(still);
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            painted = performance.now();
+            clearTimeout(still);
+            still = setTimeout(() => {
+                if (!moved) return;
+                clearTimeout(give_up);
+                seen.disconnect();
+                resolve((painted - start) / 1000);
+            }, quiet);
+        }));
+    });
+    seen.observe(figure, {attributes: true, childList: true, characterData: true, subtree: true});
+    select.value = option;
+    const start = performance.now();
+    select.dispatchEvent(new Event("change", {bubbles: true}));
+})"""
+
+
+class ChartPage:
+    """A page with one chart and one dropdown named "Precision".
+
+    Parameters
+    ----------
+    page : Page
+        Where the notebook is open and has run.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        label = page.locator(".widget-label").get_by_text("Precision", exact=True)
+        self._dropdown = page.locator(".widget-dropdown").filter(has=label).locator("select")
+        page.locator(_POINTS).first.wait_for()
+        self.change_to_paint()
+
+    def marks(self) -> int:
+        """Return how many points the chart shows."""
+        return self._page.locator(_POINTS).count()
+
+    def change_to_paint(self) -> float:
+        """Choose the other precision; return the time until the chart is painted and at rest [s].
+
+        Raises
+        ------
+        playwright.sync_api.Error
+            Where no mark of the chart moved.
+        """
+        option = "bf16" if self._dropdown.input_value() == "fp8" else "fp8"
+        select = self._dropdown.element_handle()
+        return float(self._page.evaluate(_CHANGE_TO_PAINT, [select, option, QUIET_MS]))
