@@ -12,6 +12,9 @@ from typing import Any
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import STORED_BITS, Precision
 
+_NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
+"""Types of like width, whose kernels reach a like part of their peak."""
+
 BASES = ("calibrated", "transferred", "assumed")
 """How an estimate's efficiencies are known, from best to worst."""
 
@@ -145,14 +148,15 @@ def efficiency_for(
 
 
 def _find(facts: dict[str, Any], family: str, data_type: str) -> tuple[dict[str, Any], str]:
-    """Give the facts of a family for a type, else for 16 bits, and how they are known."""
+    """Give the facts of a family for a type, else for the nearest one, and how they are known."""
     if family not in facts:
         return _table()["assumed"][family][0], "assumed"
+    by_type = {entry["type"]: entry for entry in facts[family]}
     same = {"fp16": "bf16"}.get(data_type, data_type)
-    for entry in facts[family]:
-        if entry["type"] == same:
-            return entry, "calibrated"
-    return next(entry for entry in facts[family] if entry["type"] == "bf16"), "transferred"
+    if same in by_type:
+        return by_type[same], "calibrated"
+    nearest = next(near for near in (*_NEAREST.get(same, ()), "bf16") if near in by_type)
+    return by_type[nearest], "transferred"
 
 
 def _mixture_facts(
