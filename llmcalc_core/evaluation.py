@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checks import whole_numbers
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
@@ -88,11 +89,11 @@ def make_request(
     return EvaluationRequest(
         models=tuple(dict.fromkeys(find_model(one) for one in _several(model))),
         hardware=tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware))),
-        devices=devices,  # type: ignore[arg-type]
+        devices=whole_numbers("devices", devices),
         stage=stage,
-        input_tokens=input_tokens,  # type: ignore[arg-type]
-        output_tokens=output_tokens,  # type: ignore[arg-type]
-        batches=batch,  # type: ignore[arg-type]
+        input_tokens=whole_numbers("input_tokens", input_tokens),
+        output_tokens=whole_numbers("output_tokens", output_tokens),
+        batches=whole_numbers("batch", batch),
         precisions=tuple(dict.fromkeys(parse_precision(one) for one in _several(precision))),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
