@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.checks import whole_numbers
@@ -49,7 +52,8 @@ class Evaluation:
     @cached_property
     def front(self) -> pd.DataFrame:
         """The candidates on the Pareto front, by latency."""
-        return self.frame[self.frame["on_front"]].sort_values(self.latency_column)
+        latency = self.frame[self.latency_column].to_numpy()[self._front_rows]
+        return self.frame.iloc[self._front_rows[np.argsort(latency, kind="stable")]]
 
     @cached_property
     def feasible(self) -> pd.DataFrame:
@@ -59,10 +63,14 @@ class Evaluation:
     @cached_property
     def recommended(self) -> int | None:
         """Row of the candidate with the most tokens per second and device; None if none fits."""
-        on_front = self.frame["on_front"]
-        if not on_front.any():
+        if not len(self._front_rows):
             return None
-        return int(self.frame.loc[on_front, "tokens_per_s_per_device"].idxmax())
+        gain = self.frame["tokens_per_s_per_device"].to_numpy()[self._front_rows]
+        return int(self._front_rows[gain.argmax()])
+
+    @cached_property
+    def _front_rows(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.frame["on_front"].to_numpy())
 
 
 def make_request(

@@ -20,6 +20,7 @@ from llmcalc_widgets.form.settings import (
     checked,
 )
 from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.later import Later
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
@@ -87,6 +88,7 @@ precision, memory_fraction, latency_limit_ms
         start = _checked_all(settings)
         self._session = Session()
         self._pointed = Selection()
+        self._words = Later()
         super().__init__(**start)
         self.form = Form(self, self._session)
         self.chart = Chart(self._pointed)
@@ -136,6 +138,7 @@ precision, memory_fraction, latency_limit_ms
         """Close the explorer with every widget that it made."""
         if self._parts:
             self._session.close()
+            self._words.cancel()
         for part in self._parts:
             if part is not self:
                 part.close()
@@ -150,15 +153,24 @@ precision, memory_fraction, latency_limit_ms
         self._pointed.unobserve(self._show_selection)
         self._pointed.row, self._pointed.brushed = row, None
         self._pointed.observe(self._show_selection)
-        self.chart.show(evaluation)
-        self.details.show(evaluation)
+        front = evaluation.front  # made here, as little may follow a message that is to leave soon
+        self.chart.draw(evaluation)
+        self.details.take(evaluation)
+        self._words.do(self._show_words)
+        if change["old"] is None:
+            self._words.flush()
         with self.hold_trait_notifications():
             self.set_trait("df", evaluation.frame)
-            self.set_trait("front", evaluation.front)
+            self.set_trait("front", front)
             self.set_trait("request", evaluation.request)
             self._publish_selection()
 
+    def _show_words(self) -> None:
+        self.chart.show_words()
+        self.details.show_selection()
+
     def _show_selection(self, _: object) -> None:
+        self._words.flush()
         self.chart.show_selection()
         self.details.show_selection()
         self._publish_selection()

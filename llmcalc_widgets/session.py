@@ -9,6 +9,7 @@ from time import monotonic
 from traitlets import Dict, HasTraits, Instance, Unicode
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
+from llmcalc_widgets.later import running_loop
 
 PAUSE_S = 0.05
 """Shortest time between two evaluations that a slider asks for [s]."""
@@ -47,7 +48,7 @@ class Session(HasTraits):
             A first change is evaluated at once; further ones are collected until a pause is over,
             where an event loop runs.
         """
-        loop = _running_loop() if soon else None
+        loop = running_loop() if soon else None
         self._waiting = make
         pause = self._next_s - monotonic()
         if loop is None or pause <= 0:
@@ -85,10 +86,3 @@ class Session(HasTraits):
         """Forget what waits."""
         self._waiting = None
         self.flush()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None

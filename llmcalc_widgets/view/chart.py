@@ -18,7 +18,7 @@ from llmcalc_widgets.view.palette import colour_slots
 from llmcalc_widgets.view.plot import TOOLTIP_FIELD, make_plot
 from llmcalc_widgets.view.sample import drawn_rows, front_rows
 from llmcalc_widgets.view.selection import Selection
-from llmcalc_widgets.view.ticks import limits, tick_labels, ticks
+from llmcalc_widgets.view.ticks import Ends, limits
 from llmcalc_widgets.view.units import seconds
 from llmcalc_widgets.view.wording import LATENCY_WORDS, tooltips
 
@@ -45,6 +45,7 @@ class Chart(VBox):
         self._selection = selection
         self._evaluation: Evaluation | None = None
         self._rows = {"candidates": _NO_ROWS, "rejected": _NO_ROWS}
+        self._ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
         self._mirroring = False
         self.plot = make_plot()
         self.brush_button = ToggleButton(
@@ -72,8 +73,8 @@ class Chart(VBox):
         self.plot.brush.observe(self._brushed, ["brushing", "selected_x", "selected_y"])
         self.brush_button.observe(self._switch_brush, "value")
 
-    def show(self, evaluation: Evaluation) -> None:
-        """Draw an evaluation; the selection already belongs to it."""
+    def draw(self, evaluation: Evaluation) -> None:
+        """Draw an evaluation; the selection already belongs to it, and the words follow."""
         self._evaluation = evaluation
         frame = evaluation.frame
         always = {evaluation.recommended, self._selection.row} - {None}
@@ -81,32 +82,53 @@ class Chart(VBox):
         rejected = (frame["rejected_for"] != "").to_numpy()
         self._rows = {"candidates": rows[~rejected[rows]], "rejected": rows[rejected[rows]]}
         with self.plot.one_update():
+            self._draw_axes(evaluation, rows)
             self._draw_points(evaluation)
             self._draw_lines(evaluation)
-            self._draw_axes(evaluation, rows)
+            self._mark_selected()
             self.plot.brush.selected_x = self.plot.brush.selected_y = None
-        self._show_words(evaluation)
-        self.show_selection()
+
+    def show_words(self) -> None:
+        """Say what is drawn, around the drawing."""
+        evaluation = self._evaluation
+        if evaluation is None:
+            return
+        limit = evaluation.request.latency_limit_s
+        drawn = set(evaluation.frame["tp"].to_numpy()[self._rows["candidates"]].tolist())
+        slots = self._slots(evaluation.frame)
+        self._head.value = heading(evaluation)
+        self._legend.value = legend(
+            {width: slot for width, slot in slots.items() if width in drawn},
+            rejected=len(self._rows["rejected"]) > 0,
+            limit="" if limit is None else seconds(limit),
+        )
+        self._notice.value = notice(evaluation)
+        self._show_status(evaluation)
 
     def show_selection(self) -> None:
         """Mark the selected plan, and count the plans in the brush."""
-        row = self._selection.row
-        if self._evaluation and row is not None and not self._draws(row):
-            self.show(self._evaluation)
+        row, evaluation = self._selection.row, self._evaluation
+        if evaluation is None:
+            return
+        if row is not None and not self._draws(row):
+            self.draw(evaluation)
+            self.show_words()
             return
         self._mark_selected()
-        self._show_status()
+        self._show_status(evaluation)
 
     def _draws(self, row: int) -> bool:
         return any(row in rows for rows in self._rows.values())
 
     def _place(self, rows: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Positions of rows in the chart: latency [ms] and throughput [tokens/s]."""
-        evaluation = self._evaluation
-        if evaluation is None:
+        """Places of rows in the chart, from 0 to 1 along each axis."""
+        if self._evaluation is None:
             return np.array([]), np.array([])
-        latency = evaluation.frame[evaluation.latency_column].to_numpy()[rows]
-        return latency * 1e3, evaluation.frame["tokens_per_s_per_device"].to_numpy()[rows]
+        figures = _figures(self._evaluation)
+        across, up = (
+            ends.places(values[rows]) for ends, values in zip(self._ends, figures, strict=True)
+        )
+        return across, up
 
     def _draw_points(self, evaluation: Evaluation) -> None:
         for name, rows in self._rows.items():
@@ -124,45 +146,29 @@ class Chart(VBox):
     def _draw_lines(self, evaluation: Evaluation) -> None:
         front = front_rows(evaluation.frame, evaluation.latency_column)
         self.plot.front.x, self.plot.front.y = self._place(front)
-        limit = evaluation.request.latency_limit_s
-        low, high = limits(self._place(np.arange(len(evaluation.frame)))[0])
-        shown = limit is not None and low / _REACH < limit * 1e3 < high * _REACH
-        across = np.array([limit, limit]) * 1e3 if shown else np.array([])
-        self.plot.limit.x, self.plot.limit.y = across, np.array([1e-9, 1e12])[: len(across)]
+        limit = _drawn_limit(evaluation)
+        self.plot.limit.x = self._ends[0].places(np.repeat(limit, 2))
+        self.plot.limit.y = np.array([-1.0, 2.0])[: 2 * len(limit)]
 
     def _draw_axes(self, evaluation: Evaluation, rows: NDArray[np.intp]) -> None:
-        latencies, rates = self._place(rows)
-        limit = self.plot.limit.x[:1]
+        latencies, rates = (values[rows] for values in _figures(evaluation))
         stage = evaluation.request.stage
-        for scale, axis, values, label in (
-            (self.plot.x, self.plot.x_axis, np.append(latencies, limit),
-             f"Time {LATENCY_WORDS[stage]} [ms]"),
-            (self.plot.y, self.plot.y_axis, rates, THROUGHPUT_LABELS[stage]),
-        ):  # fmt: skip
-            low, high = limits(values)
-            at = ticks(low, high)
-            scale.min, scale.max = low, high
-            axis.tick_labels, axis.tick_values = tick_labels(at), np.array(at)
+        self._ends = (
+            Ends(*limits(np.append(latencies, _drawn_limit(evaluation)))),
+            Ends(*limits(rates)),
+        )
+        words = f"Time {LATENCY_WORDS[stage]} [ms]", THROUGHPUT_LABELS[stage]
+        axes = self.plot.x_axis, self.plot.y_axis
+        for axis, ends, label in zip(axes, self._ends, words, strict=True):
+            places, axis.tick_labels = ends.ticks()
+            axis.tick_values = np.array(places)
             axis.label = label
 
-    def _show_words(self, evaluation: Evaluation) -> None:
-        limit = evaluation.request.latency_limit_s
-        drawn = set(evaluation.frame["tp"].to_numpy()[self._rows["candidates"]].tolist())
-        slots = self._slots(evaluation.frame)
-        self._head.value = heading(evaluation)
-        self._legend.value = legend(
-            {width: slot for width, slot in slots.items() if width in drawn},
-            rejected=len(self._rows["rejected"]) > 0,
-            limit="" if limit is None else seconds(limit),
-        )
-        self._notice.value = notice(evaluation)
-
-    def _show_status(self) -> None:
-        if self._evaluation is not None:
-            drawn = sum(map(len, self._rows.values()))
-            brushed = self._selection.brushed
-            count = None if brushed is None else len(brushed)
-            self._status.value = status(self._evaluation, drawn, count)
+    def _show_status(self, evaluation: Evaluation) -> None:
+        drawn = sum(map(len, self._rows.values()))
+        brushed = self._selection.brushed
+        count = None if brushed is None else len(brushed)
+        self._status.value = status(evaluation, drawn, count)
 
     @staticmethod
     def _slots(frame: pd.DataFrame) -> dict[int, int]:
@@ -208,3 +214,20 @@ class Chart(VBox):
         inside = (min(across) <= latency) & (latency <= max(across))
         inside &= (min(up) <= rate) & (rate <= max(up))
         self._selection.brushed = tuple(int(row) for row in np.flatnonzero(inside))
+
+
+def _figures(evaluation: Evaluation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Latency [ms] and throughput per device [tokens/s] of every plan."""
+    frame = evaluation.frame
+    latency = frame[evaluation.latency_column].to_numpy() * 1e3
+    return latency, frame["tokens_per_s_per_device"].to_numpy()
+
+
+def _drawn_limit(evaluation: Evaluation) -> NDArray[np.float64]:
+    """Give the latency limit [ms], or nothing where it is none or far from every plan."""
+    limit = evaluation.request.latency_limit_s
+    if limit is None:
+        return np.array([])
+    low, high = limits(_figures(evaluation)[0])
+    shown = low / _REACH < limit * 1e3 < high * _REACH
+    return np.array([limit * 1e3] if shown else [])

@@ -31,6 +31,7 @@ class Details(VBox):
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._evaluation: Evaluation | None = None
+        self._listed: Evaluation | None = None
         self._quiet = False
         self.picker = Dropdown(
             options=[_NONE],
@@ -51,10 +52,9 @@ class Details(VBox):
         self.add_class("llmcalc-details")
         self.picker.observe(self._picked, "value")
 
-    def show(self, evaluation: Evaluation) -> None:
-        """Show an evaluation; the selection already belongs to it."""
+    def take(self, evaluation: Evaluation) -> None:
+        """Take an evaluation, to be shown next; the selection already belongs to it."""
         self._evaluation = evaluation
-        self.show_selection()
 
     def show_selection(self) -> None:
         """Show the selected plan beside the recommended one."""
@@ -90,7 +90,9 @@ class Details(VBox):
                 self.picker.options = options
             self.picker.value = _NOBODY if self._selection.row is None else self._selection.row
         self._quiet = False
+        self._listed = evaluation
 
     def _picked(self, change: dict[str, Any]) -> None:
-        if not self._quiet:
+        """Select a plan of the list, unless a new list is on its way."""
+        if not self._quiet and self._listed is self._evaluation:
             self._selection.row = None if change["new"] == _NOBODY else change["new"]

@@ -11,8 +11,8 @@ import numpy as np
 from bqplot import (
     Axis,
     Figure,
+    LinearScale,
     Lines,
-    LogScale,
     OrdinalColorScale,
     Scatter,
     Tooltip,
@@ -39,8 +39,9 @@ class Plot:
 
     Attributes
     ----------
-    x, y : LogScale
-        Latency [ms] and throughput per device [tokens/s].
+    x, y : LinearScale
+        Latency and throughput per device, from 0 to 1 between the ends of their axes. They stay:
+        the browser draws every mark again for each end of a scale that changes.
     x_axis, y_axis : Axis
         Their axes.
     recommended, selected : Scatter
@@ -55,8 +56,8 @@ class Plot:
         All of it.
     """
 
-    x: LogScale
-    y: LogScale
+    x: LinearScale
+    y: LinearScale
     x_axis: Axis
     y_axis: Axis
     recommended: Scatter
@@ -70,16 +71,22 @@ class Plot:
 
     @contextmanager
     def one_update(self) -> Iterator[None]:
-        """Send every change made inside as one message per widget."""
+        """Send every change made inside as one message per widget, the many marks last.
+
+        Then the browser paints once: it would paint after the marks, and again after the axes.
+        The axes are left out, as their labels must be there before the ticks that wear them.
+        """
         with ExitStack() as stack:
-            for field in fields(self):
-                stack.enter_context(getattr(self, field.name).hold_sync())
+            for field in reversed(fields(self)):
+                widget = getattr(self, field.name)
+                if not isinstance(widget, Axis):
+                    stack.enter_context(widget.hold_sync())
             yield
 
 
 def make_plot() -> Plot:
     """Make the figure, still without data."""
-    scales = {"x": LogScale(min=1.0, max=10.0), "y": LogScale(min=1.0, max=10.0)}
+    scales = {"x": LinearScale(min=0.0, max=1.0), "y": LinearScale(min=0.0, max=1.0)}
     x_axis = Axis(scale=scales["x"], grid_lines="none", label_offset="34px")
     y_axis = Axis(scale=scales["y"], side="left", grid_lines="solid", label_offset="50px")
     own = {

@@ -1,18 +1,53 @@
-"""Limits and ticks of a logarithmic axis: few, round, and never on top of each other."""
+"""Ends and ticks of a logarithmic axis: few, round, and never on top of each other."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil, floor, log10
+from dataclasses import dataclass
+from math import ceil, floor, log, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
 MOST_TICKS = 7
+_PLACES = 4
+"""Digits of a tick's place: a tenth of a pixel; JavaScript spells such numbers as Python does."""
 _MARGIN = 1.05
 _ENDS = (0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 _STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 _ROUND = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The ends of an axis, and where values are between them.
+
+    Attributes
+    ----------
+    low, high : float
+        Above zero.
+
+    Examples
+    --------
+    >>> ends = Ends(1.0, 100.0)
+    >>> ends.places(np.array([1.0, 10.0, 100.0])).tolist()
+    [0.0, 0.5, 1.0]
+    >>> Ends(1.0, 1e4).ticks()[0]
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+
+    low: float
+    high: float
+
+    def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Say where values are: 0 at the lower end, 1 at the upper one."""
+        return np.log(values / self.low) / log(self.high / self.low)
+
+    def ticks(self) -> tuple[list[float], dict[str, str]]:
+        """Say where the ticks are, and what is written at each."""
+        values = ticks(self.low, self.high)
+        places = self.places(np.array(values)).round(_PLACES).tolist()
+        return places, dict(zip(map(_script_number, places), tick_labels(values), strict=True))
 
 
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -68,15 +103,15 @@ def ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
     return best if len(best) >= least else _even_ticks(low, high, most)
 
 
-def tick_labels(values: Iterable[float]) -> dict[str, str]:
-    """Label each tick; the keys are spelt as JavaScript spells the numbers.
+def tick_labels(values: Iterable[float]) -> list[str]:
+    """Label each tick.
 
     Examples
     --------
     >>> tick_labels([0.5, 1000.0])
-    {'0.5': '0.5', '1000': '1,000'}
+    ['0.5', '1,000']
     """
-    return {_script_number(value): f"{value:,.10g}" for value in values}
+    return [f"{value:,.10g}" for value in values]
 
 
 def _round_down(value: float) -> float:
@@ -90,6 +125,7 @@ def _round_up(value: float) -> float:
 
 
 def _script_number(value: float) -> str:
+    """Spell a number as JavaScript does."""
     return str(int(value)) if value.is_integer() else repr(value)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -44,12 +43,7 @@ MEMORY_WORDS = {
 
 
 _PLAN_COLUMNS = ("tp", "pp", "ep", "replicas", "batch")
-_TOOLTIP_COLUMNS = (
-    *_PLAN_COLUMNS,
-    "tokens_per_s_per_device",
-    "rejected_for",
-    "memory_headroom_bytes",
-)
+_VERDICT_COLUMNS = ("rejected_for", "memory_headroom_bytes")
 
 
 def split_words(row: Row) -> str:
@@ -76,41 +70,37 @@ def _plan_words(tp: int, pp: int, ep: int, replicas: int, batch: int) -> str:
 
 def rejection_words(row: Row, request: EvaluationRequest) -> str:
     """Say why a plan is rejected; empty if it is not."""
-    if row["rejected_for"] == "memory":
-        return f"does not fit: {gigabytes(-row['memory_headroom_bytes'])} short per device"
-    if row["rejected_for"]:
-        return f"over the limit of {seconds(request.latency_limit_s or 0.0)}"
-    return ""
+    return _rejection_words(row["rejected_for"], row["memory_headroom_bytes"], request)
+
+
+def _rejection_words(reason: str, free_bytes: float, request: EvaluationRequest) -> str:
+    if reason == "memory":
+        return f"does not fit: {gigabytes(-free_bytes)} short per device"
+    return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
 
 
 def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Describe each row in a few lines of text."""
     what = LATENCY_WORDS[evaluation.request.stage]
-    columns = [*_TOOLTIP_COLUMNS, evaluation.latency_column]
-    texts = []
-    for row in some_columns(evaluation, rows, columns):
-        lines = [
-            plan_words(row),
-            f"{seconds(row[evaluation.latency_column])} {what}",
-            f"{number(row['tokens_per_s_per_device'])} tokens/s per device",
-            rejection_words(row, evaluation.request),
-        ]
-        texts.append("\n".join(filter(None, lines)))
-    return texts
+    names = (evaluation.latency_column, "tokens_per_s_per_device", *_VERDICT_COLUMNS)
+    figures = (_column(evaluation, rows, name) for name in names)
+    return [
+        f"{plan}\n{seconds(latency)} {what}\n{number(rate)} tokens/s per device"
+        + (f"\n{_rejection_words(reason, free, evaluation.request)}" if reason else "")
+        for plan, latency, rate, reason, free in zip(
+            plans_words(evaluation, rows), *figures, strict=True
+        )
+    ]
 
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
-    return [plan_words(row) for row in some_columns(evaluation, rows, _PLAN_COLUMNS)]
+    return [*map(_plan_words, *(_column(evaluation, rows, name) for name in _PLAN_COLUMNS))]
 
 
-def some_columns(
-    evaluation: Evaluation, rows: NDArray[np.intp], columns: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Yield some columns of rows, faster than frames of them are made."""
-    values = [evaluation.frame[name].to_numpy()[rows].tolist() for name in columns]
-    for row in zip(*values, strict=True):
-        yield dict(zip(columns, row, strict=True))
+def _column(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
+    """List a column of some rows, faster than a frame of them is made."""
+    return list(evaluation.frame[name].to_numpy()[rows].tolist())
 
 
 def question_words(request: EvaluationRequest) -> tuple[str, str]:

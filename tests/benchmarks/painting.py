@@ -9,18 +9,25 @@ from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
 """
 
-# bqplot alone: as many marks, which all move when the dropdown changes, and a line through some.
+# bqplot alone: as many marks in as many colours, which all move when the dropdown changes, a line
+# through some, and axes that stay as they are: one message for the marks and one for the line.
 BARE = """
 import bqplot, ipywidgets, numpy
 drawn = numpy.random.default_rng(0)
 halves = {{name: drawn.uniform(1, 100, (2, {marks})) for name in ("bf16", "fp8")}}
+hues = {{name: drawn.integers(0, 6, {marks}).astype(float) for name in halves}}
 scales = {{"x": bqplot.LogScale(min=1, max=100), "y": bqplot.LogScale(min=1, max=100)}}
-points = bqplot.Scatter(scales=scales)
+colours = ["#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2"]
+hue = bqplot.OrdinalColorScale(domain=[*range(6)], colors=colours)
+points = bqplot.Scatter(
+    scales={{**scales, "color": hue}},
+    preserve_domain={{"x": True, "y": True, "color": True}},
+)
 line = bqplot.Lines(scales=scales)
 def show(name):
     across, up = halves[name]
     with points.hold_sync(), line.hold_sync():
-        points.x, points.y = across, up
+        points.x, points.y, points.color = across, up, hues[name]
         line.x, line.y = numpy.sort(across[:40]), numpy.sort(up[:40])
 show("bf16")
 axes = [bqplot.Axis(scale=scales["x"]), bqplot.Axis(scale=scales["y"], orientation="vertical")]

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from llmcalc_core import evaluate, explore, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.view.bars import memory_bar
 from llmcalc_widgets.view.palette import PALETTE, colour_slots
 from llmcalc_widgets.view.sample import MOST_MARKS, drawn_rows
-from llmcalc_widgets.view.ticks import MOST_TICKS, limits, tick_labels, ticks
+from llmcalc_widgets.view.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
 from llmcalc_widgets.view.units import number, rounded, seconds
 from llmcalc_widgets.view.wording import status_words, tooltips
 
@@ -30,7 +31,10 @@ def test_ticks_are_few_and_inside_round_limits(low: float, ratio: float) -> None
     assert at == sorted(at)
     assert start <= at[0]
     assert at[-1] <= end * (1 + 1e-9)
-    assert len(set(tick_labels(at).values())) == len(at)
+    assert len(set(tick_labels(at))) == len(at)
+    places, labels = Ends(start, end).ticks()
+    assert places == sorted(places)
+    assert [labels[str(int(place)) if place in (0, 1) else str(place)] for place in places]
 
 
 @given(st.floats(1e-9, 1e15))
@@ -62,17 +66,29 @@ def test_chart_and_table_say_the_same() -> None:
     plot, frame = explorer.chart.plot, explorer.df
     rows = explorer.chart._rows
     assert sum(map(len, rows.values())) <= MOST_MARKS
+    across, up = explorer.chart._ends
     np.testing.assert_allclose(
-        plot.candidates.x, frame["tpot_s"].to_numpy()[rows["candidates"]] * 1e3
+        _values(across, plot.candidates.x), frame["tpot_s"].to_numpy()[rows["candidates"]] * 1e3
     )
     assert (frame["rejected_for"].iloc[rows["candidates"]] == "").all()
     assert (frame["rejected_for"].iloc[rows["rejected"]] != "").all()
-    np.testing.assert_allclose(plot.front.y, explorer.front["tokens_per_s_per_device"])
-    assert plot.limit.x.tolist() == [20, 20]
-    assert (plot.x.min, plot.y.min) > (0, 0)
+    np.testing.assert_allclose(_values(up, plot.front.y), explorer.front["tokens_per_s_per_device"])
+    np.testing.assert_allclose(_values(across, plot.limit.x), [20, 20])
+    for axis, ends in ((plot.x_axis, across), (plot.y_axis, up)):
+        texts = [float(text.replace(",", "")) for text in axis.tick_labels.values()]
+        np.testing.assert_allclose(_values(ends, axis.tick_values), texts, rtol=1e-3)
+    drawn = np.concatenate([plot.candidates.x, plot.candidates.y, plot.rejected.x, plot.rejected.y])
+    assert 0 < drawn.min() < drawn.max() < 1
     best = frame["tokens_per_s_per_device"][frame["on_front"]].idxmax()
-    assert plot.recommended.y.tolist() == [frame["tokens_per_s_per_device"][best]]
+    np.testing.assert_allclose(
+        _values(up, plot.recommended.y), [frame["tokens_per_s_per_device"][best]]
+    )
     explorer.close()
+
+
+def _values(ends: Ends, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Say what stands at places along an axis."""
+    return ends.low * (ends.high / ends.low) ** places
 
 
 def test_marks_are_made_once() -> None:
@@ -115,7 +131,8 @@ def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
     fitting = explorer.df.loc[explorer.df["rejected_for"] == "", "ttft_s"].max() * 1e3
     plot = explorer.chart.plot
     assert len(plot.candidates.x) == (explorer.df["rejected_for"] == "").sum()
-    assert 0 < plot.rejected.x.max() <= 4 * fitting
+    across, _ = explorer.chart._ends
+    assert 0 < _values(across, plot.rejected.x).max() <= 4 * fitting
     drawn = len(plot.candidates.x) + len(plot.rejected.x)
     assert f"{drawn} of them drawn" in explorer.chart._status.value
     slowest = int(explorer.df["ttft_s"].argmax())
