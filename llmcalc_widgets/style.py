@@ -90,8 +90,9 @@ _CSS = """
 .llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
 .llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
 .llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
-.llmcalc-tooltip td.datavalue { white-space: pre-line; text-align: left !important;
-  padding: 6px 10px !important; color: var(--jp-ui-font-color0, #000); }
+.llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
+  padding: 6px 10px; color: var(--jp-ui-font-color0, #000);
+  background: var(--jp-layout-color1, #fff); }
 """
 
 

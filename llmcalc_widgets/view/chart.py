@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.legend import legend
 from llmcalc_widgets.view.notices import heading, notice, status
 from llmcalc_widgets.view.palette import colour_slots
-from llmcalc_widgets.view.plot import TOOLTIP_FIELD, make_plot
+from llmcalc_widgets.view.plot import make_plot
 from llmcalc_widgets.view.sample import drawn_rows, front_rows
 from llmcalc_widgets.view.selection import Selection
 from llmcalc_widgets.view.ticks import Ends, limits
@@ -70,6 +71,7 @@ class Chart(VBox):
         self.add_class("llmcalc-chart")
         for name in self._rows:
             getattr(self.plot, name).observe(self._clicked, "selected")
+            getattr(self.plot, name).on_hover(self._hovered)
         self.plot.brush.observe(self._brushed, ["brushing", "selected_x", "selected_y"])
         self.brush_button.observe(self._switch_brush, "value")
 
@@ -134,7 +136,7 @@ class Chart(VBox):
         for name, rows in self._rows.items():
             mark = getattr(self.plot, name)
             mark.x, mark.y = self._place(rows)
-            mark.set_trait(TOOLTIP_FIELD, np.array(tooltips(evaluation, rows), dtype=str))
+            mark.tooltip.value = ""
         slots = self._slots(evaluation.frame)
         widths = evaluation.frame["tp"].to_numpy()[self._rows["candidates"]]
         self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
@@ -194,6 +196,13 @@ class Chart(VBox):
         at = change["new"]
         known = at is not None and len(at) and at[-1] < len(rows)
         self._selection.row = int(rows[at[-1]]) if known else None
+
+    def _hovered(self, mark: Scatter, message: dict[str, Any]) -> None:
+        """Write the tooltip of the plan under the mouse: text for all would cost every change."""
+        rows = self._rows["candidates" if mark is self.plot.candidates else "rejected"]
+        at = message.get("data", {}).get("index")
+        if self._evaluation is not None and isinstance(at, int) and 0 <= at < len(rows):
+            mark.tooltip.value = escape(tooltips(self._evaluation, rows[at : at + 1])[0])
 
     def _switch_brush(self, change: dict[str, Any]) -> None:
         self.plot.figure.interaction = self.plot.brush if change["new"] else None

@@ -15,19 +15,11 @@ from bqplot import (
     Lines,
     OrdinalColorScale,
     Scatter,
-    Tooltip,
 )
 from bqplot.interacts import BrushSelector
-from ipywidgets import Layout
+from ipywidgets import HTML, Layout
 
 from llmcalc_widgets.view.palette import FAINT, GREY, PALETTE, STRONG
-
-TOOLTIP_FIELD = "rotation"
-"""The array that carries the tooltips' texts.
-
-Without a scale of its own it is not drawn, and it reaches the browser together with the
-positions; ``names``, the array meant for texts, has every mark drawn a second time.
-"""
 
 _NOTHING = np.array([], dtype=np.float64)
 _MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
@@ -153,7 +145,7 @@ def _line(scales: dict[str, Any], colour: str, **style: Any) -> Lines:  # noqa: 
 
 
 def _points(scales: dict[str, Any], **style: Any) -> Scatter:  # noqa: ANN401
-    tooltip = Tooltip(fields=[TOOLTIP_FIELD], show_labels=False)
+    tooltip = HTML()
     tooltip.add_class("llmcalc-tooltip")
     return Scatter(
         x=_NOTHING,
