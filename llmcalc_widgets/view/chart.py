@@ -77,14 +77,15 @@ class Chart(VBox):
 
     def draw(self, evaluation: Evaluation) -> None:
         """Draw an evaluation; the selection already belongs to it, and the words follow."""
-        self._evaluation = evaluation
+        before, self._evaluation = self._evaluation, evaluation
+        same = before is not None and before.request.stage == evaluation.request.stage
         frame = evaluation.frame
         always = {evaluation.recommended, self._selection.row} - {None}
         rows = drawn_rows(frame, evaluation.latency_column, always)
         rejected = (frame["rejected_for"] != "").to_numpy()
         self._rows = {"candidates": rows[~rejected[rows]], "rejected": rows[rejected[rows]]}
         with self.plot.one_update():
-            self._draw_axes(evaluation, rows)
+            self._draw_axes(evaluation, rows, stay=same)
             self._draw_points(evaluation)
             self._draw_lines(evaluation)
             self._mark_selected()
@@ -152,13 +153,17 @@ class Chart(VBox):
         self.plot.limit.x = self._ends[0].places(np.repeat(limit, 2))
         self.plot.limit.y = np.array([-1.0, 2.0])[: 2 * len(limit)]
 
-    def _draw_axes(self, evaluation: Evaluation, rows: NDArray[np.intp]) -> None:
+    def _draw_axes(self, evaluation: Evaluation, rows: NDArray[np.intp], *, stay: bool) -> None:
         latencies, rates = (values[rows] for values in _figures(evaluation))
         stage = evaluation.request.stage
-        self._ends = (
+        new = (
             Ends(*limits(np.append(latencies, _drawn_limit(evaluation)))),
             Ends(*limits(rates)),
         )
+        across, up = (
+            old.follow(ends) if stay else ends for old, ends in zip(self._ends, new, strict=True)
+        )
+        self._ends = across, up
         words = f"Time {LATENCY_WORDS[stage]} [ms]", THROUGHPUT_LABELS[stage]
         axes = self.plot.x_axis, self.plot.y_axis
         for axis, ends, label in zip(axes, self._ends, words, strict=True):

@@ -13,6 +13,8 @@ MOST_TICKS = 7
 _PLACES = 4
 """Digits of a tick's place: a tenth of a pixel; JavaScript spells such numbers as Python does."""
 _MARGIN = 1.05
+_FILLED = 0.7
+"""An axis stays if the values fill this share of its length."""
 _ENDS = (0.9, 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 _STEPS = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 _ROUND = (1, 2, 2.5, 5, 10)
@@ -39,9 +41,30 @@ class Ends:
     low: float
     high: float
 
+    def follow(self, new: Ends) -> Ends:
+        """Say where the axis ends for values between new ends, moving it as little as it can.
+
+        It keeps its ends, or reaches further, as long as the values fill most of it: then plans
+        move on axes that stay, and two settings can be compared by eye.
+
+        Examples
+        --------
+        >>> Ends(1.0, 100.0).follow(Ends(2.0, 200.0))
+        Ends(low=1.0, high=200.0)
+        >>> Ends(1.0, 100.0).follow(Ends(50.0, 200.0))
+        Ends(low=50.0, high=200.0)
+        """
+        widest = Ends(min(self.low, new.low), max(self.high, new.high))
+        return widest if new.length >= _FILLED * widest.length else new
+
+    @property
+    def length(self) -> float:
+        """How far it is from end to end, as a logarithm."""
+        return log(self.high / self.low)
+
     def places(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Say where values are: 0 at the lower end, 1 at the upper one."""
-        return np.log(values / self.low) / log(self.high / self.low)
+        return np.log(values / self.low) / self.length
 
     def ticks(self) -> tuple[list[float], dict[str, str]]:
         """Say where the ticks are, and what is written at each."""

@@ -79,6 +79,15 @@ def steady_points(figure: Locator, mark: int = 0) -> list[Point]:
     raise TimeoutError(message)
 
 
+def axis_texts(figure: Locator) -> list[list[str]]:
+    """Return the texts at the ticks of each axis, in the order of ``Figure.axes``."""
+    texts: list[list[str]] = figure.evaluate(
+        """figure => [...figure.querySelectorAll("g.axis")].map(
+            axis => [...axis.querySelectorAll(".tick text")].map(text => text.textContent))"""
+    )
+    return texts
+
+
 def click_point(figure: Locator, point: Point) -> None:
     """Move to a point, so that its tooltip shows, and click it."""
     mouse = figure.page.mouse

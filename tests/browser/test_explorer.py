@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chart import brush_around, click_point, figure, steady_points
+from tests.browser.chart import axis_texts, brush_around, click_point, figure, steady_points
 from tests.browser.conftest import OpenNotebook
 from tests.browser.controls import choose, control, press_button, type_number
 from tests.browser.page import NotebookPage
@@ -55,6 +55,19 @@ def test_a_slider_moves_the_chart_and_the_table(notebook: NotebookPage) -> None:
         assert kernel.read("explorer.df.devices.unique()") == [10]
     expect(status).to_contain_text(f"{count} plans")
     assert places(chart) != before
+
+
+def test_the_axes_say_what_the_kernel_means(notebook: NotebookPage) -> None:
+    chart = figure(notebook.page)
+    before = axis_texts(chart)
+    choose(notebook.page, "Model", "llama3_405b")
+    with notebook.kernel() as kernel:
+        notebook.wait_until(lambda: kernel.read("explorer.model") != "llama2_7b", "the model")
+        steady_points(chart, REJECTED)
+        axes = "[explorer.chart.plot.x_axis, explorer.chart.plot.y_axis]"
+        labels = kernel.read(f"[[*axis.tick_labels.values()] for axis in {axes}]")
+    assert [sorted(texts) for texts in axis_texts(chart)] == [sorted(texts) for texts in labels]
+    assert labels != before
 
 
 def test_a_click_selects_and_the_background_deselects(notebook: NotebookPage) -> None:

@@ -61,6 +61,19 @@ def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
     assert np.median(kept) == pytest.approx(frame["tpot_s"].median(), rel=0.1)
 
 
+def test_axes_stay_while_plans_fill_most_of_them() -> None:
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=32)
+    explorer.precision = "fp8"
+    both = explorer.chart._ends
+    explorer.precision = "bf16"
+    assert explorer.chart._ends == both
+    explorer.stage = "prefill"
+    assert (
+        explorer.chart._ends
+        == ParetoExplorer(model="mixtral_8x7b", devices=32, stage="prefill").chart._ends
+    )
+
+
 def test_chart_and_table_say_the_same() -> None:
     explorer = ParetoExplorer(model="mixtral_8x7b", devices=64, batch_max=2048, latency_limit_ms=20)
     plot, frame = explorer.chart.plot, explorer.df
