@@ -178,8 +178,9 @@ def explore(
     -------
     DataFrame
         One row per candidate. ``model``, ``hardware``, ``precision``; ``devices`` (in total),
-        ``tp``, ``pp``, ``ep``, ``replicas``, ``batch`` (per replica), ``micro_batch``,
-        ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``, ``e2e_latency_s`` [s];
+        ``tp``, ``pp``, ``ep``, ``attention_dp``, ``replicas``, ``batch`` (per replica),
+        ``micro_batch``, ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``,
+        ``e2e_latency_s`` [s];
         ``tokens_per_s`` and ``tokens_per_s_per_device`` (generated in decode, read in prefill),
         ``requests_per_s``; ``gemm_s``, ``attention_s``, ``communication_s``,
         ``memory_traffic_s``, ``overhead_s`` [s], which sum to the stage's latency;

@@ -26,7 +26,7 @@ from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
 from llmcalc_widgets.view.selection import Selection
 
-_PLAN = ["devices", "tp", "pp", "ep", "replicas", "batch"]
+_PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch"]
 """What makes a plan the same plan in another evaluation."""
 
 

@@ -11,7 +11,7 @@ from llmcalc_core.domain.model import Model
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Layout:
-    """Tensor, pipeline and expert parallelism of one replica.
+    """Tensor, pipeline, expert and attention data parallelism of one replica.
 
     Parameters
     ----------
@@ -20,24 +20,32 @@ class Layout:
     pp : int, default 1
         Pipeline stages.
     ep : int, default 1
-        Expert parallel width: groups that the experts are divided over. Up to ``tp`` the
-        experts use the devices of the tensor parallel group; beyond it the stage has ``ep``
-        devices and attention runs in ``ep / tp`` replicas (attention data parallelism).
+        Expert parallel width: groups of a stage's devices that the experts are divided over; the
+        devices of a group share the columns of its experts.
+    dp : int, default 1
+        Attention data parallelism: replicas of the attention inside a stage, each over ``tp``
+        devices with sequences of its own.
 
     Examples
     --------
-    >>> Layout(tp=2, pp=2, ep=8).devices
+    >>> Layout(tp=2, pp=2, ep=8, dp=4).devices
     16
     """
 
     tp: int = 1
     pp: int = 1
     ep: int = 1
+    dp: int = 1
+
+    @property
+    def stage_devices(self) -> int:
+        """Devices of one pipeline stage."""
+        return self.tp * self.dp
 
     @property
     def devices(self) -> int:
         """Devices of one replica."""
-        return max(self.tp, self.ep) * self.pp
+        return self.stage_devices * self.pp
 
 
 @lru_cache(maxsize=4096)
@@ -52,8 +60,10 @@ def divisors(number: int) -> tuple[int, ...]:
     return tuple(value for value in range(1, number + 1) if number % value == 0)
 
 
-def check_layout(model: Model, *, tp: object, pp: object, ep: object) -> Layout:
+def check_layout(model: Model, *, tp: object, pp: object, ep: object, dp: object = None) -> Layout:
     """Return the layout if the model can be laid out so.
+
+    Without ``dp`` a stage has the wider of ``tp`` and ``ep`` devices.
 
     Raises
     ------
@@ -69,12 +79,15 @@ def check_layout(model: Model, *, tp: object, pp: object, ep: object) -> Layout:
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8))
     >>> check_layout(tiny, tp=2, pp=2, ep=1)
-    Layout(tp=2, pp=2, ep=1)
+    Layout(tp=2, pp=2, ep=1, dp=1)
     """
+    width = whole_number("tensor_parallel", tp)
+    experts = whole_number("expert_parallel", ep)
     layout = Layout(
-        tp=whole_number("tensor_parallel", tp),
+        tp=width,
         pp=whole_number("pipeline_parallel", pp),
-        ep=whole_number("expert_parallel", ep),
+        ep=experts,
+        dp=-(-experts // width) if dp is None else whole_number("attention_data_parallel", dp),
     )
     if model.heads % layout.tp:
         closest = min(divisors(model.heads), key=lambda width: abs(width - layout.tp))
@@ -89,29 +102,36 @@ def check_layout(model: Model, *, tp: object, pp: object, ep: object) -> Layout:
             f"got {layout.pp}; the nearest valid value is {model.layer_count}"
         )
         raise ValueError(msg)
-    _check_experts(model, layout)
+    _check_experts(model, layout, derived=dp is None)
     return layout
 
 
-def _check_experts(model: Model, layout: Layout) -> None:
-    if layout.ep == 1:
-        return
+def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
     if not model.has_mixture:
-        msg = (
-            f"expert_parallel must be 1 for {model.name}, which has no mixture of experts, "
-            f"got {layout.ep}"
-        )
-        raise ValueError(msg)
+        for name, width in (("expert", layout.ep), ("attention_data", layout.dp)):
+            if width > 1:
+                msg = (
+                    f"{name}_parallel must be 1 for {model.name}, which has no mixture of "
+                    f"experts, got {width}"
+                )
+                raise ValueError(msg)
+        return
+    tp, devices = layout.tp, layout.stage_devices
     valid = [
         width
         for width in divisors(model.experts)
-        if layout.tp % width == 0 or width % layout.tp == 0
+        if (tp % width == 0 or width % tp == 0 if derived else devices % width == 0)
     ]
-    if layout.ep not in valid:
-        closest = min(valid, key=lambda width: abs(width - layout.ep))
-        msg = (
-            f"expert_parallel must divide the {model.experts} experts of {model.name}, and divide "
-            f"tensor_parallel ({layout.tp}) or be a multiple of it, got {layout.ep}; "
-            f"the nearest valid value is {closest}"
-        )
-        raise ValueError(msg)
+    if layout.ep in valid:
+        return
+    among = (
+        f"divide tensor_parallel ({tp}) or be a multiple of it"
+        if derived
+        else f"the {devices} devices of a stage (tensor_parallel x attention_data_parallel)"
+    )
+    closest = min(valid, key=lambda width: abs(width - layout.ep))
+    msg = (
+        f"expert_parallel must divide the {model.experts} experts of {model.name}, and {among}, "
+        f"got {layout.ep}; the nearest valid value is {closest}"
+    )
+    raise ValueError(msg)

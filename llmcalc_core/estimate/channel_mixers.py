@@ -78,14 +78,16 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     """Messages after a mixture.
 
     Where every rank of the stage holds every token (one attention replica), the ranks sum their
-    parts. Otherwise tokens go to their experts' devices and back: two all-to-alls.
+    parts. Otherwise tokens go to their experts' devices and back: two all-to-alls, in which a
+    token goes to every device that holds a slice of an expert it is routed to.
     """
     grid = step.grid
     spread = grid.attention_ranks > 1
-    copies = np.minimum(mixer.top_k, grid.ep)
+    slices = grid.group / grid.ep
+    copies = np.minimum(mixer.top_k, grid.ep) * slices
     tokens = step.stage_tokens / grid.group
     size = tokens * copies * step.hidden
-    participants = np.where(spread, grid.ep, 1.0)
+    participants = np.where(spread, grid.group, 1.0)
     dispatch = Message(
         passes=1,
         size=size * step.precision.activation_bytes,

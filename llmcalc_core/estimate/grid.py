@@ -1,7 +1,7 @@
 """The grid: every axis an array of its own, with a shape that broadcasts against the others.
 
-Axis 0 holds the layouts of one replica (tensor, pipeline and expert parallelism: the legal
-triples are few and no product set), axis 1 the batch per replica, axis 2 the input and axis 3
+Axis 0 holds the layouts of one replica (tensor, pipeline, expert and attention data parallelism:
+the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the input and axis 3
 the output length; an axis of one value is a number. Replicas are no axis: they multiply a
 layout's throughput and devices.
 """
@@ -31,9 +31,9 @@ class Grid:
     tp, pp, ep : array of shape (L, 1, 1, 1)
         Tensor, pipeline and expert parallel widths.
     group : array of shape (L, 1, 1, 1)
-        Devices of one pipeline stage: the wider of tp and ep.
+        Devices of one pipeline stage.
     attention_ranks : array of shape (L, 1, 1, 1)
-        Attention replicas inside a stage (attention data parallelism), group / tp.
+        Attention replicas inside a stage (attention data parallelism).
     batch : array of shape (1, B, 1, 1)
         Sequences in flight per replica.
     micro : array of shape (L, B, 1, 1)
@@ -91,10 +91,9 @@ def make_grid(
     >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
-    widths = np.array([(layout.tp, layout.pp, layout.ep) for layout in layouts], dtype=float)
-    tp, pp, ep = (_axis(widths[:, index], 0) for index in range(3))
+    widths = np.array([(one.tp, one.pp, one.ep, one.dp) for one in layouts], dtype=float)
+    tp, pp, ep, dp = (_axis(widths[:, index], 0) for index in range(4))
     batch = _axis(np.array(batches, dtype=float), 1)
-    group = np.maximum(tp, ep)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
@@ -102,8 +101,8 @@ def make_grid(
         tp=tp,
         pp=pp,
         ep=ep,
-        group=group,
-        attention_ranks=group / tp,
+        group=tp * dp,
+        attention_ranks=dp,
         batch=batch,
         micro=micro,
         micro_batches=np.ceil(batch / micro),

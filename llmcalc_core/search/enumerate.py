@@ -91,9 +91,9 @@ def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
         for tp in divisors(group):
             if model.heads % tp:
                 continue
-            if tp == group:
-                widths = [ep for ep in divisors(tp) if model.experts % ep == 0]
-            else:
-                widths = [group] if model.experts % group == 0 else []
-            found.update(Layout(tp=tp, pp=stages, ep=ep) for ep in widths)
+            dp = group // tp
+            widths = divisors(tp) if dp == 1 else (group,)
+            found.update(
+                Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in widths if model.experts % ep == 0
+            )
     return tuple(sorted(found))

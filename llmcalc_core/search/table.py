@@ -106,6 +106,7 @@ def _plan_columns(found: list[Plan], spread: _Spread) -> Columns:
         "tp": spread.plan_column([plan.layout.tp for plan in found]),
         "pp": spread.plan_column([plan.layout.pp for plan in found]),
         "ep": spread.plan_column([plan.layout.ep for plan in found]),
+        "attention_dp": spread.plan_column([plan.layout.dp for plan in found]),
         "replicas": spread.plan_column([plan.replicas for plan in found]),
         "batch": spread.column(spread.grid.batch, np.int32),
         "micro_batch": spread.column(spread.grid.micro, np.int32),

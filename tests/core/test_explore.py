@@ -14,7 +14,7 @@ import llmcalc_core as llm
 from llmcalc_core import MEMORY_COLUMNS, TIME_COLUMNS, ModelConfig, explore
 
 COLUMNS = [
-    "model", "hardware", "precision", "devices", "tp", "pp", "ep", "replicas", "batch",
+    "model", "hardware", "precision", "devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch",
     "micro_batch", "input_tokens", "output_tokens", "ttft_s", "tpot_s", "e2e_latency_s",
     "tokens_per_s", "tokens_per_s_per_device", "requests_per_s", "gemm_s", "attention_s",
     "communication_s", "memory_traffic_s", "overhead_s", "bound_by", "weights_bytes",
@@ -22,7 +22,7 @@ COLUMNS = [
     "memory_headroom_bytes", "rejected_for", "on_front", "basis",
 ]  # fmt: skip
 WORDS = {"model", "hardware", "precision", "bound_by", "rejected_for", "basis", "on_front"}
-COUNTS = {"devices", "tp", "pp", "ep", "replicas", "batch", "micro_batch"}
+COUNTS = {"devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch", "micro_batch"}
 
 MODELS = ["llama2_7b", "llama2_70b", "mixtral_8x7b", "deepseek_v2_lite", "mistral_7b"]
 
@@ -102,7 +102,7 @@ def test_any_device_count_has_plans(name: str) -> None:
     assert sorted(frame["devices"].unique()) == list(range(1, 18))
     ranks = np.maximum(frame["tp"], frame["ep"]) * frame["pp"] * frame["replicas"]
     assert (ranks == frame["devices"]).all()
-    plans = frame[["devices", "tp", "pp", "ep", "replicas"]]
+    plans = frame[["devices", "tp", "pp", "ep", "attention_dp", "replicas"]]
     assert not plans.duplicated().any()
     assert (frame["micro_batch"] == np.ceil(frame["batch"] / frame["pp"])).all()
 

@@ -60,8 +60,8 @@ def test_any_count_has_plans_that_use_it_up(devices: int, name: str) -> None:
     assert len(set(found)) == len(found)
     for plan in found:
         layout = plan.layout
-        assert plan.replicas * max(layout.tp, layout.ep) * layout.pp == plan.devices == devices
-        assert check_layout(model, tp=layout.tp, pp=layout.pp, ep=layout.ep) == layout
+        assert plan.replicas * layout.tp * layout.dp * layout.pp == plan.devices == devices
+        assert check_layout(model, tp=layout.tp, pp=layout.pp, ep=layout.ep, dp=layout.dp) == layout
 
 
 def test_dense_models_have_no_expert_parallelism() -> None:

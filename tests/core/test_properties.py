@@ -98,8 +98,8 @@ def devices(draw: st.DrawFn) -> Hardware:
 def cases(draw: st.DrawFn) -> Case:
     config = draw(configs())
     tp = draw(st.sampled_from(divisors(config.num_attention_heads)))
-    shared = [width for width in divisors(config.num_experts)
-              if width % tp == 0 or tp % width == 0]  # fmt: skip
+    dp = draw(st.sampled_from([1, 2, 4])) if config.num_experts > 1 else 1
+    shared = [width for width in divisors(config.num_experts) if tp * dp % width == 0]
     return Case(
         config=config,
         hardware=draw(devices()),
@@ -110,6 +110,7 @@ def cases(draw: st.DrawFn) -> Case:
             tp=tp,
             pp=draw(st.integers(1, config.num_decoder_layers)),
             ep=draw(st.sampled_from(shared)),
+            dp=dp,
         ),
         workload=Workload(
             batches=(draw(st.integers(1, 300)),),
@@ -270,7 +271,7 @@ def test_more_beams_are_never_faster(case: Case, beams: int) -> None:
 @QUICK
 @given(cases())
 def test_more_devices_never_need_more_memory_each(case: Case) -> None:
-    case = replace(case, layout=replace(case.layout, ep=1))
+    case = replace(case, layout=replace(case.layout, ep=1, dp=1))
     heads, layers = case.config.num_attention_heads, case.config.num_decoder_layers
     layout, now = case.layout, case.memory()
     for wider in (width for width in divisors(heads) if width % layout.tp == 0):
