@@ -118,15 +118,16 @@ def efficiency_for(
     if "like" in facts:
         facts = table[facts["like"]]
     main, wide = hardware.rate(precision.activations), hardware.rate("bf16")
+    grouped = hardware.rate(precision.expert_activations)
     looked_up = {
         "gemm": _find(facts, "gemm", main[0]),
         "gemm_wide": _find(facts, "gemm", wide[0]),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
-        "mixture": _mixture_facts(facts, main[0], precision),
+        "mixture": _mixture_facts(facts, grouped[0], precision),
     }
     curves = {
-        family: _curve(entry, main[1] if family in ("gemm", "mixture") else wide[1])
+        family: _curve(entry, {"gemm": main, "mixture": grouped}.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
     engine = table["engine"]
@@ -167,9 +168,9 @@ def _mixture_facts(
     At few rows per expert such a kernel takes as long as reading the weights, which its curve
     holds as the rows at half efficiency: for narrower weights than measured they shrink alike.
     """
-    narrow = any(entry["type"] == precision.weights for entry in facts.get("mixture", ()))
-    entry, basis = _find(facts, "mixture", precision.weights if narrow else computed)
-    share = min(1.0, STORED_BITS[precision.weights] / STORED_BITS[entry["type"]])
+    narrow = any(entry["type"] == precision.experts for entry in facts.get("mixture", ()))
+    entry, basis = _find(facts, "mixture", precision.experts if narrow else computed)
+    share = min(1.0, STORED_BITS[precision.experts] / STORED_BITS[entry["type"]])
     return {**entry, "half": entry.get("half", 0.0) * share}, basis
 
 

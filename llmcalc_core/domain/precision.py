@@ -63,6 +63,9 @@ class Precision:
         One of fp32, tf32, bf16, fp16, fp8, int8, fp4, int4, or a usual spelling of it.
         Embedding, head, normalisations and the router stay at 16 bits when ``weights`` are
         narrower, as quantised checkpoints keep them.
+    experts, expert_activations : str, optional
+        The same for the routed experts of a mixture, which 4-bit checkpoints often quantise
+        alone; ``weights`` and ``activations`` if not given.
 
     Raises
     ------
@@ -78,10 +81,15 @@ class Precision:
     weights: str = "bf16"
     activations: str = "bf16"
     kv_cache: str = "bf16"
+    experts: str = ""
+    expert_activations: str = ""
 
     def __post_init__(self) -> None:
         """Bring each name to its canonical spelling."""
-        for name in ("weights", "activations", "kv_cache"):
+        object.__setattr__(self, "experts", self.experts or self.weights)
+        entering = self.expert_activations or self.activations
+        object.__setattr__(self, "expert_activations", entering)
+        for name in ("weights", "activations", "kv_cache", "experts", "expert_activations"):
             object.__setattr__(self, name, _data_type(name, getattr(self, name)))
 
     @property
@@ -93,6 +101,16 @@ class Precision:
     def activation_bytes(self) -> float:
         """Bytes of one activation that enters a matrix multiplication."""
         return STORED_BITS[self.activations] / 8
+
+    @property
+    def expert_weight_bytes(self) -> float:
+        """Bytes of one weight of a routed expert, scales included."""
+        return STORED_BITS[self.experts] / 8
+
+    @property
+    def expert_activation_bytes(self) -> float:
+        """Bytes of one activation that enters a routed expert."""
+        return STORED_BITS[self.expert_activations] / 8
 
     @property
     def output_bytes(self) -> float:
@@ -113,10 +131,10 @@ class Precision:
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
         own = (self.weights, self.activations, self.kv_cache)
-        for name, meaning in _MEANING.items():
-            if own == meaning:
-                return name
-        return f"w {self.weights}, a {self.activations}, kv {self.kv_cache}"
+        apart = (self.experts, self.expert_activations)
+        named = (name for name, meaning in _MEANING.items() if own == meaning)
+        label = next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")
+        return label if apart == own[:2] else f"{label}, experts w {apart[0]}, a {apart[1]}"
 
 
 def parse_precision(bits: str | Precision) -> Precision:
@@ -129,8 +147,8 @@ def parse_precision(bits: str | Precision) -> Precision:
 
     Examples
     --------
-    >>> parse_precision("w4a16")
-    Precision(weights='int4', activations='bf16', kv_cache='bf16')
+    >>> parse_precision("w4a16").activations
+    'bf16'
     """
     if isinstance(bits, Precision):
         return bits

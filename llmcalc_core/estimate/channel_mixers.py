@@ -60,8 +60,8 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
     rows = step.stage_tokens * mixer.top_k / grid.ep
     matrices = mixer.up_projections + 1
-    weights = touched / grid.ep * matrices * columns * step.hidden * precision.weight_bytes
-    entering = rows * (step.hidden + columns) * precision.activation_bytes
+    weights = touched / grid.ep * matrices * columns * step.hidden * precision.expert_weight_bytes
+    entering = rows * (step.hidden + columns) * precision.expert_activation_bytes
     leaving = rows * (mixer.up_projections * columns + step.hidden) * precision.output_bytes
     grouped = Operation(
         kind="gemm",
@@ -90,7 +90,7 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     participants = np.where(spread, grid.group, 1.0)
     dispatch = Message(
         passes=1,
-        size=size * step.precision.activation_bytes,
+        size=size * step.precision.expert_activation_bytes,
         participants=participants,
     )
     combine = Message(

@@ -101,6 +101,7 @@ def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
     else:
         projections = mixer.parameters / grid.tp
     wide: Values = layer.norm_parameters
+    routed: Values = 0.0
     if isinstance(channel, FeedForward):
         columns = np.ceil(channel.width / grid.tp) / channel.width
         projections = projections + channel.parameters * columns
@@ -108,10 +109,10 @@ def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
         slices = grid.group / grid.ep
         columns = np.ceil(channel.width / slices) / channel.width
         experts = np.ceil(channel.experts / grid.ep)
-        projections = projections + experts * channel.expert_parameters * columns
+        routed = experts * channel.expert_parameters * columns * precision.expert_weight_bytes
         projections = projections + channel.shared_parameters / grid.tp
         wide = wide + channel.router_parameters
-    return projections * precision.weight_bytes + wide * precision.unquantised_bytes
+    return projections * precision.weight_bytes + routed + wide * precision.unquantised_bytes
 
 
 def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
