@@ -20,6 +20,12 @@ _ABOUT = ("aliases", "published_parameters", "source")
 
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
+_QUANTISED = re.compile(
+    r"-(?:fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a\d+|dynamic|static|pertensor)(?=-|$)"
+)
+
+# Organisations whose quantised checkpoints keep the name of the model, but not its owner's.
+_QUANTISERS = ("amd", "neuralmagic", "nvidia", "redhatai")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,7 @@ def find_model(
     ----------
     model : str, path, mapping or ModelConfig
         A name of the catalogue, an alias or a Hugging Face id, in any case, with or without the
-        organisation and endings such as ``-Instruct``; a folder with a ``config.json`` or such a
+        organisation and endings such as ``-Instruct`` or ``-FP8``; a folder with a ``config.json`` or such a
         file; its parsed content; or a ``ModelConfig``. Names come before paths: a folder that is
         called like a model is meant by ``./name``.
 
@@ -158,7 +164,11 @@ def _index() -> dict[str, str]:
 @lru_cache(maxsize=4096)
 def _name_of(spelling: str) -> str | None:
     text, index = _folded(spelling), _index()
-    return index.get(text) or index.get(_untuned(text))
+    plain = _QUANTISED.sub("", text)
+    owner, _, short = plain.rpartition("/")
+    if plain != text and owner in _QUANTISERS:
+        plain = short
+    return index.get(text) or index.get(plain) or index.get(_untuned(plain))
 
 
 def _folded(spelling: str) -> str:

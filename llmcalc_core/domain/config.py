@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
+from llmcalc_core.domain.contradictions import refuse_contradictions
 
 LAYER_TYPES = ("full_attention", "sliding_attention", "mamba")
 _POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_heads")
@@ -19,7 +20,8 @@ _FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
               "moe_layer_offset", "learned_positions", "embedding_size",
               "norms_per_layer")  # fmt: skip
 _TRUTHS = ("tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
-           "final_norm", "qk_norm", "shared_expert_gate", "router_bias", "mamba_norm")  # fmt: skip
+           "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "shared_expert_gate",
+           "router_bias", "mamba_norm")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,10 @@ class ModelConfig:
         Whether a normalisation follows the last layer.
     qk_norm : bool, default False
         Whether query and key heads are normalised (one weight of ``head_dim`` each).
+    qk_norm_wide : bool, default False
+        Whether that is over all heads at once (a weight for each of their elements).
+    attention_sinks : bool, default False
+        Whether each query head has a learned sink (gpt-oss, arXiv:2508.10925, section 2.1).
     learned_positions : int, default 0
         Rows of a learned position table.
     embedding_size : int, default 0
@@ -123,6 +129,8 @@ class ModelConfig:
     norms_per_layer: int = 2
     final_norm: bool = True
     qk_norm: bool = False
+    qk_norm_wide: bool = False
+    attention_sinks: bool = False
     learned_positions: int = 0
     embedding_size: int = 0
     num_experts: int = 1
@@ -168,7 +176,7 @@ class ModelConfig:
             truth(name, getattr(self, name))
         self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
         self._fill()
-        self._refuse_contradictions()
+        refuse_contradictions(self)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -194,45 +202,6 @@ class ModelConfig:
         kinds = tuple(one_of("layer_types", kind, LAYER_TYPES) for kind in kinds)
         repeats = -(-self.num_decoder_layers // len(kinds))
         self._set("layer_types", (kinds * repeats)[: self.num_decoder_layers])
-
-    def _refuse_contradictions(self) -> None:
-        heads, kv_heads = self.num_attention_heads, self.num_key_value_heads or 1
-        if heads % kv_heads:
-            divisors = [number for number in range(1, heads + 1) if heads % number == 0]
-            closest = min(divisors, key=lambda number: abs(number - kv_heads))
-            msg = (
-                f"num_key_value_heads must divide num_attention_heads ({heads}), got {kv_heads}; "
-                f"the nearest valid value is {closest}"
-            )
-            raise ValueError(msg)
-        if self.expert_top_k > self.num_experts:
-            msg = (
-                f"expert_top_k must be at most num_experts ({self.num_experts}), "
-                f"got {self.expert_top_k}"
-            )
-            raise ValueError(msg)
-        if self.num_experts > 1:
-            self._refuse_idle_experts()
-        latent = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
-        absent = [name for name in latent if getattr(self, name) is None]
-        if self.kv_lora_rank is not None and absent:
-            msg = f"latent attention (kv_lora_rank) needs {', '.join(absent)} as well"
-            raise ValueError(msg)
-        if "sliding_attention" in self.layer_types and self.sliding_window is None:
-            msg = "layer_types with sliding_attention need sliding_window"
-            raise ValueError(msg)
-        absent = [name for name in ("mamba_d_state", "mamba_dt_rank") if not getattr(self, name)]
-        if "mamba" in self.layer_types and absent:
-            msg = f"layer_types with mamba need {' and '.join(absent)}"
-            raise ValueError(msg)
-
-    def _refuse_idle_experts(self) -> None:
-        """Experts need a width, and at least one layer that has them."""
-        whole_number("moe_intermediate_size", self.moe_intermediate_size)
-        frequency, layers = self.moe_layer_freq, self.num_decoder_layers
-        whole_number("moe_layer_offset", self.moe_layer_offset, least=0, most=frequency - 1)
-        most = layers - 1 - self.moe_layer_offset
-        whole_number("first_k_dense_replace", self.first_k_dense_replace, least=0, most=most)
 
     @classmethod
     def from_fields(cls, values: dict[str, Any]) -> ModelConfig:

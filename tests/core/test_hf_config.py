@@ -26,6 +26,21 @@ LATENT = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, 
 MAMBA = {"model_type": "mamba", "state_size": 16, "conv_kernel": 4, "expand": 2, "rms_norm": True,
          "use_bias": False, "use_conv_bias": True, "layer_norm_epsilon": 1e-5}  # fmt: skip
 
+MINIMAX = _decoder("minimax_m2", (200064, 3072, 62, 48, 8, 1536, 196608), head_dim=128,
+                   num_local_experts=256, num_experts_per_tok=8, use_qk_norm=True,
+                   qk_norm_type="per_layer", use_routing_bias=True, shared_intermediate_size=0,
+                   use_mtp=True, mtp_transformer_layers=1, num_mtp_modules=3,
+                   attn_type_list=[1, 1])  # fmt: skip
+KIMI = _decoder("kimi_k2", (163840, 7168, 61, 64, 64, 18432, 262144), n_routed_experts=384,
+                num_experts_per_tok=8, n_shared_experts=1, moe_intermediate_size=2048,
+                first_k_dense_replace=1, q_lora_rank=1536, topk_method="noaux_tc",
+                moe_layer_freq=1, num_nextn_predict_layers=0, **LATENT)  # fmt: skip
+GPT_OSS = _decoder("gpt_oss", (201088, 2880, 36, 64, 8, 2880, 131072), head_dim=64,
+                   attention_bias=True, num_local_experts=128, num_experts_per_tok=4,
+                   experts_per_token=4, sliding_window=128, swiglu_limit=7.0,
+                   layer_types=["sliding_attention", "full_attention"] * 18,
+                   quantization_config={"quant_method": "mxfp4"})  # fmt: skip
+
 # The fields that say something about the architecture, in the words of the published files.
 DIALECTS: list[tuple[str, dict[str, Any]]] = [
     ("llama3_8b", LLAMA),
@@ -111,6 +126,10 @@ DIALECTS: list[tuple[str, dict[str, Any]]] = [
                   "rmsnorm": True, "post_layer_norm": True}),
     ("internlm2_7b", _decoder("internlm2", (92544, 4096, 32, 32, 8, 14336, 32768), bias=False)),
     ("minitron_8b", _decoder("nemotron", (256000, 4096, 32, 48, 8, 16384, 4096), head_dim=128)),
+    ("minimax_m2_5", MINIMAX),
+    ("kimi_k2_5", {"model_type": "kimi_k25", "vision_config": {"vt_hidden_size": 1152},
+                   "text_config": KIMI}),
+    ("gpt_oss_120b", GPT_OSS),
 ]  # fmt: skip
 
 
@@ -138,6 +157,10 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("latent bias", {**DIALECTS[22][1], "attention_bias": True}, "attention_bias .* got True"),
     ("dense in between", {**DIALECTS[8][1], "mlp_only_layers": [5]}, r"mlp_only_layers .*\[5\]"),
     ("mamba bias", {**DIALECTS[23][1], "use_bias": True}, "use_bias .* got True"),
+    ("head norm", {**MINIMAX, "qk_norm_type": "per_head"}, "qk_norm_type .* got 'per_head'"),
+    ("shared", {**MINIMAX, "shared_intermediate_size": 8}, "shared_intermediate_size .* got 8"),
+    ("linear layers", {**MINIMAX, "attn_type_list": [0, 1]}, r"attn_type_list .*got \[0, 1\]"),
+    ("other text", {"model_type": "kimi_k25", "text_config": LLAMA}, "model_type .* got 'llama'"),
     ("classifier", {**LLAMA, "architectures": ["LlamaForSequenceClassification"]},
      "architectures .*SequenceClassification"),
     ("missing", {key: value for key, value in LLAMA.items() if key != "hidden_size"},

@@ -77,6 +77,8 @@ PER_TOKEN: list[tuple[str, str, Layout, str, float]] = [
     # DeepSeek-V2, arXiv:2405.04434, section 2.1: 61 layers of rank 512 and 64 rotary elements
     ("latent", "deepseek_v3", Layout(), "bf16", 70_272),
     ("latent, on every rank", "deepseek_v3", Layout(tp=8), "bf16", 70_272),
+    ("Kimi K2.5, as wide", "kimi_k2_5", Layout(tp=8), "bf16", 61 * (512 + 64) * 2),
+    ("MiniMax M2.5", "minimax_m2_5", Layout(tp=4), "fp8", 2 * 62 * 2 * 128),
 ]
 
 
@@ -119,6 +121,13 @@ def test_a_sliding_window_caps_the_cache() -> None:
     per_token = 2 * 32 * 8 * 128 * 2
     assert memory("mistral_7b", tokens=(2000, 16))["kv_cache"] == 2016 * per_token
     assert memory("mistral_7b", tokens=(60_000, 16))["kv_cache"] == 4096 * per_token
+
+
+def test_half_of_the_layers_with_a_window() -> None:
+    # gpt-oss-120b, arXiv:2508.10925: 36 layers, 8 KV heads of 64, every second has a window of 128.
+    per_token = 2 * 8 * 64 * 2
+    found = memory("gpt_oss_120b", tokens=(8000, 16))["kv_cache"]
+    assert found == 18 * (8016 + 128) * per_token
 
 
 def test_a_recurrent_state_does_not_grow() -> None:

@@ -37,6 +37,10 @@ PUBLISHED = [
     ("mamba_2_8b", 2_768_345_600, "safetensors of state-spaces/mamba-2.8b-hf"),
     ("deepseek_v3", 671_000_000_000, "arXiv:2412.19437: 671B"),
     ("palm_540b", 540_350_000_000, "arXiv:2204.02311, table 1"),
+    ("minimax_m2_5", 229_000_000_000, "model card: 229B"),
+    ("kimi_k2_5", 1_026_500_000_000, "safetensors of moonshotai/Kimi-K2-Instruct, same text part"),
+    ("gpt_oss_120b", 116_830_000_000, "arXiv:2508.10925, table 1: 116.83B"),
+    ("gpt_oss_20b", 20_910_000_000, "arXiv:2508.10925, table 1: 20.91B"),
     ("jamba_1_5_large", 398_000_000_000, "arXiv:2408.12570: 398B"),
 ]
 
@@ -99,6 +103,26 @@ SPELLINGS = [
     ("facebook/opt-175b", "opt_175b"),
     ("nvidia/Nemotron-4-340B", "nemotron_4_340b"),
     ("nvidia/Mistral-NeMo-Minitron-8B-Base", "mistral_nemo_minitron_8b"),
+    ("MiniMaxAI/MiniMax-M2.5", "minimax_m2_5"),
+    ("moonshotai/Kimi-K2.5", "kimi_k2_5"),
+    ("openai/gpt-oss-120b", "gpt_oss_120b"),
+    ("gpt-oss-20b", "gpt_oss_20b"),
+    ("EleutherAI/gpt-j-6b", "gpt_j_6b"),
+    ("tiiuae/falcon-180B", "falcon_180b"),
+    ("meta-llama/Llama-2-70b-chat-hf", "llama2_70b"),
+    ("meta-llama/Llama-3.1-405B-Instruct", "llama3_405b"),
+    ("Qwen/Qwen2.5-0.5B-Instruct", "qwen2_5_0_5b"),
+    ("deepseek-ai/DeepSeek-V3.1", "deepseek_v3"),
+    # quantised checkpoints, of the owner of the model and of others
+    ("Qwen/Qwen3-235B-A22B-FP8", "qwen3_235b_a22b"),
+    ("nvidia/Qwen3-235B-A22B-NVFP4", "qwen3_235b_a22b"),
+    ("nvidia/Llama-3.1-70B-Instruct-FP8", "llama3_70b"),
+    ("nvidia/DeepSeek-V3.1-NVFP4", "deepseek_v3"),
+    ("nvidia/Kimi-K2.5-NVFP4", "kimi_k2_5"),
+    ("Qwen/Qwen3-32B-FP8-Static-PerTensor", "qwen3_32b"),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16", "llama3_8b"),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8", "llama3_8b"),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a16", "llama3_8b"),
 ]
 
 
@@ -117,6 +141,30 @@ def test_layers_add_up_to_the_published_size(name: str) -> None:
 def test_size_is_that_of_the_source(name: str, parameters: int) -> None:
     assert model_entry(name).published_parameters == pytest.approx(parameters, rel=1e-3)
     assert architecture(find_model(name)).parameters == pytest.approx(parameters, rel=TOLERANCE)
+
+
+# (name, active parameters, what they leave out, source). Published to two digits.
+ACTIVE = [
+    ("deepseek_v3", 37e9, "embedding", "arXiv:2412.19437, section 1"),
+    ("qwen3_235b_a22b", 22e9, "", "arXiv:2505.09388, table 2"),
+    ("minimax_m2_5", 9.8e9, "embedding and head", "technical report of MiniMax-M2"),
+    ("kimi_k2_5", 32e9, "embedding", "arXiv:2507.20534, section 1"),
+    ("gpt_oss_120b", 5.13e9, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
+    ("gpt_oss_20b", 3.61e9, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "without"),
+    [case[:3] for case in ACTIVE],
+    ids=[f"{name}: {source}" for name, _, _, source in ACTIVE],
+)
+def test_active_parameters_are_those_published(name: str, published: float, without: str) -> None:
+    model = architecture(find_model(name))
+    active = model.active_parameters
+    active -= model.embedding_parameters if "embedding" in without else 0
+    active -= model.head_parameters if "head" in without else 0
+    assert active == pytest.approx(published, rel=0.011)  # half of the last digit of 37B is 1.4 %
 
 
 @pytest.mark.parametrize(("spelling", "name"), SPELLINGS, ids=[case[0] for case in SPELLINGS])
@@ -153,6 +201,7 @@ def test_no_spelling_is_given_twice() -> None:
         ("deepseek_v3", "kv_lora_rank", 512),
         ("mamba_130m", "layer_types", ("mamba",) * 24),
         ("opt_125m", "learned_positions", 2050),
+        ("gpt_oss_120b", "layer_types", ("sliding_attention", "full_attention") * 18),
     ],
 )
 def test_architecture_is_that_of_the_checkpoint(name: str, field: str, value: object) -> None:
@@ -166,6 +215,8 @@ def test_architecture_is_that_of_the_checkpoint(name: str, field: str, value: ob
         ("mixtral_8x7", "mixtral_8x7b"),
         ("meta-llama/Llama-2-8b", "meta-llama/Llama-2-"),
         ("somebody/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B"),
+        ("somebody/Llama-3.1-8B-Instruct-FP8", "meta-llama/Llama-3.1-8B"),
+        ("nvidia/Llama-3.1-8B-Instruct", "meta-llama/Llama-3"),
     ],
 )
 def test_unknown_name_suggests_the_nearest(model: str, close: str) -> None:

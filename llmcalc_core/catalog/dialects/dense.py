@@ -9,7 +9,7 @@ from typing import Any
 
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
-_FULL, _SLIDING = "full_attention", "sliding_attention"
+FULL, SLIDING = "full_attention", "sliding_attention"
 _MISTRAL_WINDOW = 4096  # where a file of Mistral does not speak of a window at all
 
 KV = "num_key_value_heads"
@@ -44,18 +44,18 @@ def attention_bias(fields: Fields, name: str = "attention_bias") -> dict[str, An
 
 
 def windows(
-    fields: Fields, pattern: tuple[str, ...] = (_SLIDING,), *, absent: int | None = None
+    fields: Fields, pattern: tuple[str, ...] = (SLIDING,), *, absent: int | None = None
 ) -> dict[str, Any]:
     """Read which layers have a window; one as long as the context is none."""
     window = fields.optional("sliding_window") or absent
     kinds = fields.entries("layer_types") or pattern
-    if not set(kinds) <= {_FULL, _SLIDING}:
-        fields.refuse("layer_types", f"can only hold {_FULL} and {_SLIDING}")
-    if _SLIDING not in kinds:
+    if not set(kinds) <= {FULL, SLIDING}:
+        fields.refuse("layer_types", f"can only hold {FULL} and {SLIDING}")
+    if SLIDING not in kinds:
         return {}
     if not window:
         if fields.value("layer_types") is not None:
-            fields.refuse("sliding_window", f"must be given for layers of {_SLIDING}")
+            fields.refuse("sliding_window", f"must be given for layers of {SLIDING}")
         return {}
     context = fields.optional("max_position_embeddings")
     if context is not None and window >= context:
@@ -70,7 +70,7 @@ def qwen_windows(fields: Fields) -> dict[str, Any]:
         return {}
     layers = fields.number("num_hidden_layers")
     below = min(fields.number("max_window_layers"), layers)
-    return windows(fields, (_FULL,) * below + (_SLIDING,) * (layers - below))
+    return windows(fields, (FULL,) * below + (SLIDING,) * (layers - below))
 
 
 def _llama(fields: Fields) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def _gemma(fields: Fields) -> dict[str, Any]:
 
 def _gemma2(fields: Fields) -> dict[str, Any]:
     fields.number("sliding_window")
-    return {**_gemma(fields), **windows(fields, (_SLIDING, _FULL)), "norms_per_layer": 4}
+    return {**_gemma(fields), **windows(fields, (SLIDING, FULL)), "norms_per_layer": 4}
 
 
 def _gemma3_text(fields: Fields) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _gemma3_text(fields: Fields) -> dict[str, Any]:
         "norms_per_layer": 4,
         "qk_norm": True,
         **attention_bias(fields),
-        **windows(fields, (_SLIDING,) * (period - 1) + (_FULL,)),
+        **windows(fields, (SLIDING,) * (period - 1) + (FULL,)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts: Mixtral, Qwen MoE, DeepSeek, Phi MoE, DBRX.
+"""Mixtures of experts: Mixtral, Qwen MoE, DeepSeek, Kimi, MiniMax, gpt-oss, Phi MoE, DBRX.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.catalog.dialects.dense import KV, attention_bias, common, qwen_windows, windows
+from llmcalc_core.catalog.dialects.dense import (
+    FULL,
+    KV,
+    SLIDING,
+    attention_bias,
+    common,
+    qwen_windows,
+    windows,
+)
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
 
@@ -20,6 +28,35 @@ def _local_experts(fields: Fields) -> dict[str, Any]:
 
 def _mixtral(fields: Fields) -> dict[str, Any]:
     return {**common(fields, needs=(KV,)), **windows(fields), **_local_experts(fields)}
+
+
+def _minimax_m2(fields: Fields) -> dict[str, Any]:
+    """Read MiniMax-M2, whose norm of query and key is over all their heads at once."""
+    fields.require("qk_norm_type", expected="per_layer")
+    fields.require("shared_intermediate_size", expected=0)
+    fields.ignore("use_mtp", "num_mtp_modules", "mtp_transformer_layers", "attn_type_list")
+    if set(fields.entries("attn_type_list")) - {1}:
+        fields.refuse("attn_type_list", "can only be described where every layer is 1 (full)")
+    return {
+        **common(fields, needs=(KV, "head_dim")),
+        **_local_experts(fields),
+        "qk_norm": fields.flag("use_qk_norm", default=True),
+        "qk_norm_wide": True,
+        "router_bias": fields.flag("use_routing_bias", default=True),
+    }
+
+
+def _gpt_oss(fields: Fields) -> dict[str, Any]:
+    fields.ignore("experts_per_token")
+    return {
+        **common(fields, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **windows(fields, (SLIDING, FULL)),
+        **_local_experts(fields),
+        "attention_sinks": True,
+        "mlp_bias": True,
+        "router_bias": True,
+    }
 
 
 def _phimoe(fields: Fields) -> dict[str, Any]:
@@ -107,6 +144,15 @@ def _deepseek_latent(fields: Fields) -> dict[str, Any]:
     }
 
 
+def _kimi_k25(fields: Fields) -> dict[str, Any]:
+    """Read the text part; the image encoder and its projector are not described."""
+    text = fields.section("text_config")
+    if text.value("model_type") not in ("kimi_k2", "deepseek_v3"):
+        text.refuse("model_type", "can only be described as kimi_k2 or deepseek_v3")
+    fields.ignore_rest()
+    return _deepseek_latent(text)
+
+
 def _dbrx(fields: Fields) -> dict[str, Any]:
     """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
     attention, experts = fields.section("attn_config"), fields.section("ffn_config")
@@ -137,6 +183,9 @@ MIXTURE: dict[str, Dialect] = {
     "deepseek_v2": _deepseek_latent,
     "deepseek_v3": _deepseek_latent,
     "kimi_k2": _deepseek_latent,
+    "kimi_k25": _kimi_k25,
+    "minimax_m2": _minimax_m2,
+    "gpt_oss": _gpt_oss,
     "dbrx": _dbrx,
 }
 """Dialects of mixtures of experts."""

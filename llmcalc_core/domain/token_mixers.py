@@ -1,0 +1,72 @@
+"""Token mixers of a configuration, with their exact parameter counts."""
+
+from __future__ import annotations
+
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.layers import Attention, LatentAttention, StateSpace, TokenMixer
+
+
+def token_mixer(config: ModelConfig, kind: str) -> TokenMixer:
+    """Describe the token mixer of a layer of this kind (one of ``LAYER_TYPES``)."""
+    if kind == "mamba":
+        return _state_space(config)
+    if config.kv_lora_rank is not None:
+        return _latent_attention(config)
+    return _attention(config, kind)
+
+
+def _attention(config: ModelConfig, kind: str) -> Attention:
+    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads or 1
+    width = config.head_dim or 0
+    query, both = heads * width, 2 * kv_heads * width
+    normed = (heads + kv_heads) * width if config.qk_norm_wide else 2 * width
+    return Attention(
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=width,
+        window=config.sliding_window if kind == "sliding_attention" else None,
+        parameters=config.hidden_size * (2 * query + both)
+        + config.qkv_bias * (query + both)
+        + config.attention_output_bias * config.hidden_size
+        + config.qk_norm * normed
+        + config.attention_sinks * heads,
+        kv_parameters=both * (config.hidden_size + config.qkv_bias),
+    )
+
+
+def _latent_attention(config: ModelConfig) -> LatentAttention:
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    rank, nope = config.kv_lora_rank or 0, config.qk_nope_head_dim or 0
+    rope, value = config.qk_rope_head_dim or 0, config.v_head_dim or 0
+    query = heads * (nope + rope)
+    q_rank = config.q_lora_rank or 0
+    down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
+    up = heads * (rank * (nope + value) + value * hidden) + (q_rank or hidden) * query
+    return LatentAttention(
+        heads=heads,
+        q_rank=config.q_lora_rank,
+        kv_rank=rank,
+        nope_dim=nope,
+        rope_dim=rope,
+        v_dim=value,
+        parameters=down + up,
+        replicated_parameters=down,
+    )
+
+
+def _state_space(config: ModelConfig) -> StateSpace:
+    inner = config.mamba_expand * config.hidden_size
+    state, rank = config.mamba_d_state or 0, config.mamba_dt_rank or 0
+    return StateSpace(
+        inner=inner,
+        state=state,
+        convolution=config.mamba_d_conv,
+        dt_rank=rank,
+        parameters=3 * config.hidden_size * inner
+        + inner * (config.mamba_d_conv + 1)
+        + inner * (rank + 2 * state)
+        + (rank + 1) * inner
+        + inner * state
+        + inner
+        + config.mamba_norm * (rank + 2 * state),
+    )
