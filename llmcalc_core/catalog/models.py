@@ -62,9 +62,9 @@ def find_model(
     ----------
     model : str, path, mapping or ModelConfig
         A name of the catalogue, an alias or a Hugging Face id, in any case, with or without the
-        organisation and endings such as ``-Instruct`` or ``-FP8``; a folder with a ``config.json`` or such a
-        file; its parsed content; or a ``ModelConfig``. Names come before paths: a folder that is
-        called like a model is meant by ``./name``.
+        organisation and endings such as ``-Instruct`` or ``-FP8``; a folder with a
+        ``config.json`` or such a file; its parsed content; or a ``ModelConfig``. Names come before
+        paths: a folder that is called like a model is meant by ``./name``.
 
     Returns
     -------

@@ -8,20 +8,23 @@ from typing import Any
 from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
 from llmcalc_core.domain.contradictions import refuse_contradictions
 
-LAYER_TYPES = ("full_attention", "sliding_attention", "mamba")
+LAYER_TYPES = ("full_attention", "sliding_attention", "chunked_attention", "linear_attention",
+               "mamba")  # fmt: skip
 _POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_heads")
 _OPTIONAL = (
     "num_key_value_heads", "head_dim", "max_model_len", "sliding_window", "q_lora_rank",
     "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "mamba_d_state",
-    "mamba_dt_rank",
+    "mamba_dt_rank", "attention_chunk_size", "index_n_heads", "index_head_dim", "index_topk",
+    "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
+    "linear_value_head_dim",
 )  # fmt: skip
 _WIDTHS = ("moe_intermediate_size", "shared_expert_intermediate_size")
 _FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
               "moe_layer_offset", "learned_positions", "embedding_size",
               "norms_per_layer")  # fmt: skip
 _TRUTHS = ("tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
-           "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "shared_expert_gate",
-           "router_bias", "mamba_norm")  # fmt: skip
+           "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "attn_output_gate",
+           "shared_expert_gate", "router_bias", "mamba_norm")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +51,12 @@ class ModelConfig:
         Longest context the model was made for [tokens]. Informative.
     sliding_window : int, optional
         Window of the ``sliding_attention`` layers [tokens].
+    attention_chunk_size : int, optional
+        Chunk that a ``chunked_attention`` layer does not look beyond (Llama 4) [tokens].
     layer_types : tuple of str
-        Token mixer of each layer: ``full_attention``, ``sliding_attention`` or ``mamba``; a
-        shorter pattern repeats. Empty: all full, or all sliding where there is a window.
+        Token mixer of each layer: ``full_attention``, ``sliding_attention``,
+        ``chunked_attention``, ``linear_attention`` or ``mamba``; a shorter pattern repeats.
+        Empty: all full, or all sliding where there is a window.
     tie_word_embeddings : bool, default False
         Whether the output head shares the embedding's weights.
     qkv_bias, attention_output_bias, mlp_bias, lm_head_bias : bool, default False
@@ -71,6 +77,8 @@ class ModelConfig:
         Rows of a learned position table.
     embedding_size : int, default 0
         Width of the token embedding where it is not ``hidden_size`` (then two projections).
+    attn_output_gate : bool, default False
+        Whether the result of attention is multiplied by a gate, projected beside the query.
     num_experts, expert_top_k : int, default 1
         Routed experts of a mixture layer, and how many of them a token uses.
     moe_intermediate_size : int, optional
@@ -88,6 +96,12 @@ class ModelConfig:
     q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
         Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where
         ``kv_lora_rank`` is given.
+    index_n_heads, index_head_dim, index_topk : int, optional
+        Sparse latent attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their
+        width, and the tokens that attention reads of those it scores.
+    linear_num_key_heads, linear_num_value_heads, linear_key_head_dim, linear_value_head_dim, \
+linear_conv_kernel_dim : int, optional
+        Gated delta net (arXiv:2412.06464) of the ``linear_attention`` layers.
     mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
     mamba_norm : bool, default False
@@ -119,6 +133,7 @@ class ModelConfig:
     num_ffi: int = 2
     max_model_len: int | None = None
     sliding_window: int | None = None
+    attention_chunk_size: int | None = None
     layer_types: tuple[str, ...] = ()
     tie_word_embeddings: bool = False
     qkv_bias: bool = False
@@ -131,6 +146,7 @@ class ModelConfig:
     qk_norm: bool = False
     qk_norm_wide: bool = False
     attention_sinks: bool = False
+    attn_output_gate: bool = False
     learned_positions: int = 0
     embedding_size: int = 0
     num_experts: int = 1
@@ -148,6 +164,14 @@ class ModelConfig:
     qk_nope_head_dim: int | None = None
     qk_rope_head_dim: int | None = None
     v_head_dim: int | None = None
+    index_n_heads: int | None = None
+    index_head_dim: int | None = None
+    index_topk: int | None = None
+    linear_num_key_heads: int | None = None
+    linear_num_value_heads: int | None = None
+    linear_key_head_dim: int | None = None
+    linear_value_head_dim: int | None = None
+    linear_conv_kernel_dim: int = 4
     mamba_d_state: int | None = None
     mamba_d_conv: int = 4
     mamba_expand: int = 2
@@ -163,7 +187,7 @@ class ModelConfig:
         for name in _POSITIVE:
             self._set(name, whole_number(name, getattr(self, name)))
         for name in ("num_experts", "expert_top_k", "moe_layer_freq", "mamba_d_conv",
-                     "mamba_expand"):  # fmt: skip
+                     "mamba_expand", "linear_conv_kernel_dim"):  # fmt: skip
             self._set(name, whole_number(name, getattr(self, name)))
         self._set("num_ffi", whole_number("num_ffi", self.num_ffi, most=2))
         for name in _FROM_ZERO:

@@ -9,6 +9,18 @@ from llmcalc_core.domain.checks import whole_number
 if TYPE_CHECKING:
     from llmcalc_core.domain.config import ModelConfig
 
+_NEEDED = {
+    "sliding_attention": ("sliding_window",),
+    "chunked_attention": ("attention_chunk_size",),
+    "linear_attention": (
+        "linear_num_key_heads",
+        "linear_num_value_heads",
+        "linear_key_head_dim",
+        "linear_value_head_dim",
+    ),
+    "mamba": ("mamba_d_state", "mamba_dt_rank"),
+}
+
 
 def refuse_contradictions(config: ModelConfig) -> None:
     """Refuse a configuration whose numbers, each valid by itself, cannot be together.
@@ -54,14 +66,27 @@ def _refuse_experts(config: ModelConfig) -> None:
 def _refuse_missing_parts(config: ModelConfig) -> None:
     """Refuse a kind of layer without the numbers that describe it."""
     latent = ("qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim")
-    absent = [name for name in latent if getattr(config, name) is None]
-    if config.kv_lora_rank is not None and absent:
-        msg = f"latent attention (kv_lora_rank) needs {', '.join(absent)} as well"
+    if config.kv_lora_rank is not None:
+        _need(config, "latent attention (kv_lora_rank) needs", latent)
+    index = ("index_topk", "index_n_heads", "index_head_dim")
+    if any(getattr(config, name) for name in index):
+        needed = ("kv_lora_rank", "q_lora_rank", *index)
+        _need(config, "sparse attention (index_topk) needs", needed)
+    for kind, names in _NEEDED.items():
+        if kind in config.layer_types:
+            _need(config, f"layer_types with {kind} need", names)
+    key_heads, value_heads = config.linear_num_key_heads, config.linear_num_value_heads
+    if key_heads and value_heads and value_heads % key_heads:
+        closest = max(round(value_heads / key_heads), 1) * key_heads
+        msg = (
+            f"linear_num_value_heads must be a multiple of linear_num_key_heads ({key_heads}), "
+            f"got {value_heads}; the nearest valid value is {closest}"
+        )
         raise ValueError(msg)
-    if "sliding_attention" in config.layer_types and config.sliding_window is None:
-        msg = "layer_types with sliding_attention need sliding_window"
-        raise ValueError(msg)
-    absent = [name for name in ("mamba_d_state", "mamba_dt_rank") if not getattr(config, name)]
-    if "mamba" in config.layer_types and absent:
-        msg = f"layer_types with mamba need {' and '.join(absent)}"
+
+
+def _need(config: ModelConfig, what: str, names: tuple[str, ...]) -> None:
+    absent = [name for name in names if not getattr(config, name)]
+    if absent:
+        msg = f"{what} {', '.join(absent)} as well"
         raise ValueError(msg)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """Multi-head, grouped-query or multi-query attention, full or over a sliding window.
+    """Multi-head, grouped-query or multi-query attention: full, in a sliding window or in chunks.
 
+    A token looks back on ``window`` tokens, or to the start of its own chunk of ``chunk`` tokens.
+    ``gated`` says whether the result is multiplied by a gate as wide as the queries.
     ``kv_parameters`` are those of the key and value projections, which are replicated where
     there are fewer heads of them than devices.
     """
@@ -17,15 +19,32 @@ class Attention:
     kv_heads: int
     head_dim: int
     window: int | None
+    chunk: int | None
+    gated: bool
     parameters: int
     kv_parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexer:
+    """Scores every token before a query, so that attention reads the ``top_k`` best alone.
+
+    DeepSeek sparse attention (DeepSeek-V3.2, arXiv:2512.02556, section 2.1). Every device of a
+    tensor parallel group has all of it.
+    """
+
+    heads: int
+    head_dim: int
+    top_k: int
+    parameters: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentAttention:
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
-    ``replicated_parameters`` are those of the down projections, which every device holds.
+    ``replicated_parameters`` are those of the down projections and of the indexer, if there is
+    one, which every device holds.
     """
 
     heads: int
@@ -34,6 +53,7 @@ class LatentAttention:
     nope_dim: int
     rope_dim: int
     v_dim: int
+    indexer: Indexer | None
     parameters: int
     replicated_parameters: int
 
@@ -47,6 +67,36 @@ class StateSpace:
     convolution: int
     dt_rank: int
     parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedDeltaNet:
+    """Linear attention by the gated delta rule (arXiv:2412.06464): its state does not grow.
+
+    Each value head has a state of ``key_dim`` x ``value_dim``; several share a key head.
+    """
+
+    key_heads: int
+    value_heads: int
+    key_dim: int
+    value_dim: int
+    convolution: int
+    parameters: int
+
+    @property
+    def keys(self) -> int:
+        """Width of the queries, and of the keys [elements]."""
+        return self.key_heads * self.key_dim
+
+    @property
+    def values(self) -> int:
+        """Width of the values, and of their gate [elements]."""
+        return self.value_heads * self.value_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the short convolution: queries, keys and values [elements]."""
+        return 2 * self.keys + self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +129,7 @@ class Mixture:
         )
 
 
-TokenMixer = Attention | LatentAttention | StateSpace
+TokenMixer = Attention | LatentAttention | StateSpace | GatedDeltaNet
 ChannelMixer = FeedForward | Mixture
 
 

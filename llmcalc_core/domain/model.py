@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Layer, Mixture
@@ -119,7 +120,12 @@ def architecture(config: ModelConfig) -> Model:
 
 
 def _shardable_heads(config: ModelConfig) -> int:
-    """Give the number that tensor parallelism must divide: heads, or channels without any."""
+    """Give the number that tensor parallelism must divide: heads, or channels without any.
+
+    Of a gated delta net that is the key heads, which are not replicated (vLLM and SGLang).
+    """
+    if "linear_attention" in config.layer_types:
+        return gcd(config.num_attention_heads, config.linear_num_key_heads or 1)
     if set(config.layer_types) == {"mamba"}:
         return config.mamba_expand * config.hidden_size
     return config.num_attention_heads

@@ -6,13 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.domain.layers import Attention, FeedForward, LatentAttention, Layer, Mixture
+from llmcalc_core.domain.layers import (
+    Attention,
+    FeedForward,
+    GatedDeltaNet,
+    LatentAttention,
+    Layer,
+    Mixture,
+)
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.stages import stage_counts
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.kv_cache import (
+    delta_state_bytes,
+    index_bytes,
     key_value_bytes,
     latent_bytes,
     rounded_to_blocks,
@@ -120,7 +129,7 @@ def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
     requests = np.ceil(grid.batch / grid.attention_ranks)
     mixer = layer.mixer
     if isinstance(mixer, Attention):
-        tokens = _cached_tokens(grid, requests, window=mixer.window)
+        tokens = _cached_tokens(grid, requests, window=mixer.window or mixer.chunk)
         return key_value_bytes(
             tokens=tokens,
             kv_heads=np.ceil(mixer.kv_heads / grid.tp),
@@ -128,11 +137,23 @@ def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
             element_bytes=precision.kv_bytes,
         )
     if isinstance(mixer, LatentAttention):
-        return latent_bytes(
-            tokens=_cached_tokens(grid, requests, window=None),
+        tokens = _cached_tokens(grid, requests, window=None)
+        latent = latent_bytes(
+            tokens=tokens,
             rank=mixer.kv_rank,
             rope_dim=mixer.rope_dim,
             element_bytes=precision.kv_bytes,
+        )
+        index = mixer.indexer
+        return latent + index_bytes(tokens=tokens, head_dim=index.head_dim) if index else latent
+    if isinstance(mixer, GatedDeltaNet):
+        return delta_state_bytes(
+            sequences=requests * grid.beams,
+            heads=mixer.value_heads / grid.tp,
+            key_dim=mixer.key_dim,
+            value_dim=mixer.value_dim,
+            channels=mixer.convolved / grid.tp,
+            convolution=mixer.convolution,
         )
     return state_bytes(
         sequences=requests * grid.beams,
@@ -180,9 +201,13 @@ def _layer_width(layer: Layer) -> float:
     """Elements per token that the layer's widest operation has alive."""
     mixer, channel = layer.mixer, layer.channel
     if isinstance(mixer, Attention):
-        width = (2 * mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
+        width = ((2 + mixer.gated) * mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
     elif isinstance(mixer, LatentAttention):
-        width = mixer.heads * (2 * mixer.nope_dim + mixer.rope_dim + 2 * mixer.v_dim)
+        absorbed = 2 * mixer.kv_rank if mixer.indexer else 0
+        unpacked = 2 * mixer.nope_dim + mixer.rope_dim + 2 * mixer.v_dim
+        width = mixer.heads * (unpacked + absorbed)
+    elif isinstance(mixer, GatedDeltaNet):
+        width = 2 * mixer.convolved + 2 * mixer.values
     else:
         width = 4 * mixer.inner
     if isinstance(channel, FeedForward):

@@ -1,10 +1,17 @@
-"""Work of the token mixers: attention of each kind, and state space layers."""
+"""Work of the token mixers: attention of each kind; recurrent ones are in their own file."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.domain.layers import Attention, LatentAttention, StateSpace, TokenMixer
+from llmcalc_core.domain.layers import (
+    Attention,
+    Indexer,
+    LatentAttention,
+    StateSpace,
+    TokenMixer,
+)
+from llmcalc_core.estimate.recurrent_mixers import delta_net_work, state_space_work
 from llmcalc_core.estimate.work import (
     Message,
     Operation,
@@ -13,8 +20,14 @@ from llmcalc_core.estimate.work import (
     traffic,
 )
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.attention import attention_flops, causal_pairs, mean_context
-from llmcalc_core.formulas.kv_cache import key_value_bytes, latent_bytes, state_bytes
+from llmcalc_core.formulas.attention import (
+    attention_flops,
+    causal_pairs,
+    chunk_pairs,
+    mean_chunk_context,
+    mean_context,
+)
+from llmcalc_core.formulas.kv_cache import index_bytes, key_value_bytes, latent_bytes
 
 Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
 
@@ -25,8 +38,10 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
         operations = _attention(mixer, step)
     elif isinstance(mixer, LatentAttention):
         operations = _latent_attention(mixer, step)
+    elif isinstance(mixer, StateSpace):
+        operations = state_space_work(mixer, step)
     else:
-        operations = _state_space(mixer, step)
+        operations = delta_net_work(mixer, step)
     summed = Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
     return operations, (summed,)
 
@@ -35,9 +50,10 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     tp, hidden = step.grid.tp, step.hidden
     heads, kv_heads = mixer.heads / tp, np.ceil(mixer.kv_heads / tp)
     width = (heads + 2 * kv_heads) * mixer.head_dim
-    rotary = 2 * width * step.precision.output_bytes
+    gate = heads * mixer.head_dim if mixer.gated else 0.0
+    elementwise = (2 * width + 3 * gate) * step.precision.output_bytes
     return (
-        matrix(step, m=step.tokens, n=width, k=hidden),
+        matrix(step, m=step.tokens, n=width + gate, k=hidden),
         matrix(step, m=step.tokens, n=hidden, k=heads * mixer.head_dim),
         _kernel(
             step,
@@ -50,104 +66,136 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
                 element_bytes=step.precision.kv_bytes,
             ),
             query_width=2 * heads * mixer.head_dim,
-            window=float(mixer.window or np.inf),
+            seen=_seen(step, window=float(mixer.window or np.inf), chunk=mixer.chunk),
         ),
-        traffic(step.tokens * rotary),
+        traffic(step.tokens * elementwise, launches=2.0 if mixer.gated else 1.0),
     )
 
 
 def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:
-    """Decode in the absorbed form, prefill with keys and values unpacked (DeepSeek-V2, 2.1)."""
+    """Decode in the absorbed form, prefill with keys and values unpacked (DeepSeek-V2, 2.1).
+
+    Sparse attention (DeepSeek-V3.2, 2.1) is absorbed in prefill too, unless the prompt is no
+    longer than the tokens that it chooses, which makes it dense.
+    """
     heads, hidden, tokens = mixer.heads / step.grid.tp, step.hidden, step.tokens
-    query = mixer.nope_dim + mixer.rope_dim
-    latent = mixer.kv_rank + mixer.rope_dim
+    query, latent = mixer.nope_dim + mixer.rope_dim, mixer.kv_rank + mixer.rope_dim
     per_token = latent_bytes(
         tokens=1.0, rank=mixer.kv_rank, rope_dim=mixer.rope_dim,
         element_bytes=step.precision.kv_bytes,
     )  # fmt: skip
-    to_query: tuple[Operation, ...]
     unpacking: tuple[Operation, ...]
-    if mixer.q_rank:
-        to_query = (
-            matrix(step, m=tokens, n=mixer.q_rank, k=hidden),
-            matrix(step, m=tokens, n=heads * query, k=mixer.q_rank),
-        )
-    else:
-        to_query = (matrix(step, m=tokens, n=heads * query, k=hidden),)
-    if step.decode:
+    chosen: tuple[Operation, ...] = ()
+    window = np.inf
+    if step.decode or mixer.indexer:
         unpacking = (
             matrix(step, m=tokens, n=heads * mixer.kv_rank, k=mixer.nope_dim),
             matrix(step, m=tokens, n=heads * mixer.v_dim, k=mixer.kv_rank),
         )
-        widths = (latent, mixer.kv_rank)
     else:
         unpacked = heads * (mixer.nope_dim + mixer.v_dim)
         unpacking = (matrix(step, m=tokens, n=unpacked, k=mixer.kv_rank),)
-        widths = (query, mixer.v_dim)
+    absorbed: Values = float(step.decode)
+    if mixer.indexer:
+        chosen = _indexing(mixer.indexer, mixer.q_rank or 0, step)
+        window = float(mixer.indexer.top_k)
+        absorbed = np.where(step.decode, 1.0, step.grid.inputs > window)
+    key_width = query + absorbed * (latent - query)
+    value_width = mixer.v_dim + absorbed * (mixer.kv_rank - mixer.v_dim)
     kernel = _kernel(
-        step, heads=heads, widths=widths, per_token=per_token,
-        query_width=heads * (widths[0] + widths[1]),
+        step, heads=heads, widths=(key_width, value_width), per_token=per_token,
+        query_width=heads * (key_width + value_width), seen=_seen(step, window=window),
     )  # fmt: skip
     return (
-        *to_query,
+        *_to_query(mixer, step),
         *unpacking,
         matrix(step, m=tokens, n=latent, k=hidden),
         matrix(step, m=tokens, n=hidden, k=heads * mixer.v_dim),
+        *chosen,
         kernel,
         traffic(tokens * 2 * (heads * query + latent) * step.precision.output_bytes),
     )
+
+
+def _to_query(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:
+    """Project queries, through their low rank where they have one."""
+    columns = mixer.heads / step.grid.tp * (mixer.nope_dim + mixer.rope_dim)
+    if not mixer.q_rank:
+        return (matrix(step, m=step.tokens, n=columns, k=step.hidden),)
+    return (
+        matrix(step, m=step.tokens, n=mixer.q_rank, k=step.hidden),
+        matrix(step, m=step.tokens, n=columns, k=mixer.q_rank),
+    )
+
+
+def _indexing(indexer: Indexer, q_rank: int, step: Pass) -> tuple[Operation, ...]:
+    """Score the whole context and choose from it: scores of 32 bits are written, then read.
+
+    The scores are timed like attention, whose peak is that of 16 bits although they are in FP8.
+    """
+    tokens, width = step.tokens, indexer.heads * indexer.head_dim
+    seen = _seen(step)
+    pairs = step.sequences * seen
+    read = _read(step, seen) * index_bytes(tokens=1.0, head_dim=indexer.head_dim)
+    return (
+        matrix(step, m=tokens, n=width, k=q_rank),
+        matrix(step, m=tokens, n=indexer.head_dim + indexer.heads, k=step.hidden),
+        Operation(
+            kind="attention",
+            family=_family(step),
+            flops=attention_flops(
+                pairs=pairs, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0
+            ),
+            moved=read + tokens * width + 4 * pairs,
+            size=np.inf if step.decode else step.grid.inputs,
+        ),
+        traffic(4 * pairs + 4 * tokens * indexer.top_k),
+    )
+
+
+def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Values:
+    """Count query and key pairs of a sequence [1]: of a decode step, or of the whole prompt."""
+    prompt, generated = step.grid.inputs, step.grid.outputs
+    if chunk is not None:
+        if step.decode:
+            return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
+        return chunk_pairs(prompt=prompt, chunk=chunk)
+    if step.decode:
+        return mean_context(prompt=prompt, generated=generated, window=window)
+    return causal_pairs(prompt=prompt, window=window)
+
+
+def _read(step: Pass, seen: Values) -> Values:
+    """Count cached tokens read [tokens]: each once in prefill, the prompt once for all beams."""
+    grid = step.grid
+    if not step.decode:
+        return step.tokens
+    if grid.beams > 1:
+        return step.sequences * (seen - np.minimum(grid.inputs, seen) * (1 - 1 / grid.beams))
+    return step.sequences * seen
+
+
+def _family(step: Pass) -> str:
+    return "attention_decode" if step.decode else "attention_prefill"
 
 
 def _kernel(
     step: Pass,
     *,
     heads: Values,
-    widths: tuple[int, int],
+    widths: tuple[Values, Values],
     per_token: Values,
     query_width: Values,
-    window: float = np.inf,
+    seen: Values,
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one token [bytes]."""
-    grid = step.grid
     queries = step.tokens * query_width * step.precision.output_bytes
-    if step.decode:
-        context = mean_context(prompt=grid.inputs, generated=grid.outputs, window=window)
-        pairs = step.sequences * context
-        read = pairs
-        if grid.beams > 1:
-            prompt = np.minimum(grid.inputs, context)
-            read = step.sequences * (context - prompt * (1 - 1 / grid.beams))
-    else:
-        pairs = step.sequences * causal_pairs(prompt=grid.inputs, window=window)
-        read = step.tokens
     return Operation(
         kind="attention",
-        family="attention_decode" if step.decode else "attention_prefill",
-        flops=attention_flops(pairs=pairs, heads=heads, qk_dim=widths[0], v_dim=widths[1]),
-        moved=read * per_token + queries,
-        size=np.inf if step.decode else grid.inputs,
-    )
-
-
-def _state_space(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
-    """Work of Mamba, arXiv:2312.00752, algorithm 2: the scan moves its inputs and the state."""
-    inner, tokens, hidden = mixer.inner / step.grid.tp, step.tokens, step.hidden
-    selected = mixer.dt_rank + 2 * mixer.state
-    state = state_bytes(
-        sequences=step.sequences, inner=inner, state=mixer.state, convolution=mixer.convolution
-    )
-    streams = tokens * (4 * inner + 2 * mixer.state) * step.precision.output_bytes
-    scan = Operation(
-        kind="attention",
-        family="traffic",
-        flops=0.0,
-        moved=streams + 2 * state,
-        launches=2.0,
-    )
-    return (
-        matrix(step, m=tokens, n=2 * inner, k=hidden),
-        matrix(step, m=tokens, n=selected, k=inner),
-        matrix(step, m=tokens, n=inner, k=mixer.dt_rank),
-        matrix(step, m=tokens, n=hidden, k=inner),
-        scan,
+        family=_family(step),
+        flops=attention_flops(
+            pairs=step.sequences * seen, heads=heads, qk_dim=widths[0], v_dim=widths[1]
+        ),
+        moved=_read(step, seen) * per_token + queries,
+        size=np.inf if step.decode else step.grid.inputs,
     )

@@ -72,6 +72,74 @@ def causal_pairs(*, prompt: Values, window: Values = np.inf) -> Values:
     return seen * (prompt - seen / 2)
 
 
+def mean_chunk_context(*, prompt: Values, generated: Values, chunk: Values) -> Values:
+    """Mean number of cached tokens that a decode step reads where attention stays in a chunk.
+
+    Parameters
+    ----------
+    prompt : float or array
+        Tokens in the cache before the first step [tokens].
+    generated : float or array
+        Number of steps, each adding one token that it also reads [tokens].
+    chunk : float or array
+        Length of the chunks that the sequence is cut into [tokens].
+
+    Returns
+    -------
+    float or array
+        Tokens read per sequence and step [tokens]: the n-th token of a chunk reads n.
+
+    References
+    ----------
+    Exact sum of an arithmetic series for each chunk; Llama 4's attention_chunk_size, Hugging Face
+    transformers, masking_utils.chunked_overlay.
+
+    Examples
+    --------
+    The 5th to the 8th token, in chunks of 6, read 5, 6, 1 and 2 tokens.
+
+    >>> float(mean_chunk_context(prompt=4.0, generated=4.0, chunk=6.0))
+    3.5
+    """
+    before = _read_in_chunks(prompt, chunk)
+    return (_read_in_chunks(prompt + generated, chunk) - before) / generated
+
+
+def _read_in_chunks(length: Values, chunk: Values) -> Values:
+    """Tokens read by all steps up to a length [tokens]."""
+    whole, rest = length // chunk, length % chunk
+    return whole * chunk * (chunk + 1) / 2 + rest * (rest + 1) / 2
+
+
+def chunk_pairs(*, prompt: Values, chunk: Values) -> Values:
+    """Query and key pairs of a causal prefill of one sequence where attention stays in a chunk.
+
+    Parameters
+    ----------
+    prompt : float or array
+        Length of the sequence [tokens].
+    chunk : float or array
+        Length of the chunks that it is cut into [tokens].
+
+    Returns
+    -------
+    float or array
+        Pairs [1]: the causal half of each chunk.
+
+    References
+    ----------
+    Dao, FlashAttention-2, arXiv:2307.08691, section 3.1 (causal mask halves the work), for each
+    of Llama 4's chunks.
+
+    Examples
+    --------
+    >>> float(chunk_pairs(prompt=20480.0, chunk=8192.0))
+    75497472.0
+    """
+    whole, rest = prompt // chunk, prompt % chunk
+    return whole * chunk**2 / 2 + rest**2 / 2
+
+
 def attention_flops(*, pairs: Values, heads: Values, qk_dim: Values, v_dim: Values) -> Values:
     """Operations of attention over a number of query and key pairs.
 

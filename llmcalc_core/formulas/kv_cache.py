@@ -99,6 +99,35 @@ def latent_bytes(
     return tokens * (rank + rope_dim) * element_bytes
 
 
+def index_bytes(*, tokens: Values, head_dim: Values) -> Values:
+    """Bytes of one layer's cache of index keys, by which sparse attention chooses its tokens.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Cached tokens, over all sequences [tokens].
+    head_dim : float or array
+        Width of an index key, one for each token [elements]: kept in FP8 whatever the type of
+        the other cache, with a scale of 32 bits for every 128.
+
+    Returns
+    -------
+    float or array
+        Size [bytes]; every tensor parallel rank holds all of it.
+
+    References
+    ----------
+    DeepSeek-V3.2, arXiv:2512.02556, section 2.1 (an indexer of few heads, in FP8); the layout is
+    that of vLLM (DeepseekV32IndexerCache) and SGLang.
+
+    Examples
+    --------
+    >>> float(index_bytes(tokens=1, head_dim=128))
+    132.0
+    """
+    return tokens * (head_dim + 4 * np.ceil(head_dim / 128))
+
+
 def state_bytes(*, sequences: Values, inner: Values, state: Values, convolution: Values) -> Values:
     """Bytes of the recurrent state of one selective state space layer.
 
@@ -128,3 +157,47 @@ def state_bytes(*, sequences: Values, inner: Values, state: Values, convolution:
     573440
     """
     return sequences * inner * (4 * state + 2 * (convolution - 1))
+
+
+def delta_state_bytes(
+    *,
+    sequences: Values,
+    heads: Values,
+    key_dim: Values,
+    value_dim: Values,
+    channels: Values,
+    convolution: Values,
+) -> Values:
+    """Bytes of the recurrent state of one gated delta net.
+
+    Parameters
+    ----------
+    sequences : float or array
+        Sequences in flight [1].
+    heads : float or array
+        Value heads on the device, each with a state of its own in 32 bits [1].
+    key_dim, value_dim : float or array
+        Width of a key and of a value [elements]; their product is the size of a state.
+    channels : float or array
+        Channels of the short convolution on the device [1].
+    convolution : float or array
+        Width of the short convolution [elements]; all but one are kept, in 16 bits.
+
+    Returns
+    -------
+    float or array
+        Size [bytes], whatever the context.
+
+    References
+    ----------
+    Yang et al., Gated Delta Networks, arXiv:2412.06464, section 3.1; 32 bits as in the
+    config.json of Qwen3.5 (mamba_ssm_dtype).
+
+    Examples
+    --------
+    >>> delta_state_bytes(
+    ...     sequences=1, heads=64, key_dim=128, value_dim=128, channels=12288, convolution=4)
+    4268032
+    """
+    states = 4 * heads * key_dim * value_dim
+    return sequences * (states + 2 * channels * (convolution - 1))

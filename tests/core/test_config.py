@@ -17,6 +17,10 @@ TINY: dict[str, Any] = {
 }  # fmt: skip
 EXPERTS = {"num_experts": 8, "expert_top_k": 2}
 LATENT = {"kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 16}
+INDEX = {"index_n_heads": 2, "index_head_dim": 16, "index_topk": 128}
+DELTA = {"linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16,
+         "linear_value_head_dim": 32}  # fmt: skip
+LINEAR = DELTA | {"layer_types": ("linear_attention",)}
 MAMBA = {"layer_types": ("mamba",), "mamba_d_state": 16, "mamba_dt_rank": 4}
 
 
@@ -82,11 +86,20 @@ DIFFERENCES = [
      2 * (7 * 49_152 + 512)),
     ("shared expert", EXPERTS | {"n_shared_experts": 1}, 4 * (8 * 49_152 + 512)),
     ("narrow experts", EXPERTS | {"moe_intermediate_size": 32}, 4 * (8 * 6_144 - 49_152 + 512)),
+    # queries and gate of four heads of 16: one more 64 x 64
+    ("gate", {"attn_output_gate": True}, 4 * 4_096),
+    ("gate with bias", {"attn_output_gate": True, "qkv_bias": True}, 4 * (4_096 + 4 * 64)),
+    # keys 2 x 16, values 4 x 32: in 64 x (2 x 32 + 2 x 128), out 128 x 64, beta and dt 64 x 8,
+    # convolution 192 x 4, A and dt 8, norm 32
+    ("delta net", LINEAR, 4 * (20_480 + 8_192 + 512 + 768 + 8 + 32 - 16_384)),
     # latent: queries 64 x 96, down 64 x 40 + norm 32, up 4 x 32 x 32, output 64 x 64
     ("latent", LATENT, 4 * (6_144 + 2_560 + 32 + 4_096 + 4_096 - 16_384)),
     # through rank 24: 64 x 24 + norm 24 + 24 x 96 instead of 64 x 96
     ("latent queries", LATENT | {"q_lora_rank": 24},
      4 * (1_536 + 24 + 2_304 + 2_560 + 32 + 4_096 + 4_096 - 16_384)),
+    # and an indexer: queries 24 x 32, keys 64 x 16 and their layer norm 32, weights 64 x 2
+    ("indexer", LATENT | INDEX | {"q_lora_rank": 24},
+     4 * (1_536 + 24 + 2_304 + 2_560 + 32 + 4_096 + 4_096 - 16_384 + 768 + 1_024 + 32 + 128)),
 ]  # fmt: skip
 
 
@@ -131,7 +144,16 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("never mixed", EXPERTS | {"first_k_dense_replace": 4}, "first_k_dense_replace must be"),
     ("layer type", {"layer_types": ("full_atention",)}, "did you mean 'full_attention'"),
     ("window", {"layer_types": ("sliding_attention",)}, "sliding_attention need sliding_window"),
-    ("mamba", {"layer_types": ("mamba",)}, "need mamba_d_state and mamba_dt_rank"),
+    ("mamba", {"layer_types": ("mamba",)}, "need mamba_d_state, mamba_dt_rank as well"),
+    ("chunk", {"layer_types": ("chunked_attention",)}, "need attention_chunk_size as well"),
+    (
+        "delta net",
+        {"layer_types": ("linear_attention",), "linear_num_key_heads": 2},
+        "need linear_num_value_heads, linear_key_head_dim, linear_value_head_dim as well",
+    ),
+    ("value heads", LINEAR | {"linear_num_value_heads": 5}, r"\(2\), got 5; .* value is 4"),
+    ("index", LATENT | {"index_topk": 128}, "needs q_lora_rank, index_n_heads, index_head_dim"),
+    ("index without rank", INDEX, r"needs kv_lora_rank, q_lora_rank as well"),
     ("latent", {"kv_lora_rank": 32, "v_head_dim": 16}, "needs qk_nope_head_dim, qk_rope_head_dim"),
 ]
 

@@ -40,6 +40,24 @@ GPT_OSS = _decoder("gpt_oss", (201088, 2880, 36, 64, 8, 2880, 131072), head_dim=
                    experts_per_token=4, sliding_window=128, swiglu_limit=7.0,
                    layer_types=["sliding_attention", "full_attention"] * 18,
                    quantization_config={"quant_method": "mxfp4"})  # fmt: skip
+GLM_5 = _decoder("glm_moe_dsa", (154880, 6144, 78, 64, 64, 12288, 202752), head_dim=64,
+                 n_routed_experts=256, num_experts_per_tok=8, n_shared_experts=1,
+                 moe_intermediate_size=2048, first_k_dense_replace=3, topk_method="noaux_tc",
+                 moe_layer_freq=1, q_lora_rank=2048, kv_lora_rank=512, qk_nope_head_dim=192,
+                 qk_rope_head_dim=64, qk_head_dim=256, v_head_dim=256, index_n_heads=32,
+                 index_head_dim=128, index_topk=2048, indexer_rope_interleave=True,
+                 indexer_types=["full"] * 78, num_nextn_predict_layers=1,
+                 mlp_layer_types=["dense"] * 3 + ["sparse"] * 75)  # fmt: skip
+QWEN3_5 = {
+    "model_type": "qwen3_5_moe_text", "vocab_size": 248320, "hidden_size": 4096,
+    "num_hidden_layers": 60, "num_attention_heads": 32, "num_key_value_heads": 2,
+    "head_dim": 256, "max_position_embeddings": 262144, "attn_output_gate": True,
+    "full_attention_interval": 4, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128,
+    "linear_num_key_heads": 16, "linear_num_value_heads": 64, "linear_value_head_dim": 128,
+    "num_experts": 512, "num_experts_per_tok": 10, "moe_intermediate_size": 1024,
+    "shared_expert_intermediate_size": 1024, "mlp_only_layers": [], "mtp_num_hidden_layers": 1,
+    "mamba_ssm_dtype": "float32",
+}  # fmt: skip
 
 # The fields that say something about the architecture, in the words of the published files.
 DIALECTS: list[tuple[str, dict[str, Any]]] = [
@@ -130,6 +148,9 @@ DIALECTS: list[tuple[str, dict[str, Any]]] = [
     ("kimi_k2_5", {"model_type": "kimi_k25", "vision_config": {"vt_hidden_size": 1152},
                    "text_config": KIMI}),
     ("gpt_oss_120b", GPT_OSS),
+    ("glm_5", GLM_5),
+    ("qwen3_5_397b_a17b", {"model_type": "qwen3_5_moe", "vision_config": {"depth": 27},
+                           "tie_word_embeddings": False, "text_config": QWEN3_5}),
 ]  # fmt: skip
 
 
@@ -161,6 +182,12 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("shared", {**MINIMAX, "shared_intermediate_size": 8}, "shared_intermediate_size .* got 8"),
     ("linear layers", {**MINIMAX, "attn_type_list": [0, 1]}, r"attn_type_list .*got \[0, 1\]"),
     ("other text", {"model_type": "kimi_k25", "text_config": LLAMA}, "model_type .* got 'llama'"),
+    ("shared indexer", {**GLM_5, "indexer_types": ["full", "shared"]}, "indexer_types .*shared"),
+    ("other dense layers", {**GLM_5, "mlp_layer_types": ["sparse"] * 78}, "mlp_layer_types "),
+    ("index pattern", {**GLM_5, "index_topk_freq": 4}, "index_topk_freq .* got 4"),
+    ("short states", {**QWEN3_5, "mamba_ssm_dtype": "bfloat16"}, "mamba_ssm_dtype .*'float32'"),
+    ("other mixers", {**QWEN3_5, "layer_types": ["mamba"]}, "layer_types .*mamba"),
+    ("dense hybrid layers", {**QWEN3_5, "mlp_only_layers": [0]}, r"mlp_only_layers .* got \[0\]"),
     ("classifier", {**LLAMA, "architectures": ["LlamaForSequenceClassification"]},
      "architectures .*SequenceClassification"),
     ("missing", {key: value for key, value in LLAMA.items() if key != "hidden_size"},
@@ -187,6 +214,21 @@ def test_windows_of_upper_layers() -> None:
     config = read_hf_config({**DIALECTS[5][1], **windowed})
     assert config.layer_types == ("full_attention",) * 20 + ("sliding_attention",) * 8
     assert config.sliding_window == 4096
+
+
+def test_a_hybrid_without_a_list_of_its_layers() -> None:
+    assert (
+        read_hf_config(QWEN3_5).layer_types
+        == ("linear_attention",) * 3
+        + ("full_attention",)
+        + read_hf_config(QWEN3_5).layer_types[:56]
+    )
+
+
+def test_a_head_that_only_the_whole_says_is_tied() -> None:
+    whole = {"model_type": "qwen3_5_moe", "tie_word_embeddings": True, "text_config": QWEN3_5}
+    assert read_hf_config(whole).tie_word_embeddings
+    assert not read_hf_config(QWEN3_5).tie_word_embeddings
 
 
 @pytest.mark.parametrize("spelling", ["folder", "file", "folder text", "file text"])

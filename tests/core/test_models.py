@@ -40,6 +40,8 @@ PUBLISHED = [
     ("minimax_m2_5", 229_000_000_000, "model card: 229B"),
     ("kimi_k2_5", 1_026_500_000_000, "safetensors of moonshotai/Kimi-K2-Instruct, same text part"),
     ("gpt_oss_120b", 116_830_000_000, "arXiv:2508.10925, table 1: 116.83B"),
+    ("glm_5", 744_000_000_000, "arXiv:2602.15763: 744B"),
+    ("qwen3_5_397b_a17b", 397_000_000_000, "model card: 397B"),
     ("gpt_oss_20b", 20_910_000_000, "arXiv:2508.10925, table 1: 20.91B"),
     ("jamba_1_5_large", 398_000_000_000, "arXiv:2408.12570: 398B"),
 ]
@@ -107,6 +109,12 @@ SPELLINGS = [
     ("moonshotai/Kimi-K2.5", "kimi_k2_5"),
     ("openai/gpt-oss-120b", "gpt_oss_120b"),
     ("gpt-oss-20b", "gpt_oss_20b"),
+    ("zhipuai/GLM-5", "glm_5"),
+    ("zai-org/GLM-5", "glm_5"),
+    ("zai-org/GLM-5-FP8", "glm_5"),
+    ("nvidia/GLM-5-NVFP4", "glm_5"),
+    ("Qwen/Qwen3.5-397B-A17B", "qwen3_5_397b_a17b"),
+    ("nvidia/Qwen3.5-397B-A17B-NVFP4", "qwen3_5_397b_a17b"),
     ("EleutherAI/gpt-j-6b", "gpt_j_6b"),
     ("tiiuae/falcon-180B", "falcon_180b"),
     ("meta-llama/Llama-2-70b-chat-hf", "llama2_70b"),
@@ -143,28 +151,32 @@ def test_size_is_that_of_the_source(name: str, parameters: int) -> None:
     assert architecture(find_model(name)).parameters == pytest.approx(parameters, rel=TOLERANCE)
 
 
-# (name, active parameters, what they leave out, source). Published to two digits.
+# (name, active parameters [billions], digits after the point, what they leave out, source)
 ACTIVE = [
-    ("deepseek_v3", 37e9, "embedding", "arXiv:2412.19437, section 1"),
-    ("qwen3_235b_a22b", 22e9, "", "arXiv:2505.09388, table 2"),
-    ("minimax_m2_5", 9.8e9, "embedding and head", "technical report of MiniMax-M2"),
-    ("kimi_k2_5", 32e9, "embedding", "arXiv:2507.20534, section 1"),
-    ("gpt_oss_120b", 5.13e9, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
-    ("gpt_oss_20b", 3.61e9, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
+    ("deepseek_v3", 37, 0, "embedding", "arXiv:2412.19437, section 1"),
+    ("qwen3_235b_a22b", 22, 0, "", "arXiv:2505.09388, table 2"),
+    ("minimax_m2_5", 9.8, 1, "embedding and head", "technical report of MiniMax-M2"),
+    ("kimi_k2_5", 32, 0, "embedding", "arXiv:2507.20534, section 1"),
+    ("gpt_oss_120b", 5.13, 2, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
+    ("gpt_oss_20b", 3.61, 2, "embedding", "arXiv:2508.10925, table 1, which counts the head"),
+    ("glm_5", 40, 0, "embedding and head", "arXiv:2602.15763, table of the architecture"),
+    ("qwen3_5_397b_a17b", 17, 0, "", "model card of Qwen/Qwen3.5-397B-A17B"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("name", "published", "without"),
-    [case[:3] for case in ACTIVE],
-    ids=[f"{name}: {source}" for name, _, _, source in ACTIVE],
+    ("name", "published", "digits", "without"),
+    [case[:4] for case in ACTIVE],
+    ids=[f"{name}: {source}" for name, _, _, _, source in ACTIVE],
 )
-def test_active_parameters_are_those_published(name: str, published: float, without: str) -> None:
+def test_active_parameters_are_those_published(
+    name: str, published: float, digits: int, without: str
+) -> None:
     model = architecture(find_model(name))
     active = model.active_parameters
     active -= model.embedding_parameters if "embedding" in without else 0
     active -= model.head_parameters if "head" in without else 0
-    assert active == pytest.approx(published, rel=0.011)  # half of the last digit of 37B is 1.4 %
+    assert round(active / 1e9, digits) == published
 
 
 @pytest.mark.parametrize(("spelling", "name"), SPELLINGS, ids=[case[0] for case in SPELLINGS])

@@ -16,11 +16,18 @@ KV = "num_key_value_heads"
 """A field that most dialects need."""
 
 
-def common(fields: Fields, *, tied: bool = False, needs: tuple[str, ...] = ()) -> dict[str, Any]:
+def common(
+    fields: Fields,
+    *,
+    tied: bool = False,
+    width: int | None = None,
+    needs: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """Read what nearly every decoder says in the same words.
 
-    ``needs`` names what must be there because its default in transformers is a number of some
-    particular model.
+    ``width`` is that of the dense feed-forward layer where the file need not give it. ``needs``
+    names what must be there because its default in transformers is a number of some particular
+    model.
     """
     for name in needs:
         fields.number(name)
@@ -31,7 +38,7 @@ def common(fields: Fields, *, tied: bool = False, needs: tuple[str, ...] = ()) -
         "num_attention_heads": fields.number("num_attention_heads"),
         "num_key_value_heads": fields.optional("num_key_value_heads"),
         "head_dim": fields.optional("head_dim"),
-        "intermediate_size": fields.number("intermediate_size"),
+        "intermediate_size": fields.number("intermediate_size", default=width),
         "max_model_len": fields.optional("max_position_embeddings"),
         "tie_word_embeddings": fields.flag("tie_word_embeddings", default=tied),
     }

@@ -144,6 +144,26 @@ def _deepseek_latent(fields: Fields) -> dict[str, Any]:
     }
 
 
+def _deepseek_sparse(fields: Fields) -> dict[str, Any]:
+    """Read latent attention with an indexer in every layer."""
+    fields.ignore("indexer_rope_interleave")
+    if set(fields.entries("indexer_types")) - {"full"}:
+        fields.refuse("indexer_types", "can only be described where every layer is full")
+    latent = _deepseek_latent(fields)
+    dense = latent.get("first_k_dense_replace", 0)
+    mixed = latent["num_decoder_layers"] - dense
+    kinds = fields.entries("mlp_layer_types")
+    if kinds and kinds != ("dense",) * dense + ("sparse",) * mixed:
+        fields.refuse("mlp_layer_types", "can only be described as first_k_dense_replace says")
+    return {
+        **latent,
+        "q_lora_rank": fields.number("q_lora_rank"),
+        "index_n_heads": fields.number("index_n_heads"),
+        "index_head_dim": fields.number("index_head_dim"),
+        "index_topk": fields.number("index_topk"),
+    }
+
+
 def _kimi_k25(fields: Fields) -> dict[str, Any]:
     """Read the text part; the image encoder and its projector are not described."""
     text = fields.section("text_config")
@@ -182,6 +202,8 @@ MIXTURE: dict[str, Dialect] = {
     "deepseek": _deepseek,
     "deepseek_v2": _deepseek_latent,
     "deepseek_v3": _deepseek_latent,
+    "deepseek_v32": _deepseek_sparse,
+    "glm_moe_dsa": _deepseek_sparse,
     "kimi_k2": _deepseek_latent,
     "kimi_k25": _kimi_k25,
     "minimax_m2": _minimax_m2,

@@ -1,0 +1,43 @@
+"""Work of recurrent token mixers."""
+
+from __future__ import annotations
+
+from llmcalc_core.formulas import Values
+
+
+def delta_rule_flops(
+    *, tokens: Values, heads: Values, key_dim: Values, value_dim: Values, chunk: Values
+) -> Values:
+    """Operations of the gated delta rule, from queries, keys and values to results.
+
+    Parameters
+    ----------
+    tokens : float or array
+        New tokens, over all sequences [tokens].
+    heads : float or array
+        Value heads on the device [1].
+    key_dim, value_dim : float or array
+        Width of a key and of a value [elements].
+    chunk : float or array
+        Tokens whose effect on the state is computed at once [tokens]; 1 is the recurrence itself.
+
+    Returns
+    -------
+    float or array
+        Operations [FLOP]: with C the chunk, 2 (C (3 key_dim + 2 value_dim) + 3 key_dim value_dim)
+        for each token and head.
+
+    References
+    ----------
+    Yang et al., Gated Delta Networks, arXiv:2412.06464, section 3.3: for each chunk K K', the
+    transforms W and U, Q K' and its product with the values (three of width key_dim and two of
+    value_dim, C x C), then W S, Q S and the update of S. The inverse of the C x C triangle (under
+    1 % of it at 64) is left out.
+
+    Examples
+    --------
+    >>> delta_rule_flops(tokens=1, heads=1, key_dim=128, value_dim=128, chunk=64)
+    180224
+    """
+    inside = chunk * (3 * key_dim + 2 * value_dim)
+    return 2 * tokens * heads * (inside + 3 * key_dim * value_dim)
