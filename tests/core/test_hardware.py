@@ -41,11 +41,32 @@ FACTS = [
     ("H100_80GB", 989, 80, 3352, 900, 81_559 * 2**20),
     # AMD MI300X data sheet: 1,307 TFLOPS, 5.3 TB/s; amd-smi: 196,592 MiB
     ("MI300X", 1307, 192, 5300, 896, 196_592 * 2**20),
+    # NVIDIA's datasheets and white papers, as hardware.toml names them; nvidia-smi's MiB
+    ("A800_80GB", 312, 80, 2039, 400, 81_920 * 2**20),
+    ("H100_PCIE_80GB", 756.5, 80, 2000, 128, 81_559 * 2**20),
+    ("H100_NVL_94GB", 835.5, 94, 3900, 128, 95_830 * 2**20),
+    ("GH200_96GB", 989, 96, 4000, 900, 97_871 * 2**20),
+    ("GH200_144GB", 989, 144, 4900, 900, 146_831 * 2**20),
+    ("H20_96GB", 148, 96, 4000, 900, 97_871 * 2**20),
+    ("H20_141GB", 148, 141, 4800, 900, 143_771 * 2**20),
+    ("B300_270GB", 2250, 270, 7700, 1800, 275_040 * 2**20),
+    ("GB200_186GB", 2500, 186, 8000, 1800, 189_471 * 2**20),
+    ("RTX_PRO_6000", 480, 96, 1597, 128, 97_887 * 2**20),
+    ("RTX_6000_Ada", 364.2, 48, 960, 64, 49_140 * 2**20),
+    ("RTX_A6000", 154.8, 48, 768, 64, 49_140 * 2**20),
+    ("RTX_5090", 209.5, 32, 1792, 128, 32_607 * 2**20),
+    ("RTX_4090", 165.2, 24, 1008, 64, 24_564 * 2**20),
+    ("RTX_4090D", 147.1, 24, 1008, 64, 24_564 * 2**20),
+    ("RTX_3090", 71.2, 24, 936, 64, 24_576 * 2**20),
+    ("T4", 65, 16, 320, 32, 15_360 * 2**20),
+    ("V100S_32GB", 130, 32, 1134, 32, 32_768 * 2**20),
+    # Google Cloud TPU documentation: 918 TFLOPs, 1,638 GBps, 800 GBps; XLA: 31.25 GiB
+    ("TPUv6e", 918, 32, 1638, 800, 31.25 * 2**30),
 ]
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=[row[0] for row in FACTS])
-def test_figures_and_units(facts: tuple[str, int, int, int, int, int]) -> None:
+def test_figures_and_units(facts: tuple[str, float, int, int, int, float]) -> None:
     name, tflops, nominal, bandwidth, links, driver = facts
     config, device = get_hardware_config(name), find_hardware(name)
     shown = (config["Flops"], config["Memory_size"], config["Memory_BW"], config["ICN"])
@@ -53,6 +74,51 @@ def test_figures_and_units(facts: tuple[str, int, int, int, int, int]) -> None:
     assert device.memory_bandwidth == bandwidth * 1e9  # GB/s are decimal
     assert device.link_bandwidth == links * 1e9
     assert device.memory_bytes == driver  # not nominal x 10^9 nor x 2^30
+
+
+# (device, type, dense TFLOP/s or TOP/s): half of what the datasheet gives with sparsity, and FP32
+# accumulation where a GeForce card is quicker with FP16 accumulation
+DENSE = [
+    ("H100_PCIE_80GB", "fp8", 1513),
+    ("H20_96GB", "fp8", 296),
+    ("GB200_186GB", "fp4", 10_000),
+    ("B300_270GB", "fp4", 13_500),
+    ("B300_270GB", "int8", 150),
+    ("RTX_6000_Ada", "fp8", 728.5),
+    ("RTX_5090", "fp8", 419),
+    ("RTX_5090", "fp4", 1676),
+    ("RTX_4090", "fp8", 330.3),
+    ("RTX_4090", "int8", 660.6),
+    ("RTX_3090", "int8", 284),
+    ("T4", "int8", 130),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "rate"), DENSE)
+def test_rates_by_type(name: str, kind: str, rate: float) -> None:
+    assert dict(find_hardware(name).flops)[kind] == pytest.approx(rate * 1e12, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", list_hardware())
+def test_no_rate_counts_sparsity(name: str) -> None:
+    rates = dict(find_hardware(name).flops)
+    wide = rates.get("bf16", rates.get("fp16", 0.0))
+    assert wide == rates.get("fp16", wide)
+    # Halving the width doubles the rate; GeForce cards double it once more for int8 and fp4, which
+    # they accumulate at full speed; Blackwell Ultra's fp4 is at three times fp8.
+    most = {"fp32": 1, "tf32": 0.5, "fp8": 2, "int8": 4, "fp4": 8, "int4": 8}
+    for kind, factor in most.items():
+        assert rates.get(kind, 0) <= 1.015 * factor * wide
+    assert rates.get("fp4", 0) <= 4 * rates.get("fp8", math.inf)
+
+
+@pytest.mark.parametrize("name", list_hardware())
+def test_figures_are_plausible(name: str) -> None:
+    device = find_hardware(name)
+    assert 0.95 < device.memory_bytes / (device.nominal_memory_gb * 1e9) < 1.08  # GB or GiB
+    assert 20 < device.rate("bf16")[1] / device.memory_bandwidth < 600  # FLOP per byte
+    assert 3e10 <= device.link_bandwidth < device.memory_bandwidth
+    assert device.node_link_bandwidth < device.link_bandwidth / 2
 
 
 @pytest.mark.parametrize("name", list_hardware())
@@ -68,6 +134,54 @@ def test_every_figure_has_a_source(name: str) -> None:
 )
 def test_spellings(spelling: str) -> None:
     assert find_hardware(spelling) is find_hardware("H100_80GB")
+
+
+# (name in published measurements or as the driver spells it, device)
+ALIASES = [
+    ("A100_SXM_40GB", "A100_40GB"),
+    ("A100_SXM_80GB", "A100_80GB"),
+    ("A800_SXM_80GB", "A800_80GB"),
+    ("H100_SXM_80GB", "H100_80GB"),
+    ("H100 PCIe", "H100_PCIE_80GB"),
+    ("NVIDIA H100 NVL", "H100_NVL_94GB"),
+    ("NVIDIA GH200 480GB", "GH200_96GB"),
+    ("NVIDIA GH200 144G HBM3e", "GH200_144GB"),
+    ("H200_SXM_141GB", "H200_141GB"),
+    ("H20", "H20_96GB"),
+    ("H20_3e_141GB", "H20_141GB"),
+    ("B200_SXM_180GB", "B200_180GB"),
+    ("B300_SXM_270GB", "B300_270GB"),
+    ("GB200_NVL72_192GB", "GB200_186GB"),
+    ("L40S_48GB", "L40S"),
+    ("L4_24GB", "L4"),
+    ("RTX_PRO_6000_Blackwell_Server_96GB", "RTX_PRO_6000"),
+    ("RTX_6000_Ada_48GB", "RTX_6000_Ada"),
+    ("RTX_A6000_48GB", "RTX_A6000"),
+    ("RTX_5090_32GB", "RTX_5090"),
+    ("RTX_4090_24GB", "RTX_4090"),
+    ("geforce rtx 4090 d", "RTX_4090D"),
+    ("RTX_3090_24GB", "RTX_3090"),
+    ("T4_16GB", "T4"),
+    ("V100S_PCIE_32GB", "V100S_32GB"),
+    ("MI300X_192GB", "MI300X"),
+    ("TPU_v4_32GB", "TPUv4"),
+    ("TPU_v5e_16GB", "TPUv5e"),
+    ("TPU_v6e_32GB", "TPUv6e"),
+]
+
+
+@pytest.mark.parametrize(("alias", "name"), ALIASES)
+def test_aliases(alias: str, name: str) -> None:
+    assert find_hardware(alias).name == name
+
+
+MISSPELT = [("RTX_4O90", "RTX_4090"), ("H20_14GB", "H20_141GB"), ("GB200_168GB", "GB200_186GB")]
+
+
+@pytest.mark.parametrize(("written", "meant"), MISSPELT)
+def test_the_nearest_name(written: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"did you mean .*'{meant}'"):
+        find_hardware(written)
 
 
 def test_a_config_is_a_copy() -> None:
@@ -142,8 +256,14 @@ def test_a_dict_of_ones_own() -> None:
 
 
 # (device, basis): what the efficiencies are known from
-BASES = [("A100_80GB", "calibrated"), ("H100_80GB", "calibrated"), ("A100_40GB", "transferred"),
-         ("MI300X", "assumed"), ("TPUv5e", "assumed")]  # fmt: skip
+BASES = [
+    *((name, "calibrated") for name in ("A100_80GB", "H100_80GB")),
+    *((name, "transferred") for name in (
+        "A100_40GB", "A800_80GB", "H100_PCIE_80GB", "H100_NVL_94GB", "GH200_96GB", "GH200_144GB",
+        "H20_96GB", "H20_141GB", "B300_270GB", "GB200_186GB", "L4", "RTX_PRO_6000", "RTX_6000_Ada",
+        "RTX_A6000", "RTX_5090", "RTX_4090", "RTX_4090D", "RTX_3090")),
+    *((name, "assumed") for name in ("T4", "V100S_32GB", "MI300X", "TPUv5e", "TPUv6e")),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "basis"), BASES, ids=[name for name, _ in BASES])
