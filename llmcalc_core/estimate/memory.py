@@ -203,9 +203,8 @@ def _layer_width(layer: Layer) -> float:
     if isinstance(mixer, Attention):
         width = ((2 + mixer.gated) * mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
     elif isinstance(mixer, LatentAttention):
-        absorbed = 2 * mixer.kv_rank if mixer.indexer else 0
-        unpacked = 2 * mixer.nope_dim + mixer.rope_dim + 2 * mixer.v_dim
-        width = mixer.heads * (unpacked + absorbed)
+        form = 2 * mixer.kv_rank if mixer.indexer else mixer.nope_dim + mixer.v_dim
+        width = mixer.heads * (mixer.nope_dim + mixer.rope_dim + form + mixer.v_dim)
     elif isinstance(mixer, GatedDeltaNet):
         width = 2 * mixer.convolved + 2 * mixer.values
     else:

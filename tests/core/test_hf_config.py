@@ -58,6 +58,11 @@ QWEN3_5 = {
     "shared_expert_intermediate_size": 1024, "mlp_only_layers": [], "mtp_num_hidden_layers": 1,
     "mamba_ssm_dtype": "float32",
 }  # fmt: skip
+LLAMA4 = _decoder("llama4_text", (202048, 5120, 48, 40, 8, 8192, 1048576), head_dim=128,
+                  intermediate_size_mlp=16384, num_local_experts=128, num_experts_per_tok=1,
+                  interleave_moe_layer_step=2, attention_chunk_size=8192, use_qk_norm=False,
+                  attn_temperature_tuning=True, no_rope_layers=[1, 1, 1, 0] * 12,
+                  moe_layers=list(range(1, 48, 2)))  # fmt: skip
 
 # The fields that say something about the architecture, in the words of the published files.
 DIALECTS: list[tuple[str, dict[str, Any]]] = [
@@ -151,6 +156,8 @@ DIALECTS: list[tuple[str, dict[str, Any]]] = [
     ("glm_5", GLM_5),
     ("qwen3_5_397b_a17b", {"model_type": "qwen3_5_moe", "vision_config": {"depth": 27},
                            "tie_word_embeddings": False, "text_config": QWEN3_5}),
+    ("llama4_maverick", {"model_type": "llama4", "vision_config": {"hidden_size": 1408},
+                         "text_config": LLAMA4}),
 ]  # fmt: skip
 
 
@@ -188,6 +195,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("short states", {**QWEN3_5, "mamba_ssm_dtype": "bfloat16"}, "mamba_ssm_dtype .*'float32'"),
     ("other mixers", {**QWEN3_5, "layer_types": ["mamba"]}, "layer_types .*mamba"),
     ("dense hybrid layers", {**QWEN3_5, "mlp_only_layers": [0]}, r"mlp_only_layers .* got \[0\]"),
+    ("other experts", {**LLAMA4, "moe_layers": [0]}, r"moe_layers .* got \[0\]"),
+    ("other chunks", {**LLAMA4, "layer_types": ["full_attention"]}, "layer_types .*full_attention"),
+    ("no chunk", {**LLAMA4, "attention_chunk_size": None}, "needs the field attention_chunk_size"),
     ("classifier", {**LLAMA, "architectures": ["LlamaForSequenceClassification"]},
      "architectures .*SequenceClassification"),
     ("missing", {key: value for key, value in LLAMA.items() if key != "hidden_size"},
@@ -223,6 +233,12 @@ def test_a_hybrid_without_a_list_of_its_layers() -> None:
         + ("full_attention",)
         + read_hf_config(QWEN3_5).layer_types[:56]
     )
+
+
+def test_chunks_of_a_file_that_leaves_them_out() -> None:
+    said = ("no_rope_layers", "attention_chunk_size", "moe_layers")
+    short = {key: value for key, value in LLAMA4.items() if key not in said}
+    assert read_hf_config(short) == read_hf_config(LLAMA4)
 
 
 def test_a_head_that_only_the_whole_says_is_tied() -> None:

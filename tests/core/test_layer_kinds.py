@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from llmcalc_core import find_model, parse_precision
+from llmcalc_core import ModelConfig, find_model, parse_precision
 from llmcalc_core.domain.layers import Attention, GatedDeltaNet
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout, check_layout
@@ -134,6 +135,60 @@ def test_attention_with_a_gate() -> None:
     assert moved(found, "memory") == pytest.approx([expected], rel=1e-12)
 
 
+# Llama 4 Maverick (its config.json): 48 layers of 8 KV heads of 128, every fourth in full, the
+# others in chunks of 8,192; 40 heads.
+def test_cache_of_chunked_attention() -> None:
+    per_token = 2 * 8 * 128 * 2
+    assert cache("llama4_maverick", (8000, 16)) == 48 * 8016 * per_token
+    assert cache("llama4_maverick", (20_000, 16)) == (12 * 20_016 + 36 * 8192) * per_token
+
+
+def chunked(model_tokens: tuple[int, int], *, decode: bool) -> float:
+    found = operations("llama4_maverick", Attention, model_tokens, decode=decode)
+    family = "attention_decode" if decode else "attention_prefill"
+    return flops(found, family)[0] / (4 * 40 * 128)
+
+
+def test_work_of_chunked_attention() -> None:
+    # The first layer is chunked. Tokens 8,193 ... 8,202 see 1 ... 10; tokens 8,190 ... 8,194 see
+    # 8,190, 8,191, 8,192, 1 and 2. A prompt of 20,480 has two chunks and a half.
+    assert chunked((8192, 10), decode=True) == pytest.approx(5.5, rel=1e-12)
+    assert chunked((8189, 5), decode=True) == pytest.approx((8190 + 8191 + 8192 + 3) / 5, rel=1e-12)
+    assert chunked((100, 9), decode=True) == pytest.approx(105, rel=1e-12)
+    assert chunked((20_480, 1), decode=False) == pytest.approx(8192**2 + 4096**2 / 2, rel=1e-12)
+    assert chunked((1000, 1), decode=False) == pytest.approx(1000**2 / 2, rel=1e-12)
+
+
+# (name, alive in the widest operation): GLM-5, each head's query of 256, query and result in the
+# compressed form of 512, result of 256; a gated delta net, 12,288 before and after its convolution,
+# gate and results of 8,192; Llama 4, three times the dense width of 16,384
+WIDEST = [
+    ("glm_5", 64 * (256 + 2 * 512 + 256)),
+    ("qwen3_5_397b_a17b", 2 * 12_288 + 2 * 8192),
+    ("llama4_maverick", 3 * 16_384),
+]
+
+
+@pytest.mark.parametrize(("name", "width"), WIDEST)
+def test_activations(name: str, width: int) -> None:
+    model, grid = model_and_grid(name, (1000, 1))
+    found = device_memory(model, parse_precision("bf16"), grid).activations.item()
+    assert found == 2 * (1000 * (3 * model.hidden + width) + 2 * model.vocabulary)
+
+
+def test_activations_of_a_gate() -> None:
+    config = ModelConfig(
+        vocab_size=100, hidden_size=512, num_decoder_layers=1, num_attention_heads=8,
+        intermediate_size=64,
+    )  # fmt: skip
+    grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,))
+    plain, gated = (
+        device_memory(architecture(one), parse_precision("bf16"), grid).activations.item()
+        for one in (config, replace(config, attn_output_gate=True))
+    )
+    assert gated - plain == 2 * 1000 * 512
+
+
 def test_tensor_parallelism_divides_the_key_heads() -> None:
     model = architecture(find_model("qwen3_5_397b_a17b"))
     assert check_layout(model, tp=16, pp=1, ep=1).tp == 16
@@ -142,7 +197,7 @@ def test_tensor_parallelism_divides_the_key_heads() -> None:
 
 
 @pytest.mark.parametrize("decode", [False, True], ids=["prefill", "decode"])
-@pytest.mark.parametrize("name", ["glm_5", "qwen3_5_397b_a17b"])
+@pytest.mark.parametrize("name", ["glm_5", "qwen3_5_397b_a17b", "llama4_maverick"])
 def test_a_grid_is_its_points(name: str, decode: bool) -> None:  # noqa: FBT001
     inputs, outputs, precision = (100, 3000, 9000), (1, 700), parse_precision("fp8")
     model = architecture(find_model(name))

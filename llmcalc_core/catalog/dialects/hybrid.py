@@ -1,4 +1,4 @@
-"""Hybrids of full attention and gated delta nets: Qwen3.5.
+"""Hybrids of full attention with gated delta nets or chunked attention: Qwen3.5, Llama 4.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -10,7 +10,8 @@ from typing import Any
 from llmcalc_core.catalog.dialects.dense import FULL, KV, attention_bias, common
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
-_LINEAR = "linear_attention"
+_LINEAR, _CHUNKED = "linear_attention", "chunked_attention"
+_CHUNK = 8192  # where a file of Llama 4 does not speak of a chunk at all
 
 
 def _qwen3_5_text(
@@ -74,10 +75,46 @@ def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
     return _qwen3_5_moe_text(text, tied=tied)
 
 
+def _llama4_text(fields: Fields) -> dict[str, Any]:
+    """Read layers with rotary positions in chunks, others in full; norms of heads weigh nothing."""
+    fields.ignore("use_qk_norm", "attn_temperature_tuning", "attn_scale")
+    base = common(fields, needs=(KV, "head_dim"))
+    layers, period = base["num_decoder_layers"], fields.number("no_rope_layer_interval", default=4)
+    regular = tuple(int((layer + 1) % period != 0) for layer in range(layers))
+    rotary = fields.entries("no_rope_layers") or regular
+    kinds = tuple(_CHUNKED if chunked else FULL for chunked in rotary)
+    if fields.entries("layer_types") not in ((), kinds):
+        fields.refuse("layer_types", "can only be described as no_rope_layers says")
+    step = fields.number("interleave_moe_layer_step", default=1)
+    if fields.entries("moe_layers") not in ((), tuple(range(step - 1, layers, step))):
+        fields.refuse("moe_layers", "can only be described as interleave_moe_layer_step says")
+    chunk = None if fields.absent("attention_chunk_size") else fields.number("attention_chunk_size")
+    return {
+        **base,
+        **attention_bias(fields),
+        "layer_types": kinds,
+        "attention_chunk_size": chunk or _CHUNK,
+        "intermediate_size": fields.number("intermediate_size_mlp"),
+        "num_experts": fields.number("num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": base["intermediate_size"],
+        "n_shared_experts": 1,
+        "moe_layer_freq": step,
+        "moe_layer_offset": step - 1,
+    }
+
+
+def _llama4(fields: Fields) -> dict[str, Any]:
+    text, _ = _text_part(fields)
+    return _llama4_text(text)
+
+
 HYBRID: dict[str, Dialect] = {
     "qwen3_5": _qwen3_5,
     "qwen3_5_text": _qwen3_5_text,
     "qwen3_5_moe": _qwen3_5_moe,
     "qwen3_5_moe_text": _qwen3_5_moe_text,
+    "llama4": _llama4,
+    "llama4_text": _llama4_text,
 }
-"""Dialects of hybrids with gated delta nets."""
+"""Dialects of models that mix kinds of attention and recurrence."""

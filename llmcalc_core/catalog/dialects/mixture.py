@@ -33,7 +33,6 @@ def _mixtral(fields: Fields) -> dict[str, Any]:
 def _minimax_m2(fields: Fields) -> dict[str, Any]:
     """Read MiniMax-M2, whose norm of query and key is over all their heads at once."""
     fields.require("qk_norm_type", expected="per_layer")
-    fields.require("shared_intermediate_size", expected=0)
     fields.ignore("use_mtp", "num_mtp_modules", "mtp_transformer_layers", "attn_type_list")
     if set(fields.entries("attn_type_list")) - {1}:
         fields.refuse("attn_type_list", "can only be described where every layer is 1 (full)")
