@@ -1,0 +1,34 @@
+"""``python -m llmcalc_core.validation FILE.csv``: predict measured rows and print the errors."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from llmcalc_core.validation.report import as_text, write_predictions
+from llmcalc_core.validation.schemas import predict_file
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Predict the rows of a file, print a table of errors, write the predictions if asked to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m llmcalc_core.validation",
+        description="Predict the rows of a file of measurements and print the errors: estimated "
+        "over measured time (or memory), less one.",
+    )
+    parser.add_argument("file", type=Path, help="a CSV file of either schema")
+    parser.add_argument("--output", type=Path, help="where to write the predictions, as CSV")
+    asked = parser.parse_args(arguments)
+    try:
+        schema, outcomes = predict_file(asked.file)
+    except (OSError, ValueError) as error:
+        parser.error(f"{asked.file}: {error}")
+    if asked.output:
+        with asked.output.open("w", encoding="utf-8", newline="") as file:
+            write_predictions(schema, outcomes, file)
+    print(as_text(outcomes))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Which types a checkpoint is stored and computed in, from the word that files have for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.precision import Precision, parse_precision
+
+
+def checkpoint_precision(
+    weights: str, *, model: ModelConfig, hardware: Hardware, engine: str, kv_cache: str = ""
+) -> Precision:
+    """Precision of a served checkpoint.
+
+    Parameters
+    ----------
+    weights : str
+        Such as 'fp8', 'nvfp4', 'w4a16'; blank means the model's own 16-bit type.
+    model, hardware, engine
+        What it is a checkpoint of, and what serves it.
+    kv_cache : str, optional
+        Where the file states it; else what the engine chooses: FP8 where TensorRT-LLM serves
+        an FP8 or FP4 checkpoint and for every NVFP4 checkpoint, 16 bits otherwise.
+
+    Returns
+    -------
+    Precision
+        Of NVFP4, MXFP4 and INT4 checkpoints of mixtures the routed experts alone are narrow.
+        The MXFP4 experts of gpt-oss multiply FP8 activations on a device with FP4 units
+        (Blackwell) and 16-bit ones on others.
+
+    Raises
+    ------
+    ValueError
+        For a name that is no precision.
+
+    Examples
+    --------
+    >>> from llmcalc_core import find_hardware, find_model
+    >>> checkpoint_precision("nvfp4", model=find_model("llama3_1_70b"),
+    ...     hardware=find_hardware("B200_180GB"), engine="trtllm").label
+    'fp4'
+    """
+    named = parse_precision(weights.strip() or "bf16")
+    if named.weights in ("fp8", "fp4"):
+        named = replace(named, kv_cache="fp8" if engine == "trtllm" else "bf16")
+    if model.num_experts > 1 and named.weights in ("fp4", "int4"):
+        named = _narrow_experts(named, model, hardware)
+    elif named.weights == "fp4":
+        named = replace(named, kv_cache="fp8")
+    return replace(named, kv_cache=kv_cache.strip() or named.kv_cache)
+
+
+def _narrow_experts(named: Precision, model: ModelConfig, hardware: Hardware) -> Precision:
+    """Give the routed experts the 4-bit type, and 16 bits to everything else."""
+    kv_cache = named.kv_cache
+    if named.weights == "int4":
+        entering = "bf16"
+    elif model.model.startswith("openai/gpt-oss"):
+        entering = "fp8" if hardware.rate("fp4")[0] == "fp4" else "bf16"
+    else:
+        entering, kv_cache = "fp4", "fp8"
+    return Precision(
+        weights="bf16",
+        activations="bf16",
+        kv_cache=kv_cache,
+        experts=named.weights,
+        expert_activations=entering,
+    )

@@ -1,0 +1,104 @@
+"""Rows of serving under closed-loop concurrency: a row becomes a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.validation.cases import (
+    CannotPredictError,
+    Case,
+    count_or_one,
+    measured_number,
+    stated_count,
+)
+from llmcalc_core.validation.checkpoints import checkpoint_precision
+from llmcalc_core.validation.names import device, engine, model
+
+COLUMNS = (
+    "id", "model", "hardware", "engine", "weights", "concurrency", "tensor_parallel",
+    "pipeline_parallel", "attention_data_parallel", "moe_tensor_parallel",
+    "moe_expert_parallel", "input_tokens", "output_tokens",
+)  # fmt: skip
+"""Columns that a row is read from; those of what was measured may be absent."""
+
+METRICS = ("ttft_ms", "tpot_ms")
+
+_INFERENCEX_LENGTHS = (1024, 8192)
+_INFERENCEX_SHARE = 0.9
+"""InferenceX draws lengths uniformly from 0.8 to 1.0 of the nominal ones."""
+
+_NODE_DEVICES = 8
+"""Devices of a server: no row is of more."""
+
+
+def source_of(fields: Mapping[str, str]) -> str:
+    """Who measured a row, as far as its lengths tell.
+
+    Examples
+    --------
+    >>> source_of({"input_tokens": "1024", "output_tokens": "500"})
+    'vendor sweep'
+    """
+    nominal = [str(length) for length in _INFERENCEX_LENGTHS]
+    drawn = all(fields[name].strip() in nominal for name in ("input_tokens", "output_tokens"))
+    return "InferenceX" if drawn else "vendor sweep"
+
+
+def read_case(fields: Mapping[str, str]) -> Case:
+    """Turn a row into a case.
+
+    Raises
+    ------
+    CannotPredictError
+        If something is not stated, not known or misrecorded.
+    ValueError
+        If a cell holds no valid value, or the model can't be laid out so.
+    """
+    _refuse_misrecorded(fields)
+    config = model(fields["model"])
+    hardware = device(fields["hardware"])
+    served_by = engine(fields["engine"])
+    share = _INFERENCEX_SHARE if source_of(fields) == "InferenceX" else 1.0
+    return Case(
+        id=fields["id"],
+        source=source_of(fields),
+        model=config,
+        hardware=hardware,
+        engine=served_by,
+        precision=checkpoint_precision(
+            fields["weights"], model=config, hardware=hardware, engine=served_by
+        ),
+        layout=check_layout(
+            architecture(config),
+            tp=stated_count(fields, "tensor_parallel"),
+            pp=count_or_one(fields, "pipeline_parallel"),
+            ep=count_or_one(fields, "moe_expert_parallel"),
+            dp=count_or_one(fields, "attention_data_parallel"),
+        ),
+        kind="closed_loop",
+        batch=stated_count(fields, "concurrency"),
+        input_tokens=round(share * stated_count(fields, "input_tokens")),
+        output_tokens=round(share * stated_count(fields, "output_tokens")),
+        metrics=METRICS,
+        measured=tuple(measured_number(fields, metric) for metric in METRICS),
+    )
+
+
+def _refuse_misrecorded(fields: Mapping[str, str]) -> None:
+    """Refuse attention ranks that were counted from a mixture split recorded twice.
+
+    On n devices with n expert groups the files may give a tensor width of n as well, and then
+    n x n attention ranks.
+    """
+    ranks = count_or_one(fields, "attention_data_parallel")
+    slices = count_or_one(fields, "moe_tensor_parallel")
+    groups = count_or_one(fields, "moe_expert_parallel")
+    twice = ranks > 1 and slices == groups > 1
+    if twice or (ranks > _NODE_DEVICES and slices * groups > 1):
+        msg = (
+            f"misrecorded: {ranks} attention ranks with a mixture split of {slices} x {groups} "
+            "count the devices twice"
+        )
+        raise CannotPredictError(msg)

@@ -1,0 +1,134 @@
+"""Names that files of measurements use: devices, engines and models described by their shape."""
+
+from __future__ import annotations
+
+import re
+
+from llmcalc_core.catalog.hardware import find_hardware
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.validation.cases import CannotPredictError
+
+# Pope et al. ran static batches without a server, as FasterTransformer does.
+_ENGINES = {
+    "tensorrt": "trtllm",
+    "trtllm": "trtllm",
+    "vllm": "vllm",
+    "sglang": "sglang",
+    "fastertransformer": "fastertransformer",
+    "lmdeploy": "lmdeploy",
+    "google jax/xla": "fastertransformer",
+}
+
+_GPT = re.compile(
+    r"(?P<name>GPT-\S+) \(h=(?P<hidden>\d+),L=(?P<layers>\d+),heads=(?P<heads>\d+),MHA,"
+    r"ffn=(?P<widths>\d+)h,vocab=(?P<vocab>\d+)\)"
+)
+_PALM = re.compile(
+    r"(?P<name>PaLM-\S+) \(h=(?P<hidden>\d+),L=(?P<layers>\d+),\d+->(?P<heads>\d+) heads,"
+    r"d_head (?P<head>\d+),MQA,ffn (?P<widths>\d+)h SwiGLU,parallel block\)"
+)
+_PALM_VOCABULARY = 256_000
+"""Tokens of PaLM's vocabulary (arXiv:2204.02311, section 2)."""
+
+
+def device(name: str) -> Hardware:
+    """Find the device of a file in the catalogue.
+
+    Raises
+    ------
+    CannotPredictError
+        If the catalogue has no such device.
+
+    Examples
+    --------
+    >>> device("A100_SXM_80GB").name
+    'A100_80GB'
+    """
+    try:
+        return find_hardware(name)
+    except ValueError:
+        msg = f"device {name!r} is not in the catalogue"
+        raise CannotPredictError(msg) from None
+
+
+def engine(name: str) -> str:
+    """Find the engine that a file's spelling means.
+
+    Raises
+    ------
+    CannotPredictError
+        If no estimate knows the engine.
+
+    Examples
+    --------
+    >>> engine("TensorRT-LLM"), engine("vLLM(ROCm)"), engine("LMDeploy-TurboMind")
+    ('trtllm', 'vllm', 'lmdeploy')
+    """
+    folded = name.strip().casefold()
+    for start, known in _ENGINES.items():
+        if folded.startswith(start):
+            return known
+    msg = f"engine {name!r} is not modelled"
+    raise CannotPredictError(msg)
+
+
+def model(name: str) -> ModelConfig:
+    """Find a model by its name, or by the shape that the name spells out.
+
+    Raises
+    ------
+    CannotPredictError
+        If the catalogue has no such model and the name describes none.
+
+    Examples
+    --------
+    >>> model("GPT-6.7B (h=4096,L=32,heads=32,MHA,ffn=4h,vocab=51200)").intermediate_size
+    16384
+    """
+    for pattern, describe in ((_GPT, _gpt), (_PALM, _palm)):
+        found = pattern.fullmatch(name.strip())
+        if found:
+            return describe(found["name"], found)
+    try:
+        return find_model(name)
+    except ValueError:
+        msg = f"model {name!r} is not in the catalogue"
+        raise CannotPredictError(msg) from None
+
+
+def _gpt(name: str, shape: re.Match[str]) -> ModelConfig:
+    """Describe a GPT-3: plain feed-forward layers, biases, layer norms, tied embeddings."""
+    hidden = int(shape["hidden"])
+    return ModelConfig(
+        model=name,
+        vocab_size=int(shape["vocab"]),
+        hidden_size=hidden,
+        num_decoder_layers=int(shape["layers"]),
+        num_attention_heads=int(shape["heads"]),
+        intermediate_size=int(shape["widths"]) * hidden,
+        num_ffi=1,
+        norm="layernorm",
+        qkv_bias=True,
+        attention_output_bias=True,
+        mlp_bias=True,
+        tie_word_embeddings=True,
+    )
+
+
+def _palm(name: str, shape: re.Match[str]) -> ModelConfig:
+    """Describe a PaLM with the heads it was padded to; its parallel block has one norm."""
+    hidden = int(shape["hidden"])
+    return ModelConfig(
+        model=name,
+        vocab_size=_PALM_VOCABULARY,
+        hidden_size=hidden,
+        num_decoder_layers=int(shape["layers"]),
+        num_attention_heads=int(shape["heads"]),
+        num_key_value_heads=1,
+        head_dim=int(shape["head"]),
+        intermediate_size=int(shape["widths"]) * hidden,
+        norms_per_layer=1,
+        tie_word_embeddings=True,
+    )

@@ -1,0 +1,166 @@
+"""Rows of published tables of static, closed-loop and saturated runs: a row becomes a case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import Layout, check_layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.validation.cases import (
+    CannotPredictError,
+    Case,
+    count_or_one,
+    measured_number,
+    stated_count,
+)
+from llmcalc_core.validation.checkpoints import checkpoint_precision
+from llmcalc_core.validation.names import device, engine, model
+
+COLUMNS = (
+    "id", "source_title", "engine", "model", "hardware", "n_devices", "tp", "pp", "ep",
+    "precision_weights", "precision_kv", "stage_or_metric", "batch_or_concurrency",
+    "input_tokens", "output_tokens", "per", "kind", "notes",
+)  # fmt: skip
+"""Columns that a row is read from; ``value``, what was measured, may be absent."""
+
+# The longest wait for a first token of a static batch is its prefill. A throughput of
+# unspecified scope falls with the length of the prompt in its source, as output tokens do.
+_METRICS = {
+    "ttft_ms": "ttft_ms",
+    "ttft_max_ms": "ttft_ms",
+    "prefill_latency_ms": "ttft_ms",
+    "tpot_ms": "tpot_ms",
+    "tpot_p50_ms": "tpot_ms",
+    "decode_latency_total_ms": "decode_ms",
+    "e2e_latency_ms": "e2e_ms",
+    "throughput_output_tok_s": "tokens_per_s",
+    "throughput_tok_s_unspecified_scope": "tokens_per_s",
+    "memory_used_gb": "memory_gb",
+    "fits_in_memory": "fits",
+}
+_KINDS = {
+    "static_batch": "static",
+    "closed_loop_concurrency": "closed_loop",
+    "inflight_saturated": "saturated",
+}
+_NOTED_LENGTHS = re.compile(r"p50 in (\d+), out (\d+)")
+_ACCELMARK_LENGTHS = (280, 310)
+"""Median lengths of AccelMark's suites; a time per token at batch 1 hardly depends on them."""
+
+
+def source_of(fields: Mapping[str, str]) -> str:
+    """Who measured a row."""
+    return fields["source_title"]
+
+
+def read_case(fields: Mapping[str, str]) -> Case:
+    """Turn a row into a case.
+
+    Raises
+    ------
+    CannotPredictError
+        If something is not stated, not known or not what an estimate describes.
+    ValueError
+        If a cell holds no valid value, or the model can't be laid out so.
+    """
+    metric = _known(fields, "stage_or_metric", _METRICS)
+    kind = _known(fields, "kind", _KINDS)
+    _refuse_queued(fields)
+    config = model(fields["model"])
+    layout = _layout(fields, config)
+    input_tokens, output_tokens = _lengths(fields, metric)
+    hardware = device(fields["hardware"])
+    served_by = engine(fields["engine"])
+    return Case(
+        id=fields["id"],
+        source=source_of(fields),
+        model=config,
+        hardware=hardware,
+        engine=served_by,
+        precision=_precision(fields, config, hardware, served_by),
+        layout=layout,
+        kind=kind,
+        batch=_batch(fields, kind),
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        metrics=(metric,),
+        measured=(measured_number(fields, "value"),),
+        per=_per(fields, layout) if metric == "tokens_per_s" else 1,
+    )
+
+
+def _known(fields: Mapping[str, str], column: str, meanings: Mapping[str, str]) -> str:
+    text = fields[column].strip()
+    if text not in meanings:
+        msg = f"{column} {text!r} is none that an estimate describes"
+        raise CannotPredictError(msg)
+    return meanings[text]
+
+
+def _refuse_queued(fields: Mapping[str, str]) -> None:
+    if "requests queued (" in fields["notes"]:
+        msg = "requests waited for room in the cache: neither a static batch nor its concurrency"
+        raise CannotPredictError(msg)
+
+
+def _layout(fields: Mapping[str, str], config: ModelConfig) -> Layout:
+    layout = check_layout(
+        architecture(config),
+        tp=stated_count(fields, "tp"),
+        pp=count_or_one(fields, "pp"),
+        ep=count_or_one(fields, "ep"),
+    )
+    devices = stated_count(fields, "n_devices")
+    if devices != layout.devices:
+        msg = f"{devices} devices are stated for a layout of {layout.devices}"
+        raise CannotPredictError(msg)
+    return layout
+
+
+def _lengths(fields: Mapping[str, str], metric: str) -> tuple[int, int]:
+    """Prompt and generated tokens, from their columns or from the notes."""
+    if fields["input_tokens"].strip() and fields["output_tokens"].strip():
+        # A prefill alone is written as 0 output tokens; its one token comes with it.
+        return stated_count(fields, "input_tokens"), count_or_one(fields, "output_tokens")
+    noted = _NOTED_LENGTHS.search(fields["notes"])
+    if noted:
+        return int(noted[1]), int(noted[2])
+    if metric == "tpot_ms" and fields["source_title"].startswith("AccelMark"):
+        return _ACCELMARK_LENGTHS
+    msg = "lengths of prompts and outputs are not stated"
+    raise CannotPredictError(msg)
+
+
+def _batch(fields: Mapping[str, str], kind: str) -> int:
+    """Count the requests in flight; of a saturated run the limit, where the notes name one."""
+    if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
+        return 0
+    return stated_count(fields, "batch_or_concurrency")
+
+
+def _per(fields: Mapping[str, str], layout: Layout) -> int:
+    scopes = {"per_instance": 1, "per_gpu": layout.devices}
+    text = fields["per"].strip()
+    if text not in scopes:
+        msg = "the source does not say whether the throughput is per instance or per device"
+        raise CannotPredictError(msg)
+    return scopes[text]
+
+
+def _precision(
+    fields: Mapping[str, str], config: ModelConfig, hardware: Hardware, served_by: str
+) -> Precision:
+    weights = fields["precision_weights"].strip()
+    if weights == "int8" and "weight-only" in fields["notes"]:
+        weights = "w8a16"
+    return checkpoint_precision(
+        weights,
+        model=config,
+        hardware=hardware,
+        engine=served_by,
+        kv_cache=fields["precision_kv"],
+    )

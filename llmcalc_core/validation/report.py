@@ -1,0 +1,169 @@
+"""How far predictions are from measurements: errors by group and by metric, as frames and text."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.predict import Figure
+from llmcalc_core.validation.schemas import Outcome, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUP = ("source", "device", "model", "engine", "metric")
+STATISTICS = ("n", "median", "p90", "bias", "inside")
+
+_LABELS = {
+    "ttft_ms": "TTFT",
+    "e2e_ms": "static end to end",
+    "memory_gb": "memory",
+    "fits": "fits",
+}
+_THROUGHPUTS = {
+    "static": "static end to end",
+    "saturated": "saturated",
+    "closed_loop": "closed-loop throughput",
+}
+
+
+def relative_error(metric: str, figure: Figure, measured: float) -> float:
+    """Error of a figure: estimated over measured, less one; of a throughput the same of its time.
+
+    Whether something fits is right (0), or wrong by 1 or -1.
+
+    Examples
+    --------
+    >>> relative_error("tpot_ms", Figure(value=12.0), 10.0)
+    0.19999999999999996
+    >>> relative_error("tokens_per_s", Figure(value=80.0), 100.0)
+    0.25
+    """
+    if metric == "fits":
+        return figure.value - measured
+    ratio = measured / figure.value if metric == "tokens_per_s" else figure.value / measured
+    return ratio - 1
+
+
+def errors(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """List the error of every figure that has a measured value.
+
+    Returns
+    -------
+    DataFrame
+        ``source``, ``device``, ``model``, ``engine``, ``metric``, ``error`` (signed, a share)
+        and ``inside`` (1 where the measured value lies in the band, 0 where not, NaN without a
+        band).
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    rows = [
+        (outcome.source, case.hardware.name, case.model.model, case.engine,
+         _label(case, metric), relative_error(metric, figure, measured),
+         _inside(figure, measured))
+        for outcome in outcomes
+        if (case := outcome.case) is not None and outcome.prediction is not None
+        for metric, measured, figure in zip(
+            case.metrics, case.measured, outcome.prediction.figures, strict=True)
+        if not math.isnan(measured)
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=[*GROUP, "error", "inside"])
+
+
+def error_table(listed: pd.DataFrame, by: Sequence[str] = GROUP) -> pd.DataFrame:
+    """Summarise errors by group.
+
+    Parameters
+    ----------
+    listed : DataFrame
+        From :func:`errors`.
+    by : sequence of str
+        Columns to group by.
+
+    Returns
+    -------
+    DataFrame
+        The columns of ``by``, then ``n``, ``median`` and ``p90`` of the absolute error,
+        ``bias`` (median of the signed error) and ``inside`` (share of measured values in the
+        80 % band), all shares of the measured value.
+    """
+    sized = listed.assign(size=listed["error"].abs())
+    groups = sized.groupby(list(by), sort=True)
+    return groups.agg(
+        n=("error", "size"),
+        median=("size", "median"),
+        p90=("size", lambda sizes: sizes.quantile(0.9)),
+        bias=("error", "median"),
+        inside=("inside", "mean"),
+    ).reset_index()
+
+
+def reasons(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Count the rows not predicted, by source and reason."""
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    rows = [(outcome.source, outcome.reason) for outcome in outcomes if outcome.reason]
+    listed = pd.DataFrame(rows, columns=["source", "reason"])
+    return listed.groupby(["source", "reason"], sort=True).size().reset_index(name="n")
+
+
+def as_text(outcomes: Sequence[Outcome]) -> str:
+    """Describe the outcomes: errors by group, a total per metric, what was not predicted."""
+    listed = errors(outcomes)
+    missed = reasons(outcomes)
+    count = int(missed["n"].sum())
+    parts = [f"{len(outcomes) - count} of {len(outcomes)} rows predicted, {count} not"]
+    if len(listed):
+        parts += [_text(error_table(listed)), _text(error_table(listed, ("metric",)))]
+    if count:
+        parts.append(_text(missed))
+    return "\n\n".join(parts)
+
+
+def write_predictions(schema: Schema, outcomes: Sequence[Outcome], file: TextIO) -> None:
+    """Write a CSV line for each row: its id, figures with bands, basis and reason.
+
+    A figure without a band, and every figure of a row that is not predicted, is an empty cell.
+    """
+    ends = ("", "_low", "_high")
+    names = [f"{figure}{end}" for figure in schema.figures for end in ends]
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["id", *names, "basis", "reason"])
+    for outcome in outcomes:
+        if outcome.prediction is None:
+            cells, basis = [""] * len(names), ""
+        else:
+            figures = outcome.prediction.figures
+            cells = [
+                "" if math.isnan(value) else f"{value:.6g}"
+                for figure in figures
+                for value in (figure.value, figure.low, figure.high)
+            ]
+            basis = outcome.prediction.basis
+        writer.writerow([outcome.id, *cells, basis, outcome.reason])
+
+
+def _label(case: Case, metric: str) -> str:
+    if metric in ("tpot_ms", "decode_ms"):
+        return "TPOT mixture" if case.mixture else "TPOT dense"
+    return _THROUGHPUTS[case.kind] if metric == "tokens_per_s" else _LABELS[metric]
+
+
+def _inside(figure: Figure, measured: float) -> float:
+    if math.isnan(figure.low):
+        return math.nan
+    return float(figure.low <= measured <= figure.high)
+
+
+def _text(frame: pd.DataFrame) -> str:
+    formats = {
+        "median": "{:.1%}".format,
+        "p90": "{:.1%}".format,
+        "bias": "{:+.1%}".format,
+        "inside": "{:.0%}".format,
+    }
+    shown = {name: form for name, form in formats.items() if name in frame}
+    return frame.to_string(index=False, na_rep="-", formatters=shown)

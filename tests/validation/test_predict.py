@@ -1,0 +1,109 @@
+"""Cases and what is asked of the estimates for them, with estimates of round numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from llmcalc_core.validation import closed_loop, predict, published
+from llmcalc_core.validation.cases import CannotPredictError
+from tests.validation.measured_rows import RoundEstimates, closed_loop_row, published_row
+
+
+@pytest.fixture
+def estimates(monkeypatch):
+    made = RoundEstimates()
+    monkeypatch.setattr(predict, "api", made.api)
+    return made
+
+
+def _figures(row):
+    case = published.read_case(row)
+    return [(it.value, it.low, it.high) for it in predict.predict(case).figures]
+
+
+@pytest.mark.parametrize(
+    ("metric", "stage", "expected"),
+    [
+        ("ttft_ms", "prefill", [100.0, 80.0, 125.0]),
+        ("ttft_max_ms", "prefill", [100.0, 80.0, 125.0]),
+        ("tpot_ms", "decode", [20.0, 16.0, 25.0]),
+        ("decode_latency_total_ms", "decode", [220.0, 176.0, 275.0]),
+        ("e2e_latency_ms", "end_to_end", [300.0, 240.0, 375.0]),
+        # 8 sequences x 11 tokens in 0.3 s; the slow end of the time is the low end of the rate.
+        ("throughput_output_tok_s", "end_to_end", [88 / 0.3, 88 / 0.375, 88 / 0.24]),
+        ("memory_used_gb", "decode", [24.0, math.nan, math.nan]),
+        ("fits_in_memory", "decode", [1.0, math.nan, math.nan]),
+    ],
+)
+def test_static_figures(estimates, metric, stage, expected):
+    ((*figures,),) = _figures(published_row(stage_or_metric=metric))
+    assert figures == pytest.approx(expected, nan_ok=True)
+    ((asked_for, asked),) = estimates.calls
+    assert (asked_for, asked["batch_size"], asked["input_tokens"]) == (stage, 8, 100)
+    assert (asked["engine"], asked["memory_fraction"]) == ("trtllm", 1.0)
+    assert (asked["system_name"].name, asked["bits"].label) == ("A100_80GB", "fp16")
+
+
+def test_a_batch_that_does_not_fit_is_zero(estimates):
+    estimates.largest_batch = 7
+    assert _figures(published_row(stage_or_metric="fits_in_memory"))[0][0] == 0.0
+
+
+def test_throughput_per_device_is_a_share(estimates):
+    tokens = {"stage_or_metric": "throughput_output_tok_s", "tp": "2", "pp": "2", "n_devices": "4"}
+    ((whole, *_),) = _figures(published_row(**tokens))
+    ((share, *_),) = _figures(published_row(**tokens, per="per_gpu"))
+    assert share == pytest.approx(whole / 4)
+    assert [estimates.calls[0][1][f"{kind}_parallel"] for kind in ("tensor", "pipeline")] == [2, 2]
+
+
+def test_closed_loop_asks_for_serving(estimates):
+    row = closed_loop_row(model="openai/gpt-oss-120b", tensor_parallel="2",
+                          attention_data_parallel="2", moe_expert_parallel="4")  # fmt: skip
+    found = predict.predict(closed_loop.read_case(row))
+    assert [(it.value, it.low, it.high) for it in found.figures] == [(120, 60, 480), (12, 9, 24)]
+    assert found.basis == "transferred"
+    ((stage, asked),) = estimates.calls
+    widths = [asked[f"{kind}_parallel"] for kind in
+              ("tensor", "pipeline", "expert", "attention_data")]  # fmt: skip
+    assert (stage, widths) == ("serving", [2, 1, 4, 2])
+    lengths = (asked["concurrency"], asked["input_tokens"], asked["output_tokens"])
+    assert (*lengths, asked["engine"]) == (16, 922, 7373, "vllm")
+
+
+SATURATED = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}
+
+
+def test_saturated_takes_the_best_batch(estimates):
+    ((value, low, high),) = _figures(published_row(**SATURATED))
+    assert value == 1000.0
+    # A request takes 120 + 10 x 12 ms; at the ends of the bands 60 + 10 x 9 and 480 + 10 x 24.
+    assert (low, high) == pytest.approx((1000.0 * 240 / 720, 1000.0 * 240 / 150))
+    assert max(asked["concurrency"] for _, asked in estimates.calls) == 4096
+
+
+def test_saturated_takes_no_batch_that_does_not_fit(estimates):
+    estimates.largest_batch = 40
+    assert _figures(published_row(**SATURATED))[0][0] == 1000.0 - (64 - 32)
+
+
+def test_saturated_reaches_its_limit_and_no_further(estimates):
+    row = published_row(**SATURATED, batch_or_concurrency="50", notes="max_num_seqs=50")
+    assert _figures(row)[0][0] == 1000.0 - (64 - 50)
+    assert max(asked["concurrency"] for _, asked in estimates.calls) == 50
+
+
+def test_saturated_without_a_batch_that_fits_says_so(estimates):
+    estimates.largest_batch = 0
+    with pytest.raises(CannotPredictError, match="no batch fits"):
+        _figures(published_row(**SATURATED))
+
+
+@pytest.mark.parametrize("row", [published_row(), published_row(**SATURATED)])
+def test_constants_on_trial_reach_the_estimates(estimates, row):
+    case, constants = published.read_case(row), {"overhead": 1.0}
+    assert predict.predict_case(case, constants) == predict.predict_case(case)
+    assert {id(asked["constants"]) for _, asked in estimates.calls} == {id(constants), id(None)}
+    assert estimates.calls[0][1]["constants"] is constants
