@@ -37,8 +37,8 @@ class Case:
         Mean lengths [tokens].
     metrics : tuple of str
         What was measured, in the order of the file: ``ttft_ms``, ``tpot_ms``, ``decode_ms`` (of
-        all output tokens), ``e2e_ms``, ``tokens_per_s`` (output tokens), ``memory_gb`` (of the
-        fullest device, 1e9 bytes), ``fits`` (1 or 0).
+        all output tokens), ``e2e_ms``, ``tokens_per_s`` (output tokens), ``memory_gib`` (of the
+        fullest device), ``fits`` (1 or 0).
     measured : tuple of float
         Its values, NaN where the file has none.
     per : int, default 1

@@ -18,7 +18,7 @@ _WHOLE_MEMORY = 1.0
 """Part of a device that a static batch may fill: it runs without a server's margin."""
 
 _STAGES = {"ttft_ms": "prefill", "tpot_ms": "decode", "decode_ms": "decode",
-           "memory_gb": "decode", "fits": "decode", "e2e_ms": "end_to_end",
+           "memory_gib": "decode", "fits": "decode", "e2e_ms": "end_to_end",
            "tokens_per_s": "end_to_end"}  # fmt: skip
 
 
@@ -120,8 +120,8 @@ def _static(case: Case, stage: str, trial: Mapping[str, object]) -> dict[str, An
 
 
 def _static_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Figure:
-    if metric == "memory_gb":
-        return Figure(value=estimate["memory_bytes"] / 1e9)
+    if metric == "memory_gib":
+        return Figure(value=estimate["memory_bytes"] / 2**30)
     if metric == "fits":
         return Figure(value=float(estimate["fits"]))
     low, value, high = (estimate[name] for name in ("latency_low", "latency", "latency_high"))

@@ -29,6 +29,7 @@ COLUMNS = (
 
 # The longest wait for a first token of a static batch is its prefill. A throughput of
 # unspecified scope falls with the length of the prompt in its source, as output tokens do.
+# FasterTransformer calls 2**30 bytes a GB (print_mem_usage in its cuda_utils.h).
 _METRICS = {
     "ttft_ms": "ttft_ms",
     "ttft_max_ms": "ttft_ms",
@@ -39,7 +40,7 @@ _METRICS = {
     "e2e_latency_ms": "e2e_ms",
     "throughput_output_tok_s": "tokens_per_s",
     "throughput_tok_s_unspecified_scope": "tokens_per_s",
-    "memory_used_gb": "memory_gb",
+    "memory_used_gb": "memory_gib",
     "fits_in_memory": "fits",
 }
 _KINDS = {

@@ -20,7 +20,7 @@ STATISTICS = ("n", "median", "p90", "bias", "inside")
 _LABELS = {
     "ttft_ms": "TTFT",
     "e2e_ms": "static end to end",
-    "memory_gb": "memory",
+    "memory_gib": "memory",
     "fits": "fits",
 }
 _THROUGHPUTS = {

@@ -71,7 +71,7 @@ class RoundEstimates:
             "latency": latency,
             "latency_low": 0.8 * latency,
             "latency_high": 1.25 * latency,
-            "memory_bytes": 24e9,
+            "memory_bytes": 24 * 2**30,
             "fits": batch <= self.largest_batch,
             "basis": "calibrated",
         }

@@ -30,7 +30,7 @@ def _published(*rows):
 @pytest.mark.parametrize(
     ("metric", "value", "measured", "error"),
     [
-        ("tpot_ms", 12.0, 10.0, 0.2), ("memory_gb", 6.0, 8.0, -0.25),
+        ("tpot_ms", 12.0, 10.0, 0.2), ("memory_gib", 6.0, 8.0, -0.25),
         ("tokens_per_s", 80.0, 100.0, 0.25), ("fits", 1.0, 0.0, 1.0), ("fits", 0.0, 1.0, -1.0),
         ("fits", 1.0, 1.0, 0.0),
     ],

@@ -145,7 +145,7 @@ def test_a_row_that_says_nothing_useful_says_why(changes, reason):
         ("decode_latency_total_ms", "decode_ms"), ("e2e_latency_ms", "e2e_ms"),
         ("throughput_output_tok_s", "tokens_per_s"),
         ("throughput_tok_s_unspecified_scope", "tokens_per_s"),
-        ("memory_used_gb", "memory_gb"), ("fits_in_memory", "fits"),
+        ("memory_used_gb", "memory_gib"), ("fits_in_memory", "fits"),
     ],
 )  # fmt: skip
 def test_published_metrics(stated, metric):
