@@ -6,11 +6,13 @@ from llmcalc_core.api import (
     estimate_decode_performance,
     estimate_end_to_end_performance,
     estimate_prefill_performance,
+    estimate_serving_performance,
     get_best_parallelization_strategy,
     get_minimum_system_size,
     get_pareto_optimal_performance,
     get_various_parallelization,
 )
+from llmcalc_core.calibration.constants import ENGINES
 from llmcalc_core.catalog.hardware import (
     HARDWARE_CONFIGS,
     find_hardware,
@@ -28,6 +30,7 @@ from llmcalc_core.search.feasibility import DoesNotFitError
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
 
 __all__ = [
+    "ENGINES",
     "HARDWARE_CONFIGS",
     "MEMORY_COLUMNS",
     "PRECISIONS",
@@ -42,6 +45,7 @@ __all__ = [
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
+    "estimate_serving_performance",
     "evaluate",
     "explore",
     "find_hardware",

@@ -15,11 +15,13 @@ from llmcalc_core.api.plans import (
     get_pareto_optimal_performance,
     get_various_parallelization,
 )
+from llmcalc_core.api.serving import estimate_serving_performance
 
 __all__ = [
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
+    "estimate_serving_performance",
     "get_best_parallelization_strategy",
     "get_minimum_system_size",
     "get_pareto_optimal_performance",

@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from llmcalc_core.api.question import ask, workload
+from llmcalc_core.calibration.constants import Constants, find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.figures import figures
@@ -26,6 +27,8 @@ def estimate_prefill_performance(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    engine: str = "vllm",
+    constants: Constants | None = None,
 ) -> dict[str, Any]:
     """Estimate how long a batch of prompts takes until its first tokens.
 
@@ -47,6 +50,10 @@ def estimate_prefill_performance(
         Log the result at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    engine : str, default 'vllm'
+        The serving engine, whose overheads were measured.
+    constants : Constants, optional
+        In place of the fitted ones, to try others.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def estimate_prefill_performance(
         "prefill", model, (batch_size, input_tokens, 1, 1),
         system_name=system_name, bits=bits,
         widths=(tensor_parallel, pipeline_parallel, expert_parallel),
-        debug=debug, memory_fraction=memory_fraction,
+        debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
     )  # fmt: skip
 
 
@@ -90,6 +97,8 @@ def estimate_decode_performance(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    engine: str = "vllm",
+    constants: Constants | None = None,
 ) -> dict[str, Any]:
     """Estimate the time per output token, averaged over a generation, in steady state.
 
@@ -111,6 +120,10 @@ def estimate_decode_performance(
         Log the result at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    engine : str, default 'vllm'
+        The serving engine, whose overheads were measured.
+    constants : Constants, optional
+        In place of the fitted ones, to try others.
 
     Returns
     -------
@@ -136,7 +149,7 @@ def estimate_decode_performance(
         "decode", model, (batch_size, input_tokens, output_tokens, beam_size),
         system_name=system_name, bits=bits,
         widths=(tensor_parallel, pipeline_parallel, expert_parallel),
-        debug=debug, memory_fraction=memory_fraction,
+        debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
     )  # fmt: skip
 
 
@@ -154,6 +167,8 @@ def estimate_end_to_end_performance(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    engine: str = "vllm",
+    constants: Constants | None = None,
 ) -> dict[str, Any]:
     """Estimate a static batch from its prompts to its last tokens.
 
@@ -167,6 +182,10 @@ def estimate_end_to_end_performance(
         Log the result at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    engine : str, default 'vllm'
+        The serving engine, whose overheads were measured.
+    constants : Constants, optional
+        In place of the fitted ones, to try others.
 
     Returns
     -------
@@ -194,14 +213,17 @@ def estimate_end_to_end_performance(
     prefill, decode = (
         _estimate(
             stage, model, lengths, system_name=system_name, bits=bits, widths=layout,
-            debug=debug, memory_fraction=memory_fraction,
+            debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
         )
         for stage in ("prefill", "decode")
     )  # fmt: skip
     total = prefill["latency"] + (output_tokens - 1) * decode["latency"]
     per_second = batch_size / (total / 1e3)
+    low, high = (decode[f"latency_{end}"] / decode["latency"] for end in ("low", "high"))
     return {
         "latency": total,
+        "latency_low": total * low,
+        "latency_high": total * high,
         "throughput": per_second * output_tokens,
         "ttft": prefill["latency"],
         "average_tpot": decode["latency"],
@@ -228,15 +250,23 @@ def _estimate(
     widths: tuple[int, int, int],
     debug: bool,
     memory_fraction: float,
+    engine: str,
+    constants: Constants | None,
 ) -> dict[str, Any]:
     question = ask(model, system_name, bits, memory_fraction)
     layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
     asked = workload(*lengths)
     found = estimate_layouts(
-        question.model, question.hardware, question.precision, (layout,), asked, stage=stage
-    )
+        question.model, question.hardware, question.precision, (layout,), asked, stage=stage,
+        engine=find_engine(engine), constants=constants,
+    )  # fmt: skip
     result = figures(
-        found, question.hardware, asked, stage=stage, memory_fraction=question.memory_fraction
+        found,
+        question.model,
+        question.hardware,
+        asked,
+        stage=stage,
+        memory_fraction=question.memory_fraction,
     )
     if debug:
         _log.info("%s of %s on %s: %s", stage, question.model.name, question.hardware.name, result)

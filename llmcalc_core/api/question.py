@@ -66,14 +66,14 @@ def workload(
     Raises
     ------
     ValueError
-        If one is no whole number from 1 up, or ``batch_size`` is a collection.
+        If one is no whole number from 1 up, or a single one is a collection.
 
     Examples
     --------
     >>> workload([4, 2], 100, 10, name="batch_list").batches
     (2, 4)
     """
-    single = name == "batch_size"
+    single = name != "batch_list"
     return Workload(
         batches=(whole_number(name, batches),) if single else whole_numbers(name, batches),
         input_tokens=whole_number("input_tokens", input_tokens),

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import STORED_BITS, Precision
 
 _NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
 """Types of like width, whose kernels reach a like part of their peak."""
 
-BASES = ("calibrated", "transferred", "assumed")
-"""How an estimate's efficiencies are known, from best to worst."""
+_MOST = 0.97
+"""No fitted constant lets an operation come closer to a device's peak than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +68,48 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Efficiency:
-    """Everything time estimates need to know of a device beside its peaks."""
+class Behaviour:
+    """How a serving engine mixes prefill and decoding; see ``constants.toml``."""
 
-    curves: dict[str, Curve]
+    prefill_share: float
+    waiting_together: float
+    waiting_slope: float
+    first_token_s: float
+    first_token_prefills: float
+    first_token_steps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Efficiency:
+    """Everything time estimates need to know of a device and an engine beside the peaks.
+
+    Attributes
+    ----------
+    decode, prefill : dict of str to Curve
+        What each family of operations reaches in a stage.
+    links : Links
+        What messages reach.
+    decode_step_s : float
+        Fixed time of a decode step [s].
+    host_launch_s : float
+        Time in which the host starts one kernel of a prefill [s]; decode steps are captured
+        graphs, which start at once.
+    expert_imbalance : float
+        How much longer the busiest of two ranks of experts takes than their mean, as a factor
+        for each doubling of the expert parallel width [1].
+    behaviour : Behaviour
+        How the engine serves.
+    basis : str
+        What the efficiencies rest on.
+    """
+
+    decode: dict[str, Curve]
+    prefill: dict[str, Curve]
     links: Links
     decode_step_s: float
-    prefill_step_s: float
+    host_launch_s: float
+    expert_imbalance: float
+    behaviour: Behaviour
     basis: str
 
 
@@ -84,9 +121,14 @@ def _table() -> dict[str, Any]:
 
 @lru_cache(maxsize=512)
 def efficiency_for(
-    hardware: Hardware, precision: Precision, *, mixture: bool = False
+    hardware: Hardware,
+    precision: Precision,
+    *,
+    mixture: bool = False,
+    engine: str = "vllm",
+    constants: Constants | None = None,
 ) -> Efficiency:
-    """Look up what a device reaches at a precision.
+    """Look up what a device reaches at a precision with an engine.
 
     Parameters
     ----------
@@ -96,6 +138,10 @@ def efficiency_for(
         Types of weights, activations and KV cache.
     mixture : bool, default False
         Whether the model has mixtures of experts, whose facts then count for the basis.
+    engine : str, default 'vllm'
+        The serving engine, one of ``ENGINES``.
+    constants : Constants, optional
+        In place of the device's own and the fitted ones.
 
     Returns
     -------
@@ -109,43 +155,90 @@ def efficiency_for(
     >>> from llmcalc_core.catalog.hardware import find_hardware
     >>> efficiency_for(find_hardware("H100_80GB"), Precision()).basis
     'calibrated'
-    >>> efficiency_for(find_hardware("MI300X"), Precision()).basis
+    >>> efficiency_for(find_hardware("TPUv4"), Precision()).basis
     'assumed'
     """
     table = _table()
     facts = table.get(hardware.calibration, table["assumed"])
-    basis = facts["basis"]
+    basis, device = facts["basis"], facts.get("like", hardware.calibration)
     if "like" in facts:
-        facts = table[facts["like"]]
-    main, wide = hardware.rate(precision.activations), hardware.rate("bf16")
-    grouped = hardware.rate(precision.expert_activations)
+        facts = table[device]
+    values = (constants or fitted()).of(engine, device)
+    for name, step in hardware.adjustments:
+        values[name] = specs()[name].moved(values[name], step)
+    rates = {
+        "gemm": hardware.rate(precision.activations),
+        "mixture": hardware.rate(precision.expert_activations),
+    }
+    wide = hardware.rate("bf16")
     looked_up = {
-        "gemm": _find(facts, "gemm", main[0]),
+        "gemm": _find(facts, "gemm", rates["gemm"][0]),
         "gemm_wide": _find(facts, "gemm", wide[0]),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
-        "mixture": _mixture_facts(facts, grouped[0], precision),
+        "mixture": _mixture_facts(facts, rates["mixture"][0], precision),
     }
-    curves = {
-        family: _curve(entry, {"gemm": main, "mixture": grouped}.get(family, wide)[1])
+    base = {
+        family: _curve(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
-    engine = table["engine"]
-    curves["traffic"] = Curve(
-        peak=wide[1],
+    base["traffic"] = _traffic(table["engine"], wide[1])
+    used = ("gemm", "attention_decode", *(("mixture",) if mixture else ()))
+    known = [basis, *(looked_up[family][1] for family in used)]
+    types = rates["gemm"][0], precision.experts
+    return Efficiency(
+        decode=_scaled(base, values, types, decode=True),
+        prefill=_scaled(base, values, types, decode=False),
+        links=_links(facts, table["engine"], values),
+        decode_step_s=values["step_overhead_s"],
+        host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
+        expert_imbalance=values["expert_imbalance"],
+        behaviour=_behaviour(values),
+        basis=max(known, key=BASES.index),
+    )
+
+
+def _scaled(
+    base: dict[str, Curve], values: dict[str, float], types: tuple[str, str], *, decode: bool
+) -> dict[str, Curve]:
+    """Scale the curves of kernels measured alone to what engines reach, below every peak."""
+    device = values["decode_time"] if decode else values["prefill_time"]
+    matrices = values["gemm_time"] * (1.0 if decode else values["prefill_gemm_time"])
+    narrow = {"fp8": values["fp8_gemm_time"], "fp4": values["fp4_gemm_time"]}.get(types[0], 1.0)
+    experts = values["mixture_time"] * (1.0 if decode else values["prefill_gemm_time"])
+    packed = values["packed_experts_time"] if types[1] in ("fp4", "int4") else 1.0
+    longer = {
+        "gemm": matrices * narrow,
+        "gemm_wide": matrices,
+        "attention_decode": values["attention_time"],
+        "attention_prefill": 1.0,
+        "mixture": experts * packed,
+        "traffic": 1.0,
+    }
+    floors = {"mixture": values["mixture_floor"]}
+    return {
+        family: replace(
+            curve,
+            compute=min(_MOST, curve.compute / (longer[family] * device)),
+            memory=min(_MOST, curve.memory / (longer[family] * device)),
+            floor_s=curve.floor_s * floors.get(family, values["launch_floor"]),
+        )
+        for family, curve in base.items()
+    }
+
+
+def _traffic(engine: dict[str, Any], peak: float) -> Curve:
+    return Curve(
+        peak=peak,
         compute=1.0,
         memory=engine["traffic_memory"],
         floor_s=engine["traffic_floor_us"] * 1e-6,
     )
-    used = ("gemm", "attention_decode", *(("mixture",) if mixture else ()))
-    known = [basis, *(looked_up[family][1] for family in used)]
-    return Efficiency(
-        curves=curves,
-        links=_links(facts, engine),
-        decode_step_s=engine["decode_step_us"] * 1e-6,
-        prefill_step_s=engine["prefill_step_us"] * 1e-6,
-        basis=max(known, key=BASES.index),
-    )
+
+
+def _behaviour(values: dict[str, float]) -> Behaviour:
+    names = (field.name for field in fields(Behaviour))
+    return Behaviour(**{name: values[name] for name in names})
 
 
 def _find(facts: dict[str, Any], family: str, data_type: str) -> tuple[dict[str, Any], str]:
@@ -185,12 +278,13 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
     )
 
 
-def _links(facts: dict[str, Any], engine: dict[str, Any]) -> Links:
+def _links(facts: dict[str, Any], engine: dict[str, Any], values: dict[str, float]) -> Links:
     entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
+    later, longer = values["collective_latency"], values["collective_time"]
     return Links(
         log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
-        latencies_s=tuple(entry["latency_us"] * 1e-6 for entry in entries),
-        fractions=tuple(entry["fraction"] for entry in entries),
+        latencies_s=tuple(later * entry["latency_us"] * 1e-6 for entry in entries),
+        fractions=tuple(min(1.0, entry["fraction"] / longer) for entry in entries),
         node_latency_s=engine["node_latency_us"] * 1e-6,
         node_fraction=engine["node_fraction"],
         hand_over_latency_s=engine["hand_over_latency_us"] * 1e-6,

@@ -48,6 +48,9 @@ class Hardware:
         Whose efficiency facts to use; a name without any means assumed ones.
     description : str
         A readable name.
+    adjustments : tuple of (str, float)
+        Steps of fitted constants, on the scale of each, that the user's own measurements ask for;
+        made by ``calibrate``.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class Hardware:
     node_link_bandwidth: float = 25e9
     calibration: str = ""
     description: str = ""
+    adjustments: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Check every figure."""

@@ -69,6 +69,7 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
         flops=matrix_flops(m=rows, n=matrices * columns, k=step.hidden),
         moved=weights + entering + leaving,
         size=rows_per_expert(tokens=step.stage_tokens, top_k=mixer.top_k, touched=touched),
+        ranks=grid.ep,
     )
     activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes
     return grouped, traffic(activation)

@@ -20,6 +20,7 @@ from llmcalc_core.estimate.work import Pass, make_pass
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.collectives import point_to_point_seconds
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
+from llmcalc_core.formulas.roofline import overlapped_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,9 +73,12 @@ def stage_times(
         Arrays that broadcast to the grid.
     """
     step = make_pass(model, grid, precision, decode=decode)
-    timed = time_sections(sections(model, step), hardware, efficiency)
-    kinds, bounds = _whole(timed, whole_counts(model))
-    overhead = efficiency.decode_step_s if decode else efficiency.prefill_step_s
+    timed = time_sections(sections(model, step), hardware, efficiency, decode=decode)
+    counts = whole_counts(model)
+    kinds, bounds = _whole(timed, counts)
+    overhead: Values = efficiency.decode_step_s
+    if not decode:
+        overhead = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
     kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
     piped = any(layout.pp > 1 for layout in grid.layouts)
     if piped:
@@ -83,7 +87,7 @@ def stage_times(
     through = _total(kinds)
     if not piped:
         return StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
-    pace = _pace(model, grid, timed) + overhead
+    pace = _pace(model, grid, timed) + (overhead if decode else overhead / grid.pp)
     flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
     if decode:
         latency = period = np.asarray(decode_cycle_seconds(**flow))
@@ -126,6 +130,20 @@ def _by_kind(kinds: tuple[int, ...]) -> tuple[tuple[int, ...], Floats]:
     """Give the kinds that occur, and for each a row of ones where it does."""
     present = tuple(sorted(set(kinds)))
     return present, np.array([[float(kind == own) for own in kinds] for kind in present])
+
+
+def _launches(timed: list[Timed], counts: Floats) -> Values:
+    """Count the kernels of a whole pass, messages included."""
+    started: Values = 0.0
+    for group in timed:
+        started = started + _summed(counts[group.section], group.launches)
+    return started
+
+
+def _host_delay(device: Floats, host: Values) -> Values:
+    """Time that starting the kernels adds to what the device takes [s]: they overlap in part."""
+    delay: Values = overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device
+    return delay
 
 
 def _summed(weights: Floats, values: Floats) -> Floats:

@@ -37,6 +37,8 @@ class Timed:
         The part of it bound by compute [s].
     floors : array of shape (n,)
         The part of it that is launch latency [s].
+    launches : array of shape (n, ...)
+        Kernels that each starts [1].
     link : bool
         Whether these are messages.
     """
@@ -46,11 +48,12 @@ class Timed:
     seconds: NDArray[np.float64]
     computing: NDArray[np.float64]
     floors: NDArray[np.float64]
+    launches: NDArray[np.float64]
     link: bool = False
 
 
 def time_sections(
-    sections: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency
+    sections: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency, *, decode: bool
 ) -> list[Timed]:
     """Time every operation and message of every section once.
 
@@ -62,37 +65,43 @@ def time_sections(
         Peaks and links.
     efficiency : Efficiency
         What the device reaches of them.
+    decode : bool
+        Whether this is a decode step, else a prefill.
 
     Returns
     -------
     list of Timed
         Operations of like shape together, so that each group is timed in one array.
     """
+    curves = efficiency.decode if decode else efficiency.prefill
     operations: dict[object, list[tuple[int, Operation, Curve]]] = {}
     messages: dict[object, list[tuple[int, Message]]] = {}
     for index, section in enumerate(sections):
         for operation in section.operations:
-            curve = efficiency.curves[operation.family]
+            curve = curves[operation.family]
             like = (getattr(operation.moved, "shape", ()), curve.sharpness == np.inf)
             operations.setdefault(like, []).append((index, operation, curve))
         for message in section.messages:
             between = (getattr(message.size, "shape", ()), id(message.participants))
             messages.setdefault(between, []).append((index, message))
     return [
-        *(_time_group(group, hardware) for group in operations.values()),
+        *(_time_group(group, hardware, efficiency) for group in operations.values()),
         *(_time_messages(group, hardware, efficiency.links) for group in messages.values()),
     ]
 
 
-def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
+def _time_group(
+    group: list[tuple[int, Operation, Curve]], hardware: Hardware, efficiency: Efficiency
+) -> Timed:
     shape = np.shape(group[0][1].moved)
     count = len(group)
     flops, moved = np.empty((count, *shape)), np.empty((count, *shape))
     floors = np.empty(count)
     for index, (_, operation, curve) in enumerate(group):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
-        flops[index] = operation.flops * grown
-        moved[index] = operation.moved
+        longest = _longest(operation.ranks, efficiency.expert_imbalance)
+        flops[index] = operation.flops * grown * longest
+        moved[index] = operation.moved * longest
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
     facts = [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, _, curve in group]
@@ -107,16 +116,26 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
         seconds=np.asarray(busy + floors.reshape(along)),
         computing=np.asarray(busy * (compute > memory)),
         floors=floors,
+        launches=np.array([operation.launches for _, operation, _ in group]),
     )
+
+
+def _longest(ranks: Values, imbalance: float) -> Values:
+    """Longest over mean share of some ranks; 1 where there is one rank."""
+    if np.ndim(ranks) == 0 and ranks <= 1:
+        return 1.0
+    longest: Values = np.maximum(imbalance, 1.0) ** np.log2(ranks)
+    return longest
 
 
 def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: Links) -> Timed:
     sizes = np.array([message.size for _, message in group])
     passes = np.array([float(message.passes) for _, message in group])
+    participants = group[0][1].participants
     seconds = message_seconds(
         sizes,
         passes.reshape(-1, *([1] * (sizes.ndim - 1))),
-        group[0][1].participants,
+        participants,
         hardware,
         links,
     )
@@ -126,6 +145,7 @@ def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: 
         seconds=np.asarray(seconds),
         computing=np.zeros(1),
         floors=np.zeros(1),
+        launches=np.full((len(group), *([1] * (sizes.ndim - 1))), 1.0) * (participants > 1),
         link=True,
     )
 

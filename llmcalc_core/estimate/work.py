@@ -29,6 +29,8 @@ class Operation:
         Kernels started.
     size : float or array
         What its compute efficiency rises with [tokens]; infinity where it does not.
+    ranks : float or array
+        Groups of devices that share it unevenly, the busiest of which is waited for [1].
     """
 
     kind: str
@@ -37,6 +39,7 @@ class Operation:
     moved: Values
     launches: float = 1.0
     size: Values = np.inf
+    ranks: Values = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

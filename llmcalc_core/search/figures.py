@@ -7,12 +7,20 @@ from typing import Any
 import numpy as np
 
 from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
 from llmcalc_core.estimate.time import BOUNDS, KINDS
+from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.single import Estimate, Workload
 
 
 def figures(
-    found: Estimate, hardware: Hardware, workload: Workload, *, stage: str, memory_fraction: float
+    found: Estimate,
+    model: Model,
+    hardware: Hardware,
+    workload: Workload,
+    *,
+    stage: str,
+    memory_fraction: float,
 ) -> dict[str, Any]:
     """Describe the one layout and batch of an estimate.
 
@@ -20,8 +28,9 @@ def figures(
     ----------
     found : Estimate
         Of one layout and one batch.
-    hardware : Hardware
-        Its memory is what the plan has to fit.
+    model, hardware
+        What was estimated on what; the device's memory is what the
+        plan has to fit.
     workload : Workload
         Batch and lengths.
     stage : {'prefill', 'decode'}
@@ -32,8 +41,8 @@ def figures(
     Returns
     -------
     dict
-        ``latency`` [ms] and ``throughput`` [tokens/s] as in the guide; ``ttft_ms`` or
-        ``tpot_ms``, ``tokens_per_s``, ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``,
+        ``latency`` [ms] and ``throughput`` [tokens/s] as in the guide; ``latency_low`` and
+        ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``, ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``,
         ``memory_by_kind_bytes``, ``memory_bytes``, ``memory_capacity_bytes`` (what may be used),
         ``fits``, ``devices``, ``basis``.
     """
@@ -44,8 +53,12 @@ def figures(
     per_request = workload.output_tokens if decoding else workload.input_tokens
     capacity = hardware.usable_bytes(memory_fraction)
     total = memory.total.item()
+    basis = basis_of(model, hardware, found.efficiency)
+    around = band_of("latency", basis, model)
     result: dict[str, Any] = {
         "latency": latency * 1e3,
+        "latency_low": latency * 1e3 * around.low,
+        "latency_high": latency * 1e3 * around.high,
         "throughput": tokens,
         "tpot_ms" if decoding else "ttft_ms": latency * 1e3,
         "tokens_per_s": tokens,
@@ -65,7 +78,7 @@ def figures(
         "memory_capacity_bytes": capacity,
         "fits": total <= capacity,
         "devices": found.grid.layouts[0].devices,
-        "basis": found.efficiency.basis,
+        "basis": basis,
     }
     if decoding:
         result["total_latency_ms"] = latency * 1e3 * workload.output_tokens

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import Efficiency, efficiency_for
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -42,6 +43,8 @@ def estimate_layouts(
     workload: Workload,
     *,
     stage: str,
+    engine: str = "vllm",
+    constants: Constants | None = None,
 ) -> Estimate:
     """Estimate one stage of every layout and batch.
 
@@ -55,6 +58,10 @@ def estimate_layouts(
         Batches and lengths.
     stage : {'prefill', 'decode'}
         Which times to estimate.
+    engine : str
+        The serving engine, one of ``ENGINES``.
+    constants : Constants, optional
+        In place of the fitted ones.
 
     Returns
     -------
@@ -68,7 +75,9 @@ def estimate_layouts(
         outputs=(workload.output_tokens,),
         beams=workload.beam_size,
     )
-    efficiency = efficiency_for(hardware, precision, mixture=model.has_mixture)
+    efficiency = efficiency_for(
+        hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
+    )
     return Estimate(
         grid=grid,
         times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),

@@ -1,0 +1,101 @@
+"""Continuous batching: what a request meets when others are always in flight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.api.question import ask, workload
+from llmcalc_core.calibration.constants import Constants, find_engine
+from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.search.loaded import serving_figures
+
+
+def estimate_serving_performance(
+    model: ModelLike = "llama2_7b",
+    concurrency: int = 32,
+    input_tokens: int = 2000,
+    output_tokens: int = 256,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = "bf16",
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    *,
+    attention_data_parallel: int | None = None,
+    engine: str = "vllm",
+    chunked_prefill: bool = True,
+    memory_fraction: float = 0.9,
+    constants: Constants | None = None,
+) -> dict[str, Any]:
+    """Estimate one replica under continuous batching at a fixed concurrency.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    concurrency : int
+        Requests in flight at the replica: as one ends, the next arrives.
+    input_tokens, output_tokens : int
+        Mean lengths of prompt and answer [tokens].
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'.
+    tensor_parallel, pipeline_parallel, expert_parallel : int
+        Layout.
+    attention_data_parallel : int, optional
+        Attention replicas inside a stage; without it a stage has the wider of ``tensor_parallel``
+        and ``expert_parallel`` devices.
+    engine : str, default 'vllm'
+        'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
+    chunked_prefill : bool, default True
+        Whether prompts are read in chunks beside decode steps, as engines do by default; else a
+        prompt interrupts decoding for its whole length.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used. What does not fit waits.
+    constants : Constants, optional
+        In place of the fitted ones, to try others.
+
+    Returns
+    -------
+    dict
+        ``ttft_ms`` (mean of a closed-loop benchmark), ``ttft_burst_ms`` (all arrive at once),
+        ``ttft_steady_ms`` (random, even arrivals), ``tpot_ms``, ``e2e_latency_ms``,
+        ``tokens_per_s`` (generated), ``tokens_per_s_per_device``, ``tokens_per_s_per_user``,
+        ``requests_per_s``, ``time_by_kind_ms`` of an output token, ``bound_by``; ``running``
+        (requests that the memory lets in), ``max_concurrency``, ``fits``, ``memory_bytes``,
+        ``memory_capacity_bytes``, ``devices``, ``engine``; ``ttft_ms_low``, ``ttft_ms_high``,
+        ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and ``basis`` (measured, calibrated,
+        transferred or assumed).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a value out of range or a layout the model can't have.
+
+    Examples
+    --------
+    >>> busy = estimate_serving_performance("llama3_8b", 64, 1000, 200, "H100_80GB")
+    >>> alone = estimate_serving_performance("llama3_8b", 1, 1000, 200, "H100_80GB")
+    >>> busy["tpot_ms"] > alone["tpot_ms"], busy["tokens_per_s"] > alone["tokens_per_s"]
+    (True, True)
+    """
+    question = ask(model, system_name, bits, memory_fraction)
+    return serving_figures(
+        question.model,
+        question.hardware,
+        question.precision,
+        check_layout(
+            question.model,
+            tp=tensor_parallel,
+            pp=pipeline_parallel,
+            ep=expert_parallel,
+            dp=attention_data_parallel,
+        ),
+        workload(concurrency, input_tokens, output_tokens, name="concurrency"),
+        engine=find_engine(engine),
+        memory_fraction=question.memory_fraction,
+        chunked=chunked_prefill,
+        constants=constants,
+    )

@@ -1,0 +1,82 @@
+"""How far estimates were from measurements that the fit had not seen, by what they rest on."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+BASES = ("measured", "calibrated", "transferred", "assumed")
+"""What an estimate rests on, from best to worst: this model was measured on this device;
+others were; only a relative of the device or the type was; nothing was."""
+
+METRICS = ("ttft", "tpot", "latency")
+"""Time to first token, time per output token, and latency of a static batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """An 80 % interval, as factors of the estimate.
+
+    Attributes
+    ----------
+    low, high : float
+        Nine measurements in ten are above ``low`` times the estimate, and nine below ``high``.
+    """
+
+    low: float
+    high: float
+
+
+def band(metric: str, basis: str, *, mixture: bool) -> Band:
+    """Look up the band of an estimate.
+
+    Parameters
+    ----------
+    metric : {'ttft', 'tpot', 'latency'}
+        What is estimated.
+    basis : str
+        One of :data:`BASES`.
+    mixture : bool
+        Whether the model has mixtures of experts.
+
+    Returns
+    -------
+    Band
+        Factors of the estimate.
+
+    Examples
+    --------
+    >>> known, guessed = (band("tpot", basis, mixture=False) for basis in ("measured", "assumed"))
+    >>> known.high / known.low < guessed.high / guessed.low
+    True
+    """
+    return _bands()[metric, basis, mixture]
+
+
+def measured_pairs() -> frozenset[tuple[str, str]]:
+    """Give the pairs of model and device whose measurements the constants were fitted to."""
+    return _pairs()
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = files("llmcalc_core.calibration").joinpath("bands.toml").read_text("utf-8")
+    return tomllib.loads(text)
+
+
+@cache
+def _bands() -> dict[tuple[str, str, bool], Band]:
+    return {
+        (entry["metric"], entry["basis"], entry["mixture"]): Band(
+            low=entry["low"], high=entry["high"]
+        )
+        for entry in _table()["band"]
+    }
+
+
+@cache
+def _pairs() -> frozenset[tuple[str, str]]:
+    return frozenset((model, device) for model, device in _table()["measured"]["pairs"])

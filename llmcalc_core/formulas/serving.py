@@ -1,0 +1,130 @@
+"""Continuous batching under a closed loop: what prefills and queues add to decoding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.formulas import Values
+
+
+def interference_seconds(
+    *, requests: Values, prefill: Values, share: Values, waiting: Values, output_tokens: Values
+) -> Values:
+    """Time that the prefills of other requests add to each output token.
+
+    Parameters
+    ----------
+    requests : float or array
+        Requests in flight that share the devices, n [1].
+    prefill : float or array
+        Time in which one prompt occupies the devices [s].
+    share : float or array
+        Part of it that delays decoding [1]; chunked prefill hides the rest in decode steps.
+    waiting : float or array
+        Part of the requests whose prompts arrive together and wait for each other [1].
+    output_tokens : float or array
+        Tokens generated per request [tokens].
+
+    Returns
+    -------
+    float or array
+        Time per output token [s]: while a request decodes, every other one is replaced once, so n
+        prompts are read in its O tokens; of those that arrive with it, it sees half as its own
+        wait for the first token instead.
+
+    References
+    ----------
+    Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 3 (generation stalls); counting over
+    one cycle of a closed loop.
+
+    Examples
+    --------
+    >>> interference_seconds(requests=32, prefill=0.25, share=0.5, waiting=0.5, output_tokens=100)
+    0.03
+    """
+    return requests * prefill * share * (1 - waiting / 2) / output_tokens
+
+
+def queue_seconds(*, requests: Values, prefill: Values, share: Values, waiting: Values) -> Values:
+    """Mean time that a request waits for the prompts that arrive with it.
+
+    Parameters
+    ----------
+    requests, prefill, share, waiting
+        As in :func:`interference_seconds`.
+
+    Returns
+    -------
+    float or array
+        Time [s]; with all together (``waiting`` 1) the mean of 0 to n - 1 prefills.
+
+    References
+    ----------
+    Counting: in a burst of n the mean request has (n - 1) / 2 before it.
+
+    Examples
+    --------
+    >>> queue_seconds(requests=11, prefill=0.1, share=1.0, waiting=1.0)
+    0.5
+    """
+    return waiting / 2 * (requests - 1) * prefill * share
+
+
+def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
+    """Mean wait for a prefill when requests arrive at random and evenly.
+
+    Parameters
+    ----------
+    load : float or array
+        Part of the time in which prompts are read, below 1 [1].
+    prefill : float or array
+        Time of one prefill [s].
+
+    Returns
+    -------
+    float or array
+        Time [s]; infinite from a load of 1 on.
+
+    References
+    ----------
+    Pollaczek and Khinchine, M/D/1: Kleinrock, Queueing Systems, vol. 1 (1975), equation 5.63.
+
+    Examples
+    --------
+    >>> float(steady_queue_seconds(load=0.5, prefill=0.2))
+    0.1
+    """
+    busy = np.asarray(load, dtype=float)
+    with np.errstate(divide="ignore"):
+        return np.where(busy < 1, busy * prefill / (2 * np.maximum(1 - busy, 0.0)), np.inf)
+
+
+def waiting_share(*, together: Values, load: Values, slope: Values) -> Values:
+    """Part of the requests of a closed loop whose prompts arrive together.
+
+    Parameters
+    ----------
+    together : float or array
+        The share at a load of one half [1].
+    load : float or array
+        Part of the time in which prompts are read [1].
+    slope : float or array
+        How fast the log-odds rise with the load [1].
+
+    Returns
+    -------
+    float or array
+        Between 0 and 1: requests that wait for each other's prompts go on together.
+
+    References
+    ----------
+    A logistic curve, fitted (calibration/constants.toml).
+
+    Examples
+    --------
+    >>> waiting_share(together=0.5, load=0.5, slope=3.0)
+    0.5
+    """
+    odds = together / (1 - together) * np.exp(slope * (load - 0.5))
+    share: Values = odds / (1 + odds)
+    return share

@@ -1,0 +1,35 @@
+"""What an estimate rests on, and how far it may be off."""
+
+from __future__ import annotations
+
+from llmcalc_core.calibration.bands import Band, band, measured_pairs
+from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+
+
+def basis_of(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
+    """Say what an estimate rests on.
+
+    Parameters
+    ----------
+    model, hardware
+        What runs on what.
+    efficiency : Efficiency
+        What its time was estimated with.
+
+    Returns
+    -------
+    {'measured', 'calibrated', 'transferred', 'assumed'}
+        Measured where this model on this device was among the measurements of the fit, or where
+        the hardware was calibrated with the user's own.
+    """
+    if hardware.adjustments:
+        return "measured"
+    known = (model.name, hardware.calibration) in measured_pairs()
+    return "measured" if known and efficiency.basis == "calibrated" else efficiency.basis
+
+
+def band_of(metric: str, basis: str, model: Model) -> Band:
+    """Give the 80 % band of a metric ('ttft', 'tpot' or 'latency') as factors."""
+    return band(metric, basis, mixture=model.has_mixture)

@@ -1,0 +1,149 @@
+"""One replica under load: what a request meets, and how many the memory lets in."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from llmcalc_core.calibration.bands import Band
+from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.calibration.efficiency import efficiency_for
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.serving import ServingTimes, serving_times
+from llmcalc_core.estimate.time import BOUNDS, KINDS
+from llmcalc_core.search.certainty import band_of, basis_of
+from llmcalc_core.search.single import Workload
+
+
+def serving_figures(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    layout: Layout,
+    workload: Workload,
+    *,
+    engine: str,
+    memory_fraction: float,
+    chunked: bool,
+    constants: Constants | None,
+) -> dict[str, Any]:
+    """Estimate one replica under a closed loop of requests.
+
+    Parameters
+    ----------
+    model, hardware, precision, layout
+        What runs on what, in which types, how split.
+    workload : Workload
+        Its one batch is the concurrency.
+    engine : str
+        The serving engine.
+    memory_fraction : float
+        Part of a device's memory that may be used.
+    chunked : bool
+        Whether prefills run in chunks beside decode steps.
+    constants : Constants, optional
+        In place of the fitted ones.
+
+    Returns
+    -------
+    dict
+        See :func:`llmcalc_core.estimate_serving_performance`.
+    """
+    efficiency = efficiency_for(
+        hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
+    )
+    asked = workload.batches[0]
+    grid = _grid(layout, workload, asked)
+    memory = device_memory(model, precision, grid)
+    usable = hardware.usable_bytes(memory_fraction)
+    most = most_in_flight(memory, grid, usable)
+    running = min(asked, most) if most else asked
+    if running < asked:
+        grid = _grid(layout, workload, running)
+    times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
+    basis = basis_of(model, hardware, efficiency)
+    e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
+    waiting = (asked - running) * e2e / running
+    bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
+    ttft = times.ttft_s.item() + waiting
+    per_second = running / e2e
+    return {
+        **_banded("ttft_ms", ttft * 1e3, bands["ttft"]),
+        "ttft_burst_ms": (times.burst_ttft_s.item() + waiting) * 1e3,
+        "ttft_steady_ms": times.steady_ttft_s.item() * 1e3,
+        **_banded("tpot_ms", tpot * 1e3, bands["tpot"]),
+        "e2e_latency_ms": (e2e + waiting) * 1e3,
+        "tokens_per_s": per_second * workload.output_tokens,
+        "tokens_per_s_per_device": per_second * workload.output_tokens / layout.devices,
+        "tokens_per_s_per_user": 1 / tpot,
+        "requests_per_s": per_second,
+        "time_by_kind_ms": _by_kind(times),
+        "bound_by": BOUNDS[times.bound.item()],
+        "running": running,
+        "max_concurrency": most,
+        "fits": most >= asked,
+        "memory_bytes": memory.total.item(),
+        "memory_capacity_bytes": usable,
+        "devices": layout.devices,
+        "engine": engine,
+        "basis": basis,
+    }
+
+
+def most_in_flight(memory: Memory, grid: Grid, usable: float) -> int:
+    """Count the requests of full length whose cache fits beside the weights.
+
+    Parameters
+    ----------
+    memory : Memory
+        Of one layout and batch.
+    grid : Grid
+        That layout and batch.
+    usable : float
+        Bytes that may be used.
+
+    Returns
+    -------
+    int
+        0 if not even one fits.
+    """
+    cache = memory.kv_cache.item()
+    room = usable - (memory.total.item() - cache)
+    if room < 0:
+        return 0
+    ranks = float(np.asarray(grid.attention_ranks).item())
+    per_rank = math.ceil(float(np.asarray(grid.batch).item()) / ranks)
+    if cache == 0:
+        return per_rank * round(ranks)
+    return math.floor(room / (cache / per_rank) * (1 + 1e-12)) * round(ranks)
+
+
+def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:
+    return make_grid(
+        (layout,),
+        batches=(batch,),
+        inputs=(workload.input_tokens,),
+        outputs=(workload.output_tokens,),
+    )
+
+
+def _banded(name: str, value: float, around: Band) -> dict[str, float]:
+    return {
+        name: value,
+        f"{name}_low": value * around.low,
+        f"{name}_high": value * around.high,
+    }
+
+
+def _by_kind(times: ServingTimes) -> dict[str, float]:
+    return {
+        kind: float(np.asarray(part).item()) * 1e3
+        for kind, part in zip(KINDS, times.kinds, strict=True)
+    }
