@@ -152,5 +152,5 @@ def find_engine(name: str) -> str:
     >>> find_engine("TensorRT-LLM")
     'trtllm'
     """
-    folded = name.strip().casefold() if isinstance(name, str) else name
+    folded = str(name).strip().casefold()
     return one_of("engine", _SPELLINGS.get(folded, folded), ENGINES)

@@ -13,6 +13,7 @@ from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import STORED_BITS, Precision
+from llmcalc_core.formulas import Values
 
 _NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
 """Types of like width, whose kernels reach a like part of their peak."""
@@ -71,12 +72,12 @@ class Links:
 class Behaviour:
     """How a serving engine mixes prefill and decoding; see ``constants.toml``."""
 
-    prefill_share: float
-    waiting_together: float
-    waiting_slope: float
-    first_token_s: float
-    first_token_prefills: float
-    first_token_steps: float
+    prefill_share: Values
+    waiting_together: Values
+    waiting_slope: Values
+    first_token_s: Values
+    first_token_prefills: Values
+    first_token_steps: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The grid: every axis an array of its own, with a shape that broadcasts against the others.
 
 Axis 0 holds the layouts of one replica (tensor, pipeline, expert and attention data parallelism:
-the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the input and axis 3
-the output length; an axis of one value is a number. Replicas are no axis: they multiply a
+the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the input and
+axis 3 the output length; an axis of one value is a number. Replicas are no axis: they multiply a
 layout's throughput and devices.
 """
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.calibration.efficiency import Behaviour, Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
-from llmcalc_core.estimate.step import StageTimes, stage_times
+from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import (
     interference_seconds,
@@ -82,45 +82,98 @@ def serving_times(
         Arrays that broadcast to the grid.
     """
     decode = stage_times(model, hardware, precision, grid, efficiency, decode=True)
-    prefill = stage_times(model, hardware, precision, _one_prompt(grid), efficiency, decode=False)
-    behaviour = efficiency.behaviour
-    share = behaviour.prefill_share if chunked else 1.0
-    requests = np.maximum(grid.batch / grid.attention_ranks, 1.0)
-    delays = {"requests": requests, "prefill": prefill.period_s, "share": share}
-    added = interference_seconds(**delays, waiting=0.0, output_tokens=grid.outputs)
-    load = added / (added + decode.latency_s)
-    waiting = waiting_share(
-        together=behaviour.waiting_together, load=load, slope=behaviour.waiting_slope
+    prefill = stage_times(model, hardware, precision, one_prompt(grid), efficiency, decode=False)
+    met = closed_loop(
+        decode=decode.latency_s,
+        prefill=prefill.latency_s,
+        occupied=prefill.period_s,
+        requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
+        output_tokens=grid.outputs,
+        behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
     )
-    interference = interference_seconds(**delays, waiting=waiting, output_tokens=grid.outputs)
-    tpot = decode.latency_s + interference
-    own = (
-        behaviour.first_token_s
-        + behaviour.first_token_prefills * prefill.latency_s
-        + behaviour.first_token_steps * tpot
-    )
-    ttft = own + queue_seconds(**delays, waiting=waiting)
-    burst = own + queue_seconds(requests=requests, prefill=prefill.period_s, share=1.0, waiting=1.0)
-    steady = own + steady_queue_seconds(load=load, prefill=prefill.period_s)
+    part = met.interference / prefill.latency_s
     return ServingTimes(
-        ttft_s=np.asarray(ttft),
-        burst_ttft_s=np.asarray(burst),
-        steady_ttft_s=np.minimum(steady, burst),
-        tpot_s=np.asarray(tpot),
-        e2e_s=np.asarray(ttft + (grid.outputs - 1) * tpot),
-        kinds=_kinds(decode, prefill, interference),
+        ttft_s=np.asarray(met.ttft),
+        burst_ttft_s=np.asarray(met.burst_ttft),
+        steady_ttft_s=np.asarray(met.steady_ttft),
+        tpot_s=np.asarray(met.tpot),
+        e2e_s=np.asarray(met.ttft + (grid.outputs - 1) * met.tpot),
+        kinds=[own + part * read for own, read in zip(decode.kinds, prefill.kinds, strict=True)],
         bound=decode.bound,
     )
 
 
-def _one_prompt(grid: Grid) -> Grid:
-    """Give every attention replica one prompt, which goes through the stages in one piece."""
-    return replace(
-        grid, batch=grid.attention_ranks, micro=grid.attention_ranks, micro_batches=np.float64(1.0)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Met:
+    """What a request of a closed loop meets [s]; see :class:`ServingTimes`."""
+
+    ttft: Values
+    burst_ttft: Values
+    steady_ttft: Values
+    tpot: Values
+    interference: Values
+
+
+def closed_loop(
+    *,
+    decode: Values,
+    prefill: Values,
+    occupied: Values,
+    requests: Values,
+    output_tokens: Values,
+    behaviour: Behaviour,
+) -> Met:
+    """Join a decode step and a prefill into what a request of a closed loop meets.
+
+    Parameters
+    ----------
+    decode, prefill, occupied : float or array
+        Time of a decode step, of one prompt's prefill, and for which it occupies the devices [s].
+    requests : float or array
+        Requests in flight on one attention replica [1].
+    output_tokens : float or array
+        Tokens generated per request [tokens].
+    behaviour : Behaviour
+        How the engine serves.
+
+    Returns
+    -------
+    Met
+        Times to the first token and per output token, and what prefills add to the latter.
+    """
+    share = behaviour.prefill_share
+    added = interference_seconds(
+        requests=requests, prefill=occupied, share=share, waiting=0.0, output_tokens=output_tokens
+    )
+    load = added / (added + decode)
+    waiting = waiting_share(
+        together=behaviour.waiting_together, load=load, slope=behaviour.waiting_slope
+    )
+    interference = added * (1 - waiting / 2)
+    tpot = decode + interference
+    own = (
+        behaviour.first_token_s
+        + behaviour.first_token_prefills * prefill
+        + behaviour.first_token_steps * tpot
+    )
+    queue = queue_seconds(requests=requests, prefill=occupied, share=share, waiting=waiting)
+    burst = own + queue_seconds(requests=requests, prefill=occupied, share=1.0, waiting=1.0)
+    steady = own + steady_queue_seconds(load=load, prefill=occupied)
+    return Met(
+        ttft=own + queue,
+        burst_ttft=burst,
+        steady_ttft=np.minimum(steady, burst),
+        tpot=tpot,
+        interference=interference,
     )
 
 
-def _kinds(decode: StageTimes, prefill: StageTimes, interference: Values) -> list[Values]:
-    """Split the time per output token by kind, that of the prefills in it included."""
-    part = interference / prefill.latency_s
-    return [own + part * read for own, read in zip(decode.kinds, prefill.kinds, strict=True)]
+def interrupting(behaviour: Behaviour) -> Behaviour:
+    """Give the behaviour of an engine whose prefills stop decoding for their whole length."""
+    return replace(behaviour, prefill_share=1.0)
+
+
+def one_prompt(grid: Grid) -> Grid:
+    """Give every attention replica one prompt, which goes through the stages in one piece."""
+    ranks = grid.attention_ranks
+    return replace(grid, batch=ranks, micro=ranks, micro_batches=ranks / ranks)

@@ -99,7 +99,7 @@ def _time_group(
     floors = np.empty(count)
     for index, (_, operation, curve) in enumerate(group):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
-        longest = _longest(operation.ranks, efficiency.expert_imbalance)
+        longest = longest_share(operation.ranks, efficiency.expert_imbalance)
         flops[index] = operation.flops * grown * longest
         moved[index] = operation.moved * longest
         floors[index] = operation.launches * curve.floor_s
@@ -120,7 +120,7 @@ def _time_group(
     )
 
 
-def _longest(ranks: Values, imbalance: float) -> Values:
+def longest_share(ranks: Values, imbalance: Values) -> Values:
     """Longest over mean share of some ranks; 1 where there is one rank."""
     if np.ndim(ranks) == 0 and ranks <= 1:
         return 1.0

@@ -50,8 +50,8 @@ def queue_seconds(*, requests: Values, prefill: Values, share: Values, waiting: 
 
     Parameters
     ----------
-    requests, prefill, share, waiting
-        As in :func:`interference_seconds`.
+    requests, prefill, share, waiting : float or array
+        As in :func:`interference_seconds` [1, s, 1, 1].
 
     Returns
     -------
@@ -114,7 +114,7 @@ def waiting_share(*, together: Values, load: Values, slope: Values) -> Values:
     Returns
     -------
     float or array
-        Between 0 and 1: requests that wait for each other's prompts go on together.
+        Share [1], between 0 and 1: requests that wait for each other's prompts go on together.
 
     References
     ----------
@@ -122,7 +122,7 @@ def waiting_share(*, together: Values, load: Values, slope: Values) -> Values:
 
     Examples
     --------
-    >>> waiting_share(together=0.5, load=0.5, slope=3.0)
+    >>> float(waiting_share(together=0.5, load=0.5, slope=3.0))
     0.5
     """
     odds = together / (1 - together) * np.exp(slope * (load - 0.5))

@@ -42,9 +42,10 @@ def figures(
     -------
     dict
         ``latency`` [ms] and ``throughput`` [tokens/s] as in the guide; ``latency_low`` and
-        ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``, ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``,
-        ``memory_by_kind_bytes``, ``memory_bytes``, ``memory_capacity_bytes`` (what may be used),
-        ``fits``, ``devices``, ``basis``.
+        ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``,
+        ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``, ``memory_by_kind_bytes``,
+        ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``fits``, ``devices``,
+        ``basis``.
     """
     times, memory = found.times, found.memory
     latency, period = times.latency_s.item(), times.period_s.item()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.efficiency import BASES, efficiency_for
+from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision

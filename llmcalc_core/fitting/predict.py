@@ -1,0 +1,129 @@
+"""Times of many runs under given constants: what a fit compares with the measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.calibration.efficiency import Behaviour, Efficiency, efficiency_for
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.estimate.serving import closed_loop
+from llmcalc_core.fitting.flat import device_seconds, flatten, launches
+from llmcalc_core.fitting.runs import METRICS, Run
+from llmcalc_core.formulas import Floats
+from llmcalc_core.formulas.roofline import overlapped_seconds
+
+
+class Runs:
+    """Measured runs, laid out once, to be estimated with many constants.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        Of one pipeline stage each.
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        known = {run.configuration: None for run in runs}
+        place = {one: index for index, one in enumerate(known)}
+        self.configurations = tuple(known)
+        self.runs = tuple(runs)
+        self.measured = np.array([run.seconds for run in runs])
+        self._owner = np.array([place[run.configuration] for run in runs], dtype=np.intp)
+        self._metric = np.array([METRICS.index(run.metric) for run in runs], dtype=np.intp)
+        kinds = {one.kind: None for one in known}
+        self._kinds = tuple(kinds)
+        position = {kind: index for index, kind in enumerate(kinds)}
+        self._groups = np.array([position[one.kind] for one in known], dtype=np.intp)
+        self._decode, self._prefill = (
+            flatten(self.configurations, self._groups.tolist(), decode=decode)
+            for decode in (True, False)
+        )
+        self._launches = launches(self._prefill)
+        self._loop = self._numbers("loop")
+        self._outputs = self._numbers("output_tokens")
+        ranks = np.array([one.layout.dp for one in known], dtype=float)
+        self._requests = np.maximum(self._numbers("batch") / ranks, 1.0)
+
+    def seconds(
+        self, constants: Constants | None = None, hardware: Hardware | None = None
+    ) -> Floats:
+        """Estimate every run.
+
+        Parameters
+        ----------
+        constants : Constants, optional
+            In place of the fitted ones.
+        hardware : Hardware, optional
+            In place of every run's own.
+
+        Returns
+        -------
+        array
+            Times in the order of the runs [s].
+        """
+        found = [
+            efficiency_for(
+                hardware or own, precision, mixture=mixture, engine=engine, constants=constants
+            )
+            for own, precision, mixture, engine in self._kinds
+        ]
+        devices = [hardware or kind[0] for kind in self._kinds]
+        decode = device_seconds(self._decode, found, devices, decode=True)
+        decode += self._by_group([one.decode_step_s for one in found])
+        host = self._launches * self._by_group([one.host_launch_s for one in found])
+        prefill = overlapped_seconds(
+            compute=device_seconds(self._prefill, found, devices, decode=False),
+            memory=host,
+            sharpness=2.0,
+        )
+        met = closed_loop(
+            decode=decode,
+            prefill=prefill,
+            occupied=prefill,
+            requests=self._requests,
+            output_tokens=self._outputs,
+            behaviour=self._behaviour(found),
+        )
+        loop = self._loop > 0
+        ttft, tpot = np.where(loop, met.ttft, prefill), np.where(loop, met.tpot, decode)
+        by_metric = np.stack([ttft, tpot, ttft + (self._outputs - 1) * tpot])
+        chosen: Floats = by_metric[self._metric, self._owner]
+        return chosen
+
+    def misses(
+        self, constants: Constants | None = None, hardware: Hardware | None = None
+    ) -> Floats:
+        """Give the logarithm of each estimate over its measurement."""
+        missed: Floats = np.log(self.seconds(constants, hardware) / self.measured)
+        return missed
+
+    def where(self, metric: str, *, loop: bool, mixture: bool | None = None) -> NDArray[np.bool_]:
+        """Tell which runs are of a kind."""
+        kinds = [
+            run.metric == metric
+            and run.configuration.loop == loop
+            and mixture in (None, run.configuration.model.has_mixture)
+            for run in self.runs
+        ]
+        return np.array(kinds, dtype=bool)
+
+    def _numbers(self, name: str) -> Floats:
+        return np.array([getattr(one, name) for one in self.configurations], dtype=float)
+
+    def _by_group(self, values: list[float]) -> Floats:
+        chosen: Floats = np.array(values)[self._groups]
+        return chosen
+
+    def _behaviour(self, found: list[Efficiency]) -> Behaviour:
+        names = [field.name for field in fields(Behaviour)]
+        return Behaviour(
+            **{
+                name: self._by_group([float(getattr(one.behaviour, name)) for one in found])
+                for name in names
+            }
+        )

@@ -1,0 +1,69 @@
+"""Measured runs: a configuration, a metric and the time measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+
+METRICS = ("ttft", "tpot", "latency")
+"""Time to first token, time per output token, and both together (a static batch only)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What ran on what.
+
+    Parameters
+    ----------
+    model, hardware, precision, layout, engine
+        One replica; its layout has one pipeline stage.
+    loop : bool
+        Whether requests followed each other at a fixed concurrency; else a batch started together.
+    batch : int
+        Requests in flight.
+    input_tokens, output_tokens : int
+        Mean lengths [tokens].
+    """
+
+    model: Model
+    hardware: Hardware
+    precision: Precision
+    layout: Layout
+    engine: str
+    loop: bool
+    batch: int
+    input_tokens: int
+    output_tokens: int
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The model and the device."""
+        return self.model.name, self.hardware.calibration
+
+    @property
+    def kind(self) -> tuple[Hardware, Precision, bool, str]:
+        """What the efficiencies depend on."""
+        return self.hardware, self.precision, self.model.has_mixture, self.engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A configuration and one time measured on it.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        What ran.
+    metric : {'ttft', 'tpot', 'latency'}
+        What was measured.
+    seconds : float
+        The time [s].
+    """
+
+    configuration: Configuration
+    metric: str
+    seconds: float
