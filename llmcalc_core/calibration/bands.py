@@ -56,9 +56,15 @@ def band(metric: str, basis: str, *, mixture: bool) -> Band:
     return _bands()[metric, basis, mixture]
 
 
-def measured_pairs() -> frozenset[tuple[str, str]]:
-    """Give the pairs of model and device whose measurements the constants were fitted to."""
-    return _pairs()
+def was_measured(model: str, device: str, data_type: str) -> bool:
+    """Tell whether the constants were fitted to measurements of a model on a device in a type.
+
+    Examples
+    --------
+    >>> was_measured("nobody/nothing", "H100_80GB", "bf16")
+    False
+    """
+    return (model, device, data_type) in _measured()
 
 
 @cache
@@ -78,5 +84,5 @@ def _bands() -> dict[tuple[str, str, bool], Band]:
 
 
 @cache
-def _pairs() -> frozenset[tuple[str, str]]:
-    return frozenset((model, device) for model, device in _table()["measured"]["pairs"])
+def _measured() -> frozenset[tuple[str, str, str]]:
+    return frozenset(map(tuple, _table()["measured"]["runs"]))

@@ -122,6 +122,12 @@ def specs() -> dict[str, Spec]:
     }
 
 
+def constant_words(name: str) -> str:
+    """Say what a constant is, in a sentence."""
+    words: str = _table()["constant"][name]["what"]
+    return words
+
+
 @cache
 def fitted() -> Constants:
     """Read the constants that the project's own fit found.

@@ -100,6 +100,8 @@ class Efficiency:
         for each doubling of the expert parallel width [1].
     behaviour : Behaviour
         How the engine serves.
+    device, data_type : str
+        Whose facts these are, and the type of most weights (those of the experts in a mixture).
     basis : str
         What the efficiencies rest on.
     """
@@ -111,6 +113,8 @@ class Efficiency:
     host_launch_s: float
     expert_imbalance: float
     behaviour: Behaviour
+    device: str
+    data_type: str
     basis: str
 
 
@@ -195,6 +199,8 @@ def efficiency_for(
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
         expert_imbalance=values["expert_imbalance"],
         behaviour=_behaviour(values),
+        device=hardware.calibration,
+        data_type=precision.experts,
         basis=max(known, key=BASES.index),
     )
 

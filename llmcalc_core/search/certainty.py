@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcalc_core.calibration.bands import Band, band, measured_pairs
+from llmcalc_core.calibration.bands import Band, band, was_measured
 from llmcalc_core.calibration.efficiency import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -26,8 +26,8 @@ def basis_of(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
     """
     if hardware.adjustments:
         return "measured"
-    known = (model.name, hardware.calibration) in measured_pairs()
-    return "measured" if known and efficiency.basis == "calibrated" else efficiency.basis
+    known = was_measured(model.name, efficiency.device, efficiency.data_type)
+    return "measured" if known else efficiency.basis
 
 
 def band_of(metric: str, basis: str, model: Model) -> Band:

@@ -109,6 +109,29 @@ def predict_file(path: Path) -> tuple[Schema, list[Outcome]]:
         return schema, [predict_row(schema, fields) for fields in rows]
 
 
+def read_cases(path: Path) -> list[Case]:
+    """Read the rows of a file that can be predicted.
+
+    Raises
+    ------
+    ValueError
+        If the file has neither schema.
+    OSError
+        If it can't be read.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, restval="")
+        schema = schema_of(tuple(rows.fieldnames or ()))
+        return [case for fields in rows if (case := _case_or_none(schema, fields)) is not None]
+
+
+def _case_or_none(schema: Schema, fields: Mapping[str, str]) -> Case | None:
+    try:
+        return schema.read_case(fields)
+    except ValueError:
+        return None
+
+
 def predict_row(schema: Schema, fields: Mapping[str, str]) -> Outcome:
     """Predict one row, or say why it can't be."""
     row = Outcome(id=fields["id"], source=schema.source_of(fields))

@@ -1,0 +1,168 @@
+"""``python -m llmcalc_core.validation.refit FILE...``: fit the constants again, say what moved."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.calibration.bands import BASES, METRICS
+from llmcalc_core.calibration.constants import Constants, fitted, specs
+from llmcalc_core.fitting.parameters import Parameter, as_constants, fit, parameters
+from llmcalc_core.fitting.predict import Runs
+from llmcalc_core.formulas import Floats
+from llmcalc_core.validation import left_out
+from llmcalc_core.validation.measured_runs import runs_of, weights_of
+from llmcalc_core.validation.schemas import read_cases
+from llmcalc_core.validation.write_tables import write_bands, write_constants
+
+_INSIDE = (0.1, 0.9)
+"""Quantiles between which a band holds eight in ten."""
+
+KINDS = (
+    ("TPOT, dense, closed loop", "tpot", True, False),
+    ("TPOT, mixture, closed loop", "tpot", True, True),
+    ("TTFT, closed loop", "ttft", True, None),
+    ("end to end, static batch", "latency", False, None),
+    ("TTFT, static batch", "ttft", False, None),
+)
+"""Name, metric, closed loop or not, mixture or not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Refit:
+    """A fit and what it misses.
+
+    Attributes
+    ----------
+    runs : Runs
+        What was measured.
+    moved : tuple of Parameter
+        What the fit moved.
+    constants : Constants
+        What it found.
+    misses : dict of str to array
+        Logarithm of each estimate over its measurement: of the fit itself ('fit'), of rows, pairs
+        of model and device, and devices left out ('rows', 'pairs', 'devices'), and with nothing
+        known of the device ('assumed').
+    """
+
+    runs: Runs
+    moved: tuple[Parameter, ...]
+    constants: Constants
+    misses: dict[str, Floats]
+
+
+def refit(runs: Runs, weights: Floats) -> Refit:
+    """Fit to all runs, then judge by fits that leave some out."""
+    engines = {run.configuration.engine for run in runs.runs}
+    moved = parameters(engines)
+    steps = fit(runs, weights, moved)
+    constants = as_constants(moved, steps)
+    parts = {"rows": left_out.rows, "pairs": left_out.pairs, "devices": left_out.devices}
+    misses = {"fit": runs.misses(constants)}
+    for name, divide in parts.items():
+        misses[name] = left_out.left_out_misses(runs, weights, moved, divide(runs), start=steps)
+    misses["assumed"] = left_out.uncalibrated_misses(runs, constants)
+    return Refit(runs=runs, moved=moved, constants=constants, misses=misses)
+
+
+def ablation(runs: Runs, weights: Floats, start: Refit) -> dict[str, tuple[int, float]]:
+    """Say what each constant is worth: how much larger errors on left-out pairs are without it.
+
+    Returns
+    -------
+    dict of str to (int, float)
+        Numbers that the constant has, and the relative rise of the mean absolute error of the
+        logarithm on pairs left out, when it stays at its prior.
+    """
+    engines = {run.configuration.engine for run in runs.runs}
+    usual = np.abs(start.misses["pairs"]).mean()
+    worth = {}
+    for name in specs():
+        moved = parameters(engines, fixed=(name,))
+        steps = fit(runs, weights, moved)
+        missed = left_out.left_out_misses(runs, weights, moved, left_out.pairs(runs), start=steps)
+        count = sum(parameter.spec.name == name for parameter in start.moved)
+        worth[name] = count, float(np.abs(missed).mean() / usual - 1)
+    return worth
+
+
+def bands(found: Refit) -> dict[tuple[str, str, bool], tuple[float, float]]:
+    """Give the 80 % band of each metric, basis and kind of model, as factors of an estimate."""
+    of_basis = dict(zip(BASES, ("rows", "pairs", "devices", "assumed"), strict=True))
+    table = {}
+    for metric in METRICS:
+        for basis, name in of_basis.items():
+            for mixture in (False, True):
+                own = _like(found.runs, metric, mixture=mixture)
+                low, high = np.quantile(-found.misses[name][own], _INSIDE)
+                table[metric, basis, mixture] = (float(np.exp(low)), float(np.exp(high)))
+    return table
+
+
+def _like(runs: Runs, metric: str, *, mixture: bool) -> NDArray[np.bool_]:
+    """Tell which runs a band is made of: static batches of mixtures are too few to go alone."""
+    if metric == "latency":
+        return runs.where("latency", loop=False) | runs.where("ttft", loop=False)
+    return runs.where(metric, loop=True, mixture=mixture)
+
+
+def error_lines(found: Refit) -> list[str]:
+    """Write the errors as a table: median and p90 of the absolute relative error, bias."""
+    lines = ["| rows | n | fit | rows left out | pairs left out |", "|---|---|---|---|---|"]
+    for name, metric, loop, mixture in KINDS:
+        own = found.runs.where(metric, loop=loop, mixture=mixture)
+        cells = [_cell(found.misses[part][own]) for part in ("fit", "rows", "pairs")]
+        lines.append(f"| {name} | {int(own.sum())} | {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(missed: Floats) -> str:
+    error = np.expm1(missed)
+    middle, most = np.quantile(np.abs(error), (0.5, 0.9))
+    return f"{100 * middle:.1f} / {100 * most:.1f} ({100 * np.median(error):+.0f})"
+
+
+def moved_lines(old: Constants, new: Constants) -> list[str]:
+    """Say what moved: each number before and after."""
+    before = {(name, scope): number for name, scope, number in old.entries}
+    lines = []
+    for name, scope, number in new.entries:
+        was = before.get((name, scope), 0.0)
+        if not np.isclose(was, number, rtol=1e-3, atol=1e-3 if scope else 0.0):
+            lines.append(f"{name} {scope or '(all)'}: {was:.4g} -> {number:.4g}")
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Fit to files of measurements, print errors and what moved; write the tables if asked to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m llmcalc_core.validation.refit",
+        description="Fit the constants of devices and engines to files of measurements.",
+    )
+    parser.add_argument("files", type=Path, nargs="+", help="CSV files of either schema")
+    parser.add_argument("--write", action="store_true", help="replace the project's tables")
+    parser.add_argument("--worth", action="store_true", help="leave each constant out in turn")
+    asked = parser.parse_args(arguments)
+    measured = runs_of(case for file in asked.files for case in read_cases(file))
+    runs, weights = Runs(measured), weights_of(measured)
+    found = refit(runs, weights)
+    lines = [f"{len(found.moved)} numbers, {len(measured)} measured times", *error_lines(found)]
+    lines += ["", "What moved:", *moved_lines(fitted(), found.constants)]
+    if asked.worth:
+        lines += ["", "Without it, error on left-out pairs:"]
+        worth = ablation(runs, weights, found)
+        lines += [f"{name} ({count}): {rise:+.1%}" for name, (count, rise) in worth.items()]
+    print("\n".join(lines))  # noqa: T201
+    if asked.write:
+        write_constants(found.constants)
+        write_bands(bands(found), found.runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Writes the fitted constants and bands into the project's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from llmcalc_core.calibration.constants import Constants, constant_words, specs
+from llmcalc_core.fitting.predict import Runs
+
+_ABOUT_CONSTANTS = """\
+# Constants fitted to end-to-end measurements, on top of the kernel efficiencies beside this file.
+#
+# Written by: python -m llmcalc_core.validation.refit --write FILE...
+# `value` is the constant; `prior` and `spread` what was believed before the fit (a standard
+# deviation on the scale: of the logarithm, or of the log-odds of a share). Shifts of engines and
+# devices are steps on the same scale around 0, with their own spread.
+"""
+
+_ABOUT_BANDS = """\
+# 80 % bands: factors of an estimate between which eight in ten left-out measurements were.
+#
+# Written by: python -m llmcalc_core.validation.refit --write FILE...
+# measured: rows left out of a fit that saw others of the model and device; calibrated: the whole
+# pair of model and device left out; transferred: the whole device; assumed: nothing known of the
+# device but its peaks. `runs`: model, device and type of weights that the constants were fitted to.
+"""
+
+_NEGLIGIBLE = 5e-4
+
+
+def write_constants(constants: Constants) -> None:
+    """Replace ``constants.toml``; what the constants are and what was believed stays."""
+    numbers: dict[str, dict[str, float]] = {}
+    for name, scope, number in constants.entries:
+        numbers.setdefault(name, {})[scope] = number
+    parts = [_ABOUT_CONSTANTS]
+    for name, spec in specs().items():
+        lines = [
+            f"[constant.{name}]",
+            f'what = "{constant_words(name)}"',
+            f'scale = "{spec.scale}"',
+            f"prior = {spec.prior:g}",
+            f"spread = {spec.spread:g}",
+            f"engine_spread = {spec.engine_spread:g}",
+            f"device_spread = {spec.device_spread:g}",
+            f"value = {numbers[name]['']:.5g}",
+        ]
+        by_device = {device: numbers[name].get(device, 0.0) for device in spec.devices}
+        by_engine = {
+            scope: number
+            for scope, number in numbers[name].items()
+            if scope and scope not in by_device and abs(number) > _NEGLIGIBLE
+        }
+        for title, shifts in (("engines", by_engine), ("devices", by_device)):
+            if shifts:
+                lines += [f"[constant.{name}.{title}]"]
+                lines += [f"{scope} = {shift:.4g}" for scope, shift in shifts.items()]
+        parts.append("\n".join(lines) + "\n")
+    _table("constants.toml").write_text("\n".join(parts), encoding="utf-8")
+
+
+def write_bands(table: Mapping[tuple[str, str, bool], tuple[float, float]], runs: Runs) -> None:
+    """Replace ``bands.toml``."""
+    parts = [_ABOUT_BANDS]
+    for (metric, basis, mixture), (low, high) in table.items():
+        parts.append(
+            f'[[band]]\nmetric = "{metric}"\nbasis = "{basis}"\n'
+            f"mixture = {str(mixture).lower()}\nlow = {low:.4f}\nhigh = {high:.4f}\n"
+        )
+    known = sorted({(*one.pair, one.precision.experts) for one in runs.configurations})
+    listed = "\n".join(f'  ["{model}", "{device}", "{kind}"],' for model, device, kind in known)
+    parts.append(f"[measured]\nruns = [\n{listed}\n]\n")
+    _table("bands.toml").write_text("\n".join(parts), encoding="utf-8")
+
+
+def _table(name: str) -> Path:
+    return Path(str(files("llmcalc_core.calibration").joinpath(name)))
