@@ -12,7 +12,6 @@ from llmcalc_core.api import (
     get_pareto_optimal_performance,
     get_various_parallelization,
 )
-from llmcalc_core.calibration.constants import ENGINES
 from llmcalc_core.catalog.hardware import (
     HARDWARE_CONFIGS,
     find_hardware,
@@ -22,6 +21,7 @@ from llmcalc_core.catalog.hardware import (
 )
 from llmcalc_core.catalog.models import find_model, list_models
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
 from llmcalc_core.domain.request import STAGES, EvaluationRequest

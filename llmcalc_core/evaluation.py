@@ -18,6 +18,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision, parse_precision
 from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.search.performance import LATENCY_COLUMNS
 from llmcalc_core.search.table import as_frame, candidates
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Evaluation:
     @property
     def latency_column(self) -> str:
         """Column of the stage's latency: time per output token, or to the first token [s]."""
-        return "tpot_s" if self.request.stage == "decode" else "ttft_s"
+        return LATENCY_COLUMNS[self.request.stage]
 
     @cached_property
     def front(self) -> pd.DataFrame:
@@ -79,6 +80,7 @@ def make_request(
     devices: int | Sequence[int] = 8,
     *,
     stage: str = "decode",
+    engine: str = "vllm",
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
@@ -99,6 +101,7 @@ def make_request(
         hardware=tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware))),
         devices=whole_numbers("devices", devices),
         stage=stage,
+        engine=engine,
         input_tokens=whole_numbers("input_tokens", input_tokens),
         output_tokens=whole_numbers("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),
@@ -143,6 +146,7 @@ def explore(
     devices: int | Sequence[int] = 8,
     *,
     stage: str = "decode",
+    engine: str = "vllm",
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
@@ -161,18 +165,22 @@ def explore(
         On what.
     devices : int or several, default 8
         Total devices; every plan uses one of these counts up.
-    stage : {'decode', 'prefill'}
-        Which stage the throughput and time columns describe.
+    stage : {'decode', 'prefill', 'serving'}
+        What the throughput and time columns describe: steady decoding or the prefill of a batch
+        that starts and ends together, or continuous batching in a closed loop, where the next
+        request takes the place of each that ends.
+    engine : str, default 'vllm'
+        'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
     input_tokens, output_tokens, batch : int or several
-        Prompt and generated tokens; sequences in flight per replica.
+        Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precision : str, Precision, or several of them
         Such as 'bf16', 'fp8', 'w4a16'.
     beam_size : int, default 1
-        Sequences decoded per request.
+        Sequences decoded per request; 1 in serving.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     latency_limit_s : float, optional
-        Longest time per output token (decode) or to the first token (prefill) [s].
+        Longest time per output token (decode, serving) or to the first token (prefill) [s].
 
     Returns
     -------
@@ -180,15 +188,17 @@ def explore(
         One row per candidate. ``model``, ``hardware``, ``precision``; ``devices`` (in total),
         ``tp``, ``pp``, ``ep``, ``attention_dp``, ``replicas``, ``batch`` (per replica),
         ``micro_batch``, ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``,
-        ``e2e_latency_s`` [s];
-        ``tokens_per_s`` and ``tokens_per_s_per_device`` (generated in decode, read in prefill),
-        ``requests_per_s``; ``gemm_s``, ``attention_s``, ``communication_s``,
-        ``memory_traffic_s``, ``overhead_s`` [s], which sum to the stage's latency;
+        ``e2e_latency_s`` [s] (serving: means of a closed loop); ``ttft_low_s``, ``ttft_high_s``,
+        ``tpot_low_s``, ``tpot_high_s`` [s], their 80 % bands; ``tokens_per_s`` and
+        ``tokens_per_s_per_device`` (read in prefill, else generated), ``requests_per_s``;
+        ``gemm_s``, ``attention_s``, ``communication_s``, ``memory_traffic_s``, ``overhead_s``
+        [s], which sum to the stage's latency: ``ttft_s`` in prefill, else ``tpot_s``;
         ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
         (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory'
         or 'latency limit'), ``on_front`` (of its model, hardware, precision and lengths:
-        latency against tokens per second and device), ``basis`` of the efficiencies.
+        latency against tokens per second and device), ``basis`` ('measured', 'calibrated',
+        'transferred' or 'assumed') of the times.
 
     Raises
     ------
@@ -206,6 +216,7 @@ def explore(
         hardware,
         devices,
         stage=stage,
+        engine=engine,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         batch=batch,

@@ -12,7 +12,7 @@ from llmcalc_core.api.question import Question, ask, workload
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.request import MOST_DEVICES, STAGES
+from llmcalc_core.domain.request import MOST_DEVICES, STATIC_STAGES
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.best import Table, fitting_splits, guide_frame
 from llmcalc_core.search.enumerate import layouts
@@ -265,7 +265,7 @@ def _splits(
         question.precision,
         asked,
         devices=whole_number("total_nodes", total_nodes, most=MOST_DEVICES),
-        stage=one_of("stage", stage, STAGES),
+        stage=one_of("stage", stage, STATIC_STAGES),
         memory_fraction=question.memory_fraction,
     )
     if debug:

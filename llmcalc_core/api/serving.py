@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.api.question import ask, workload
-from llmcalc_core.calibration.constants import Constants, find_engine
+from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.loaded import serving_figures

@@ -10,13 +10,6 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from llmcalc_core.domain.checks import one_of
-
-ENGINES = ("vllm", "trtllm", "sglang", "fastertransformer", "lmdeploy")
-"""The serving engines that were measured."""
-
-_SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
@@ -143,20 +136,3 @@ def fitted() -> Constants:
         shifts = entry.get("engines", {}) | entry.get("devices", {})
         entries += [(name, scope, float(shift)) for scope, shift in shifts.items()]
     return Constants(tuple(entries))
-
-
-def find_engine(name: str) -> str:
-    """Find a serving engine by name.
-
-    Raises
-    ------
-    ValueError
-        For an engine that is not known, with the nearest one.
-
-    Examples
-    --------
-    >>> find_engine("TensorRT-LLM")
-    'trtllm'
-    """
-    folded = str(name).strip().casefold()
-    return one_of("engine", _SPELLINGS.get(folded, folded), ENGINES)

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 
 from llmcalc_core.domain.checks import fraction, one_of, positive, whole_number, whole_numbers
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 
-STAGES = ("prefill", "decode")
+STATIC_STAGES = ("prefill", "decode")
+"""Stages of a batch whose sequences start and end together."""
+
+STAGES = (*STATIC_STAGES, "serving")
+"""Those, and continuous batching, where the next request takes the place of one that ends."""
+
 MOST_DEVICES = 4096
 
 
@@ -25,18 +31,20 @@ class EvaluationRequest:
         One or several.
     devices : tuple of int
         Total device counts to plan for.
-    stage : {'prefill', 'decode'}
-        Which stage the latency, throughput and time columns describe.
+    stage : {'prefill', 'decode', 'serving'}
+        What the latency, throughput and time columns describe.
+    engine : str
+        The serving engine, one of ``ENGINES``.
     input_tokens, output_tokens, batches : tuple of int
-        Prompt and generated tokens; sequences in flight per replica.
+        Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precisions : tuple of Precision
         One or several.
     beam_size : int
-        Sequences decoded per request.
+        Sequences decoded per request; 1 in serving.
     memory_fraction : float
         Part of a device's memory that may be used, above 0 and at most 1.
     latency_limit_s : float, optional
-        Longest time per output token (decode) or to the first token (prefill) [s].
+        Longest time per output token (decode, serving) or to the first token (prefill) [s].
 
     Raises
     ------
@@ -48,6 +56,7 @@ class EvaluationRequest:
     hardware: tuple[Hardware, ...]
     devices: tuple[int, ...]
     stage: str = "decode"
+    engine: str = "vllm"
     input_tokens: tuple[int, ...] = (2000,)
     output_tokens: tuple[int, ...] = (256,)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -61,14 +70,25 @@ class EvaluationRequest:
         self._set("devices", whole_numbers("devices", self.devices))
         whole_number("devices", self.devices[-1], most=MOST_DEVICES)
         self._set("stage", one_of("stage", self.stage, STAGES))
+        self._set("engine", find_engine(self.engine))
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
-        self._set("beam_size", whole_number("beam_size", self.beam_size))
+        self._set("beam_size", self._beams())
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
         if self.latency_limit_s is not None:
             limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
             self._set("latency_limit_s", limit)
+
+    def _beams(self) -> int:
+        beams = whole_number("beam_size", self.beam_size)
+        if self.stage == "serving" and beams > 1:
+            msg = (
+                "beam_size must be 1 in stage 'serving', whose requests in flight are one "
+                f"sequence each, got {beams}; the stages {' and '.join(STATIC_STAGES)} take beams"
+            )
+            raise ValueError(msg)
+        return beams
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

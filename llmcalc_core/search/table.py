@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.bands import BASES, Band
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -16,10 +16,17 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
-from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.estimate.time import BOUNDS
+from llmcalc_core.formulas import Floats
+from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.enumerate import Plan, plans
 from llmcalc_core.search.pareto import pareto_mask
+from llmcalc_core.search.performance import (
+    BAND_METRICS,
+    LATENCY_COLUMNS,
+    Performance,
+    performance,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,14 +48,18 @@ class _Spread:
     index: NDArray[np.intp]
     shape: tuple[int, int, int, int]
 
-    def column(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Repeat an array over layouts for the plans that use each."""
-        return self.block(values, dtype).reshape(-1)
+    def full(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
+        """Give an array over layouts the grid's whole shape."""
+        return np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
 
     def block(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Give the same as an array of shape (plans, batches, inputs, outputs)."""
-        full: NDArray[Any] = np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
-        return full[self.index]
+        """Repeat an array over layouts for the plans: (plans, batches, inputs, outputs)."""
+        repeated: NDArray[Any] = self.full(values, dtype)[self.index]
+        return repeated
+
+    def column(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
+        """Give the same as a column."""
+        return self.block(values, dtype).reshape(-1)
 
     def plan_column(self, values: list[int]) -> NDArray[np.int32]:
         """Repeat one number per plan for its workloads."""
@@ -85,19 +96,22 @@ def candidates(
     position = {layout: index for index, layout in enumerate(layouts)}
     index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
     spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
-    efficiency = efficiency_for(hardware, precision, mixture=model.has_mixture)
-    decode, prefill = (
-        stage_times(model, hardware, precision, grid, efficiency, decode=decoding)
-        for decoding in (True, False)
+    efficiency = efficiency_for(
+        hardware, precision, mixture=model.has_mixture, engine=request.engine
     )
+    times = performance(model, hardware, precision, grid, efficiency, stage=request.stage)
+    basis = basis_of(model, hardware, efficiency)
+    bands = {
+        name: band_of(metric, basis, model) for name, metric in BAND_METRICS[request.stage].items()
+    }
     memory = device_memory(model, precision, grid)
     usable = hardware.usable_bytes(request.memory_fraction)
     columns = _plan_columns(found, spread)
-    columns |= _performance_columns(found, spread, decode, prefill, request)
+    columns |= _performance_columns(found, spread, times, bands)
     columns |= _memory_columns(spread, memory, usable)
-    columns |= _judgement_columns(spread, columns, request)
+    columns |= _judgement_columns(spread, times, usable - memory.total, request)
     size = len(columns["tp"])
-    columns["basis"] = np.full(size, BASES.index(efficiency.basis), dtype=np.int8)
+    columns["basis"] = np.full(size, BASES.index(basis), dtype=np.int8)
     return columns
 
 
@@ -117,28 +131,23 @@ def _plan_columns(found: list[Plan], spread: _Spread) -> Columns:
 
 
 def _performance_columns(
-    found: list[Plan],
-    spread: _Spread,
-    decode: StageTimes,
-    prefill: StageTimes,
-    request: EvaluationRequest,
+    found: list[Plan], spread: _Spread, times: Performance, bands: dict[str, Band]
 ) -> Columns:
-    grid = spread.grid
-    decoding = request.stage == "decode"
-    times = decode if decoding else prefill
-    per_request = grid.outputs if decoding else grid.inputs
-    served = grid.batch / times.period_s * (1.0 if decoding else per_request)
     replicas = np.array([plan.replicas for plan in found], dtype=float).reshape(-1, 1, 1, 1)
-    devices = np.array([plan.devices for plan in found], dtype=float).reshape(-1, 1, 1, 1)
-    tokens = spread.block(served) * replicas
-    whole = prefill.latency_s + (grid.outputs - 1) * decode.latency_s
+    requests = spread.block(times.requests_per_s)
+    requests *= replicas
     columns: Columns = {
-        "ttft_s": spread.column(prefill.latency_s),
-        "tpot_s": spread.column(decode.latency_s),
-        "e2e_latency_s": spread.column(whole),
-        "tokens_per_s": tokens.reshape(-1),
-        "tokens_per_s_per_device": (tokens / devices).reshape(-1),
-        "requests_per_s": (tokens / per_request).reshape(-1),
+        "ttft_s": spread.column(times.ttft_s),
+        "tpot_s": spread.column(times.tpot_s),
+        "e2e_latency_s": spread.column(times.e2e_s),
+    }
+    for name, around in bands.items():
+        columns[f"{name}_low_s"] = columns[f"{name}_s"] * around.low
+        columns[f"{name}_high_s"] = columns[f"{name}_s"] * around.high
+    columns |= {
+        "tokens_per_s": (requests * times.tokens_per_request).reshape(-1),
+        "tokens_per_s_per_device": spread.column(_rate_per_device(spread.grid, times)),
+        "requests_per_s": requests.reshape(-1),
     }
     columns |= {
         name: spread.column(kind) for name, kind in zip(TIME_COLUMNS, times.kinds, strict=True)
@@ -155,17 +164,33 @@ def _memory_columns(spread: _Spread, memory: Memory, usable: float) -> Columns:
     return columns
 
 
-def _judgement_columns(spread: _Spread, columns: Columns, request: EvaluationRequest) -> Columns:
-    latency = columns["tpot_s" if request.stage == "decode" else "ttft_s"]
-    reason = np.zeros(len(latency), dtype=np.int8)
+def _judgement_columns(
+    spread: _Spread,
+    times: Performance,
+    headroom: Floats,
+    request: EvaluationRequest,
+) -> Columns:
+    """Judge layouts: replicas of one share its latency, memory and throughput per device."""
+    latency = spread.full(getattr(times, LATENCY_COLUMNS[request.stage]))
+    reason = np.zeros(spread.grid.shape, dtype=np.int8)
     if request.latency_limit_s is not None:
         reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
-    reason[columns["memory_headroom_bytes"] < 0] = REASONS.index("memory")
-    plan_count, batches, inputs, outputs = spread.shape
-    workload = np.tile(np.arange(inputs * outputs), plan_count * batches)
-    cost = np.where(reason == 0, latency, np.nan)
-    mask = pareto_mask(cost, columns["tokens_per_s_per_device"], workload)
-    return {"rejected_for": reason, "on_front": mask}
+    reason[spread.full(headroom) < 0] = REASONS.index("memory")
+    layout_count, batches, inputs, outputs = spread.grid.shape
+    mask = pareto_mask(
+        np.where(reason == 0, latency, np.nan).reshape(-1),
+        spread.full(_rate_per_device(spread.grid, times)).reshape(-1),
+        np.tile(np.arange(inputs * outputs), layout_count * batches),
+    )
+    return {
+        "rejected_for": spread.column(reason, np.int8),
+        "on_front": spread.column(mask.reshape(spread.grid.shape), np.bool_),
+    }
+
+
+def _rate_per_device(grid: Grid, times: Performance) -> Floats:
+    """Throughput of a layout per device [tokens/s]."""
+    return times.requests_per_s * times.tokens_per_request / (grid.group * grid.pp)
 
 
 def as_frame(

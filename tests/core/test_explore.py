@@ -11,15 +11,16 @@ import pandas as pd
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core import MEMORY_COLUMNS, TIME_COLUMNS, ModelConfig, explore
+from llmcalc_core import MEMORY_COLUMNS, STAGES, TIME_COLUMNS, ModelConfig, explore
 
 COLUMNS = [
-    "model", "hardware", "precision", "devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch",
-    "micro_batch", "input_tokens", "output_tokens", "ttft_s", "tpot_s", "e2e_latency_s",
-    "tokens_per_s", "tokens_per_s_per_device", "requests_per_s", "gemm_s", "attention_s",
-    "communication_s", "memory_traffic_s", "overhead_s", "bound_by", "weights_bytes",
-    "kv_cache_bytes", "activations_bytes", "reserve_bytes", "device_memory_bytes",
-    "memory_headroom_bytes", "rejected_for", "on_front", "basis",
+    "model", "hardware", "precision", "devices", "tp", "pp", "ep", "attention_dp", "replicas",
+    "batch", "micro_batch", "input_tokens", "output_tokens", "ttft_s", "tpot_s", "e2e_latency_s",
+    "ttft_low_s", "ttft_high_s", "tpot_low_s", "tpot_high_s", "tokens_per_s",
+    "tokens_per_s_per_device", "requests_per_s", "gemm_s", "attention_s", "communication_s",
+    "memory_traffic_s", "overhead_s", "bound_by", "weights_bytes", "kv_cache_bytes",
+    "activations_bytes", "reserve_bytes", "device_memory_bytes", "memory_headroom_bytes",
+    "rejected_for", "on_front", "basis",
 ]  # fmt: skip
 WORDS = {"model", "hardware", "precision", "bound_by", "rejected_for", "basis", "on_front"}
 COUNTS = {"devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch", "micro_batch"}
@@ -67,14 +68,17 @@ def test_a_row_equals_the_single_call(stage: str, name: str) -> None:
         assert row["device_memory_bytes"] == pytest.approx(decode["memory_bytes"], rel=1e-12)
         assert (row["rejected_for"] == "") == decode["fits"]
         assert (row["bound_by"], row["basis"]) == (own["bound_by"], own["basis"])
+        for metric, figures in (("tpot", decode), ("ttft", prefill)):
+            band = (row[f"{metric}_low_s"] * 1e3, row[f"{metric}_high_s"] * 1e3)
+            assert band == pytest.approx((figures["latency_low"], figures["latency_high"]))
         times = [row[column] * 1e3 for column in TIME_COLUMNS]
         assert times == pytest.approx(list(own["time_by_kind_ms"].values()), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("stage", ["decode", "prefill"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_parts_sum_to_the_whole(stage: str) -> None:
     frame = explore("mixtral_8x7b", "A100_80GB", [4, 6], stage=stage, output_tokens=[1, 300])
-    latency = frame["tpot_s" if stage == "decode" else "ttft_s"]
+    latency = frame["ttft_s" if stage == "prefill" else "tpot_s"]
     np.testing.assert_allclose(frame[list(TIME_COLUMNS)].sum(axis=1), latency, rtol=1e-12)
     held = frame["device_memory_bytes"]
     np.testing.assert_allclose(frame[list(MEMORY_COLUMNS)].sum(axis=1), held, rtol=1e-12)
@@ -86,8 +90,9 @@ def test_parts_sum_to_the_whole(stage: str) -> None:
     np.testing.assert_allclose(whole, frame["e2e_latency_s"], rtol=1e-12)
 
 
-def test_columns_carry_their_unit() -> None:
-    frame = explore("llama2_7b", "A100_80GB", 2)
+@pytest.mark.parametrize("stage", STAGES)
+def test_columns_carry_their_unit(stage: str) -> None:
+    frame = explore("llama2_7b", "A100_80GB", 2, stage=stage)
     assert list(frame.columns) == COLUMNS
     with_units = [name for name in COLUMNS if name not in WORDS | COUNTS]
     assert all(name.endswith(("_s", "_tokens", "_bytes", "_per_device")) for name in with_units)
@@ -165,7 +170,7 @@ def test_lists_are_all_combinations() -> None:
         expected = np.concatenate([part[name].to_numpy() for part in parts])
         assert (both[name].to_numpy() == expected).all()
     assert set(both.loc[both["hardware"] == "MI300X", "basis"]) == {"assumed"}
-    assert set(both.loc[both["hardware"] == "A100_80GB", "basis"]) == {"calibrated"}
+    assert set(both.loc[both["hardware"] == "A100_80GB", "basis"]) <= {"measured", "calibrated"}
 
 
 TINY = ModelConfig(
@@ -214,7 +219,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"input_tokens": math.nan}, "input_tokens must be .*got nan"),
     ({"output_tokens": -1}, "output_tokens must be .*got -1; the nearest valid value is 1"),
     ({"beam_size": 0}, "beam_size must be .*got 0"),
-    ({"stage": "deocde"}, "stage must be one of prefill, decode, got 'deocde'; .*'decode'"),
+    (
+        {"stage": "deocde"},
+        "stage must be one of prefill, decode, serving, got 'deocde'; .*'decode'",
+    ),
+    ({"stage": "serving", "beam_size": 4}, "beam_size must be 1 in stage 'serving'.*got 4"),
+    ({"engine": "vlm"}, "engine must be one of vllm, .*got 'vlm'; did you mean 'vllm'"),
     ({"precision": ["bf16", "fp9"]}, "bits must be one of .*got 'fp9'; did you mean"),
     ({"precision": []}, "need at least one entry"),
     ({"model": []}, "need at least one entry"),

@@ -1,0 +1,114 @@
+"""Latency and throughput of one replica in each stage, in one shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.serving import serving_times
+from llmcalc_core.estimate.step import stage_times
+from llmcalc_core.formulas import Floats, Values
+
+LATENCY_COLUMNS = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
+"""Column of each stage's latency, which its limit and its Pareto front are about."""
+
+BAND_METRICS = {
+    "prefill": {"ttft": "latency", "tpot": "latency"},
+    "decode": {"ttft": "latency", "tpot": "latency"},
+    "serving": {"ttft": "ttft", "tpot": "tpot"},
+}
+"""Whose band the times of each stage have: a static batch has one for all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Performance:
+    """What one replica does in a stage; arrays that broadcast to the grid.
+
+    Attributes
+    ----------
+    ttft_s, tpot_s, e2e_s : array
+        Time to the first token, per output token, and from end to end [s].
+    requests_per_s : array
+        Requests that one replica ends [1/s].
+    tokens_per_request : array
+        What its throughput counts: prompt tokens in prefill, else generated ones [tokens].
+    kinds : list of arrays
+        The stage's latency by kind, in the order of ``KINDS`` [s].
+    bound : array of int
+        Position in ``BOUNDS`` of what bounds it.
+    """
+
+    ttft_s: Floats
+    tpot_s: Floats
+    e2e_s: Floats
+    requests_per_s: Floats
+    tokens_per_request: Floats
+    kinds: list[Values]
+    bound: NDArray[np.intp]
+
+
+def performance(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    grid: Grid,
+    efficiency: Efficiency,
+    *,
+    stage: str,
+) -> Performance:
+    """Estimate what one replica does in a stage.
+
+    Parameters
+    ----------
+    model, hardware, precision
+        What runs on what, in which types.
+    grid : Grid
+        Plans and workloads.
+    efficiency : Efficiency
+        What the device reaches, and how the engine behaves.
+    stage : {'prefill', 'decode', 'serving'}
+        A static batch's prefill or decoding, or continuous batching.
+
+    Returns
+    -------
+    Performance
+        Arrays that broadcast to the grid.
+    """
+    case = (model, hardware, precision, grid, efficiency)
+    if stage == "serving":
+        return _serving(*case)
+    decode, prefill = (stage_times(*case, decode=decoding) for decoding in (True, False))
+    decoding = stage == "decode"
+    times = decode if decoding else prefill
+    batches_per_s = 1 / (times.period_s * grid.outputs if decoding else times.period_s)
+    return Performance(
+        ttft_s=prefill.latency_s,
+        tpot_s=decode.latency_s,
+        e2e_s=prefill.latency_s + (grid.outputs - 1) * decode.latency_s,
+        requests_per_s=grid.batch * batches_per_s,
+        tokens_per_request=grid.outputs if decoding else grid.inputs,
+        kinds=times.kinds,
+        bound=times.bound,
+    )
+
+
+def _serving(
+    model: Model, hardware: Hardware, precision: Precision, grid: Grid, efficiency: Efficiency
+) -> Performance:
+    times = serving_times(model, hardware, precision, grid, efficiency)
+    return Performance(
+        ttft_s=times.ttft_s,
+        tpot_s=times.tpot_s,
+        e2e_s=times.e2e_s,
+        requests_per_s=grid.batch / times.e2e_s,
+        tokens_per_request=grid.outputs,
+        kinds=times.kinds,
+        bound=times.bound,
+    )
