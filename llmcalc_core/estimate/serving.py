@@ -12,6 +12,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.memory import PREFILL_CHUNK_TOKENS
 from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import (
@@ -82,11 +83,15 @@ def serving_times(
         Arrays that broadcast to the grid.
     """
     decode = stage_times(model, hardware, precision, grid, efficiency, decode=True)
-    prefill = stage_times(model, hardware, precision, one_prompt(grid), efficiency, decode=False)
+    prefill, packed = (
+        stage_times(model, hardware, precision, prompts(grid, count), efficiency, decode=False)
+        for count in (1.0, packed_prompts(grid))
+    )
     met = closed_loop(
         decode=decode.latency_s,
         prefill=prefill.latency_s,
         occupied=prefill.period_s,
+        together=packed.period_s / packed_prompts(grid),
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         output_tokens=grid.outputs,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
@@ -119,6 +124,7 @@ def closed_loop(
     decode: Values,
     prefill: Values,
     occupied: Values,
+    together: Values,
     requests: Values,
     output_tokens: Values,
     behaviour: Behaviour,
@@ -127,8 +133,9 @@ def closed_loop(
 
     Parameters
     ----------
-    decode, prefill, occupied : float or array
-        Time of a decode step, of one prompt's prefill, and for which it occupies the devices [s].
+    decode, prefill, occupied, together : float or array
+        Time of a decode step, of one prompt's prefill, for which it occupies the devices, and for
+        which each of many that are read together does [s].
     requests : float or array
         Requests in flight on one attention replica [1].
     output_tokens : float or array
@@ -153,14 +160,15 @@ def closed_loop(
     tpot = decode + interference
     own = (
         behaviour.first_token_s
-        + behaviour.first_token_prefills * prefill
+        + np.maximum(behaviour.first_token_prefills, 1.0) * prefill
         + behaviour.first_token_steps * tpot
     )
-    queue = queue_seconds(requests=requests, prefill=occupied, share=share, waiting=waiting)
-    burst = own + queue_seconds(requests=requests, prefill=occupied, share=1.0, waiting=1.0)
+    queue = queue_seconds(requests=requests, prefill=together, share=share, waiting=waiting)
+    burst = own + queue_seconds(requests=requests, prefill=together, share=1.0, waiting=1.0)
     steady = own + steady_queue_seconds(load=load, prefill=occupied)
+    all_prompts = requests * together  # read while one request is in flight, at the least
     return Met(
-        ttft=own + queue,
+        ttft=np.maximum(own + queue, all_prompts - (output_tokens - 1) * tpot),
         burst_ttft=burst,
         steady_ttft=np.minimum(steady, burst),
         tpot=tpot,
@@ -173,7 +181,14 @@ def interrupting(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, prefill_share=1.0)
 
 
-def one_prompt(grid: Grid) -> Grid:
-    """Give every attention replica one prompt, which goes through the stages in one piece."""
-    ranks = grid.attention_ranks
-    return replace(grid, batch=ranks, micro=ranks, micro_batches=ranks / ranks)
+def packed_prompts(grid: Grid) -> Values:
+    """Count the prompts that an attention replica reads in one step when many wait."""
+    waiting = np.maximum(np.floor(grid.batch / grid.attention_ranks), 1.0)
+    count: Values = np.clip(np.floor(PREFILL_CHUNK_TOKENS / grid.inputs), 1.0, waiting)
+    return count
+
+
+def prompts(grid: Grid, count: Values) -> Grid:
+    """Give every attention replica some prompts, which go through the stages in one piece."""
+    batch = grid.attention_ranks * count
+    return replace(grid, batch=batch, micro=batch, micro_batches=batch / batch)

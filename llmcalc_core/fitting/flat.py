@@ -16,7 +16,7 @@ from llmcalc_core.calibration.efficiency import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import one_prompt
+from llmcalc_core.estimate.serving import packed_prompts, prompts
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.time import longest_share, message_seconds
 from llmcalc_core.estimate.work import Message, Operation, make_pass
@@ -25,8 +25,6 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
 
 _FAMILIES = ("gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic")
-_PLAIN = 50.0
-"""The sharpness that stands for full overlap: the p-norm is the larger one to the last digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +64,11 @@ class Passes:
 
 
 def flatten(
-    configurations: Sequence[Configuration], groups: Sequence[int], *, decode: bool
+    configurations: Sequence[Configuration],
+    groups: Sequence[int],
+    *,
+    decode: bool,
+    packed: bool = False,
 ) -> Passes:
     """Lay out the work of a decode step, or of a prefill, of every configuration.
 
@@ -79,6 +81,8 @@ def flatten(
     decode : bool
         A decode step; else a prefill: of one prompt per attention replica in a closed loop, of
         the whole batch where it started together.
+    packed : bool, default False
+        Whether a closed loop reads as many prompts together as a step can.
 
     Returns
     -------
@@ -88,7 +92,9 @@ def flatten(
     operations: list[tuple[int, int, int, float, Operation]] = []
     messages: list[tuple[int, int, float, Message]] = []
     for owner, (one, group) in enumerate(zip(configurations, groups, strict=True)):
-        step = make_pass(one.model, _grid(one, decode=decode), one.precision, decode=decode)
+        step = make_pass(
+            one.model, _grid(one, decode=decode, packed=packed), one.precision, decode=decode
+        )
         counted = zip(whole_counts(one.model).tolist(), sections(one.model, step), strict=True)
         for count, section in counted:
             operations += [
@@ -170,20 +176,27 @@ def launches(flat: Passes) -> Floats:
     return (own + np.bincount(flat.sent_by, flat.sent, flat.size)).astype(float)
 
 
-def _grid(one: Configuration, *, decode: bool) -> Grid:
-    grid = make_grid(
+def grid_of(one: Configuration) -> Grid:
+    """Lay out the one plan and workload of a configuration."""
+    return make_grid(
         (one.layout,),
         batches=(one.batch,),
         inputs=(one.input_tokens,),
         outputs=(one.output_tokens,),
     )
-    return one_prompt(grid) if one.loop and not decode else grid
+
+
+def _grid(one: Configuration, *, decode: bool, packed: bool) -> Grid:
+    grid = grid_of(one)
+    if decode or not one.loop:
+        return grid
+    return prompts(grid, packed_prompts(grid) if packed else 1.0)
 
 
 def _curves(efficiency: Efficiency, *, decode: bool) -> list[tuple[float, ...]]:
     curves = efficiency.decode if decode else efficiency.prefill
     return [
-        (one.peak, one.compute, one.memory, one.floor_s, min(one.sharpness, _PLAIN), one.half)
+        (one.peak, one.compute, one.memory, one.floor_s, one.sharpness, one.half)
         for one in (curves[family] for family in _FAMILIES)
     ]
 

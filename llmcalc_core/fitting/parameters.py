@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from llmcalc_core.calibration.constants import Constants, Spec, specs
+from llmcalc_core.calibration.efficiency import Behaviour
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
+
+_OF_MIXTURES = ("mixture_floor", "mixture_time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,13 +35,13 @@ class Parameter:
     spread: float
 
 
-def parameters(engines: Collection[str], *, fixed: Collection[str] = ()) -> tuple[Parameter, ...]:
+def parameters(runs: Runs, *, fixed: Collection[str] = ()) -> tuple[Parameter, ...]:
     """List what a fit moves.
 
     Parameters
     ----------
-    engines : collection of str
-        Engines that were measured.
+    runs : Runs
+        What was measured: an engine has shifts only of what its runs tell about.
     fixed : collection of str
         Constants that stay at their prior.
 
@@ -47,6 +50,11 @@ def parameters(engines: Collection[str], *, fixed: Collection[str] = ()) -> tupl
     tuple of Parameter
         Constants first, then the shifts of engines and devices.
     """
+    engines = {one.engine for one in runs.configurations}
+    serving = {one.engine for one in runs.configurations if one.loop}
+    mixing = {one.engine for one in runs.configurations if one.model.has_mixture}
+    behaviour = {field.name for field in fields(Behaviour)}
+    told = dict.fromkeys(behaviour, serving) | dict.fromkeys(_OF_MIXTURES, mixing)
     free = [spec for name, spec in specs().items() if name not in fixed]
     common = [
         Parameter(spec=spec, scope="", spread=spec.spread) for spec in free if spec.spread > 0
@@ -55,7 +63,7 @@ def parameters(engines: Collection[str], *, fixed: Collection[str] = ()) -> tupl
         Parameter(spec=spec, scope=engine, spread=spec.engine_spread)
         for spec in free
         if spec.engine_spread
-        for engine in sorted(engines)
+        for engine in sorted(told.get(spec.name, engines))
     ]
     by_device = [
         Parameter(spec=spec, scope=device, spread=spec.device_spread)

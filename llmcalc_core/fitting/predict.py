@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import Behaviour, Efficiency, efficiency_for
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.serving import closed_loop
-from llmcalc_core.fitting.flat import device_seconds, flatten, launches
+from llmcalc_core.estimate.serving import closed_loop, packed_prompts
+from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches
 from llmcalc_core.fitting.runs import METRICS, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.formulas.roofline import overlapped_seconds
@@ -28,9 +28,9 @@ class Runs:
     """
 
     def __init__(self, runs: Sequence[Run]) -> None:
-        known = {run.configuration: None for run in runs}
+        known = tuple(dict.fromkeys(run.configuration for run in runs))
         place = {one: index for index, one in enumerate(known)}
-        self.configurations = tuple(known)
+        self.configurations = known
         self.runs = tuple(runs)
         self.measured = np.array([run.seconds for run in runs])
         self._owner = np.array([place[run.configuration] for run in runs], dtype=np.intp)
@@ -39,11 +39,11 @@ class Runs:
         self._kinds = tuple(kinds)
         position = {kind: index for index, kind in enumerate(kinds)}
         self._groups = np.array([position[one.kind] for one in known], dtype=np.intp)
-        self._decode, self._prefill = (
-            flatten(self.configurations, self._groups.tolist(), decode=decode)
-            for decode in (True, False)
-        )
-        self._launches = launches(self._prefill)
+        groups = self._groups.tolist()
+        self._decode = flatten(known, groups, decode=True)
+        self._prefill = flatten(known, groups, decode=False)
+        self._packed = flatten(known, groups, decode=False, packed=True)
+        self._together = np.array([float(packed_prompts(grid_of(one))) for one in known])
         self._loop = self._numbers("loop")
         self._outputs = self._numbers("output_tokens")
         ranks = np.array([one.layout.dp for one in known], dtype=float)
@@ -75,16 +75,20 @@ class Runs:
         devices = [hardware or kind[0] for kind in self._kinds]
         decode = device_seconds(self._decode, found, devices, decode=True)
         decode += self._by_group([one.decode_step_s for one in found])
-        host = self._launches * self._by_group([one.host_launch_s for one in found])
-        prefill = overlapped_seconds(
-            compute=device_seconds(self._prefill, found, devices, decode=False),
-            memory=host,
-            sharpness=2.0,
+        launch = self._by_group([one.host_launch_s for one in found])
+        prefill, packed = (
+            overlapped_seconds(
+                compute=device_seconds(flat, found, devices, decode=False),
+                memory=launches(flat) * launch,
+                sharpness=2.0,
+            )
+            for flat in (self._prefill, self._packed)
         )
         met = closed_loop(
             decode=decode,
             prefill=prefill,
             occupied=prefill,
+            together=packed / self._together,
             requests=self._requests,
             output_tokens=self._outputs,
             behaviour=self._behaviour(found),

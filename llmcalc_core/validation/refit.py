@@ -59,8 +59,7 @@ class Refit:
 
 def refit(runs: Runs, weights: Floats) -> Refit:
     """Fit to all runs, then judge by fits that leave some out."""
-    engines = {run.configuration.engine for run in runs.runs}
-    moved = parameters(engines)
+    moved = parameters(runs)
     steps = fit(runs, weights, moved)
     constants = as_constants(moved, steps)
     parts = {"rows": left_out.rows, "pairs": left_out.pairs, "devices": left_out.devices}
@@ -80,11 +79,10 @@ def ablation(runs: Runs, weights: Floats, start: Refit) -> dict[str, tuple[int, 
         Numbers that the constant has, and the relative rise of the mean absolute error of the
         logarithm on pairs left out, when it stays at its prior.
     """
-    engines = {run.configuration.engine for run in runs.runs}
     usual = np.abs(start.misses["pairs"]).mean()
     worth = {}
     for name in specs():
-        moved = parameters(engines, fixed=(name,))
+        moved = parameters(runs, fixed=(name,))
         steps = fit(runs, weights, moved)
         missed = left_out.left_out_misses(runs, weights, moved, left_out.pairs(runs), start=steps)
         count = sum(parameter.spec.name == name for parameter in start.moved)

@@ -17,10 +17,11 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.estimate.time import BOUNDS, KINDS, message_seconds
+from tests.core.neutral import DECODE_STEP, NEUTRAL
 
 A100 = find_hardware("A100_80GB")
-# Overheads of a step and a hand-over, from efficiency.toml, section [engine].
-DECODE_STEP, PREFILL_STEP, HOP = 500e-6, 3e-3, 10e-6
+HOP = 10e-6
+"""Latency of a hand-over between stages, from efficiency.toml, section [engine] [s]."""
 
 
 def config(layers: int, **fields: Any) -> ModelConfig:
@@ -48,7 +49,7 @@ def times(
         hardware,
         precision,
         grid,
-        efficiency_for(hardware, precision),
+        efficiency_for(hardware, precision, constants=NEUTRAL),
         decode=decode,
     )
 
@@ -69,7 +70,7 @@ ENDS = 40e-6
 
 @pytest.mark.parametrize("decode", [True, False], ids=["decode", "prefill"])
 def test_layers_add_up(decode: bool) -> None:  # noqa: FBT001
-    overhead = DECODE_STEP if decode else PREFILL_STEP
+    overhead = DECODE_STEP if decode else 0.0
     rest = alone(4, decode=decode) - 4 * layer_time(decode=decode) - overhead
     assert 0 < rest < ENDS
     whole = overhead + rest + 12 * layer_time(decode=decode)
@@ -119,7 +120,7 @@ def test_decode_is_steady_state(case: tuple[int, ...]) -> None:
 def test_prefill_fills_and_drains(case: tuple[int, ...]) -> None:
     layers, stages, batch, micro, flights, largest = case
     found = times(config(layers), Layout(pp=stages), batch=batch, decode=False)
-    pace = largest * layer_time(micro, decode=False) + PREFILL_STEP
+    pace = largest * layer_time(micro, decode=False)
     through = alone(layers, micro, decode=False) + hops(1000 * micro, stages)
     latency, period = found.latency_s.item(), found.period_s.item()
     ends = 2 * ENDS + micro * 1000 * 4 * 8192 / 1e12  # embedding and norm move every token
@@ -165,7 +166,7 @@ MESSAGES = [
     ids=[row[0] for row in MESSAGES],
 )
 def test_time_of_a_message(participants: int, passes: float, expected: float) -> None:
-    links = efficiency_for(A100, Precision()).links
+    links = efficiency_for(A100, Precision(), constants=NEUTRAL).links
     found = message_seconds(1e6, passes, np.asarray(float(participants)), A100, links)
     assert np.asarray(found).item() == pytest.approx(expected, rel=1e-9)
 
@@ -206,7 +207,7 @@ def test_what_bounds_a_step(
 def test_a_batch_in_one_grid_is_the_batch_alone() -> None:
     layouts = (Layout(), Layout(tp=2, pp=2), Layout(pp=3))
     grid = make_grid(layouts, batches=(1, 6, 9), inputs=(500, 1000), outputs=(101,))
-    efficiency = efficiency_for(A100, Precision())
+    efficiency = efficiency_for(A100, Precision(), constants=NEUTRAL)
     found = stage_times(
         architecture(config(8)), A100, Precision(), grid, efficiency, decode=True
     )  # fmt: skip
@@ -216,3 +217,25 @@ def test_a_batch_in_one_grid_is_the_batch_alone() -> None:
         for column, batch in enumerate((1, 6, 9)):
             single = times(config(8), layout, batch=batch).latency_s.item()
             assert whole[row, column, 1, 0] == pytest.approx(single, rel=1e-12)
+
+
+def test_the_host_starts_the_kernels_of_a_prefill() -> None:
+    # With 1 ms for each start the device waits: sqrt(device^2 + host^2). Kernels of a dense layer:
+    # four matrices, attention, rotary, activation and two norms; the embedding before them, a
+    # norm and the head after them.
+    launches = 8 * 9 + 3
+    slow = NEUTRAL.replace({("host_launch_s", ""): 1e-3})
+    model = architecture(config(8, **SMALL))
+    grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
+    idle, busy = (
+        stage_times(
+            model,
+            A100,
+            Precision(),
+            grid,
+            efficiency_for(A100, Precision(), constants=constants),
+            decode=False,
+        ).latency_s.item()
+        for constants in (NEUTRAL, slow)
+    )
+    assert busy == pytest.approx(np.hypot(idle, launches * 1e-3), rel=1e-9)

@@ -21,9 +21,9 @@ from llmcalc_core import estimate_end_to_end_performance
 
 TABLE = Path(__file__).with_name("published.csv")
 
-# All-reduce over PCIe was measured on a machine whose eight L40S reach 2 GB/s; the published
-# rows need 17 GB/s. The estimate is several times too slow there and not to be trusted.
-NOT_TRUSTED = {("tiiuae/falcon-180B", "L40S")}
+# Falcon-180B in FP8: TensorRT-LLM's tables show half the throughput at large batches that its
+# Llama-2 rows on the same devices lead one to expect. Not explained, not fitted around.
+NOT_TRUSTED = {("tiiuae/falcon-180B", device) for device in ("L40S", "H100_80GB", "H200_141GB")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,18 @@
+"""Constants that change nothing: what kernels measured alone and formulas give by hand."""
+
+from __future__ import annotations
+
+from llmcalc_core.calibration.constants import Constants, specs
+
+DECODE_STEP = 500e-6
+"""Overhead of a decode step in these constants [s]."""
+
+_OWN = {"step_overhead_s": DECODE_STEP, "host_launch_s": 0.0, "first_token_s": 0.0}
+
+NEUTRAL = Constants(
+    tuple(
+        (name, "", _OWN.get(name, 1.0 if spec.scale == "log" else 0.5))
+        for name, spec in specs().items()
+    )
+)
+"""Every factor is 1 and every share a half; kernels of a prefill start at once."""
