@@ -31,6 +31,10 @@ from llmcalc_core.formulas.kv_cache import (
 RUNTIME_RESERVE_BYTES = 2.0**30
 """Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
 
+WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
+"""The same of FasterTransformer: what its smallest models use beyond weights and cache in the
+memory column of its GPT guide, 2.9 to 3.1 GiB."""
+
 PREFILL_CHUNK_TOKENS = 8192
 """Most tokens an engine prefills in one step (vLLM's max_num_batched_tokens for servers)."""
 
@@ -46,7 +50,9 @@ class Memory:
     total: Floats
 
 
-def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
+def device_memory(
+    model: Model, precision: Precision, grid: Grid, *, whole_prompts: bool = False
+) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
 
     Parameters
@@ -55,6 +61,9 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         What is stored, in which types.
     grid : Grid
         Plans and workloads.
+    whole_prompts : bool, default False
+        Whether the engine reads all prompts of a batch at once, with a buffer of its own for every
+        operation (FasterTransformer), and not in chunks.
 
     Returns
     -------
@@ -74,13 +83,14 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         weights = np.where(fuller, more_weights, weights)
         cache = np.where(fuller, more_cache, cache)
     fullest = weights + cache
-    activations = _activations(model, precision, grid)
+    activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
+    reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),
         activations=np.asarray(activations),
-        reserve=RUNTIME_RESERVE_BYTES,
-        total=np.asarray(fullest + activations + RUNTIME_RESERVE_BYTES),
+        reserve=reserve,
+        total=np.asarray(fullest + activations + reserve),
     )
 
 
@@ -194,6 +204,19 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     streams = 3 * model.hidden + widest / grid.tp
     logits = grid.micro / grid.attention_ranks * grid.beams * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
+    return alive
+
+
+def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
+    """Activations of whole prompts, every operation of a layer in a buffer of its own.
+
+    Of a token: six streams of the hidden size; queries, keys and values twice (as projected, and
+    by head), the widest layer of the rest, and a row of attention scores per head.
+    """
+    tokens = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
+    widest = max(_layer_width(layer) for layer in model.layers)
+    sharded = 6 * model.hidden + widest + model.heads * grid.inputs
+    alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive
 
 

@@ -15,6 +15,10 @@ from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.step import StageTimes, stage_times
 
 
+WHOLE_PROMPT_ENGINE = "fastertransformer"
+"""The engine that reads whole prompts, and not chunks of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
     """What the layouts have to serve."""
@@ -81,6 +85,6 @@ def estimate_layouts(
     return Estimate(
         grid=grid,
         times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
-        memory=device_memory(model, precision, grid),
+        memory=device_memory(model, precision, grid, whole_prompts=engine == WHOLE_PROMPT_ENGINE),
         efficiency=efficiency,
     )

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core import ModelConfig, find_model, parse_precision
+from llmcalc_core import (
+    ModelConfig,
+    estimate_decode_performance,
+    find_model,
+    parse_precision,
+)
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
@@ -201,3 +206,31 @@ def test_activations_of_a_chunk() -> None:
 def test_narrower_types_need_less(name: str) -> None:
     sizes = [memory(name, bits=bits)["total"] for bits in ("fp32", "bf16", "fp8", "fp4")]
     assert all(wide > narrow for wide, narrow in pairwise(sizes))
+
+
+# FasterTransformer's GPT guide, memory column [GiB]: GPT-6.7B, GPT-1.3B and GPT-350M on one A100.
+BUFFERED = [
+    (4096, 32, 32, 64, 512, 32, 41.84),
+    (4096, 32, 32, 1, 128, 8, 15.55),
+    (2048, 24, 32, 32, 512, 32, 10.52),
+    (1024, 24, 16, 64, 512, 32, 8.67),
+]
+
+
+@pytest.mark.parametrize("case", BUFFERED, ids=str)
+def test_an_engine_that_reads_whole_prompts_needs_buffers(case: tuple[float, ...]) -> None:
+    hidden, layers, heads, batch, inputs, outputs, measured = case
+    model = ModelConfig(
+        vocab_size=51_200, hidden_size=hidden, num_decoder_layers=layers,
+        num_attention_heads=heads, intermediate_size=4 * hidden, num_ffi=1,
+    )  # fmt: skip
+    found = estimate_decode_performance(
+        model, batch, 1, inputs, outputs, system_name="A100_80GB", engine="fastertransformer"
+    )
+    assert found["memory_bytes"] / 2**30 == pytest.approx(measured, rel=0.16)
+    assert (
+        found["memory_bytes"]
+        > estimate_decode_performance(model, batch, 1, inputs, outputs, system_name="A100_80GB")[
+            "memory_bytes"
+        ]
+    )
