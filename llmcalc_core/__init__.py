@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from llmcalc_core.api import (
+    Calibration,
+    calibrate,
     estimate_decode_performance,
     estimate_end_to_end_performance,
     estimate_prefill_performance,
@@ -36,12 +38,14 @@ __all__ = [
     "PRECISIONS",
     "STAGES",
     "TIME_COLUMNS",
+    "Calibration",
     "DoesNotFitError",
     "Evaluation",
     "EvaluationRequest",
     "Hardware",
     "ModelConfig",
     "Precision",
+    "calibrate",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",

@@ -4,6 +4,7 @@ Latencies are in milliseconds and throughputs in tokens per second, as in the gu
 functions (:mod:`llmcalc_core.evaluation`) use SI units throughout.
 """
 
+from llmcalc_core.api.calibrate import Calibration, calibrate
 from llmcalc_core.api.estimates import (
     estimate_decode_performance,
     estimate_end_to_end_performance,
@@ -18,6 +19,8 @@ from llmcalc_core.api.plans import (
 from llmcalc_core.api.serving import estimate_serving_performance
 
 __all__ = [
+    "Calibration",
+    "calibrate",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",

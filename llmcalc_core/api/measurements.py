@@ -1,0 +1,211 @@
+"""Rows that a user measured: read, checked, and turned into runs of a fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checks import one_of, positive, whole_number
+from llmcalc_core.domain.engine import find_engine
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.domain.precision import parse_precision
+from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.fitting.flat import grid_of
+from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.search.loaded import most_in_flight
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEEDED = ("model", "tensor_parallel", "concurrency", "input_tokens", "output_tokens")
+OPTIONAL = ("pipeline_parallel", "expert_parallel", "attention_data_parallel", "precision",
+            "engine", "kind")  # fmt: skip
+FIGURES = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
+"""Columns of what was measured, and the metric of each."""
+
+KINDS = ("closed_loop", "static")
+
+Cells = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRow:
+    """A row: its label in the input, and a run for each of its figures."""
+
+    label: Hashable
+    runs: tuple[Run, ...]
+
+
+def read_measurements(
+    measurements: pd.DataFrame | Sequence[Cells] | str | PathLike[str],
+    hardware: Hardware,
+    *,
+    engine: str,
+) -> list[MeasuredRow]:
+    """Read rows of measurements.
+
+    Parameters
+    ----------
+    measurements : DataFrame, list of dicts or path
+        Rows; a path names a CSV file.
+    hardware : Hardware
+        What they were measured on.
+    engine : str
+        The serving engine of rows that name none.
+
+    Returns
+    -------
+    list of MeasuredRow
+        In their order; labelled by the frame's index, or counted from 1.
+
+    Raises
+    ------
+    ValueError
+        For an unknown or missing column, or a cell that is not valid, with its row.
+
+    Examples
+    --------
+    >>> from llmcalc_core.catalog.hardware import find_hardware
+    >>> row = {"model": "llama3_8b", "tensor_parallel": 1, "concurrency": 16,
+    ...        "input_tokens": 1000, "output_tokens": 200, "ttft_ms": 210, "tpot_ms": 9.4}
+    >>> (found,) = read_measurements([row], find_hardware("H100_80GB"), engine="vllm")
+    >>> found.label, [(run.metric, run.seconds) for run in found.runs]
+    (1, [('ttft', 0.21), ('tpot', 0.0094)])
+    """
+    frame = _frame(measurements)
+    known = (*NEEDED, *OPTIONAL, *FIGURES)
+    columns = [one_of("a column of measurements", name, known) for name in frame.columns]
+    for name in columns:
+        if columns.count(name) > 1:
+            msg = f"a column of measurements must occur once, got {name!r} twice"
+            raise ValueError(msg)
+    missing = [name for name in NEEDED if name not in columns]
+    if missing:
+        msg = f"measurements need the columns {', '.join(NEEDED)}; missing: {', '.join(missing)}"
+        raise ValueError(msg)
+    rows = []
+    for label, values in zip(frame.index, frame.to_numpy(dtype=object), strict=True):
+        cells = {
+            name: value for name, value in zip(columns, values, strict=True) if not _is_blank(value)
+        }
+        try:
+            rows.append(MeasuredRow(label=label, runs=_runs(cells, hardware, engine)))
+        except ValueError as error:
+            msg = f"row {label} of the measurements: {error}"
+            raise ValueError(msg) from None
+    return rows
+
+
+def _frame(measurements: object) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    if isinstance(measurements, pd.DataFrame):
+        return measurements
+    if isinstance(measurements, (str, PathLike)):
+        frame = pd.read_csv(measurements, dtype=str)
+    elif isinstance(measurements, Sequence) and all(isinstance(m, Mapping) for m in measurements):
+        frame = pd.DataFrame(list(measurements))
+    else:
+        msg = (
+            "measurements must be a DataFrame, a list of dicts or the path of a CSV file, got "
+            f"{type(measurements).__name__}"
+        )
+        raise ValueError(msg)
+    return frame.set_axis(range(1, len(frame) + 1))
+
+
+def _is_blank(value: object) -> bool:
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _runs(cells: Cells, hardware: Hardware, engine: str) -> tuple[Run, ...]:
+    for name in NEEDED:
+        if name not in cells:
+            msg = f"{name} is blank"
+            raise ValueError(msg)
+    configuration = _configuration(cells, hardware, engine)
+    allowed = [name for name in FIGURES if name != "e2e_ms" or not configuration.loop]
+    given = [name for name in FIGURES if name in cells]
+    if not given:
+        msg = f"one of {', '.join(allowed)} must be given"
+        raise ValueError(msg)
+    for name in given:
+        if name not in allowed:
+            msg = f"{name} is for rows of kind 'static', got {cells[name]!r} in a closed loop"
+            raise ValueError(msg)
+    return tuple(
+        Run(
+            configuration=configuration,
+            metric=FIGURES[name],
+            seconds=positive(name, _number(cells, name), unit="ms") / 1e3,
+        )
+        for name in given
+    )
+
+
+def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configuration:
+    model = architecture(find_model(cells["model"]))
+    stages = _count(cells, "pipeline_parallel") if "pipeline_parallel" in cells else 1
+    if stages != 1:
+        msg = f"pipeline_parallel must be 1 in a row to calibrate with, got {stages}"
+        raise ValueError(msg)
+    ranks = "attention_data_parallel"
+    one = Configuration(
+        model=model,
+        hardware=hardware,
+        precision=parse_precision(cells.get("precision", "bf16")),
+        layout=check_layout(
+            model,
+            tp=_number(cells, "tensor_parallel"),
+            pp=1,
+            ep=_number(cells, "expert_parallel") if "expert_parallel" in cells else 1,
+            dp=_number(cells, ranks) if ranks in cells else None,
+        ),
+        engine=find_engine(cells.get("engine", engine)),
+        loop=one_of("kind", cells.get("kind", KINDS[0]), KINDS) == "closed_loop",
+        batch=_count(cells, "concurrency"),
+        input_tokens=_count(cells, "input_tokens"),
+        output_tokens=_count(cells, "output_tokens"),
+    )
+    if one.loop:
+        _check_memory(one)
+    return one
+
+
+def _check_memory(one: Configuration) -> None:
+    """Refuse requests that would wait for memory: their times tell of the queue alone."""
+    grid = grid_of(one)
+    memory = device_memory(one.model, one.precision, grid)
+    most = most_in_flight(memory, grid, one.hardware.memory_bytes)
+    if most < one.batch:
+        msg = (
+            f"concurrency must be at most {most}, as many requests as fit in the memory of "
+            f"{one.layout.devices} x {one.hardware.name}, got {one.batch}"
+        )
+        raise ValueError(msg)
+
+
+def _count(cells: Cells, column: str) -> int:
+    return whole_number(column, _number(cells, column))
+
+
+def _number(cells: Cells, column: str) -> object:
+    """Give a cell; a number where a file has its digits."""
+    value = cells[column]
+    if not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        msg = f"{column} must be a number, got {value!r}"
+        raise ValueError(msg) from None
