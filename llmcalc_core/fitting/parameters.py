@@ -83,7 +83,12 @@ def as_constants(moved: tuple[Parameter, ...], steps: Floats) -> Constants:
 
 
 def fit(
-    runs: Runs, weights: Floats, moved: tuple[Parameter, ...], *, start: Floats | None = None
+    runs: Runs,
+    weights: Floats,
+    moved: tuple[Parameter, ...],
+    *,
+    start: Floats | None = None,
+    rounds: int = 40,
 ) -> Floats:
     """Fit steps to the runs.
 
@@ -97,6 +102,8 @@ def fit(
         What may move.
     start : array, optional
         Steps to start from.
+    rounds : int, default 40
+        Most iterations.
 
     Returns
     -------
@@ -110,4 +117,4 @@ def fit(
         return missed
 
     spread = np.array([parameter.spread for parameter in moved])
-    return solve(residuals, prior=np.zeros(len(moved)), spread=spread, start=start)
+    return solve(residuals, prior=np.zeros(len(moved)), spread=spread, start=start, rounds=rounds)

@@ -3,3 +3,8 @@
 A file of one of two schemas (:mod:`closed_loop` and :mod:`published`) becomes cases, a case a
 prediction with its band, and all of them a table of errors.
 """
+
+from llmcalc_core.validation.report import error_table, errors
+from llmcalc_core.validation.schemas import predict_file
+
+__all__ = ["error_table", "errors", "predict_file"]

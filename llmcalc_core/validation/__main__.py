@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from llmcalc_core.validation.report import as_text, write_predictions
+from llmcalc_core.validation.report import GROUP, as_text, write_predictions
 from llmcalc_core.validation.schemas import predict_file
 
 
@@ -19,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("file", type=Path, help="a CSV file of either schema")
     parser.add_argument("--output", type=Path, help="where to write the predictions, as CSV")
+    parser.add_argument(
+        "--by", nargs="+", choices=GROUP, default=GROUP, help="what to group errors by"
+    )
     asked = parser.parse_args(arguments)
     try:
         schema, outcomes = predict_file(asked.file)
@@ -27,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if asked.output:
         with asked.output.open("w", encoding="utf-8", newline="") as file:
             write_predictions(schema, outcomes, file)
-    print(as_text(outcomes))  # noqa: T201
+    print(as_text(outcomes, asked.by))  # noqa: T201
 
 
 if __name__ == "__main__":

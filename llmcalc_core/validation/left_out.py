@@ -15,6 +15,8 @@ from llmcalc_core.formulas import Floats
 
 _FOLDS = 5
 _SEED = 0
+_ROUNDS = 6
+"""Iterations of a fit that starts from one to nearly the same runs."""
 
 
 def rows(runs: Runs) -> list[Hashable]:
@@ -61,7 +63,7 @@ def left_out_misses(
     left_out = np.zeros(len(weights))
     for part in dict.fromkeys(parts):
         own = np.array([other == part for other in parts])
-        steps = fit(runs, np.where(own, 0.0, weights), moved, start=start)
+        steps = fit(runs, np.where(own, 0.0, weights), moved, start=start, rounds=_ROUNDS)
         left_out[own] = runs.misses(as_constants(moved, steps))[own]
     return left_out
 

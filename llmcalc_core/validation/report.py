@@ -48,29 +48,45 @@ def relative_error(metric: str, figure: Figure, measured: float) -> float:
     return ratio - 1
 
 
+def time_ms(case: Case, metric: str, value: float) -> float:
+    """Time that a value of a case stands for [ms]: of a throughput the time of its batch.
+
+    NaN for memory, and for a throughput whose batch is not known.
+    """
+    if metric == "tokens_per_s":
+        tokens = case.batch * case.output_tokens
+        return 1e3 * tokens / (value * case.per) if tokens else math.nan
+    if metric == "decode_ms":
+        return value / case.output_tokens
+    return value if metric.endswith("_ms") else math.nan
+
+
 def errors(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """List the error of every figure that has a measured value.
 
     Returns
     -------
     DataFrame
-        ``source``, ``device``, ``model``, ``engine``, ``metric``, ``error`` (signed, a share)
-        and ``inside`` (1 where the measured value lies in the band, 0 where not, NaN without a
-        band).
+        ``id``, ``source``, ``device``, ``model``, ``engine``, ``metric``, ``basis``,
+        ``measured_ms`` and ``estimated_ms`` (of a throughput the time of its batch; NaN for
+        memory), ``error`` (signed, a share) and ``inside`` (1 where the measured value lies in
+        the band, 0 where not, NaN without a band).
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
     rows = [
-        (outcome.source, case.hardware.name, case.model.model, case.engine,
-         _label(case, metric), relative_error(metric, figure, measured),
-         _inside(figure, measured))
+        (outcome.id, outcome.source, case.hardware.name, case.model.model, case.engine,
+         _label(case, metric), outcome.prediction.basis,
+         time_ms(case, metric, measured), time_ms(case, metric, figure.value),
+         relative_error(metric, figure, measured), _inside(figure, measured))
         for outcome in outcomes
         if (case := outcome.case) is not None and outcome.prediction is not None
         for metric, measured, figure in zip(
             case.metrics, case.measured, outcome.prediction.figures, strict=True)
         if not math.isnan(measured)
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=[*GROUP, "error", "inside"])
+    columns = ["id", *GROUP, "basis", "measured_ms", "estimated_ms", "error", "inside"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def error_table(listed: pd.DataFrame, by: Sequence[str] = GROUP) -> pd.DataFrame:
@@ -110,14 +126,14 @@ def reasons(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     return listed.groupby(["source", "reason"], sort=True).size().reset_index(name="n")
 
 
-def as_text(outcomes: Sequence[Outcome]) -> str:
+def as_text(outcomes: Sequence[Outcome], by: Sequence[str] = GROUP) -> str:
     """Describe the outcomes: errors by group, a total per metric, what was not predicted."""
     listed = errors(outcomes)
     missed = reasons(outcomes)
     count = int(missed["n"].sum())
     parts = [f"{len(outcomes) - count} of {len(outcomes)} rows predicted, {count} not"]
     if len(listed):
-        parts += [_text(error_table(listed)), _text(error_table(listed, ("metric",)))]
+        parts += [_text(error_table(listed, by)), _text(error_table(listed, ("metric",)))]
     if count:
         parts.append(_text(missed))
     return "\n\n".join(parts)
