@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 
 import pytest
 
@@ -74,6 +75,27 @@ def test_metrics_are_told_apart():
     assert table.loc["fits", "bias"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("changes", "times"),
+    [
+        ({"stage_or_metric": "tpot_ms", "value": "16"}, (16.0, 20.0)),
+        # 8 sequences of 11 tokens: 440 tokens/s are 200 ms; the estimate takes 300.
+        ({"stage_or_metric": "throughput_output_tok_s", "value": "440"}, (200.0, 300.0)),
+        ({"stage_or_metric": "decode_latency_total_ms", "value": "110"}, (10.0, 20.0)),
+        ({"stage_or_metric": "memory_used_gb"}, (math.nan, math.nan)),
+    ],
+)
+def test_figures_are_times(changes, times):
+    (row,) = errors(_published(published_row(**changes))).itertuples()
+    assert (row.id, row.basis) == ("p1", "calibrated")
+    assert (row.measured_ms, row.estimated_ms) == pytest.approx(times, nan_ok=True)
+
+
+def test_a_throughput_without_a_batch_is_no_time():
+    row = published_row(stage_or_metric="throughput_output_tok_s", kind="inflight_saturated")
+    assert errors(_published(row))["measured_ms"].isna().all()
+
+
 def test_a_case_without_a_prediction_keeps_its_name_and_says_why(monkeypatch):
     monkeypatch.setattr(predict, "api", RoundEstimates(largest_batch=0).api)
     (outcome,) = _published(published_row(kind="inflight_saturated"))
@@ -121,6 +143,14 @@ def test_closed_loop_file_from_end_to_end(tmp_path, capsys):
     assert "device 'abacus' is not in the catalogue" in printed
     # -40 % and +20 %: the total of the metric.
     assert "TPOT dense 2 30.0% 38.0% -10.0% 100%" in printed
+
+
+def test_errors_are_grouped_as_asked(tmp_path, capsys):
+    rows = [closed_loop_row(), closed_loop_row(id="c2", engine="sglang")]
+    main([str(_write(tmp_path / "measured.csv", rows)), "--by", "device", "metric"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "device metric n median" in printed
+    assert "H200_141GB TTFT 2" in printed
 
 
 def test_published_file_from_end_to_end(tmp_path, capsys):
