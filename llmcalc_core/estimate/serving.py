@@ -13,10 +13,11 @@ from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.memory import PREFILL_CHUNK_TOKENS
-from llmcalc_core.estimate.step import stage_times
+from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import (
     interference_seconds,
+    mixed_step_seconds,
     queue_seconds,
     steady_queue_seconds,
     waiting_share,
@@ -83,15 +84,16 @@ def serving_times(
         Arrays that broadcast to the grid.
     """
     decode = stage_times(model, hardware, precision, grid, efficiency, decode=True)
-    prefill, packed = (
+    counts = (1.0, arriving_prompts(grid), packed_prompts(grid))
+    prefill, arriving, packed = (
         stage_times(model, hardware, precision, prompts(grid, count), efficiency, decode=False)
-        for count in (1.0, packed_prompts(grid))
+        for count in counts
     )
     met = closed_loop(
         decode=decode.latency_s,
         prefill=prefill.latency_s,
-        occupied=prefill.period_s,
-        together=packed.period_s / packed_prompts(grid),
+        occupied=_added(decode, arriving) / counts[1],
+        together=packed.period_s / counts[2],
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         output_tokens=grid.outputs,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
@@ -134,8 +136,8 @@ def closed_loop(
     Parameters
     ----------
     decode, prefill, occupied, together : float or array
-        Time of a decode step, of one prompt's prefill, for which it occupies the devices, and for
-        which each of many that are read together does [s].
+        Time of a decode step, of one prompt's prefill, for which each of those that arrive in a
+        step occupies the devices, and for which each of as many as can be read at once does [s].
     requests : float or array
         Requests in flight on one attention replica [1].
     output_tokens : float or array
@@ -181,10 +183,24 @@ def interrupting(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, prefill_share=1.0)
 
 
+def _added(decode: StageTimes, prefill: StageTimes) -> Values:
+    """Time that the prefill adds to a decode step in which it takes place [s]."""
+    device = prefill.period_s * (1 - prefill.kinds[4] / prefill.latency_s)
+    host = np.sqrt(np.maximum(prefill.period_s**2 - device**2, 0.0))
+    return mixed_step_seconds(decode=decode.latency_s, device=device, host=host)
+
+
 def packed_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica reads in one step when many wait."""
     waiting = np.maximum(np.floor(grid.batch / grid.attention_ranks), 1.0)
     count: Values = np.clip(np.floor(PREFILL_CHUNK_TOKENS / grid.inputs), 1.0, waiting)
+    return count
+
+
+def arriving_prompts(grid: Grid) -> Values:
+    """Count the prompts that an attention replica is given in one decode step, at least one."""
+    ended = np.floor(grid.batch / grid.attention_ranks / grid.outputs)
+    count: Values = np.clip(ended, 1.0, packed_prompts(grid))
     return count
 
 

@@ -16,7 +16,7 @@ from llmcalc_core.calibration.efficiency import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import packed_prompts, prompts
+from llmcalc_core.estimate.serving import prompts as with_prompts
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.time import longest_share, message_seconds
 from llmcalc_core.estimate.work import Message, Operation, make_pass
@@ -67,8 +67,7 @@ def flatten(
     configurations: Sequence[Configuration],
     groups: Sequence[int],
     *,
-    decode: bool,
-    packed: bool = False,
+    prompts: Sequence[float] | None = None,
 ) -> Passes:
     """Lay out the work of a decode step, or of a prefill, of every configuration.
 
@@ -78,11 +77,9 @@ def flatten(
         What ran.
     groups : sequence of int
         Which efficiencies each uses.
-    decode : bool
-        A decode step; else a prefill: of one prompt per attention replica in a closed loop, of
-        the whole batch where it started together.
-    packed : bool, default False
-        Whether a closed loop reads as many prompts together as a step can.
+    prompts : sequence of float, optional
+        Prompts per attention replica that a prefill of a closed loop reads; where a batch started
+        together it reads all. Without it the pass is a decode step.
 
     Returns
     -------
@@ -92,9 +89,10 @@ def flatten(
     operations: list[tuple[int, int, int, float, Operation]] = []
     messages: list[tuple[int, int, float, Message]] = []
     for owner, (one, group) in enumerate(zip(configurations, groups, strict=True)):
-        step = make_pass(
-            one.model, _grid(one, decode=decode, packed=packed), one.precision, decode=decode
-        )
+        grid = grid_of(one)
+        if prompts is not None and one.loop:
+            grid = with_prompts(grid, prompts[owner])
+        step = make_pass(one.model, grid, one.precision, decode=prompts is None)
         counted = zip(whole_counts(one.model).tolist(), sections(one.model, step), strict=True)
         for count, section in counted:
             operations += [
@@ -184,13 +182,6 @@ def grid_of(one: Configuration) -> Grid:
         inputs=(one.input_tokens,),
         outputs=(one.output_tokens,),
     )
-
-
-def _grid(one: Configuration, *, decode: bool, packed: bool) -> Grid:
-    grid = grid_of(one)
-    if decode or not one.loop:
-        return grid
-    return prompts(grid, packed_prompts(grid) if packed else 1.0)
 
 
 def _curves(efficiency: Efficiency, *, decode: bool) -> list[tuple[float, ...]]:

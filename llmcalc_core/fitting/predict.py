@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import Behaviour, Efficiency, efficiency_for
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.serving import closed_loop, packed_prompts
+from llmcalc_core.estimate.serving import arriving_prompts, closed_loop, packed_prompts
 from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches
 from llmcalc_core.fitting.runs import METRICS, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.formulas.roofline import overlapped_seconds
+from llmcalc_core.formulas.serving import mixed_step_seconds
 
 
 class Runs:
@@ -40,10 +41,14 @@ class Runs:
         position = {kind: index for index, kind in enumerate(kinds)}
         self._groups = np.array([position[one.kind] for one in known], dtype=np.intp)
         groups = self._groups.tolist()
-        self._decode = flatten(known, groups, decode=True)
-        self._prefill = flatten(known, groups, decode=False)
-        self._packed = flatten(known, groups, decode=False, packed=True)
-        self._together = np.array([float(packed_prompts(grid_of(one))) for one in known])
+        grids = [grid_of(one) for one in known]
+        self._arriving = np.array([float(arriving_prompts(grid)) for grid in grids])
+        self._together = np.array([float(packed_prompts(grid)) for grid in grids])
+        self._decode = flatten(known, groups)
+        self._prefills = [
+            flatten(known, groups, prompts=counts.tolist())
+            for counts in (np.ones(len(known)), self._arriving, self._together)
+        ]
         self._loop = self._numbers("loop")
         self._outputs = self._numbers("output_tokens")
         ranks = np.array([one.layout.dp for one in known], dtype=float)
@@ -76,19 +81,20 @@ class Runs:
         decode = device_seconds(self._decode, found, devices, decode=True)
         decode += self._by_group([one.decode_step_s for one in found])
         launch = self._by_group([one.host_launch_s for one in found])
-        prefill, packed = (
-            overlapped_seconds(
-                compute=device_seconds(flat, found, devices, decode=False),
-                memory=launches(flat) * launch,
-                sharpness=2.0,
-            )
-            for flat in (self._prefill, self._packed)
+        own, arriving, packed = (
+            (device_seconds(flat, found, devices, decode=False), launches(flat) * launch)
+            for flat in self._prefills
         )
+        prefill, together = (
+            overlapped_seconds(compute=device, memory=host, sharpness=2.0)
+            for device, host in (own, packed)
+        )
+        added = mixed_step_seconds(decode=decode, device=arriving[0], host=arriving[1])
         met = closed_loop(
             decode=decode,
             prefill=prefill,
-            occupied=prefill,
-            together=packed / self._together,
+            occupied=added / self._arriving,
+            together=together / self._together,
             requests=self._requests,
             output_tokens=self._outputs,
             behaviour=self._behaviour(found),

@@ -28,9 +28,9 @@ def interference_seconds(
     Returns
     -------
     float or array
-        Time per output token [s]: while a request decodes, every other one is replaced once, so n
-        prompts are read in its O tokens; of those that arrive with it, it sees half as its own
-        wait for the first token instead.
+        Time per output token [s]: while a request decodes, every other one is replaced once, so
+        n - 1 prompts are read in its O tokens; of those that arrive with it, it sees half as its
+        own wait for the first token instead.
 
     References
     ----------
@@ -39,10 +39,41 @@ def interference_seconds(
 
     Examples
     --------
-    >>> interference_seconds(requests=32, prefill=0.25, share=0.5, waiting=0.5, output_tokens=100)
+    >>> interference_seconds(requests=33, prefill=0.25, share=0.5, waiting=0.5, output_tokens=100)
     0.03
     """
-    return requests * prefill * share * (1 - waiting / 2) / output_tokens
+    return (requests - 1) * prefill * share * (1 - waiting / 2) / output_tokens
+
+
+def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Values:
+    """Time that reading prompts in a decode step adds to it.
+
+    Parameters
+    ----------
+    decode : float or array
+        Time of the decode step alone [s].
+    device : float or array
+        Time that the prompts take on the device [s].
+    host : float or array
+        Time that the host takes to start the kernels of a step that is no captured graph [s].
+
+    Returns
+    -------
+    float or array
+        Time [s]: device and host overlap in part, as in a prefill alone.
+
+    References
+    ----------
+    Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 4 (prefill chunks beside decodes);
+    the 2-norm of device and host as in a prefill.
+
+    Examples
+    --------
+    >>> float(mixed_step_seconds(decode=0.02, device=0.01, host=0.04))
+    0.03
+    """
+    longer: Values = np.hypot(decode + device, host) - decode
+    return longer
 
 
 def queue_seconds(*, requests: Values, prefill: Values, share: Values, waiting: Values) -> Values:

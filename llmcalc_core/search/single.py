@@ -14,7 +14,6 @@ from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.step import StageTimes, stage_times
 
-
 WHOLE_PROMPT_ENGINE = "fastertransformer"
 """The engine that reads whole prompts, and not chunks of them."""
 

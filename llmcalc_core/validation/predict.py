@@ -11,8 +11,8 @@ from typing import Any
 from llmcalc_core import api
 from llmcalc_core.validation.cases import CannotPredictError, Case
 
-_BATCHES = tuple(dict.fromkeys(round(2 ** (half / 2)) for half in range(25)))
-"""Batches that a saturated engine is tried with: up to 4096, in steps of the root of two."""
+_BATCHES = tuple(dict.fromkeys(round(2 ** (half / 2)) for half in range(31)))
+"""Batches that a saturated engine is tried with: up to 32,768, in steps of the root of two."""
 
 _WHOLE_MEMORY = 1.0
 """Part of a device that a static batch may fill: it runs without a server's margin."""

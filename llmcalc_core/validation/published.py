@@ -52,6 +52,16 @@ _NOTED_LENGTHS = re.compile(r"p50 in (\d+), out (\d+)")
 _ACCELMARK_LENGTHS = (280, 310)
 """Median lengths of AccelMark's suites; a time per token at batch 1 hardly depends on them."""
 
+_SATURATED = "TensorRT-LLM perf-overview"
+"""Its document gives the command of each table: mixtures run with attention data parallelism and
+expert parallelism over all devices of a stage, and each pair of lengths with so many requests."""
+
+_REQUESTS = {
+    (128, 128): 30_000, (128, 2048): 3000, (128, 4096): 1500, (500, 2000): 3000,
+    (1000, 1000): 3000, (1000, 2000): 1500, (2048, 128): 3000, (2048, 2048): 1500,
+    (5000, 500): 1500, (20_000, 2000): 1000,
+}  # fmt: skip
+
 
 def source_of(fields: Mapping[str, str]) -> str:
     """Who measured a row."""
@@ -85,7 +95,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         precision=_precision(fields, config, hardware, served_by),
         layout=layout,
         kind=kind,
-        batch=_batch(fields, kind),
+        batch=_batch(fields, kind, (input_tokens, output_tokens)),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         metrics=(metric,),
@@ -109,11 +119,11 @@ def _refuse_queued(fields: Mapping[str, str]) -> None:
 
 
 def _layout(fields: Mapping[str, str], config: ModelConfig) -> Layout:
+    tp, ep, ranks = stated_count(fields, "tp"), count_or_one(fields, "ep"), None
+    if config.num_experts > 1 and source_of(fields).startswith(_SATURATED):
+        tp, ep, ranks = 1, tp, tp
     layout = check_layout(
-        architecture(config),
-        tp=stated_count(fields, "tp"),
-        pp=count_or_one(fields, "pp"),
-        ep=count_or_one(fields, "ep"),
+        architecture(config), tp=tp, pp=count_or_one(fields, "pp"), ep=ep, dp=ranks
     )
     devices = stated_count(fields, "n_devices")
     if devices != layout.devices:
@@ -136,8 +146,10 @@ def _lengths(fields: Mapping[str, str], metric: str) -> tuple[int, int]:
     raise CannotPredictError(msg)
 
 
-def _batch(fields: Mapping[str, str], kind: str) -> int:
-    """Count the requests in flight; of a saturated run the limit, where the notes name one."""
+def _batch(fields: Mapping[str, str], kind: str, lengths: tuple[int, int]) -> int:
+    """Count the requests in flight; of a saturated run the most, where the source tells."""
+    if kind == "saturated" and source_of(fields).startswith(_SATURATED):
+        return _REQUESTS.get(lengths, 0)
     if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
         return 0
     return stated_count(fields, "batch_or_concurrency")
