@@ -92,6 +92,8 @@ class Efficiency:
         What messages reach.
     decode_step_s : float
         Fixed time of a decode step [s].
+    sequence_step_s : float
+        Time that each sequence adds to a decode step on the host [s].
     host_launch_s : float
         Time in which the host starts one kernel of a prefill [s]; decode steps are captured
         graphs, which start at once.
@@ -110,6 +112,7 @@ class Efficiency:
     prefill: dict[str, Curve]
     links: Links
     decode_step_s: float
+    sequence_step_s: float
     host_launch_s: float
     expert_imbalance: float
     behaviour: Behaviour
@@ -177,8 +180,8 @@ def efficiency_for(
     }
     wide = hardware.rate("bf16")
     looked_up = {
-        "gemm": _find(facts, "gemm", rates["gemm"][0]),
-        "gemm_wide": _find(facts, "gemm", wide[0]),
+        "gemm": _find(facts, "gemm", rates["gemm"][0], engine),
+        "gemm_wide": _find(facts, "gemm", wide[0], engine),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
         "mixture": _mixture_facts(facts, rates["mixture"][0], precision),
@@ -196,6 +199,7 @@ def efficiency_for(
         prefill=_scaled(base, values, types, decode=False),
         links=_links(facts, table["engine"], values),
         decode_step_s=values["step_overhead_s"],
+        sequence_step_s=values["sequence_overhead_s"],
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
         expert_imbalance=values["expert_imbalance"],
         behaviour=_behaviour(values),
@@ -248,11 +252,17 @@ def _behaviour(values: dict[str, float]) -> Behaviour:
     return Behaviour(**{name: values[name] for name in names})
 
 
-def _find(facts: dict[str, Any], family: str, data_type: str) -> tuple[dict[str, Any], str]:
-    """Give the facts of a family for a type, else for the nearest one, and how they are known."""
+def _find(
+    facts: dict[str, Any], family: str, data_type: str, engine: str = ""
+) -> tuple[dict[str, Any], str]:
+    """Give the facts of a family for a type, else for the nearest one, and how they are known.
+
+    Facts of the engine's own kernels go before those that stand for every engine.
+    """
     if family not in facts:
         return _table()["assumed"][family][0], "assumed"
-    by_type = {entry["type"]: entry for entry in facts[family]}
+    usable = [entry for entry in facts[family] if entry.get("engine", engine) == engine]
+    by_type = {entry["type"]: entry for entry in sorted(usable, key=lambda own: "engine" in own)}
     same = {"fp16": "bf16"}.get(data_type, data_type)
     if same in by_type:
         return by_type[same], "calibrated"

@@ -76,7 +76,7 @@ def stage_times(
     timed = time_sections(sections(model, step), hardware, efficiency, decode=decode)
     counts = whole_counts(model)
     kinds, bounds = _whole(timed, counts)
-    overhead: Values = efficiency.decode_step_s
+    overhead: Values = efficiency.decode_step_s + step.sequences * efficiency.sequence_step_s
     if not decode:
         overhead = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
     kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead

@@ -53,6 +53,7 @@ class Runs:
         self._outputs = self._numbers("output_tokens")
         ranks = np.array([one.layout.dp for one in known], dtype=float)
         self._requests = np.maximum(self._numbers("batch") / ranks, 1.0)
+        self._sequences = np.ceil(self._numbers("batch") / ranks)
 
     def seconds(
         self, constants: Constants | None = None, hardware: Hardware | None = None
@@ -80,6 +81,7 @@ class Runs:
         devices = [hardware or kind[0] for kind in self._kinds]
         decode = device_seconds(self._decode, found, devices, decode=True)
         decode += self._by_group([one.decode_step_s for one in found])
+        decode += self._sequences * self._by_group([one.sequence_step_s for one in found])
         launch = self._by_group([one.host_launch_s for one in found])
         own, arriving, packed = (
             (device_seconds(flat, found, devices, decode=False), launches(flat) * launch)

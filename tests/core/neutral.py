@@ -7,7 +7,12 @@ from llmcalc_core.calibration.constants import Constants, specs
 DECODE_STEP = 500e-6
 """Overhead of a decode step in these constants [s]."""
 
-_OWN = {"step_overhead_s": DECODE_STEP, "host_launch_s": 0.0, "first_token_s": 0.0}
+_OWN = {
+    "step_overhead_s": DECODE_STEP,
+    "sequence_overhead_s": 0.0,
+    "host_launch_s": 0.0,
+    "first_token_s": 0.0,
+}
 
 NEUTRAL = Constants(
     tuple(
