@@ -49,8 +49,8 @@ def solve(
 
     Examples
     --------
-    >>> across = np.array([0.0, 1.0, 2.0, 3.0])
-    >>> measured = np.array([1.0, 3.0, 5.0, 70.0])
+    >>> across = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    >>> measured = np.array([1.0, 3.0, 5.0, 9.0, 9.0])
     >>> found = solve(lambda x: x[0] + x[1] * across - measured,
     ...               prior=np.zeros(2), spread=np.full(2, 1e3))
     >>> found.round(1).tolist()

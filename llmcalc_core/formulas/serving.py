@@ -69,7 +69,7 @@ def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Value
 
     Examples
     --------
-    >>> float(mixed_step_seconds(decode=0.02, device=0.01, host=0.04))
+    >>> round(float(mixed_step_seconds(decode=0.02, device=0.01, host=0.04)), 3)
     0.03
     """
     longer: Values = np.hypot(decode + device, host) - decode

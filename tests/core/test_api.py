@@ -16,6 +16,7 @@ from llmcalc_core import DoesNotFitError
 COMMON = {
     "latency", "throughput", "tokens_per_s", "requests_per_s", "time_by_kind_ms", "bound_by",
     "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "fits", "devices", "basis",
+    "latency_low", "latency_high",
 }  # fmt: skip
 KINDS = {"gemm", "attention", "communication", "memory", "overhead"}
 HELD = {"weights", "kv_cache", "activations", "reserve"}
@@ -29,6 +30,7 @@ def test_a_decode_estimate(layout: dict[str, int]) -> None:
     assert set(found) == COMMON | {"tpot_ms", "total_latency_ms"}
     assert set(found["time_by_kind_ms"]) == KINDS
     assert set(found["memory_by_kind_bytes"]) == HELD
+    assert found["latency_low"] < found["latency"] < found["latency_high"]
     assert found["latency"] == found["tpot_ms"] == pytest.approx(sum_of(found, "time_by_kind_ms"))
     assert found["memory_bytes"] == pytest.approx(sum_of(found, "memory_by_kind_bytes"))
     # 24 sequences get a token each in every cycle; latency in ms, throughput in tokens/s.

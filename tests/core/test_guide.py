@@ -156,9 +156,10 @@ def test_complete_example(capsys: pytest.CaptureFixture[str]) -> None:
         "Decode throughput",
     ]
     # 32 prompts of 2,048 tokens at 2 x 6.6e9 FLOP each: 8.7e14 FLOP, 0.35 s at the peak of
-    # eight A100; the estimate may not be below it, nor far above twice of it.
+    # eight A100, and 64 all-reduces of 537 MB, 0.2 s at the peak of their links; the estimate may
+    # not be below the first, nor far above twice of both.
     latency_ms = float(out[1].split()[-1].removesuffix("ms"))
-    assert 350 < latency_ms < 1000
+    assert 350 < latency_ms < 1200
 
 
 def imported_names() -> Iterator[str]:

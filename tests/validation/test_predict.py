@@ -81,7 +81,7 @@ def test_saturated_takes_the_best_batch(estimates):
     assert value == 1000.0
     # A request takes 120 + 10 x 12 ms; at the ends of the bands 60 + 10 x 9 and 480 + 10 x 24.
     assert (low, high) == pytest.approx((1000.0 * 240 / 720, 1000.0 * 240 / 150))
-    assert max(asked["concurrency"] for _, asked in estimates.calls) == 4096
+    assert max(asked["concurrency"] for _, asked in estimates.calls) == 32_768
 
 
 def test_saturated_takes_no_batch_that_does_not_fit(estimates):
