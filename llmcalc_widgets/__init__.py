@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from llmcalc_widgets.explorer import ParetoExplorer
+from llmcalc_widgets.view.measured import MeasuredChart
 
-__all__ = ["ParetoExplorer"]
+__all__ = ["MeasuredChart", "ParetoExplorer"]
