@@ -50,6 +50,12 @@ class Evaluation:
         """Column of the stage's latency: time per output token, or to the first token [s]."""
         return LATENCY_COLUMNS[self.request.stage]
 
+    @property
+    def band_columns(self) -> tuple[str, str]:
+        """Columns of the ends of its 80 % band [s]."""
+        name = self.latency_column.removesuffix("_s")
+        return f"{name}_low_s", f"{name}_high_s"
+
     @cached_property
     def front(self) -> pd.DataFrame:
         """The candidates on the Pareto front, by latency."""

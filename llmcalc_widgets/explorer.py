@@ -40,7 +40,7 @@ class ParetoExplorer(Inputs, VBox):
 
     Attributes
     ----------
-    model, hardware, devices, stage, input_tokens, output_tokens, batch_min, batch_max, \
+    model, hardware, devices, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
 precision, memory_fraction, latency_limit_ms
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.

@@ -45,7 +45,7 @@ _CSS = """
 .llmcalc-field .widget-toggle-buttons { display: flex; align-items: center; }
 .llmcalc-field .widget-toggle-buttons > .widget-label { flex: 0 0 auto; text-align: right;
   margin-right: 8px; }
-.llmcalc-field .widget-toggle-buttons button { padding: 0 14px; }
+.llmcalc-field .widget-toggle-buttons button { padding: 0 8px; }
 .llmcalc-field .slider-container { margin-right: 10px; }
 .llmcalc-row { padding: 6px; box-sizing: border-box; }
 .llmcalc-row > * { margin: 0 !important; }
@@ -61,6 +61,7 @@ _CSS = """
   padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
 .llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
 .llmcalc-chart .bqplot { overflow: visible; }
+.llmcalc-chart .bqplot path.line { pointer-events: none; }
 .llmcalc-details { display: grid !important; align-content: start;
   grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); column-gap: 24px; }
 .llmcalc-details table { border-collapse: collapse; width: 100%;
@@ -73,6 +74,7 @@ _CSS = """
   white-space: nowrap; }
 .llmcalc h3.whose { margin-top: 10px; font-size: 13px; }
 .llmcalc-details thead th { font-weight: 600; color: var(--c-strong); }
+.llmcalc-details .band { color: var(--c-faint); font-size: 12px; white-space: nowrap; }
 .llmcalc-details .plan { color: var(--c-strong); font-weight: 600; }
 .llmcalc-bar { margin: 10px 0 4px; }
 .llmcalc-bar .name { display: flex; justify-content: space-between; gap: 8px; font-size: 12.5px; }

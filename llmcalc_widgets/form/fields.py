@@ -135,11 +135,11 @@ class ChoiceField(Field):
     label : str
         What is chosen.
     choices : sequence of str
-        Names.
+        Values.
     commit : callable
         Takes the value chosen.
     name_of : callable
-        Names a value that is not in the list.
+        Names a value, also one that is not in the list.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class ChoiceField(Field):
         commit: Commit,
         name_of: Callable[[Any], str] = str,
     ) -> None:
-        self._choices = tuple((name, name) for name in choices)
+        self._choices = tuple((name_of(value), value) for value in choices)
         self._commit = commit
         self._name_of = name_of
         self.dropdown = Dropdown(

@@ -9,6 +9,7 @@ from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
 from llmcalc_core import PRECISIONS, STAGES, Hardware, ModelConfig, list_hardware, list_models
+from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.fields import (
     ChoiceField,
     Commit,
@@ -71,6 +72,12 @@ class Form(VBox):
             ),
             "precision": ChoiceField("Precision", PRECISIONS, self._committer("precision")),
             "stage": SwitchField("Stage", tuple(reversed(STAGES)), self._committer("stage")),
+            "engine": ChoiceField(
+                "Engine",
+                OFFERED_ENGINES,
+                self._committer("engine"),
+                name_of=ENGINE_NAMES.__getitem__,
+            ),
             "devices": NumberField("Devices", _DEVICES, self._committer("devices")),
             "input_tokens": NumberField("Input tokens", _TOKENS, self._committer("input_tokens")),
             "output_tokens": NumberField(
@@ -121,7 +128,9 @@ class Form(VBox):
         self._general.show(change["new"].get("", ""))
 
 
-def _name_of(value: ModelConfig | Hardware) -> str:
+def _name_of(value: str | ModelConfig | Hardware) -> str:
+    if isinstance(value, str):
+        return value
     return (value.name if isinstance(value, Hardware) else value.model) or "unnamed"
 
 

@@ -20,24 +20,28 @@ class Inputs(HasTraits):
         A catalogue name where there is one; paths and dicts become objects.
     devices : int
         Total devices.
-    stage : {'prefill', 'decode'}
-        Which stage the latency and throughput are of.
+    stage : {'prefill', 'decode', 'serving'}
+        What the latency and throughput are of; serving is continuous batching.
+    engine : str
+        The serving engine: 'vllm', 'trtllm', 'sglang'.
     input_tokens, output_tokens : int
         Prompt and generated tokens of a request.
     batch_min, batch_max : int
-        Sequences in flight per replica: both ends, and the powers of two between them.
+        Sequences (serving: requests) in flight per replica: both ends, and the powers of two
+        between them.
     precision : str or Precision
         Number formats.
     memory_fraction : float
         Part of a device's memory that may be used.
     latency_limit_ms : float or None
-        Longest time per output token (decode) or to the first token (prefill) [ms].
+        Longest time per output token (decode, serving) or to the first token (prefill) [ms].
     """
 
     model = traitlets.Any(DEFAULTS["model"])
     hardware = traitlets.Any(DEFAULTS["hardware"])
     devices = traitlets.Any(DEFAULTS["devices"])
     stage = traitlets.Any(DEFAULTS["stage"])
+    engine = traitlets.Any(DEFAULTS["engine"])
     input_tokens = traitlets.Any(DEFAULTS["input_tokens"])
     output_tokens = traitlets.Any(DEFAULTS["output_tokens"])
     batch_min = traitlets.Any(DEFAULTS["batch_min"])

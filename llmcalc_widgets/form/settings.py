@@ -30,6 +30,7 @@ class SettingValues(TypedDict, total=False):
     hardware: str | Mapping[str, Any] | Hardware
     devices: int
     stage: str
+    engine: str
     input_tokens: int
     output_tokens: int
     batch_min: int
@@ -44,6 +45,7 @@ DEFAULTS = SettingValues(
     hardware="H100_80GB",
     devices=8,
     stage="decode",
+    engine="vllm",
     input_tokens=2000,
     output_tokens=256,
     batch_min=1,
@@ -154,6 +156,7 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
         settings["hardware"],
         settings["devices"],
         stage=settings["stage"],
+        engine=settings["engine"],
         input_tokens=settings["input_tokens"],
         output_tokens=settings["output_tokens"],
         batch=batches(settings["batch_min"], settings["batch_max"]),

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from llmcalc_core import MEMORY_COLUMNS, TIME_COLUMNS
 from llmcalc_widgets.view.palette import MEMORY_COLOURS, TIME_COLOURS
 from llmcalc_widgets.view.units import gigabytes, seconds
-from llmcalc_widgets.view.wording import MEMORY_WORDS, TIME_WORDS, Row, share_words
+from llmcalc_widgets.view.wording import (
+    LATENCY_WORDS,
+    MEMORY_WORDS,
+    TIME_WORDS,
+    Row,
+    share_words,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ def memory_bar(row: Row) -> str:
 
 
 def time_bar(row: Row, latency: float, *, stage: str) -> str:
-    """Draw where the time of a step goes."""
+    """Draw where the time of the stage goes."""
     parts = [
         Part(
             share=float(row[name]) / latency,
@@ -52,8 +58,7 @@ def time_bar(row: Row, latency: float, *, stage: str) -> str:
         )
         for name in TIME_COLUMNS
     ]
-    name = "Time per output token" if stage == "decode" else "Time to the first token"
-    return _bar(name, seconds(latency), parts, None)
+    return _bar(f"Time {LATENCY_WORDS[stage]}", seconds(latency), parts, None)
 
 
 def _bar(name: str, head: str, parts: Sequence[Part], mark: float | None) -> str:

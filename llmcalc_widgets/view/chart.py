@@ -13,6 +13,18 @@ from numpy.typing import NDArray
 
 from llmcalc_core import Evaluation
 from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.view.figures import (
+    band_places,
+    bands_ms,
+    bar,
+    drawn_limit,
+    latencies_ms,
+    outline,
+    places,
+    rates,
+    steps,
+    together,
+)
 from llmcalc_widgets.view.legend import legend
 from llmcalc_widgets.view.notices import heading, notice, status
 from llmcalc_widgets.view.palette import colour_slots
@@ -21,16 +33,9 @@ from llmcalc_widgets.view.sample import drawn_rows, front_rows
 from llmcalc_widgets.view.selection import Selection
 from llmcalc_widgets.view.ticks import Ends, limits
 from llmcalc_widgets.view.units import seconds
-from llmcalc_widgets.view.wording import LATENCY_WORDS, tooltips
+from llmcalc_widgets.view.wording import LATENCY_WORDS, THROUGHPUT_WORDS, tooltips
 
 _NO_ROWS = np.array([], dtype=np.intp)
-_REACH = 3.0
-"""A limit line is drawn up to this factor beyond the plans."""
-
-THROUGHPUT_LABELS = {
-    "decode": "Generated tokens/s per device",
-    "prefill": "Prompt tokens/s per device",
-}
 
 
 class Chart(VBox):
@@ -87,8 +92,8 @@ class Chart(VBox):
         with self.plot.one_update():
             self._draw_axes(evaluation, rows, stay=same)
             self._draw_points(evaluation)
-            self._draw_lines(evaluation)
-            self._mark_selected()
+            self._draw_limit(evaluation)
+            self._mark_selected(evaluation)
             self.plot.brush.selected_x = self.plot.brush.selected_y = None
 
     def show_words(self) -> None:
@@ -117,7 +122,7 @@ class Chart(VBox):
             self.draw(evaluation)
             self.show_words()
             return
-        self._mark_selected()
+        self._mark_selected(evaluation)
         self._show_status(evaluation)
 
     def _draws(self, row: int) -> bool:
@@ -127,11 +132,7 @@ class Chart(VBox):
         """Places of rows in the chart, from 0 to 1 along each axis."""
         if self._evaluation is None:
             return np.array([]), np.array([])
-        figures = _figures(self._evaluation)
-        across, up = (
-            ends.places(values[rows]) for ends, values in zip(self._ends, figures, strict=True)
-        )
-        return across, up
+        return places(self._evaluation, rows, self._ends)
 
     def _draw_points(self, evaluation: Evaluation) -> None:
         for name, rows in self._rows.items():
@@ -146,29 +147,41 @@ class Chart(VBox):
             _NO_ROWS if best is None else np.array([best])
         )
 
-    def _draw_lines(self, evaluation: Evaluation) -> None:
+    def _draw_front(self, evaluation: Evaluation) -> None:
+        """Draw the front, its band, and the band of the selected plan, else the recommended."""
+        chosen, best = self._selection.row, evaluation.recommended
+        row = best if chosen is None else chosen
+        pointed = _NO_ROWS if row is None else np.array([row])
         front = front_rows(evaluation.frame, evaluation.latency_column)
-        self.plot.front.x, self.plot.front.y = self._place(front)
-        limit = _drawn_limit(evaluation)
+        with self.plot.front.hold_sync():
+            self.plot.front.x, self.plot.front.y = together(
+                outline(*band_places(evaluation, front, self._ends)),
+                steps(*self._place(front)),
+                bar(*band_places(evaluation, pointed, self._ends)),
+            )
+
+    def _draw_limit(self, evaluation: Evaluation) -> None:
+        limit = drawn_limit(evaluation)
         self.plot.limit.x = self._ends[0].places(np.repeat(limit, 2))
         self.plot.limit.y = np.array([-1.0, 2.0])[: 2 * len(limit)]
 
     def _draw_axes(self, evaluation: Evaluation, rows: NDArray[np.intp], *, stay: bool) -> None:
-        latencies, rates = (values[rows] for values in _figures(evaluation))
+        low, high = (ends[self._rows["candidates"]] for ends in bands_ms(evaluation))
+        latencies = latencies_ms(evaluation)[rows]
         stage = evaluation.request.stage
         new = (
-            Ends(*limits(np.append(latencies, _drawn_limit(evaluation)))),
-            Ends(*limits(rates)),
+            Ends(*limits(np.concatenate([latencies, low, high, drawn_limit(evaluation)]))),
+            Ends(*limits(rates(evaluation)[rows])),
         )
         across, up = (
             old.follow(ends) if stay else ends for old, ends in zip(self._ends, new, strict=True)
         )
         self._ends = across, up
-        words = f"Time {LATENCY_WORDS[stage]} [ms]", THROUGHPUT_LABELS[stage]
+        words = f"Time {LATENCY_WORDS[stage]} [ms]", THROUGHPUT_WORDS[stage]
         axes = self.plot.x_axis, self.plot.y_axis
         for axis, ends, label in zip(axes, self._ends, words, strict=True):
-            places, axis.tick_labels = ends.ticks()
-            axis.tick_values = np.array(places)
+            at, axis.tick_labels = ends.ticks()
+            axis.tick_values = np.array(at)
             axis.label = label
 
     def _show_status(self, evaluation: Evaluation) -> None:
@@ -181,9 +194,10 @@ class Chart(VBox):
     def _slots(frame: pd.DataFrame) -> dict[int, int]:
         return colour_slots(int(width) for width in frame["tp"].unique())
 
-    def _mark_selected(self) -> None:
-        """Put the ring around the selected plan, and tell both scatters who is selected."""
+    def _mark_selected(self, evaluation: Evaluation) -> None:
+        """Put ring and bar on the selected plan, and tell both scatters who is selected."""
         row = self._selection.row
+        self._draw_front(evaluation)
         self._mirroring = True
         with self.plot.selected.hold_sync():
             chosen = _NO_ROWS if row is None else np.array([row])
@@ -228,20 +242,3 @@ class Chart(VBox):
         inside = (min(across) <= latency) & (latency <= max(across))
         inside &= (min(up) <= rate) & (rate <= max(up))
         self._selection.brushed = tuple(int(row) for row in np.flatnonzero(inside))
-
-
-def _figures(evaluation: Evaluation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Latency [ms] and throughput per device [tokens/s] of every plan."""
-    frame = evaluation.frame
-    latency = frame[evaluation.latency_column].to_numpy() * 1e3
-    return latency, frame["tokens_per_s_per_device"].to_numpy()
-
-
-def _drawn_limit(evaluation: Evaluation) -> NDArray[np.float64]:
-    """Give the latency limit [ms], or nothing where it is none or far from every plan."""
-    limit = evaluation.request.latency_limit_s
-    if limit is None:
-        return np.array([])
-    low, high = limits(_figures(evaluation)[0])
-    shown = low / _REACH < limit * 1e3 < high * _REACH
-    return np.array([limit * 1e3] if shown else [])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from llmcalc_core import Evaluation
 from llmcalc_widgets.view.legend import DIAMOND, RING, drawing
-from llmcalc_widgets.view.units import number, seconds, tokens_per_s
+from llmcalc_widgets.view.units import banded_seconds, number, seconds, tokens_per_s
 from llmcalc_widgets.view.wording import BOUND_WORDS, Row, rejection_words, split_words
 
 _RECOMMENDED = f"{drawing(DIAMOND)}Recommended"
@@ -57,27 +57,33 @@ def plan_heading(*, selected: bool) -> str:
 
 def _figures(evaluation: Evaluation) -> list[Figure]:
     request = evaluation.request
-    decoding = request.stage == "decode"
+    generating = request.stage != "prefill"
     figures: list[Figure] = [
         ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
         ("Replicas", lambda row: f"{int(row['replicas']):,}"),
-        ("Batch each", lambda row: f"{int(row['batch']):,}"),
+        ("In flight each" if request.stage == "serving" else "Batch each",
+         lambda row: f"{int(row['batch']):,}"),
         ("Devices", lambda row: f"{int(row['devices']):,}"),
         ("Verdict", lambda row: rejection_words(row, request) or "fits"),
-        ("Per token", lambda row: seconds(row["tpot_s"])),
-        ("First token", lambda row: seconds(row["ttft_s"])),
+        ("Per token", lambda row: _banded(row, "tpot")),
+        ("First token", lambda row: _banded(row, "ttft")),
         ("End to end", lambda row: seconds(row["e2e_latency_s"])),
-        ("Throughput" if decoding else "Prompt rate",
+        ("Throughput" if generating else "Prompt rate",
          lambda row: tokens_per_s(row["tokens_per_s"])),
         ("per device", lambda row: tokens_per_s(row["tokens_per_s_per_device"])),
     ]  # fmt: skip
-    if decoding:
+    if generating:
         figures.append(("per user", lambda row: tokens_per_s(1 / row["tpot_s"])))
     figures += [
         ("Requests", lambda row: f"{number(row['requests_per_s'])} /s"),
         ("Bound by", lambda row: BOUND_WORDS[str(row["bound_by"])]),
     ]
     return figures
+
+
+def _banded(row: Row, name: str) -> str:
+    time, band = banded_seconds(*(float(row[f"{name}{end}_s"]) for end in ("", "_low", "_high")))
+    return f'{time}, <span class="band">{band}</span>'
 
 
 def _reason(evaluation: Evaluation) -> str:

@@ -8,6 +8,7 @@ _DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
 _CROSS = '<path d="M2 6H10M6 2V10" stroke="{colour}" stroke-width="2.6"/>'
 _STEP = '<path d="M0 10H6V3H14" fill="none" stroke="currentColor" stroke-width="1.6"/>'
 _DASH = '<path d="M7 0V12" stroke="currentColor" stroke-width="1.6" stroke-dasharray="3 2"/>'
+_BAND = '<rect y="1" width="14" height="10" fill="currentColor" opacity="0.25"/>'
 DIAMOND = '<path d="M6 0L12 6L6 12L0 6Z" fill="none" stroke="currentColor" stroke-width="1.8"/>'
 RING = '<circle cx="6" cy="6" r="5" fill="none" stroke="currentColor" stroke-width="2"/>'
 
@@ -44,6 +45,7 @@ def legend(slots: dict[int, int], *, rejected: bool, limit: str) -> str:
     if slots:
         entries += [
             f"{drawing(_STEP, 14)}Pareto front",
+            f"{drawing(_BAND, 14)}80 % band",
             f"{drawing(DIAMOND)}recommended",
             f"{drawing(RING)}selected",
         ]

@@ -36,10 +36,14 @@ class Plot:
         the browser draws every mark again for each end of a scale that changes.
     x_axis, y_axis : Axis
         Their axes.
+    front : Lines
+        Three curves: the 80 % band of the Pareto front as a filled outline, the front as steps,
+        and the band of the plan pointed at as a line with ends. They are one mark, below all
+        others, as every mark costs each change some milliseconds.
     recommended, selected : Scatter
         A diamond and a ring around one point each, below the candidates.
-    front, limit : Lines
-        The Pareto front as steps, and the latency limit.
+    limit : Lines
+        The latency limit.
     rejected, candidates : Scatter
         The plans.
     brush : BrushSelector
@@ -52,9 +56,9 @@ class Plot:
     y: LinearScale
     x_axis: Axis
     y_axis: Axis
+    front: Lines
     recommended: Scatter
     selected: Scatter
-    front: Lines
     limit: Lines
     rejected: Scatter
     candidates: Scatter
@@ -82,10 +86,17 @@ def make_plot() -> Plot:
     x_axis = Axis(scale=scales["x"], grid_lines="none", label_offset="34px")
     y_axis = Axis(scale=scales["y"], side="left", grid_lines="solid", label_offset="50px")
     own = {
+        "front": _line(
+            scales,
+            colors=["transparent", STRONG, STRONG],
+            opacities=[1.0, 0.7, 1.0],
+            fill="inside",
+            fill_colors=[FAINT, "transparent", "transparent"],
+            fill_opacities=[0.25, 0.0, 0.0],
+        ),
         "recommended": _ring(scales, "diamond", 230),
         "selected": _ring(scales, "circle", 190),
-        "front": _line(scales, STRONG, interpolation="step-after", opacities=[0.7]),
-        "limit": _line(scales, STRONG, line_style="dashed"),
+        "limit": _line(scales, colors=[STRONG], line_style="dashed"),
         "rejected": _points(
             scales, marker="cross", colors=[GREY], default_size=34, opacities=[0.75]
         ),
@@ -131,12 +142,11 @@ def _ring(scales: dict[str, Any], marker: str, size: int) -> Scatter:
     )
 
 
-def _line(scales: dict[str, Any], colour: str, **style: Any) -> Lines:  # noqa: ANN401
+def _line(scales: dict[str, Any], **style: Any) -> Lines:  # noqa: ANN401
     return Lines(
         x=_NOTHING,
         y=_NOTHING,
         scales=scales,
-        colors=[colour],
         stroke_width=1.6,
         preserve_domain={"x": True, "y": True},
         interactions={},

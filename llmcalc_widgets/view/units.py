@@ -51,6 +51,21 @@ def seconds(value: float) -> str:
     return f"{number(value)} s"
 
 
+def banded_seconds(value: float, low: float, high: float) -> tuple[str, str]:
+    """Write a time [s] and its 80 % band, both in the same unit.
+
+    Examples
+    --------
+    >>> banded_seconds(0.0231, 0.0198, 0.027)
+    ('23.1 ms', '80 %: 19.8 to 27.0')
+    >>> banded_seconds(0.9, 0.7, 1.2)
+    ('900 ms', '80 %: 700 to 1,200')
+    """
+    text = seconds(value)
+    size = dict(_TIME_UNITS)[text.rpartition(" ")[2]]
+    return text, f"80 %: {number(low / size)} to {number(high / size)}"
+
+
 def gigabytes(value: float) -> str:
     """Write a size [bytes] in GB, which are 10^9 bytes.
 

@@ -9,14 +9,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
-from llmcalc_widgets.view.units import counted, gigabytes, number, seconds
+from llmcalc_widgets.engines import ENGINE_NAMES
+from llmcalc_widgets.view.units import banded_seconds, counted, gigabytes, number, seconds
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 Row = Any  # a row of the frame: a Series whose figures differ in type
 
-LATENCY_WORDS = {"decode": "per output token", "prefill": "to the first token"}
+STAGE_WORDS = {
+    "decode": "decode",
+    "prefill": "prefill",
+    "serving": "serving by continuous batching",
+}
+LATENCY_WORDS = {
+    "decode": "per output token",
+    "prefill": "to the first token",
+    "serving": "per output token",
+}
+THROUGHPUT_WORDS = {
+    "decode": "Generated tokens/s per device",
+    "prefill": "Prompt tokens/s per device",
+    "serving": "Generated tokens/s per device",
+}
 BASIS_WORDS = {
+    "measured": "measured: fitted to measurements of this model on this device, or to your own",
     "calibrated": "calibrated: fitted to measurements on this device and number format",
     "transferred": "transferred: from measurements on a related device or number format",
     "assumed": "assumed: no measurements on this device or a relative of it",
@@ -51,9 +67,21 @@ def split_words(row: Row) -> str:
     return _split_words(row["tp"], row["pp"], row["ep"])
 
 
-def plan_words(row: Row) -> str:
+def plan_words(row: Row, stage: str) -> str:
     """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
-    return _plan_words(*(row[name] for name in _PLAN_COLUMNS))
+    *widths, batch = (row[name] for name in _PLAN_COLUMNS)
+    return _plan_words(*widths, load_words(batch, stage))
+
+
+def load_words(batch: int, stage: str) -> str:
+    """Say what a replica has to do at a time: a batch, or requests in flight.
+
+    Examples
+    --------
+    >>> load_words(1024, "decode"), load_words(1024, "serving")
+    ('batch 1,024', '1,024 in flight')
+    """
+    return f"{batch:,} in flight" if stage == "serving" else f"batch {batch:,}"
 
 
 def _split_words(tp: int, pp: int, ep: int) -> str:
@@ -62,10 +90,10 @@ def _split_words(tp: int, pp: int, ep: int) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _plan_words(tp: int, pp: int, ep: int, replicas: int, batch: int) -> str:
+def _plan_words(tp: int, pp: int, ep: int, replicas: int, load: str) -> str:
     each = " each" if replicas > 1 else ""
     copies = counted(replicas, "replica")
-    return f"{_split_words(tp, pp, ep)} {TIMES} {copies}, batch {batch:,}{each}"
+    return f"{_split_words(tp, pp, ep)} {TIMES} {copies}, {load}{each}"
 
 
 def rejection_words(row: Row, request: EvaluationRequest) -> str:
@@ -82,12 +110,18 @@ def _rejection_words(reason: str, free_bytes: float, request: EvaluationRequest)
 def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Describe each row in a few lines of text."""
     what = LATENCY_WORDS[evaluation.request.stage]
-    names = (evaluation.latency_column, "tokens_per_s_per_device", *_VERDICT_COLUMNS)
+    names = (
+        evaluation.latency_column,
+        *evaluation.band_columns,
+        "tokens_per_s_per_device",
+        *_VERDICT_COLUMNS,
+    )
     figures = (_column(evaluation, rows, name) for name in names)
     return [
-        f"{plan}\n{seconds(latency)} {what}\n{number(rate)} tokens/s per device"
+        f"{plan}\nTime {what}: {', '.join(banded_seconds(latency, low, high))}"
+        f"\n{number(rate)} tokens/s per device"
         + (f"\n{_rejection_words(reason, free, evaluation.request)}" if reason else "")
-        for plan, latency, rate, reason, free in zip(
+        for plan, latency, low, high, rate, reason, free in zip(
             plans_words(evaluation, rows), *figures, strict=True
         )
     ]
@@ -95,7 +129,9 @@ def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
-    return [*map(_plan_words, *(_column(evaluation, rows, name) for name in _PLAN_COLUMNS))]
+    *widths, batches = (_column(evaluation, rows, name) for name in _PLAN_COLUMNS)
+    loads = (load_words(batch, evaluation.request.stage) for batch in batches)
+    return [*map(_plan_words, *widths, loads)]
 
 
 def _column(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
@@ -110,7 +146,8 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
         f"{request.devices[-1]:,} {TIMES} {request.hardware[0].name}"
     )
     workload = (
-        f"{request.stage}, {request.precisions[0].label}, "
+        f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
+        f"{request.precisions[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
     return deployed, workload
@@ -142,14 +179,15 @@ def nothing_words(evaluation: Evaluation) -> str:
             f"No plan that fits in memory meets the limit of "
             f"{seconds(request.latency_limit_s or 0.0)}. The fastest needs "
             f"{seconds(fastest[evaluation.latency_column])} {LATENCY_WORDS[request.stage]}: "
-            f"{plan_words(fastest)}."
+            f"{plan_words(fastest, request.stage)}."
         )
     closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
     return (
         f"{request.models[0].model or 'The model'} does not fit on "
         f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
-        f"plan, {plan_words(closest)}, is {gigabytes(-closest['memory_headroom_bytes'])} short "
-        f"on a device. {_enough_words(request)}"
+        f"plan, {plan_words(closest, request.stage)}, is "
+        f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
+        f"{_enough_words(request)}"
     )
 
 
@@ -167,7 +205,7 @@ def _enough_words(request: EvaluationRequest) -> str:
         )
     except DoesNotFitError:
         return "No number of these devices would do."
-    return f"{counted(enough, 'device')} would do at batch {batch:,}."
+    return f"{counted(enough, 'device')} would do at {load_words(batch, request.stage)}."
 
 
 def share_words(part: float, whole: float) -> str:

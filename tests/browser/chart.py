@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 
 from playwright.sync_api import Locator, Page
 
@@ -86,6 +87,41 @@ def axis_texts(figure: Locator) -> list[list[str]]:
             axis => [...axis.querySelectorAll(".tick text")].map(text => text.textContent))"""
     )
     return texts
+
+
+def loneliest(points: list[Point]) -> Point:
+    """Return the point that is farthest from every other, so that no other can take its click."""
+    return max(
+        points,
+        key=lambda own: min(
+            hypot(own.x - other.x, own.y - other.y) for other in points if other != own
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A filled line: the corners of its box on the page [px], and how opaque its inside is."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+    opacity: float
+
+
+def filled_area(figure: Locator, mark: int) -> Area:
+    """Return what the first curve of the lines at this place in ``Figure.marks`` fills."""
+    left, top, right, bottom, opacity = figure.evaluate(
+        """(figure, [marks, mark]) => {
+            const line = figure.querySelector(marks).children[mark].querySelector("path.line");
+            const box = line.getBoundingClientRect(), style = getComputedStyle(line);
+            const opacity = style.fill === "none" ? 0 : style.opacity * style.fillOpacity;
+            return [box.left, box.top, box.right, box.bottom, opacity];
+        }""",
+        [_MARKS, mark],
+    )
+    return Area(left=left, top=top, right=right, bottom=bottom, opacity=opacity)
 
 
 def click_point(figure: Locator, point: Point) -> None:

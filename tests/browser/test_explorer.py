@@ -5,15 +5,23 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.chart import axis_texts, brush_around, click_point, figure, steady_points
+from tests.browser.chart import (
+    axis_texts,
+    brush_around,
+    click_point,
+    figure,
+    filled_area,
+    loneliest,
+    steady_points,
+)
 from tests.browser.conftest import OpenNotebook
 from tests.browser.controls import choose, control, press_button, type_number
 from tests.browser.page import NotebookPage
 
 pytestmark = pytest.mark.browser
 
-REJECTED, CANDIDATES = 4, 5
-"""Positions of the two scatters in the figure."""
+BAND, RECOMMENDED, REJECTED, CANDIDATES = 0, 1, 4, 5
+"""Positions of marks in the figure."""
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
@@ -73,12 +81,12 @@ def test_the_axes_say_what_the_kernel_means(notebook: NotebookPage) -> None:
 def test_a_click_selects_and_the_background_deselects(notebook: NotebookPage) -> None:
     page = notebook.page
     chart = figure(page)
-    point = steady_points(chart, CANDIDATES)[12]
+    point = loneliest(steady_points(chart, CANDIDATES))
     click_point(chart, point)
     details = page.locator(".llmcalc-details")
     expect(details.get_by_role("columnheader", name="Selected")).to_be_visible()
     with notebook.kernel() as kernel:
-        row = kernel.read("int(explorer.chart._rows['candidates'][12])")
+        row = kernel.read(f"int(explorer.chart._rows['candidates'][{point.index}])")
         assert kernel.read("int(explorer.selected.name)") == row
         words = kernel.read("explorer.details.picker.label")
     tooltip = page.locator(".llmcalc-tooltip").filter(has_text="tokens/s per device")
@@ -91,6 +99,45 @@ def test_a_click_selects_and_the_background_deselects(notebook: NotebookPage) ->
     expect(details.get_by_role("columnheader", name="Selected")).to_have_count(0)
     with notebook.kernel() as kernel:
         assert kernel.read("explorer.selected is None")
+
+
+def test_serving_has_a_chart_of_its_own(notebook: NotebookPage) -> None:
+    page = notebook.page
+    chart = figure(page)
+    before, band = places(chart), filled_area(chart, BAND)
+    press_button(page, "serving")
+    choose(page, "Engine", "SGLang")
+    expect(page.locator(".llmcalc-chart")).to_contain_text("continuous batching, SGLang")
+    assert places(chart) != before
+    with notebook.kernel() as kernel:
+        assert kernel.read("[explorer.request.stage, explorer.request.engine]") == [
+            "serving",
+            "sglang",
+        ]
+        columns = ["ttft_low_s", "ttft_high_s", "tpot_low_s", "tpot_high_s"]
+        assert kernel.read(f"explorer.df[{columns}].gt(0).all(axis=None)")
+        points = kernel.read("len(explorer.front)")
+    details = page.locator(".llmcalc-details")
+    expect(details.get_by_role("rowheader", name="In flight each")).to_be_visible()
+    expect(details.locator(".band").first).to_contain_text("80 %:")
+    assert points > 1
+    served = filled_area(chart, BAND)
+    assert served != band
+    assert served.opacity > 0.1
+    best = steady_points(chart, RECOMMENDED)[0]
+    assert served.left < best.x < served.right
+    assert served.top - 1 <= best.y <= served.bottom
+
+
+def test_the_band_does_not_take_a_click(notebook: NotebookPage) -> None:
+    page = notebook.page
+    chart = figure(page)
+    click_point(chart, loneliest(steady_points(chart, CANDIDATES)))
+    heading = page.locator(".llmcalc-details").get_by_role("columnheader", name="Selected")
+    expect(heading).to_be_visible()
+    band = filled_area(chart, BAND)
+    page.mouse.click(band.left + 3, band.bottom - 3)
+    expect(heading).to_have_count(0)
 
 
 def test_a_brush_selects_rows(notebook: NotebookPage) -> None:

@@ -67,6 +67,18 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
     explorer.close()
 
 
+def test_df_of_serving_is_what_explore_gives() -> None:
+    explorer = ParetoExplorer(
+        model="mixtral_8x7b", devices=4, stage="serving", engine="TensorRT-LLM", latency_limit_ms=30
+    )
+    assert (explorer.engine, explorer.request.engine) == ("trtllm", "trtllm")
+    expected = explore(
+        "mixtral_8x7b", "H100_80GB", 4, stage="serving", engine="trtllm", latency_limit_s=0.03
+    )
+    pd.testing.assert_frame_equal(explorer.df, expected)
+    explorer.close()
+
+
 def test_a_change_by_code_takes_effect_at_once(explorer: ParetoExplorer) -> None:
     explorer.devices = 2
     assert set(explorer.df["devices"]) == {2}
@@ -82,6 +94,8 @@ def test_a_change_by_code_takes_effect_at_once(explorer: ParetoExplorer) -> None
         ("input_tokens", 2.5, "whole number"),
         ("output_tokens", 10**12, "at most"),
         ("stage", "decoding", "decode"),
+        ("stage", "servign", "serving"),
+        ("engine", "vlm", "vllm"),
         ("precision", "fp7", "fp8"),
         ("memory_fraction", 1.5, "at most 1"),
         ("latency_limit_ms", -5, "above 0"),

@@ -93,6 +93,15 @@ def test_a_setting_made_by_code_shows_in_its_control(explorer: ParetoExplorer) -
     assert explorer.error == ""
 
 
+def test_the_engine_is_chosen_by_the_name_people_know(explorer: ParetoExplorer) -> None:
+    dropdown = explorer.form.fields["engine"].dropdown
+    assert [label for label, _ in dropdown.options] == ["vLLM", "TensorRT-LLM", "SGLang"]
+    dropdown.label = "SGLang"
+    assert explorer.request.engine == "sglang"
+    explorer.engine = "lmdeploy"
+    assert dropdown.label == "LMDeploy"
+
+
 def test_a_message_is_text_not_markup(explorer: ParetoExplorer) -> None:
     message = typed(explorer, "devices", "<img src=x onerror=alert(1)>")
     assert "&lt;img" in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from llmcalc_widgets.view.bars import memory_bar
 from llmcalc_widgets.view.palette import PALETTE, colour_slots
 from llmcalc_widgets.view.sample import MOST_MARKS, drawn_rows
 from llmcalc_widgets.view.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
-from llmcalc_widgets.view.units import number, rounded, seconds
+from llmcalc_widgets.view.units import banded_seconds, number, rounded, seconds
 from llmcalc_widgets.view.wording import status_words, tooltips
 
 
@@ -85,7 +86,8 @@ def test_chart_and_table_say_the_same() -> None:
     )
     assert (frame["rejected_for"].iloc[rows["candidates"]] == "").all()
     assert (frame["rejected_for"].iloc[rows["rejected"]] != "").all()
-    np.testing.assert_allclose(_values(up, plot.front.y), explorer.front["tokens_per_s_per_device"])
+    steps = plot.front.y[1, : 2 * len(explorer.front) : 2]
+    np.testing.assert_allclose(_values(up, steps), explorer.front["tokens_per_s_per_device"])
     np.testing.assert_allclose(_values(across, plot.limit.x), [20, 20])
     for axis, ends in ((plot.x_axis, across), (plot.y_axis, up)):
         texts = [float(text.replace(",", "")) for text in axis.tick_labels.values()]
@@ -97,6 +99,10 @@ def test_chart_and_table_say_the_same() -> None:
         _values(up, plot.recommended.y), [frame["tokens_per_s_per_device"][best]]
     )
     explorer.close()
+
+
+def _banded(row: pd.Series, name: str) -> tuple[str, str]:
+    return banded_seconds(row[f"{name}_s"], row[f"{name}_low_s"], row[f"{name}_high_s"])
 
 
 def _values(ends: Ends, places: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -135,6 +141,7 @@ def test_words_count_and_explain() -> None:
         first[0]
         == "TP 1 \N{MULTIPLICATION SIGN} PP 1 \N{MULTIPLICATION SIGN} 4 replicas, batch 64 each"
     )
+    assert first[1] == f"Time per output token: {', '.join(_banded(frame.iloc[0], 'tpot'))}"
     assert "short per device" in first[3]
     assert "more than usable" in memory_bar(frame.iloc[0])
 
