@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.efficiency import Curve, Efficiency, Links
+from llmcalc_core.calibration.facts import Curve, Efficiency, Links
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.work import Message, Operation, Section
 from llmcalc_core.formulas import Values

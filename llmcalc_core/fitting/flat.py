@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.sections import sections

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from llmcalc_core.calibration.constants import Constants, Spec, specs
-from llmcalc_core.calibration.efficiency import Behaviour
+from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.calibration.efficiency import Behaviour, Efficiency, efficiency_for
+from llmcalc_core.calibration.efficiency import efficiency_for
+from llmcalc_core.calibration.facts import Behaviour, Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.serving import arriving_prompts, closed_loop, packed_prompts
 from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches

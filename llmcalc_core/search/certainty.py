@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_core.calibration.bands import Band, band, was_measured
-from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.efficiency import Efficiency
+from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.calibration.efficiency import Efficiency, efficiency_for
+from llmcalc_core.calibration.efficiency import efficiency_for
+from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout

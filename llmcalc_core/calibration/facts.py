@@ -1,0 +1,107 @@
+"""What is known of a device and an engine: efficiency curves, links, and how the engine serves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from llmcalc_core.formulas import Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """What a family of operations reaches.
+
+    Attributes
+    ----------
+    peak : float
+        Peak rate of the type it computes in [FLOP/s].
+    compute, memory : float
+        Fractions of the peak rate and of the memory bandwidth [1].
+    floor_s : float
+        Time of an empty operation [s].
+    sharpness : float
+        The p of the norm that joins compute and memory time [1].
+    half : float
+        Size at which half of ``compute`` is reached [tokens].
+    """
+
+    peak: float
+    compute: float
+    memory: float
+    floor_s: float
+    sharpness: float = math.inf
+    half: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """What messages reach: latency and fraction of the one-directional link rate, by width.
+
+    Attributes
+    ----------
+    log_widths, latencies_s, fractions : tuple of float
+        Binary logarithm of the participants measured [1], time of an empty all-reduce [s], bus
+        bandwidth over the link's rate in one direction [1].
+    """
+
+    log_widths: tuple[float, ...]
+    latencies_s: tuple[float, ...]
+    fractions: tuple[float, ...]
+    node_latency_s: float
+    node_fraction: float
+    hand_over_latency_s: float
+    hand_over_fraction: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behaviour:
+    """How a serving engine mixes prefill and decoding; see ``constants.toml``."""
+
+    prefill_share: Values
+    waiting_together: Values
+    waiting_slope: Values
+    first_token_s: Values
+    first_token_prefills: Values
+    first_token_steps: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Efficiency:
+    """Everything time estimates need to know of a device and an engine beside the peaks.
+
+    Attributes
+    ----------
+    decode, prefill : dict of str to Curve
+        What each family of operations reaches in a stage.
+    links : Links
+        What messages reach.
+    decode_step_s : float
+        Fixed time of a decode step [s].
+    sequence_step_s : float
+        Time that each sequence adds to a decode step on the host [s].
+    host_launch_s : float
+        Time in which the host starts one kernel of a prefill [s]; decode steps are captured
+        graphs, which start at once.
+    expert_imbalance : float
+        How much longer the busiest of two ranks of experts takes than their mean, as a factor
+        for each doubling of the expert parallel width [1].
+    behaviour : Behaviour
+        How the engine serves.
+    device, data_type : str
+        Whose facts these are, and the type of most weights (those of the experts in a mixture).
+    basis : str
+        What the efficiencies rest on.
+    """
+
+    decode: dict[str, Curve]
+    prefill: dict[str, Curve]
+    links: Links
+    decode_step_s: float
+    sequence_step_s: float
+    host_launch_s: float
+    expert_imbalance: float
+    behaviour: Behaviour
+    device: str
+    data_type: str
+    basis: str
