@@ -41,7 +41,7 @@ def fit_hardware(
     runs : Runs
         What was measured.
     hardware : Hardware
-        The device. The search starts from its adjustments; those that the runs tell nothing of
+        The device. The search starts near its adjustments; those that the runs tell nothing of
         stay.
     used : array of bool, optional
         Which runs to fit to; all if not given.
@@ -60,12 +60,10 @@ def fit_hardware(
     def residuals(steps: Floats) -> Floats:
         return runs.misses(hardware=_adjusted(hardware, names, steps))[fitted_to]
 
-    steps = solve(
-        residuals,
-        prior=np.zeros(len(names)),
-        spread=np.array([SPREADS[name] for name in names]),
-        start=np.array([before.get(name, 0.0) for name in names]),
-    )
+    spread = np.array([SPREADS[name] for name in names])
+    now = np.array([before.get(name, 0.0) for name in names])
+    # From the slow side: where an efficiency is at its cap, a small step changes nothing.
+    steps = solve(residuals, prior=np.zeros(len(names)), spread=spread, start=now + spread)
     return _adjusted(hardware, names, steps)
 
 

@@ -57,8 +57,8 @@ def test_five_rows_help(slower: Calibration) -> None:
     for metric in ("ttft", "tpot"):
         row = summary.loc[metric]
         assert row["n"] == 5
-        assert row["after_median"] < row["before_median"] / 3
-        assert row["left_out_median"] < row["before_median"] / 2
+        assert row["after_median"] < row["before_median"] / 2
+        assert row["left_out_median"] < row["before_median"]
         for stage in ("before", "after", "left_out"):
             assert row[f"{stage}_median"] <= row[f"{stage}_largest"]
 
@@ -105,13 +105,16 @@ def test_the_summary_by_hand() -> None:
 
 def test_a_left_out_row_is_predicted_by_the_others() -> None:
     rows = rows_like()
-    rows[2]["tpot_ms"] *= 2
+    for row, factor in zip(rows, (2.0, 1.0, 3.0, 0.8, 1.0), strict=True):
+        row["ttft_ms"] *= factor
+        row["tpot_ms"] *= factor
     whole = calibrate(rows, DEVICE).report
-    rest = calibrate(rows[:2] + rows[3:], DEVICE)
-    expected = served(rows[2], rest.hardware)["tpot_ms"] / rows[2]["tpot_ms"] - 1
-    (error,) = whole[whole["metric"] == "tpot"].loc[[3], "left_out_error"]
-    assert error == pytest.approx(expected, rel=1e-6)
-    assert abs(error) > abs(whole[whole["metric"] == "tpot"].loc[3, "after_error"])
+    for place, row in enumerate(rows):
+        rest = calibrate(rows[:place] + rows[place + 1 :], DEVICE)
+        found = served(row, rest.hardware)
+        expected = [found[metric] / row[metric] - 1 for metric in ("ttft_ms", "tpot_ms")]
+        errors = whole.loc[place + 1, "left_out_error"].tolist()
+        assert errors == pytest.approx(expected, rel=1e-6)
 
 
 def test_rows_that_agree_move_nothing() -> None:
