@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.legend import drawing
 from llmcalc_widgets.view.palette import FAINT, PALETTE, STRONG
 from llmcalc_widgets.view.ticks import Ends, limits
+from llmcalc_widgets.view.units import seconds
 
 COLUMNS = ("device", "model", "engine", "measured_ms", "estimated_ms")
 """Columns that the chart reads; ``not_trusted``, text or blank, may be among the others."""
@@ -24,6 +26,7 @@ COLUMNS = ("device", "model", "engine", "measured_ms", "estimated_ms")
 WITHIN = 0.25
 """Half of the shaded band: the share that an estimate may be off."""
 
+_TOOLTIP_LETTERS = 50
 _MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
 _DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
 _HOLLOW = '<circle cx="6" cy="6" r="4.5" fill="none" stroke="currentColor" stroke-width="1.6"/>'
@@ -132,14 +135,15 @@ class MeasuredChart(VBox):
     def words(self, row: int) -> str:
         """Describe a point in lines of text."""
         point = self.points.iloc[row]
-        measured, estimated = point["measured_ms"], point["estimated_ms"]
+        measured, estimated = point["measured_ms"] / 1e3, point["estimated_ms"] / 1e3
+        error = round(estimated / measured - 1, 2) + 0.0
         lines = [
             f"{point['model']} on {point['device']}, {point['engine']}",
-            f"measured {measured:,.4g} ms",
-            f"estimated {estimated:,.4g} ms ({round(estimated / measured - 1, 2) + 0.0:+.0%})",
+            f"measured {seconds(measured)}",
+            f"estimated {seconds(estimated)} ({error:+.0%})",
         ]
         if point["not_trusted"]:
-            lines.append(f"Not trusted: {point['not_trusted']}")
+            lines += wrap(f"Not trusted: {point['not_trusted']}", _TOOLTIP_LETTERS)
         return "\n".join(lines)
 
     def _lines(self, scales: dict[str, Any]) -> list[Lines]:

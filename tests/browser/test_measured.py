@@ -36,7 +36,7 @@ def test_points_say_what_they_are_filled_or_hollow(open_notebook: OpenNotebook) 
     assert first.x < second.x
     assert filled_area(chart, BAND).opacity > 0.1
     shown = page.locator(".llmcalc-tooltip:visible")
-    for point, words in ((first, "estimated 11 ms (+10%)"), (doubted, "Not trusted: a bad day")):
+    for point, words in ((first, "estimated 11.0 ms (+10%)"), (doubted, "Not trusted: a bad day")):
         page.mouse.move(point.x - 3, point.y)
         page.mouse.move(point.x, point.y)
         expect(shown.filter(has_text=words)).to_be_visible()
