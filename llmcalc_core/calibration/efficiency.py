@@ -12,6 +12,7 @@ from typing import Any
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
+from llmcalc_core.domain.checks import one_of
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import STORED_BITS, Precision
 
@@ -59,6 +60,11 @@ def efficiency_for(
         worst known family used: calibrated (measured on this device and type), transferred (from
         a relative or another type) or assumed.
 
+    Raises
+    ------
+    ValueError
+        If the hardware adjusts a constant that there is not, with the nearest one.
+
     Examples
     --------
     >>> from llmcalc_core.catalog.hardware import find_hardware
@@ -74,7 +80,8 @@ def efficiency_for(
         facts = table[device]
     values = (constants or fitted()).of(engine, device)
     for name, step in hardware.adjustments:
-        values[name] = specs()[name].moved(values[name], step)
+        constant = one_of("adjustments", name, tuple(values))
+        values[constant] = specs()[constant].moved(values[constant], step)
     rates = {
         "gemm": hardware.rate(precision.activations),
         "mixture": hardware.rate(precision.expert_activations),

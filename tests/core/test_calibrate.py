@@ -348,3 +348,9 @@ def test_nothing_global_changes() -> None:
     assert fitted() == before
     assert served(ALIKE | {"concurrency": 8}) == usual
     assert np.all([device.adjustments == () for device in map(find_hardware, llm.list_hardware())])
+
+
+def test_an_adjustment_of_no_constant_is_an_error() -> None:
+    wrong = replace(find_hardware("H100_80GB"), adjustments=(("decode_tme", 0.1),))
+    with pytest.raises(ValueError, match=r"adjustments .*'decode_tme'.*decode_time"):
+        llm.estimate_decode_performance("llama2_7b", system_name=wrong)
