@@ -98,6 +98,9 @@ def test_a_change_sends_each_mark_once(
     moved = [plot.front, plot.recommended, plot.candidates]
     assert [sent[mark.model_id] for mark in moved] == [1] * len(moved)
     assert max(sent[mark.model_id] for mark in plot.figure.marks) == 1
+    sent.clear()
+    explorer.select(int(explorer.chart._rows["candidates"][7]))
+    assert [sent[mark.model_id] for mark in (plot.front, plot.selected)] == [1, 1]
 
 
 def test_details_say_the_bands_and_what_they_rest_on(explorer: ParetoExplorer) -> None:
