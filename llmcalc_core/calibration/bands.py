@@ -30,6 +30,35 @@ class Band:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """Errors of a kind of run in the last fit.
+
+    Attributes
+    ----------
+    kind : str
+        Metric, kind of model and of run, in words.
+    part : {'fit', 'rows', 'pairs'}
+        Of runs the fit had seen, of rows left out of it, or of whole pairs of model and device.
+    count : int
+        Number of runs.
+    median, p90, bias : float
+        Of the absolute relative error, and the median of the signed one.
+    """
+
+    kind: str
+    part: str
+    count: int
+    median: float
+    p90: float
+    bias: float
+
+
+def last_errors() -> tuple[LeftOut, ...]:
+    """Give the errors that the project's own fit had, on what it had seen and had not."""
+    return tuple(LeftOut(**entry) for entry in _table()["error"])
+
+
 def band(metric: str, basis: str, *, mixture: bool) -> Band:
     """Look up the band of an estimate.
 

@@ -19,7 +19,7 @@ def solve(
     spread: Floats,
     *,
     start: Floats | None = None,
-    scale: float = 0.1,
+    scale: float = 0.06,
     rounds: int = 40,
 ) -> Floats:
     """Find the parameters that make residuals small without leaving what was believed.
@@ -32,7 +32,7 @@ def solve(
         Parameters believed before, and how far each may be off (standard deviations).
     start : array, optional
         Where to start; the prior if not given.
-    scale : float, default 0.1
+    scale : float, default 0.06
         Residual beyond which a point counts less and less (the pseudo-Huber loss), and the
         size that one standard deviation of a parameter weighs as much as.
     rounds : int, default 40

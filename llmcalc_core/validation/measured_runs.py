@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -18,9 +17,6 @@ _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
 
 _FIRST_TOKEN_WEIGHT = 0.6
 """A time to first token counts less than one per output token: it depends on how a client asks."""
-
-_USUAL_ROWS = 40
-_LEAST_WEIGHT, _MOST_WEIGHT = 0.7, 1.2
 
 
 def runs_of(cases: Iterable[Case]) -> list[Run]:
@@ -41,19 +37,14 @@ def runs_of(cases: Iterable[Case]) -> list[Run]:
 
 
 def weights_of(runs: list[Run]) -> Floats:
-    """Weigh runs: many of one model, device and engine count a little less each, few a little more.
+    """Weigh runs by what was measured.
 
     Returns
     -------
     array
         A weight for each run.
     """
-    of_kind = [(*run.configuration.pair, run.configuration.engine) for run in runs]
-    count = Counter(kind for kind, run in zip(of_kind, runs, strict=True) if run.metric != "ttft")
-    rare = np.sqrt([_USUAL_ROWS / max(1, count[kind]) for kind in of_kind])
-    by_metric = [_FIRST_TOKEN_WEIGHT if run.metric == "ttft" else 1.0 for run in runs]
-    weights: Floats = np.clip(rare, _LEAST_WEIGHT, _MOST_WEIGHT) * np.array(by_metric)
-    return weights
+    return np.array([_FIRST_TOKEN_WEIGHT if run.metric == "ttft" else 1.0 for run in runs])
 
 
 def _usable(case: Case) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES, METRICS
+from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.fitting.parameters import Parameter, as_constants, fit, parameters
 from llmcalc_core.fitting.predict import Runs
@@ -115,20 +115,40 @@ def _like(runs: Runs, metric: str, *, mixture: bool) -> NDArray[np.bool_]:
     return runs.where(metric, loop=True, mixture=mixture)
 
 
-def error_lines(found: Refit) -> list[str]:
-    """Write the errors as a table: median and p90 of the absolute relative error, bias."""
-    lines = ["| rows | n | fit | rows left out | pairs left out |", "|---|---|---|---|---|"]
+def errors(found: Refit) -> list[LeftOut]:
+    """Sum up the errors of the fit, of rows left out and of pairs left out, by kind of run."""
+    table = []
     for name, metric, loop, mixture in KINDS:
         own = found.runs.where(metric, loop=loop, mixture=mixture)
-        cells = [_cell(found.misses[part][own]) for part in ("fit", "rows", "pairs")]
-        lines.append(f"| {name} | {int(own.sum())} | {' | '.join(cells)} |")
+        for part in ("fit", "rows", "pairs"):
+            error = np.expm1(found.misses[part][own])
+            middle, most = np.quantile(np.abs(error), (0.5, 0.9)).tolist()
+            table.append(
+                LeftOut(
+                    kind=name,
+                    part=part,
+                    count=int(own.sum()),
+                    median=middle,
+                    p90=most,
+                    bias=float(np.median(error)),
+                )
+            )
+    return table
+
+
+def error_lines(table: Sequence[LeftOut]) -> list[str]:
+    """Write errors as a table: median / p90 of the absolute relative error, and the bias."""
+    lines = [
+        "| median / p90 error (bias), % | n | fit | rows left out | pairs left out |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in dict.fromkeys(entry.kind for entry in table):
+        own = [entry for entry in table if entry.kind == kind]
+        cells = [
+            f"{100 * one.median:.1f} / {100 * one.p90:.1f} ({100 * one.bias:+.0f})" for one in own
+        ]
+        lines.append(f"| {kind} | {own[0].count} | {' | '.join(cells)} |")
     return lines
-
-
-def _cell(missed: Floats) -> str:
-    error = np.expm1(missed)
-    middle, most = np.quantile(np.abs(error), (0.5, 0.9))
-    return f"{100 * middle:.1f} / {100 * most:.1f} ({100 * np.median(error):+.0f})"
 
 
 def moved_lines(old: Constants, new: Constants) -> list[str]:
@@ -148,14 +168,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m llmcalc_core.validation.refit",
         description="Fit the constants of devices and engines to files of measurements.",
     )
-    parser.add_argument("files", type=Path, nargs="+", help="CSV files of either schema")
+    parser.add_argument(
+        "files", type=Path, nargs="*",
+        help="CSV files of either schema; without any, the errors of the last fit are printed",
+    )  # fmt: skip
     parser.add_argument("--write", action="store_true", help="replace the project's tables")
     parser.add_argument("--worth", action="store_true", help="leave each constant out in turn")
     asked = parser.parse_args(arguments)
+    if not asked.files:
+        print("\n".join(error_lines(last_errors())))  # noqa: T201
+        return
     measured = runs_of(case for file in asked.files for case in read_cases(file))
     runs, weights = Runs(measured), weights_of(measured)
     found = refit(runs, weights)
-    lines = [f"{len(found.moved)} numbers, {len(measured)} measured times", *error_lines(found)]
+    lines = [
+        f"{len(found.moved)} numbers, {len(measured)} measured times",
+        *error_lines(errors(found)),
+    ]
     lines += ["", "What moved:", *moved_lines(fitted(), found.constants)]
     if asked.worth:
         lines += ["", "Without it, error on left-out pairs:"]
@@ -164,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(lines))  # noqa: T201
     if asked.write:
         write_constants(found.constants)
-        write_bands(bands(found), found.runs)
+        write_bands(bands(found), errors(found), found.runs)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from llmcalc_core.calibration.bands import LeftOut
 from llmcalc_core.calibration.constants import Constants, constant_words, specs
 from llmcalc_core.fitting.predict import Runs
 
@@ -24,7 +25,8 @@ _ABOUT_BANDS = """\
 # Written by: python -m llmcalc_core.validation.refit --write FILE...
 # measured: rows left out of a fit that saw others of the model and device; calibrated: the whole
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
-# device but its peaks. `runs`: model, device and type of weights that the constants were fitted to.
+# device but its peaks. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
+# `runs`: model, device and type of weights that the constants were fitted to.
 """
 
 _NEGLIGIBLE = 5e-4
@@ -61,7 +63,11 @@ def write_constants(constants: Constants) -> None:
     _table("constants.toml").write_text("\n".join(parts), encoding="utf-8")
 
 
-def write_bands(table: Mapping[tuple[str, str, bool], tuple[float, float]], runs: Runs) -> None:
+def write_bands(
+    table: Mapping[tuple[str, str, bool], tuple[float, float]],
+    errors: Sequence[LeftOut],
+    runs: Runs,
+) -> None:
     """Replace ``bands.toml``."""
     parts = [_ABOUT_BANDS]
     for (metric, basis, mixture), (low, high) in table.items():
@@ -69,6 +75,11 @@ def write_bands(table: Mapping[tuple[str, str, bool], tuple[float, float]], runs
             f'[[band]]\nmetric = "{metric}"\nbasis = "{basis}"\n'
             f"mixture = {str(mixture).lower()}\nlow = {low:.4f}\nhigh = {high:.4f}\n"
         )
+    parts += [
+        f'[[error]]\nkind = "{one.kind}"\npart = "{one.part}"\ncount = {one.count}\n'
+        f"median = {one.median:.4f}\np90 = {one.p90:.4f}\nbias = {one.bias:.4f}\n"
+        for one in errors
+    ]
     known = sorted({(*one.pair, one.precision.experts) for one in runs.configurations})
     listed = "\n".join(f'  ["{model}", "{device}", "{kind}"],' for model, device, kind in known)
     parts.append(f"[measured]\nruns = [\n{listed}\n]\n")
