@@ -15,6 +15,7 @@ from llmcalc_core.formulas import Floats
 
 _FOLDS = 5
 _SEED = 0
+_GROUPS = 6
 _ROUNDS = 6
 """Iterations of a fit that starts from one to nearly the same runs."""
 
@@ -29,6 +30,12 @@ def rows(runs: Runs) -> list[Hashable]:
 def pairs(runs: Runs) -> list[Hashable]:
     """Divide runs by model and device."""
     return [run.configuration.pair for run in runs.runs]
+
+
+def pair_groups(runs: Runs) -> list[Hashable]:
+    """Divide runs by model and device into six groups, which takes fewer fits."""
+    known = list(dict.fromkeys(run.configuration.pair for run in runs.runs))
+    return [known.index(run.configuration.pair) % _GROUPS for run in runs.runs]
 
 
 def devices(runs: Runs) -> list[Hashable]:

@@ -20,6 +20,8 @@ from llmcalc_core.validation.measured_runs import runs_of, weights_of
 from llmcalc_core.validation.schemas import read_cases
 from llmcalc_core.validation.write_tables import write_bands, write_constants
 
+_ABLATION_ROUNDS = 8
+
 _INSIDE = (0.1, 0.9)
 """Quantiles between which a band holds eight in ten."""
 
@@ -43,6 +45,8 @@ class Refit:
         What was measured.
     moved : tuple of Parameter
         What the fit moved.
+    steps : array
+        How far.
     constants : Constants
         What it found.
     misses : dict of str to array
@@ -53,6 +57,7 @@ class Refit:
 
     runs: Runs
     moved: tuple[Parameter, ...]
+    steps: Floats
     constants: Constants
     misses: dict[str, Floats]
 
@@ -67,27 +72,32 @@ def refit(runs: Runs, weights: Floats) -> Refit:
     for name, divide in parts.items():
         misses[name] = left_out.left_out_misses(runs, weights, moved, divide(runs), start=steps)
     misses["assumed"] = left_out.uncalibrated_misses(runs, constants)
-    return Refit(runs=runs, moved=moved, constants=constants, misses=misses)
+    return Refit(runs=runs, moved=moved, steps=steps, constants=constants, misses=misses)
 
 
-def ablation(runs: Runs, weights: Floats, start: Refit) -> dict[str, tuple[int, float]]:
+def worth(runs: Runs, weights: Floats, found: Refit) -> dict[str, tuple[int, float]]:
     """Say what each constant is worth: how much larger errors on left-out pairs are without it.
 
     Returns
     -------
     dict of str to (int, float)
         Numbers that the constant has, and the relative rise of the mean absolute error of the
-        logarithm on pairs left out, when it stays at its prior.
+        logarithm on groups of pairs left out, when it stays at its prior.
     """
-    usual = np.abs(start.misses["pairs"]).mean()
-    worth = {}
+    groups = left_out.pair_groups(runs)
+
+    def error(moved: tuple[Parameter, ...], start: Floats) -> float:
+        missed = left_out.left_out_misses(runs, weights, moved, groups, start=start)
+        return float(np.abs(missed).mean())
+
+    usual = error(found.moved, found.steps)
+    table = {}
     for name in specs():
+        kept = np.array([parameter.spec.name != name for parameter in found.moved])
         moved = parameters(runs, fixed=(name,))
-        steps = fit(runs, weights, moved)
-        missed = left_out.left_out_misses(runs, weights, moved, left_out.pairs(runs), start=steps)
-        count = sum(parameter.spec.name == name for parameter in start.moved)
-        worth[name] = count, float(np.abs(missed).mean() / usual - 1)
-    return worth
+        start = fit(runs, weights, moved, start=found.steps[kept], rounds=_ABLATION_ROUNDS)
+        table[name] = int((~kept).sum()), error(moved, start) / usual - 1
+    return table
 
 
 def bands(found: Refit) -> dict[tuple[str, str, bool], tuple[float, float]]:
@@ -188,8 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines += ["", "What moved:", *moved_lines(fitted(), found.constants)]
     if asked.worth:
         lines += ["", "Without it, error on left-out pairs:"]
-        worth = ablation(runs, weights, found)
-        lines += [f"{name} ({count}): {rise:+.1%}" for name, (count, rise) in worth.items()]
+        lines += [
+            f"{name} ({count}): {rise:+.1%}"
+            for name, (count, rise) in worth(runs, weights, found).items()
+        ]
     print("\n".join(lines))  # noqa: T201
     if asked.write:
         write_constants(found.constants)
