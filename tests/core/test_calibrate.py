@@ -200,7 +200,7 @@ def test_absurd_measurements_stay_possible(factor: float) -> None:
         assert estimate["tpot_ms"] / 1e3 * ROUNDING >= bound_s(case)
         assert estimate["ttft_ms"] / 1e3 * ROUNDING >= alone
         assert estimate["e2e_latency_ms"] / 1e3 * ROUNDING >= prompts
-    assert summary["after_largest"].max() < summary["before_largest"].max()
+    assert summary["after_median"].max() < summary["before_median"].max()
     if factor < 1:  # impossible, and the report says so
         assert (summary["after_median"] > 0.5).all()
 
