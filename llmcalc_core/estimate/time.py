@@ -122,7 +122,7 @@ def _time_group(
 
 def longest_share(ranks: Values, imbalance: Values) -> Values:
     """Longest over mean share of some ranks; 1 where there is one rank."""
-    if np.ndim(ranks) == 0 and ranks <= 1:
+    if isinstance(ranks, float) and ranks <= 1:
         return 1.0
     longest: Values = np.maximum(imbalance, 1.0) ** np.log2(ranks)
     return longest
