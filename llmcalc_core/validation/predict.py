@@ -148,7 +148,10 @@ def _saturated(case: Case, trial: Mapping[str, object]) -> dict[str, Any]:
     if not fitting:
         msg = "no batch fits the memory of the devices"
         raise CannotPredictError(msg)
-    return max(fitting, key=lambda estimate: float(estimate["tokens_per_s"]))
+    fullest = min(most, max(1, int(fitting[-1]["max_concurrency"])))
+    largest = _serving(replace(case, batch=fullest), trial)
+    candidates = [*fitting, largest] if largest["fits"] else fitting
+    return max(candidates, key=lambda estimate: float(estimate["tokens_per_s"]))
 
 
 def _serving_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Figure:

@@ -88,5 +88,6 @@ class RoundEstimates:
             # More requests gain until 64 and lose beyond.
             "tokens_per_s": 1000.0 - abs(64 - concurrency),
             "fits": concurrency <= self.largest_batch,
+            "max_concurrency": self.largest_batch,
             "basis": "transferred",
         }  # fmt: skip

@@ -86,7 +86,8 @@ def test_saturated_takes_the_best_batch(estimates):
 
 def test_saturated_takes_no_batch_that_does_not_fit(estimates):
     estimates.largest_batch = 40
-    assert _figures(published_row(**SATURATED))[0][0] == 1000.0 - (64 - 32)
+    assert _figures(published_row(**SATURATED))[0][0] == 1000.0 - (64 - 40)
+    assert any(asked["concurrency"] == 40 for _, asked in estimates.calls)
 
 
 def test_saturated_reaches_its_limit_and_no_further(estimates):
