@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors
+from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors, last_worth
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.fitting.parameters import Parameter, as_constants, fit, parameters
 from llmcalc_core.fitting.predict import Runs
@@ -161,6 +161,16 @@ def error_lines(table: Sequence[LeftOut]) -> list[str]:
     return lines
 
 
+def worth_lines(table: Mapping[str, tuple[int, float]]) -> list[str]:
+    """Write what each constant is worth as a table, the most useful first."""
+    ranked = sorted(table.items(), key=lambda entry: -entry[1][1])
+    return [
+        "| constant | numbers | error on pairs left out without it |",
+        "|---|---|---|",
+        *(f"| {name} | {count} | {rise:+.1%} |" for name, (count, rise) in ranked),
+    ]
+
+
 def moved_lines(old: Constants, new: Constants) -> list[str]:
     """Say what moved: each number before and after."""
     before = {(name, scope): number for name, scope, number in old.entries}
@@ -186,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--worth", action="store_true", help="leave each constant out in turn")
     asked = parser.parse_args(arguments)
     if not asked.files:
-        print("\n".join(error_lines(last_errors())))  # noqa: T201
+        print("\n".join([*error_lines(last_errors()), "", *worth_lines(last_worth())]))  # noqa: T201
         return
     measured = runs_of(case for file in asked.files for case in read_cases(file))
     runs, weights = Runs(measured), weights_of(measured)
@@ -196,16 +206,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         *error_lines(errors(found)),
     ]
     lines += ["", "What moved:", *moved_lines(fitted(), found.constants)]
-    if asked.worth:
-        lines += ["", "Without it, error on left-out pairs:"]
-        lines += [
-            f"{name} ({count}): {rise:+.1%}"
-            for name, (count, rise) in worth(runs, weights, found).items()
-        ]
+    known = worth(runs, weights, found) if asked.worth else last_worth()
+    lines += ["", *worth_lines(known)] if asked.worth else []
     print("\n".join(lines))  # noqa: T201
     if asked.write:
         write_constants(found.constants)
-        write_bands(bands(found), errors(found), found.runs)
+        write_bands(bands(found), errors(found), known, found.runs)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ _ABOUT_BANDS = """\
 # measured: rows left out of a fit that saw others of the model and device; calibrated: the whole
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
 # device but its peaks. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
-# `runs`: model, device and type of weights that the constants were fitted to.
+# `worth`: how much larger errors on pairs left out are without a constant, and how many numbers it
+# has. `runs`: model, device and type of weights that the constants were fitted to.
 """
 
 _NEGLIGIBLE = 5e-4
@@ -66,6 +67,7 @@ def write_constants(constants: Constants) -> None:
 def write_bands(
     table: Mapping[tuple[str, str, bool], tuple[float, float]],
     errors: Sequence[LeftOut],
+    worth: Mapping[str, tuple[int, float]],
     runs: Runs,
 ) -> None:
     """Replace ``bands.toml``."""
@@ -79,6 +81,10 @@ def write_bands(
         f'[[error]]\nkind = "{one.kind}"\npart = "{one.part}"\ncount = {one.count}\n'
         f"median = {one.median:.4f}\np90 = {one.p90:.4f}\nbias = {one.bias:.4f}\n"
         for one in errors
+    ]
+    parts += [
+        f'[[worth]]\nconstant = "{name}"\nnumbers = {count}\nrise = {rise:.4f}\n'
+        for name, (count, rise) in worth.items()
     ]
     known = sorted({(*one.pair, one.precision.experts) for one in runs.configurations})
     listed = "\n".join(f'  ["{model}", "{device}", "{kind}"],' for model, device, kind in known)
