@@ -52,11 +52,10 @@ def read_case(fields: Mapping[str, str]) -> Case:
     Raises
     ------
     CannotPredictError
-        If something is not stated, not known or misrecorded.
+        If something is not stated or not known.
     ValueError
         If a cell holds no valid value, or the model can't be laid out so.
     """
-    _refuse_misrecorded(fields)
     config = model(fields["model"])
     hardware = device(fields["hardware"])
     served_by = engine(fields["engine"])
@@ -75,7 +74,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
             tp=stated_count(fields, "tensor_parallel"),
             pp=count_or_one(fields, "pipeline_parallel"),
             ep=count_or_one(fields, "moe_expert_parallel"),
-            dp=count_or_one(fields, "attention_data_parallel"),
+            dp=_attention_ranks(fields),
         ),
         kind="closed_loop",
         batch=stated_count(fields, "concurrency"),
@@ -86,19 +85,27 @@ def read_case(fields: Mapping[str, str]) -> Case:
     )
 
 
-def _refuse_misrecorded(fields: Mapping[str, str]) -> None:
-    """Refuse attention ranks that were counted from a mixture split recorded twice.
+def _attention_ranks(fields: Mapping[str, str]) -> int:
+    """Count the attention replicas.
 
-    On n devices with n expert groups the files may give a tensor width of n as well, and then
-    n x n attention ranks.
+    On n devices with n groups of experts the files may give the mixture a tensor width of n as
+    well, and n x n attention ranks. There are n: rows of the same run that are recorded rightly
+    have the same figures, and times per token fit n devices and no others.
+
+    Raises
+    ------
+    CannotPredictError
+        If there are more ranks than devices of a server, and no such reason.
     """
     ranks = count_or_one(fields, "attention_data_parallel")
     slices = count_or_one(fields, "moe_tensor_parallel")
     groups = count_or_one(fields, "moe_expert_parallel")
-    twice = ranks > 1 and slices == groups > 1
-    if twice or (ranks > _NODE_DEVICES and slices * groups > 1):
+    if ranks > 1 and slices == groups > 1:
+        return groups
+    if ranks > _NODE_DEVICES and slices * groups > 1:
         msg = (
-            f"misrecorded: {ranks} attention ranks with a mixture split of {slices} x {groups} "
-            "count the devices twice"
+            f"{ranks} attention ranks with a mixture split of {slices} x {groups} are more than "
+            f"the {_NODE_DEVICES} devices of a server"
         )
         raise CannotPredictError(msg)
+    return ranks
