@@ -102,7 +102,7 @@ def test_attention_ranks_counted_twice_are_as_many_as_groups_of_experts(ranks, g
 def test_more_attention_ranks_than_a_server_has_devices_are_refused():
     row = closed_loop_row(model=GPT_OSS, tensor_parallel="1", attention_data_parallel="16",
                           moe_tensor_parallel="8.0", moe_expert_parallel="2.0")  # fmt: skip
-    with pytest.raises(CannotPredictError, match="16 attention ranks .*more than the 8 devices"):
+    with pytest.raises(CannotPredictError, match=r"16 attention ranks .*more than the 8 devices"):
         closed_loop.read_case(row)
 
 
