@@ -1,0 +1,155 @@
+"""Fitting constants again: what is used, what is left out, what is written."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from llmcalc_core import find_hardware, find_model
+from llmcalc_core.calibration.bands import BASES, METRICS, last_errors, last_worth
+from llmcalc_core.calibration.constants import fitted, specs
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.fitting.parameters import as_constants, parameters
+from llmcalc_core.fitting.predict import Runs
+from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.validation import closed_loop, left_out, published, refit, write_tables
+from llmcalc_core.validation.measured_runs import runs_of, weights_of
+from tests.validation.measured_rows import closed_loop_row, published_row
+
+SLOWER = {("step_overhead_s", ""): 4e-3, ("first_token_s", ""): 0.2}
+"""What the made-up engine of these tests takes longer for [s]."""
+
+
+def configurations() -> list[Configuration]:
+    common = Configuration(
+        model=architecture(find_model("llama3_8b")),
+        hardware=find_hardware("H100_80GB"),
+        precision=Precision(),
+        layout=Layout(),
+        engine="vllm",
+        loop=True,
+        batch=1,
+        input_tokens=1000,
+        output_tokens=200,
+    )
+    loops = [
+        replace(common, batch=batch, input_tokens=length, model=architecture(find_model(name)))
+        for batch in (1, 8, 64)
+        for length in (200, 3000)
+        for name in ("llama3_8b", "mixtral_8x7b")
+    ]
+    batches = [
+        replace(common, loop=False, batch=batch, engine="trtllm", hardware=find_hardware(device))
+        for batch in (1, 32)
+        for device in ("H100_80GB", "A100_80GB")
+    ]
+    return [*loops, *batches]
+
+
+@pytest.fixture(scope="module")
+def runs() -> Runs:
+    known = [
+        Run(configuration=one, metric=metric, seconds=1.0)
+        for one in configurations()
+        for metric in (("ttft", "tpot") if one.loop else ("latency", "ttft"))
+    ]
+    seconds = Runs(known).seconds(fitted().replace(SLOWER))
+    return Runs([replace(run, seconds=one) for run, one in zip(known, seconds, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def found(runs: Runs) -> refit.Refit:
+    return refit.refit(runs, weights_of(list(runs.runs)))
+
+
+def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None:
+    before, after = runs.misses(fitted()), found.misses["fit"]
+    assert np.abs(after).mean() < 0.3 * np.abs(before).mean()
+    assert found.constants.of("vllm", "")["step_overhead_s"] > 2e-3
+    assert found.constants == as_constants(found.moved, found.steps)
+
+
+def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
+    own = runs.where("tpot", loop=True)
+    fit, pairs = (np.abs(found.misses[part][own]).mean() for part in ("fit", "pairs"))
+    assert fit < pairs
+    assert len(set(left_out.pairs(runs))) == 3
+    assert set(left_out.devices(runs)) == {"H100_80GB", "A100_80GB"}
+    parts = left_out.rows(runs)
+    owners = {run.configuration: set() for run in runs.runs}
+    for run, part in zip(runs.runs, parts, strict=True):
+        owners[run.configuration].add(part)
+    assert all(len(own_parts) == 1 for own_parts in owners.values())
+
+
+def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
+    moved = {(one.spec.name, one.scope) for one in parameters(runs)}
+    assert ("prefill_share", "vllm") in moved
+    assert ("prefill_share", "trtllm") not in moved
+    assert ("mixture_time", "trtllm") not in moved
+    assert ("step_overhead_s", "trtllm") in moved
+    assert "prefill_share" not in {
+        one.spec.name for one in parameters(runs, fixed=["prefill_share"])
+    }
+
+
+def test_a_worse_basis_never_has_a_narrower_band(found: refit.Refit) -> None:
+    table = refit.bands(found)
+    for metric in METRICS:
+        for mixture in (False, True):
+            bands = [table[metric, basis, mixture] for basis in BASES]
+            lows, highs = zip(*bands, strict=True)
+            assert list(lows) == sorted(lows, reverse=True)
+            assert list(highs) == sorted(highs)
+            assert max(lows) <= 1 <= min(highs)
+
+
+def test_what_is_written_is_read_again(
+    found: refit.Refit, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write_tables, "_table", lambda name: tmp_path / name)
+    write_tables.write_constants(found.constants)
+    worth = {"step_overhead_s": (6, 0.5)}
+    write_tables.write_bands(refit.bands(found), refit.errors(found), worth, found.runs)
+    constants = tomllib.loads((tmp_path / "constants.toml").read_text())["constant"]
+    assert list(constants) == list(specs())
+    for name, scope, number in found.constants.entries:
+        entry = constants[name]
+        if not scope:
+            assert entry["value"] == pytest.approx(number, rel=1e-3)
+        elif abs(number) > 1e-2:
+            known = entry.get("engines", {}) | entry.get("devices", {})
+            assert known[scope] == pytest.approx(number, rel=1e-2)
+    written = tomllib.loads((tmp_path / "bands.toml").read_text())
+    assert len(written["band"]) == len(METRICS) * len(BASES) * 2
+    assert written["worth"] == [{"constant": "step_overhead_s", "numbers": 6, "rise": 0.5}]
+    assert ["meta-llama/Llama-3.1-8B", "H100_80GB", "bf16"] in written["measured"]["runs"]
+
+
+def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    refit.main([])
+    printed = capsys.readouterr().out
+    for entry in last_errors():
+        assert f"{100 * entry.median:.1f} / {100 * entry.p90:.1f}" in printed
+    for name, (count, rise) in last_worth().items():
+        assert f"| {name} | {count} | {rise:+.1%} |" in printed
+
+
+def test_cases_become_runs() -> None:
+    served = closed_loop.read_case(closed_loop_row(ttft_ms="120", tpot_ms=""))
+    (run,) = runs_of([served])
+    assert (run.metric, run.seconds, run.configuration.loop) == ("ttft", 0.12, True)
+    stated = published_row(kind="static_batch", stage_or_metric="throughput_output_tok_s",
+                           batch_or_concurrency="8", output_tokens="100", value="400")  # fmt: skip
+    (whole,) = runs_of([published.read_case(stated)])
+    assert (whole.metric, whole.seconds) == ("latency", 8 * 100 / 400)
+    saturated = replace(published.read_case(stated), kind="saturated")
+    staged = replace(served, layout=Layout(pp=2))
+    judged_only = replace(served, source="AccelMark verified results")
+    assert runs_of([saturated, staged, judged_only]) == []
+    assert weights_of([run, whole]).tolist() == [0.6, 1.0]
