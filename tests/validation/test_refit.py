@@ -75,9 +75,11 @@ def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None
 
 
 def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
-    own = runs.where("tpot", loop=True)
-    fit, pairs = (np.abs(found.misses[part][own]).mean() for part in ("fit", "pairs"))
-    assert fit < pairs
+    fit, rows, pairs, devices = (
+        np.abs(found.misses[part]).mean() for part in ("fit", "rows", "pairs", "devices")
+    )
+    assert 1.5 * fit < rows
+    assert 2 * rows < pairs < devices
     assert len(set(left_out.pairs(runs))) == 3
     assert set(left_out.devices(runs)) == {"H100_80GB", "A100_80GB"}
     parts = left_out.rows(runs)
