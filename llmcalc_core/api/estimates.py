@@ -63,7 +63,8 @@ def estimate_prefill_performance(
         ``requests_per_s``, ``time_by_kind_ms`` (gemm, attention, communication, memory,
         overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
         reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
-        ``fits``, ``devices``, ``basis`` (calibrated, transferred or assumed).
+        ``fits``, ``devices``; ``latency_low`` and ``latency_high`` (80 % band) and ``basis``
+        (measured, calibrated, transferred or assumed).
 
     Raises
     ------

@@ -43,7 +43,7 @@ class ServingTimes:
     kinds : list of arrays
         Time per output token by kind, in the order of ``KINDS`` [s].
     bound : array of int
-        Position in ``BOUNDS`` of what bounds a decode step.
+        Position in ``BOUNDS`` of what bounds the longer of decoding and the prefills beside it.
     """
 
     ttft_s: Floats
@@ -89,24 +89,24 @@ def serving_times(
         stage_times(model, hardware, precision, prompts(grid, count), efficiency, decode=False)
         for count in counts
     )
+    added = _added(decode, arriving) if chunked else arriving.period_s
     met = closed_loop(
         decode=decode.latency_s,
         prefill=prefill.latency_s,
-        occupied=_added(decode, arriving) / counts[1],
+        occupied=added / counts[1],
         together=packed.period_s / counts[2],
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         output_tokens=grid.outputs,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
     )
-    part = met.interference / prefill.latency_s
     return ServingTimes(
         ttft_s=np.asarray(met.ttft),
         burst_ttft_s=np.asarray(met.burst_ttft),
         steady_ttft_s=np.asarray(met.steady_ttft),
         tpot_s=np.asarray(met.tpot),
         e2e_s=np.asarray(met.ttft + (grid.outputs - 1) * met.tpot),
-        kinds=[own + part * read for own, read in zip(decode.kinds, prefill.kinds, strict=True)],
-        bound=decode.bound,
+        kinds=_kinds(decode, arriving, added, met.interference),
+        bound=np.where(met.interference > decode.latency_s, arriving.bound, decode.bound),
     )
 
 
@@ -185,9 +185,28 @@ def interrupting(behaviour: Behaviour) -> Behaviour:
 
 def _added(decode: StageTimes, prefill: StageTimes) -> Values:
     """Time that the prefill adds to a decode step in which it takes place [s]."""
-    device = prefill.period_s * (1 - prefill.kinds[4] / prefill.latency_s)
+    device = _on_device(prefill)
     host = np.sqrt(np.maximum(prefill.period_s**2 - device**2, 0.0))
     return mixed_step_seconds(decode=decode.latency_s, device=device, host=host)
+
+
+def _on_device(prefill: StageTimes) -> Values:
+    """Time for which a prefill occupies its devices, without waiting for the host [s]."""
+    device: Values = prefill.period_s * (1 - prefill.kinds[4] / prefill.latency_s)
+    return device
+
+
+def _kinds(
+    decode: StageTimes, prefill: StageTimes, added: Values, interference: Values
+) -> list[Values]:
+    """Split the time per output token by kind.
+
+    Of what prefills add, the devices' part is split as theirs is; waiting for the host is overhead.
+    """
+    busy = interference * _on_device(prefill) / added
+    working = prefill.latency_s - prefill.kinds[4]
+    shares = [busy * kind / working for kind in prefill.kinds[:4]] + [interference - busy]
+    return [own + share for own, share in zip(decode.kinds, shares, strict=True)]
 
 
 def packed_prompts(grid: Grid) -> Values:

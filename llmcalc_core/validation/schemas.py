@@ -103,10 +103,8 @@ def predict_file(path: Path) -> tuple[Schema, list[Outcome]]:
     OSError
         If it can't be read.
     """
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        rows = csv.DictReader(lines, restval="")
-        schema = schema_of(tuple(rows.fieldnames or ()))
-        return schema, [predict_row(schema, fields) for fields in rows]
+    schema, rows = _read(path)
+    return schema, [predict_row(schema, fields) for fields in rows]
 
 
 def read_cases(path: Path) -> list[Case]:
@@ -119,10 +117,15 @@ def read_cases(path: Path) -> list[Case]:
     OSError
         If it can't be read.
     """
+    schema, rows = _read(path)
+    return [case for fields in rows if (case := _case_or_none(schema, fields)) is not None]
+
+
+def _read(path: Path) -> tuple[Schema, list[dict[str, str]]]:
+    """Read the rows of a file, and tell its schema."""
     with path.open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines, restval="")
-        schema = schema_of(tuple(rows.fieldnames or ()))
-        return [case for fields in rows if (case := _case_or_none(schema, fields)) is not None]
+        return schema_of(tuple(rows.fieldnames or ())), list(rows)
 
 
 def _case_or_none(schema: Schema, fields: Mapping[str, str]) -> Case | None:
