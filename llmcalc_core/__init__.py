@@ -27,6 +27,7 @@ from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
 from llmcalc_core.domain.request import STAGES, EvaluationRequest
+from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
 from llmcalc_core.search.feasibility import DoesNotFitError
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
@@ -45,6 +46,7 @@ __all__ = [
     "Hardware",
     "ModelConfig",
     "Precision",
+    "Techniques",
     "calibrate",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.catalog.techniques import find_techniques
 from llmcalc_core.domain.checks import whole_numbers
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision, parse_precision
 from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.search.performance import LATENCY_COLUMNS
 from llmcalc_core.search.table import as_frame, candidates
 
@@ -94,11 +96,14 @@ def make_request(
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
 
     Raises
     ------
+    TypeError
+        For an argument that there is not, with the nearest one.
     ValueError
         For an unknown name or a value out of range.
     """
@@ -112,6 +117,7 @@ def make_request(
         output_tokens=whole_numbers("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),
         precisions=tuple(dict.fromkeys(parse_precision(one) for one in _several(precision))),
+        techniques=find_techniques(techniques),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
@@ -132,16 +138,21 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
         The request and the frame of candidates.
     """
     cases = [
-        ((model_at, hardware_at, precision_at), candidates(model, hardware, precision, request))
+        (
+            (model_at, hardware_at, precision_at, technique_at),
+            candidates(model, hardware, precision, techniques, request),
+        )
         for model_at, model in enumerate(map(architecture, request.models))
         for hardware_at, hardware in enumerate(request.hardware)
         for precision_at, precision in enumerate(request.precisions)
+        for technique_at, techniques in enumerate(request.techniques)
     ]
     frame = as_frame(
         cases,
         models=_distinct(model.model for model in request.models),
         hardware=_distinct(hardware.name for hardware in request.hardware),
         precisions=_distinct(precision.label for precision in request.precisions),
+        techniques=request.techniques,
     )
     return Evaluation(request=request, frame=frame)
 
@@ -160,6 +171,7 @@ def explore(
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
 
@@ -187,11 +199,14 @@ def explore(
         Part of a device's memory that may be used.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
+    prefix_hit_rate : optional, one or several
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
     DataFrame
-        One row per candidate. ``model``, ``hardware``, ``precision``; ``devices`` (in total),
+        One row per candidate. ``model``, ``hardware``, ``precision``, and a column for each of the
+        :class:`Techniques` in use; ``devices`` (in total),
         ``tp``, ``pp``, ``ep``, ``attention_dp``, ``replicas``, ``batch`` (per replica),
         ``micro_batch``, ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``,
         ``e2e_latency_s`` [s] (serving: means of a closed loop); ``ttft_low_s``, ``ttft_high_s``,
@@ -202,12 +217,14 @@ def explore(
         ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
         (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory'
-        or 'latency limit'), ``on_front`` (of its model, hardware, precision and lengths:
-        latency against tokens per second and device), ``basis`` ('measured', 'calibrated',
+        or 'latency limit'), ``on_front`` (of its model, hardware, precision, techniques and
+        lengths: latency against tokens per second and device), ``basis`` ('measured', 'calibrated',
         'transferred' or 'assumed') of the times.
 
     Raises
     ------
+    TypeError
+        For an argument that there is not, with the nearest one.
     ValueError
         For an unknown name or a value out of range.
 
@@ -230,6 +247,7 @@ def explore(
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
+        **techniques,
     )
     return evaluate(request).frame
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Unpack
 
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.figures import figures
 from llmcalc_core.search.single import estimate_layouts
@@ -30,6 +32,7 @@ def estimate_prefill_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate how long a batch of prompts takes until its first tokens.
 
@@ -55,6 +58,8 @@ def estimate_prefill_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -82,6 +87,7 @@ def estimate_prefill_performance(
         system_name=system_name, bits=bits,
         widths=(tensor_parallel, pipeline_parallel, expert_parallel),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+        techniques=techniques,
     )  # fmt: skip
 
 
@@ -101,6 +107,7 @@ def estimate_decode_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate the time per output token, averaged over a generation, in steady state.
 
@@ -126,6 +133,8 @@ def estimate_decode_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -152,6 +161,7 @@ def estimate_decode_performance(
         system_name=system_name, bits=bits,
         widths=(tensor_parallel, pipeline_parallel, expert_parallel),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+        techniques=techniques,
     )  # fmt: skip
 
 
@@ -171,6 +181,7 @@ def estimate_end_to_end_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate a static batch from its prompts to its last tokens.
 
@@ -188,6 +199,8 @@ def estimate_end_to_end_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -216,6 +229,7 @@ def estimate_end_to_end_performance(
         _estimate(
             stage, model, lengths, system_name=system_name, bits=bits, widths=layout,
             debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+            techniques=techniques,
         )
         for stage in ("prefill", "decode")
     )  # fmt: skip
@@ -254,10 +268,11 @@ def _estimate(
     memory_fraction: float,
     engine: str,
     constants: Constants | None,
+    techniques: TechniqueArguments,
 ) -> dict[str, Any]:
     question = ask(model, system_name, bits, memory_fraction)
     layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
-    asked = workload(*lengths)
+    asked = workload(*lengths, techniques=find_technique(techniques))
     found = estimate_layouts(
         question.model, question.hardware, question.precision, (layout,), asked, stage=stage,
         engine=find_engine(engine), constants=constants,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from llmcalc_core.api.question import Question, ask, workload
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.request import MOST_DEVICES, STATIC_STAGES
+from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.best import Table, fitting_splits, guide_frame
 from llmcalc_core.search.enumerate import layouts
@@ -71,6 +73,7 @@ def get_best_parallelization_strategy(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Find the split with the most tokens per second that fits, using every device.
 
@@ -94,6 +97,8 @@ def get_best_parallelization_strategy(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -115,7 +120,9 @@ def get_best_parallelization_strategy(
     (8, 1)
     """
     question = ask(model, system_name, bits, memory_fraction)
-    asked = workload(batch_size, input_tokens, output_tokens, beam_size)
+    asked = workload(
+        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
+    )
     table = _splits(question, asked, total_nodes, stage, debug=debug)
     best = np.lexsort((table["Latency(ms)"], -table["Tokens/s"]))[:1]
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
@@ -134,6 +141,7 @@ def get_pareto_optimal_performance(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Find the splits and batches that trade latency against throughput best.
 
@@ -159,6 +167,8 @@ def get_pareto_optimal_performance(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -180,7 +190,10 @@ def get_pareto_optimal_performance(
     ['8 on TP 8', '64 on TP 8']
     """
     question = ask(model, system_name, bits, memory_fraction)
-    asked = workload(batch_list, input_tokens, output_tokens, beam_size, name="batch_list")
+    asked = workload(
+        batch_list, input_tokens, output_tokens, beam_size, name="batch_list",
+        techniques=find_technique(techniques),
+    )  # fmt: skip
     table = _splits(question, asked, total_nodes, stage, debug=debug)
     front = np.flatnonzero(pareto_mask(table["Latency(ms)"], table["Tokens/s"]))
     by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
@@ -197,6 +210,7 @@ def get_minimum_system_size(
     *,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
+    **techniques: Unpack[TechniqueArguments],
 ) -> int:
     """Find the fewest devices that hold the model, its cache and a runtime reserve.
 
@@ -214,6 +228,8 @@ def get_minimum_system_size(
         Such as 'bf16', 'fp8', 'w4a16'.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -235,7 +251,9 @@ def get_minimum_system_size(
     2
     """
     question = ask(model, system_name, bits, memory_fraction)
-    asked = workload(batch_size, input_tokens, output_tokens, beam_size)
+    asked = workload(
+        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
+    )
     enough = minimum_devices(
         question.model,
         question.hardware,
@@ -245,6 +263,7 @@ def get_minimum_system_size(
         output_tokens=asked.output_tokens,
         beam_size=asked.beam_size,
         memory_fraction=question.memory_fraction,
+        techniques=asked.techniques,
     )
     if enough is None:
         msg = (

@@ -10,6 +10,7 @@ from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.single import Workload
 
@@ -60,8 +61,9 @@ def workload(
     beam_size: object = 1,
     *,
     name: str = "batch_size",
+    techniques: Techniques = NO_TECHNIQUES,
 ) -> Workload:
-    """Check batches, lengths and beams.
+    """Check batches, lengths and beams, and add what is done with them.
 
     Raises
     ------
@@ -79,4 +81,5 @@ def workload(
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         beam_size=whole_number("beam_size", beam_size),
+        techniques=techniques,
     )

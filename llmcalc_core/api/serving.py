@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.loaded import serving_figures
 
@@ -28,6 +30,7 @@ def estimate_serving_performance(
     chunked_prefill: bool = True,
     memory_fraction: float = 0.9,
     constants: Constants | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate one replica under continuous batching at a fixed concurrency.
 
@@ -57,6 +60,8 @@ def estimate_serving_performance(
         Part of a device's memory that may be used. What does not fit waits.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    prefix_hit_rate : optional
+        What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -94,7 +99,13 @@ def estimate_serving_performance(
             ep=expert_parallel,
             dp=attention_data_parallel,
         ),
-        workload(concurrency, input_tokens, output_tokens, name="concurrency"),
+        workload(
+            concurrency,
+            input_tokens,
+            output_tokens,
+            name="concurrency",
+            techniques=find_technique(techniques),
+        ),
         engine=find_engine(engine),
         memory_fraction=question.memory_fraction,
         chunked=chunked_prefill,

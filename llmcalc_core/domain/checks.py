@@ -152,6 +152,33 @@ def fraction(name: str, value: object) -> float:
     return number
 
 
+def share(name: str, value: object) -> float:
+    """Return ``value`` as a ``float`` from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If the value lies outside [0, 1], with the nearest end.
+
+    Examples
+    --------
+    >>> share("prefix_hit_rate", 0.5)
+    0.5
+    """
+    if not _is_number(value):
+        msg = f"{name} must be a number from 0 to 1, got {value!r}"
+        raise ValueError(msg)
+    number = float(value)
+    closest = min(max(number, 0.0), 1.0)
+    if number != closest:
+        msg = (
+            f"{name} must be a number from 0 to 1, got {value!r}; "
+            f"the nearest valid value is {closest:g}"
+        )
+        raise ValueError(msg)
+    return number
+
+
 def one_of(name: str, value: object, choices: Sequence[str]) -> str:
     """Return ``value`` if it is one of ``choices`` (in any case), as spelt there.
 

@@ -9,6 +9,7 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_STAGES = ("prefill", "decode")
 """Stages of a batch whose sequences start and end together."""
@@ -39,6 +40,8 @@ class EvaluationRequest:
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precisions : tuple of Precision
         One or several.
+    techniques : tuple of Techniques
+        What the deployment does with its requests, in one way or several.
     beam_size : int
         Sequences decoded per request; 1 in serving.
     memory_fraction : float
@@ -61,6 +64,7 @@ class EvaluationRequest:
     output_tokens: tuple[int, ...] = (256,)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     precisions: tuple[Precision, ...] = (Precision(),)
+    techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
     beam_size: int = 1
     memory_fraction: float = 0.9
     latency_limit_s: float | None = None

@@ -14,7 +14,8 @@ from typing import cast
 import numpy as np
 
 from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.formulas import Floats
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
 
 
@@ -42,6 +43,8 @@ class Grid:
         Micro batches in flight.
     inputs, outputs : arrays of shape (1, 1, I, 1) and (1, 1, 1, O)
         Prompt length and tokens to generate [tokens].
+    cached, computed : float or array of shape (1, 1, I, 1)
+        Tokens of the prompt that the KV cache holds, and the others [tokens].
     beams : float
         Sequences decoded per request.
     """
@@ -58,6 +61,8 @@ class Grid:
     micro_batches: Floats
     inputs: Floats
     outputs: Floats
+    cached: Values
+    computed: Values
     beams: float
 
 
@@ -68,6 +73,7 @@ def make_grid(
     inputs: tuple[int, ...],
     outputs: tuple[int, ...],
     beams: int = 1,
+    techniques: Techniques = NO_TECHNIQUES,
 ) -> Grid:
     """Lay out the axes.
 
@@ -79,6 +85,8 @@ def make_grid(
         Sequences per replica; prompt and generated tokens.
     beams : int, default 1
         Sequences decoded per request.
+    techniques : Techniques
+        What the deployment does with the requests.
 
     Returns
     -------
@@ -94,6 +102,8 @@ def make_grid(
     widths = np.array([(one.tp, one.pp, one.ep, one.dp) for one in layouts], dtype=float)
     tp, pp, ep, dp = (_axis(widths[:, index], 0) for index in range(4))
     batch = _axis(np.array(batches, dtype=float), 1)
+    prompt = _axis(np.array(inputs, dtype=float), 2)
+    cached = _cached(prompt, techniques.prefix_hit_rate)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
@@ -106,10 +116,24 @@ def make_grid(
         batch=batch,
         micro=micro,
         micro_batches=np.ceil(batch / micro),
-        inputs=_axis(np.array(inputs, dtype=float), 2),
+        inputs=prompt,
         outputs=_axis(np.array(outputs, dtype=float), 3),
+        cached=cached,
+        computed=prompt - cached,
         beams=float(beams),
     )
+
+
+def _cached(prompt: Floats, hit_rate: float) -> Values:
+    """Tokens of a prompt found in the cache [tokens]: all but one at the most.
+
+    The last token is computed whatever the cache holds, as its logits are needed (vLLM,
+    v1/core/kv_cache_manager.py).
+    """
+    if not hit_rate:
+        return 0.0
+    found: Values = np.minimum(prompt * hit_rate, prompt - 1)
+    return found
 
 
 def _axis(values: Floats, position: int) -> Floats:

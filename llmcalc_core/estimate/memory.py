@@ -198,7 +198,7 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
-    wave = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
+    wave = np.maximum(grid.micro * grid.computed / grid.attention_ranks, grid.micro * grid.beams)
     tokens = np.minimum(wave, PREFILL_CHUNK_TOKENS)
     widest = max(_layer_width(layer) for layer in model.layers)
     streams = 3 * model.hidden + widest / grid.tp

@@ -212,7 +212,7 @@ def _kinds(
 def packed_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica reads in one step when many wait."""
     waiting = np.maximum(np.floor(grid.batch / grid.attention_ranks), 1.0)
-    count: Values = np.clip(np.floor(PREFILL_CHUNK_TOKENS / grid.inputs), 1.0, waiting)
+    count: Values = np.clip(np.floor(PREFILL_CHUNK_TOKENS / grid.computed), 1.0, waiting)
     return count
 
 

@@ -67,6 +67,7 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
             ),
             query_width=2 * heads * mixer.head_dim,
             seen=_seen(step, window=float(mixer.window or np.inf), chunk=mixer.chunk),
+            reach=float(mixer.window or mixer.chunk or np.inf),
         ),
         traffic(step.tokens * elementwise, launches=2.0 if mixer.gated else 1.0),
     )
@@ -94,7 +95,8 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
         )
     else:
         unpacked = heads * (mixer.nope_dim + mixer.v_dim)
-        unpacking = (matrix(step, m=tokens, n=unpacked, k=mixer.kv_rank),)
+        rows = tokens + step.sequences * step.behind
+        unpacking = (matrix(step, m=rows, n=unpacked, k=mixer.kv_rank),)
     absorbed: Values = float(step.decode)
     if mixer.indexer:
         chosen = _indexing(mixer.indexer, mixer.q_rank or 0, step)
@@ -159,17 +161,21 @@ def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Va
     if chunk is not None:
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
-        return chunk_pairs(prompt=prompt, chunk=chunk)
+        return chunk_pairs(prompt=prompt, chunk=chunk, cached=step.behind)
     if step.decode:
         return mean_context(prompt=prompt, generated=generated, window=window)
-    return causal_pairs(prompt=prompt, window=window)
+    return causal_pairs(prompt=prompt, window=window, cached=step.behind)
 
 
-def _read(step: Pass, seen: Values) -> Values:
-    """Count cached tokens read [tokens]: each once in prefill, the prompt once for all beams."""
+def _read(step: Pass, seen: Values, reach: float = np.inf) -> Values:
+    """Count cached tokens read [tokens]: each once in prefill, the prompt once for all beams.
+
+    Of those before the new ones, a prefill reads what is in reach of the first query, and no more
+    than all queries together see.
+    """
     grid = step.grid
     if not step.decode:
-        return step.tokens
+        return step.tokens + step.sequences * np.minimum(step.behind, np.minimum(seen, reach))
     if grid.beams > 1:
         return step.sequences * (seen - np.minimum(grid.inputs, seen) * (1 - 1 / grid.beams))
     return step.sequences * seen
@@ -187,6 +193,7 @@ def _kernel(
     per_token: Values,
     query_width: Values,
     seen: Values,
+    reach: float = np.inf,
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one token [bytes]."""
     queries = step.tokens * query_width * step.precision.output_bytes
@@ -196,6 +203,6 @@ def _kernel(
         flops=attention_flops(
             pairs=step.sequences * seen, heads=heads, qk_dim=widths[0], v_dim=widths[1]
         ),
-        moved=_read(step, seen) * per_token + queries,
+        moved=_read(step, seen, reach) * per_token + queries,
         size=np.inf if step.decode else step.grid.inputs,
     )

@@ -81,6 +81,8 @@ class Pass:
         Sequences on one attention replica.
     tokens : array
         New tokens on one attention replica [tokens].
+    behind : float or array
+        Cached tokens of a sequence before its new ones; decode steps count their own [tokens].
     stage_tokens : array
         New tokens over all devices of a stage [tokens].
     hidden_bytes : array
@@ -93,6 +95,7 @@ class Pass:
     decode: bool
     sequences: Floats
     tokens: Floats
+    behind: Values
     stage_tokens: Floats
     hidden_bytes: Floats
 
@@ -101,7 +104,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
     """Describe the pass: the prompt is shared by the beams, decode steps are not."""
     requests = np.ceil(grid.micro / grid.attention_ranks)
     beams = grid.beams if decode else 1.0
-    length: Values = 1.0 if decode else grid.inputs
+    length: Values = 1.0 if decode else grid.computed
     tokens = requests * beams * length
     return Pass(
         grid=grid,
@@ -110,6 +113,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
         decode=decode,
         sequences=requests * beams,
         tokens=tokens,
+        behind=0.0 if decode else grid.cached,
         stage_tokens=grid.micro * beams * length,
         hidden_bytes=tokens * model.hidden * precision.output_bytes,
     )

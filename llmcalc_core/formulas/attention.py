@@ -44,7 +44,7 @@ def mean_context(*, prompt: Values, generated: Values, window: Values = np.inf) 
     return total / generated
 
 
-def causal_pairs(*, prompt: Values, window: Values = np.inf) -> Values:
+def causal_pairs(*, prompt: Values, window: Values = np.inf, cached: Values = 0.0) -> Values:
     """Query and key pairs that a causal prefill of one sequence computes.
 
     Parameters
@@ -53,6 +53,8 @@ def causal_pairs(*, prompt: Values, window: Values = np.inf) -> Values:
         Length of the sequence [tokens].
     window : float or array
         Most tokens a query looks back on, itself included [tokens].
+    cached : float or array
+        Tokens at its start whose keys and values are known: only later ones query [tokens].
 
     Returns
     -------
@@ -67,9 +69,19 @@ def causal_pairs(*, prompt: Values, window: Values = np.inf) -> Values:
     --------
     >>> float(causal_pairs(prompt=2048.0))
     2097152.0
+
+    With half of it cached, three quarters are left.
+
+    >>> float(causal_pairs(prompt=2048.0, cached=1024.0))
+    1572864.0
     """
-    seen = np.minimum(prompt, window)
-    return seen * (prompt - seen / 2)
+    return _pairs_until(prompt, window) - _pairs_until(cached, window)
+
+
+def _pairs_until(length: Values, window: Values) -> Values:
+    """Pairs of all queries up to a length [1]."""
+    seen = np.minimum(length, window)
+    return seen * (length - seen / 2)
 
 
 def mean_chunk_context(*, prompt: Values, generated: Values, chunk: Values) -> Values:
@@ -111,7 +123,7 @@ def _read_in_chunks(length: Values, chunk: Values) -> Values:
     return whole * chunk * (chunk + 1) / 2 + rest * (rest + 1) / 2
 
 
-def chunk_pairs(*, prompt: Values, chunk: Values) -> Values:
+def chunk_pairs(*, prompt: Values, chunk: Values, cached: Values = 0.0) -> Values:
     """Query and key pairs of a causal prefill of one sequence where attention stays in a chunk.
 
     Parameters
@@ -120,6 +132,8 @@ def chunk_pairs(*, prompt: Values, chunk: Values) -> Values:
         Length of the sequence [tokens].
     chunk : float or array
         Length of the chunks that it is cut into [tokens].
+    cached : float or array
+        Tokens at its start whose keys and values are known: only later ones query [tokens].
 
     Returns
     -------
@@ -136,7 +150,12 @@ def chunk_pairs(*, prompt: Values, chunk: Values) -> Values:
     >>> float(chunk_pairs(prompt=20480.0, chunk=8192.0))
     75497472.0
     """
-    whole, rest = prompt // chunk, prompt % chunk
+    return _chunk_pairs_until(prompt, chunk) - _chunk_pairs_until(cached, chunk)
+
+
+def _chunk_pairs_until(length: Values, chunk: Values) -> Values:
+    """Pairs of all queries up to a length [1]."""
+    whole, rest = length // chunk, length % chunk
     return whole * chunk**2 / 2 + rest**2 / 2
 
 

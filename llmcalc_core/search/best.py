@@ -103,6 +103,7 @@ def nothing_fits(
         output_tokens=workload.output_tokens,
         beam_size=workload.beam_size,
         memory_fraction=memory_fraction,
+        techniques=workload.techniques,
     )
     return does_not_fit(
         model,

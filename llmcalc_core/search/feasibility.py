@@ -8,6 +8,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout, divisors
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
 
@@ -26,6 +27,7 @@ def minimum_devices(
     output_tokens: int,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
+    techniques: Techniques = NO_TECHNIQUES,
 ) -> int | None:
     """Find the fewest devices on which one replica fits.
 
@@ -37,6 +39,8 @@ def minimum_devices(
         The workload of the replica.
     memory_fraction : float
         Part of a device's memory that may be used.
+    techniques : Techniques
+        What the replica does with its requests.
 
     Returns
     -------
@@ -54,6 +58,7 @@ def minimum_devices(
         inputs=(input_tokens,),
         outputs=(output_tokens,),
         beams=beam_size,
+        techniques=techniques,
     )
     needed = device_memory(model, precision, grid).total.reshape(-1)
     fits = needed <= hardware.usable_bytes(memory_fraction)

@@ -131,6 +131,7 @@ def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:
         batches=(batch,),
         inputs=(workload.input_tokens,),
         outputs=(workload.output_tokens,),
+        techniques=workload.techniques,
     )
 
 

@@ -11,6 +11,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.step import StageTimes, stage_times
@@ -21,12 +22,13 @@ WHOLE_PROMPT_ENGINE = "fastertransformer"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What the layouts have to serve."""
+    """What the layouts have to serve, and how."""
 
     batches: tuple[int, ...]
     input_tokens: int
     output_tokens: int
     beam_size: int = 1
+    techniques: Techniques = NO_TECHNIQUES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,6 +80,7 @@ def estimate_layouts(
         inputs=(workload.input_tokens,),
         outputs=(workload.output_tokens,),
         beams=workload.beam_size,
+        techniques=workload.techniques,
     )
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants

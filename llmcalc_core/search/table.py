@@ -14,6 +14,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.domain.techniques import Techniques, in_use
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.time import BOUNDS
@@ -68,14 +69,20 @@ class _Spread:
 
 
 def candidates(
-    model: Model, hardware: Hardware, precision: Precision, request: EvaluationRequest
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    techniques: Techniques,
+    request: EvaluationRequest,
 ) -> Columns:
-    """Estimate every plan and workload of one model, device and precision.
+    """Estimate every plan and workload of one model, device, precision and way to serve.
 
     Parameters
     ----------
     model, hardware, precision
         What runs on what, in which types.
+    techniques : Techniques
+        What the deployment does with its requests.
     request : EvaluationRequest
         Device counts, workloads and limits.
 
@@ -92,6 +99,7 @@ def candidates(
         inputs=request.input_tokens,
         outputs=request.output_tokens,
         beams=request.beam_size,
+        techniques=techniques,
     )
     position = {layout: index for index, layout in enumerate(layouts)}
     index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
@@ -194,20 +202,23 @@ def _rate_per_device(grid: Grid, times: Performance) -> Floats:
 
 
 def as_frame(
-    cases: list[tuple[tuple[int, int, int], Columns]],
+    cases: list[tuple[tuple[int, int, int, int], Columns]],
     *,
     models: tuple[str, ...],
     hardware: tuple[str, ...],
     precisions: tuple[str, ...],
+    techniques: tuple[Techniques, ...],
 ) -> pd.DataFrame:
     """Join the columns of several cases into one frame.
 
     Parameters
     ----------
-    cases : list of ((model, hardware, precision), columns)
-        Positions in the names that follow, and the columns of that case.
+    cases : list of ((model, hardware, precision, technique), columns)
+        Positions in what follows, and the columns of that case.
     models, hardware, precisions : tuple of str
         Names.
+    techniques : tuple of Techniques
+        Each field that any of them uses becomes a column.
 
     Returns
     -------
@@ -222,6 +233,8 @@ def as_frame(
     for axis, (name, names) in enumerate(named.items()):
         codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
         data[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+    for name, used in in_use(techniques).items():
+        data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
     labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
     for name in cases[0][1]:
         parts = [columns[name] for _, columns in cases]

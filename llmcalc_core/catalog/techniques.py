@@ -1,0 +1,83 @@
+"""Techniques by the names of their arguments: one of them, or the product of several values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from itertools import product
+from typing import Any
+
+from llmcalc_core.domain.checks import nearest
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
+
+_NAMES = tuple(field.name for field in fields(Techniques))
+
+
+def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
+    """Combine the values of every argument, each of which may be one or several.
+
+    Parameters
+    ----------
+    given : mapping
+        Some fields of :class:`Techniques`.
+
+    Returns
+    -------
+    tuple of Techniques
+        All combinations, in the order given, without repeats.
+
+    Raises
+    ------
+    TypeError
+        For an argument that there is not, with the nearest one.
+    ValueError
+        For a value out of range or an empty collection.
+
+    Examples
+    --------
+    >>> [one.prefix_hit_rate for one in find_techniques({"prefix_hit_rate": [0, 0.5, 0.5]})]
+    [0.0, 0.5]
+    """
+    if not given:
+        return (NO_TECHNIQUES,)
+    _check_names(given)
+    several = product(*(_several(name, value) for name, value in given.items()))
+    return tuple(dict.fromkeys(Techniques(**dict(zip(given, one, strict=True))) for one in several))
+
+
+def find_technique(given: Mapping[str, Any]) -> Techniques:
+    """Give the one technique that single values say.
+
+    Raises
+    ------
+    TypeError
+        For an argument that there is not, with the nearest one.
+    ValueError
+        For a value out of range or a collection.
+
+    Examples
+    --------
+    >>> find_technique({"prefix_hit_rate": 0.5}).prefix_hit_rate
+    0.5
+    """
+    if not given:
+        return NO_TECHNIQUES
+    _check_names(given)
+    return Techniques(**given)
+
+
+def _check_names(given: Mapping[str, Any]) -> None:
+    for name in given:
+        if name not in _NAMES:
+            hint = nearest(name, _NAMES, count=1) or f"; known: {', '.join(_NAMES)}"
+            msg = f"no argument is called {name!r}{hint}"
+            raise TypeError(msg)
+
+
+def _several(name: str, value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return (value,)
+    if not value:
+        msg = f"{name} must hold at least one value, got an empty collection"
+        raise ValueError(msg)
+    return tuple(value)
