@@ -21,7 +21,9 @@ class Layout:
         Pipeline stages.
     ep : int, default 1
         Expert parallel width: groups of a stage's devices that the experts are divided over; the
-        devices of a group share the columns of its experts.
+        devices of a group share the columns of its experts (TensorRT-LLM's hybrid of expert and
+        tensor parallelism). Where it does not divide the experts, the slots left over hold copies
+        of busy ones (redundant experts, DeepSeek-V3, arXiv:2412.19437, section 3.4).
     dp : int, default 1
         Attention data parallelism: replicas of the attention inside a stage, each over ``tp``
         devices with sequences of its own.
@@ -58,6 +60,17 @@ def divisors(number: int) -> tuple[int, ...]:
     (1, 2, 3, 4, 6, 12)
     """
     return tuple(value for value in range(1, number + 1) if number % value == 0)
+
+
+def slots(experts: int, width: int) -> int:
+    """Places for experts that an expert parallel width has, equally many on each rank.
+
+    Examples
+    --------
+    >>> slots(256, 16), slots(256, 72)
+    (256, 288)
+    """
+    return -(-experts // width) * width
 
 
 def check_layout(model: Model, *, tp: object, pp: object, ep: object, dp: object = None) -> Layout:
@@ -119,7 +132,7 @@ def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
     tp, devices = layout.tp, layout.stage_devices
     valid = [
         width
-        for width in divisors(model.experts)
+        for width in range(1, model.experts + 1)
         if (tp % width == 0 or width % tp == 0 if derived else devices % width == 0)
     ]
     if layout.ep in valid:
@@ -127,11 +140,11 @@ def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
     among = (
         f"divide tensor_parallel ({tp}) or be a multiple of it"
         if derived
-        else f"the {devices} devices of a stage (tensor_parallel x attention_data_parallel)"
+        else f"divide the {devices} devices of a stage (tensor_parallel x attention_data_parallel)"
     )
     closest = min(valid, key=lambda width: abs(width - layout.ep))
     msg = (
-        f"expert_parallel must divide the {model.experts} experts of {model.name}, and {among}, "
+        f"expert_parallel must be at most the {model.experts} experts of {model.name} and {among}, "
         f"got {layout.ep}; the nearest valid value is {closest}"
     )
     raise ValueError(msg)

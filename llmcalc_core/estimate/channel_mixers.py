@@ -60,7 +60,9 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
     rows = step.stage_tokens * mixer.top_k / grid.ep
     matrices = mixer.up_projections + 1
-    weights = touched / grid.ep * matrices * columns * step.hidden * precision.expert_weight_bytes
+    slots = np.ceil(mixer.experts / grid.ep) * grid.ep / mixer.experts
+    read = touched / grid.ep * slots
+    weights = read * matrices * columns * step.hidden * precision.expert_weight_bytes
     entering = rows * (step.hidden + columns) * precision.expert_activation_bytes
     leaving = rows * (mixer.up_projections * columns + step.hidden) * precision.output_bytes
     grouped = Operation(
@@ -80,7 +82,10 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
 
     Where every rank of the stage holds every token (one attention replica), the ranks sum their
     parts. Otherwise tokens go to their experts' devices and back: two all-to-alls, in which a
-    token goes to every device that holds a slice of an expert it is routed to.
+    token goes to every device that holds a slice of an expert it is routed to; with one group of
+    experts that is every device, an all-gather and a reduce-scatter. In prefill a token crosses
+    to another node once and is passed on there, in decode it goes to each device directly
+    (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1 and 3.4.2).
     """
     grid = step.grid
     spread = grid.attention_ranks > 1
@@ -89,15 +94,18 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     tokens = step.stage_tokens / grid.group
     size = tokens * copies * step.hidden
     participants = np.where(spread, grid.group, 1.0)
+    relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)
     dispatch = Message(
         passes=1,
         size=size * step.precision.expert_activation_bytes,
         participants=participants,
+        copies=relayed,
     )
     combine = Message(
         passes=1,
         size=size * step.precision.output_bytes,
         participants=participants,
+        copies=relayed,
     )
     summed = Message(
         passes=2,

@@ -82,7 +82,11 @@ def time_sections(
             like = (getattr(operation.moved, "shape", ()), curve.sharpness == np.inf)
             operations.setdefault(like, []).append((index, operation, curve))
         for message in section.messages:
-            between = (getattr(message.size, "shape", ()), id(message.participants))
+            between = (
+                getattr(message.size, "shape", ()),
+                id(message.participants),
+                id(message.copies),
+            )
             messages.setdefault(between, []).append((index, message))
     return [
         *(_time_group(group, hardware, efficiency) for group in operations.values()),
@@ -132,12 +136,14 @@ def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: 
     sizes = np.array([message.size for _, message in group])
     passes = np.array([float(message.passes) for _, message in group])
     participants = group[0][1].participants
+    along = (-1, *([1] * (sizes.ndim - 1)))
     seconds = message_seconds(
         sizes,
-        passes.reshape(-1, *([1] * (sizes.ndim - 1))),
+        passes.reshape(along),
         participants,
         hardware,
         links,
+        copies=group[0][1].copies,
     )
     return Timed(
         section=np.array([section for section, _ in group]),
@@ -145,18 +151,25 @@ def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: 
         seconds=np.asarray(seconds),
         computing=np.zeros(1),
         floors=np.zeros(1),
-        launches=np.full((len(group), *([1] * (sizes.ndim - 1))), 1.0) * (participants > 1),
+        launches=np.ones(len(group)).reshape(along) * (participants > 1),
         link=True,
     )
 
 
 def message_seconds(
-    sizes: Values, passes: Values, participants: Values, hardware: Hardware, links: Links
+    sizes: Values,
+    passes: Values,
+    participants: Values,
+    hardware: Hardware,
+    links: Links,
+    *,
+    copies: Values = np.inf,
 ) -> Values:
     """Time of collectives [s]: inside a domain, and between domains where it must.
 
-    A message between more devices than a domain has is reduced (or exchanged) inside each
-    domain first, then between them over the network: of an all-reduce only a device's share.
+    A message between more devices than a domain has goes over both kinds of links. What several
+    devices of a domain need (``copies``, in an all-reduce or an all-gather what all do) crosses
+    the network once for the domain, over the link of one of them.
     """
     inside = np.minimum(participants, hardware.devices_per_domain)
     width = np.log2(inside)
@@ -172,7 +185,7 @@ def message_seconds(
     if nodes.max() <= 1:
         return near
     far = collective_seconds(
-        message=sizes * np.where(passes > 1, 1 / inside, 1.0),
+        message=sizes * np.minimum(1.0, nodes / np.minimum(copies, participants)),
         passes=passes,
         participants=nodes,
         latency=links.node_latency_s * np.log2(nodes),

@@ -54,11 +54,15 @@ class Message:
         What each device holds [bytes].
     participants : array
         Devices that take part.
+    copies : float or array
+        Devices that each part of it is for: all of them in an all-reduce or an all-gather; of an
+        all-to-all, those that the same part is sent to, or 1 if each is sent its own directly.
     """
 
     passes: int
     size: Values
     participants: Values
+    copies: Values = np.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

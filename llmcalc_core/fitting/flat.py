@@ -41,7 +41,7 @@ class Passes:
         Its work, and how often the model has it.
     sent_by, sent_in : arrays of int
         Configuration and kind of each message.
-    passes, message, participants, sent : arrays
+    passes, message, participants, copies, sent : arrays
         Its size, width and number.
     """
 
@@ -60,6 +60,7 @@ class Passes:
     passes: Floats
     message: Floats
     participants: Floats
+    copies: Floats
     sent: Floats
 
 
@@ -122,6 +123,7 @@ def flatten(
         passes=_numbers(one.passes for one in sent),
         message=_numbers(one.size for one in sent),
         participants=_numbers(one.participants for one in sent),
+        copies=_numbers(one.copies for one in sent),
         sent=_numbers(one[2] for one in messages),
     )
 
@@ -162,7 +164,7 @@ def device_seconds(
         if len(own):
             seconds = message_seconds(
                 flat.message[own], flat.passes[own], flat.participants[own], device,
-                efficiency.links,
+                efficiency.links, copies=flat.copies[own],
             )  # fmt: skip
             total += np.bincount(flat.sent_by[own], seconds * flat.sent[own], flat.size)
     return total

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmcalc_core.domain.model import Model
-from llmcalc_core.domain.parallelism import Layout, divisors
+from llmcalc_core.domain.parallelism import Layout, divisors, slots
+
+MOST_SLOTS = 1.25
+"""Most slots for each expert that are tried, assumed; DeepSeek-V3 has 1.125 (arXiv:2412.19437,
+section 3.4: 32 redundant experts beside 256)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,7 @@ def plans(model: Model, devices: int) -> tuple[Plan, ...]:
 
 
 def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
-    """Layouts of one replica, with every legal expert parallel width."""
+    """Layouts of one replica of a mixture: attention replicas and experts inside a stage."""
     if not model.has_mixture:
         return layouts(model, devices)
     found: set[Layout] = set()
@@ -92,8 +96,21 @@ def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
             if model.heads % tp:
                 continue
             dp = group // tp
-            widths = divisors(tp) if dp == 1 else (group,)
             found.update(
-                Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in widths if model.experts % ep == 0
+                Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in _expert_widths(model, tp, dp)
             )
     return tuple(sorted(found))
+
+
+def _expert_widths(model: Model, tp: int, dp: int) -> tuple[int, ...]:
+    """Expert parallel widths to try: all that divide the experts, or with replicas the widest.
+
+    With attention replicas engines divide the experts over all devices of a stage (vLLM's and
+    SGLang's documentation of expert parallelism), as far as there are experts: the last few slots
+    are filled with copies, devices beyond them share columns.
+    """
+    experts = model.experts
+    if dp == 1:
+        return tuple(width for width in divisors(tp) if experts % width == 0)
+    widths = (width for width in divisors(tp * dp) if width <= experts)
+    return (max(width for width in widths if slots(experts, width) <= MOST_SLOTS * experts),)

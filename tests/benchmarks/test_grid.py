@@ -28,7 +28,7 @@ GRIDS = {
         "model": "mixtral_8x7b",
         "hardware": "H100_80GB",
         "devices": [*range(1, 13)],
-        "input_tokens": [128 * step for step in range(1, 6)],
+        "input_tokens": [128 * step for step in range(1, 5)],
         **LENGTHS,
     },
 }

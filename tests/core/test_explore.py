@@ -105,7 +105,7 @@ def test_columns_carry_their_unit(stage: str) -> None:
 def test_any_device_count_has_plans(name: str) -> None:
     frame = explore(name, "A100_80GB", list(range(1, 18)), batch=4)
     assert sorted(frame["devices"].unique()) == list(range(1, 18))
-    ranks = np.maximum(frame["tp"], frame["ep"]) * frame["pp"] * frame["replicas"]
+    ranks = frame["tp"] * frame["attention_dp"] * frame["pp"] * frame["replicas"]
     assert (ranks == frame["devices"]).all()
     plans = frame[["devices", "tp", "pp", "ep", "attention_dp", "replicas"]]
     assert not plans.duplicated().any()

@@ -128,8 +128,15 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("llama2_7b", {"pp": -1}, "pipeline_parallel must be a whole number .*got -1"),
     ("llama2_7b", {"pp": math.nan}, "pipeline_parallel must be a whole number .*got nan"),
     ("llama2_7b", {"ep": 2}, "expert_parallel must be 1 .*no mixture of experts, got 2"),
-    ("mixtral_8x7b", {"ep": 3}, "divide the 8 experts .*got 3; the nearest valid value is [24]"),
+    ("mixtral_8x7b", {"ep": 9}, "be at most the 8 experts .*got 9; the nearest valid value is 8"),
+    ("mixtral_8x7b", {"tp": 4, "ep": 3}, r"divide tensor_parallel \(4\) or be a multiple.* is 2"),
     ("mixtral_8x7b", {"tp": 4, "ep": 16}, "got 16; the nearest valid value is 8"),
+    (
+        "mixtral_8x7b",
+        {"tp": 2, "dp": 4, "ep": 3},
+        r"divide the 8 devices of a stage .*got 3; the nearest valid value is 2",
+    ),
+    ("llama2_7b", {"dp": 2}, "attention_data_parallel must be 1 .*no mixture .*got 2"),
 ]
 
 

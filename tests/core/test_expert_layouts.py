@@ -1,0 +1,137 @@
+"""Experts and attention replicas over devices: widths, memory, work and messages by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from llmcalc_core import ModelConfig, find_model, parse_precision
+from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.sections import layer_section
+from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.search.enumerate import plans
+
+BF16 = parse_precision("bf16")
+# Mixtral 8x7B: 32 layers of 8 experts with 3 x 4096 x 14,336 parameters, two for each token; 32
+# query and 8 KV heads of 128: 2 x 4096 x 4096 + 2 x 4096 x 1024 parameters of attention.
+MIXTRAL = architecture(find_model("mixtral_8x7b"))
+EXPERT, ATTENTION = 176_160_768, 41_943_040
+ROUTER, NORMS, EMBEDDING = 4096 * 8, 2 * 4096, 32_000 * 4096
+
+
+def grid_of(layout: Layout, *, batch: int = 8, prompt: int = 2000) -> Grid:
+    return make_grid((layout,), batches=(batch,), inputs=(prompt,), outputs=(256,))
+
+
+# (model, devices, tensor parallel, attention replicas, expert parallel widths)
+WIDTHS = [
+    ("mixtral_8x7b", 8, 8, 1, {1, 2, 4, 8}),
+    ("mixtral_8x7b", 8, 1, 8, {8}),
+    ("mixtral_8x7b", 3, 1, 3, {3}),  # nine slots, one for a copy of a busy expert
+    ("mixtral_8x7b", 16, 1, 16, {8}),  # more devices than experts: two share an expert's columns
+    ("mixtral_8x7b", 6, 1, 6, {3}),  # six would need twelve slots for eight experts
+    ("deepseek_v3", 16, 2, 8, {16}),
+    ("deepseek_v3", 72, 1, 72, {72}),  # 288 slots for 256 experts, as in its own deployment
+    ("deepseek_v3", 48, 48, 1, set()),  # 48 does not divide 128 heads
+]
+
+
+@pytest.mark.parametrize("case", WIDTHS, ids=str)
+def test_widths_that_are_tried(case: tuple[str, int, int, int, set[int]]) -> None:
+    name, devices, tp, replicas, expected = case
+    found = {
+        plan.layout.ep
+        for plan in plans(architecture(find_model(name)), devices)
+        if (plan.layout.tp, plan.layout.dp, plan.layout.pp) == (tp, replicas, 1)
+    }
+    assert found == expected
+
+
+# (layout, experts' weights of a layer on a device in units of one expert)
+HELD = [
+    (Layout(ep=8, dp=8), 1.0),
+    (Layout(tp=2, ep=8, dp=4), 1.0),
+    (Layout(tp=2, ep=4, dp=4), 2 / 2),  # two experts, of each half the columns
+    (Layout(ep=8, dp=16), 1 / 2),
+    (Layout(ep=3, dp=3), 3.0),  # three slots on each of three devices
+    (Layout(tp=4, ep=2), 4 / 2),
+]
+
+
+@pytest.mark.parametrize(("layout", "experts"), HELD, ids=[str(row[0]) for row in HELD])
+def test_weights_of_a_device(layout: Layout, experts: float) -> None:
+    layer = experts * EXPERT + ATTENTION / layout.tp + ROUTER + NORMS
+    expected = 32 * layer + 2 * EMBEDDING / layout.tp + 4096
+    found = device_memory(MIXTRAL, BF16, grid_of(layout)).weights.item()
+    assert found == pytest.approx(2 * expected, rel=1e-12)
+
+
+def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> None:
+    # Ten sequences over four replicas: three on the fullest. 2,256 tokens of 16 layers, four of
+    # the eight KV heads, keys and values of 128 elements of two bytes.
+    layout = Layout(tp=2, pp=2, ep=8, dp=4)
+    found = device_memory(MIXTRAL, BF16, grid_of(layout, batch=10)).kv_cache.item()
+    assert found == 3 * 2256 * 16 * 4 * 2 * 128 * 2
+
+
+# (layout, sequences, distinct experts touched by them of a device's share, its part of the rows)
+READ = [
+    (Layout(tp=2, ep=4, dp=4), 8, 8 * (1 - 0.75**8) / 4 / 2, 8 * 2 / 4, 14_336 / 2),
+    (Layout(ep=8, dp=16), 32, 8 * (1 - 0.75**32) / 8 / 2, 32 * 2 / 8, 14_336 / 2),
+    # three of nine slots: 9/8 of a third of the experts that are touched
+    (Layout(ep=3, dp=3), 6, 8 * (1 - 0.75**6) / 3 * 9 / 8, 6 * 2 / 3, 14_336),
+]
+
+
+@pytest.mark.parametrize("case", READ, ids=[str(row[0]) for row in READ])
+def test_work_of_the_experts_on_a_device(case: tuple[Layout, int, float, float, float]) -> None:
+    layout, batch, experts, rows, columns = case
+    step = make_pass(MIXTRAL, grid_of(layout, batch=batch), BF16, decode=True)
+    (found,) = (
+        one for one in layer_section(MIXTRAL.layers[0], step).operations if one.family == "mixture"
+    )
+    # Two matrices up and one down: rows of the stream in, columns through, the stream out.
+    assert np.asarray(found.flops).item() == pytest.approx(2 * rows * 3 * 4096 * columns, rel=1e-12)
+    activations = 2 * rows * (4096 + columns + 2 * columns + 4096)
+    expected = 2 * experts * EXPERT + activations
+    assert np.asarray(found.moved).item() == pytest.approx(expected, rel=1e-12)
+
+
+TINY: dict[str, Any] = {
+    "vocab_size": 1000, "hidden_size": 64, "num_decoder_layers": 2, "num_attention_heads": 4,
+    "intermediate_size": 256, "num_experts": 4, "expert_top_k": 2,
+}  # fmt: skip
+TOKEN = 64 * 2
+# (layout, whether decoding, messages of a layer: passes, size, participants, copies). Eight
+# sequences; of a decode step one token each, of a prefill ten.
+MESSAGES: list[tuple[Layout, bool, list[tuple[float, ...]]]] = [
+    # attention sums four tokens over two devices; each of the four sends its two tokens to two
+    # experts of their own, and back
+    (Layout(tp=2, dp=2, ep=4), True, [(2, 4 * TOKEN, 2, np.inf), *[(1, 2 * 2 * TOKEN, 4, 1)] * 2]),
+    # ten times as much, and what two devices of a node need goes there once
+    (Layout(tp=2, dp=2, ep=4), False, [(2, 40 * TOKEN, 2, np.inf),
+                                       *[(1, 20 * 2 * TOKEN, 4, 2)] * 2]),
+    # two groups of experts, of two devices each: a token goes to all four
+    (Layout(dp=4, ep=2), True, [(1, 2 * 4 * TOKEN, 4, 1)] * 2),
+    # one group: everything is gathered everywhere, and summed where it came from
+    (Layout(dp=4, ep=1), True, [(1, 2 * 4 * TOKEN, 4, np.inf)] * 2),
+    (Layout(tp=4, ep=4), True, [(2, 8 * TOKEN, 4, np.inf)] * 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MESSAGES, ids=[f"{row[0]}, {row[1]}" for row in MESSAGES])
+def test_messages_of_a_mixture(case: tuple[Layout, bool, list[tuple[float, ...]]]) -> None:
+    layout, decode, expected = case
+    model: Model = architecture(ModelConfig(**TINY))
+    step = make_pass(model, grid_of(layout, prompt=10), BF16, decode=decode)
+    found = [
+        (one.passes, *(np.asarray(v).item() for v in (one.size, one.participants, one.copies)))
+        for one in layer_section(model.layers[0], step).messages
+        if np.max(one.participants) > 1
+    ]
+    assert found == expected
