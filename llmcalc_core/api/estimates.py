@@ -58,7 +58,7 @@ def estimate_prefill_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
@@ -133,7 +133,7 @@ def estimate_decode_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
@@ -199,7 +199,7 @@ def estimate_end_to_end_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns

@@ -97,7 +97,7 @@ def get_best_parallelization_strategy(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
@@ -167,7 +167,7 @@ def get_pareto_optimal_performance(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns
@@ -228,7 +228,7 @@ def get_minimum_system_size(
         Such as 'bf16', 'fp8', 'w4a16'.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns

@@ -76,10 +76,12 @@ def workload(
     (2, 4)
     """
     single = name != "batch_list"
+    beams = whole_number("beam_size", beam_size)
+    techniques.check_beams(beams)
     return Workload(
         batches=(whole_number(name, batches),) if single else whole_numbers(name, batches),
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
-        beam_size=whole_number("beam_size", beam_size),
+        beam_size=beams,
         techniques=techniques,
     )

@@ -60,7 +60,7 @@ def estimate_serving_performance(
         Part of a device's memory that may be used. What does not fit waits.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate : optional
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
         What the deployment does with its requests, as :class:`Techniques` describes.
 
     Returns

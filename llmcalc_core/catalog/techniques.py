@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import product
 from typing import Any
 
+from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
@@ -41,8 +42,9 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
     if not given:
         return (NO_TECHNIQUES,)
     _check_names(given)
+    names = tuple(given)
     several = product(*(_several(name, value) for name, value in given.items()))
-    return tuple(dict.fromkeys(Techniques(**dict(zip(given, one, strict=True))) for one in several))
+    return tuple(dict.fromkeys(_one(dict(zip(names, values, strict=True))) for values in several))
 
 
 def find_technique(given: Mapping[str, Any]) -> Techniques:
@@ -63,7 +65,12 @@ def find_technique(given: Mapping[str, Any]) -> Techniques:
     if not given:
         return NO_TECHNIQUES
     _check_names(given)
-    return Techniques(**given)
+    return _one(given)
+
+
+def _one(given: Mapping[str, Any]) -> Techniques:
+    draft = given.get("draft_model")
+    return Techniques(**{**given, "draft_model": None if draft is None else find_model(draft)})
 
 
 def _check_names(given: Mapping[str, Any]) -> None:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from llmcalc_core.domain.checks import fraction, one_of, positive, whole_number, whole_numbers
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
@@ -79,6 +81,7 @@ class EvaluationRequest:
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
         self._set("beam_size", self._beams())
+        self._check_drafts()
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
         if self.latency_limit_s is not None:
             limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
@@ -93,6 +96,12 @@ class EvaluationRequest:
             )
             raise ValueError(msg)
         return beams
+
+    def _check_drafts(self) -> None:
+        for techniques in self.techniques:
+            techniques.check_beams(self.beam_size)
+            for config in self.models if techniques.speculative_tokens else ():
+                draft_of(architecture(config), techniques)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-from llmcalc_core.domain.checks import share
+from llmcalc_core.domain.checks import share, whole_number
+from llmcalc_core.domain.config import ModelConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,19 @@ class Techniques:
         SGLang's RadixAttention, arXiv:2312.07104, section 3). Cached blocks count once for each
         request in flight, as if no two requests shared theirs, which is right where hits come
         from a request's own earlier turns and too much where all share a system prompt.
+    speculative_tokens : int, default 0
+        Tokens of each sequence that are drafted before a step, which verifies them all and one
+        more (Leviathan et al., arXiv:2211.17192, algorithm 1; vLLM, num_speculative_tokens).
+    acceptance_rate : float, default 0
+        Probability that a drafted token is accepted if those before it were, the alpha of
+        Leviathan et al., arXiv:2211.17192, section 3.1; 0: all are rejected. Of no account, and
+        set to 0, where none is drafted.
+    draft_model : ModelConfig, optional
+        What drafts: a small model of the same vocabulary (the same paper), stored and computed in
+        the same types. It is split over tensor parallel devices like the large one where its
+        heads allow that, else whole on each of them, as vLLM's draft_tensor_parallel_size can
+        only be the same or 1; of a pipeline it is on the last stage. Its passes of a step add
+        their kernels, and none of the engine's overheads (assumed).
 
     Raises
     ------
@@ -34,16 +48,50 @@ class Techniques:
     """
 
     prefix_hit_rate: float = 0.0
+    speculative_tokens: int = 0
+    acceptance_rate: float = 0.0
+    draft_model: ModelConfig | None = None
 
     def __post_init__(self) -> None:
-        """Check every field."""
-        object.__setattr__(self, "prefix_hit_rate", share("prefix_hit_rate", self.prefix_hit_rate))
+        """Check every field, and forget those that do not count."""
+        for name in ("prefix_hit_rate", "acceptance_rate"):
+            self._set(name, share(name, getattr(self, name)))
+        drafted = whole_number("speculative_tokens", self.speculative_tokens, least=0)
+        self._set("speculative_tokens", drafted)
+        if not drafted:
+            self._set("acceptance_rate", 0.0)
+            self._set("draft_model", None)
+
+    def check_beams(self, beam_size: int) -> None:
+        """Refuse speculation beside beam search, which vLLM's speculative decoding has not.
+
+        Raises
+        ------
+        ValueError
+            If there are beams and drafted tokens.
+        """
+        if beam_size > 1 and self.speculative_tokens:
+            msg = (
+                f"beam_size must be 1 with speculative_tokens, got {beam_size} with "
+                f"{self.speculative_tokens}"
+            )
+            raise ValueError(msg)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+Drafting = str | Mapping[str, Any] | ModelConfig | None
+"""A model that drafts: by name or path, by the fields of a configuration, as one, or none."""
 
 
 class TechniqueArguments(TypedDict, total=False):
     """The fields of :class:`Techniques` as arguments; several values of one make an axis."""
 
     prefix_hit_rate: float | Sequence[float]
+    speculative_tokens: int | Sequence[int]
+    acceptance_rate: float | Sequence[float]
+    draft_model: Drafting | Sequence[Drafting]
 
 
 NO_TECHNIQUES = Techniques()
@@ -51,7 +99,7 @@ NO_TECHNIQUES = Techniques()
 
 
 def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
-    """Give the fields that any technique uses, with the value of each.
+    """Give the fields that any technique uses, with the value of each; of a model its name.
 
     Examples
     --------
@@ -62,4 +110,12 @@ def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
         field.name: tuple(getattr(one, field.name) for one in techniques)
         for field in fields(Techniques)
     }
-    return {name: own for name, own in values.items() if set(own) != {getattr(NO_TECHNIQUES, name)}}
+    values["draft_model"] = tuple(
+        "" if one.draft_model is None else one.draft_model.model for one in techniques
+    )
+    unused = {"draft_model": ""}
+    return {
+        name: own
+        for name, own in values.items()
+        if set(own) != {unused.get(name, getattr(NO_TECHNIQUES, name))}
+    }

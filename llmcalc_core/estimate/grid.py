@@ -8,15 +8,17 @@ layout's throughput and devices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
+from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
+from llmcalc_core.formulas.speculation import tokens_per_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +47,11 @@ class Grid:
         Prompt length and tokens to generate [tokens].
     cached, computed : float or array of shape (1, 1, I, 1)
         Tokens of the prompt that the KV cache holds, and the others [tokens].
+    techniques : Techniques
+        What the deployment does with the requests.
+    drafted, gained : float
+        Tokens of a sequence that a decode step verifies beside its own, and those that it gives
+        [tokens]: 0 and 1 without speculation.
     beams : float
         Sequences decoded per request.
     """
@@ -63,6 +70,9 @@ class Grid:
     outputs: Floats
     cached: Values
     computed: Values
+    techniques: Techniques
+    drafted: float
+    gained: float
     beams: float
 
 
@@ -120,8 +130,19 @@ def make_grid(
         outputs=_axis(np.array(outputs, dtype=float), 3),
         cached=cached,
         computed=prompt - cached,
+        techniques=techniques,
+        drafted=float(techniques.speculative_tokens),
+        gained=_gained(techniques),
         beams=float(beams),
     )
+
+
+def _gained(techniques: Techniques) -> float:
+    """Tokens of a sequence that a decode step gives [tokens]."""
+    drafted = techniques.speculative_tokens
+    if not drafted:
+        return 1.0
+    return float(tokens_per_step(drafted=drafted, acceptance=techniques.acceptance_rate))
 
 
 def _cached(prompt: Floats, hit_rate: float) -> Values:
@@ -143,3 +164,31 @@ def _axis(values: Floats, position: int) -> Floats:
     shape = [1, 1, 1, 1]
     shape[position] = len(values)
     return values.reshape(shape)
+
+
+def draft_grid(draft: Model, grid: Grid) -> Grid:
+    """Lay a drafting model out beside a large one, as :class:`Techniques` says.
+
+    Parameters
+    ----------
+    draft : Model
+        What drafts, a token at a time.
+    grid : Grid
+        Of the large model.
+
+    Returns
+    -------
+    Grid
+        The same workloads, on one stage, whose devices share or repeat the draft.
+    """
+    divides = np.array([draft.heads % one.tp == 0 for one in grid.layouts])
+    layouts = tuple(
+        Layout(tp=one.tp if fits else 1, dp=one.dp)
+        for one, fits in zip(grid.layouts, divides.tolist(), strict=True)
+    )
+    tp = np.where(_axis(divides, 0), grid.tp, 1.0)
+    one = np.ones_like(tp)
+    return replace(
+        grid, layouts=layouts, tp=tp, pp=one, ep=one, group=tp * grid.attention_ranks,
+        micro_batches=one, techniques=NO_TECHNIQUES, drafted=0.0, gained=1.0,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.layers import (
     Attention,
     FeedForward,
@@ -16,7 +17,7 @@ from llmcalc_core.domain.layers import (
 )
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
-from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.grid import Grid, draft_grid
 from llmcalc_core.estimate.stages import stage_counts
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.kv_cache import (
@@ -73,6 +74,11 @@ def device_memory(
     held = [_layer_weights(layer, precision, grid) for layer in model.layers]
     cached = [_layer_cache(layer, precision, grid) for layer in model.layers]
     first, last = _outer_weights(model, precision, grid)
+    if grid.drafted:
+        draft = draft_of(model, grid.techniques)
+        own = device_memory(draft, precision, draft_grid(draft, grid))
+        last = last + own.weights
+        cached = [*cached, 0.0, own.kv_cache]
     stages = [
         _stage_bytes(counts, [*held, first, last], cached)
         for counts in stage_counts(model, tuple(layout.pp for layout in grid.layouts))
@@ -137,6 +143,7 @@ def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
 def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
     """Cache of one layer on one device: the prompt once per request, the rest once per beam."""
     requests = np.ceil(grid.batch / grid.attention_ranks)
+    states = grid.beams + grid.drafted  # of a token drafted, in case those after are rejected
     mixer = layer.mixer
     if isinstance(mixer, Attention):
         tokens = _cached_tokens(grid, requests, window=mixer.window or mixer.chunk)
@@ -158,7 +165,7 @@ def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
         return latent + index_bytes(tokens=tokens, head_dim=index.head_dim) if index else latent
     if isinstance(mixer, GatedDeltaNet):
         return delta_state_bytes(
-            sequences=requests * grid.beams,
+            sequences=requests * states,
             heads=mixer.value_heads / grid.tp,
             key_dim=mixer.key_dim,
             value_dim=mixer.value_dim,
@@ -166,7 +173,7 @@ def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
             convolution=mixer.convolution,
         )
     return state_bytes(
-        sequences=requests * grid.beams,
+        sequences=requests * states,
         inner=mixer.inner / grid.tp,
         state=mixer.state,
         convolution=mixer.convolution,
@@ -178,7 +185,7 @@ def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None) -> Value
         prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
         own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
         return requests * (prompt + own * grid.beams)
-    longest = np.minimum(grid.inputs + grid.outputs, window or np.inf)
+    longest = np.minimum(grid.inputs + grid.outputs + grid.drafted, window or np.inf)
     cached: Values = requests * rounded_to_blocks(tokens=longest)
     return cached
 
@@ -198,11 +205,12 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
-    wave = np.maximum(grid.micro * grid.computed / grid.attention_ranks, grid.micro * grid.beams)
+    decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
+    wave = np.maximum(grid.micro * grid.computed / grid.attention_ranks, grid.micro * decoded)
     tokens = np.minimum(wave, PREFILL_CHUNK_TOKENS)
     widest = max(_layer_width(layer) for layer in model.layers)
     streams = 3 * model.hidden + widest / grid.tp
-    logits = grid.micro / grid.attention_ranks * grid.beams * np.ceil(model.vocabulary / grid.tp)
+    logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
 

@@ -26,7 +26,7 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
         kind="attention",
         family="traffic",
         flops=0.0,
-        moved=streams + 2 * state,
+        moved=streams + step.states * state,
         launches=2.0,
     )
     return (
@@ -74,6 +74,6 @@ def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
             tokens=step.tokens, heads=heads, key_dim=mixer.key_dim, value_dim=mixer.value_dim,
             chunk=chunk,
         ),
-        moved=step.tokens * streams * step.precision.output_bytes + 2 * state,
+        moved=step.tokens * streams * step.precision.output_bytes + step.states * state,
         launches=1.0 if step.decode else CHUNK_KERNELS,
     )  # fmt: skip

@@ -36,13 +36,14 @@ def first_section(model: Model, step: Pass) -> Section:
 
 
 def last_section(model: Model, step: Pass) -> Section:
-    """Work after the last layer: the final norm and the logits of each last position."""
+    """Work after the last layer: the final norm and the logits, in prefill of last positions."""
     rows = np.ceil(model.vocabulary / step.grid.tp)
-    head = matrix(step, m=step.sequences, n=rows, k=model.hidden, quantised=False)
+    sampled = step.tokens if step.decode else step.sequences
+    head = matrix(step, m=sampled, n=rows, k=model.hidden, quantised=False)
     norm = traffic(step.tokens * 2 * model.hidden * step.precision.output_bytes)
     gathered = Message(
         passes=1,
-        size=step.sequences * model.vocabulary * step.precision.output_bytes,
+        size=sampled * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,
     )
     return Section(operations=(head, norm), messages=(gathered,))

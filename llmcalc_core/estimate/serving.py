@@ -89,7 +89,7 @@ def serving_times(
         stage_times(model, hardware, precision, prompts(grid, count), efficiency, decode=False)
         for count in counts
     )
-    added = _added(decode, arriving) if chunked else arriving.period_s
+    added = _added(decode, arriving, grid) if chunked else arriving.period_s
     met = closed_loop(
         decode=decode.latency_s,
         prefill=prefill.latency_s,
@@ -97,6 +97,7 @@ def serving_times(
         together=packed.period_s / counts[2],
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         output_tokens=grid.outputs,
+        step_tokens=grid.gained,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
     )
     return ServingTimes(
@@ -129,6 +130,7 @@ def closed_loop(
     together: Values,
     requests: Values,
     output_tokens: Values,
+    step_tokens: Values = 1.0,
     behaviour: Behaviour,
 ) -> Met:
     """Join a decode step and a prefill into what a request of a closed loop meets.
@@ -136,12 +138,14 @@ def closed_loop(
     Parameters
     ----------
     decode, prefill, occupied, together : float or array
-        Time of a decode step, of one prompt's prefill, for which each of those that arrive in a
+        Time of decoding a token, of one prompt's prefill, for which each of those that arrive in a
         step occupies the devices, and for which each of as many as can be read at once does [s].
     requests : float or array
         Requests in flight on one attention replica [1].
     output_tokens : float or array
         Tokens generated per request [tokens].
+    step_tokens : float or array
+        Tokens of a request that a decode step gives [tokens].
     behaviour : Behaviour
         How the engine serves.
 
@@ -163,7 +167,7 @@ def closed_loop(
     own = (
         behaviour.first_token_s
         + np.maximum(behaviour.first_token_prefills, 1.0) * prefill
-        + behaviour.first_token_steps * tpot
+        + behaviour.first_token_steps * step_tokens * tpot
     )
     queue = queue_seconds(requests=requests, prefill=together, share=share, waiting=waiting)
     burst = own + queue_seconds(requests=requests, prefill=together, share=1.0, waiting=1.0)
@@ -183,11 +187,12 @@ def interrupting(behaviour: Behaviour) -> Behaviour:
     return replace(behaviour, prefill_share=1.0)
 
 
-def _added(decode: StageTimes, prefill: StageTimes) -> Values:
+def _added(decode: StageTimes, prefill: StageTimes, grid: Grid) -> Values:
     """Time that the prefill adds to a decode step in which it takes place [s]."""
     device = _on_device(prefill)
     host = np.sqrt(np.maximum(prefill.period_s**2 - device**2, 0.0))
-    return mixed_step_seconds(decode=decode.latency_s, device=device, host=host)
+    step = decode.latency_s * grid.gained
+    return mixed_step_seconds(decode=step, device=device, host=host)
 
 
 def _on_device(prefill: StageTimes) -> Values:
@@ -218,7 +223,7 @@ def packed_prompts(grid: Grid) -> Values:
 
 def arriving_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica is given in one decode step, at least one."""
-    ended = np.floor(grid.batch / grid.attention_ranks / grid.outputs)
+    ended = np.floor(grid.batch / grid.attention_ranks * grid.gained / grid.outputs)
     count: Values = np.clip(ended, 1.0, packed_prompts(grid))
     return count
 

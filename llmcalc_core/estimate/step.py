@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
-from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.grid import Grid, draft_grid
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.stages import stage_counts, whole_counts
 from llmcalc_core.estimate.time import BOUNDS, KINDS, Timed, time_sections
@@ -80,14 +81,21 @@ def stage_times(
     if not decode:
         overhead = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
     kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
+    drafting: Values = 0.0
+    if grid.drafted:
+        drafts = _drafting(model, hardware, precision, grid, efficiency, decode=decode)
+        drafting = _total(drafts[0])
+        kinds, bounds = _joined(kinds, drafts[0]), _joined(bounds, drafts[1])
     piped = any(layout.pp > 1 for layout in grid.layouts)
     if piped:
         hops = _hand_over(step, hardware, efficiency)
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = _total(kinds)
     if not piped:
-        return StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
-    pace = _pace(model, grid, timed) + (overhead if decode else overhead / grid.pp)
+        whole = StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
+        return _per_token(whole, grid) if decode else whole
+    # Drafts are made on the last stage, here as if it were the slowest.
+    pace = _pace(model, grid, timed) + drafting + (overhead if decode else overhead / grid.pp)
     flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
     if decode:
         latency = period = np.asarray(decode_cycle_seconds(**flow))
@@ -95,11 +103,50 @@ def stage_times(
         latency = np.asarray(fill_and_drain_seconds(**flow))
         period = np.where(grid.pp > 1, grid.micro_batches * pace, latency)
     stretch = latency / through
-    return StageTimes(
+    piped_times = StageTimes(
         latency_s=latency,
         period_s=period,
         kinds=[part * stretch for part in kinds],
         bound=_largest(bounds),
+    )
+    return _per_token(piped_times, grid) if decode else piped_times
+
+
+def _drafting(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    grid: Grid,
+    efficiency: Efficiency,
+    *,
+    decode: bool,
+) -> tuple[list[Values], list[Values]]:
+    """Time the passes of what drafts, by kind and by bound: one per token, or its own prefill."""
+    draft = draft_of(model, grid.techniques)
+    step = make_pass(draft, draft_grid(draft, grid), precision, decode=decode)
+    timed = time_sections(sections(draft, step), hardware, efficiency, decode=decode)
+    counts = whole_counts(draft)
+    kinds, bounds = _whole(timed, counts)
+    if decode:
+        return [grid.drafted * part for part in kinds], [grid.drafted * part for part in bounds]
+    delay = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
+    kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
+    return kinds, bounds
+
+
+def _joined(own: list[Values], others: list[Values]) -> list[Values]:
+    return [one + other for one, other in zip(own, others, strict=True)]
+
+
+def _per_token(step: StageTimes, grid: Grid) -> StageTimes:
+    """Spread the time of a decode step over the tokens of a sequence that it gives."""
+    if grid.gained == 1:
+        return step
+    return StageTimes(
+        latency_s=step.latency_s / grid.gained,
+        period_s=step.period_s / grid.gained,
+        kinds=[part / grid.gained for part in step.kinds],
+        bound=step.bound,
     )
 
 

@@ -137,7 +137,7 @@ def _indexing(indexer: Indexer, q_rank: int, step: Pass) -> tuple[Operation, ...
     """
     tokens, width = step.tokens, indexer.heads * indexer.head_dim
     seen = _seen(step)
-    pairs = step.sequences * seen
+    pairs = _pairs(step, seen)
     read = _read(step, seen) * index_bytes(tokens=1.0, head_dim=indexer.head_dim)
     return (
         matrix(step, m=tokens, n=width, k=q_rank),
@@ -156,8 +156,15 @@ def _indexing(indexer: Indexer, q_rank: int, step: Pass) -> tuple[Operation, ...
 
 
 def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Values:
-    """Count query and key pairs of a sequence [1]: of a decode step, or of the whole prompt."""
-    prompt, generated = step.grid.inputs, step.grid.outputs
+    """Count query and key pairs [1]: of a decode step's mean query, or of the whole prompt.
+
+    The queries of a step that keeps all its tokens are those of the generation; rejected ones lie
+    half their number further on in the mean.
+    """
+    grid = step.grid
+    prompt, generated = grid.inputs, grid.outputs
+    if step.decode and grid.drafted:
+        prompt = prompt + (1 + grid.drafted - grid.gained) / 2
     if chunk is not None:
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
@@ -165,6 +172,11 @@ def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Va
     if step.decode:
         return mean_context(prompt=prompt, generated=generated, window=window)
     return causal_pairs(prompt=prompt, window=window, cached=step.behind)
+
+
+def _pairs(step: Pass, seen: Values) -> Values:
+    """Count query and key pairs of the pass [1]."""
+    return (step.tokens if step.decode else step.sequences) * seen
 
 
 def _read(step: Pass, seen: Values, reach: float = np.inf) -> Values:
@@ -178,7 +190,8 @@ def _read(step: Pass, seen: Values, reach: float = np.inf) -> Values:
         return step.tokens + step.sequences * np.minimum(step.behind, np.minimum(seen, reach))
     if grid.beams > 1:
         return step.sequences * (seen - np.minimum(grid.inputs, seen) * (1 - 1 / grid.beams))
-    return step.sequences * seen
+    last = seen + grid.drafted / 2 if grid.drafted else seen  # of a step's queries sees the most
+    return step.sequences * last
 
 
 def _family(step: Pass) -> str:
@@ -201,7 +214,7 @@ def _kernel(
         kind="attention",
         family=_family(step),
         flops=attention_flops(
-            pairs=step.sequences * seen, heads=heads, qk_dim=widths[0], v_dim=widths[1]
+            pairs=_pairs(step, seen), heads=heads, qk_dim=widths[0], v_dim=widths[1]
         ),
         moved=_read(step, seen, reach) * per_token + queries,
         size=np.inf if step.decode else step.grid.inputs,

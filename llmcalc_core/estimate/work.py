@@ -80,7 +80,7 @@ class Pass:
     Attributes
     ----------
     decode : bool
-        Whether every sequence adds one token (else: its whole prompt).
+        Whether this is a decode step (else: prefill of what the cache lacks of the prompts).
     sequences : array
         Sequences on one attention replica.
     tokens : array
@@ -89,6 +89,9 @@ class Pass:
         Cached tokens of a sequence before its new ones; decode steps count their own [tokens].
     stage_tokens : array
         New tokens over all devices of a stage [tokens].
+    states : float
+        Recurrent states of a sequence that are read or written: one before, one after, and one
+        for each drafted token, of which some are kept (vLLM, MambaSpec) [1].
     hidden_bytes : array
         Activations of the micro batch between two layers, on one attention replica [bytes].
     """
@@ -101,14 +104,18 @@ class Pass:
     tokens: Floats
     behind: Values
     stage_tokens: Floats
+    states: float
     hidden_bytes: Floats
 
 
 def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
-    """Describe the pass: the prompt is shared by the beams, decode steps are not."""
+    """Describe the pass: the prompt is shared by the beams, decode steps are not.
+
+    A decode step adds a token to every sequence, beside which it verifies those drafted.
+    """
     requests = np.ceil(grid.micro / grid.attention_ranks)
     beams = grid.beams if decode else 1.0
-    length: Values = 1.0 if decode else grid.computed
+    length: Values = 1.0 + grid.drafted if decode else grid.computed
     tokens = requests * beams * length
     return Pass(
         grid=grid,
@@ -119,6 +126,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
         tokens=tokens,
         behind=0.0 if decode else grid.cached,
         stage_tokens=grid.micro * beams * length,
+        states=2.0 + grid.drafted if decode else 2.0,
         hidden_bytes=tokens * model.hidden * precision.output_bytes,
     )
 
