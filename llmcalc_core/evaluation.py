@@ -199,8 +199,10 @@ def explore(
         Part of a device's memory that may be used.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional, one or several
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional, one or several of each
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------

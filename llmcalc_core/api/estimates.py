@@ -58,8 +58,10 @@ def estimate_prefill_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -133,8 +135,10 @@ def estimate_decode_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -199,8 +203,10 @@ def estimate_end_to_end_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -273,6 +279,7 @@ def _estimate(
     question = ask(model, system_name, bits, memory_fraction)
     layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
     asked = workload(*lengths, techniques=find_technique(techniques))
+    asked.techniques.check_stage(stage)
     found = estimate_layouts(
         question.model, question.hardware, question.precision, (layout,), asked, stage=stage,
         engine=find_engine(engine), constants=constants,

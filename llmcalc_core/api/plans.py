@@ -97,8 +97,10 @@ def get_best_parallelization_strategy(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -167,8 +169,10 @@ def get_pareto_optimal_performance(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -228,8 +232,10 @@ def get_minimum_system_size(
         Such as 'bf16', 'fp8', 'w4a16'.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -278,13 +284,15 @@ def get_minimum_system_size(
 def _splits(
     question: Question, asked: Workload, total_nodes: object, stage: object, *, debug: bool
 ) -> Table:
+    known = one_of("stage", stage, STATIC_STAGES)
+    asked.techniques.check_stage(known)
     table = fitting_splits(
         question.model,
         question.hardware,
         question.precision,
         asked,
         devices=whole_number("total_nodes", total_nodes, most=MOST_DEVICES),
-        stage=one_of("stage", stage, STATIC_STAGES),
+        stage=known,
         memory_fraction=question.memory_fraction,
     )
     if debug:

@@ -60,8 +60,10 @@ def estimate_serving_performance(
         Part of a device's memory that may be used. What does not fit waits.
     constants : Constants, optional
         In place of the fitted ones, to try others.
-    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model : optional
-        What the deployment does with its requests, as :class:`Techniques` describes.
+    **techniques : optional
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``: what the deployment does with its requests, as
+        :class:`Techniques` describes.
 
     Returns
     -------
@@ -87,6 +89,13 @@ def estimate_serving_performance(
     >>> busy["tpot_ms"] > alone["tpot_ms"], busy["tokens_per_s"] > alone["tokens_per_s"]
     (True, True)
     """
+    technique = find_technique(techniques)
+    if not chunked_prefill and technique.prefill_chunk_tokens is not None:
+        msg = (
+            "prefill_chunk_tokens must be None where chunked_prefill is False, got "
+            f"{technique.prefill_chunk_tokens}"
+        )
+        raise ValueError(msg)
     question = ask(model, system_name, bits, memory_fraction)
     return serving_figures(
         question.model,
@@ -104,7 +113,7 @@ def estimate_serving_performance(
             input_tokens,
             output_tokens,
             name="concurrency",
-            techniques=find_technique(techniques),
+            techniques=technique,
         ),
         engine=find_engine(engine),
         memory_fraction=question.memory_fraction,

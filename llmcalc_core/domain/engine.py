@@ -7,6 +7,14 @@ from llmcalc_core.domain.checks import one_of
 ENGINES = ("vllm", "trtllm", "sglang", "fastertransformer", "lmdeploy")
 """The serving engines that were measured."""
 
+PREFILL_CHUNK_TOKENS = 8192
+"""Most tokens that an engine reads in one step unless told otherwise.
+
+vLLM's server on devices of 70 GB or more (max_num_batched_tokens, EngineArgs.get_batch_defaults),
+SGLang on those of 80 to 160 GB (chunked_prefill_size, server_args.py), TensorRT-LLM
+(max_num_tokens) and LMDeploy (max_prefill_token_num); read 2026-11-23, TensorRT-LLM's recalled.
+"""
+
 _SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
 
 

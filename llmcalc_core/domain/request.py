@@ -81,7 +81,7 @@ class EvaluationRequest:
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
         self._set("beam_size", self._beams())
-        self._check_drafts()
+        self._check_techniques()
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
         if self.latency_limit_s is not None:
             limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
@@ -97,9 +97,10 @@ class EvaluationRequest:
             raise ValueError(msg)
         return beams
 
-    def _check_drafts(self) -> None:
+    def _check_techniques(self) -> None:
         for techniques in self.techniques:
             techniques.check_beams(self.beam_size)
+            techniques.check_stage(self.stage)
             for config in self.models if techniques.speculative_tokens else ():
                 draft_of(architecture(config), techniques)
 

@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 
 from llmcalc_core.domain.checks import share, whole_number
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.engine import PREFILL_CHUNK_TOKENS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,13 @@ class Techniques:
         heads allow that, else whole on each of them, as vLLM's draft_tensor_parallel_size can
         only be the same or 1; of a pipeline it is on the last stage. Its passes of a step add
         their kernels, and none of the engine's overheads (assumed).
+    prefill_chunk_tokens : int, optional
+        Most tokens of prompts and sequences that an engine computes in one step of continuous
+        batching (Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 4; max_num_batched_tokens
+        of vLLM, max_num_tokens of TensorRT-LLM, chunked_prefill_size of SGLang): longer prompts are
+        read in parts, each of which reads the weights again and runs beside a decode step, whose
+        tokens use up the budget too but for one. Where not given, the engine's own, 8,192, at which
+        engines were measured: how their prompts were cut is in the constants.
 
     Raises
     ------
@@ -51,6 +59,7 @@ class Techniques:
     speculative_tokens: int = 0
     acceptance_rate: float = 0.0
     draft_model: ModelConfig | None = None
+    prefill_chunk_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Check every field, and forget those that do not count."""
@@ -58,6 +67,9 @@ class Techniques:
             self._set(name, share(name, getattr(self, name)))
         drafted = whole_number("speculative_tokens", self.speculative_tokens, least=0)
         self._set("speculative_tokens", drafted)
+        budget = self.prefill_chunk_tokens
+        if budget is not None:
+            self._set("prefill_chunk_tokens", whole_number("prefill_chunk_tokens", budget))
         if not drafted:
             self._set("acceptance_rate", 0.0)
             self._set("draft_model", None)
@@ -77,6 +89,21 @@ class Techniques:
             )
             raise ValueError(msg)
 
+    def check_stage(self, stage: str) -> None:
+        """Refuse a budget of tokens for a batch that starts together, which has its own steps.
+
+        Raises
+        ------
+        ValueError
+            If there is a budget in a stage other than 'serving'.
+        """
+        if stage != "serving" and self.prefill_chunk_tokens is not None:
+            msg = (
+                f"prefill_chunk_tokens must be None in stage {stage!r}, whose prompts are read "
+                f"together, got {self.prefill_chunk_tokens}; stage 'serving' reads them in parts"
+            )
+            raise ValueError(msg)
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -92,6 +119,7 @@ class TechniqueArguments(TypedDict, total=False):
     speculative_tokens: int | Sequence[int]
     acceptance_rate: float | Sequence[float]
     draft_model: Drafting | Sequence[Drafting]
+    prefill_chunk_tokens: int | Sequence[int | None] | None
 
 
 NO_TECHNIQUES = Techniques()
@@ -99,7 +127,9 @@ NO_TECHNIQUES = Techniques()
 
 
 def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
-    """Give the fields that any technique uses, with the value of each; of a model its name.
+    """Give the fields that any technique uses, with the value of each.
+
+    A model is its name, a budget that is not given the engine's own.
 
     Examples
     --------
@@ -113,7 +143,10 @@ def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
     values["draft_model"] = tuple(
         "" if one.draft_model is None else one.draft_model.model for one in techniques
     )
-    unused = {"draft_model": ""}
+    values["prefill_chunk_tokens"] = tuple(
+        one.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS for one in techniques
+    )
+    unused = {"draft_model": "", "prefill_chunk_tokens": PREFILL_CHUNK_TOKENS}
     return {
         name: own
         for name, own in values.items()

@@ -13,6 +13,7 @@ from typing import cast
 
 import numpy as np
 
+from llmcalc_core.domain.engine import PREFILL_CHUNK_TOKENS
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
@@ -49,6 +50,10 @@ class Grid:
         Tokens of the prompt that the KV cache holds, and the others [tokens].
     techniques : Techniques
         What the deployment does with the requests.
+    chunk_tokens : float
+        Most tokens that the engine computes in a step of continuous batching [tokens].
+    pieces : float or array of shape (L, B, I, 1)
+        Parts in which it reads a prompt [1].
     drafted, gained : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
@@ -71,6 +76,8 @@ class Grid:
     cached: Values
     computed: Values
     techniques: Techniques
+    chunk_tokens: float
+    pieces: Values
     drafted: float
     gained: float
     beams: float
@@ -131,10 +138,22 @@ def make_grid(
         cached=cached,
         computed=prompt - cached,
         techniques=techniques,
+        chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
+        pieces=_pieces(prompt - cached, np.ceil(batch / dp), techniques),
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),
     )
+
+
+def _pieces(computed: Values, sequences: Floats, techniques: Techniques) -> Values:
+    """Count the parts of a prompt, in steps that other sequences use some tokens of [1]."""
+    if techniques.prefill_chunk_tokens is None:
+        return 1.0
+    decoded = sequences * (1 + techniques.speculative_tokens)
+    room = np.maximum(techniques.prefill_chunk_tokens - decoded, 1.0)
+    parts: Values = np.ceil(computed / room)
+    return parts
 
 
 def _gained(techniques: Techniques) -> float:

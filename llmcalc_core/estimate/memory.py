@@ -36,9 +36,6 @@ WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
 """The same of FasterTransformer: what its smallest models use beyond weights and cache in the
 memory column of its GPT guide, 2.9 to 3.1 GiB."""
 
-PREFILL_CHUNK_TOKENS = 8192
-"""Most tokens an engine prefills in one step (vLLM's max_num_batched_tokens for servers)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Memory:
@@ -207,7 +204,7 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
     decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
     wave = np.maximum(grid.micro * grid.computed / grid.attention_ranks, grid.micro * decoded)
-    tokens = np.minimum(wave, PREFILL_CHUNK_TOKENS)
+    tokens = np.minimum(wave, grid.chunk_tokens)
     widest = max(_layer_width(layer) for layer in model.layers)
     streams = 3 * model.hidden + widest / grid.tp
     logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)

@@ -12,7 +12,6 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
-from llmcalc_core.estimate.memory import PREFILL_CHUNK_TOKENS
 from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import (
@@ -95,6 +94,7 @@ def serving_times(
         prefill=prefill.latency_s,
         occupied=added / counts[1],
         together=packed.period_s / counts[2],
+        beside=_beside(decode, grid),
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
@@ -128,6 +128,7 @@ def closed_loop(
     prefill: Values,
     occupied: Values,
     together: Values,
+    beside: Values = 0.0,
     requests: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
@@ -140,6 +141,8 @@ def closed_loop(
     decode, prefill, occupied, together : float or array
         Time of decoding a token, of one prompt's prefill, for which each of those that arrive in a
         step occupies the devices, and for which each of as many as can be read at once does [s].
+    beside : float or array
+        Time of the decode steps that the parts of a prompt but the first run beside [s].
     requests : float or array
         Requests in flight on one attention replica [1].
     output_tokens : float or array
@@ -168,9 +171,11 @@ def closed_loop(
         behaviour.first_token_s
         + np.maximum(behaviour.first_token_prefills, 1.0) * prefill
         + behaviour.first_token_steps * step_tokens * tpot
+        + beside
     )
-    queue = queue_seconds(requests=requests, prefill=together, share=share, waiting=waiting)
-    burst = own + queue_seconds(requests=requests, prefill=together, share=1.0, waiting=1.0)
+    each = together + beside
+    queue = queue_seconds(requests=requests, prefill=each, share=share, waiting=waiting)
+    burst = own + queue_seconds(requests=requests, prefill=each, share=1.0, waiting=1.0)
     steady = own + steady_queue_seconds(load=load, prefill=occupied)
     all_prompts = requests * together  # read while one request is in flight, at the least
     return Met(
@@ -188,11 +193,19 @@ def interrupting(behaviour: Behaviour) -> Behaviour:
 
 
 def _added(decode: StageTimes, prefill: StageTimes, grid: Grid) -> Values:
-    """Time that the prefill adds to a decode step in which it takes place [s]."""
+    """Time that the prefill adds to the decode steps in which it takes place [s]."""
     device = _on_device(prefill)
     host = np.sqrt(np.maximum(prefill.period_s**2 - device**2, 0.0))
-    step = decode.latency_s * grid.gained
-    return mixed_step_seconds(decode=step, device=device, host=host)
+    step, parts = decode.latency_s * grid.gained, grid.pieces
+    return parts * mixed_step_seconds(decode=step, device=device / parts, host=host / parts)
+
+
+def _beside(decode: StageTimes, grid: Grid) -> Values:
+    """Time of the decode steps that a prompt in parts waits for [s]: none where nobody decodes."""
+    if isinstance(grid.pieces, float) and grid.pieces == 1:
+        return 0.0
+    others = grid.batch > grid.attention_ranks
+    return (grid.pieces - 1) * others * decode.latency_s * grid.gained
 
 
 def _on_device(prefill: StageTimes) -> Values:
@@ -217,7 +230,7 @@ def _kinds(
 def packed_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica reads in one step when many wait."""
     waiting = np.maximum(np.floor(grid.batch / grid.attention_ranks), 1.0)
-    count: Values = np.clip(np.floor(PREFILL_CHUNK_TOKENS / grid.computed), 1.0, waiting)
+    count: Values = np.clip(np.floor(grid.chunk_tokens / grid.computed), 1.0, waiting)
     return count
 
 

@@ -93,7 +93,7 @@ def stage_times(
     through = _total(kinds)
     if not piped:
         whole = StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
-        return _per_token(whole, grid) if decode else whole
+        return _for_all(whole, grid, decode=decode)
     # Drafts are made on the last stage, here as if it were the slowest.
     pace = _pace(model, grid, timed) + drafting + (overhead if decode else overhead / grid.pp)
     flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
@@ -109,7 +109,7 @@ def stage_times(
         kinds=[part * stretch for part in kinds],
         bound=_largest(bounds),
     )
-    return _per_token(piped_times, grid) if decode else piped_times
+    return _for_all(piped_times, grid, decode=decode)
 
 
 def _drafting(
@@ -138,15 +138,16 @@ def _joined(own: list[Values], others: list[Values]) -> list[Values]:
     return [one + other for one, other in zip(own, others, strict=True)]
 
 
-def _per_token(step: StageTimes, grid: Grid) -> StageTimes:
-    """Spread the time of a decode step over the tokens of a sequence that it gives."""
-    if grid.gained == 1:
-        return step
+def _for_all(one: StageTimes, grid: Grid, *, decode: bool) -> StageTimes:
+    """Spread a decode step over the tokens that it gives; add the parts of a prompt up."""
+    times = 1 / grid.gained if decode else grid.pieces
+    if isinstance(times, float) and times == 1:
+        return one
     return StageTimes(
-        latency_s=step.latency_s / grid.gained,
-        period_s=step.period_s / grid.gained,
-        kinds=[part / grid.gained for part in step.kinds],
-        bound=step.bound,
+        latency_s=np.asarray(one.latency_s * times),
+        period_s=np.asarray(one.period_s * times),
+        kinds=[part * times for part in one.kinds],
+        bound=one.bound,
     )
 
 

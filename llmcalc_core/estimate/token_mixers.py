@@ -149,14 +149,14 @@ def _indexing(indexer: Indexer, q_rank: int, step: Pass) -> tuple[Operation, ...
                 pairs=pairs, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0
             ),
             moved=read + tokens * width + 4 * pairs,
-            size=np.inf if step.decode else step.grid.inputs,
+            size=np.inf if step.decode else step.grid.inputs / step.grid.pieces,
         ),
         traffic(4 * pairs + 4 * tokens * indexer.top_k),
     )
 
 
 def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Values:
-    """Count query and key pairs [1]: of a decode step's mean query, or of the whole prompt.
+    """Count query and key pairs [1]: of a decode step's mean query, or of a part of the prompt.
 
     The queries of a step that keeps all its tokens are those of the generation; rejected ones lie
     half their number further on in the mean.
@@ -168,10 +168,10 @@ def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Va
     if chunk is not None:
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
-        return chunk_pairs(prompt=prompt, chunk=chunk, cached=step.behind)
+        return chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached) / grid.pieces
     if step.decode:
         return mean_context(prompt=prompt, generated=generated, window=window)
-    return causal_pairs(prompt=prompt, window=window, cached=step.behind)
+    return causal_pairs(prompt=prompt, window=window, cached=grid.cached) / grid.pieces
 
 
 def _pairs(step: Pass, seen: Values) -> Values:
@@ -217,5 +217,5 @@ def _kernel(
             pairs=_pairs(step, seen), heads=heads, qk_dim=widths[0], v_dim=widths[1]
         ),
         moved=_read(step, seen, reach) * per_token + queries,
-        size=np.inf if step.decode else step.grid.inputs,
+        size=np.inf if step.decode else step.grid.inputs / step.grid.pieces,
     )

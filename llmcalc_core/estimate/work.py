@@ -80,13 +80,15 @@ class Pass:
     Attributes
     ----------
     decode : bool
-        Whether this is a decode step (else: prefill of what the cache lacks of the prompts).
+        Whether this is a decode step (else: prefill of what the cache lacks of the prompts, or
+        of a mean part of it).
     sequences : array
         Sequences on one attention replica.
     tokens : array
         New tokens on one attention replica [tokens].
     behind : float or array
-        Cached tokens of a sequence before its new ones; decode steps count their own [tokens].
+        Cached tokens of a sequence before its new ones, in the mean over the parts of a prompt;
+        decode steps count their own [tokens].
     stage_tokens : array
         New tokens over all devices of a stage [tokens].
     states : float
@@ -115,7 +117,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
     """
     requests = np.ceil(grid.micro / grid.attention_ranks)
     beams = grid.beams if decode else 1.0
-    length: Values = 1.0 + grid.drafted if decode else grid.computed
+    length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
     tokens = requests * beams * length
     return Pass(
         grid=grid,
@@ -124,11 +126,18 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
         decode=decode,
         sequences=requests * beams,
         tokens=tokens,
-        behind=0.0 if decode else grid.cached,
+        behind=0.0 if decode else _behind(grid),
         stage_tokens=grid.micro * beams * length,
         states=2.0 + grid.drafted if decode else 2.0,
         hidden_bytes=tokens * model.hidden * precision.output_bytes,
     )
+
+
+def _behind(grid: Grid) -> Values:
+    """Tokens before a part of a prompt: those found in the cache, and half of the other parts."""
+    if isinstance(grid.pieces, float) and grid.pieces == 1:
+        return grid.cached
+    return grid.cached + grid.computed * (1 - 1 / grid.pieces) / 2
 
 
 def matrix(step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True) -> Operation:
