@@ -14,13 +14,9 @@ from llmcalc_core.api import (
     get_pareto_optimal_performance,
     get_various_parallelization,
 )
-from llmcalc_core.catalog.hardware import (
-    HARDWARE_CONFIGS,
-    find_hardware,
-    get_hardware_config,
-    hardware_sources,
-    list_hardware,
-)
+from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardware
+from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
+from llmcalc_core.catalog.hardware import find_hardware, load_hardware
 from llmcalc_core.catalog.models import find_model, list_models
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import ENGINES
@@ -64,6 +60,7 @@ __all__ = [
     "hardware_sources",
     "list_hardware",
     "list_models",
+    "load_hardware",
     "make_request",
     "parse_precision",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ModelLike = str | Mapping[str, Any] | ModelConfig
-HardwareLike = str | Mapping[str, Any] | Hardware
+HardwareLike = str | PathLike[str] | Mapping[str, Any] | Hardware
 PrecisionLike = str | Precision
+_DEVICES = 8  # where a call says nothing of them: one server, as most have
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -85,7 +87,7 @@ class Evaluation:
 def make_request(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
-    devices: int | Sequence[int] = 8,
+    devices: int | Sequence[int] | None = None,
     *,
     stage: str = "decode",
     engine: str = "vllm",
@@ -107,10 +109,13 @@ def make_request(
     ValueError
         For an unknown name or a value out of range.
     """
+    systems = tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware)))
+    limits = [one.device_limit for one in systems if one.device_limit is not None]
+    everything = min(limits, default=_DEVICES)
     return EvaluationRequest(
         models=tuple(dict.fromkeys(find_model(one) for one in _several(model))),
-        hardware=tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware))),
-        devices=whole_numbers("devices", devices),
+        hardware=systems,
+        devices=whole_numbers("devices", everything if devices is None else devices),
         stage=stage,
         engine=engine,
         input_tokens=whole_numbers("input_tokens", input_tokens),
@@ -160,7 +165,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
 def explore(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
-    devices: int | Sequence[int] = 8,
+    devices: int | Sequence[int] | None = None,
     *,
     stage: str = "decode",
     engine: str = "vllm",
@@ -179,10 +184,11 @@ def explore(
     ----------
     model : name, path, dict, ModelConfig, or several of them
         What to deploy.
-    hardware : name, dict, Hardware, or several of them
-        On what.
-    devices : int or several, default 8
-        Total devices; every plan uses one of these counts up.
+    hardware : name, dict, path of a TOML file, Hardware, or several of them
+        On what; ``Hardware.cluster`` describes nodes and the network between them.
+    devices : int or several, optional
+        Total devices; every plan uses one of these counts up. Where not given, 8, or all of a
+        cluster (the smallest, of several).
     stage : {'decode', 'prefill', 'serving'}
         What the throughput and time columns describe: steady decoding or the prefill of a batch
         that starts and ends together, or continuous batching in a closed loop, where the next

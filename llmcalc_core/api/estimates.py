@@ -278,6 +278,7 @@ def _estimate(
 ) -> dict[str, Any]:
     question = ask(model, system_name, bits, memory_fraction)
     layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
+    question.hardware.check_devices("devices", layout.devices)
     asked = workload(*lengths, techniques=find_technique(techniques))
     asked.techniques.check_stage(stage)
     found = estimate_layouts(

@@ -271,6 +271,11 @@ def get_minimum_system_size(
         memory_fraction=question.memory_fraction,
         techniques=asked.techniques,
     )
+    limit = question.hardware.device_limit
+    if enough is not None and limit is not None and enough > limit:
+        system = question.hardware.name
+        msg = f"{question.model.name} needs {enough} devices, and {system} has {limit}"
+        raise DoesNotFitError(msg)
     if enough is None:
         msg = (
             f"{question.model.name} with batch_size {batch_size} and {input_tokens} + "
@@ -286,12 +291,13 @@ def _splits(
 ) -> Table:
     known = one_of("stage", stage, STATIC_STAGES)
     asked.techniques.check_stage(known)
+    count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
     table = fitting_splits(
         question.model,
         question.hardware,
         question.precision,
         asked,
-        devices=whole_number("total_nodes", total_nodes, most=MOST_DEVICES),
+        devices=question.hardware.check_devices("total_nodes", count),
         stage=known,
         memory_fraction=question.memory_fraction,
     )

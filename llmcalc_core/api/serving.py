@@ -97,17 +97,19 @@ def estimate_serving_performance(
         )
         raise ValueError(msg)
     question = ask(model, system_name, bits, memory_fraction)
+    layout = check_layout(
+        question.model,
+        tp=tensor_parallel,
+        pp=pipeline_parallel,
+        ep=expert_parallel,
+        dp=attention_data_parallel,
+    )
+    question.hardware.check_devices("devices", layout.devices)
     return serving_figures(
         question.model,
         question.hardware,
         question.precision,
-        check_layout(
-            question.model,
-            tp=tensor_parallel,
-            pp=pipeline_parallel,
-            ep=expert_parallel,
-            dp=attention_data_parallel,
-        ),
+        layout,
         workload(
             concurrency,
             input_tokens,

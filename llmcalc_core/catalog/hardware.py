@@ -1,101 +1,33 @@
-"""Hardware by name, by a dict of the guide's keys, or as a ``Hardware`` object."""
+"""Hardware by name, as a file, by a dict, or as a ``Hardware`` object."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cache
-from importlib.resources import files
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
-from llmcalc_core.domain.checks import nearest, positive
+from llmcalc_core.catalog.built_in_hardware import built_in
+from llmcalc_core.catalog.device_tables import FIELDS, device, read_tables
+from llmcalc_core.catalog.guide_hardware import GUIDE_KEYS, from_guide
 from llmcalc_core.domain.hardware import Hardware
 
-GUIDE_KEYS = ("Flops", "Memory_size", "Memory_BW", "ICN")
-_OPTIONAL_KEYS = ("real_values", "name")
-
-# A dict of the guide gives one rate, at 16 bits. Of the types it says nothing about, narrower
-# ones compute at that rate; 32-bit rates follow the A100's ratios (NVIDIA A100 datasheet:
-# 19.5 and 156 of 312 TFLOPS). Assumed.
-_FP32_SHARE, _TF32_SHARE = 1 / 16, 1 / 2
+_ENDING = ".toml"
 
 
-@cache
-def _tables() -> dict[str, dict[str, Any]]:
-    text = files("llmcalc_core.catalog").joinpath("hardware.toml").read_text("utf-8")
-    return tomllib.loads(text)
-
-
-@cache
-def _devices() -> dict[str, Hardware]:
-    return {name: _from_table(name, table) for name, table in _tables().items()}
-
-
-def _from_table(name: str, table: dict[str, Any]) -> Hardware:
-    return Hardware(
-        name=name,
-        flops=tuple(table["flops"].items()),
-        memory_bytes=table["memory_bytes"],
-        nominal_memory_gb=table["nominal_memory_gb"],
-        memory_bandwidth=table["memory_bandwidth"],
-        link_bandwidth=table["link_bandwidth"],
-        devices_per_domain=table["devices_per_domain"],
-        node_link_bandwidth=table["node_link_bandwidth"],
-        calibration=name,
-        description=table["description"],
-    )
-
-
-@cache
-def _spellings() -> dict[str, str]:
-    return {
-        _folded(spelling): name
-        for name, table in _tables().items()
-        for spelling in (name, *table["aliases"])
-    }
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold().replace("-", "_").replace(" ", "_")
-
-
-def list_hardware() -> tuple[str, ...]:
-    """Names of the built-in devices.
-
-    Examples
-    --------
-    >>> list_hardware()[:2]
-    ('A100_40GB', 'A100_80GB')
-    """
-    return tuple(_tables())
-
-
-def hardware_sources(name: str) -> dict[str, str]:
-    """Where each figure of a built-in device comes from: document and date, or 'assumed'.
-
-    Raises
-    ------
-    ValueError
-        If the name is not known.
-
-    Examples
-    --------
-    >>> sorted(hardware_sources("A100_80GB"))[:2]
-    ['devices_per_domain', 'flops']
-    """
-    return dict(_tables()[_name_of(name)]["sources"])
-
-
-def find_hardware(hardware: str | Mapping[str, Any] | Hardware | object) -> Hardware:
-    """Turn a name, a dict of the guide's keys or a ``Hardware`` into a ``Hardware``.
+def find_hardware(
+    hardware: str | PathLike[str] | Mapping[str, Any] | Hardware | object,
+) -> Hardware:
+    """Turn a name, a file, a dict or a ``Hardware`` into a ``Hardware``.
 
     Parameters
     ----------
-    hardware : str, mapping or Hardware
-        A name in any case; or a dict with ``Flops`` [TFLOP/s], ``Memory_size`` [GB],
-        ``Memory_BW`` [GB/s], ``ICN`` [GB/s, total per device, both directions] and perhaps
-        ``name``, the built-in device that it is a variant of.
+    hardware : str, path, mapping or Hardware
+        A name in any case; the path of a TOML file with one device (see :func:`load_hardware`);
+        a dict of the fields of ``Hardware`` in SI units, or ``like`` and what differs; or a dict
+        of the guide's keys: ``Flops`` [TFLOP/s], ``Memory_size`` [GB], ``Memory_BW`` [GB/s],
+        ``ICN`` [GB/s, total per device, both directions] and perhaps ``name``, the built-in
+        device that it is a variant of.
 
     Returns
     -------
@@ -111,148 +43,96 @@ def find_hardware(hardware: str | Mapping[str, Any] | Hardware | object) -> Hard
     --------
     >>> find_hardware("h100-80gb").name
     'H100_80GB'
+    >>> find_hardware({"like": "H100_80GB", "memory_bandwidth": 4.8e12}).memory_bandwidth
+    4800000000000.0
     """
     if isinstance(hardware, Hardware):
         return hardware
+    if isinstance(hardware, PathLike) or (
+        isinstance(hardware, str) and hardware.casefold().endswith(_ENDING)
+    ):
+        return _only(Path(hardware))
     if isinstance(hardware, str):
-        return _devices()[_name_of(hardware)]
+        return built_in(hardware)
     if isinstance(hardware, Mapping):
-        return _from_guide(hardware)
+        if not any(field in hardware for field in FIELDS):
+            return from_guide(hardware)
+        return device(str(hardware.get("name", "custom hardware")), hardware, built_in)
     msg = (
-        "hardware must be a name, a dict with the keys Flops, Memory_size, Memory_BW and ICN, "
+        "hardware must be a name, a dict with the keys "
+        f"{', '.join(GUIDE_KEYS)} or the fields of Hardware, the path of a TOML file, "
         f"or a Hardware, got {type(hardware).__name__}"
     )
     raise ValueError(msg)
 
 
-def _name_of(name: object) -> str:
-    found = _spellings().get(_folded(name)) if isinstance(name, str) else None
-    if found is None:
-        known = list_hardware()
-        close = nearest(name, [*_spellings(), *known])
-        msg = f"hardware must be one of {', '.join(known)}, got {name!r}{close}"
-        raise ValueError(msg)
-    return found
+def load_hardware(path: str | PathLike[str]) -> dict[str, Hardware]:
+    r"""Read devices of your own from a TOML file, or from all of a folder.
 
-
-def guide_config(hardware: Hardware) -> dict[str, Any]:
-    """Describe a device by the guide's keys: TFLOP/s at 16 bits, GB and GB/s.
-
-    Examples
-    --------
-    >>> guide_config(find_hardware("A100_80GB"))["Memory_BW"]
-    2039
-    """
-    return {
-        "Flops": _plain(hardware.rate("bf16")[1] / 1e12),
-        "Memory_size": _plain(hardware.nominal_memory_gb),
-        "Memory_BW": _plain(hardware.memory_bandwidth / 1e9),
-        "ICN": _plain(hardware.link_bandwidth / 1e9),
-        "real_values": True,
-        "name": hardware.name,
-    }
-
-
-def _plain(value: float) -> float:
-    rounded = round(value, 6)
-    return int(rounded) if rounded == int(rounded) else rounded
-
-
-def _from_guide(config: Mapping[str, Any]) -> Hardware:
-    missing = [key for key in GUIDE_KEYS if key not in config]
-    if missing:
-        msg = f"a hardware dict needs the keys {', '.join(GUIDE_KEYS)}; missing: " + ", ".join(
-            missing
-        )
-        raise ValueError(msg)
-    for key in config:
-        if key not in (*GUIDE_KEYS, *_OPTIONAL_KEYS):
-            known = ", ".join((*GUIDE_KEYS, *_OPTIONAL_KEYS))
-            msg = f"a hardware dict has the keys {known}, got {key!r}{nearest(key, GUIDE_KEYS)}"
-            raise ValueError(msg)
-    units = dict(zip(GUIDE_KEYS, ("TFLOP/s", "GB", "GB/s", "GB/s"), strict=True))
-    figures = tuple(positive(key, config[key], unit=units[key]) for key in GUIDE_KEYS)
-    base = _base_of(config, figures)
-    return _new_device(figures) if base is None else _variant(base, figures)
-
-
-def _base_of(config: Mapping[str, Any], figures: tuple[float, ...]) -> Hardware | None:
-    """Give the built-in device a dict speaks of: the one it names, or with the same figures."""
-    if config.get("name") is not None:
-        return _devices()[_name_of(config["name"])]
-    for device in _devices().values():
-        if figures == _figures(device):
-            return device
-    return None
-
-
-def _figures(device: Hardware) -> tuple[float, ...]:
-    config = guide_config(device)
-    return tuple(float(config[key]) for key in GUIDE_KEYS)
-
-
-def _variant(base: Hardware, figures: tuple[float, ...]) -> Hardware:
-    own = _figures(base)
-    if figures == own:
-        return base
-    speed, memory = figures[0] / own[0], figures[1] / own[1]
-    return replace(
-        base,
-        name=f"{base.name} (edited)",
-        flops=tuple((kind, rate * speed) for kind, rate in base.flops),
-        memory_bytes=base.memory_bytes * memory,
-        nominal_memory_gb=figures[1],
-        memory_bandwidth=figures[2] * 1e9,
-        link_bandwidth=figures[3] * 1e9,
-    )
-
-
-def _new_device(figures: tuple[float, ...]) -> Hardware:
-    rate, memory, bandwidth, links = figures
-    return Hardware(
-        name="custom hardware",
-        flops=(
-            ("bf16", rate * 1e12),
-            ("fp16", rate * 1e12),
-            ("tf32", rate * 1e12 * _TF32_SHARE),
-            ("fp32", rate * 1e12 * _FP32_SHARE),
-        ),
-        memory_bytes=memory * 1e9,
-        nominal_memory_gb=memory,
-        memory_bandwidth=bandwidth * 1e9,
-        link_bandwidth=links * 1e9,
-        description="custom hardware",
-    )
-
-
-HARDWARE_CONFIGS: dict[str, dict[str, Any]] = {
-    name: guide_config(find_hardware(name)) for name in list_hardware()
-}
-"""The guide's dicts by name, ``ICN`` being the vendor's total per device, both directions."""
-
-
-def get_hardware_config(hardware_name: str) -> dict[str, Any]:
-    """Return a copy of a built-in hardware configuration, free to edit.
+    A device is a table: ``flops`` (a table of dense rates by type [FLOP/s]), ``memory_bytes``
+    [bytes], ``memory_bandwidth`` and ``link_bandwidth`` [bytes/s], and perhaps
+    ``devices_per_domain``, ``node_link_bandwidth`` [bytes/s], ``power_watts`` [W],
+    ``price_per_hour`` [USD/h], ``nominal_memory_gb`` [GB], ``description``, ``sources`` (a table
+    of texts); or ``like``, the name of a built-in device, and only what differs from it.
 
     Parameters
     ----------
-    hardware_name : str
-        A name in any case, or an alias.
+    path : str or path
+        A file that ends in ``.toml``, or a folder of such files.
 
     Returns
     -------
-    dict
-        ``Flops`` [TFLOP/s at 16 bits], ``Memory_size`` [GB], ``Memory_BW`` [GB/s], ``ICN``
-        [GB/s], ``real_values``, and ``name``, which keeps an edited copy's efficiencies.
+    dict of str to Hardware
+        The devices by name, each fit for any argument that takes hardware.
 
     Raises
     ------
     ValueError
-        If the name is not known, with the nearest ones.
+        For a path without such a file, a name used twice, or a field that is unknown, missing or
+        out of range: the message names file, device and field.
 
     Examples
     --------
-    >>> get_hardware_config("A100_80GB")["Flops"]
-    312
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "mine.toml")
+    ...     _ = file.write_text('[cheap_h100]\nlike = "H100_80GB"\nprice_per_hour = 1.5')
+    ...     load_hardware(folder)["cheap_h100"].price_per_hour
+    1.5
     """
-    return dict(HARDWARE_CONFIGS[_name_of(hardware_name)])
+    source = Path(path)
+    found: dict[str, Hardware] = {}
+    for file in _toml_files(source):
+        for name, table in read_tables(file).items():
+            if name in found:
+                msg = f"{file}: a device's name must be used once, got {name!r} again"
+                raise ValueError(msg)
+            try:
+                found[name] = device(name, table, built_in)
+            except ValueError as error:
+                msg = f"{file}, [{name}]: {error}"
+                raise ValueError(msg) from error
+    return found
+
+
+def _toml_files(source: Path) -> list[Path]:
+    if source.is_dir():
+        inside = sorted(source.glob(f"*{_ENDING}"))
+        if inside:
+            return inside
+    elif source.is_file() and source.suffix.casefold() == _ENDING:
+        return [source]
+    msg = f"path must be a {_ENDING} file or a folder with such files, got {str(source)!r}"
+    raise ValueError(msg)
+
+
+def _only(path: Path) -> Hardware:
+    """Give the one device of a file."""
+    found = load_hardware(path)
+    if len(found) != 1:
+        msg = (
+            f"{path} must hold one device to be used as hardware, got {len(found)}"
+            f"{': ' * bool(found)}{', '.join(found)}; load_hardware gives them by name"
+        )
+        raise ValueError(msg)
+    return next(iter(found.values()))

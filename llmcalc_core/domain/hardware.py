@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from llmcalc_core.domain.checks import fraction, one_of, positive, whole_number
+from llmcalc_core.domain.hardware_copies import clustered, edited_copy
+from llmcalc_core.domain.hardware_text import facts, html, text
 
 DATA_TYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
 
@@ -30,7 +33,7 @@ class Hardware:
     ----------
     name : str
         Name to show.
-    flops : tuple of (str, float)
+    flops : tuple of (str, float), or dict
         Dense peak rates by type [FLOP/s], without sparsity.
     memory_bytes : float
         Device memory as the driver reports it [bytes].
@@ -51,6 +54,14 @@ class Hardware:
     adjustments : tuple of (str, float)
         Steps of fitted constants, on the scale of each, that the user's own measurements ask for;
         made by ``calibrate``.
+    power_watts : float, optional
+        Board or thermal design power of a device [W].
+    price_per_hour : float, optional
+        Price of a device [USD/h].
+    device_limit : int, optional
+        Devices that there are; plans of more make no sense. Made by :meth:`cluster`.
+    edited : bool
+        Whether rates or bandwidths differ from those of the device that ``calibration`` names.
 
     Raises
     ------
@@ -79,12 +90,16 @@ class Hardware:
     calibration: str = ""
     description: str = ""
     adjustments: tuple[tuple[str, float], ...] = ()
+    power_watts: float | None = None
+    price_per_hour: float | None = None
+    device_limit: int | None = None
+    edited: bool = False
 
     def __post_init__(self) -> None:
         """Check every figure."""
         rates = tuple(
             (one_of("flops", kind, DATA_TYPES), positive(f"flops of {kind}", rate, unit="FLOP/s"))
-            for kind, rate in self.flops
+            for kind, rate in _pairs(self.flops)
         )
         if not any(kind in ("bf16", "fp16", "fp32") for kind, _ in rates):
             msg = f"flops of {self.name} need a rate for bf16, fp16 or fp32, got {self.flops!r}"
@@ -94,7 +109,12 @@ class Hardware:
                            ("memory_bandwidth", "bytes/s"), ("link_bandwidth", "bytes/s"),
                            ("node_link_bandwidth", "bytes/s")):  # fmt: skip
             object.__setattr__(self, name, positive(name, getattr(self, name), unit=unit))
+        for name, unit, zero in (("power_watts", "W", False), ("price_per_hour", "USD/h", True)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, positive(name, value, unit=unit, zero=zero))
         whole_number("devices_per_domain", self.devices_per_domain)
+        if self.device_limit is not None:
+            whole_number("device_limit", self.device_limit)
 
     def rate(self, data_type: str) -> tuple[str, float]:
         """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
@@ -119,3 +139,110 @@ class Hardware:
     def usable_bytes(self, memory_fraction: float) -> float:
         """Bytes of the device's memory that may be used at this fraction."""
         return self.memory_bytes * fraction("memory_fraction", memory_fraction)
+
+    def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
+        """Give a copy with other figures, for what-if questions.
+
+        Efficiencies stay those of this device, as fractions of the new figures. Where rates or
+        bandwidths change, nothing was measured on the copy, and estimates say so.
+
+        Parameters
+        ----------
+        **changes
+            Fields of this class. A copy without a ``name`` of its own is called "(edited)".
+
+        Returns
+        -------
+        Hardware
+            The copy.
+
+        Raises
+        ------
+        ValueError
+            For an unknown field, with the nearest one, or a figure out of range.
+
+        Examples
+        --------
+        >>> toy = Hardware(name="toy", flops=(("bf16", 1e14),), memory_bytes=16e9,
+        ...                nominal_memory_gb=16, memory_bandwidth=1e12, link_bandwidth=6e11)
+        >>> faster = toy.replace(memory_bandwidth=2e12)
+        >>> faster.name, faster.memory_bandwidth
+        ('toy (edited)', 2000000000000.0)
+        """
+        return edited_copy(self, changes)
+
+    def cluster(
+        self,
+        nodes: int,
+        devices_per_node: int | None = None,
+        *,
+        node_link_bandwidth: float | None = None,
+        name: str | None = None,
+    ) -> Hardware:
+        """Describe a cluster of this device: so many nodes, a network between them.
+
+        Parameters
+        ----------
+        nodes : int
+            Number of nodes.
+        devices_per_node : int, optional
+            Devices that reach each other over the device's own links; those of its domain
+            where not given.
+        node_link_bandwidth : float, optional
+            Network bandwidth per device between nodes, one direction [bytes/s]: a node's network
+            over its devices. The device's own where not given.
+        name : str, optional
+            Name to show.
+
+        Returns
+        -------
+        Hardware
+            A device in such a cluster, which plans of more devices than it has refuse.
+
+        Raises
+        ------
+        ValueError
+            For a count or bandwidth out of range.
+
+        Examples
+        --------
+        >>> toy = Hardware(name="toy", flops=(("bf16", 1e14),), memory_bytes=16e9,
+        ...                nominal_memory_gb=16, memory_bandwidth=1e12, link_bandwidth=6e11)
+        >>> pair = toy.cluster(nodes=2, devices_per_node=4, node_link_bandwidth=50e9)
+        >>> pair.name, pair.device_limit
+        ('2 x 4 toy', 8)
+        """
+        each = self.devices_per_domain if devices_per_node is None else devices_per_node
+        link = self.node_link_bandwidth if node_link_bandwidth is None else node_link_bandwidth
+        return clustered(self, nodes, each, link, name)
+
+    def check_devices(self, name: str, count: int) -> int:
+        """Return a count of devices if there are so many.
+
+        Raises
+        ------
+        ValueError
+            If the cluster has fewer, with its size.
+        """
+        if self.device_limit is not None and count > self.device_limit:
+            msg = (
+                f"{name} must be at most {self.device_limit}, the devices of {self.name}, "
+                f"got {count}; the nearest valid value is {self.device_limit}"
+            )
+            raise ValueError(msg)
+        return count
+
+    def describe(self) -> str:
+        """Describe the device in a few lines, with units."""
+        return text(self.name, self.description, facts(self))
+
+    def _repr_html_(self) -> str:
+        return html(self.name, self.description, facts(self))
+
+
+def _pairs(flops: object) -> list[tuple[Any, Any]]:
+    try:
+        return list(dict(flops).items())  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        msg = f"flops must be a dict or pairs of type and rate [FLOP/s], got {flops!r}"
+        raise ValueError(msg) from None

@@ -75,6 +75,8 @@ class EvaluationRequest:
         """Check and normalise every field."""
         self._set("devices", whole_numbers("devices", self.devices))
         whole_number("devices", self.devices[-1], most=MOST_DEVICES)
+        for device in self.hardware:
+            device.check_devices("devices", self.devices[-1])
         self._set("stage", one_of("stage", self.stage, STAGES))
         self._set("engine", find_engine(self.engine))
         self._set("batches", whole_numbers("batch", self.batches))

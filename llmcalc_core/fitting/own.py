@@ -109,4 +109,4 @@ def _told_of(runs: Runs, hardware: Hardware, used: NDArray[np.bool_]) -> tuple[s
 
 def _adjusted(hardware: Hardware, names: Sequence[str], steps: Floats) -> Hardware:
     table = dict(hardware.adjustments) | dict(zip(names, steps.tolist(), strict=True))
-    return replace(hardware, adjustments=tuple(table.items()))
+    return replace(hardware, adjustments=tuple(table.items()), edited=False)

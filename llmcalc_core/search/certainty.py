@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcalc_core.calibration.bands import Band, band, was_measured
+from llmcalc_core.calibration.bands import BASES, Band, band, was_measured
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -22,8 +22,11 @@ def basis_of(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
     -------
     {'measured', 'calibrated', 'transferred', 'assumed'}
         Measured where this model on this device was among the measurements of the fit, or where
-        the hardware was calibrated with the user's own.
+        the hardware was calibrated with the user's own; transferred at best where its figures
+        were edited.
     """
+    if hardware.edited:
+        return max("transferred", efficiency.basis, key=BASES.index)
     if hardware.adjustments:
         return "measured"
     known = was_measured(model.name, efficiency.device, efficiency.data_type)

@@ -1,0 +1,46 @@
+"""Copies of a device: with other figures, or as a part of a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+from llmcalc_core.domain.checks import nearest, whole_number
+
+if TYPE_CHECKING:
+    from llmcalc_core.domain.hardware import Hardware
+
+_EDITED = " (edited)"
+_TIMED = ("flops", "memory_bandwidth", "link_bandwidth")  # what measured times depend on
+
+
+def edited_copy(hardware: Hardware, changes: dict[str, Any]) -> Hardware:
+    """Give a copy with other figures; see ``Hardware.replace``."""
+    known = [field.name for field in fields(hardware)]
+    for name in changes:
+        if name not in known:
+            msg = f"hardware has the fields {', '.join(known)}, got {name!r}{nearest(name, known)}"
+            raise ValueError(msg)
+    copy = replace(hardware, **changes)
+    if replace(copy, name=hardware.name, description=hardware.description) == hardware:
+        return copy
+    edited = any(getattr(copy, name) != getattr(hardware, name) for name in _TIMED)
+    marks: dict[str, Any] = {
+        "nominal_memory_gb": hardware.nominal_memory_gb * copy.memory_bytes / hardware.memory_bytes,
+        "name": f"{hardware.name.removesuffix(_EDITED)}{_EDITED}",
+        "edited": hardware.edited or edited,
+    }
+    return replace(copy, **(marks | changes))
+
+
+def clustered(hardware: Hardware, nodes: int, each: int, link: float, name: str | None) -> Hardware:
+    """Give the device as one of a cluster's; see ``Hardware.cluster``."""
+    count = whole_number("nodes", nodes)
+    inside = whole_number("devices_per_node", each)
+    return replace(
+        hardware,
+        name=name or f"{count} x {inside} {hardware.name}",
+        devices_per_domain=inside,
+        node_link_bandwidth=link,
+        device_limit=count * inside,
+    )

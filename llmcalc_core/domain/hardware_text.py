@@ -1,0 +1,52 @@
+"""A device in words: the same facts as lines of text or as a table of HTML."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmcalc_core.domain.hardware import Hardware
+
+Facts = list[tuple[str, str]]
+
+
+def facts(hardware: Hardware) -> Facts:
+    """Give what there is to say of a device, as pairs of label and text."""
+    rates = ", ".join(f"{kind} {_figure(rate / 1e12)}" for kind, rate in hardware.flops)
+    domain, limit = hardware.devices_per_domain, hardware.device_limit
+    price, power = hardware.price_per_hour, hardware.power_watts
+    links = f"{_figure(hardware.link_bandwidth / 2e9)} GB/s each way between {domain:,} devices"
+    calibration = f"what is known of {hardware.calibration}" if hardware.calibration else "assumed"
+    own = " (edited)" * hardware.edited + ", fitted to measurements" * bool(hardware.adjustments)
+    size, bandwidth = hardware.nominal_memory_gb, hardware.memory_bandwidth
+    memory = f"{_figure(size)} GB, {_figure(bandwidth / 1e9)} GB/s"
+    said = [
+        ("memory", memory),
+        ("dense rates", f"{rates} TFLOP/s"),
+        ("links", links if domain > 1 else "none"),
+        ("network", f"{_figure(hardware.node_link_bandwidth / 1e9)} GB/s each way per device"),
+        ("power", "not known" if power is None else f"{_figure(power)} W"),
+        ("price", "not known" if price is None else f"{_figure(price)} USD per device hour"),
+        ("efficiencies", calibration + own),
+    ]
+    return said + ([] if limit is None else [("devices", f"at most {limit:,}")])
+
+
+def text(name: str, description: str, said: Facts) -> str:
+    """Lay facts out as lines."""
+    head = f"{name}: {description}" if description and description != name else name
+    return "\n".join([head, *(f"{label:<18}{value}" for label, value in said)])
+
+
+def html(name: str, description: str, said: Facts) -> str:
+    """Lay facts out as a table."""
+    rows = "".join(
+        f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in said
+    )
+    head = f"<b>{escape(name)}</b> {escape(description if description != name else '')}"
+    return f"<p>{head.strip()}</p><table>{rows}</table>"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - four digits
