@@ -207,8 +207,8 @@ def explore(
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------

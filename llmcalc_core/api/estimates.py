@@ -60,8 +60,8 @@ def estimate_prefill_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -137,8 +137,8 @@ def estimate_decode_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -205,8 +205,8 @@ def estimate_end_to_end_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------

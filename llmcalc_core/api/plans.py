@@ -99,8 +99,8 @@ def get_best_parallelization_strategy(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -171,8 +171,8 @@ def get_pareto_optimal_performance(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------
@@ -234,8 +234,8 @@ def get_minimum_system_size(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------

@@ -62,8 +62,8 @@ def estimate_serving_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``: what the deployment does with its requests, as
-        :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------

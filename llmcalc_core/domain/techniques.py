@@ -43,6 +43,14 @@ class Techniques:
         read in parts, each of which reads the weights again and runs beside a decode step, whose
         tokens use up the budget too but for one. Where not given, the engine's own, 8,192, at which
         engines were measured: how their prompts were cut is in the constants.
+    lora_adapters : int, default 0
+        Low-rank adapters held in memory (Hu et al., LoRA, arXiv:2106.09685), of which every request
+        uses one, all with equal chance, unmerged beside the weights (Sheng et al., S-LoRA,
+        arXiv:2311.03285, section 4; vLLM, max_loras). Adapted are all projections of token mixers,
+        feed-forward layers and shared experts (Dettmers et al., QLoRA, arXiv:2305.14314, section
+        4), in 16 bits; not routed experts, router, embedding and head.
+    lora_rank : int, default 16
+        Rank of each, the default of vLLM's max_lora_rank. Set to 0 where there is none.
 
     Raises
     ------
@@ -60,6 +68,8 @@ class Techniques:
     acceptance_rate: float = 0.0
     draft_model: ModelConfig | None = None
     prefill_chunk_tokens: int | None = None
+    lora_adapters: int = 0
+    lora_rank: int = 16
 
     def __post_init__(self) -> None:
         """Check every field, and forget those that do not count."""
@@ -70,6 +80,10 @@ class Techniques:
         budget = self.prefill_chunk_tokens
         if budget is not None:
             self._set("prefill_chunk_tokens", whole_number("prefill_chunk_tokens", budget))
+        adapters = whole_number("lora_adapters", self.lora_adapters, least=0)
+        rank = whole_number("lora_rank", self.lora_rank, least=min(adapters, 1))
+        self._set("lora_adapters", adapters)
+        self._set("lora_rank", rank if adapters else 0)
         if not drafted:
             self._set("acceptance_rate", 0.0)
             self._set("draft_model", None)
@@ -120,6 +134,8 @@ class TechniqueArguments(TypedDict, total=False):
     acceptance_rate: float | Sequence[float]
     draft_model: Drafting | Sequence[Drafting]
     prefill_chunk_tokens: int | Sequence[int | None] | None
+    lora_adapters: int | Sequence[int]
+    lora_rank: int | Sequence[int]
 
 
 NO_TECHNIQUES = Techniques()

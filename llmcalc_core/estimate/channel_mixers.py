@@ -37,7 +37,7 @@ def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
     columns = np.ceil(width / step.grid.tp)
     activation = step.tokens * (ups + 1) * columns * step.precision.output_bytes
     return (
-        matrix(step, m=step.tokens, n=ups * columns, k=step.hidden),
+        matrix(step, m=step.tokens, n=ups * columns, k=step.hidden, packed=ups),
         matrix(step, m=step.tokens, n=step.hidden, k=columns),
         traffic(activation),
     )

@@ -17,8 +17,11 @@ from llmcalc_core.domain.layers import (
 )
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.adapters import adapter_bytes
 from llmcalc_core.estimate.grid import Grid, draft_grid
+from llmcalc_core.estimate.sections import layer_section
 from llmcalc_core.estimate.stages import stage_counts
+from llmcalc_core.estimate.work import make_pass
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.kv_cache import (
     delta_state_bytes,
@@ -70,6 +73,11 @@ def device_memory(
     """
     held = [_layer_weights(layer, precision, grid) for layer in model.layers]
     cached = [_layer_cache(layer, precision, grid) for layer in model.layers]
+    if grid.techniques.lora_adapters:
+        step = make_pass(model, grid, precision, decode=False)
+        sections = (layer_section(layer, step) for layer in model.layers)
+        adapters = [adapter_bytes(section.operations, step) for section in sections]
+        held = [own + more for own, more in zip(held, adapters, strict=True)]
     first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft = draft_of(model, grid.techniques)

@@ -6,6 +6,7 @@ import numpy as np
 
 from llmcalc_core.domain.layers import Layer
 from llmcalc_core.domain.model import Model
+from llmcalc_core.estimate.adapters import adapter_work
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.token_mixers import token_work
 from llmcalc_core.estimate.work import Message, Pass, Section, matrix, traffic
@@ -22,6 +23,8 @@ def layer_section(layer: Layer, step: Pass) -> Section:
     mixed, mixed_messages = token_work(layer.mixer, step)
     channels, channel_messages = channel_work(layer.channel, step)
     width = 4 * step.hidden * step.precision.output_bytes
+    if step.grid.techniques.lora_adapters:
+        channels = (*channels, *adapter_work((*mixed, *channels), step))
     norms = traffic(step.tokens * layer.norms * width, launches=float(layer.norms))
     return Section(
         operations=(*mixed, *channels, norms),

@@ -53,7 +53,7 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     gate = heads * mixer.head_dim if mixer.gated else 0.0
     elementwise = (2 * width + 3 * gate) * step.precision.output_bytes
     return (
-        matrix(step, m=step.tokens, n=width + gate, k=hidden),
+        matrix(step, m=step.tokens, n=width + gate, k=hidden, packed=3),
         matrix(step, m=step.tokens, n=hidden, k=heads * mixer.head_dim),
         _kernel(
             step,

@@ -31,6 +31,9 @@ class Operation:
         What its compute efficiency rises with [tokens]; infinity where it does not.
     ranks : float or array
         Groups of devices that share it unevenly, the busiest of which is waited for [1].
+    shape : tuple, optional
+        Of a projection that adapters change: rows, columns and inner size [elements], and how
+        many projections it is that are multiplied as one [1].
     """
 
     kind: str
@@ -40,6 +43,7 @@ class Operation:
     launches: float = 1.0
     size: Values = np.inf
     ranks: Values = 1.0
+    shape: tuple[Values, Values, Values, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,8 +144,13 @@ def _behind(grid: Grid) -> Values:
     return grid.cached + grid.computed * (1 - 1 / grid.pieces) / 2
 
 
-def matrix(step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True) -> Operation:
-    """Make a projection: ``quantised`` ones use the precision's types, others 16 bits or more."""
+def matrix(
+    step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True, packed: int = 1
+) -> Operation:
+    """Make a projection, or several ``packed`` into one.
+
+    ``quantised`` ones use the precision's types and may be adapted, others 16 bits or more.
+    """
     precision = step.precision
     weight = precision.weight_bytes if quantised else precision.unquantised_bytes
     entering = precision.activation_bytes if quantised else precision.output_bytes
@@ -153,6 +162,7 @@ def matrix(step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = Tru
             m=m, n=n, k=k,
             weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
         ),
+        shape=(m, n, k, packed) if quantised else None,
     )  # fmt: skip
 
 
