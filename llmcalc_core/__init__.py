@@ -18,6 +18,7 @@ from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardwa
 from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
 from llmcalc_core.catalog.hardware import find_hardware, load_hardware
 from llmcalc_core.catalog.models import find_model, list_models
+from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
@@ -29,6 +30,7 @@ from llmcalc_core.search.feasibility import DoesNotFitError
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
 
 __all__ = [
+    "CHECKPOINT",
     "ENGINES",
     "HARDWARE_CONFIGS",
     "MEMORY_COLUMNS",
@@ -43,6 +45,7 @@ __all__ = [
     "ModelConfig",
     "Precision",
     "Techniques",
+    "asked_precision",
     "calibrate",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",

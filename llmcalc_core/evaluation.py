@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.catalog.techniques import find_techniques
+from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.checks import whole_numbers
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.search.performance import LATENCY_COLUMNS
@@ -94,7 +96,7 @@ def make_request(
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
-    precision: PrecisionLike | Sequence[PrecisionLike] = "bf16",
+    precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
@@ -121,7 +123,7 @@ def make_request(
         input_tokens=whole_numbers("input_tokens", input_tokens),
         output_tokens=whole_numbers("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),
-        precisions=tuple(dict.fromkeys(parse_precision(one) for one in _several(precision))),
+        precisions=tuple(dict.fromkeys(asked_precision(one) for one in _several(precision))),
         techniques=find_techniques(techniques),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
@@ -142,21 +144,23 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     Evaluation
         The request and the frame of candidates.
     """
+    asked = [request.precisions_of(model) for model in request.models]
+    position = {precision: at for at, precision in enumerate(dict.fromkeys(chain(*asked)))}
     cases = [
         (
-            (model_at, hardware_at, precision_at, technique_at),
-            candidates(model, hardware, precision, techniques, request),
+            (model_at, hardware_at, position[precision], technique_at),
+            candidates(architecture(model), hardware, precision, techniques, request),
         )
-        for model_at, model in enumerate(map(architecture, request.models))
+        for model_at, model in enumerate(request.models)
         for hardware_at, hardware in enumerate(request.hardware)
-        for precision_at, precision in enumerate(request.precisions)
+        for precision in asked[model_at]
         for technique_at, techniques in enumerate(request.techniques)
     ]
     frame = as_frame(
         cases,
         models=_distinct(model.model for model in request.models),
         hardware=_distinct(hardware.name for hardware in request.hardware),
-        precisions=_distinct(precision.label for precision in request.precisions),
+        precisions=_distinct(precision.label for precision in position),
         techniques=request.techniques,
     )
     return Evaluation(request=request, frame=frame)
@@ -172,7 +176,7 @@ def explore(
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
-    precision: PrecisionLike | Sequence[PrecisionLike] = "bf16",
+    precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
@@ -198,7 +202,8 @@ def explore(
     input_tokens, output_tokens, batch : int or several
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precision : str, Precision, or several of them
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint' (the default): the types that each
+        model's own checkpoint is stored in, bf16 where it does not say.
     beam_size : int, default 1
         Sequences decoded per request; 1 in serving.
     memory_fraction : float, default 0.9

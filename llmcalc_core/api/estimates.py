@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.techniques import TechniqueArguments
@@ -23,7 +24,7 @@ def estimate_prefill_performance(
     batch_size: int = 1,
     input_tokens: int = 2048,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,
@@ -47,7 +48,7 @@ def estimate_prefill_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     tensor_parallel, pipeline_parallel, expert_parallel : int
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
@@ -100,7 +101,7 @@ def estimate_decode_performance(
     input_tokens: int = 2048,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,
@@ -124,7 +125,7 @@ def estimate_decode_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     tensor_parallel, pipeline_parallel, expert_parallel : int
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
@@ -176,7 +177,7 @@ def estimate_end_to_end_performance(
     input_tokens: int = 2048,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,

@@ -11,6 +11,7 @@ import numpy as np
 from llmcalc_core.api.question import Question, ask, workload
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.request import MOST_DEVICES, STATIC_STAGES
@@ -69,7 +70,7 @@ def get_best_parallelization_strategy(
     input_tokens: int = 2000,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
@@ -92,7 +93,7 @@ def get_best_parallelization_strategy(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
@@ -139,7 +140,7 @@ def get_pareto_optimal_performance(
     input_tokens: int = 2000,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
@@ -164,7 +165,7 @@ def get_pareto_optimal_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
@@ -210,7 +211,7 @@ def get_minimum_system_size(
     input_tokens: int = 2000,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     *,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
@@ -229,7 +230,7 @@ def get_minimum_system_size(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     **techniques : optional

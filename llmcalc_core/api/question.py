@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checkpoint import asked_precision
 from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.single import Workload
@@ -46,10 +47,11 @@ def ask(
     >>> ask("llama2_7b", None, "bf16", 0.9).hardware.name
     'A100_80GB'
     """
+    config = find_model(model)
     return Question(
-        model=architecture(find_model(model)),
+        model=architecture(config),
         hardware=find_hardware(DEFAULT_HARDWARE if system_name is None else system_name),
-        precision=parse_precision(bits),
+        precision=asked_precision(bits) or config.precision or Precision(),
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )
 

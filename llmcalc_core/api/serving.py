@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.techniques import TechniqueArguments
@@ -20,7 +21,7 @@ def estimate_serving_performance(
     input_tokens: int = 2000,
     output_tokens: int = 256,
     system_name: HardwareLike | None = None,
-    bits: PrecisionLike = "bf16",
+    bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,
@@ -45,7 +46,7 @@ def estimate_serving_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
     tensor_parallel, pipeline_parallel, expert_parallel : int
         Layout.
     attention_data_parallel : int, optional

@@ -86,6 +86,8 @@ def efficiency_for(
         "gemm": hardware.rate(precision.activations),
         "mixture": hardware.rate(precision.expert_activations),
     }
+    apart = sorted(precision.computed - {"bf16", "fp16"})
+    rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
     wide = hardware.rate("bf16")
     looked_up = {
         "gemm": _find(facts, "gemm", rates["gemm"][0], engine),
@@ -93,7 +95,7 @@ def efficiency_for(
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
         "mixture": _mixture_facts(facts, rates["mixture"][0], precision),
-    }
+    } | {f"gemm_{kind}": _find(facts, "gemm", rates[f"gemm_{kind}"][0], engine) for kind in apart}
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
@@ -101,10 +103,10 @@ def efficiency_for(
     base["traffic"] = _traffic(table["engine"], wide[1])
     used = ("gemm", "attention_decode", *(("mixture",) if mixture else ()))
     known = [basis, *(looked_up[family][1] for family in used)]
-    types = rates["gemm"][0], precision.experts
+    types = {family: rate[0] for family, rate in rates.items()}
     return Efficiency(
-        decode=_scaled(base, values, types, decode=True),
-        prefill=_scaled(base, values, types, decode=False),
+        decode=_scaled(base, values, types, precision.experts, decode=True),
+        prefill=_scaled(base, values, types, precision.experts, decode=False),
         links=_links(facts, table["engine"], values),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
@@ -118,21 +120,30 @@ def efficiency_for(
 
 
 def _scaled(
-    base: dict[str, Curve], values: dict[str, float], types: tuple[str, str], *, decode: bool
+    base: dict[str, Curve],
+    values: dict[str, float],
+    types: dict[str, str],
+    experts_stored: str,
+    *,
+    decode: bool,
 ) -> dict[str, Curve]:
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
     matrices = values["gemm_time"] * (1.0 if decode else values["prefill_gemm_time"])
-    narrow = {"fp8": values["fp8_gemm_time"], "fp4": values["fp4_gemm_time"]}.get(types[0], 1.0)
+    narrow = {"fp8": values["fp8_gemm_time"], "fp4": values["fp4_gemm_time"]}
     experts = values["mixture_time"] * (1.0 if decode else values["prefill_gemm_time"])
-    packed = values["packed_experts_time"] if types[1] in ("fp4", "int4") else 1.0
+    packed = values["packed_experts_time"] if experts_stored in ("fp4", "int4") else 1.0
     longer = {
-        "gemm": matrices * narrow,
         "gemm_wide": matrices,
         "attention_decode": values["attention_time"],
         "attention_prefill": 1.0,
         "mixture": experts * packed,
         "traffic": 1.0,
+    }
+    longer |= {
+        family: matrices * narrow.get(kind, 1.0)
+        for family, kind in types.items()
+        if family != "mixture"
     }
     floors = {"mixture": values["mixture_floor"]}
     return {

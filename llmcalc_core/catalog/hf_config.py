@@ -6,10 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from llmcalc_core.catalog.checkpoints import checkpoint_precision
 from llmcalc_core.catalog.dialects import DIALECTS, Fields
+from llmcalc_core.catalog.quantisation_methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.domain.config import ModelConfig
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
@@ -18,8 +21,9 @@ _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration
 def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
     """Read the architecture of a model from its ``config.json``.
 
-    Quantisation, rotary positions, dropout and token ids do not change the shapes and are not
-    read; of a model with images, the text part is. A multi-token prediction layer is left out.
+    Rotary positions, dropout and token ids do not change the shapes and are not read; of a model
+    with images, the text part is. A multi-token prediction layer is left out. The quantisation,
+    here or in a ``hf_quant_config.json`` beside the file, becomes the model's ``precision``.
 
     Parameters
     ----------
@@ -45,7 +49,7 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     ... }).num_key_value_heads
     32
     """
-    name, values = _content(source)
+    name, values, beside = _content(source)
     model_type = _model_type(values, name)
     fields = Fields(values, f"{name} (model_type {model_type!r})")
     _refuse_other_tasks(values, fields)
@@ -53,19 +57,37 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     fields.refuse_unread()
     known = {key: value for key, value in described.items() if value is not None}
     try:
-        return ModelConfig.from_fields({"model": name, **known})
+        config = ModelConfig.from_fields({"model": name, **known})
     except ValueError as error:
         msg = f"{fields.where}: {error}"
         raise ValueError(msg) from None
+    stated = _stated_quantisation(values, beside)
+    if not stated:
+        return config
+    quantisation = read_quantisation(stated, f"{name}: quantisation")
+    if values.get("expert_dtype") == "fp4" and not quantisation.schemes:
+        quantisation = replace(quantisation, schemes=(NARROW_EXPERTS,))
+    return replace(config, precision=checkpoint_precision(quantisation, config, model_type))
 
 
-def _content(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+def _content(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """Give the name of a model, its fields, and those of the quantisation file beside them."""
     if isinstance(source, Mapping):
         name = source.get("_name_or_path") or source.get("model_type") or "config.json"
-        return str(name), source
+        return str(name), source, {}
     path = _path(source)
     if path.is_dir():
         path /= "config.json"
+    values = _json_object(path)
+    named = path.absolute().parent.name if path.name == "config.json" else path.stem
+    beside = path.with_name(path.name.replace("config.json", "hf_quant_config.json"))
+    own = _json_object(beside) if beside != path and beside.is_file() else {}
+    return named or "config.json", values, own
+
+
+def _json_object(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -75,10 +97,20 @@ def _content(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[str, M
         msg = f"{str(path)!r} must be a JSON file, got: {error}"
         raise ValueError(msg) from None
     if isinstance(values, dict):
-        named = path.absolute().parent.name if path.name == "config.json" else path.stem
-        return named or "config.json", values
+        return values
     msg = f"{str(path)!r} must hold a JSON object, got {type(values).__name__}"
     raise ValueError(msg)
+
+
+def _stated_quantisation(values: Mapping[str, Any], beside: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the quantisation that a model's files state, wherever they do; empty if nowhere."""
+    text = values.get("text_config")
+    for where in (values, text if isinstance(text, Mapping) else {}):
+        for name in ("quantization_config", "compression_config"):
+            if isinstance(where.get(name), Mapping):
+                return dict(where[name])
+    stated = beside.get("quantization")
+    return dict(stated) if isinstance(stated, Mapping) else {}
 
 
 def _path(source: str | os.PathLike[str]) -> Path:

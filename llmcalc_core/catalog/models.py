@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from llmcalc_core.catalog.hf_config import read_hf_config
+from llmcalc_core.catalog.spellings import folded, precision_in, unquantised, untuned
+from llmcalc_core.domain.checkpoint import stored_precision
 from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.config import ModelConfig
 
-_ABOUT = ("aliases", "published_parameters", "source")
-
-# Endings of checkpoints that share the architecture of the model they are named after.
-_TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
-_QUANTISED = re.compile(
-    r"-(?:fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a\d+|dynamic|static|pertensor)(?=-|$)"
-)
-
-# Organisations whose quantised checkpoints keep the name of the model, but not its owner's.
-_QUANTISERS = ("amd", "neuralmagic", "nvidia", "redhatai")
+_ABOUT = ("aliases", "checkpoints", "published_parameters", "source")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +54,9 @@ def find_model(
     ----------
     model : str, path, mapping or ModelConfig
         A name of the catalogue, an alias or a Hugging Face id, in any case, with or without the
-        organisation and endings such as ``-Instruct`` or ``-FP8``; a folder with a
-        ``config.json`` or such a file; its parsed content; or a ``ModelConfig``. Names come before
-        paths: a folder that is called like a model is meant by ``./name``.
+        organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that precision); a
+        folder with a ``config.json`` or such a file; its parsed content; or a ``ModelConfig``.
+        Names come before paths: a folder that is called like a model is meant by ``./name``.
 
     Returns
     -------
@@ -83,9 +75,9 @@ def find_model(
     True
     """
     if isinstance(model, str):
-        name = _name_of(model)
-        if name is not None:
-            return model_entry(name).config
+        config = _config_of(model)
+        if config is not None:
+            return config
         if _is_path(model):
             return read_hf_config(Path(model))
         raise ValueError(_unknown(model))
@@ -100,11 +92,11 @@ def list_models(query: str = "") -> tuple[str, ...]:
     >>> list_models("llama-3.2")
     ('llama3_2_1b', 'llama3_2_3b')
     """
-    part = _folded(query)
+    part = folded(query)
     return tuple(
         name
         for name in _tables()
-        if any(part in _folded(spelling) for spelling in _spellings_of(name))
+        if any(part in folded(spelling) for spelling in _spellings_of(name))
     )
 
 
@@ -146,37 +138,40 @@ def _tables() -> dict[str, dict[str, Any]]:
 
 def _spellings_of(name: str) -> Iterator[str]:
     table = _tables()[name]
-    yield from (name, table["model"], *table.get("aliases", ()))
+    yield from (name, table["model"], *table.get("aliases", ()), *table.get("checkpoints", ()))
 
 
 @cache
 def _index() -> dict[str, str]:
     """Map every accepted spelling to its name; what is written out comes before what is derived."""
     index: dict[str, str] = {}
-    given = [(_folded(text), name) for name in _tables() for text in _spellings_of(name)]
+    given = [(folded(text), name) for name in _tables() for text in _spellings_of(name)]
     short = [(text.rpartition("/")[2], name) for text, name in given]
-    untuned = [(_untuned(text), name) for text, name in (*given, *short)]
-    for text, name in (*given, *short, *untuned):
+    plain = [(untuned(text), name) for text, name in (*given, *short)]
+    for text, name in (*given, *short, *plain):
         index.setdefault(text, name)
     return index
 
 
 @lru_cache(maxsize=4096)
 def _name_of(spelling: str) -> str | None:
-    text, index = _folded(spelling), _index()
-    plain = _QUANTISED.sub("", text)
-    owner, _, short = plain.rpartition("/")
-    if plain != text and owner in _QUANTISERS:
-        plain = short
-    return index.get(text) or index.get(plain) or index.get(_untuned(plain))
+    text, index = folded(spelling), _index()
+    plain = unquantised(text)
+    return index.get(text) or index.get(plain) or index.get(untuned(plain))
 
 
-def _folded(spelling: str) -> str:
-    return re.sub(r"[\s_.]+", "-", spelling.strip().casefold())
-
-
-def _untuned(folded: str) -> str:
-    return _TUNED.sub("", folded)
+@lru_cache(maxsize=4096)
+def _config_of(spelling: str) -> ModelConfig | None:
+    """Give the model of a spelling, in the precision that the spelling says, if it is known."""
+    name = _name_of(spelling)
+    if name is None:
+        return None
+    config, text = model_entry(name).config, folded(spelling)
+    for checkpoint, precision in _tables()[name].get("checkpoints", {}).items():
+        if text in (folded(checkpoint), folded(checkpoint).rpartition("/")[2]):
+            return replace(config, precision=stored_precision(precision))
+    own = precision_in(text, mixture=config.num_experts > 1)
+    return replace(config, precision=own) if own else config
 
 
 def _is_path(text: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+from llmcalc_core.domain.checkpoint import stored_precision
 from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
 from llmcalc_core.domain.contradictions import refuse_contradictions
+from llmcalc_core.domain.precision import Precision
 
 LAYER_TYPES = ("full_attention", "sliding_attention", "chunked_attention", "linear_attention",
                "mamba")  # fmt: skip
@@ -106,6 +108,8 @@ linear_conv_kernel_dim : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
+    precision : Precision or str, optional
+        Types that the checkpoint is stored and computed in; 16 bits where not given.
 
     Raises
     ------
@@ -177,6 +181,7 @@ linear_conv_kernel_dim : int, optional
     mamba_expand: int = 2
     mamba_dt_rank: int | None = None
     mamba_norm: bool = False
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         """Check every number, fill in what follows from others, refuse contradictions."""
@@ -198,6 +203,7 @@ linear_conv_kernel_dim : int, optional
                     self._set(name, whole_number(name, getattr(self, name), least=least))
         for name in _TRUTHS:
             truth(name, getattr(self, name))
+        self._set("precision", stored_precision(self.precision))
         self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
         self._fill()
         refuse_contradictions(self)

@@ -12,7 +12,7 @@ class Attention:
     A token looks back on ``window`` tokens, or to the start of its own chunk of ``chunk`` tokens.
     ``gated`` says whether the result is multiplied by a gate as wide as the queries.
     ``kv_parameters`` are those of the key and value projections, which are replicated where
-    there are fewer heads of them than devices.
+    there are fewer heads of them than devices, ``output_parameters`` those of the last projection.
     """
 
     heads: int
@@ -23,6 +23,7 @@ class Attention:
     gated: bool
     parameters: int
     kv_parameters: int
+    output_parameters: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class LatentAttention:
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
     ``replicated_parameters`` are those of the down projections and of the indexer, if there is
-    one, which every device holds.
+    one, which every device holds; ``output_parameters`` those of the last projection.
     """
 
     heads: int
@@ -56,6 +57,7 @@ class LatentAttention:
     indexer: Indexer | None
     parameters: int
     replicated_parameters: int
+    output_parameters: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +143,11 @@ class Layer:
     channel: ChannelMixer | None
     norms: int
     norm_parameters: int
+
+    @property
+    def mixer_part(self) -> str:
+        """The part of a precision that the token mixer's projections have the types of."""
+        return "recurrent" if isinstance(self.mixer, (StateSpace, GatedDeltaNet)) else "attention"
 
     @property
     def parameters(self) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
-from llmcalc_core.domain.checks import one_of
+from llmcalc_core.domain.checks import one_of, positive
 
 STORED_BITS = {
     "fp32": 32.0,
@@ -20,6 +20,9 @@ STORED_BITS = {
     "int4": 4.0 + 20.0 / 128.0,
 }
 """Bits that a stored value takes, its share of the quantisation scales included."""
+
+VALUE_BITS = {"fp8": 8.0, "int8": 8.0, "fp4": 4.0, "int4": 4.0}
+"""The same of the types that have scales, without them."""
 
 _SPELLINGS = {
     "float32": "fp32", "f32": "fp32", "single": "fp32", "tfloat32": "tf32",
@@ -53,6 +56,20 @@ PRECISIONS = tuple(_MEANING)
 """The names that :func:`parse_precision` knows, in their canonical spelling."""
 
 
+# What a field is like where it is not given, in an order in which each is known when it is asked.
+_LIKE = {
+    "experts": "weights",
+    "expert_activations": "activations",
+    "attention": "weights",
+    "attention_output": "attention",
+    "recurrent": "weights",
+    "shared": "weights",
+}
+
+PARTS = ("attention", "attention_output", "recurrent", "shared")
+"""Parts of a model, beside the routed experts, whose weights may have a type of their own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precision:
     """What weights, activations and the KV cache are stored in and computed with.
@@ -66,11 +83,19 @@ class Precision:
     experts, expert_activations : str, optional
         The same for the routed experts of a mixture, which 4-bit checkpoints often quantise
         alone; ``weights`` and ``activations`` if not given.
+    attention, attention_output, recurrent, shared : str, optional
+        Weights of the projections before attention and of the one after it, of the projections
+        of recurrent layers, and of shared experts; ``weights`` if not given (the output
+        projection: ``attention``). They compute in ``activations`` where they are like
+        ``weights``, else in their own type (4-bit integers in 16 bits).
+    scale_bits : float, optional
+        Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
+        8 bits for 32 values); those of the type's usual format if not given.
 
     Raises
     ------
     ValueError
-        For a name that is not known, with the nearest one.
+        For a name that is not known, with the nearest one, or scales out of range.
 
     Examples
     --------
@@ -83,19 +108,58 @@ class Precision:
     kv_cache: str = "bf16"
     experts: str = ""
     expert_activations: str = ""
+    attention: str = ""
+    attention_output: str = ""
+    recurrent: str = ""
+    shared: str = ""
+    scale_bits: float | None = None
 
     def __post_init__(self) -> None:
         """Bring each name to its canonical spelling."""
-        object.__setattr__(self, "experts", self.experts or self.weights)
-        entering = self.expert_activations or self.activations
-        object.__setattr__(self, "expert_activations", entering)
-        for name in ("weights", "activations", "kv_cache", "experts", "expert_activations"):
+        for name, other in _LIKE.items():
+            if not getattr(self, name):
+                object.__setattr__(self, name, getattr(self, other))
+        for name in ("weights", "activations", "kv_cache", *_LIKE):
             object.__setattr__(self, name, _data_type(name, getattr(self, name)))
+        if self.scale_bits is not None:
+            positive("scale_bits", self.scale_bits, unit="bits", zero=True)
 
     @property
     def weight_bytes(self) -> float:
         """Bytes of one weight of a linear layer, scales included."""
-        return STORED_BITS[self.weights] / 8
+        return self._stored_bits(self.weights) / 8
+
+    def part(self, name: str) -> Precision:
+        """Give the types of 'attention', 'attention_output', 'recurrent' or 'shared'.
+
+        Returns
+        -------
+        Precision
+            One whose ``weights`` and ``activations`` are those of the part; itself where they
+            are the same.
+
+        Examples
+        --------
+        >>> Precision(weights="fp4", activations="fp4", attention="bf16").part("attention").weights
+        'bf16'
+        """
+        weights: str = getattr(self, name)
+        return self if weights == self.weights else _part(self, weights)
+
+    def _stored_bits(self, data_type: str) -> float:
+        """Bits of a stored weight, with the scales of this precision where it states them."""
+        if self.scale_bits is None or data_type not in VALUE_BITS:
+            return STORED_BITS[data_type]
+        if data_type != self.narrowest:
+            return STORED_BITS[data_type]
+        return VALUE_BITS[data_type] + self.scale_bits
+
+    @property
+    def narrowest(self) -> str:
+        """The narrowest type that weights are stored in."""
+        stored = (self.weights, self.experts, self.attention, self.attention_output,
+                  self.recurrent, self.shared)  # fmt: skip
+        return min(stored, key=STORED_BITS.__getitem__)
 
     @property
     def activation_bytes(self) -> float:
@@ -105,7 +169,7 @@ class Precision:
     @property
     def expert_weight_bytes(self) -> float:
         """Bytes of one weight of a routed expert, scales included."""
-        return STORED_BITS[self.experts] / 8
+        return self._stored_bits(self.experts) / 8
 
     @property
     def expert_activation_bytes(self) -> float:
@@ -128,13 +192,39 @@ class Precision:
         return max(2.0, self.weight_bytes)
 
     @property
+    def computed(self) -> frozenset[str]:
+        """Types that the projections of the parts compute in; none where all are alike."""
+        own = {self.part(name).activations for name in PARTS}
+        return frozenset(own | {self.activations} if own != {self.activations} else ())
+
+    @property
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
         own = (self.weights, self.activations, self.kv_cache)
-        apart = (self.experts, self.expert_activations)
         named = (name for name, meaning in _MEANING.items() if own == meaning)
-        label = next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")
-        return label if apart == own[:2] else f"{label}, experts w {apart[0]}, a {apart[1]}"
+        words = [next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")]
+        apart = (self.experts, self.expert_activations)
+        if apart != own[:2]:
+            words.append(f"experts w {apart[0]}, a {apart[1]}")
+        words += [
+            f"{name.replace('_', ' ')} {getattr(self, name)}"
+            for name in PARTS
+            if getattr(self, name) != getattr(self, _LIKE[name])
+        ]
+        if self.scale_bits is not None:
+            words.append(f"{self._stored_bits(self.narrowest):g} bits")
+        return ", ".join(words)
+
+
+@lru_cache(maxsize=1024)
+def _part(precision: Precision, weights: str) -> Precision:
+    """Give a precision whose main types are those of a part that is stored in ``weights``."""
+    if weights == precision.experts:
+        activations = precision.expert_activations
+    else:
+        activations = _named(weights).activations
+    scales = precision.scale_bits if weights == precision.narrowest else None
+    return replace(precision, weights=weights, activations=activations, scale_bits=scales)
 
 
 def parse_precision(bits: str | Precision) -> Precision:

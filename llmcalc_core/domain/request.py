@@ -40,8 +40,8 @@ class EvaluationRequest:
         The serving engine, one of ``ENGINES``.
     input_tokens, output_tokens, batches : tuple of int
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
-    precisions : tuple of Precision
-        One or several.
+    precisions : tuple of Precision or None
+        One or several; None is that of each model's own checkpoint.
     techniques : tuple of Techniques
         What the deployment does with its requests, in one way or several.
     beam_size : int
@@ -65,7 +65,7 @@ class EvaluationRequest:
     input_tokens: tuple[int, ...] = (2000,)
     output_tokens: tuple[int, ...] = (256,)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-    precisions: tuple[Precision, ...] = (Precision(),)
+    precisions: tuple[Precision | None, ...] = (None,)
     techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
     beam_size: int = 1
     memory_fraction: float = 0.9
@@ -88,6 +88,11 @@ class EvaluationRequest:
         if self.latency_limit_s is not None:
             limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
             self._set("latency_limit_s", limit)
+
+    def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
+        """Give the precisions to evaluate a model in, each once."""
+        own = model.precision or Precision()
+        return tuple(dict.fromkeys(asked or own for asked in self.precisions))
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)

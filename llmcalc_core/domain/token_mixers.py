@@ -43,6 +43,7 @@ def _attention(config: ModelConfig, kind: str) -> Attention:
         + config.qk_norm * normed
         + config.attention_sinks * heads,
         kv_parameters=both * (config.hidden_size + config.qkv_bias),
+        output_parameters=query * config.hidden_size,
     )
 
 
@@ -66,6 +67,7 @@ def _latent_attention(config: ModelConfig) -> LatentAttention:
         indexer=indexer,
         parameters=replicated + up,
         replicated_parameters=replicated,
+        output_parameters=heads * value * hidden,
     )
 
 

@@ -9,6 +9,7 @@ from llmcalc_core.estimate.work import (
     Message,
     Operation,
     Pass,
+    for_part,
     matrix,
     traffic,
 )
@@ -48,7 +49,8 @@ def _mixture(mixer: Mixture, step: Pass) -> Work:
     router = matrix(step, m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
     operations: tuple[Operation, ...] = (router, *_routed(mixer, step))
     if mixer.shared_width:
-        shared = _feed_forward(step, width=mixer.shared_width, ups=mixer.up_projections)
+        own = for_part(step, "shared")
+        shared = _feed_forward(own, width=mixer.shared_width, ups=mixer.up_projections)
         operations = (*operations, *shared)
     return operations, _exchanged(mixer, step)
 

@@ -119,30 +119,36 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
 
 def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
     """Weights of one layer on one device: projections sharded, norms and router replicated."""
-    mixer, channel = layer.mixer, layer.channel
-    projections: Values
-    if isinstance(mixer, Attention):
-        kv_share = np.ceil(mixer.kv_heads / grid.tp) / mixer.kv_heads
-        own = mixer.parameters - mixer.kv_parameters
-        projections = own / grid.tp + mixer.kv_parameters * kv_share
-    elif isinstance(mixer, LatentAttention):
-        sharded = mixer.parameters - mixer.replicated_parameters
-        projections = sharded / grid.tp + mixer.replicated_parameters
-    else:
-        projections = mixer.parameters / grid.tp
-    wide: Values = layer.norm_parameters
-    routed: Values = 0.0
+    channel, wide = layer.channel, layer.norm_parameters
+    held = _mixer_weights(layer, precision, grid)
     if isinstance(channel, FeedForward):
         columns = np.ceil(channel.width / grid.tp) / channel.width
-        projections = projections + channel.parameters * columns
+        held = held + channel.parameters * columns * precision.weight_bytes
     elif isinstance(channel, Mixture):
         slices = grid.group / grid.ep
         columns = np.ceil(channel.width / slices) / channel.width
         experts = np.ceil(channel.experts / grid.ep)
         routed = experts * channel.expert_parameters * columns * precision.expert_weight_bytes
-        projections = projections + channel.shared_parameters / grid.tp
-        wide = wide + channel.router_parameters
-    return projections * precision.weight_bytes + routed + wide * precision.unquantised_bytes
+        shared = channel.shared_parameters / grid.tp * precision.part("shared").weight_bytes
+        held = held + shared + routed
+        wide += channel.router_parameters
+    return held + wide * precision.unquantised_bytes
+
+
+def _mixer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
+    """Weights of the projections of a token mixer; what few devices can share, all have."""
+    mixer, own = layer.mixer, precision.part(layer.mixer_part).weight_bytes
+    if isinstance(mixer, Attention):
+        kv_share = np.ceil(mixer.kv_heads / grid.tp) / mixer.kv_heads
+        sharded = mixer.parameters - mixer.kv_parameters
+        held = sharded / grid.tp + mixer.kv_parameters * kv_share
+    elif isinstance(mixer, LatentAttention):
+        sharded = mixer.parameters - mixer.replicated_parameters
+        held = sharded / grid.tp + mixer.replicated_parameters
+    else:
+        return mixer.parameters / grid.tp * own
+    wider = precision.part("attention_output").weight_bytes - own
+    return held * own + mixer.output_parameters / grid.tp * wider
 
 
 def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:

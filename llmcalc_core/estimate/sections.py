@@ -9,7 +9,7 @@ from llmcalc_core.domain.model import Model
 from llmcalc_core.estimate.adapters import adapter_work
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.token_mixers import token_work
-from llmcalc_core.estimate.work import Message, Pass, Section, matrix, traffic
+from llmcalc_core.estimate.work import Message, Pass, Section, for_part, matrix, traffic
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
@@ -20,7 +20,7 @@ def sections(model: Model, step: Pass) -> tuple[Section, ...]:
 
 def layer_section(layer: Layer, step: Pass) -> Section:
     """Work of one layer: token mixer, channel mixer, normalisations and residual sums."""
-    mixed, mixed_messages = token_work(layer.mixer, step)
+    mixed, mixed_messages = token_work(layer.mixer, for_part(step, layer.mixer_part))
     channels, channel_messages = channel_work(layer.channel, step)
     width = 4 * step.hidden * step.precision.output_bytes
     if step.grid.techniques.lora_adapters:

@@ -16,6 +16,7 @@ from llmcalc_core.estimate.work import (
     Message,
     Operation,
     Pass,
+    for_part,
     matrix,
     traffic,
 )
@@ -54,7 +55,7 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     elementwise = (2 * width + 3 * gate) * step.precision.output_bytes
     return (
         matrix(step, m=step.tokens, n=width + gate, k=hidden, packed=3),
-        matrix(step, m=step.tokens, n=hidden, k=heads * mixer.head_dim),
+        matrix(_output(step), m=step.tokens, n=hidden, k=heads * mixer.head_dim),
         _kernel(
             step,
             heads=heads,
@@ -112,11 +113,15 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
         *_to_query(mixer, step),
         *unpacking,
         matrix(step, m=tokens, n=latent, k=hidden),
-        matrix(step, m=tokens, n=hidden, k=heads * mixer.v_dim),
+        matrix(_output(step), m=tokens, n=hidden, k=heads * mixer.v_dim),
         *chosen,
         kernel,
         traffic(tokens * 2 * (heads * query + latent) * step.precision.output_bytes),
     )
+
+
+def _output(step: Pass) -> Pass:
+    return for_part(step, "attention_output")
 
 
 def _to_query(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:

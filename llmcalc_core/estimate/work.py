@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -100,10 +100,15 @@ class Pass:
         for each drafted token, of which some are kept (vLLM, MambaSpec) [1].
     hidden_bytes : array
         Activations of the micro batch between two layers, on one attention replica [bytes].
+    precision, whole : Precision
+        Types of the part that is described; of the whole model.
+    family : str
+        Which efficiency facts time the part's quantised projections.
     """
 
     grid: Grid
     precision: Precision
+    whole: Precision
     hidden: int
     decode: bool
     sequences: Floats
@@ -112,6 +117,7 @@ class Pass:
     stage_tokens: Floats
     states: float
     hidden_bytes: Floats
+    family: str = "gemm"
 
 
 def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
@@ -126,6 +132,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
     return Pass(
         grid=grid,
         precision=precision,
+        whole=precision,
         hidden=model.hidden,
         decode=decode,
         sequences=requests * beams,
@@ -144,6 +151,17 @@ def _behind(grid: Grid) -> Values:
     return grid.cached + grid.computed * (1 - 1 / grid.pieces) / 2
 
 
+def for_part(step: Pass, name: str) -> Pass:
+    """Give the pass with the types of a part of the model, one of ``PARTS``."""
+    precision = step.whole.part(name)
+    if precision is step.precision:
+        return step
+    computed = precision.activations
+    own = "gemm_wide" if computed in ("bf16", "fp16") else f"gemm_{computed}"
+    family = "gemm" if computed == step.whole.activations else own
+    return replace(step, precision=precision, family=family)
+
+
 def matrix(
     step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True, packed: int = 1
 ) -> Operation:
@@ -156,7 +174,7 @@ def matrix(
     entering = precision.activation_bytes if quantised else precision.output_bytes
     return Operation(
         kind="gemm",
-        family="gemm" if quantised else "gemm_wide",
+        family=step.family if quantised else "gemm_wide",
         flops=matrix_flops(m=m, n=n, k=k),
         moved=matrix_bytes(
             m=m, n=n, k=k,

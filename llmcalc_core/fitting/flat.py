@@ -24,7 +24,10 @@ from llmcalc_core.fitting.runs import Configuration
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
 
-_FAMILIES = ("gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic")
+_FAMILIES = (
+    "gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic",
+    "gemm_fp8", "gemm_fp4", "gemm_int8",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -190,7 +193,7 @@ def _curves(efficiency: Efficiency, *, decode: bool) -> list[tuple[float, ...]]:
     curves = efficiency.decode if decode else efficiency.prefill
     return [
         (one.peak, one.compute, one.memory, one.floor_s, one.sharpness, one.half)
-        for one in (curves[family] for family in _FAMILIES)
+        for one in (curves.get(family, curves["gemm"]) for family in _FAMILIES)
     ]
 
 

@@ -8,7 +8,15 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_core import PRECISIONS, STAGES, Hardware, ModelConfig, list_hardware, list_models
+from llmcalc_core import (
+    CHECKPOINT,
+    PRECISIONS,
+    STAGES,
+    Hardware,
+    ModelConfig,
+    list_hardware,
+    list_models,
+)
 from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.fields import (
     ChoiceField,
@@ -70,7 +78,9 @@ class Form(VBox):
             "hardware": ChoiceField(
                 "Hardware", list_hardware(), self._committer("hardware"), name_of=_name_of
             ),
-            "precision": ChoiceField("Precision", PRECISIONS, self._committer("precision")),
+            "precision": ChoiceField(
+                "Precision", (CHECKPOINT, *PRECISIONS), self._committer("precision")
+            ),
             "stage": SwitchField("Stage", tuple(reversed(STAGES)), self._committer("stage")),
             "engine": ChoiceField(
                 "Engine",

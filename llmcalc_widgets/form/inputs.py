@@ -30,7 +30,7 @@ class Inputs(HasTraits):
         Sequences (serving: requests) in flight per replica: both ends, and the powers of two
         between them.
     precision : str or Precision
-        Number formats.
+        Number formats; 'checkpoint' for those of the model's own checkpoint.
     memory_fraction : float
         Part of a device's memory that may be used.
     latency_limit_ms : float or None

@@ -10,10 +10,12 @@ from os import PathLike
 from typing import Any, TypedDict
 
 from llmcalc_core import (
+    CHECKPOINT,
     EvaluationRequest,
     Hardware,
     ModelConfig,
     Precision,
+    asked_precision,
     find_hardware,
     find_model,
     list_hardware,
@@ -50,7 +52,7 @@ DEFAULTS = SettingValues(
     output_tokens=256,
     batch_min=1,
     batch_max=256,
-    precision="bf16",
+    precision=CHECKPOINT,
     memory_fraction=0.9,
     latency_limit_ms=None,
 )
@@ -229,7 +231,9 @@ def _checked_hardware(value: Any) -> str | Hardware:  # noqa: ANN401
 
 
 def _checked_precision(value: str | Precision) -> str | Precision:
-    precision = parse_precision(value)
+    precision = asked_precision(value)
+    if precision is None:
+        return CHECKPOINT
     try:
         return precision.label if parse_precision(precision.label) == precision else precision
     except ValueError:

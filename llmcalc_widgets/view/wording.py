@@ -147,7 +147,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     workload = (
         f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
-        f"{request.precisions[0].label}, "
+        f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
     return deployed, workload
@@ -200,7 +200,7 @@ def _enough_words(request: EvaluationRequest) -> str:
             batch_size=batch,
             input_tokens=request.input_tokens[0],
             output_tokens=request.output_tokens[0],
-            bits=request.precisions[0],
+            bits=request.precisions_of(request.models[0])[0],
             memory_fraction=request.memory_fraction,
         )
     except DoesNotFitError:

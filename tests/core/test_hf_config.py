@@ -30,16 +30,29 @@ MINIMAX = _decoder("minimax_m2", (200064, 3072, 62, 48, 8, 1536, 196608), head_d
                    num_local_experts=256, num_experts_per_tok=8, use_qk_norm=True,
                    qk_norm_type="per_layer", use_routing_bias=True, shared_intermediate_size=0,
                    use_mtp=True, mtp_transformer_layers=1, num_mtp_modules=3,
-                   attn_type_list=[1, 1])  # fmt: skip
+                   attn_type_list=[1, 1],
+                   quantization_config={"quant_method": "fp8"})  # fmt: skip
+INT4_EXPERTS = {
+    "quant_method": "compressed-tensors", "config_groups": {"group_0": {
+        "targets": ["Linear"], "input_activations": None,
+        "weights": {"num_bits": 4, "type": "int", "group_size": 32, "symmetric": True},
+    }},
+    "ignore": ["lm_head", "re:.*self_attn.*", "re:.*shared_experts.*",
+               r"re:.*mlp\.(gate|up|gate_up|down)_proj.*"],
+}  # fmt: skip
 KIMI = _decoder("kimi_k2", (163840, 7168, 61, 64, 64, 18432, 262144), n_routed_experts=384,
                 num_experts_per_tok=8, n_shared_experts=1, moe_intermediate_size=2048,
                 first_k_dense_replace=1, q_lora_rank=1536, topk_method="noaux_tc",
-                moe_layer_freq=1, num_nextn_predict_layers=0, **LATENT)  # fmt: skip
+                moe_layer_freq=1, num_nextn_predict_layers=0, quantization_config=INT4_EXPERTS,
+                **LATENT)  # fmt: skip
 GPT_OSS = _decoder("gpt_oss", (201088, 2880, 36, 64, 8, 2880, 131072), head_dim=64,
                    attention_bias=True, num_local_experts=128, num_experts_per_tok=4,
                    experts_per_token=4, sliding_window=128, swiglu_limit=7.0,
                    layer_types=["sliding_attention", "full_attention"] * 18,
-                   quantization_config={"quant_method": "mxfp4"})  # fmt: skip
+                   quantization_config={
+                       "quant_method": "mxfp4",
+                       "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"],
+                   })  # fmt: skip
 GLM_5 = _decoder("glm_moe_dsa", (154880, 6144, 78, 64, 64, 12288, 202752), head_dim=64,
                  n_routed_experts=256, num_experts_per_tok=8, n_shared_experts=1,
                  moe_intermediate_size=2048, first_k_dense_replace=3, topk_method="noaux_tc",
@@ -128,7 +141,8 @@ DIALECTS: list[tuple[str, dict[str, Any]]] = [
                              n_routed_experts=256, num_experts_per_tok=8, n_shared_experts=1,
                              moe_intermediate_size=2048, first_k_dense_replace=3,
                              q_lora_rank=1536, topk_method="noaux_tc", moe_layer_freq=1,
-                             num_nextn_predict_layers=1, **LATENT)),
+                             num_nextn_predict_layers=1,
+                             quantization_config={"quant_method": "fp8"}, **LATENT)),
     ("mamba_130m", {**MAMBA, "vocab_size": 50280, "hidden_size": 768, "num_hidden_layers": 24,
                     "time_step_rank": 48, "intermediate_size": 1536}),
     ("falcon_mamba_7b", {**MAMBA, "model_type": "falcon_mamba", "vocab_size": 65024,
@@ -168,7 +182,7 @@ def test_dialect_says_the_same_as_the_catalogue(name: str, values: dict[str, Any
 
 
 def test_what_does_not_change_the_shapes_is_not_read() -> None:
-    more = {"quantization_config": {"quant_method": "fp8"}, "rope_scaling": {"factor": 8.0},
+    more = {"rope_scaling": {"factor": 8.0},
             "torch_dtype": "bfloat16", "attention_dropout": 0.1, "rms_norm_eps": 1e-5,
             "architectures": ["LlamaForCausalLM"], "indexer_layers": None}  # fmt: skip
     assert read_hf_config({**LLAMA, **more}) == read_hf_config(LLAMA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from timeit import timeit
 from typing import Any
@@ -185,7 +185,12 @@ def test_active_parameters_are_those_published(
 
 @pytest.mark.parametrize(("spelling", "name"), SPELLINGS, ids=[case[0] for case in SPELLINGS])
 def test_spelling_finds_its_model(spelling: str, name: str) -> None:
-    assert find_model(spelling) is model_entry(name).config
+    assert find_model(spelling) is find_model(spelling)
+    assert replace(find_model(spelling), precision=None) == _plain(name)
+
+
+def _plain(name: str) -> ModelConfig:
+    return replace(model_entry(name).config, precision=None)
 
 
 @pytest.mark.parametrize("name", list_models())

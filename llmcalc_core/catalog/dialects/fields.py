@@ -95,6 +95,10 @@ class Fields:
             self.refuse(name, "must be a list")
         return tuple(value)
 
+    def names(self) -> tuple[str, ...]:
+        """Give the names of all fields."""
+        return tuple(self._values)
+
     def section(self, name: str) -> Fields:
         """Give the fields of a nested object."""
         value = self.value(name)

@@ -1,0 +1,106 @@
+"""What a checkpoint's quantisation says: a scheme for modules by name, and what is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+
+_PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
+"""What stands before ``layers.`` in the names of modules that regular expressions are tried on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """How the weights of a module are stored and multiplied.
+
+    Attributes
+    ----------
+    weights, activations : str
+        Types, as in ``Precision``.
+    scale_bits : float
+        Bits of scales and zeros beside each weight [bits].
+    """
+
+    weights: str
+    activations: str
+    scale_bits: float = 0.0
+
+
+WIDE = Scheme(weights="bf16", activations="bf16")
+"""Of a module that is not quantised."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Modules:
+    """A set of modules, as checkpoints name them: names, wildcards and regular expressions.
+
+    Examples
+    --------
+    >>> narrow = Modules.of(["lm_head", "model.layers.3.self_attn*", "re:.*shared_experts.*"])
+    >>> "layers.3.self_attn.q_proj" in narrow, "layers.30.self_attn.q_proj" in narrow
+    (True, False)
+    >>> "layers.7.mlp.shared_experts.up_proj" in narrow
+    True
+    """
+
+    spans: tuple[str, ...]
+    patterns: tuple[re.Pattern[str], ...]
+    expressions: tuple[re.Pattern[str], ...]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Modules:
+        """Sort names by how they are meant; ``re:`` starts a regular expression."""
+        spans, patterns, expressions = [], [], []
+        for name in names:
+            inside = name[name.index("layers.") :] if "layers." in name else name
+            if name.startswith("re:"):
+                expressions.append(re.compile(name.removeprefix("re:")))
+            elif "*" in name:
+                patterns.append(re.compile(translate(inside)))
+                patterns.append(re.compile(translate(f"{inside}.*")))
+            else:
+                spans.append(f".{inside}.")
+        return cls(spans=tuple(spans), patterns=tuple(patterns), expressions=tuple(expressions))
+
+    def __contains__(self, name: str) -> bool:
+        """Whether a module, such as ``layers.3.self_attn.q_proj``, or what holds it, is meant."""
+        dotted = f".{name}."
+        return (
+            any(span in dotted for span in self.spans)
+            or any(pattern.match(name) for pattern in self.patterns)
+            or any(
+                expression.match(prefix + name)
+                for expression in self.expressions
+                for prefix in _PREFIXES
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantisation:
+    """Which scheme each module of a checkpoint has.
+
+    Attributes
+    ----------
+    default : Scheme
+        Of every projection of a layer that nothing else is said of.
+    excluded : Modules
+        Not quantised.
+    schemes : tuple of (Modules, Scheme)
+        Of some modules.
+    kv_cache : str
+        Type of the KV cache; 16 bits where the checkpoint does not say.
+    """
+
+    default: Scheme
+    excluded: Modules
+    schemes: tuple[tuple[Modules, Scheme], ...] = ()
+    kv_cache: str = "bf16"
+
+    def scheme_of(self, name: str) -> Scheme:
+        """Give the scheme of a module, such as ``layers.3.self_attn.q_proj``."""
+        if name in self.excluded:
+            return WIDE
+        return next((scheme for modules, scheme in self.schemes if name in modules), self.default)
