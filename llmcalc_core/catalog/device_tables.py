@@ -11,7 +11,8 @@ from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.hardware import Hardware
 
 FIGURES = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth", "devices_per_domain",
-           "node_link_bandwidth", "power_watts", "price_per_hour")  # fmt: skip
+           "node_link_bandwidth", "host_link_bandwidth", "host_memory_bytes", "power_watts",
+           "price_per_hour")  # fmt: skip
 """Fields that are figures, each with a source in the catalogue."""
 
 FIELDS = (*FIGURES, "nominal_memory_gb", "description", "device_limit", "like")

@@ -47,6 +47,12 @@ class Hardware:
         Devices that reach each other over these links.
     node_link_bandwidth : float
         Network bandwidth per device between domains, one direction [bytes/s].
+    host_link_bandwidth : float
+        Bandwidth between a device and its host, one direction [bytes/s]; PCIe Gen4 x16 (assumed)
+        where not given.
+    host_memory_bytes : float
+        Memory of the host per device [bytes]; 2 TB for eight (assumed) where not given, 0 where
+        the device's memory is the host's.
     calibration : str
         Whose efficiency facts to use; a name without any means assumed ones.
     description : str
@@ -87,6 +93,8 @@ class Hardware:
     link_bandwidth: float
     devices_per_domain: int = 8
     node_link_bandwidth: float = 25e9
+    host_link_bandwidth: float = 32e9
+    host_memory_bytes: float = 256e9
     calibration: str = ""
     description: str = ""
     adjustments: tuple[tuple[str, float], ...] = ()
@@ -107,8 +115,11 @@ class Hardware:
         object.__setattr__(self, "flops", rates)
         for name, unit in (("memory_bytes", "bytes"), ("nominal_memory_gb", "GB"),
                            ("memory_bandwidth", "bytes/s"), ("link_bandwidth", "bytes/s"),
-                           ("node_link_bandwidth", "bytes/s")):  # fmt: skip
+                           ("node_link_bandwidth", "bytes/s"),
+                           ("host_link_bandwidth", "bytes/s")):  # fmt: skip
             object.__setattr__(self, name, positive(name, getattr(self, name), unit=unit))
+        host = positive("host_memory_bytes", self.host_memory_bytes, unit="bytes", zero=True)
+        object.__setattr__(self, "host_memory_bytes", host)
         for name, unit, zero in (("power_watts", "W", False), ("price_per_hour", "USD/h", True)):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, positive(name, value, unit=unit, zero=zero))

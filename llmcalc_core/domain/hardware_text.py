@@ -26,11 +26,19 @@ def facts(hardware: Hardware) -> Facts:
         ("dense rates", f"{rates} TFLOP/s"),
         ("links", links if domain > 1 else "none"),
         ("network", f"{_figure(hardware.node_link_bandwidth / 1e9)} GB/s each way per device"),
+        ("host", _host(hardware)),
         ("power", "not known" if power is None else f"{_figure(power)} W"),
         ("price", "not known" if price is None else f"{_figure(price)} USD per device hour"),
         ("efficiencies", calibration + own),
     ]
     return said + ([] if limit is None else [("devices", f"at most {limit:,}")])
+
+
+def _host(hardware: Hardware) -> str:
+    if not hardware.host_memory_bytes:
+        return "its memory is the host's"
+    memory, link = hardware.host_memory_bytes / 1e9, hardware.host_link_bandwidth / 1e9
+    return f"{_figure(memory)} GB per device, {_figure(link)} GB/s each way"
 
 
 def text(name: str, description: str, said: Facts) -> str:
