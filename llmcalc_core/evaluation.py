@@ -97,6 +97,7 @@ def make_request(
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
+    context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
@@ -124,6 +125,9 @@ def make_request(
         output_tokens=whole_numbers("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),
         precisions=tuple(dict.fromkeys(asked_precision(one) for one in _several(precision))),
+        context_parallel=(
+            () if context_parallel is None else whole_numbers("context_parallel", context_parallel)
+        ),
         techniques=find_techniques(techniques),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
@@ -177,6 +181,7 @@ def explore(
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
+    context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
@@ -204,6 +209,10 @@ def explore(
     precision : str, Precision, or several of them
         Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint' (the default): the types that each
         model's own checkpoint is stored in, bf16 where it does not say.
+    context_parallel : int or several, optional
+        Groups of devices that the tokens of a prompt are divided over; the groups hold the same
+        weights and repeat the same decode steps (vLLM, prefill context parallelism). 1 where not
+        given, and the powers of two besides in stage prefill of 32,768 tokens and more.
     beam_size : int, default 1
         Sequences decoded per request; 1 in serving.
     memory_fraction : float, default 0.9
@@ -219,9 +228,10 @@ def explore(
     -------
     DataFrame
         One row per candidate. ``model``, ``hardware``, ``precision``, and a column for each of the
-        :class:`Techniques` in use; ``devices`` (in total),
-        ``tp``, ``pp``, ``ep``, ``attention_dp``, ``replicas``, ``batch`` (per replica),
-        ``micro_batch``, ``input_tokens``, ``output_tokens``; ``ttft_s``, ``tpot_s``,
+        :class:`Techniques` in use; ``devices`` (in total), ``tp``, ``pp``, ``ep``,
+        ``attention_dp``, ``cp`` (context parallel, where widths besides 1 are tried),
+        ``replicas``, ``batch`` (per replica), ``micro_batch``, ``input_tokens``,
+        ``output_tokens``; ``ttft_s``, ``tpot_s``,
         ``e2e_latency_s`` [s] (serving: means of a closed loop); ``ttft_low_s``, ``ttft_high_s``,
         ``tpot_low_s``, ``tpot_high_s`` [s], their 80 % bands; ``tokens_per_s`` and
         ``tokens_per_s_per_device`` (read in prefill, else generated), ``requests_per_s``;
@@ -257,6 +267,7 @@ def explore(
         output_tokens=output_tokens,
         batch=batch,
         precision=precision,
+        context_parallel=context_parallel,
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,

@@ -26,7 +26,7 @@ from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
 from llmcalc_widgets.view.selection import Selection
 
-_PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch"]
+_PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch"]
 """What makes a plan the same plan in another evaluation."""
 
 
@@ -203,8 +203,9 @@ def _same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int 
     """Find the plan of a row in another evaluation."""
     if old is None or row is None:
         return None
-    plan = old.frame[_PLAN].to_numpy()[row]
-    same = (new.frame[_PLAN].to_numpy() == plan).all(axis=1)
+    names = [name for name in _PLAN if name in old.frame and name in new.frame]
+    plan = old.frame[names].to_numpy()[row]
+    same = (new.frame[names].to_numpy() == plan).all(axis=1)
     return int(same.argmax()) if same.any() else None
 
 

@@ -30,6 +30,8 @@ def estimate_prefill_performance(
     expert_parallel: int = 1,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
+    attention_data_parallel: int | None = None,
+    context_parallel: int = 1,
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
@@ -53,6 +55,11 @@ def estimate_prefill_performance(
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
         Log the result at level INFO.
+    attention_data_parallel : int, optional
+        Attention replicas inside a stage; without it a stage has the wider of ``tensor_parallel``
+        times ``context_parallel`` and ``expert_parallel`` devices.
+    context_parallel : int, default 1
+        Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     engine : str, default 'vllm'
@@ -88,7 +95,10 @@ def estimate_prefill_performance(
     return _estimate(
         "prefill", model, (batch_size, input_tokens, 1, 1),
         system_name=system_name, bits=bits,
-        widths=(tensor_parallel, pipeline_parallel, expert_parallel),
+        widths=(
+            tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
+            context_parallel,
+        ),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
         techniques=techniques,
     )  # fmt: skip
@@ -107,6 +117,8 @@ def estimate_decode_performance(
     expert_parallel: int = 1,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
+    attention_data_parallel: int | None = None,
+    context_parallel: int = 1,
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
@@ -130,6 +142,11 @@ def estimate_decode_performance(
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
         Log the result at level INFO.
+    attention_data_parallel : int, optional
+        Attention replicas inside a stage; without it a stage has the wider of ``tensor_parallel``
+        times ``context_parallel`` and ``expert_parallel`` devices.
+    context_parallel : int, default 1
+        Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     engine : str, default 'vllm'
@@ -164,7 +181,10 @@ def estimate_decode_performance(
     return _estimate(
         "decode", model, (batch_size, input_tokens, output_tokens, beam_size),
         system_name=system_name, bits=bits,
-        widths=(tensor_parallel, pipeline_parallel, expert_parallel),
+        widths=(
+            tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
+            context_parallel,
+        ),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
         techniques=techniques,
     )  # fmt: skip
@@ -183,6 +203,8 @@ def estimate_end_to_end_performance(
     expert_parallel: int = 1,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
+    attention_data_parallel: int | None = None,
+    context_parallel: int = 1,
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
@@ -198,6 +220,11 @@ def estimate_end_to_end_performance(
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
         Log the result at level INFO.
+    attention_data_parallel : int, optional
+        Attention replicas inside a stage; without it a stage has the wider of ``tensor_parallel``
+        times ``context_parallel`` and ``expert_parallel`` devices.
+    context_parallel : int, default 1
+        Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     engine : str, default 'vllm'
@@ -230,7 +257,10 @@ def estimate_end_to_end_performance(
     >>> abs(result["total_latency"] - result["ttft"] - steps) < 1e-6
     True
     """
-    layout = (tensor_parallel, pipeline_parallel, expert_parallel)
+    layout = (
+        tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
+        context_parallel,
+    )  # fmt: skip
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
     prefill, decode = (
         _estimate(
@@ -270,7 +300,7 @@ def _estimate(
     *,
     system_name: HardwareLike | None,
     bits: PrecisionLike,
-    widths: tuple[int, int, int],
+    widths: tuple[int, int, int, int | None, int],
     debug: bool,
     memory_fraction: float,
     engine: str,
@@ -278,7 +308,8 @@ def _estimate(
     techniques: TechniqueArguments,
 ) -> dict[str, Any]:
     question = ask(model, system_name, bits, memory_fraction)
-    layout = check_layout(question.model, tp=widths[0], pp=widths[1], ep=widths[2])
+    tp, pp, ep, dp, cp = widths
+    layout = check_layout(question.model, tp=tp, pp=pp, ep=ep, dp=dp, cp=cp)
     question.hardware.check_devices("devices", layout.devices)
     asked = workload(*lengths, techniques=find_technique(techniques))
     asked.techniques.check_stage(stage)

@@ -27,6 +27,7 @@ def estimate_serving_performance(
     expert_parallel: int = 1,
     *,
     attention_data_parallel: int | None = None,
+    context_parallel: int = 1,
     engine: str = "vllm",
     chunked_prefill: bool = True,
     memory_fraction: float = 0.9,
@@ -51,7 +52,9 @@ def estimate_serving_performance(
         Layout.
     attention_data_parallel : int, optional
         Attention replicas inside a stage; without it a stage has the wider of ``tensor_parallel``
-        and ``expert_parallel`` devices.
+        times ``context_parallel`` and ``expert_parallel`` devices.
+    context_parallel : int, default 1
+        Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
     chunked_prefill : bool, default True
@@ -104,6 +107,7 @@ def estimate_serving_performance(
         pp=pipeline_parallel,
         ep=expert_parallel,
         dp=attention_data_parallel,
+        cp=context_parallel,
     )
     question.hardware.check_devices("devices", layout.devices)
     return serving_figures(

@@ -7,7 +7,14 @@ from functools import lru_cache
 from math import gcd
 
 from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Layer, Mixture
+from llmcalc_core.domain.layers import (
+    Attention,
+    ChannelMixer,
+    FeedForward,
+    LatentAttention,
+    Layer,
+    Mixture,
+)
 from llmcalc_core.domain.token_mixers import token_mixer
 
 
@@ -60,6 +67,11 @@ class Model:
     def has_mixture(self) -> bool:
         """Whether any layer is a mixture of experts."""
         return any(isinstance(layer.channel, Mixture) for layer in self.layers)
+
+    @property
+    def divides_prompts(self) -> bool:
+        """Whether the tokens of a prompt can be read side by side: all layers are attention."""
+        return all(isinstance(layer.mixer, (Attention, LatentAttention)) for layer in self.layers)
 
     @property
     def experts(self) -> int:

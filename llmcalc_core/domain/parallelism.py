@@ -11,7 +11,7 @@ from llmcalc_core.domain.model import Model
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Layout:
-    """Tensor, pipeline, expert and attention data parallelism of one replica.
+    """Tensor, pipeline, expert, attention data and context parallelism of one replica.
 
     Parameters
     ----------
@@ -27,6 +27,12 @@ class Layout:
     dp : int, default 1
         Attention data parallelism: replicas of the attention inside a stage, each over ``tp``
         devices with sequences of its own.
+    cp : int, default 1
+        Context parallelism: groups of ``tp`` devices that the tokens of each prompt are divided
+        over in prefill. Keys and values are gathered, so that each group keeps the whole cache
+        and all repeat the same decode steps (vLLM's prefill context parallelism, docs/serving/
+        context_parallel_deployment.md and pull request 46570; SGLang's, advanced_features/
+        prefill_cp; both read 2026-11-23).
 
     Examples
     --------
@@ -38,11 +44,12 @@ class Layout:
     pp: int = 1
     ep: int = 1
     dp: int = 1
+    cp: int = 1
 
     @property
     def stage_devices(self) -> int:
         """Devices of one pipeline stage."""
-        return self.tp * self.dp
+        return self.tp * self.dp * self.cp
 
     @property
     def devices(self) -> int:
@@ -73,16 +80,24 @@ def slots(experts: int, width: int) -> int:
     return -(-experts // width) * width
 
 
-def check_layout(model: Model, *, tp: object, pp: object, ep: object, dp: object = None) -> Layout:
+def check_layout(
+    model: Model,
+    *,
+    tp: object,
+    pp: object,
+    ep: object,
+    dp: object = None,
+    cp: object = 1,
+) -> Layout:
     """Return the layout if the model can be laid out so.
 
-    Without ``dp`` a stage has the wider of ``tp`` and ``ep`` devices.
+    Without ``dp`` a stage has the wider of ``tp`` times ``cp`` and ``ep`` devices.
 
     Raises
     ------
     ValueError
         If a width is no whole number, ``tp`` does not divide the heads, there are more stages
-        than layers, or the experts can't be divided so.
+        than layers, the experts can't be divided so, or prompts can't.
 
     Examples
     --------
@@ -92,15 +107,21 @@ def check_layout(model: Model, *, tp: object, pp: object, ep: object, dp: object
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8))
     >>> check_layout(tiny, tp=2, pp=2, ep=1)
-    Layout(tp=2, pp=2, ep=1, dp=1)
+    Layout(tp=2, pp=2, ep=1, dp=1, cp=1)
     """
     width = whole_number("tensor_parallel", tp)
     experts = whole_number("expert_parallel", ep)
+    contexts = whole_number("context_parallel", cp)
     layout = Layout(
         tp=width,
         pp=whole_number("pipeline_parallel", pp),
         ep=experts,
-        dp=-(-experts // width) if dp is None else whole_number("attention_data_parallel", dp),
+        dp=(
+            -(-experts // (width * contexts))
+            if dp is None
+            else whole_number("attention_data_parallel", dp)
+        ),
+        cp=contexts,
     )
     if model.heads % layout.tp:
         closest = min(divisors(model.heads), key=lambda width: abs(width - layout.tp))
@@ -113,6 +134,12 @@ def check_layout(model: Model, *, tp: object, pp: object, ep: object, dp: object
         msg = (
             f"pipeline_parallel must be at most the {model.layer_count} layers of {model.name}, "
             f"got {layout.pp}; the nearest valid value is {model.layer_count}"
+        )
+        raise ValueError(msg)
+    if layout.cp > 1 and not model.divides_prompts:
+        msg = (
+            f"context_parallel must be 1 for {model.name}, whose recurrent layers read a prompt in "
+            f"order, got {layout.cp}"
         )
         raise ValueError(msg)
     _check_experts(model, layout, derived=dp is None)
@@ -129,18 +156,19 @@ def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
                 )
                 raise ValueError(msg)
         return
-    tp, devices = layout.tp, layout.stage_devices
+    block, devices = layout.tp * layout.cp, layout.stage_devices
     valid = [
         width
         for width in range(1, model.experts + 1)
-        if (tp % width == 0 or width % tp == 0 if derived else devices % width == 0)
+        if (block % width == 0 or width % block == 0 if derived else devices % width == 0)
     ]
     if layout.ep in valid:
         return
     among = (
-        f"divide tensor_parallel ({tp}) or be a multiple of it"
+        f"divide {_named(layout.tp, layout.cp)} or be a multiple of it"
         if derived
-        else f"divide the {devices} devices of a stage (tensor_parallel x attention_data_parallel)"
+        else f"divide the {devices} devices of a stage (tensor_parallel x attention_data_parallel"
+        f"{' x context_parallel' if layout.cp > 1 else ''})"
     )
     closest = min(valid, key=lambda width: abs(width - layout.ep))
     msg = (
@@ -148,3 +176,10 @@ def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
         f"got {layout.ep}; the nearest valid value is {closest}"
     )
     raise ValueError(msg)
+
+
+def _named(tp: int, cp: int) -> str:
+    """Name the devices that share a sequence."""
+    return (
+        f"tensor_parallel ({tp})" if cp == 1 else f"tensor_parallel x context_parallel ({tp * cp})"
+    )

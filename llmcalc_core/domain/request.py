@@ -21,6 +21,10 @@ STAGES = (*STATIC_STAGES, "serving")
 
 MOST_DEVICES = 4096
 
+LONG_PROMPT = 32_768
+"""Length from which a prefill is worth dividing over devices [tokens]; assumed. vLLM's and SGLang's
+documentation of prefill context parallelism name no length."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationRequest:
@@ -42,6 +46,9 @@ class EvaluationRequest:
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precisions : tuple of Precision or None
         One or several; None is that of each model's own checkpoint.
+    context_parallel : tuple of int
+        Context parallel widths to try; empty for 1, and for the powers of two besides where the
+        stage is prefill and a prompt has ``LONG_PROMPT`` tokens.
     techniques : tuple of Techniques
         What the deployment does with its requests, in one way or several.
     beam_size : int
@@ -66,6 +73,7 @@ class EvaluationRequest:
     output_tokens: tuple[int, ...] = (256,)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
     precisions: tuple[Precision | None, ...] = (None,)
+    context_parallel: tuple[int, ...] = ()
     techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
     beam_size: int = 1
     memory_fraction: float = 0.9
@@ -82,6 +90,9 @@ class EvaluationRequest:
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
+        if self.context_parallel:
+            widths = whole_numbers("context_parallel", self.context_parallel)
+            self._set("context_parallel", widths)
         self._set("beam_size", self._beams())
         self._check_techniques()
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
@@ -93,6 +104,15 @@ class EvaluationRequest:
         """Give the precisions to evaluate a model in, each once."""
         own = model.precision or Precision()
         return tuple(dict.fromkeys(asked or own for asked in self.precisions))
+
+    @property
+    def contexts(self) -> tuple[int, ...]:
+        """Context parallel widths to try."""
+        if self.context_parallel:
+            return self.context_parallel
+        if self.stage != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
+            return (1,)
+        return tuple(2**power for power in range(self.devices[-1].bit_length()))
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)

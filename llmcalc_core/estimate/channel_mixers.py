@@ -60,7 +60,7 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     grid, precision = step.grid, step.precision
     columns = np.ceil(mixer.width / (grid.group / grid.ep))
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
-    rows = step.stage_tokens * mixer.top_k / grid.ep
+    rows = _routed_tokens(step) * mixer.top_k / grid.ep
     matrices = mixer.up_projections + 1
     slots = np.ceil(mixer.experts / grid.ep) * grid.ep / mixer.experts
     read = touched / grid.ep * slots
@@ -72,28 +72,34 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
         family="mixture",
         flops=matrix_flops(m=rows, n=matrices * columns, k=step.hidden),
         moved=weights + entering + leaving,
-        size=rows_per_expert(tokens=step.stage_tokens, top_k=mixer.top_k, touched=touched),
+        size=rows_per_expert(tokens=_routed_tokens(step), top_k=mixer.top_k, touched=touched),
         ranks=grid.ep,
     )
     activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes
     return grouped, traffic(activation)
 
 
+def _routed_tokens(step: Pass) -> Values:
+    """Tokens of a stage that go to experts: groups that repeat a decode step send theirs too."""
+    return step.stage_tokens * (step.grid.contexts / step.parts)
+
+
 def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     """Messages after a mixture.
 
-    Where every rank of the stage holds every token (one attention replica), the ranks sum their
-    parts. Otherwise tokens go to their experts' devices and back: two all-to-alls, in which a
-    token goes to every device that holds a slice of an expert it is routed to; with one group of
-    experts that is every device, an all-gather and a reduce-scatter. In prefill a token crosses
-    to another node once and is passed on there, in decode it goes to each device directly
+    Where every rank of the stage holds every token (one attention replica, prompts not divided),
+    the ranks sum their parts. Otherwise tokens go to their experts' devices and back: two
+    all-to-alls, in which a token goes to every device that holds a slice of an expert it is routed
+    to; with one group of experts that is every device, an all-gather and a reduce-scatter. In
+    prefill a token crosses to another node once and is passed on there, in decode it goes to each
+    device directly
     (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1 and 3.4.2).
     """
     grid = step.grid
-    spread = grid.attention_ranks > 1
+    spread = grid.attention_ranks * grid.contexts > 1
     slices = grid.group / grid.ep
     copies = np.minimum(mixer.top_k, grid.ep) * slices
-    tokens = step.stage_tokens / grid.group
+    tokens = _routed_tokens(step) / grid.group
     size = tokens * copies * step.hidden
     participants = np.where(spread, grid.group, 1.0)
     relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)

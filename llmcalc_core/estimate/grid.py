@@ -1,9 +1,9 @@
 """The grid: every axis an array of its own, with a shape that broadcasts against the others.
 
-Axis 0 holds the layouts of one replica (tensor, pipeline, expert and attention data parallelism:
-the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the input and
-axis 3 the output length; an axis of one value is a number. Replicas are no axis: they multiply a
-layout's throughput and devices.
+Axis 0 holds the layouts of one replica (tensor, pipeline, expert, attention data and context
+parallelism: the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the
+input and axis 3 the output length; an axis of one value is a number. Replicas are no axis: they
+multiply a layout's throughput and devices.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Grid:
         Devices of one pipeline stage.
     attention_ranks : array of shape (L, 1, 1, 1)
         Attention replicas inside a stage (attention data parallelism).
+    contexts : float or array of shape (L, 1, 1, 1)
+        Groups of devices that a prompt is divided over (context parallelism).
     batch : array of shape (1, B, 1, 1)
         Sequences in flight per replica.
     micro : array of shape (L, B, 1, 1)
@@ -68,6 +70,7 @@ class Grid:
     ep: Floats
     group: Floats
     attention_ranks: Floats
+    contexts: Values
     batch: Floats
     micro: Floats
     micro_batches: Floats
@@ -116,8 +119,8 @@ def make_grid(
     >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
-    widths = np.array([(one.tp, one.pp, one.ep, one.dp) for one in layouts], dtype=float)
-    tp, pp, ep, dp = (_axis(widths[:, index], 0) for index in range(4))
+    widths = np.array([(one.tp, one.pp, one.ep, one.dp, one.cp) for one in layouts], dtype=float)
+    tp, pp, ep, dp, cp = (_axis(widths[:, index], 0) for index in range(5))
     batch = _axis(np.array(batches, dtype=float), 1)
     prompt = _axis(np.array(inputs, dtype=float), 2)
     cached = _cached(prompt, techniques.prefix_hit_rate)
@@ -128,8 +131,9 @@ def make_grid(
         tp=tp,
         pp=pp,
         ep=ep,
-        group=tp * dp,
+        group=tp * dp * cp,
         attention_ranks=dp,
+        contexts=cp if divides_prompts(layouts) else 1.0,
         batch=batch,
         micro=micro,
         micro_batches=np.ceil(batch / micro),
@@ -144,6 +148,11 @@ def make_grid(
         gained=_gained(techniques),
         beams=float(beams),
     )
+
+
+def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
+    """Whether any of the layouts divides prompts."""
+    return any(layout.cp > 1 for layout in layouts)
 
 
 def _pieces(computed: Values, sequences: Floats, techniques: Techniques) -> Values:

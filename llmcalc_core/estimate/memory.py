@@ -217,7 +217,8 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
     decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
-    wave = np.maximum(grid.micro * grid.computed / grid.attention_ranks, grid.micro * decoded)
+    read = grid.micro * grid.computed / grid.attention_ranks / grid.contexts
+    wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
     widest = max(_layer_width(layer) for layer in model.layers)
     streams = 3 * model.hidden + widest / grid.tp

@@ -86,6 +86,7 @@ def time_sections(
                 getattr(message.size, "shape", ()),
                 id(message.participants),
                 id(message.copies),
+                id(message.stride),
             )
             messages.setdefault(between, []).append((index, message))
     return [
@@ -144,6 +145,7 @@ def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: 
         hardware,
         links,
         copies=group[0][1].copies,
+        stride=group[0][1].stride,
     )
     return Timed(
         section=np.array([section for section, _ in group]),
@@ -164,14 +166,17 @@ def message_seconds(
     links: Links,
     *,
     copies: Values = np.inf,
+    stride: Values = 1.0,
 ) -> Values:
     """Time of collectives [s]: inside a domain, and between domains where it must.
 
     A message between more devices than a domain has goes over both kinds of links. What several
     devices of a domain need (``copies``, in an all-reduce or an all-gather what all do) crosses
-    the network once for the domain, over the link of one of them.
+    the network once for the domain, over the link of one of them. Participants may be ``stride``
+    devices apart.
     """
-    inside = np.minimum(participants, hardware.devices_per_domain)
+    together = np.maximum(hardware.devices_per_domain // stride, 1.0)
+    inside = np.minimum(participants, together)
     width = np.log2(inside)
     fraction = np.interp(width, links.log_widths, links.fractions)
     near = collective_seconds(
@@ -181,7 +186,7 @@ def message_seconds(
         latency=np.interp(width, links.log_widths, links.latencies_s),
         bandwidth=fraction * (hardware.link_bandwidth / 2),
     )
-    nodes = np.ceil(participants / hardware.devices_per_domain)
+    nodes = np.ceil(participants / together)
     if nodes.max() <= 1:
         return near
     far = collective_seconds(

@@ -11,6 +11,7 @@ from llmcalc_core.domain.layers import (
     StateSpace,
     TokenMixer,
 )
+from llmcalc_core.estimate.grid import divides_prompts
 from llmcalc_core.estimate.recurrent_mixers import delta_net_work, state_space_work
 from llmcalc_core.estimate.work import (
     Message,
@@ -44,7 +45,30 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
     else:
         operations = delta_net_work(mixer, step)
     summed = Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
-    return operations, (summed,)
+    if step.decode or not divides_prompts(step.grid.layouts):
+        return operations, (summed,)
+    return operations, (summed, _gathered(mixer, step))
+
+
+def _gathered(mixer: TokenMixer, step: Pass) -> Message:
+    """Gather the keys and values of a prompt's parts, as wide as activations, before attention.
+
+    vLLM, docs/serving/context_parallel_deployment.md (partial query, full key and value); Yang et
+    al., arXiv:2411.01783, section 3, send as much in a ring.
+    """
+    if isinstance(mixer, Attention):
+        width: Values = 2 * np.ceil(mixer.kv_heads / step.grid.tp) * mixer.head_dim
+    elif isinstance(mixer, LatentAttention):
+        index = mixer.indexer.head_dim if mixer.indexer else 0
+        width = float(mixer.kv_rank + mixer.rope_dim + index)
+    else:
+        width = 0.0
+    return Message(
+        passes=1,
+        size=step.replica_tokens * width * step.precision.output_bytes,
+        participants=np.asarray(step.parts),
+        stride=step.grid.tp,
+    )
 
 
 def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
@@ -96,7 +120,7 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
         )
     else:
         unpacked = heads * (mixer.nope_dim + mixer.v_dim)
-        rows = tokens + step.sequences * step.behind
+        rows = step.replica_tokens + step.sequences * step.behind
         unpacking = (matrix(step, m=rows, n=unpacked, k=mixer.kv_rank),)
     absorbed: Values = float(step.decode)
     if mixer.indexer:
@@ -180,8 +204,8 @@ def _seen(step: Pass, *, window: float = np.inf, chunk: int | None = None) -> Va
 
 
 def _pairs(step: Pass, seen: Values) -> Values:
-    """Count query and key pairs of the pass [1]."""
-    return (step.tokens if step.decode else step.sequences) * seen
+    """Count query and key pairs of the pass on one device [1]."""
+    return (step.tokens if step.decode else step.sequences / step.parts) * seen
 
 
 def _read(step: Pass, seen: Values, reach: float = np.inf) -> Values:
@@ -192,7 +216,8 @@ def _read(step: Pass, seen: Values, reach: float = np.inf) -> Values:
     """
     grid = step.grid
     if not step.decode:
-        return step.tokens + step.sequences * np.minimum(step.behind, np.minimum(seen, reach))
+        before = step.sequences * np.minimum(step.behind, np.minimum(seen, reach))
+        return step.replica_tokens + before
     if grid.beams > 1:
         return step.sequences * (seen - np.minimum(grid.inputs, seen) * (1 - 1 / grid.beams))
     last = seen + grid.drafted / 2 if grid.drafted else seen  # of a step's queries sees the most

@@ -61,12 +61,15 @@ class Message:
     copies : float or array
         Devices that each part of it is for: all of them in an all-reduce or an all-gather; of an
         all-to-all, those that the same part is sent to, or 1 if each is sent its own directly.
+    stride : float or array
+        Devices from one participant to the next.
     """
 
     passes: int
     size: Values
     participants: Values
     copies: Values = np.inf
+    stride: Values = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +92,11 @@ class Pass:
     sequences : array
         Sequences on one attention replica.
     tokens : array
-        New tokens on one attention replica [tokens].
+        New tokens on one device [tokens].
+    replica_tokens : array
+        New tokens on all devices of an attention replica [tokens].
+    parts : float or array
+        Groups of its devices that they are divided over.
     behind : float or array
         Cached tokens of a sequence before its new ones, in the mean over the parts of a prompt;
         decode steps count their own [tokens].
@@ -99,7 +106,7 @@ class Pass:
         Recurrent states of a sequence that are read or written: one before, one after, and one
         for each drafted token, of which some are kept (vLLM, MambaSpec) [1].
     hidden_bytes : array
-        Activations of the micro batch between two layers, on one attention replica [bytes].
+        Activations of the micro batch between two layers, of the tokens on one device [bytes].
     precision, whole : Precision
         Types of the part that is described; of the whole model.
     family : str
@@ -113,6 +120,8 @@ class Pass:
     decode: bool
     sequences: Floats
     tokens: Floats
+    replica_tokens: Floats
+    parts: Values
     behind: Values
     stage_tokens: Floats
     states: float
@@ -128,6 +137,7 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
     requests = np.ceil(grid.micro / grid.attention_ranks)
     beams = grid.beams if decode else 1.0
     length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
+    parts: Values = 1.0 if decode else grid.contexts
     tokens = requests * beams * length
     return Pass(
         grid=grid,
@@ -136,11 +146,13 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
         hidden=model.hidden,
         decode=decode,
         sequences=requests * beams,
-        tokens=tokens,
+        tokens=tokens / parts,
+        replica_tokens=tokens,
+        parts=parts,
         behind=0.0 if decode else _behind(grid),
         stage_tokens=grid.micro * beams * length,
         states=2.0 + grid.drafted if decode else 2.0,
-        hidden_bytes=tokens * model.hidden * precision.output_bytes,
+        hidden_bytes=tokens / parts * model.hidden * precision.output_bytes,
     )
 
 

@@ -44,7 +44,7 @@ class Passes:
         Its work, and how often the model has it.
     sent_by, sent_in : arrays of int
         Configuration and kind of each message.
-    passes, message, participants, copies, sent : arrays
+    passes, message, participants, copies, stride, sent : arrays
         Its size, width and number.
     """
 
@@ -64,6 +64,7 @@ class Passes:
     message: Floats
     participants: Floats
     copies: Floats
+    stride: Floats
     sent: Floats
 
 
@@ -127,6 +128,7 @@ def flatten(
         message=_numbers(one.size for one in sent),
         participants=_numbers(one.participants for one in sent),
         copies=_numbers(one.copies for one in sent),
+        stride=_numbers(one.stride for one in sent),
         sent=_numbers(one[2] for one in messages),
     )
 
@@ -167,7 +169,7 @@ def device_seconds(
         if len(own):
             seconds = message_seconds(
                 flat.message[own], flat.passes[own], flat.participants[own], device,
-                efficiency.links, copies=flat.copies[own],
+                efficiency.links, copies=flat.copies[own], stride=flat.stride[own],
             )  # fmt: skip
             total += np.bincount(flat.sent_by[own], seconds * flat.sent[own], flat.size)
     return total

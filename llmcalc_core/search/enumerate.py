@@ -60,7 +60,7 @@ def layouts(model: Model, devices: int) -> tuple[Layout, ...]:
 
 
 @lru_cache(maxsize=1024)
-def plans(model: Model, devices: int) -> tuple[Plan, ...]:
+def plans(model: Model, devices: int, contexts: tuple[int, ...] = (1,)) -> tuple[Plan, ...]:
     """Every layout and number of replicas that uses the devices up, with expert parallelism.
 
     Parameters
@@ -69,24 +69,66 @@ def plans(model: Model, devices: int) -> tuple[Plan, ...]:
         What is laid out.
     devices : int
         Devices of all replicas together.
+    contexts : tuple of int
+        Context parallel widths to try.
 
     Returns
     -------
     tuple of Plan
-        Sorted by layout; every device count has at least the plan of single-device replicas.
+        Sorted by layout; every device count has at least the plan of single-device replicas where
+        ``contexts`` has 1 in it.
     """
     found = {
         Plan(layout=layout, replicas=replicas)
         for replicas in divisors(devices)
-        for layout in _with_experts(model, devices // replicas)
+        for width in contexts
+        if devices // replicas % width == 0 and (width == 1 or model.divides_prompts)
+        for layout in _stages(model, devices // replicas // width, width)
     }
     return tuple(sorted(found, key=lambda plan: (plan.layout, plan.replicas)))
 
 
-def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
+def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -> ValueError:
+    """Make the error for context parallel widths that no plan can have.
+
+    Parameters
+    ----------
+    model : Model
+        What is laid out.
+    devices, contexts : tuple of int
+        Device counts and context parallel widths asked for.
+
+    Returns
+    -------
+    ValueError
+        To be raised.
+    """
+    if not model.divides_prompts:
+        return ValueError(
+            f"context_parallel must be 1 for {model.name}, whose recurrent layers read a prompt in "
+            f"order, got {list(contexts)}"
+        )
+    valid = {width for count in devices for width in divisors(count)}
+    closest = min(valid, key=lambda width: abs(width - contexts[0]))
+    return ValueError(
+        f"context_parallel must divide devices ({list(devices)}), got {list(contexts)}; the "
+        f"nearest valid value is {closest}"
+    )
+
+
+def _stages(model: Model, devices: int, contexts: int) -> tuple[Layout, ...]:
+    """Layouts of one replica, whose prompts are divided over so many groups of devices."""
+    if model.has_mixture and contexts == 1:
+        return _with_replicas(model, devices)
+    return tuple(
+        Layout(tp=one.tp, pp=one.pp, ep=ep, cp=contexts)
+        for one in layouts(model, devices)
+        for ep in (_expert_widths(model, one.tp, contexts) if model.has_mixture else (1,))
+    )
+
+
+def _with_replicas(model: Model, devices: int) -> tuple[Layout, ...]:
     """Layouts of one replica of a mixture: attention replicas and experts inside a stage."""
-    if not model.has_mixture:
-        return layouts(model, devices)
     found: set[Layout] = set()
     for group in divisors(devices):
         stages = devices // group
@@ -102,15 +144,16 @@ def _with_experts(model: Model, devices: int) -> tuple[Layout, ...]:
     return tuple(sorted(found))
 
 
-def _expert_widths(model: Model, tp: int, dp: int) -> tuple[int, ...]:
-    """Expert parallel widths to try: all that divide the experts, or with replicas the widest.
+def _expert_widths(model: Model, tp: int, groups: int) -> tuple[int, ...]:
+    """Expert parallel widths to try: all that divide the experts, or over groups the widest.
 
-    With attention replicas engines divide the experts over all devices of a stage (vLLM's and
-    SGLang's documentation of expert parallelism), as far as there are experts: the last few slots
-    are filled with copies, devices beyond them share columns.
+    Where attention replicas or parts of a prompt have tokens of their own, engines divide the
+    experts over all devices of a stage (vLLM's and SGLang's documentation of expert parallelism),
+    as far as there are experts: the last few slots are filled with copies, devices beyond them
+    share columns.
     """
     experts = model.experts
-    if dp == 1:
+    if groups == 1:
         return tuple(width for width in divisors(tp) if experts % width == 0)
-    widths = (width for width in divisors(tp * dp) if width <= experts)
+    widths = (width for width in divisors(tp * groups) if width <= experts)
     return (max(width for width in widths if slots(experts, width) <= MOST_SLOTS * experts),)

@@ -20,7 +20,7 @@ from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.time import BOUNDS
 from llmcalc_core.formulas import Floats
 from llmcalc_core.search.certainty import band_of, basis_of
-from llmcalc_core.search.enumerate import Plan, plans
+from llmcalc_core.search.enumerate import Plan, no_plan, plans
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.performance import (
     BAND_METRICS,
@@ -91,7 +91,9 @@ def candidates(
     dict of str to array
         Columns of equal length; categories as small integers.
     """
-    found = [plan for count in request.devices for plan in plans(model, count)]
+    found = [plan for count in request.devices for plan in plans(model, count, request.contexts)]
+    if not found:
+        raise no_plan(model, request.devices, request.contexts)
     layouts = tuple(dict.fromkeys(plan.layout for plan in found))
     grid = make_grid(
         layouts,
@@ -114,7 +116,7 @@ def candidates(
     }
     memory = device_memory(model, precision, grid)
     usable = hardware.usable_bytes(request.memory_fraction)
-    columns = _plan_columns(found, spread)
+    columns = _plan_columns(found, spread, divided=request.contexts != (1,))
     columns |= _performance_columns(found, spread, times, bands)
     columns |= _memory_columns(spread, memory, usable)
     columns |= _judgement_columns(spread, times, usable - memory.total, request)
@@ -123,13 +125,19 @@ def candidates(
     return columns
 
 
-def _plan_columns(found: list[Plan], spread: _Spread) -> Columns:
+def _plan_columns(found: list[Plan], spread: _Spread, *, divided: bool) -> Columns:
+    layouts = [plan.layout for plan in found]
+    widths = {
+        "tp": [one.tp for one in layouts],
+        "pp": [one.pp for one in layouts],
+        "ep": [one.ep for one in layouts],
+        "attention_dp": [one.dp for one in layouts],
+    }
+    if divided:
+        widths["cp"] = [one.cp for one in layouts]
     return {
         "devices": spread.plan_column([plan.devices for plan in found]),
-        "tp": spread.plan_column([plan.layout.tp for plan in found]),
-        "pp": spread.plan_column([plan.layout.pp for plan in found]),
-        "ep": spread.plan_column([plan.layout.ep for plan in found]),
-        "attention_dp": spread.plan_column([plan.layout.dp for plan in found]),
+        **{name: spread.plan_column(own) for name, own in widths.items()},
         "replicas": spread.plan_column([plan.replicas for plan in found]),
         "batch": spread.column(spread.grid.batch, np.int32),
         "micro_batch": spread.column(spread.grid.micro, np.int32),

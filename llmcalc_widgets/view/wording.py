@@ -58,19 +58,19 @@ MEMORY_WORDS = {
 }
 
 
-_PLAN_COLUMNS = ("tp", "pp", "ep", "replicas", "batch")
+_PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
 _VERDICT_COLUMNS = ("rejected_for", "memory_headroom_bytes")
 
 
 def split_words(row: Row) -> str:
     """Say how a replica is split, such as 'TP 4 x PP 2'."""
-    return _split_words(row["tp"], row["pp"], row["ep"])
+    return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
 
 
 def plan_words(row: Row, stage: str) -> str:
     """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
-    *widths, batch = (row[name] for name in _PLAN_COLUMNS)
-    return _plan_words(*widths, load_words(batch, stage))
+    *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
+    return _plan_words(tuple(widths), replicas, load_words(batch, stage))
 
 
 def load_words(batch: int, stage: str) -> str:
@@ -84,16 +84,17 @@ def load_words(batch: int, stage: str) -> str:
     return f"{batch:,} in flight" if stage == "serving" else f"batch {batch:,}"
 
 
-def _split_words(tp: int, pp: int, ep: int) -> str:
+def _split_words(tp: int, pp: int, ep: int, cp: int) -> str:
     experts = f" {TIMES} EP {ep}" if ep > 1 else ""
-    return f"TP {tp} {TIMES} PP {pp}{experts}"
+    contexts = f" {TIMES} CP {cp}" if cp > 1 else ""
+    return f"TP {tp} {TIMES} PP {pp}{experts}{contexts}"
 
 
 @lru_cache(maxsize=8192)
-def _plan_words(tp: int, pp: int, ep: int, replicas: int, load: str) -> str:
+def _plan_words(widths: tuple[int, int, int, int], replicas: int, load: str) -> str:
     each = " each" if replicas > 1 else ""
     copies = counted(replicas, "replica")
-    return f"{_split_words(tp, pp, ep)} {TIMES} {copies}, {load}{each}"
+    return f"{_split_words(*widths)} {TIMES} {copies}, {load}{each}"
 
 
 def rejection_words(row: Row, request: EvaluationRequest) -> str:
@@ -129,13 +130,15 @@ def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
-    *widths, batches = (_column(evaluation, rows, name) for name in _PLAN_COLUMNS)
+    *widths, replicas, batches = (_column(evaluation, rows, name) for name in _PLAN_COLUMNS)
     loads = (load_words(batch, evaluation.request.stage) for batch in batches)
-    return [*map(_plan_words, *widths, loads)]
+    return [*map(_plan_words, zip(*widths, strict=True), replicas, loads)]
 
 
 def _column(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
-    """List a column of some rows, faster than a frame of them is made."""
+    """List a column of some rows, faster than a frame of them is made; a width not tried is 1."""
+    if name not in evaluation.frame:
+        return [1] * len(rows)
     return list(evaluation.frame[name].to_numpy()[rows].tolist())
 
 
