@@ -27,6 +27,7 @@ from llmcalc_core.domain.request import STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
 from llmcalc_core.search.feasibility import DoesNotFitError
+from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
 
 __all__ = [
@@ -65,5 +66,6 @@ __all__ = [
     "list_models",
     "load_hardware",
     "make_request",
+    "pareto_mask",
     "parse_precision",
 ]

@@ -101,6 +101,7 @@ def make_request(
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
+    ttft_limit_s: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
@@ -132,6 +133,7 @@ def make_request(
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
+        ttft_limit_s=ttft_limit_s,
     )
 
 
@@ -185,6 +187,7 @@ def explore(
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
+    ttft_limit_s: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
@@ -219,6 +222,8 @@ def explore(
         Part of a device's memory that may be used.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
+    ttft_limit_s : float, optional
+        Longest time to the first token, in every stage [s].
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
         ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
@@ -239,10 +244,10 @@ def explore(
         [s], which sum to the stage's latency: ``ttft_s`` in prefill, else ``tpot_s``;
         ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
-        (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory'
-        or 'latency limit'), ``on_front`` (of its model, hardware, precision, techniques and
-        lengths: latency against tokens per second and device), ``basis`` ('measured', 'calibrated',
-        'transferred' or 'assumed') of the times.
+        (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory',
+        'latency limit' or 'TTFT limit'), ``on_front`` (of its model, hardware, precision,
+        techniques and lengths: latency against tokens per second and device), ``basis``
+        ('measured', 'calibrated', 'transferred' or 'assumed') of the times.
 
     Raises
     ------
@@ -271,6 +276,7 @@ def explore(
         beam_size=beam_size,
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
+        ttft_limit_s=ttft_limit_s,
         **techniques,
     )
     return evaluate(request).frame

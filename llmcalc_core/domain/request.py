@@ -57,6 +57,8 @@ class EvaluationRequest:
         Part of a device's memory that may be used, above 0 and at most 1.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
+    ttft_limit_s : float, optional
+        Longest time to the first token, in every stage [s].
 
     Raises
     ------
@@ -78,6 +80,7 @@ class EvaluationRequest:
     beam_size: int = 1
     memory_fraction: float = 0.9
     latency_limit_s: float | None = None
+    ttft_limit_s: float | None = None
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -96,9 +99,9 @@ class EvaluationRequest:
         self._set("beam_size", self._beams())
         self._check_techniques()
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
-        if self.latency_limit_s is not None:
-            limit = positive("latency_limit_s", self.latency_limit_s, unit="s")
-            self._set("latency_limit_s", limit)
+        for name in ("latency_limit_s", "ttft_limit_s"):
+            if getattr(self, name) is not None:
+                self._set(name, positive(name, getattr(self, name), unit="s"))
 
     def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
         """Give the precisions to evaluate a model in, each once."""

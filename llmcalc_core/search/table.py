@@ -32,7 +32,7 @@ from llmcalc_core.search.performance import (
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = ("", "memory", "latency limit")
+REASONS = ("", "memory", "latency limit", "TTFT limit")
 """Why a candidate is rejected; empty if it is not."""
 
 TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
@@ -189,6 +189,8 @@ def _judgement_columns(
     """Judge layouts: replicas of one share its latency, memory and throughput per device."""
     latency = spread.full(getattr(times, LATENCY_COLUMNS[request.stage]))
     reason = np.zeros(spread.grid.shape, dtype=np.int8)
+    if request.ttft_limit_s is not None:
+        reason[spread.full(times.ttft_s) > request.ttft_limit_s] = REASONS.index("TTFT limit")
     if request.latency_limit_s is not None:
         reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
     reason[spread.full(headroom) < 0] = REASONS.index("memory")

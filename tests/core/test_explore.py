@@ -233,6 +233,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"memory_fraction": 0}, "memory_fraction must be a number above 0 and at most 1, got 0"),
     ({"latency_limit_s": 0}, r"latency_limit_s must be a finite number above 0 \[s\], got 0"),
     ({"latency_limit_s": "fast"}, "got 'fast'"),
+    ({"ttft_limit_s": -1}, r"ttft_limit_s must be a finite number above 0 \[s\], got -1"),
 ]
 
 

@@ -88,6 +88,22 @@ def test_the_limit_is_on_the_time_per_output_token() -> None:
     assert not frame.loc[late, "on_front"].any()
 
 
+@pytest.mark.parametrize("stage", ["decode", "serving"])
+def test_both_limits_hold_at_once(stage: str) -> None:
+    free = explore("llama2_7b", "A100_80GB", 4, stage=stage)
+    first, each = float(free["ttft_s"].median()), float(free["tpot_s"].median())
+    frame = explore(
+        "llama2_7b", "A100_80GB", 4, stage=stage, latency_limit_s=each, ttft_limit_s=first
+    )
+    fits = frame["memory_headroom_bytes"] >= 0
+    slow, waits = frame["tpot_s"] > each, frame["ttft_s"] > first
+    assert (fits & ~slow & waits).any()
+    assert ((frame["rejected_for"] == "TTFT limit") == (fits & ~slow & waits)).all()
+    assert ((frame["rejected_for"] == "latency limit") == (fits & slow)).all()
+    assert frame["on_front"].any()
+    assert not frame.loc[slow | waits, "on_front"].any()
+
+
 def test_an_evaluation_of_serving_is_about_the_time_per_output_token() -> None:
     found = llm.evaluate(llm.make_request("llama2_7b", "A100_80GB", 4, stage="serving"))
     assert found.latency_column == "tpot_s"
