@@ -6,7 +6,7 @@ from collections import Counter
 
 from llmcalc_core.catalog.quantisation import Quantisation, Scheme
 from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.layers import FeedForward, Mixture
+from llmcalc_core.domain.layers import FeedForward, Mixture, precision_part
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import STORED_BITS, VALUE_BITS, Precision
 
@@ -104,8 +104,8 @@ def _schemes(quantisation: Quantisation, config: ModelConfig, model_type: str) -
     votes: dict[str, Counter[Scheme]] = {}
     for index, kind in enumerate(model.sequence):
         layer = model.layers[kind]
-        parts = [layer.mixer_part]
-        if layer.mixer_part == "attention":
+        parts = [precision_part(layer.mixer)] if layer.mixer else []
+        if "attention" in parts:
             parts.append("attention_output")
         if isinstance(layer.channel, FeedForward):
             parts.append("dense")

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from llmcalc_core.domain.checkpoint import stored_precision
-from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
+from llmcalc_core.domain.checks import nearest
+from llmcalc_core.domain.config_values import POSITIVE, settle
 from llmcalc_core.domain.contradictions import refuse_contradictions
 from llmcalc_core.domain.precision import Precision
-
-LAYER_TYPES = ("full_attention", "sliding_attention", "chunked_attention", "linear_attention",
-               "mamba")  # fmt: skip
-_POSITIVE = ("vocab_size", "hidden_size", "num_decoder_layers", "num_attention_heads")
-_OPTIONAL = (
-    "num_key_value_heads", "head_dim", "max_model_len", "sliding_window", "q_lora_rank",
-    "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "mamba_d_state",
-    "mamba_dt_rank", "attention_chunk_size", "index_n_heads", "index_head_dim", "index_topk",
-    "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
-    "linear_value_head_dim",
-)  # fmt: skip
-_WIDTHS = ("moe_intermediate_size", "shared_expert_intermediate_size")
-_FROM_ZERO = ("intermediate_size", "n_shared_experts", "first_k_dense_replace",
-              "moe_layer_offset", "learned_positions", "embedding_size",
-              "norms_per_layer")  # fmt: skip
-_TRUTHS = ("tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
-           "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "attn_output_gate",
-           "shared_expert_gate", "router_bias", "mamba_norm")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +34,19 @@ class ModelConfig:
         Up projections of the feed-forward layer: 2 if gated (SwiGLU), 1 if plain.
     max_model_len : int, optional
         Longest context the model was made for [tokens]. Informative.
-    sliding_window : int, optional
-        Window of the ``sliding_attention`` layers [tokens].
-    attention_chunk_size : int, optional
-        Chunk that a ``chunked_attention`` layer does not look beyond (Llama 4) [tokens].
+    sliding_window, attention_chunk_size : int, optional
+        Window of the ``sliding_attention`` layers [tokens]; chunk that a ``chunked_attention``
+        layer does not look beyond (Llama 4) [tokens].
     layer_types : tuple of str
-        Token mixer of each layer: ``full_attention``, ``sliding_attention``,
-        ``chunked_attention``, ``linear_attention`` or ``mamba``; a shorter pattern repeats.
-        Empty: all full, or all sliding where there is a window.
+        Token mixer of each layer, of ``LAYER_TYPES``; a shorter pattern repeats. Empty: all full,
+        or all sliding where there is a window. ``linear`` is a single projection in place of
+        attention, ``none`` no token mixer at all.
+    mlp_layer_types : tuple of str
+        Channel mixer of each layer, of ``MLP_LAYER_TYPES``; a shorter pattern repeats. Empty: as
+        ``first_k_dense_replace`` and ``moe_layer_freq`` say.
+    per_layer : mapping of str to tuple of int
+        Fields of ``PER_LAYER`` whose values differ between layers: a value for each layer, or a
+        pattern that repeats. Kept as a tuple of pairs.
     tie_word_embeddings : bool, default False
         Whether the output head shares the embedding's weights.
     qkv_bias, attention_output_bias, mlp_bias, lm_head_bias : bool, default False
@@ -69,43 +57,60 @@ class ModelConfig:
         Normalisations of width ``hidden_size`` in a layer.
     final_norm : bool, default True
         Whether a normalisation follows the last layer.
-    qk_norm : bool, default False
-        Whether query and key heads are normalised (one weight of ``head_dim`` each).
-    qk_norm_wide : bool, default False
-        Whether that is over all heads at once (a weight for each of their elements).
+    qk_norm, qk_norm_wide : bool, default False
+        Whether query and key heads are normalised (one weight of ``head_dim`` each), and whether
+        over all heads at once (a weight for each of their elements).
     attention_sinks : bool, default False
         Whether each query head has a learned sink (gpt-oss, arXiv:2508.10925, section 2.1).
-    learned_positions : int, default 0
-        Rows of a learned position table.
-    embedding_size : int, default 0
-        Width of the token embedding where it is not ``hidden_size`` (then two projections).
+    keys_as_values : bool, default False
+        Whether the ``full_attention`` layers take values from the key projection (Gemma 4).
+    num_kv_shared_layers : int, default 0
+        Last layers that read the keys and values of an earlier one (Gemma 3n).
+    learned_positions, embedding_size : int, default 0
+        Rows of a learned position table; width of the token embedding where it is not
+        ``hidden_size`` (then two projections).
+    per_layer_input_size, per_layer_input_vocab : int, default 0
+        Width and rows of an embedding that every layer has for itself (Gemma 3n).
+    hyper_connections, residual_block_size : int, default 0
+        Residual streams that are mixed before and after each part of a layer (mHC,
+        arXiv:2512.24880); layers of a block whose results later layers attend to (attention
+        residuals of Kimi K3, arXiv:2607.24653).
     attn_output_gate : bool, default False
         Whether the result of attention is multiplied by a gate, projected beside the query.
     num_experts, expert_top_k : int, default 1
         Routed experts of a mixture layer, and how many of them a token uses.
-    moe_intermediate_size : int, optional
-        Width of one routed expert; ``intermediate_size`` where not given.
+    moe_intermediate_size, shared_expert_intermediate_size : int, optional
+        Width of one routed expert, of one shared one; ``intermediate_size`` where not given.
+    moe_latent_size : int, optional
+        Width in which the routed experts work, projected from ``hidden_size`` and back; with
+        ``moe_latent_norm`` a normalisation comes before the way back.
     n_shared_experts : int, default 0
         Experts every token uses.
-    shared_expert_intermediate_size : int, optional
-        Width of one shared expert; ``moe_intermediate_size`` where not given.
-    shared_expert_gate : bool, default False
-        Whether the shared expert has a gate of width ``hidden_size``.
+    shared_expert_gate, router_bias, router_scale : bool, default False
+        Whether the shared expert has a gate of width ``hidden_size``; the router one bias per
+        expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
         Mixture layers start after the first k layers and then are every n-th, at an offset.
-    router_bias : bool, default False
-        Whether the router has one bias per expert (DeepSeek-V3's load correction).
     q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
-        Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where
-        ``kv_lora_rank`` is given.
+        Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where ``kv_lora_rank`` is
+        given. ``v_head_dim`` is the width of a value in plain attention too.
     index_n_heads, index_head_dim, index_topk : int, optional
-        Sparse latent attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their
-        width, and the tokens that attention reads of those it scores.
+        Sparse attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their width, and
+        the tokens that attention reads of those it scores.
+    sparse_compress_ratio, heavy_compress_ratio, o_groups, o_lora_rank : int, optional
+        Compressed attention (DeepSeek-V4): tokens of an entry in the two kinds of layer; groups and
+        rank of the output projection. All attention is of that family where ``o_lora_rank`` is
+        given.
     linear_num_key_heads, linear_num_value_heads, linear_key_head_dim, linear_value_head_dim, \
 linear_conv_kernel_dim : int, optional
-        Gated delta net (arXiv:2412.06464) of the ``linear_attention`` layers.
+        Gated delta net (arXiv:2412.06464) of the ``linear_attention`` layers, or Kimi delta
+        attention (arXiv:2510.26692) of the ``kimi_delta_attention`` ones.
+    linear_full_rank_gate : bool, default False
+        Whether the output gate of Kimi delta attention is one projection, not two of low rank.
     mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
+    mamba_num_heads, mamba_head_dim, mamba_n_groups : int, optional
+        Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
     precision : Precision or str, optional
@@ -120,10 +125,10 @@ linear_conv_kernel_dim : int, optional
     --------
     >>> tiny = ModelConfig(
     ...     model="tiny", vocab_size=1000, hidden_size=64, num_decoder_layers=2,
-    ...     num_attention_heads=4, intermediate_size=256,
+    ...     num_attention_heads=4, intermediate_size=256, per_layer={"num_key_value_heads": (4, 1)},
     ... )
-    >>> tiny.head_dim, tiny.num_key_value_heads
-    (16, 4)
+    >>> tiny.head_dim, tiny.num_key_value_heads, tiny.of_layer("num_key_value_heads", 1)
+    (16, 4, 1)
     """
 
     model: str = "custom"
@@ -139,6 +144,8 @@ linear_conv_kernel_dim : int, optional
     sliding_window: int | None = None
     attention_chunk_size: int | None = None
     layer_types: tuple[str, ...] = ()
+    mlp_layer_types: tuple[str, ...] = ()
+    per_layer: Mapping[str, tuple[int, ...]] | tuple[tuple[str, tuple[int, ...]], ...] = ()
     tie_word_embeddings: bool = False
     qkv_bias: bool = False
     attention_output_bias: bool = False
@@ -150,12 +157,20 @@ linear_conv_kernel_dim : int, optional
     qk_norm: bool = False
     qk_norm_wide: bool = False
     attention_sinks: bool = False
+    keys_as_values: bool = False
+    num_kv_shared_layers: int = 0
     attn_output_gate: bool = False
     learned_positions: int = 0
     embedding_size: int = 0
+    per_layer_input_size: int = 0
+    per_layer_input_vocab: int = 0
+    hyper_connections: int = 0
+    residual_block_size: int = 0
     num_experts: int = 1
     expert_top_k: int = 1
     moe_intermediate_size: int | None = None
+    moe_latent_size: int | None = None
+    moe_latent_norm: bool = False
     n_shared_experts: int = 0
     shared_expert_intermediate_size: int | None = None
     shared_expert_gate: bool = False
@@ -163,6 +178,7 @@ linear_conv_kernel_dim : int, optional
     moe_layer_freq: int = 1
     moe_layer_offset: int = 0
     router_bias: bool = False
+    router_scale: bool = False
     q_lora_rank: int | None = None
     kv_lora_rank: int | None = None
     qk_nope_head_dim: int | None = None
@@ -171,70 +187,41 @@ linear_conv_kernel_dim : int, optional
     index_n_heads: int | None = None
     index_head_dim: int | None = None
     index_topk: int | None = None
+    sparse_compress_ratio: int | None = None
+    heavy_compress_ratio: int | None = None
+    o_groups: int | None = None
+    o_lora_rank: int | None = None
     linear_num_key_heads: int | None = None
     linear_num_value_heads: int | None = None
     linear_key_head_dim: int | None = None
     linear_value_head_dim: int | None = None
     linear_conv_kernel_dim: int = 4
+    linear_full_rank_gate: bool = False
     mamba_d_state: int | None = None
     mamba_d_conv: int = 4
     mamba_expand: int = 2
     mamba_dt_rank: int | None = None
+    mamba_num_heads: int | None = None
+    mamba_head_dim: int | None = None
+    mamba_n_groups: int | None = None
     mamba_norm: bool = False
     precision: Precision | None = None
 
     def __post_init__(self) -> None:
         """Check every number, fill in what follows from others, refuse contradictions."""
-        name: object = self.model
-        if not isinstance(name, str) or not name:
-            msg = f"model must be a name, got {name!r}"
-            raise ValueError(msg)
-        for name in _POSITIVE:
-            self._set(name, whole_number(name, getattr(self, name)))
-        for name in ("num_experts", "expert_top_k", "moe_layer_freq", "mamba_d_conv",
-                     "mamba_expand", "linear_conv_kernel_dim"):  # fmt: skip
-            self._set(name, whole_number(name, getattr(self, name)))
-        self._set("num_ffi", whole_number("num_ffi", self.num_ffi, most=2))
-        for name in _FROM_ZERO:
-            self._set(name, whole_number(name, getattr(self, name), least=0))
-        for names, least in ((_OPTIONAL, 1), (_WIDTHS, 0)):
-            for name in names:
-                if getattr(self, name) is not None:
-                    self._set(name, whole_number(name, getattr(self, name), least=least))
-        for name in _TRUTHS:
-            truth(name, getattr(self, name))
-        self._set("precision", stored_precision(self.precision))
-        self._set("norm", one_of("norm", self.norm, ("rmsnorm", "layernorm")))
-        self._fill()
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in settle(given).items():
+            object.__setattr__(self, name, value)
         refuse_contradictions(self)
 
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
-
-    def _fill(self) -> None:
-        if self.num_key_value_heads is None:
-            self._set("num_key_value_heads", self.num_attention_heads)
-        if self.head_dim is None:
-            if self.hidden_size % self.num_attention_heads:
-                msg = (
-                    "hidden_size must be a multiple of num_attention_heads unless head_dim is "
-                    f"given, got {self.hidden_size} and {self.num_attention_heads}"
-                )
-                raise ValueError(msg)
-            self._set("head_dim", self.hidden_size // self.num_attention_heads)
-        if self.moe_intermediate_size is None:
-            self._set("moe_intermediate_size", self.intermediate_size)
-        if self.shared_expert_intermediate_size is None:
-            self._set("shared_expert_intermediate_size", self.moe_intermediate_size)
-        kinds = self.layer_types or (
-            ("sliding_attention",) if self.sliding_window else ("full_attention",)
-        )
-        kinds = tuple(one_of("layer_types", kind, LAYER_TYPES) for kind in kinds)
-        repeats = -(-self.num_decoder_layers // len(kinds))
-        self._set("layer_types", (kinds * repeats)[: self.num_decoder_layers])
+    def of_layer(self, name: str, index: int) -> int:
+        """Give the value of a field in one layer; 0 where it has none."""
+        differing = dict(self.per_layer).get(name)
+        value: int | None = differing[index] if differing else getattr(self, name)
+        return value or 0
 
     @classmethod
-    def from_fields(cls, values: dict[str, Any]) -> ModelConfig:
+    def from_fields(cls, values: Mapping[str, Any]) -> ModelConfig:
         """Make a configuration from a dict of the field names above.
 
         Raises
@@ -247,7 +234,7 @@ linear_conv_kernel_dim : int, optional
             if name not in known:
                 msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
                 raise ValueError(msg)
-        missing = [name for name in (*_POSITIVE, "intermediate_size") if name not in values]
+        missing = [name for name in (*POSITIVE, "intermediate_size") if name not in values]
         if missing:
             msg = f"ModelConfig needs {', '.join(missing)} as well"
             raise ValueError(msg)

@@ -19,7 +19,12 @@ _NEEDED = {
         "linear_value_head_dim",
     ),
     "mamba": ("mamba_d_state", "mamba_dt_rank"),
+    "mamba2": ("mamba_d_state", "mamba_num_heads", "mamba_head_dim", "mamba_n_groups"),
+    "compressed_sparse_attention": ("o_lora_rank", "sparse_compress_ratio", "index_topk"),
+    "heavily_compressed_attention": ("o_lora_rank", "heavy_compress_ratio"),
 }
+_NEEDED["kimi_delta_attention"] = _NEEDED["linear_attention"]
+_COMPRESSED = ("o_groups", "q_lora_rank", "qk_rope_head_dim", "sliding_window")
 
 
 def refuse_contradictions(config: ModelConfig) -> None:
@@ -36,7 +41,14 @@ def refuse_contradictions(config: ModelConfig) -> None:
 
 
 def _refuse_heads(config: ModelConfig) -> None:
-    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads or 1
+    layers = range(config.num_decoder_layers)
+    names = ("num_attention_heads", "num_key_value_heads")
+    shapes = {tuple(config.of_layer(name, index) for name in names) for index in layers}
+    for heads, kv_heads in sorted(shapes):
+        _refuse_undivided(heads, kv_heads)
+
+
+def _refuse_undivided(heads: int, kv_heads: int) -> None:
     if heads % kv_heads:
         divisors = [number for number in range(1, heads + 1) if heads % number == 0]
         closest = min(divisors, key=lambda number: abs(number - kv_heads))
@@ -48,13 +60,15 @@ def _refuse_heads(config: ModelConfig) -> None:
 
 
 def _refuse_experts(config: ModelConfig) -> None:
-    if config.expert_top_k > config.num_experts:
-        msg = (
-            f"expert_top_k must be at most num_experts ({config.num_experts}), "
-            f"got {config.expert_top_k}"
-        )
+    for index in range(config.num_decoder_layers):
+        top_k, experts = (config.of_layer(name, index) for name in ("expert_top_k", "num_experts"))
+        if top_k > experts:
+            msg = f"expert_top_k must be at most num_experts ({experts}), got {top_k}"
+            raise ValueError(msg)
+    if "sparse" in config.mlp_layer_types and config.num_experts == 1:
+        msg = "mlp_layer_types with sparse need num_experts of at least 2, got 1"
         raise ValueError(msg)
-    if config.num_experts == 1:
+    if config.num_experts == 1 or config.mlp_layer_types:
         return
     whole_number("moe_intermediate_size", config.moe_intermediate_size)
     offset, frequency = config.moe_layer_offset, config.moe_layer_freq
@@ -70,8 +84,12 @@ def _refuse_missing_parts(config: ModelConfig) -> None:
         _need(config, "latent attention (kv_lora_rank) needs", latent)
     index = ("index_topk", "index_n_heads", "index_head_dim")
     if any(getattr(config, name) for name in index):
-        needed = ("kv_lora_rank", "q_lora_rank", *index)
-        _need(config, "sparse attention (index_topk) needs", needed)
+        family = "kv_lora_rank" if config.o_lora_rank is None else "o_lora_rank"
+        _need(config, "sparse attention (index_topk) needs", (family, "q_lora_rank", *index))
+    if config.o_lora_rank is not None:
+        _need(config, "compressed attention (o_lora_rank) needs", _COMPRESSED)
+    if config.per_layer_input_size:
+        _need(config, "inputs of layers (per_layer_input_size) need", ("per_layer_input_vocab",))
     for kind, names in _NEEDED.items():
         if kind in config.layer_types:
             _need(config, f"layer_types with {kind} need", names)

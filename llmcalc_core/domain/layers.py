@@ -1,104 +1,18 @@
-"""What a layer is made of: token mixers, channel mixers and their exact parameter counts."""
+"""What a layer is made of: token mixer, channel mixer, norms, and what comes beside them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attention:
-    """Multi-head, grouped-query or multi-query attention: full, in a sliding window or in chunks.
-
-    A token looks back on ``window`` tokens, or to the start of its own chunk of ``chunk`` tokens.
-    ``gated`` says whether the result is multiplied by a gate as wide as the queries.
-    ``kv_parameters`` are those of the key and value projections, which are replicated where
-    there are fewer heads of them than devices, ``output_parameters`` those of the last projection.
-    """
-
-    heads: int
-    kv_heads: int
-    head_dim: int
-    window: int | None
-    chunk: int | None
-    gated: bool
-    parameters: int
-    kv_parameters: int
-    output_parameters: int
+from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
+from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Indexer:
-    """Scores every token before a query, so that attention reads the ``top_k`` best alone.
+class Projection:
+    """A single matrix of the hidden size in place of a mixer; every device has all of it."""
 
-    DeepSeek sparse attention (DeepSeek-V3.2, arXiv:2512.02556, section 2.1). Every device of a
-    tensor parallel group has all of it.
-    """
-
-    heads: int
-    head_dim: int
-    top_k: int
     parameters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentAttention:
-    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
-
-    ``replicated_parameters`` are those of the down projections and of the indexer, if there is
-    one, which every device holds; ``output_parameters`` those of the last projection.
-    """
-
-    heads: int
-    q_rank: int | None
-    kv_rank: int
-    nope_dim: int
-    rope_dim: int
-    v_dim: int
-    indexer: Indexer | None
-    parameters: int
-    replicated_parameters: int
-    output_parameters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StateSpace:
-    """A selective state space mixer (Mamba, arXiv:2312.00752): its state does not grow."""
-
-    inner: int
-    state: int
-    convolution: int
-    dt_rank: int
-    parameters: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GatedDeltaNet:
-    """Linear attention by the gated delta rule (arXiv:2412.06464): its state does not grow.
-
-    Each value head has a state of ``key_dim`` x ``value_dim``; several share a key head.
-    """
-
-    key_heads: int
-    value_heads: int
-    key_dim: int
-    value_dim: int
-    convolution: int
-    parameters: int
-
-    @property
-    def keys(self) -> int:
-        """Width of the queries, and of the keys [elements]."""
-        return self.key_heads * self.key_dim
-
-    @property
-    def values(self) -> int:
-        """Width of the values, and of their gate [elements]."""
-        return self.value_heads * self.value_dim
-
-    @property
-    def convolved(self) -> int:
-        """Channels of the short convolution: queries, keys and values [elements]."""
-        return 2 * self.keys + self.values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,53 +26,124 @@ class FeedForward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixture:
-    """A mixture of routed experts, of which a token uses ``top_k``, beside shared ones."""
+    """A mixture of routed experts, of which a token uses ``top_k``, beside shared ones.
+
+    ``latent`` is the width in which routed experts work where it is not the hidden size: every
+    device holds ``latent_parameters`` of the projections there and back, and where ``latent_norm``
+    is set, results are normalised before the way back.
+    """
 
     experts: int
     top_k: int
     width: int
     up_projections: int
     shared_width: int
+    latent: int | None
+    latent_norm: bool
     expert_parameters: int
     shared_parameters: int
+    latent_parameters: int
     router_parameters: int
 
     @property
+    def routed_parameters(self) -> int:
+        """Parameters of all routed experts."""
+        return self.experts * self.expert_parameters
+
+    @property
     def parameters(self) -> int:
-        """Parameters of all experts, the shared ones and the router."""
-        return (
-            self.experts * self.expert_parameters + self.shared_parameters + self.router_parameters
-        )
+        """Parameters of all experts, their latent space, the shared ones and the router."""
+        around = self.shared_parameters + self.latent_parameters + self.router_parameters
+        return self.routed_parameters + around
+
+    @property
+    def idle_parameters(self) -> int:
+        """Parameters of the routed experts that a token does not use."""
+        return (self.experts - self.top_k) * self.expert_parameters
 
 
-TokenMixer = Attention | LatentAttention | StateSpace | GatedDeltaNet
-ChannelMixer = FeedForward | Mixture
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Norms:
+    """Normalisations of the hidden size, with the sums into the residual stream."""
+
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HyperConnections:
+    """Several residual streams, mixed before and after both parts of a layer (arXiv:2512.24880)."""
+
+    streams: int
+    parameters: int
+
+    @property
+    def mixes(self) -> int:
+        """Numbers that mix the streams of a token: into a part, out of it, and each other."""
+        return self.streams * (2 + self.streams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockResiduals:
+    """Attention over the results of earlier blocks of layers (Kimi K3, arXiv:2607.24653, 2.2).
+
+    ``blocks`` is how many a part of a layer reads, on average over the model.
+    """
+
+    blocks: float
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerInputs:
+    """An embedding of the token for each layer, gated and added to its result (Gemma 3n)."""
+
+    width: int
+    parameters: int
+
+
+TokenMixer = (
+    Attention
+    | LatentAttention
+    | CompressedAttention
+    | StateSpace
+    | StateSpaceDual
+    | GatedDeltaNet
+    | Projection
+)
+ChannelMixer = FeedForward | Mixture | Projection
+Residual = HyperConnections | BlockResiduals | LayerInputs
+Part = TokenMixer | ChannelMixer | Norms | Residual
+
+
+def precision_part(mixer: TokenMixer) -> str:
+    """Name the part of a precision that a token mixer's projections have the types of."""
+    recurrent = isinstance(mixer, GatedDeltaNet | StateSpace | StateSpaceDual)
+    return "recurrent" if recurrent else "attention"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """One kind of layer: a token mixer, a channel mixer (or none), and its normalisations."""
+    """One kind of layer: a token and a channel mixer (or none), norms, and what is beside them."""
 
-    mixer: TokenMixer
+    mixer: TokenMixer | None
     channel: ChannelMixer | None
+    norm: Norms
     norms: int
-    norm_parameters: int
+    beside: tuple[Residual, ...] = ()
 
     @property
-    def mixer_part(self) -> str:
-        """The part of a precision that the token mixer's projections have the types of."""
-        return "recurrent" if isinstance(self.mixer, (StateSpace, GatedDeltaNet)) else "attention"
+    def parts(self) -> tuple[Part, ...]:
+        """All that the layer is made of, each norm by itself."""
+        mixers = tuple(part for part in (self.mixer, self.channel) if part is not None)
+        return (*mixers, *self.beside, *(self.norm,) * self.norms)
 
     @property
     def parameters(self) -> int:
         """Parameters of the whole layer."""
-        channel = self.channel.parameters if self.channel else 0
-        return self.mixer.parameters + channel + self.norm_parameters
+        return sum(part.parameters for part in self.parts)
 
     @property
     def active_parameters(self) -> int:
         """Parameters that one token uses."""
-        if not isinstance(self.channel, Mixture):
-            return self.parameters
-        idle = (self.channel.experts - self.channel.top_k) * self.channel.expert_parameters
+        idle = self.channel.idle_parameters if isinstance(self.channel, Mixture) else 0
         return self.parameters - idle

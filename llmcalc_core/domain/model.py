@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import gcd
 
+from llmcalc_core.domain.attention import Attention, LatentAttention
+from llmcalc_core.domain.channel_mixers import channel_mixer
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.layers import (
-    Attention,
-    ChannelMixer,
-    FeedForward,
-    LatentAttention,
+    BlockResiduals,
+    HyperConnections,
     Layer,
+    LayerInputs,
     Mixture,
+    Norms,
+    Part,
+    Projection,
+    Residual,
 )
 from llmcalc_core.domain.token_mixers import token_mixer
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """A decoder: distinct layers, the order they come in, embedding and head.
 
@@ -29,7 +34,10 @@ class Model:
     sequence : tuple of int
         For each layer from first to last, its kind (a position in ``layers``).
     embedding_parameters, head_parameters, final_norm_parameters : int
-        Embedding (with learned positions and its projections); head (0 if tied).
+        Embedding (with learned positions and its projections); head (0 if tied); final norm (with
+        what joins several residual streams).
+    layer_input_width : int
+        Width of the embeddings that layers have for themselves, over all layers [elements].
     """
 
     name: str
@@ -41,6 +49,7 @@ class Model:
     embedding_parameters: int
     head_parameters: int
     final_norm_parameters: int
+    layer_input_width: int
     tied: bool
     max_context: int | None
 
@@ -48,6 +57,25 @@ class Model:
     def layer_count(self) -> int:
         """Number of layers."""
         return len(self.sequence)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """The distinct parts that the layers are made of."""
+        return tuple(dict.fromkeys(part for layer in self.layers for part in layer.parts))
+
+    @property
+    def carried(self) -> float:
+        """Rows of the hidden size that a token carries from layer to layer [1].
+
+        One, or every stream, or with the blocks that later layers attend to, on average.
+        """
+        rows = 1.0
+        for part in self.parts:
+            if isinstance(part, HyperConnections):
+                rows = float(part.streams)
+            elif isinstance(part, BlockResiduals):
+                rows = 1.0 + part.blocks
+        return rows
 
     @property
     def parameters(self) -> int:
@@ -71,15 +99,20 @@ class Model:
     @property
     def divides_prompts(self) -> bool:
         """Whether the tokens of a prompt can be read side by side: all layers are attention."""
-        return all(isinstance(layer.mixer, (Attention, LatentAttention)) for layer in self.layers)
+        mixers = (layer.mixer for layer in self.layers if layer.mixer)
+        return all(isinstance(one, Attention | LatentAttention | Projection) for one in mixers)
 
     @property
     def experts(self) -> int:
-        """Routed experts of a mixture layer; 1 for a dense model."""
-        return max(
-            (layer.channel.experts for layer in self.layers if isinstance(layer.channel, Mixture)),
-            default=1,
-        )
+        """Routed experts of a mixture layer; 1 for a dense model.
+
+        Where they differ between layers, their greatest common divisor, which expert parallelism
+        has to divide.
+        """
+        counts = [
+            layer.channel.experts for layer in self.layers if isinstance(layer.channel, Mixture)
+        ]
+        return gcd(*counts) if counts else 1
 
 
 @lru_cache(maxsize=1024)
@@ -110,11 +143,7 @@ def architecture(config: ModelConfig) -> Model:
     kinds = [_layer(config, index) for index in range(config.num_decoder_layers)]
     distinct = tuple(dict.fromkeys(kinds))
     position = {layer: index for index, layer in enumerate(distinct)}
-    norm = _norm_parameters(config)
     embedding_width = config.embedding_size or config.hidden_size
-    embedding = config.vocab_size * embedding_width + config.learned_positions * config.hidden_size
-    if config.embedding_size:
-        embedding += 2 * config.embedding_size * config.hidden_size
     head = 0 if config.tie_word_embeddings else config.vocab_size * embedding_width
     return Model(
         name=config.model,
@@ -123,24 +152,53 @@ def architecture(config: ModelConfig) -> Model:
         heads=_shardable_heads(config),
         layers=distinct,
         sequence=tuple(position[layer] for layer in kinds),
-        embedding_parameters=embedding,
+        embedding_parameters=_embedding_parameters(config),
         head_parameters=head + config.vocab_size * config.lm_head_bias,
-        final_norm_parameters=norm if config.final_norm else 0,
+        final_norm_parameters=_final_parameters(config),
+        layer_input_width=config.per_layer_input_size * config.num_decoder_layers,
         tied=config.tie_word_embeddings,
         max_context=config.max_model_len,
     )
 
 
+def _embedding_parameters(config: ModelConfig) -> int:
+    hidden, width = config.hidden_size, config.embedding_size or config.hidden_size
+    embedding = config.vocab_size * width + config.learned_positions * hidden
+    if config.embedding_size:
+        embedding += 2 * width * hidden
+    if config.per_layer_input_size:
+        inputs = config.per_layer_input_size * config.num_decoder_layers
+        embedding += inputs * (config.per_layer_input_vocab + hidden) + config.per_layer_input_size
+    return embedding
+
+
+def _final_parameters(config: ModelConfig) -> int:
+    """Count the final norm, and what joins streams or blocks of the residual before it."""
+    streams, hidden = config.hyper_connections, config.hidden_size
+    joined = streams * streams * hidden + streams + 1 if streams else 0
+    attended = 2 * hidden if config.residual_block_size else 0
+    return _norm_parameters(config) * config.final_norm + joined + attended
+
+
 def _shardable_heads(config: ModelConfig) -> int:
     """Give the number that tensor parallelism must divide: heads, or channels without any.
 
-    Of a gated delta net that is the key heads, which are not replicated (vLLM and SGLang).
+    Of a recurrent layer that is the key heads, which are not replicated (vLLM and SGLang), or the
+    heads of Mamba-2; of compressed attention also the groups of the output projection.
     """
-    if "linear_attention" in config.layer_types:
-        return gcd(config.num_attention_heads, config.linear_num_key_heads or 1)
-    if set(config.layer_types) == {"mamba"}:
-        return config.mamba_expand * config.hidden_size
-    return config.num_attention_heads
+    kinds = set(config.layer_types)
+    recurrent = {
+        "linear_attention": config.linear_num_key_heads,
+        "kimi_delta_attention": config.linear_num_key_heads,
+        "mamba2": config.mamba_num_heads,
+        "mamba": config.mamba_expand * config.hidden_size,
+    }
+    counts = [recurrent[kind] or 1 for kind in kinds & set(recurrent) - {"mamba"}]
+    if kinds - set(recurrent) - {"none", "linear"}:
+        layers = range(config.num_decoder_layers)
+        counts += {config.of_layer("num_attention_heads", index) for index in layers}
+        counts += [config.o_groups] if config.o_groups else []
+    return gcd(*counts) if counts else recurrent["mamba"] or 1
 
 
 def _norm_parameters(config: ModelConfig) -> int:
@@ -149,44 +207,29 @@ def _norm_parameters(config: ModelConfig) -> int:
 
 def _layer(config: ModelConfig, index: int) -> Layer:
     return Layer(
-        mixer=token_mixer(config, config.layer_types[index]),
-        channel=_channel_mixer(config, index),
-        norms=config.norms_per_layer,
-        norm_parameters=config.norms_per_layer * _norm_parameters(config),
+        mixer=token_mixer(config, index),
+        channel=channel_mixer(config, index),
+        norm=Norms(parameters=_norm_parameters(config)),
+        norms=config.of_layer("norms_per_layer", index),
+        beside=_beside(config),
     )
 
 
-def _channel_mixer(config: ModelConfig, index: int) -> ChannelMixer | None:
-    after = index - config.first_k_dense_replace
-    in_step = after % config.moe_layer_freq == config.moe_layer_offset
-    if config.num_experts > 1 and after >= 0 and in_step:
-        return _mixture(config)
-    if config.intermediate_size == 0:
-        return None
-    return FeedForward(
-        width=config.intermediate_size,
-        up_projections=config.num_ffi,
-        parameters=_feed_forward_parameters(config, config.intermediate_size),
-    )
-
-
-def _mixture(config: ModelConfig) -> Mixture:
-    width = config.moe_intermediate_size or 0
-    shared_width = config.n_shared_experts * (config.shared_expert_intermediate_size or 0)
-    shared = (config.num_ffi + 1) * config.hidden_size * shared_width
-    router = config.num_experts * (config.hidden_size + config.router_bias)
-    return Mixture(
-        experts=config.num_experts,
-        top_k=config.expert_top_k,
-        width=width,
-        up_projections=config.num_ffi,
-        shared_width=shared_width,
-        expert_parameters=_feed_forward_parameters(config, width),
-        shared_parameters=shared + config.shared_expert_gate * config.hidden_size,
-        router_parameters=router,
-    )
-
-
-def _feed_forward_parameters(config: ModelConfig, width: int) -> int:
-    biases = config.num_ffi * width + config.hidden_size if config.mlp_bias else 0
-    return (config.num_ffi + 1) * config.hidden_size * width + biases
+def _beside(config: ModelConfig) -> tuple[Residual, ...]:
+    """Describe what a layer has beside its mixers and norms, the same in every layer."""
+    hidden, streams = config.hidden_size, config.hyper_connections
+    beside: tuple[Residual, ...] = ()
+    if streams:
+        mixes = streams * (2 + streams)
+        beside = (HyperConnections(
+            streams=streams, parameters=2 * (mixes * (streams * hidden + 1) + 3)
+        ),)  # fmt: skip
+    if config.residual_block_size:
+        layers, size = config.num_decoder_layers, config.residual_block_size
+        before = sum(-(-index // size) + 1 for index in range(layers))
+        blocks = BlockResiduals(blocks=before / layers, parameters=4 * hidden)
+        beside = (*beside, blocks)
+    if config.per_layer_input_size:
+        width = config.per_layer_input_size
+        beside = (*beside, LayerInputs(width=width, parameters=(2 * width + 1) * hidden))
+    return beside

@@ -2,48 +2,78 @@
 
 from __future__ import annotations
 
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.layers import (
+from collections.abc import Callable
+
+from llmcalc_core.domain.attention import (
     Attention,
-    GatedDeltaNet,
+    CompressedAttention,
     Indexer,
     LatentAttention,
-    StateSpace,
-    TokenMixer,
+)
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.layers import Projection, TokenMixer
+from llmcalc_core.domain.recurrent_mixers import (
+    gated_delta_net,
+    kimi_delta_attention,
+    state_space,
+    state_space_dual,
 )
 
+_RECURRENT: dict[str, Callable[[ModelConfig], TokenMixer]] = {
+    "linear_attention": gated_delta_net,
+    "kimi_delta_attention": kimi_delta_attention,
+    "mamba": state_space,
+    "mamba2": state_space_dual,
+}
 
-def token_mixer(config: ModelConfig, kind: str) -> TokenMixer:
-    """Describe the token mixer of a layer of this kind (one of ``LAYER_TYPES``)."""
-    if kind == "mamba":
-        return _state_space(config)
-    if kind == "linear_attention":
-        return _gated_delta_net(config)
+
+def token_mixer(config: ModelConfig, index: int) -> TokenMixer | None:
+    """Describe the token mixer of a layer, if it has one."""
+    kind = config.layer_types[index]
+    if kind == "none":
+        return None
+    if kind == "linear":
+        return Projection(parameters=config.hidden_size**2)
+    if kind in _RECURRENT:
+        return _RECURRENT[kind](config)
+    if config.o_lora_rank is not None:
+        return _compressed_attention(config, kind)
     if config.kv_lora_rank is not None:
         return _latent_attention(config)
-    return _attention(config, kind)
+    return _attention(config, index)
 
 
-def _attention(config: ModelConfig, kind: str) -> Attention:
-    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads or 1
-    width = config.head_dim or 0
-    query, both = heads * width, 2 * kv_heads * width
+def _attention(config: ModelConfig, index: int) -> Attention:
+    kind, hidden = config.layer_types[index], config.hidden_size
+    heads = config.of_layer("num_attention_heads", index)
+    kv_heads = config.of_layer("num_key_value_heads", index)
+    width = config.of_layer("head_dim", index)
+    v_dim = config.of_layer("v_head_dim", index) or width
+    shared = index >= config.num_decoder_layers - config.num_kv_shared_layers
+    values = 0 if config.keys_as_values and kind == "full_attention" else v_dim
+    kv_width = 0 if shared else width + values
+    query, result = heads * width, heads * v_dim
     normed = (heads + kv_heads) * width if config.qk_norm_wide else 2 * width
+    if shared:
+        normed -= kv_heads * width if config.qk_norm_wide else width
+    biased = hidden + config.qkv_bias
+    gate = config.attn_output_gate * result
     return Attention(
         heads=heads,
         kv_heads=kv_heads,
         head_dim=width,
-        window=config.sliding_window if kind == "sliding_attention" else None,
+        v_dim=v_dim,
+        window=config.of_layer("sliding_window", index) if kind == "sliding_attention" else None,
         chunk=config.attention_chunk_size if kind == "chunked_attention" else None,
         gated=config.attn_output_gate,
-        parameters=config.hidden_size * (2 * query + both)
-        + config.qkv_bias * (query + both)
-        + config.attn_output_gate * query * (config.hidden_size + config.qkv_bias)
-        + config.attention_output_bias * config.hidden_size
+        shares_cache=shared,
+        kv_width=kv_width,
+        parameters=(query + gate + kv_heads * kv_width) * biased
+        + (result + config.attention_output_bias) * hidden
         + config.qk_norm * normed
-        + config.attention_sinks * heads,
-        kv_parameters=both * (config.hidden_size + config.qkv_bias),
-        output_parameters=query * config.hidden_size,
+        + config.of_layer("attention_sinks", index) * heads,
+        kv_parameters=kv_heads * kv_width * biased,
+        output_parameters=result * hidden,
     )
 
 
@@ -54,7 +84,8 @@ def _latent_attention(config: ModelConfig) -> LatentAttention:
     query = heads * (nope + rope)
     q_rank = config.q_lora_rank or 0
     down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
-    up = heads * (rank * (nope + value) + value * hidden) + (q_rank or hidden) * query
+    results = (1 + config.attn_output_gate) * value * hidden
+    up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
     indexer = _indexer(config)
     replicated = down + (indexer.parameters if indexer else 0)
     return LatentAttention(
@@ -64,6 +95,7 @@ def _latent_attention(config: ModelConfig) -> LatentAttention:
         nope_dim=nope,
         rope_dim=rope,
         v_dim=value,
+        gated=config.attn_output_gate,
         indexer=indexer,
         parameters=replicated + up,
         replicated_parameters=replicated,
@@ -80,44 +112,61 @@ def _indexer(config: ModelConfig) -> Indexer | None:
         heads=heads,
         head_dim=width,
         top_k=config.index_topk,
+        key_width=width,
         parameters=(config.q_lora_rank or 0) * heads * width
         + config.hidden_size * (width + heads)
         + 2 * width,
     )
 
 
-def _gated_delta_net(config: ModelConfig) -> GatedDeltaNet:
-    """Describe a gated delta net: A, dt and their projections for each head, a norm at the end."""
-    hidden, kernel = config.hidden_size, config.linear_conv_kernel_dim
-    key_heads, value_heads = config.linear_num_key_heads or 0, config.linear_num_value_heads or 0
-    key_dim, value_dim = config.linear_key_head_dim or 0, config.linear_value_head_dim or 0
-    keys, values = key_heads * key_dim, value_heads * value_dim
-    return GatedDeltaNet(
-        key_heads=key_heads,
-        value_heads=value_heads,
-        key_dim=key_dim,
-        value_dim=value_dim,
-        convolution=kernel,
-        parameters=hidden * (2 * keys + 3 * values)
-        + 2 * value_heads * (hidden + 1)
-        + (2 * keys + values) * kernel
-        + value_dim,
+def _compressed_attention(config: ModelConfig, kind: str) -> CompressedAttention:
+    """Describe compressed attention; sliding layers are the same without compression."""
+    hidden, heads, width = config.hidden_size, config.num_attention_heads, config.head_dim or 0
+    q_rank, rank, groups = config.q_lora_rank or 0, config.o_lora_rank or 0, config.o_groups or 1
+    sparse = kind == "compressed_sparse_attention"
+    ratio = {
+        "compressed_sparse_attention": config.sparse_compress_ratio,
+        "heavily_compressed_attention": config.heavy_compress_ratio,
+    }.get(kind) or 0
+    indexer = _compressed_indexer(config) if sparse else None
+    replicated = q_rank * (hidden + 1) + width * (hidden + 1)
+    if ratio:
+        replicated += _compressor(hidden, width, series=1 + sparse, ratio=ratio)
+    if indexer:
+        replicated += indexer.parameters
+    output = rank * (heads * width + groups * hidden)
+    sharded = heads * (width * q_rank + 1) + output
+    return CompressedAttention(
+        heads=heads,
+        head_dim=width,
+        rope_dim=config.qk_rope_head_dim or 0,
+        q_rank=q_rank,
+        window=config.sliding_window or 0,
+        ratio=ratio,
+        groups=groups,
+        output_rank=rank,
+        indexer=indexer,
+        parameters=replicated + sharded,
+        replicated_parameters=replicated,
+        output_parameters=output,
     )
 
 
-def _state_space(config: ModelConfig) -> StateSpace:
-    inner = config.mamba_expand * config.hidden_size
-    state, rank = config.mamba_d_state or 0, config.mamba_dt_rank or 0
-    return StateSpace(
-        inner=inner,
-        state=state,
-        convolution=config.mamba_d_conv,
-        dt_rank=rank,
-        parameters=3 * config.hidden_size * inner
-        + inner * (config.mamba_d_conv + 1)
-        + inner * (rank + 2 * state)
-        + (rank + 1) * inner
-        + inner * state
-        + inner
-        + config.mamba_norm * (rank + 2 * state),
+def _compressor(hidden: int, width: int, *, series: int, ratio: int) -> int:
+    """Parameters that make an entry of ``ratio`` tokens: keys, weights, their bias, a norm."""
+    return series * width * (2 * hidden + ratio) + width
+
+
+def _compressed_indexer(config: ModelConfig) -> Indexer:
+    """Describe an indexer over compressed keys, each of two overlapping series of tokens."""
+    hidden, heads, width = config.hidden_size, config.index_n_heads or 0, config.index_head_dim or 0
+    ratio = config.sparse_compress_ratio or 0
+    return Indexer(
+        heads=heads,
+        head_dim=width,
+        top_k=config.index_topk or 0,
+        key_width=2 * width,
+        parameters=(config.q_lora_rank or 0) * heads * width
+        + hidden * heads
+        + _compressor(hidden, width, series=2, ratio=ratio),
     )

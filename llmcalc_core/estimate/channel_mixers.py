@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Mixture
+from llmcalc_core.domain.layers import FeedForward, Mixture
 from llmcalc_core.estimate.work import (
     Message,
     Operation,
@@ -20,10 +20,8 @@ from llmcalc_core.formulas.roofline import matrix_flops
 Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
 
 
-def channel_work(mixer: ChannelMixer | None, step: Pass) -> Work:
-    """Operations and messages of one channel mixer on one device; none if there is none."""
-    if mixer is None:
-        return (), ()
+def channel_work(mixer: FeedForward | Mixture, step: Pass) -> Work:
+    """Operations and messages of one channel mixer on one device."""
     if isinstance(mixer, FeedForward):
         operations = _feed_forward(step, width=mixer.width, ups=mixer.up_projections)
         return operations, (_summed(step),)
@@ -47,7 +45,7 @@ def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
 def _mixture(mixer: Mixture, step: Pass) -> Work:
     """Work of routed experts over the stage's devices, shared ones over the tensor parallel."""
     router = matrix(step, m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
-    operations: tuple[Operation, ...] = (router, *_routed(mixer, step))
+    operations: tuple[Operation, ...] = (router, *_routed(mixer, step), *_latent(mixer, step))
     if mixer.shared_width:
         own = for_part(step, "shared")
         shared = _feed_forward(own, width=mixer.shared_width, ups=mixer.up_projections)
@@ -55,22 +53,34 @@ def _mixture(mixer: Mixture, step: Pass) -> Work:
     return operations, _exchanged(mixer, step)
 
 
+def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
+    """Project to the width in which the experts work and back, on every device (SGLang)."""
+    if mixer.latent is None:
+        return ()
+    there = matrix(step, m=step.tokens, n=mixer.latent, k=step.hidden)
+    back = matrix(step, m=step.tokens, n=step.hidden, k=mixer.latent)
+    if not mixer.latent_norm:
+        return there, back
+    normed = traffic(step.tokens * 2 * mixer.latent * step.precision.output_bytes)
+    return there, normed, back
+
+
 def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     """Routed experts: the weights of every expert touched are read, however few its rows."""
-    grid, precision = step.grid, step.precision
+    grid, precision, inside = step.grid, step.precision, mixer.latent or step.hidden
     columns = np.ceil(mixer.width / (grid.group / grid.ep))
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
     rows = _routed_tokens(step) * mixer.top_k / grid.ep
     matrices = mixer.up_projections + 1
     slots = np.ceil(mixer.experts / grid.ep) * grid.ep / mixer.experts
     read = touched / grid.ep * slots
-    weights = read * matrices * columns * step.hidden * precision.expert_weight_bytes
-    entering = rows * (step.hidden + columns) * precision.expert_activation_bytes
-    leaving = rows * (mixer.up_projections * columns + step.hidden) * precision.output_bytes
+    weights = read * matrices * columns * inside * precision.expert_weight_bytes
+    entering = rows * (inside + columns) * precision.expert_activation_bytes
+    leaving = rows * (mixer.up_projections * columns + inside) * precision.output_bytes
     grouped = Operation(
         kind="gemm",
         family="mixture",
-        flops=matrix_flops(m=rows, n=matrices * columns, k=step.hidden),
+        flops=matrix_flops(m=rows, n=matrices * columns, k=inside),
         moved=weights + entering + leaving,
         size=rows_per_expert(tokens=_routed_tokens(step), top_k=mixer.top_k, touched=touched),
         ranks=grid.ep,
@@ -92,15 +102,15 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     all-to-alls, in which a token goes to every device that holds a slice of an expert it is routed
     to; with one group of experts that is every device, an all-gather and a reduce-scatter. In
     prefill a token crosses to another node once and is passed on there, in decode it goes to each
-    device directly
-    (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1 and 3.4.2).
+    device directly (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1 and 3.4.2). All are of the
+    width in which the experts work; its norm, if it has one, needs the sum of all parts.
     """
-    grid = step.grid
+    grid, inside = step.grid, mixer.latent or step.hidden
     spread = grid.attention_ranks * grid.contexts > 1
     slices = grid.group / grid.ep
     copies = np.minimum(mixer.top_k, grid.ep) * slices
     tokens = _routed_tokens(step) / grid.group
-    size = tokens * copies * step.hidden
+    size = tokens * copies * inside
     participants = np.where(spread, grid.group, 1.0)
     relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)
     dispatch = Message(
@@ -120,4 +130,11 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
         size=step.hidden_bytes,
         participants=np.where(spread, 1.0, grid.tp),
     )
-    return dispatch, combine, summed
+    if not mixer.latent_norm:
+        return dispatch, combine, summed
+    latent = Message(
+        passes=2,
+        size=step.tokens * inside * step.precision.output_bytes,
+        participants=summed.participants,
+    )
+    return dispatch, combine, latent, summed

@@ -6,31 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.domain.drafts import draft_of
-from llmcalc_core.domain.layers import (
-    Attention,
-    FeedForward,
-    GatedDeltaNet,
-    LatentAttention,
-    Layer,
-    Mixture,
-)
+from llmcalc_core.domain.layers import FeedForward, Mixture, Part
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
 from llmcalc_core.estimate.adapters import adapter_bytes
 from llmcalc_core.estimate.grid import Grid, draft_grid
-from llmcalc_core.estimate.sections import layer_section
+from llmcalc_core.estimate.held import NOTHING, part_cache, part_weights
+from llmcalc_core.estimate.sections import part_section
 from llmcalc_core.estimate.stages import stage_counts
 from llmcalc_core.estimate.work import make_pass
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.kv_cache import (
-    delta_state_bytes,
-    index_bytes,
-    key_value_bytes,
-    latent_bytes,
-    rounded_to_blocks,
-    state_bytes,
-)
 
 RUNTIME_RESERVE_BYTES = 2.0**30
 """Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
@@ -71,19 +59,19 @@ def device_memory(
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    held = [_layer_weights(layer, precision, grid) for layer in model.layers]
-    cached = [_layer_cache(layer, precision, grid) for layer in model.layers]
+    held = [part_weights(part, precision, grid) for part in model.parts]
+    cached = [part_cache(part, precision, grid) for part in model.parts]
     if grid.techniques.lora_adapters:
         step = make_pass(model, grid, precision, decode=False)
-        sections = (layer_section(layer, step) for layer in model.layers)
-        adapters = [adapter_bytes(section.operations, step) for section in sections]
+        works = (part_section(part, step).operations for part in model.parts)
+        adapters = [adapter_bytes(work, step) for work in works]
         held = [own + more for own, more in zip(held, adapters, strict=True)]
     first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft = draft_of(model, grid.techniques)
         own = device_memory(draft, precision, draft_grid(draft, grid))
         last = last + own.weights
-        cached = [*cached, 0.0, own.kv_cache]
+        cached = [*cached, NOTHING, own.kv_cache]
     stages = [
         _stage_bytes(counts, [*held, first, last], cached)
         for counts in stage_counts(model, tuple(layout.pp for layout in grid.layouts))
@@ -113,92 +101,9 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
     for count, part in zip(sections, held, strict=True):
         weights = weights + count * part
     for count, part in zip(sections, cached, strict=False):
-        cache = cache + count * part
+        if part is not NOTHING:
+            cache = cache + count * part
     return weights, cache
-
-
-def _layer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
-    """Weights of one layer on one device: projections sharded, norms and router replicated."""
-    channel, wide = layer.channel, layer.norm_parameters
-    held = _mixer_weights(layer, precision, grid)
-    if isinstance(channel, FeedForward):
-        columns = np.ceil(channel.width / grid.tp) / channel.width
-        held = held + channel.parameters * columns * precision.weight_bytes
-    elif isinstance(channel, Mixture):
-        slices = grid.group / grid.ep
-        columns = np.ceil(channel.width / slices) / channel.width
-        experts = np.ceil(channel.experts / grid.ep)
-        routed = experts * channel.expert_parameters * columns * precision.expert_weight_bytes
-        shared = channel.shared_parameters / grid.tp * precision.part("shared").weight_bytes
-        held = held + shared + routed
-        wide += channel.router_parameters
-    return held + wide * precision.unquantised_bytes
-
-
-def _mixer_weights(layer: Layer, precision: Precision, grid: Grid) -> Values:
-    """Weights of the projections of a token mixer; what few devices can share, all have."""
-    mixer, own = layer.mixer, precision.part(layer.mixer_part).weight_bytes
-    if isinstance(mixer, Attention):
-        kv_share = np.ceil(mixer.kv_heads / grid.tp) / mixer.kv_heads
-        sharded = mixer.parameters - mixer.kv_parameters
-        held = sharded / grid.tp + mixer.kv_parameters * kv_share
-    elif isinstance(mixer, LatentAttention):
-        sharded = mixer.parameters - mixer.replicated_parameters
-        held = sharded / grid.tp + mixer.replicated_parameters
-    else:
-        return mixer.parameters / grid.tp * own
-    wider = precision.part("attention_output").weight_bytes - own
-    return held * own + mixer.output_parameters / grid.tp * wider
-
-
-def _layer_cache(layer: Layer, precision: Precision, grid: Grid) -> Values:
-    """Cache of one layer on one device: the prompt once per request, the rest once per beam."""
-    requests = np.ceil(grid.batch / grid.attention_ranks)
-    states = grid.beams + grid.drafted  # of a token drafted, in case those after are rejected
-    mixer = layer.mixer
-    if isinstance(mixer, Attention):
-        tokens = _cached_tokens(grid, requests, window=mixer.window or mixer.chunk)
-        return key_value_bytes(
-            tokens=tokens,
-            kv_heads=np.ceil(mixer.kv_heads / grid.tp),
-            head_dim=mixer.head_dim,
-            element_bytes=precision.kv_bytes,
-        )
-    if isinstance(mixer, LatentAttention):
-        tokens = _cached_tokens(grid, requests, window=None)
-        latent = latent_bytes(
-            tokens=tokens,
-            rank=mixer.kv_rank,
-            rope_dim=mixer.rope_dim,
-            element_bytes=precision.kv_bytes,
-        )
-        index = mixer.indexer
-        return latent + index_bytes(tokens=tokens, head_dim=index.head_dim) if index else latent
-    if isinstance(mixer, GatedDeltaNet):
-        return delta_state_bytes(
-            sequences=requests * states,
-            heads=mixer.value_heads / grid.tp,
-            key_dim=mixer.key_dim,
-            value_dim=mixer.value_dim,
-            channels=mixer.convolved / grid.tp,
-            convolution=mixer.convolution,
-        )
-    return state_bytes(
-        sequences=requests * states,
-        inner=mixer.inner / grid.tp,
-        state=mixer.state,
-        convolution=mixer.convolution,
-    )
-
-
-def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None) -> Values:
-    if grid.beams > 1:
-        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
-        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
-        return requests * (prompt + own * grid.beams)
-    longest = np.minimum(grid.inputs + grid.outputs + grid.drafted, window or np.inf)
-    cached: Values = requests * rounded_to_blocks(tokens=longest)
-    return cached
 
 
 def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
@@ -220,8 +125,8 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro * grid.computed / grid.attention_ranks / grid.contexts
     wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
-    widest = max(_layer_width(layer) for layer in model.layers)
-    streams = 3 * model.hidden + widest / grid.tp
+    widest = max(_width(part) for part in model.parts)
+    streams = (2 + model.carried) * model.hidden + widest / grid.tp
     logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
@@ -234,26 +139,33 @@ def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
     by head), the widest layer of the rest, and a row of attention scores per head.
     """
     tokens = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
-    widest = max(_layer_width(layer) for layer in model.layers)
+    widest = max(_width(part) for part in model.parts)
     sharded = 6 * model.hidden + widest + model.heads * grid.inputs
     alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive
 
 
-def _layer_width(layer: Layer) -> float:
-    """Elements per token that the layer's widest operation has alive."""
-    mixer, channel = layer.mixer, layer.channel
-    if isinstance(mixer, Attention):
-        width = ((2 + mixer.gated) * mixer.heads + 2 * mixer.kv_heads) * mixer.head_dim
-    elif isinstance(mixer, LatentAttention):
-        form = 2 * mixer.kv_rank if mixer.indexer else mixer.nope_dim + mixer.v_dim
-        width = mixer.heads * (mixer.nope_dim + mixer.rope_dim + form + mixer.v_dim)
-    elif isinstance(mixer, GatedDeltaNet):
-        width = 2 * mixer.convolved + 2 * mixer.values
-    else:
-        width = 4 * mixer.inner
-    if isinstance(channel, FeedForward):
-        return float(max(width, (channel.up_projections + 1) * channel.width))
-    if isinstance(channel, Mixture):
-        return float(max(width, channel.top_k * (channel.up_projections + 1) * channel.width))
-    return float(width)
+def _width(part: Part) -> float:
+    """Elements per token that the widest operation of a part of a layer has alive."""
+    if isinstance(part, Attention | LatentAttention | CompressedAttention):
+        return _attention_width(part)
+    if isinstance(part, GatedDeltaNet):
+        return 2 * part.convolved + 2 * part.values
+    if isinstance(part, StateSpace | StateSpaceDual):
+        shared = part.groups * part.state if isinstance(part, StateSpaceDual) else 0
+        return 4 * (part.inner + shared)
+    if isinstance(part, FeedForward):
+        return (part.up_projections + 1) * part.width
+    if isinstance(part, Mixture):
+        return part.top_k * (part.up_projections + 1) * part.width
+    return 0.0
+
+
+def _attention_width(part: Attention | LatentAttention | CompressedAttention) -> float:
+    if isinstance(part, Attention):
+        query, key = part.head_dim + (1 + part.gated) * part.v_dim, part.head_dim + part.v_dim
+        return part.heads * query + part.kv_heads * key
+    if isinstance(part, CompressedAttention):
+        return 2 * part.heads * part.head_dim
+    form = 2 * part.kv_rank if part.indexer else part.nope_dim + part.v_dim
+    return part.heads * (part.nope_dim + part.rope_dim + form + (1 + part.gated) * part.v_dim)

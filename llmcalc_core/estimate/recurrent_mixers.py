@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from llmcalc_core.domain.layers import GatedDeltaNet, StateSpace
+import numpy as np
+
+from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
 from llmcalc_core.estimate.work import Operation, Pass, matrix, traffic
-from llmcalc_core.formulas.kv_cache import delta_state_bytes, state_bytes
-from llmcalc_core.formulas.recurrent import delta_rule_flops
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.kv_cache import delta_state_bytes, dual_state_bytes, state_bytes
+from llmcalc_core.formulas.recurrent import delta_rule_flops, state_space_dual_flops
 
 CHUNK = 64
 """Tokens of a chunk of the gated delta rule in prefill (flash-linear-attention)."""
 
 CHUNK_KERNELS = 6.0
 """Kernels of that prefill: decays, K K', its inverse, W and U, states, results (the same)."""
+
+DUAL_CHUNK = 128
+"""Tokens of a chunk of Mamba-2 in prefill (chunk_size in the config.json of Nemotron-3)."""
+
+DUAL_KERNELS = 5.0
+"""Kernels of that prefill: sums of decays, states of chunks, their passing, C B', results
+(ssd_combined of mamba-ssm)."""
 
 
 def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
@@ -38,18 +48,69 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
     )
 
 
+def state_space_dual_work(mixer: StateSpaceDual, step: Pass) -> tuple[Operation, ...]:
+    """Work of Mamba-2 (arXiv:2405.21060, section 6): projections, convolution, scan, gated norm.
+
+    A decode step reads and writes every state. A prefill computes chunks of tokens at once; the
+    states between them go through memory in the width of activations, the last one stays.
+    """
+    tp, tokens, element = step.grid.tp, step.tokens, step.precision.output_bytes
+    heads, inner = mixer.heads / tp, mixer.inner / tp
+    groups = np.ceil(mixer.groups / tp)
+    convolved = inner + 2 * groups * mixer.state
+    state = dual_state_bytes(
+        sequences=step.sequences, heads=heads, head_dim=mixer.head_dim, state=mixer.state,
+        channels=convolved, convolution=mixer.convolution,
+    )  # fmt: skip
+    streams: Values = convolved + inner
+    if not step.decode:
+        streams = streams + 2 * inner * mixer.state / DUAL_CHUNK
+    scan = Operation(
+        kind="attention",
+        family="traffic" if step.decode else "attention_prefill",
+        flops=state_space_dual_flops(
+            tokens=tokens, heads=heads, head_dim=mixer.head_dim, groups=groups, state=mixer.state,
+            chunk=1 if step.decode else DUAL_CHUNK,
+        ),
+        moved=tokens * streams * element + step.states * state,
+        launches=1.0 if step.decode else DUAL_KERNELS,
+    )  # fmt: skip
+    return (
+        matrix(step, m=tokens, n=inner + convolved + heads, k=step.hidden),
+        traffic(tokens * 2 * convolved * element),
+        scan,
+        traffic(tokens * 3 * inner * element),
+        matrix(step, m=tokens, n=step.hidden, k=inner),
+    )
+
+
 def delta_net_work(mixer: GatedDeltaNet, step: Pass) -> tuple[Operation, ...]:
     """Work of a gated delta net: projections, convolution, delta rule, gated norm."""
     tp, tokens, element = step.grid.tp, step.tokens, step.precision.output_bytes
     values, convolved = mixer.values / tp, mixer.convolved / tp
+    gate = 0.0 if mixer.gate_rank else values
+    small = 1 if mixer.decay_rank else 2
     return (
-        matrix(step, m=tokens, n=convolved + values, k=step.hidden),
-        matrix(step, m=tokens, n=2 * mixer.value_heads / tp, k=step.hidden, quantised=False),
+        matrix(step, m=tokens, n=convolved + gate, k=step.hidden),
+        matrix(step, m=tokens, n=small * mixer.value_heads / tp, k=step.hidden, quantised=False),
+        *_low_rank(mixer, step),
         traffic(tokens * 2 * convolved * element),
         _delta_rule(mixer, step),
         traffic(tokens * 3 * values * element),
         matrix(step, m=tokens, n=step.hidden, k=values),
     )
+
+
+def _low_rank(mixer: GatedDeltaNet, step: Pass) -> tuple[Operation, ...]:
+    """Project the decay of every channel, and a gate of low rank: to the ranks on every device."""
+    if mixer.decay_rank is None:
+        return ()
+    tokens, decay, gate = step.tokens, mixer.decay_rank, mixer.gate_rank or 0
+    ranks = matrix(step, m=tokens, n=decay + gate, k=step.hidden)
+    decays = matrix(step, m=tokens, n=mixer.keys / step.grid.tp, k=decay)
+    if not gate:
+        return ranks, decays
+    return ranks, decays, matrix(step, m=tokens, n=mixer.values / step.grid.tp, k=gate)
 
 
 def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
@@ -65,6 +126,8 @@ def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
     )  # fmt: skip
     chunk = 1 if step.decode else CHUNK
     streams = convolved + values
+    if mixer.decay_rank:
+        streams = streams + mixer.keys / step.grid.tp
     if not step.decode:
         streams = streams + 2 * heads * mixer.key_dim * mixer.value_dim / CHUNK
     return Operation(

@@ -1,41 +1,64 @@
-"""Work of each section of a model: one layer of each kind, what comes before and after."""
+"""Work of each section of a model: its parts, what comes before them and after."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.domain.layers import Layer
+from llmcalc_core.domain.layers import (
+    BlockResiduals,
+    FeedForward,
+    HyperConnections,
+    LayerInputs,
+    Mixture,
+    Norms,
+    Part,
+    Projection,
+    precision_part,
+)
 from llmcalc_core.domain.model import Model
 from llmcalc_core.estimate.adapters import adapter_work
 from llmcalc_core.estimate.channel_mixers import channel_work
+from llmcalc_core.estimate.residuals import norm_work, residual_work
 from llmcalc_core.estimate.token_mixers import token_work
 from llmcalc_core.estimate.work import Message, Pass, Section, for_part, matrix, traffic
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
-    """Work of one layer of each kind, then of the first and of the last part."""
-    layers = tuple(layer_section(layer, step) for layer in model.layers)
-    return (*layers, first_section(model, step), last_section(model, step))
+    """Work of each distinct part of the layers, then of the first and of the last part."""
+    parts = tuple(part_section(part, step) for part in model.parts)
+    return (*parts, first_section(model, step), last_section(model, step))
 
 
-def layer_section(layer: Layer, step: Pass) -> Section:
-    """Work of one layer: token mixer, channel mixer, normalisations and residual sums."""
-    mixed, mixed_messages = token_work(layer.mixer, for_part(step, layer.mixer_part))
-    channels, channel_messages = channel_work(layer.channel, step)
-    width = 4 * step.hidden * step.precision.output_bytes
+def part_section(part: Part, step: Pass) -> Section:
+    """Work of one part of a layer: a mixer, a norm, or what is beside them."""
+    if isinstance(part, Norms):
+        return Section(operations=(norm_work(step),), messages=())
+    if isinstance(part, HyperConnections | BlockResiduals | LayerInputs):
+        return Section(operations=residual_work(part, step), messages=())
+    if isinstance(part, Projection):
+        whole = matrix(step, m=step.tokens, n=step.hidden, k=step.hidden)
+        return Section(operations=(whole,), messages=())
+    if isinstance(part, FeedForward | Mixture):
+        operations, messages = channel_work(part, step)
+    else:
+        operations, messages = token_work(part, for_part(step, precision_part(part)))
     if step.grid.techniques.lora_adapters:
-        channels = (*channels, *adapter_work((*mixed, *channels), step))
-    norms = traffic(step.tokens * layer.norms * width, launches=float(layer.norms))
-    return Section(
-        operations=(*mixed, *channels, norms),
-        messages=(*mixed_messages, *channel_messages),
-    )
+        operations = (*operations, *adapter_work(operations, step))
+    return Section(operations=operations, messages=messages)
 
 
 def first_section(model: Model, step: Pass) -> Section:
-    """Work before the first layer: rows gathered from the embedding."""
-    row = model.hidden * (step.precision.unquantised_bytes + step.precision.output_bytes)
-    return Section(operations=(traffic(step.tokens * row),), messages=())
+    """Work before the first layer: rows gathered from the embeddings, inputs of layers projected.
+
+    Embeddings that layers have for themselves are as wide as all of them together.
+    """
+    width = model.hidden + model.layer_input_width
+    row = width * (step.precision.unquantised_bytes + step.precision.output_bytes)
+    gathered = traffic(step.tokens * row)
+    if not model.layer_input_width:
+        return Section(operations=(gathered,), messages=())
+    projected = matrix(step, m=step.tokens, n=model.layer_input_width, k=model.hidden)
+    return Section(operations=(gathered, projected), messages=())
 
 
 def last_section(model: Model, step: Pass) -> Section:

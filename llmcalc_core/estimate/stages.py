@@ -27,9 +27,10 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
     Returns
     -------
     array of shape (S, layouts, sections)
-        Layers of each kind, then 1 where the stage is the first, then 1 where it is the last;
-        ``S`` is the largest number of distinct stages, shorter ones repeat their first. Stages
-        that hold no more of anything than another are left out: they never set the pace.
+        How many of each part of the layers, then 1 where the stage is the first, then 1 where it
+        is the last; ``S`` is the largest number of distinct stages, shorter ones repeat their
+        first. Stages that hold no more of anything than another are left out: they never set the
+        pace.
 
     Examples
     --------
@@ -38,8 +39,11 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
     >>> tiny = architecture(ModelConfig(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=5, num_attention_heads=4,
     ...     intermediate_size=8))
+
+    Attention, feed-forward layers and norms; the first stage has three of five layers.
+
     >>> stage_counts(tiny, (2,))[:, 0, :].tolist()
-    [[2.0, 0.0, 1.0], [3.0, 1.0, 0.0]]
+    [[2.0, 2.0, 4.0, 0.0, 1.0], [3.0, 3.0, 6.0, 1.0, 0.0]]
     >>> len(stage_counts(tiny, (5,)))
     2
     """
@@ -53,9 +57,9 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
 
 
 def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
-    total, kinds = model.layer_count, len(model.layers)
-    running = np.zeros((total + 1, kinds))
-    running[1:] = np.cumsum(np.eye(kinds)[list(model.sequence)], axis=0)
+    total, held = model.layer_count, _parts_of_layers(model)
+    running = np.zeros((total + 1, held.shape[1]))
+    running[1:] = np.cumsum(held[list(model.sequence)], axis=0)
     index = np.arange(stages + 1)
     edges = index * (total // stages) + np.minimum(index, total % stages)
     layers = np.diff(running[edges], axis=0)
@@ -69,6 +73,13 @@ def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=512)
 def whole_counts(model: Model) -> NDArray[np.float64]:
-    """Count the sections of the whole model: layers of each kind, first part, last part."""
-    kinds = np.bincount(model.sequence, minlength=len(model.layers))
-    return np.concatenate([kinds, [1.0, 1.0]])
+    """Count the sections of the whole model: each part of the layers, first part, last part."""
+    counts = _parts_of_layers(model)[list(model.sequence)].sum(axis=0)
+    return np.concatenate([counts, [1.0, 1.0]])
+
+
+def _parts_of_layers(model: Model) -> NDArray[np.float64]:
+    """Count how many of each part each kind of layer has: an array of shape (kinds, parts)."""
+    return np.array(
+        [[float(layer.parts.count(part)) for part in model.parts] for layer in model.layers]
+    )

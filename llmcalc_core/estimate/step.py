@@ -88,7 +88,7 @@ def stage_times(
         kinds, bounds = _joined(kinds, drafts[0]), _joined(bounds, drafts[1])
     piped = any(layout.pp > 1 for layout in grid.layouts)
     if piped:
-        hops = _hand_over(step, hardware, efficiency)
+        hops = _hand_over(model.carried, step, hardware, efficiency)
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = _total(kinds)
     if not piped:
@@ -223,12 +223,15 @@ def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     return np.asarray(slowest)
 
 
-def _hand_over(step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values:
-    """Time of all hand-overs between stages: inside a domain, or between where they cross."""
+def _hand_over(rows: float, step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values:
+    """Time of all hand-overs between stages: inside a domain, or between where they cross.
+
+    ``rows`` are those of the hidden size that every token carries from layer to layer [1].
+    """
     grid, links = step.grid, efficiency.links
     domains = np.ceil(grid.group * grid.pp / hardware.devices_per_domain)
     crossing = np.minimum(domains, grid.pp) - 1
-    message = step.hidden_bytes / grid.tp
+    message = rows * step.hidden_bytes / grid.tp
     near = point_to_point_seconds(
         message=message,
         latency=links.hand_over_latency_s,

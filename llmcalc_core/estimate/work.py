@@ -174,6 +174,11 @@ def for_part(step: Pass, name: str) -> Pass:
     return replace(step, precision=precision, family=family)
 
 
+def output_pass(step: Pass) -> Pass:
+    """Give the pass with the types of the projection after attention."""
+    return for_part(step, "attention_output")
+
+
 def matrix(
     step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True, packed: int = 1
 ) -> Operation:

@@ -35,7 +35,12 @@ def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:
 
 
 def key_value_bytes(
-    *, tokens: Values, kv_heads: Values, head_dim: Values, element_bytes: Values
+    *,
+    tokens: Values,
+    kv_heads: Values,
+    head_dim: Values,
+    element_bytes: Values,
+    v_dim: Values | None = None,
 ) -> Values:
     """Bytes of the keys and values of one layer.
 
@@ -46,9 +51,11 @@ def key_value_bytes(
     kv_heads : float or array
         Key and value heads on the device [1].
     head_dim : float or array
-        Width of a head [elements].
+        Width of a key, and of a value unless ``v_dim`` is given [elements].
     element_bytes : float or array
         Size of a cached element [bytes].
+    v_dim : float or array, optional
+        Width of a value [elements].
 
     Returns
     -------
@@ -65,7 +72,8 @@ def key_value_bytes(
     >>> 40 * key_value_bytes(tokens=1, kv_heads=40, head_dim=128, element_bytes=2)
     819200
     """
-    return 2 * tokens * kv_heads * head_dim * element_bytes
+    width = 2 * head_dim if v_dim is None else head_dim + v_dim
+    return width * tokens * kv_heads * element_bytes
 
 
 def latent_bytes(
@@ -126,6 +134,44 @@ def index_bytes(*, tokens: Values, head_dim: Values) -> Values:
     132.0
     """
     return tokens * (head_dim + 4 * np.ceil(head_dim / 128))
+
+
+def compressed_bytes(
+    *, entries: Values, head_dim: Values, rope_dim: Values, element_bytes: Values
+) -> Values:
+    """Bytes of one layer's cache of compressed attention, whose key and value are one vector.
+
+    Parameters
+    ----------
+    entries : float or array
+        Cached tokens of the window and compressed entries, over all sequences [1].
+    head_dim, rope_dim : float or array
+        Width of the vector, and of its rotary part [elements]; the rotary part stays in 16 bits,
+        and the rest, where it is narrower, has a scale of 8 bits for every 64 and one to align.
+    element_bytes : float or array
+        Size of a cached element [bytes].
+
+    Returns
+    -------
+    float or array
+        Size [bytes]; every tensor parallel rank holds all of it.
+
+    References
+    ----------
+    SGLang, DeepSeekV4SingleKVPool: 448 elements in FP8, 64 in 16 bits, 7 scales and one byte of
+    padding are 584 bytes (sglang 0.5.23, read 2026-11-23).
+
+    Examples
+    --------
+    >>> float(compressed_bytes(entries=1, head_dim=512, rope_dim=64, element_bytes=1))
+    584.0
+    >>> float(compressed_bytes(entries=1, head_dim=512, rope_dim=64, element_bytes=2))
+    1024.0
+    """
+    plain = head_dim - rope_dim
+    scales = np.where(np.less(element_bytes, 2), np.ceil(plain / 64) + 1, 0)
+    width: Values = plain * element_bytes + rope_dim * np.maximum(element_bytes, 2) + scales
+    return entries * width
 
 
 def state_bytes(*, sequences: Values, inner: Values, state: Values, convolution: Values) -> Values:
@@ -201,3 +247,46 @@ def delta_state_bytes(
     """
     states = 4 * heads * key_dim * value_dim
     return sequences * (states + 2 * channels * (convolution - 1))
+
+
+def dual_state_bytes(
+    *,
+    sequences: Values,
+    heads: Values,
+    head_dim: Values,
+    state: Values,
+    channels: Values,
+    convolution: Values,
+) -> Values:
+    """Bytes of the recurrent state of one Mamba-2 layer.
+
+    Parameters
+    ----------
+    sequences : float or array
+        Sequences in flight [1].
+    heads : float or array
+        Heads on the device [1].
+    head_dim, state : float or array
+        Width of a head, and size of the state of each of its channels [elements], in 32 bits.
+    channels : float or array
+        Channels of the short convolution on the device [1].
+    convolution : float or array
+        Width of the short convolution [elements]; all but one are kept, in 16 bits.
+
+    Returns
+    -------
+    float or array
+        Size [bytes], whatever the context.
+
+    References
+    ----------
+    Dao and Gu, Mamba-2, arXiv:2405.21060, section 6; 32 bits as in the config.json of Nemotron-3
+    (mamba_ssm_cache_dtype).
+
+    Examples
+    --------
+    >>> dual_state_bytes(
+    ...     sequences=1, heads=64, head_dim=64, state=128, channels=6144, convolution=4)
+    2134016
+    """
+    return sequences * (4 * heads * head_dim * state + 2 * channels * (convolution - 1))

@@ -14,11 +14,12 @@ from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import layer_section, sections
+from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.estimate.work import Message, Operation, make_pass
 from tests.core.neutral import NEUTRAL
+from tests.core.one_layer import layer_section
 
 BF16 = parse_precision("bf16")
 LLAMA, MIXTRAL, DEEPSEEK = (

@@ -12,9 +12,9 @@ from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import layer_section
 from llmcalc_core.estimate.work import make_pass
 from llmcalc_core.search.enumerate import plans
+from tests.core.one_layer import layer_section
 
 BF16 = parse_precision("bf16")
 # Mixtral 8x7B: 32 layers of 8 experts with 3 x 4096 x 14,336 parameters, two for each token; 32

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from llmcalc_core import ModelConfig, find_model, parse_precision
-from llmcalc_core.domain.layers import Attention, GatedDeltaNet
+from llmcalc_core.domain.attention import Attention
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout, check_layout
+from llmcalc_core.domain.recurrence import GatedDeltaNet
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.token_mixers import token_work

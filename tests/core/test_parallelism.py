@@ -92,8 +92,8 @@ def test_uneven_stages(layers: int, stages: int, sizes: list[int]) -> None:
         )
     )  # fmt: skip
     found = stage_counts(model, (stages,))[:, 0, :]
-    first = next(row for row in found if row[1] == 1)
-    last = next(row for row in found if row[2] == 1)
+    first = next(row for row in found if row[-2] == 1)
+    last = next(row for row in found if row[-1] == 1)
     assert (first[0], last[0]) == (sizes[0], sizes[-1])
     assert found[:, 0].max() == sizes[0]
 
@@ -104,8 +104,13 @@ def test_stages_of_a_model_with_two_kinds_of_layer() -> None:
         vocab_size=10, hidden_size=8, num_decoder_layers=5, num_attention_heads=4,
         intermediate_size=8, num_experts=4, expert_top_k=2, first_k_dense_replace=2,
     )  # fmt: skip
-    rows = stage_counts(architecture(config), (2,))[:, 0, :].tolist()
-    assert sorted(rows) == [[0, 2, 0, 1], [2, 1, 1, 0]]
+    model = architecture(config)
+    rows = stage_counts(model, (2,))[:, 0, :].tolist()
+    # attention, feed-forward, norms, mixture; first and last part
+    assert [type(part).__name__ for part in model.parts] == [
+        "Attention", "FeedForward", "Norms", "Mixture",
+    ]  # fmt: skip
+    assert sorted(rows) == [[2, 0, 4, 2, 0, 1], [3, 2, 6, 1, 1, 0]]
 
 
 def test_layouts_are_sorted_and_whole() -> None:

@@ -46,7 +46,7 @@ def verifying(config: ModelConfig, techniques: Techniques) -> tuple[Section, ...
 
 
 def test_a_verifying_pass_by_hand() -> None:
-    layer, _, last = verifying(SMALL, drafted(4, 1.0))
+    layer, *_, last = verifying(SMALL, drafted(4, 1.0))
     projections, _, kernel, *_ = layer.operations
     # Three sequences of 4 + 1 tokens, through queries, keys and values of 64 elements each.
     assert projections.flops == 2 * 15 * 64 * 192

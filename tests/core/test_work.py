@@ -11,9 +11,10 @@ from llmcalc_core import ModelConfig, find_model, parse_precision
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import layer_section, sections
+from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.work import Message, make_pass
+from tests.core.one_layer import layer_section
 
 
 def work(

@@ -9,11 +9,21 @@ from __future__ import annotations
 from llmcalc_core.catalog.dialects.dense import DENSE
 from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
+from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
 from llmcalc_core.catalog.dialects.recurrent import RECURRENT
 
-DIALECTS: dict[str, Dialect] = {**DENSE, **MIXTURE, **HYBRID, **EARLY, **RECURRENT}
+DIALECTS: dict[str, Dialect] = {
+    **DENSE,
+    **GEMMA,
+    **NEMOTRON,
+    **MIXTURE,
+    **HYBRID,
+    **EARLY,
+    **RECURRENT,
+}
 """The reader of each ``model_type``."""
 
 __all__ = ["DIALECTS", "Dialect", "Fields"]

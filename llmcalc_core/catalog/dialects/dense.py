@@ -1,4 +1,4 @@
-"""Decoders of the Llama kind: Llama, Mistral, Qwen, Gemma, Phi-3, InternLM, GLM, Nemotron.
+"""Decoders of the Llama kind: Llama, Mistral, Qwen, Phi-3, InternLM, GLM.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -80,7 +80,8 @@ def qwen_windows(fields: Fields) -> dict[str, Any]:
     return windows(fields, (FULL,) * below + (SLIDING,) * (layers - below))
 
 
-def _llama(fields: Fields) -> dict[str, Any]:
+def llama(fields: Fields) -> dict[str, Any]:
+    """Read the most common dialect."""
     mlp_bias = fields.flag("mlp_bias", default=False)
     return {**common(fields), **attention_bias(fields), "mlp_bias": mlp_bias}
 
@@ -105,43 +106,6 @@ def _qwen3(fields: Fields) -> dict[str, Any]:
         **qwen_windows(fields),
         "qk_norm": True,
     }
-
-
-def _gemma(fields: Fields) -> dict[str, Any]:
-    return {**common(fields, tied=True, needs=(KV, "head_dim")), **attention_bias(fields)}
-
-
-def _gemma2(fields: Fields) -> dict[str, Any]:
-    fields.number("sliding_window")
-    return {**_gemma(fields), **windows(fields, (SLIDING, FULL)), "norms_per_layer": 4}
-
-
-def _gemma3_text(fields: Fields) -> dict[str, Any]:
-    """Read Gemma 3, whose files leave out what equals the defaults of Gemma3TextConfig."""
-    fields.number("sliding_window")
-    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=6)
-    return {
-        "vocab_size": fields.number("vocab_size", default=262208),
-        "hidden_size": fields.number("hidden_size", default=2304),
-        "num_decoder_layers": fields.number("num_hidden_layers", default=26),
-        "num_attention_heads": fields.number("num_attention_heads", default=8),
-        "num_key_value_heads": fields.number("num_key_value_heads", default=4),
-        "head_dim": fields.number("head_dim", default=256),
-        "intermediate_size": fields.number("intermediate_size", default=9216),
-        "max_model_len": fields.number("max_position_embeddings", default=131072),
-        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
-        "norms_per_layer": 4,
-        "qk_norm": True,
-        **attention_bias(fields),
-        **windows(fields, (SLIDING,) * (period - 1) + (FULL,)),
-    }
-
-
-def _gemma3(fields: Fields) -> dict[str, Any]:
-    """Read the text part; the image encoder and its projector are not described."""
-    text = fields.section("text_config")
-    fields.ignore_rest()
-    return _gemma3_text(text)
 
 
 def _internlm(fields: Fields) -> dict[str, Any]:
@@ -175,24 +139,15 @@ def _chatglm(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _nemotron(fields: Fields) -> dict[str, Any]:
-    return {**_llama(fields), "num_ffi": 1, "norm": "layernorm"}
-
-
 DENSE: dict[str, Dialect] = {
-    "llama": _llama,
+    "llama": llama,
     "mistral": _mistral,
     "qwen2": _qwen2,
     "qwen3": _qwen3,
-    "gemma": _gemma,
-    "gemma2": _gemma2,
-    "gemma3": _gemma3,
-    "gemma3_text": _gemma3_text,
     "phi3": _phi3,
     "internlm": _internlm,
     "internlm2": _internlm,
     "glm": _glm,
     "chatglm": _chatglm,
-    "nemotron": _nemotron,
 }
 """Dialects of dense decoders."""

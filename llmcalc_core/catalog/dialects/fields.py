@@ -22,7 +22,8 @@ _HARMLESS = frozenset(
         "attn_logit_softcapping", "attn_pdrop", "chunk_size_feed_forward", "compression_config",
         "embd_pdrop", "ep_size", "fused_add_norm", "gradient_checkpointing", "input_jitter_noise",
         "layer_norm_eps", "layer_norm_epsilon", "layerdrop", "layernorm_epsilon", "mamba_dt_init",
-        "max_window_layers", "mixer_rms_eps", "norm_topk_prob", "num_nextn_predict_layers",
+        "max_window_layers", "mixer_rms_eps", "norm_eps", "norm_topk_prob",
+        "num_nextn_predict_layers",
         "original_max_position_embeddings", "output_attentions", "output_hidden_states",
         "output_router_logits", "pad_vocab_size_multiple", "query_pre_attn_scalar",
         "reorder_and_upcast_attn", "rescale_prenorm_residual", "rms_norm_eps", "rotary_dim",
@@ -107,6 +108,16 @@ class Fields:
         section = Fields(value, f"{self.where}, {name}")
         self._sections.append(section)
         return section
+
+    def sections(self, name: str) -> tuple[Fields, ...]:
+        """Give the fields of each object of a list."""
+        entries = self.entries(name)
+        if not all(isinstance(entry, Mapping) for entry in entries):
+            self.refuse(name, "must be a list of objects")
+        named = (f"{self.where}, {name} {index}" for index in range(len(entries)))
+        sections = tuple(Fields(entry, where) for entry, where in zip(entries, named, strict=True))
+        self._sections += sections
+        return sections
 
     def require(self, name: str, expected: object) -> None:
         """Refuse any other value of a field than the one that can be described."""

@@ -1,0 +1,135 @@
+"""Gemma: two and four norms, windows, values from keys, layers that share a cache, own inputs.
+
+Defaults are those of the configuration classes in Hugging Face transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.catalog.dialects.dense import (
+    FULL,
+    KV,
+    SLIDING,
+    attention_bias,
+    common,
+    windows,
+)
+from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+
+_NORMS = 4
+
+
+def _gemma(fields: Fields) -> dict[str, Any]:
+    return {**common(fields, tied=True, needs=(KV, "head_dim")), **attention_bias(fields)}
+
+
+def _gemma2(fields: Fields) -> dict[str, Any]:
+    fields.number("sliding_window")
+    return {**_gemma(fields), **windows(fields, (SLIDING, FULL)), "norms_per_layer": _NORMS}
+
+
+def _gemma3_text(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 3, whose files leave out what equals the defaults of Gemma3TextConfig."""
+    fields.number("sliding_window")
+    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=6)
+    return {
+        "vocab_size": fields.number("vocab_size", default=262208),
+        "hidden_size": fields.number("hidden_size", default=2304),
+        "num_decoder_layers": fields.number("num_hidden_layers", default=26),
+        "num_attention_heads": fields.number("num_attention_heads", default=8),
+        "num_key_value_heads": fields.number("num_key_value_heads", default=4),
+        "head_dim": fields.number("head_dim", default=256),
+        "intermediate_size": fields.number("intermediate_size", default=9216),
+        "max_model_len": fields.number("max_position_embeddings", default=131072),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        "norms_per_layer": _NORMS,
+        "qk_norm": True,
+        **attention_bias(fields),
+        **windows(fields, (SLIDING,) * (period - 1) + (FULL,)),
+    }
+
+
+def _gemma3(fields: Fields) -> dict[str, Any]:
+    """Read the text part; the image encoder and its projector are not described."""
+    text = fields.section("text_config")
+    fields.ignore_rest()
+    return _gemma3_text(text)
+
+
+def _gemma4_text(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 4, whose full layers have heads of their own, and values from the keys."""
+    fields.require("use_bidirectional_attention", expected="vision")
+    base = common(fields, tied=True, needs=(KV, "head_dim", "sliding_window"))
+    kinds = fields.entries("layer_types")
+    if not kinds or len(kinds) != base["num_decoder_layers"] or kinds[-1] != FULL:
+        fields.refuse("layer_types", f"must name every layer, the last of them {FULL}")
+    from_keys = fields.flag("attention_k_eq_v", default=False)
+    apart = fields.optional("num_global_key_value_heads") if from_keys else None
+    kv_heads, width = base["num_key_value_heads"], base["head_dim"]
+    of_full = (apart or kv_heads, fields.number("global_head_dim", default=512))
+    heads, widths = zip(
+        *(of_full if kind == FULL else (kv_heads, width) for kind in kinds), strict=True
+    )
+    shared = fields.number("num_kv_shared_layers", default=0)
+    double = fields.flag("use_double_wide_mlp", default=False)
+    dense = base["intermediate_size"]
+    own = len(kinds) - shared
+    per_layer = {"num_key_value_heads": heads, "head_dim": widths}
+    if shared and double:
+        per_layer["intermediate_size"] = (dense,) * own + (2 * dense,) * shared
+    return {
+        **base,
+        **attention_bias(fields),
+        **windows(fields),
+        "per_layer": per_layer,
+        "keys_as_values": from_keys,
+        "num_kv_shared_layers": shared,
+        "norms_per_layer": _NORMS,
+        "qk_norm": True,
+        **_inputs_of_layers(fields),
+        **_gemma4_experts(fields, dense),
+    }
+
+
+def _inputs_of_layers(fields: Fields) -> dict[str, Any]:
+    """Read the embedding that every layer has for itself; its norm is one of the layer's."""
+    width = fields.number("hidden_size_per_layer_input", default=256)
+    rows = fields.number("vocab_size_per_layer_input", default=262144)
+    if not width:
+        return {}
+    return {"per_layer_input_size": width, "per_layer_input_vocab": rows}
+
+
+def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
+    """Read routed experts beside the dense layer, which is then the expert that all tokens use."""
+    if not fields.flag("enable_moe_block", default=False):
+        fields.ignore("num_experts", "top_k_experts", "moe_intermediate_size")
+        return {}
+    return {
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("top_k_experts"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": dense,
+        "router_scale": True,
+        "norms_per_layer": _NORMS + 3,
+    }
+
+
+def _gemma4(fields: Fields) -> dict[str, Any]:
+    """Read the text part; the encoders of images and sound are not described."""
+    text = fields.section("text_config")
+    fields.ignore_rest()
+    return _gemma4_text(text)
+
+
+GEMMA: dict[str, Dialect] = {
+    "gemma": _gemma,
+    "gemma2": _gemma2,
+    "gemma3": _gemma3,
+    "gemma3_text": _gemma3_text,
+    "gemma4": _gemma4,
+    "gemma4_text": _gemma4_text,
+}
+"""Dialects of Gemma."""

@@ -1,0 +1,70 @@
+"""Work of compressed attention (DeepSeek-V4): a window of tokens, and entries of older ones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.domain.attention import CompressedAttention, Indexer
+from llmcalc_core.estimate.kernels import attention_kernel, index_kernel, keys_read, pairs_seen
+from llmcalc_core.estimate.work import Operation, Pass, matrix, output_pass, traffic
+from llmcalc_core.formulas.kv_cache import compressed_bytes
+
+_STATE_BYTES = 4
+"""Bytes of an element that waits for its entry to be complete (SGLang and vLLM keep 32 bits)."""
+
+
+def compressed_attention_work(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:
+    """Work of one layer: every device has the whole cache, and its share of heads and groups."""
+    tokens, hidden, element = step.tokens, step.hidden, step.precision.output_bytes
+    heads, groups = mixer.heads / step.grid.tp, mixer.groups / step.grid.tp
+    width = heads * mixer.head_dim
+    seen = pairs_seen(step, window=float(mixer.window))
+    read = keys_read(step, seen, reach=float(mixer.window))
+    if mixer.ratio:
+        most = float(mixer.indexer.top_k) if mixer.indexer else np.inf
+        older = pairs_seen(step, window=most, ratio=mixer.ratio)
+        seen, read = seen + older, read + keys_read(step, older, ratio=mixer.ratio)
+    kernel = attention_kernel(
+        step,
+        heads=heads,
+        widths=(mixer.head_dim, mixer.head_dim),
+        per_token=compressed_bytes(
+            entries=1.0,
+            head_dim=mixer.head_dim,
+            rope_dim=mixer.rope_dim,
+            element_bytes=step.precision.kv_bytes,
+        ),
+        query_width=2 * width,
+        seen=seen,
+        read=read,
+    )
+    return (
+        matrix(step, m=tokens, n=mixer.q_rank + mixer.head_dim, k=hidden),
+        matrix(step, m=tokens, n=width, k=mixer.q_rank),
+        *_compressing(mixer, step),
+        *(_indexing(mixer.indexer, mixer, step) if mixer.indexer else ()),
+        kernel,
+        matrix(output_pass(step), m=tokens, n=mixer.output_rank, k=width),
+        matrix(output_pass(step), m=tokens, n=hidden, k=groups * mixer.output_rank),
+        traffic(tokens * 4 * (width + mixer.head_dim) * element, launches=2.0),
+    )
+
+
+def _compressing(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:
+    """Project each token to its share of an entry: keys and weights, kept until it is complete."""
+    if not mixer.ratio:
+        return ()
+    indexed = mixer.indexer.key_width if mixer.indexer else 0
+    shares = 2 * (mixer.series * mixer.head_dim + indexed)
+    kept = 2 * shares * _STATE_BYTES
+    return matrix(step, m=step.tokens, n=shares, k=step.hidden), traffic(step.tokens * kept)
+
+
+def _indexing(indexer: Indexer, mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:
+    """Score all entries and choose from them."""
+    width = indexer.heads * indexer.head_dim
+    return (
+        matrix(step, m=step.tokens, n=width, k=mixer.q_rank),
+        matrix(step, m=step.tokens, n=indexer.heads, k=step.hidden),
+        *index_kernel(indexer, step, ratio=mixer.ratio),
+    )

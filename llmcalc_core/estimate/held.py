@@ -1,0 +1,164 @@
+"""What one part of a layer holds on one device: weights, and the cache or state of sequences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
+from llmcalc_core.domain.layers import (
+    BlockResiduals,
+    FeedForward,
+    HyperConnections,
+    LayerInputs,
+    Mixture,
+    Norms,
+    Part,
+    Projection,
+    TokenMixer,
+    precision_part,
+)
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.kv_cache import (
+    compressed_bytes,
+    delta_state_bytes,
+    dual_state_bytes,
+    index_bytes,
+    key_value_bytes,
+    latent_bytes,
+    rounded_to_blocks,
+    state_bytes,
+)
+
+NOTHING: Values = 0.0
+"""The cache of a part that has none."""
+
+
+def part_weights(part: Part, precision: Precision, grid: Grid) -> Values:
+    """Bytes of weights on one device: projections sharded, norms and router replicated."""
+    if isinstance(part, Norms | HyperConnections | BlockResiduals):
+        return part.parameters * precision.unquantised_bytes
+    if isinstance(part, Mixture):
+        return _mixture_weights(part, precision, grid)
+    if isinstance(part, FeedForward):
+        columns = np.ceil(part.width / grid.tp) / part.width
+        return part.parameters * columns * precision.weight_bytes
+    if isinstance(part, LayerInputs | Projection):
+        return part.parameters * precision.weight_bytes
+    own = precision.part(precision_part(part)).weight_bytes
+    held = _shard(part, grid) * own
+    if isinstance(part, Attention | LatentAttention | CompressedAttention):
+        wider = precision.part("attention_output").weight_bytes - own
+        held = held + part.output_parameters / grid.tp * wider
+    return held
+
+
+def _mixture_weights(part: Mixture, precision: Precision, grid: Grid) -> Values:
+    slices = grid.group / grid.ep
+    columns = np.ceil(part.width / slices) / part.width
+    experts = np.ceil(part.experts / grid.ep)
+    routed = experts * part.expert_parameters * columns * precision.expert_weight_bytes
+    shared = part.shared_parameters / grid.tp * precision.part("shared").weight_bytes
+    latent = part.latent_parameters * precision.weight_bytes
+    return shared + latent + routed + part.router_parameters * precision.unquantised_bytes
+
+
+def _shard(part: TokenMixer, grid: Grid) -> Values:
+    """Parameters of a token mixer on one device; what few devices can share, all have."""
+    tp = grid.tp
+    if isinstance(part, Attention):
+        kv_share = np.ceil(part.kv_heads / tp) / part.kv_heads
+        return (part.parameters - part.kv_parameters) / tp + part.kv_parameters * kv_share
+    if isinstance(part, StateSpaceDual):
+        share = np.ceil(part.groups / tp) / part.groups
+        return (part.parameters - part.group_parameters) / tp + part.group_parameters * share
+    if isinstance(part, LatentAttention | CompressedAttention | GatedDeltaNet):
+        replicated = part.replicated_parameters
+        return (part.parameters - replicated) / tp + replicated
+    return part.parameters / tp
+
+
+def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
+    """Bytes of cache or state on one device: the prompt once per request, the rest per beam."""
+    requests = np.ceil(grid.batch / grid.attention_ranks)
+    element = precision.kv_bytes
+    if isinstance(part, Attention):
+        if part.shares_cache:
+            return NOTHING
+        return key_value_bytes(
+            tokens=_cached_tokens(grid, requests, window=part.window or part.chunk),
+            kv_heads=np.ceil(part.kv_heads / grid.tp),
+            head_dim=part.head_dim,
+            v_dim=part.v_dim,
+            element_bytes=element,
+        )
+    if isinstance(part, LatentAttention):
+        tokens = _cached_tokens(grid, requests)
+        latent = latent_bytes(
+            tokens=tokens, rank=part.kv_rank, rope_dim=part.rope_dim, element_bytes=element
+        )
+        index = part.indexer
+        return latent + index_bytes(tokens=tokens, head_dim=index.head_dim) if index else latent
+    if isinstance(part, CompressedAttention):
+        return _compressed_cache(part, element, grid, requests)
+    # of a token drafted, a state is kept in case those after it are rejected
+    return _state(part, grid, requests * (grid.beams + grid.drafted))
+
+
+def _compressed_cache(
+    part: CompressedAttention, element: float, grid: Grid, requests: Floats
+) -> Values:
+    """Bytes of a window, of the entries before it, and of tokens whose entry is not complete."""
+    entries = _cached_tokens(grid, requests, window=part.window)
+    kept: Values = 0.0
+    if part.ratio:
+        older = _cached_tokens(grid, requests) / part.ratio
+        entries = entries + older
+        kept = requests * (grid.beams + grid.drafted) * part.state * 4
+        if part.indexer:
+            kept = kept + index_bytes(tokens=older, head_dim=part.indexer.head_dim)
+    held = compressed_bytes(
+        entries=entries, head_dim=part.head_dim, rope_dim=part.rope_dim, element_bytes=element
+    )
+    return held + kept
+
+
+def _state(part: Part, grid: Grid, sequences: Values) -> Values:
+    """Bytes of the state of a recurrent layer; none of any other part."""
+    tp = grid.tp
+    if isinstance(part, GatedDeltaNet):
+        return delta_state_bytes(
+            sequences=sequences,
+            heads=part.value_heads / tp,
+            key_dim=part.key_dim,
+            value_dim=part.value_dim,
+            channels=part.convolved / tp,
+            convolution=part.convolution,
+        )
+    if isinstance(part, StateSpaceDual):
+        return dual_state_bytes(
+            sequences=sequences,
+            heads=part.heads / tp,
+            head_dim=part.head_dim,
+            state=part.state,
+            channels=part.inner / tp + 2 * np.ceil(part.groups / tp) * part.state,
+            convolution=part.convolution,
+        )
+    if isinstance(part, StateSpace):
+        return state_bytes(
+            sequences=sequences, inner=part.inner / tp, state=part.state,
+            convolution=part.convolution,
+        )  # fmt: skip
+    return NOTHING
+
+
+def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None = None) -> Values:
+    if grid.beams > 1:
+        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
+        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
+        return requests * (prompt + own * grid.beams)
+    longest = np.minimum(grid.inputs + grid.outputs + grid.drafted, window or np.inf)
+    cached: Values = requests * rounded_to_blocks(tokens=longest)
+    return cached

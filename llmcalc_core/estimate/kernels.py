@@ -1,0 +1,119 @@
+"""Kernels of attention: queries against the cache, and scores that choose from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.domain.attention import Indexer
+from llmcalc_core.estimate.work import Operation, Pass, traffic
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.attention import (
+    attention_flops,
+    causal_pairs,
+    chunk_pairs,
+    mean_chunk_context,
+    mean_context,
+)
+from llmcalc_core.formulas.kv_cache import index_bytes
+
+
+def pairs_seen(
+    step: Pass, *, window: float = np.inf, chunk: int | None = None, ratio: int = 1
+) -> Values:
+    """Count query and key pairs [1]: of a decode step's mean query, or of a part of the prompt.
+
+    Where ``ratio`` tokens make one key, ``window`` is the most keys that a query looks at. The
+    queries of a step that keeps all its tokens are those of the generation; rejected ones lie half
+    their number further on in the mean.
+    """
+    grid, reach = step.grid, window * ratio
+    prompt, generated = grid.inputs, grid.outputs
+    if step.decode and grid.drafted:
+        prompt = prompt + (1 + grid.drafted - grid.gained) / 2
+    if chunk is not None:
+        if step.decode:
+            return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
+        return chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached) / grid.pieces
+    if step.decode:
+        seen = mean_context(prompt=prompt, generated=generated, window=reach)
+    else:
+        seen = causal_pairs(prompt=prompt, window=reach, cached=grid.cached) / grid.pieces
+    return seen if ratio == 1 else seen / ratio
+
+
+def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1) -> Values:
+    """Count cached keys read [1]: each once in prefill, the prompt once for all beams.
+
+    Of those before the new ones, a prefill reads what is in reach of the first query, and no more
+    than all queries together see.
+    """
+    grid = step.grid
+    if not step.decode:
+        behind = step.sequences * np.minimum(step.behind / ratio, np.minimum(seen, reach))
+        return step.replica_tokens / ratio + behind
+    if grid.beams > 1:
+        shared = np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
+        return step.sequences * (seen - shared)
+    last = seen + grid.drafted / (2 * ratio) if grid.drafted else seen  # the last query sees most
+    return step.sequences * last
+
+
+def attention_kernel(
+    step: Pass,
+    *,
+    heads: Values,
+    widths: tuple[Values, Values],
+    per_token: Values,
+    query_width: Values,
+    seen: Values,
+    read: Values,
+) -> Operation:
+    """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes]."""
+    queries = step.tokens * query_width * step.precision.output_bytes
+    return Operation(
+        kind="attention",
+        family=_family(step),
+        flops=attention_flops(
+            pairs=_pairs(step, seen), heads=heads, qk_dim=widths[0], v_dim=widths[1]
+        ),
+        moved=read * per_token + queries,
+        size=_size(step),
+    )
+
+
+def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Operation, ...]:
+    """Score the whole context and choose from it: scores of 32 bits are written, then read.
+
+    The scores are timed like attention, whose peak is that of 16 bits although they are in FP8.
+    """
+    tokens, width = step.tokens, indexer.heads * indexer.head_dim
+    seen = pairs_seen(step, ratio=ratio)
+    pairs = _pairs(step, seen)
+    keys = index_bytes(tokens=1.0, head_dim=indexer.head_dim)
+    read = keys_read(step, seen, ratio=ratio) * keys
+    return (
+        Operation(
+            kind="attention",
+            family=_family(step),
+            flops=attention_flops(
+                pairs=pairs, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0
+            ),
+            moved=read + tokens * width + 4 * pairs,
+            size=_size(step),
+        ),
+        traffic(4 * pairs + 4 * tokens * indexer.top_k),
+    )
+
+
+def _pairs(step: Pass, seen: Values) -> Values:
+    """Count query and key pairs of the pass on one device [1]."""
+    return (step.tokens if step.decode else step.sequences / step.parts) * seen
+
+
+def _size(step: Pass) -> Values:
+    """Give what a prefill's efficiency rises with: the queries of a sequence [tokens]."""
+    return np.inf if step.decode else step.grid.inputs / step.grid.pieces
+
+
+def _family(step: Pass) -> str:
+    return "attention_decode" if step.decode else "attention_prefill"

@@ -1,0 +1,16 @@
+"""The work of one layer as a whole, which the estimate counts by its parts."""
+
+from __future__ import annotations
+
+from llmcalc_core.domain.layers import Layer
+from llmcalc_core.estimate.sections import part_section
+from llmcalc_core.estimate.work import Pass, Section
+
+
+def layer_section(layer: Layer, step: Pass) -> Section:
+    """Join the operations and messages of all parts of a layer."""
+    parts = [part_section(part, step) for part in layer.parts]
+    return Section(
+        operations=tuple(one for part in parts for one in part.operations),
+        messages=tuple(one for part in parts for one in part.messages),
+    )
