@@ -13,6 +13,8 @@ from llmcalc_core.api import (
     get_minimum_system_size,
     get_pareto_optimal_performance,
     get_various_parallelization,
+    largest_that_fits,
+    sensitivity,
 )
 from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardware
 from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
@@ -62,10 +64,12 @@ __all__ = [
     "get_pareto_optimal_performance",
     "get_various_parallelization",
     "hardware_sources",
+    "largest_that_fits",
     "list_hardware",
     "list_models",
     "load_hardware",
     "make_request",
     "pareto_mask",
     "parse_precision",
+    "sensitivity",
 ]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -23,6 +22,7 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import TechniqueArguments
+from llmcalc_core.search.names import names_of
 from llmcalc_core.search.performance import LATENCY_COLUMNS
 from llmcalc_core.search.table import as_frame, candidates
 
@@ -150,8 +150,8 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     Evaluation
         The request and the frame of candidates.
     """
-    asked = [request.precisions_of(model) for model in request.models]
-    position = {precision: at for at, precision in enumerate(dict.fromkeys(chain(*asked)))}
+    names = names_of(request)
+    position = {precision: at for at, precision in enumerate(names.precision.values())}
     cases = [
         (
             (model_at, hardware_at, position[precision], technique_at),
@@ -159,14 +159,14 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
         )
         for model_at, model in enumerate(request.models)
         for hardware_at, hardware in enumerate(request.hardware)
-        for precision in asked[model_at]
+        for precision in request.precisions_of(model)
         for technique_at, techniques in enumerate(request.techniques)
     ]
     frame = as_frame(
         cases,
-        models=_distinct(model.model for model in request.models),
-        hardware=_distinct(hardware.name for hardware in request.hardware),
-        precisions=_distinct(precision.label for precision in position),
+        models=tuple(names.model),
+        hardware=tuple(names.hardware),
+        precisions=tuple(names.precision),
         techniques=request.techniques,
     )
     return Evaluation(request=request, frame=frame)
@@ -280,15 +280,6 @@ def explore(
         **techniques,
     )
     return evaluate(request).frame
-
-
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Give the names with repeats numbered: two edited copies of a device are 'X' and 'X (2)'."""
-    found: dict[str, None] = {}
-    for name in names:
-        spellings = (name, *(f"{name} ({number})" for number in range(2, len(found) + 2)))
-        found[next(spelling for spelling in spellings if spelling not in found)] = None
-    return tuple(found)
 
 
 def _several(value: Any) -> tuple[Any, ...]:  # noqa: ANN401

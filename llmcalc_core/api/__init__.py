@@ -1,7 +1,8 @@
 """The guide's functions: its arguments in, its column names and keys out.
 
 Latencies are in milliseconds and throughputs in tokens per second, as in the guide; the native
-functions (:mod:`llmcalc_core.evaluation`) use SI units throughout.
+functions (:mod:`llmcalc_core.evaluation`), and those that say why a plan of theirs is as it is, use
+SI units throughout.
 """
 
 from llmcalc_core.api.calibrate import Calibration, calibrate
@@ -16,6 +17,7 @@ from llmcalc_core.api.plans import (
     get_pareto_optimal_performance,
     get_various_parallelization,
 )
+from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
 from llmcalc_core.api.serving import estimate_serving_performance
 
 __all__ = [
@@ -29,4 +31,6 @@ __all__ = [
     "get_minimum_system_size",
     "get_pareto_optimal_performance",
     "get_various_parallelization",
+    "largest_that_fits",
+    "sensitivity",
 ]
