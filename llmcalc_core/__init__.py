@@ -19,6 +19,7 @@ from llmcalc_core.api import (
 from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardware
 from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
 from llmcalc_core.catalog.hardware import find_hardware, load_hardware
+from llmcalc_core.catalog.hub import model_from_hub
 from llmcalc_core.catalog.models import find_model, list_models
 from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.config import ModelConfig
@@ -69,6 +70,7 @@ __all__ = [
     "list_models",
     "load_hardware",
     "make_request",
+    "model_from_hub",
     "pareto_mask",
     "parse_precision",
     "sensitivity",

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import cache, lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -85,19 +86,41 @@ def find_model(
 
 
 def list_models(query: str = "") -> tuple[str, ...]:
-    """Names of the catalogue: all, or those with the query in the name, the id or an alias.
+    """Names of the catalogue: all, or those that a query finds.
+
+    Parameters
+    ----------
+    query : str, optional
+        Words to find in a name, a Hugging Face id or an alias, in any case and order.
+
+    Returns
+    -------
+    tuple of str
+        Those whose name or id has all the words, then those with such an alias; where there is
+        none, the names nearest to the query, if any is near.
 
     Examples
     --------
     >>> list_models("llama-3.2")
     ('llama3_2_1b', 'llama3_2_3b')
+    >>> list_models("qwen3 235b"), list_models("mixtrl_8x7b")[0]
+    (('qwen3_235b_a22b',), 'mixtral_8x7b')
     """
-    part = folded(query)
-    return tuple(
-        name
-        for name in _tables()
-        if any(part in folded(spelling) for spelling in _spellings_of(name))
-    )
+    words = [folded(word) for word in query.split()]
+    ranks: tuple[list[str], list[str]] = ([], [])
+    for name in _tables():
+        spellings = [folded(spelling) for spelling in _spellings_of(name)]
+        found = [all(word in spelling for word in words) for spelling in spellings]
+        if any(found):
+            ranks[not any(found[:2])].append(name)
+    return (*ranks[0], *ranks[1]) or _nearest_names(query)
+
+
+def _nearest_names(query: str) -> tuple[str, ...]:
+    """Give the names whose spellings are most like a query; none where none is near."""
+    index = _index()
+    near = get_close_matches(folded(query), list(index), n=6, cutoff=0.75)
+    return tuple(dict.fromkeys(index[spelling] for spelling in near))
 
 
 @cache
