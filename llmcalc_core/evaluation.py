@@ -226,8 +226,9 @@ def explore(
         Longest time to the first token, in every stage [s].
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -244,10 +245,12 @@ def explore(
         [s], which sum to the stage's latency: ``ttft_s`` in prefill, else ``tpot_s``;
         ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
-        (negative: what is missing), all of the fullest device; ``rejected_for`` ('', 'memory',
-        'latency limit' or 'TTFT limit'), ``on_front`` (of its model, hardware, precision,
-        techniques and lengths: latency against tokens per second and device), ``basis``
-        ('measured', 'calibrated', 'transferred' or 'assumed') of the times.
+        (negative: what is missing), all of the fullest device, and ``host_memory_bytes`` where
+        something is offloaded, whose way over the host's link counts as communication;
+        ``rejected_for`` ('', 'memory', 'host memory', 'latency limit' or 'TTFT limit'),
+        ``on_front`` (of its model, hardware, precision, techniques and lengths: latency against
+        tokens per second and device), ``basis`` ('measured', 'calibrated', 'transferred' or
+        'assumed') of the times.
 
     Raises
     ------

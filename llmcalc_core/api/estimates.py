@@ -68,8 +68,9 @@ def estimate_prefill_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -78,8 +79,8 @@ def estimate_prefill_performance(
         ``requests_per_s``, ``time_by_kind_ms`` (gemm, attention, communication, memory,
         overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
         reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
-        ``fits``, ``devices``; ``latency_low`` and ``latency_high`` (80 % band) and ``basis``
-        (measured, calibrated, transferred or assumed).
+        ``host_memory_bytes`` (what it has offloaded), ``fits``, ``devices``; ``latency_low`` and
+        ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed).
 
     Raises
     ------
@@ -155,8 +156,9 @@ def estimate_decode_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -233,8 +235,9 @@ def estimate_end_to_end_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------

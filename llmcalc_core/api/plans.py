@@ -100,8 +100,9 @@ def get_best_parallelization_strategy(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -172,8 +173,9 @@ def get_pareto_optimal_performance(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -235,8 +237,9 @@ def get_minimum_system_size(
         Part of a device's memory that may be used.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------

@@ -66,8 +66,9 @@ def estimate_serving_performance(
         In place of the fitted ones, to try others.
     **techniques : optional
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``: what the deployment does with
-        its requests, as :class:`Techniques` describes.
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
+        describes.
 
     Returns
     -------
@@ -77,9 +78,9 @@ def estimate_serving_performance(
         ``tokens_per_s`` (generated), ``tokens_per_s_per_device``, ``tokens_per_s_per_user``,
         ``requests_per_s``, ``time_by_kind_ms`` of an output token, ``bound_by``; ``running``
         (requests that the memory lets in), ``max_concurrency``, ``fits``, ``memory_bytes``,
-        ``memory_capacity_bytes``, ``devices``, ``engine``; ``ttft_ms_low``, ``ttft_ms_high``,
-        ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and ``basis`` (measured, calibrated,
-        transferred or assumed).
+        ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``;
+        ``ttft_ms_low``, ``ttft_ms_high``, ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and
+        ``basis`` (measured, calibrated, transferred or assumed).
 
     Raises
     ------

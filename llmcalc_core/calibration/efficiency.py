@@ -225,4 +225,5 @@ def _links(facts: dict[str, Any], engine: dict[str, Any], values: dict[str, floa
         node_fraction=engine["node_fraction"],
         hand_over_latency_s=engine["hand_over_latency_us"] * 1e-6,
         hand_over_fraction=engine["hand_over_fraction"],
+        host_fraction=engine["host_fraction"],
     )

@@ -43,6 +43,8 @@ class Links:
     log_widths, latencies_s, fractions : tuple of float
         Binary logarithm of the participants measured [1], time of an empty all-reduce [s], bus
         bandwidth over the link's rate in one direction [1].
+    host_fraction : float
+        What a device reaches of the rate of the link to its host [1].
     """
 
     log_widths: tuple[float, ...]
@@ -52,6 +54,7 @@ class Links:
     node_fraction: float
     hand_over_latency_s: float
     hand_over_fraction: float
+    host_fraction: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,14 @@ class Techniques:
         4), in 16 bits; not routed experts, router, embedding and head.
     lora_rank : int, default 16
         Rank of each, the default of vLLM's max_lora_rank. Set to 0 where there is none.
+    weights_offload : float, default 0
+        Share of the weights of layers that stay in the host's memory and are read over its link in
+        every pass, where they are used and beside nothing else (vLLM, cpu_offload_gb with unified
+        virtual addressing: zero copies); of routed experts those that tokens go to.
+    kv_offload : float, default 0
+        Share of every sequence's KV cache and states that stays there and crosses the link
+        likewise, read and written (Sheng et al., FlexGen, arXiv:2303.06865, section 4). Adapters
+        and what drafts are never offloaded.
 
     Raises
     ------
@@ -70,10 +78,12 @@ class Techniques:
     prefill_chunk_tokens: int | None = None
     lora_adapters: int = 0
     lora_rank: int = 16
+    weights_offload: float = 0.0
+    kv_offload: float = 0.0
 
     def __post_init__(self) -> None:
         """Check every field, and forget those that do not count."""
-        for name in ("prefix_hit_rate", "acceptance_rate"):
+        for name in ("prefix_hit_rate", "acceptance_rate", "weights_offload", "kv_offload"):
             self._set(name, share(name, getattr(self, name)))
         drafted = whole_number("speculative_tokens", self.speculative_tokens, least=0)
         self._set("speculative_tokens", drafted)
@@ -87,6 +97,11 @@ class Techniques:
         if not drafted:
             self._set("acceptance_rate", 0.0)
             self._set("draft_model", None)
+
+    @property
+    def offloads(self) -> bool:
+        """Whether anything is in the host's memory."""
+        return self.weights_offload > 0 or self.kv_offload > 0
 
     def check_beams(self, beam_size: int) -> None:
         """Refuse speculation beside beam search, which vLLM's speculative decoding has not.
@@ -136,6 +151,8 @@ class TechniqueArguments(TypedDict, total=False):
     prefill_chunk_tokens: int | Sequence[int | None] | None
     lora_adapters: int | Sequence[int]
     lora_rank: int | Sequence[int]
+    weights_offload: float | Sequence[float]
+    kv_offload: float | Sequence[float]
 
 
 NO_TECHNIQUES = Techniques()

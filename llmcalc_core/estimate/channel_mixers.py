@@ -84,6 +84,7 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
         moved=weights + entering + leaving,
         size=rows_per_expert(tokens=_routed_tokens(step), top_k=mixer.top_k, touched=touched),
         ranks=grid.ep,
+        weights=weights,
     )
     activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes
     return grouped, traffic(activation)

@@ -57,7 +57,8 @@ def _compressing(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...
     indexed = mixer.indexer.key_width if mixer.indexer else 0
     shares = 2 * (mixer.series * mixer.head_dim + indexed)
     kept = 2 * shares * _STATE_BYTES
-    return matrix(step, m=step.tokens, n=shares, k=step.hidden), traffic(step.tokens * kept)
+    waiting = traffic(step.tokens * kept, cached=step.tokens * kept)
+    return matrix(step, m=step.tokens, n=shares, k=step.hidden), waiting
 
 
 def _indexing(indexer: Indexer, mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:

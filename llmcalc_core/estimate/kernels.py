@@ -70,13 +70,15 @@ def attention_kernel(
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes]."""
     queries = step.tokens * query_width * step.precision.output_bytes
+    cached = read * per_token
     return Operation(
         kind="attention",
         family=_family(step),
         flops=attention_flops(
             pairs=_pairs(step, seen), heads=heads, qk_dim=widths[0], v_dim=widths[1]
         ),
-        moved=read * per_token + queries,
+        moved=cached + queries,
+        cached=cached,
         size=_size(step),
     )
 
@@ -99,6 +101,7 @@ def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Opera
                 pairs=pairs, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0
             ),
             moved=read + tokens * width + 4 * pairs,
+            cached=read,
             size=_size(step),
         ),
         traffic(4 * pairs + 4 * tokens * indexer.top_k),

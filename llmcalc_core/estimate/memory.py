@@ -12,6 +12,7 @@ from llmcalc_core.domain.layers import FeedForward, Mixture, Part
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.adapters import adapter_bytes
 from llmcalc_core.estimate.grid import Grid, draft_grid
 from llmcalc_core.estimate.held import NOTHING, part_cache, part_weights
@@ -30,13 +31,23 @@ memory column of its GPT guide, 2.9 to 3.1 GiB."""
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Memory:
-    """Bytes on the fullest device, by kind; arrays that broadcast to the grid."""
+    """Bytes on the fullest device, by kind; arrays that broadcast to the grid.
+
+    ``host_weights`` and ``host_kv_cache`` are what it has in its host's memory instead.
+    """
 
     weights: Floats
     kv_cache: Floats
     activations: Floats
     reserve: float
     total: Floats
+    host_weights: Values = 0.0
+    host_kv_cache: Values = 0.0
+
+    @property
+    def host(self) -> Values:
+        """All that a device has in its host's memory [bytes]."""
+        return self.host_weights + self.host_kv_cache
 
 
 def device_memory(
@@ -61,6 +72,9 @@ def device_memory(
     """
     held = [part_weights(part, precision, grid) for part in model.parts]
     cached = [part_cache(part, precision, grid) for part in model.parts]
+    away: tuple[list[Values], list[Values]] = [], []
+    if grid.techniques.offloads:
+        held, cached, away = _offloaded(held, cached, grid.techniques)
     if grid.techniques.lora_adapters:
         step = make_pass(model, grid, precision, decode=False)
         works = (part_section(part, step).operations for part in model.parts)
@@ -72,15 +86,19 @@ def device_memory(
         own = device_memory(draft, precision, draft_grid(draft, grid))
         last = last + own.weights
         cached = [*cached, NOTHING, own.kv_cache]
-    stages = [
-        _stage_bytes(counts, [*held, first, last], cached)
-        for counts in stage_counts(model, tuple(layout.pp for layout in grid.layouts))
-    ]
+    every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    stages = [_stage_bytes(counts, [*held, first, last], cached) for counts in every]
     weights, cache = stages[0]
     for more_weights, more_cache in stages[1:]:
         fuller = more_weights + more_cache > weights + cache
         weights = np.where(fuller, more_weights, weights)
         cache = np.where(fuller, more_cache, cache)
+    host_weights: Values = 0.0
+    host_cache: Values = 0.0
+    for counts in every if grid.techniques.offloads else ():
+        more_weights, more_cache = _stage_bytes(counts, *away)
+        host_weights = np.maximum(host_weights, more_weights)
+        host_cache = np.maximum(host_cache, more_cache)
     fullest = weights + cache
     activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
     reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
@@ -90,7 +108,18 @@ def device_memory(
         activations=np.asarray(activations),
         reserve=reserve,
         total=np.asarray(fullest + activations + reserve),
+        host_weights=host_weights,
+        host_kv_cache=host_cache,
     )
+
+
+def _offloaded(
+    held: list[Values], cached: list[Values], techniques: Techniques
+) -> tuple[list[Values], list[Values], tuple[list[Values], list[Values]]]:
+    """Divide weights and cache of each layer into what stays on the device and what does not."""
+    weights, cache = techniques.weights_offload, techniques.kv_offload
+    away = [weights * own for own in held], [cache * own for own in cached]
+    return [(1 - weights) * own for own in held], [(1 - cache) * own for own in cached], away
 
 
 def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tuple[Values, Values]:
@@ -98,7 +127,7 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
     sections = counts[0] if len(counts) == 1 else counts.T[:, :, None, None, None]
     weights: Values = 0.0
     cache: Values = 0.0
-    for count, part in zip(sections, held, strict=True):
+    for count, part in zip(sections, held, strict=False):
         weights = weights + count * part
     for count, part in zip(sections, cached, strict=False):
         if part is not NOTHING:

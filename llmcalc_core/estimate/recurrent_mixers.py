@@ -37,6 +37,7 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
         family="traffic",
         flops=0.0,
         moved=streams + step.states * state,
+        cached=step.states * state,
         launches=2.0,
     )
     return (
@@ -73,6 +74,7 @@ def state_space_dual_work(mixer: StateSpaceDual, step: Pass) -> tuple[Operation,
             chunk=1 if step.decode else DUAL_CHUNK,
         ),
         moved=tokens * streams * element + step.states * state,
+        cached=step.states * state,
         launches=1.0 if step.decode else DUAL_KERNELS,
     )  # fmt: skip
     return (
@@ -138,5 +140,6 @@ def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
             chunk=chunk,
         ),
         moved=step.tokens * streams * step.precision.output_bytes + step.states * state,
+        cached=step.states * state,
         launches=1.0 if step.decode else CHUNK_KERNELS,
     )  # fmt: skip

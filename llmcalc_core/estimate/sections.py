@@ -20,7 +20,8 @@ from llmcalc_core.estimate.adapters import adapter_work
 from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.residuals import norm_work, residual_work
 from llmcalc_core.estimate.token_mixers import token_work
-from llmcalc_core.estimate.work import Message, Pass, Section, for_part, matrix, traffic
+from llmcalc_core.estimate.work import Message, Operation, Pass, Section, for_part, matrix, traffic
+from llmcalc_core.formulas import Values
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
@@ -31,20 +32,33 @@ def sections(model: Model, step: Pass) -> tuple[Section, ...]:
 
 def part_section(part: Part, step: Pass) -> Section:
     """Work of one part of a layer: a mixer, a norm, or what is beside them."""
+    operations, messages = _part_work(part, step)
+    streamed = _streamed(operations, step) if step.grid.techniques.offloads else 0.0
+    return Section(operations=operations, messages=messages, streamed=streamed)
+
+
+def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Message, ...]]:
     if isinstance(part, Norms):
-        return Section(operations=(norm_work(step),), messages=())
+        return (norm_work(step),), ()
     if isinstance(part, HyperConnections | BlockResiduals | LayerInputs):
-        return Section(operations=residual_work(part, step), messages=())
+        return residual_work(part, step), ()
     if isinstance(part, Projection):
-        whole = matrix(step, m=step.tokens, n=step.hidden, k=step.hidden)
-        return Section(operations=(whole,), messages=())
+        return (matrix(step, m=step.tokens, n=step.hidden, k=step.hidden),), ()
     if isinstance(part, FeedForward | Mixture):
         operations, messages = channel_work(part, step)
     else:
         operations, messages = token_work(part, for_part(step, precision_part(part)))
     if step.grid.techniques.lora_adapters:
         operations = (*operations, *adapter_work(operations, step))
-    return Section(operations=operations, messages=messages)
+    return operations, messages
+
+
+def _streamed(operations: tuple[Operation, ...], step: Pass) -> Values:
+    """Bytes that a layer's operations move between a device and its host's memory [bytes]."""
+    techniques = step.grid.techniques
+    weights = sum(operation.weights for operation in operations)
+    cached = sum(operation.cached for operation in operations)
+    return techniques.weights_offload * weights + techniques.kv_offload * cached
 
 
 def first_section(model: Model, step: Pass) -> Section:

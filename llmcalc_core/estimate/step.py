@@ -157,9 +157,9 @@ def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Value
     bounds: list[Values] = [0.0] * len(BOUNDS)
     for group in timed:
         held = counts[group.section]
-        if group.link:
+        if group.link is not None:
             sent = _summed(held, group.seconds)
-            kinds[2], bounds[2] = kinds[2] + sent, bounds[2] + sent
+            kinds[2], bounds[group.link] = kinds[2] + sent, bounds[group.link] + sent
             continue
         present, masks = _by_kind(group.kinds)
         parts = _summed(masks * held, group.seconds)
@@ -251,6 +251,8 @@ def _largest(bounds: list[Values]) -> NDArray[np.intp]:
         return np.asarray(max(range(len(bounds)), key=bounds.__getitem__))
     largest, position = np.asarray(bounds[0]), np.asarray(0)
     for index, part in enumerate(bounds[1:], start=1):
+        if isinstance(part, float) and not part:
+            continue
         position = np.where(part > largest, index, position)
         largest = np.maximum(largest, part)
     return position

@@ -17,7 +17,7 @@ from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, over
 KINDS = ("gemm", "attention", "communication", "memory", "overhead")
 """Where the time of a step goes, as reported."""
 
-BOUNDS = ("compute", "memory bandwidth", "link", "overhead")
+BOUNDS = ("compute", "memory bandwidth", "link", "overhead", "host link")
 """What can bound a step."""
 
 
@@ -39,8 +39,8 @@ class Timed:
         The part of it that is launch latency [s].
     launches : array of shape (n, ...)
         Kernels that each starts [1].
-    link : bool
-        Whether these are messages.
+    link : int, optional
+        Of messages, and of what is streamed from the host: which of ``BOUNDS`` they are bound by.
     """
 
     section: NDArray[np.intp]
@@ -49,7 +49,7 @@ class Timed:
     computing: NDArray[np.float64]
     floors: NDArray[np.float64]
     launches: NDArray[np.float64]
-    link: bool = False
+    link: int | None = None
 
 
 def time_sections(
@@ -92,7 +92,26 @@ def time_sections(
     return [
         *(_time_group(group, hardware, efficiency) for group in operations.values()),
         *(_time_messages(group, hardware, efficiency.links) for group in messages.values()),
+        *(
+            _time_stream(index, section.streamed, hardware, efficiency.links)
+            for index, section in enumerate(sections)
+            if np.ndim(section.streamed) or section.streamed
+        ),
     ]
+
+
+def _time_stream(section: int, streamed: Values, hardware: Hardware, links: Links) -> Timed:
+    """Time what crosses the link of a device and its host, whatever the others do."""
+    seconds = streamed / (hardware.host_link_bandwidth * links.host_fraction)
+    return Timed(
+        section=np.array([section]),
+        kinds=(KINDS.index("communication"),),
+        seconds=np.asarray(seconds)[None],
+        computing=np.zeros(1),
+        floors=np.zeros(1),
+        launches=np.zeros(1),
+        link=BOUNDS.index("host link"),
+    )
 
 
 def _time_group(
@@ -154,7 +173,7 @@ def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: 
         computing=np.zeros(1),
         floors=np.zeros(1),
         launches=np.ones(len(group)).reshape(along) * (participants > 1),
-        link=True,
+        link=BOUNDS.index("link"),
     )
 
 

@@ -31,6 +31,8 @@ class Operation:
         What its compute efficiency rises with [tokens]; infinity where it does not.
     ranks : float or array
         Groups of devices that share it unevenly, the busiest of which is waited for [1].
+    weights, cached : float or array
+        What of the traffic are weights, and keys, values and states of sequences [bytes].
     shape : tuple, optional
         Of a projection that adapters change: rows, columns and inner size [elements], and how
         many projections it is that are multiplied as one [1].
@@ -43,6 +45,8 @@ class Operation:
     launches: float = 1.0
     size: Values = np.inf
     ranks: Values = 1.0
+    weights: Values = 0.0
+    cached: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None
 
 
@@ -74,10 +78,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Section:
-    """Operations and messages of one layer of a kind, or of the model's first or last part."""
+    """Operations and messages of one layer of a kind, or of the model's first or last part.
+
+    Attributes
+    ----------
+    streamed : float or array
+        What a device reads from its host's memory, or writes there [bytes].
+    """
 
     operations: tuple[Operation, ...]
     messages: tuple[Message, ...]
+    streamed: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,10 +208,13 @@ def matrix(
             m=m, n=n, k=k,
             weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
         ),
+        weights=n * k * weight,
         shape=(m, n, k, packed) if quantised else None,
     )  # fmt: skip
 
 
-def traffic(moved: Values, *, launches: float = 1.0) -> Operation:
-    """Make an elementwise operation that only moves bytes."""
-    return Operation(kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches)
+def traffic(moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:
+    """Make an elementwise operation that only moves bytes, some of which a cache holds."""
+    return Operation(
+        kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches, cached=cached
+    )

@@ -11,7 +11,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.search.enumerate import layouts
-from llmcalc_core.search.feasibility import DoesNotFitError, does_not_fit, minimum_devices
+from llmcalc_core.search.feasibility import DoesNotFitError, does_not_fit, fits, minimum_devices
 from llmcalc_core.search.single import Estimate, Workload, estimate_layouts
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def fitting_splits(
         )
         raise ValueError(msg)
     found = estimate_layouts(model, hardware, precision, splits, workload, stage=stage)
-    usable = hardware.usable_bytes(memory_fraction)
-    fits = np.broadcast_to(found.memory.total <= usable, found.grid.shape).reshape(-1)
-    if not fits.any():
+    enough = fits(found.memory, hardware, memory_fraction)
+    kept = np.broadcast_to(enough, found.grid.shape).reshape(-1)
+    if not kept.any():
         raise nothing_fits(
             model,
             hardware,
@@ -80,7 +80,7 @@ def fitting_splits(
             devices=devices,
             memory_fraction=memory_fraction,
         )
-    return {name: values[fits] for name, values in _columns(found, workload, stage).items()}
+    return {name: values[kept] for name, values in _columns(found, workload, stage).items()}
 
 
 def nothing_fits(
@@ -109,8 +109,8 @@ def nothing_fits(
         model,
         hardware,
         devices=devices,
-        needed=float(found.memory.total.min()),
-        usable=hardware.usable_bytes(memory_fraction),
+        memory=found.memory,
+        memory_fraction=memory_fraction,
         enough=enough,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -10,7 +11,13 @@ from llmcalc_core.domain.parallelism import Layout, divisors
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.memory import Memory, device_memory
+
+
+def fits(memory: Memory, hardware: Hardware, memory_fraction: float) -> NDArray[np.bool_]:
+    """Tell which plans fit on their devices, and in the memory of their hosts."""
+    here = memory.total <= hardware.usable_bytes(memory_fraction)
+    return np.asarray(here & (memory.host <= hardware.host_memory_bytes))
 
 
 class DoesNotFitError(ValueError):
@@ -60,12 +67,12 @@ def minimum_devices(
         beams=beam_size,
         techniques=techniques,
     )
-    needed = device_memory(model, precision, grid).total.reshape(-1)
-    fits = needed <= hardware.usable_bytes(memory_fraction)
-    if not fits.any():
+    memory = device_memory(model, precision, grid)
+    enough = fits(memory, hardware, memory_fraction).reshape(-1)
+    if not enough.any():
         return None
     devices = np.array([split.devices for split in splits])
-    return int(devices[fits].min())
+    return int(devices[enough].min())
 
 
 def does_not_fit(
@@ -73,8 +80,8 @@ def does_not_fit(
     hardware: Hardware,
     *,
     devices: int,
-    needed: float,
-    usable: float,
+    memory: Memory,
+    memory_fraction: float,
     enough: int | None,
 ) -> DoesNotFitError:
     """Make the error that says by how much nothing fits, and how many devices would do.
@@ -85,8 +92,10 @@ def does_not_fit(
         What does not fit on what.
     devices : int
         How many were asked for.
-    needed, usable : float
-        What the smallest plan needs on its fullest device, and what may be used [bytes].
+    memory : Memory
+        What the plans need.
+    memory_fraction : float
+        Part of a device's memory that may be used.
     enough : int or None
         How many devices would do, if any number does.
 
@@ -95,6 +104,11 @@ def does_not_fit(
     DoesNotFitError
         To be raised.
     """
+    needed, usable = float(memory.total.min()), hardware.usable_bytes(memory_fraction)
+    place = "on a device"
+    if needed <= usable:
+        needed, usable = float(np.min(memory.host)), hardware.host_memory_bytes
+        place = "in the host's memory for a device"
     short = (needed - usable) / 1e9
     remedy = (
         f"{enough} device{'s' if enough > 1 else ''} would do"
@@ -104,6 +118,6 @@ def does_not_fit(
     count = f"{devices} device{'s' if devices > 1 else ''}"
     return DoesNotFitError(
         f"{model.name} does not fit on {count} of {hardware.name}: the smallest plan needs "
-        f"{needed / 1e9:.1f} GB on a device, {short:.1f} GB more than the {usable / 1e9:.1f} GB "
+        f"{needed / 1e9:.1f} GB {place}, {short:.1f} GB more than the {usable / 1e9:.1f} GB "
         f"that may be used; {remedy}"
     )

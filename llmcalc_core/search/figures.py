@@ -10,6 +10,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.estimate.time import BOUNDS, KINDS
 from llmcalc_core.search.certainty import band_of, basis_of
+from llmcalc_core.search.feasibility import fits
 from llmcalc_core.search.single import Estimate, Workload
 
 
@@ -44,8 +45,8 @@ def figures(
         ``latency`` [ms] and ``throughput`` [tokens/s] as in the guide; ``latency_low`` and
         ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``,
         ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``, ``memory_by_kind_bytes``,
-        ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``fits``, ``devices``,
-        ``basis``.
+        ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``host_memory_bytes`` (what
+        is offloaded), ``fits``, ``devices``, ``basis``.
     """
     times, memory = found.times, found.memory
     latency, period = times.latency_s.item(), times.period_s.item()
@@ -77,7 +78,8 @@ def figures(
         },
         "memory_bytes": total,
         "memory_capacity_bytes": capacity,
-        "fits": total <= capacity,
+        "host_memory_bytes": float(memory.host),
+        "fits": bool(fits(memory, hardware, memory_fraction)),
         "devices": found.grid.layouts[0].devices,
         "basis": basis,
     }

@@ -63,7 +63,7 @@ def serving_figures(
     grid = _grid(layout, workload, asked)
     memory = device_memory(model, precision, grid)
     usable = hardware.usable_bytes(memory_fraction)
-    most = most_in_flight(memory, grid, usable)
+    most = most_in_flight(memory, grid, usable, hardware.host_memory_bytes)
     running = min(asked, most) if most else asked
     if running < asked:
         grid = _grid(layout, workload, running)
@@ -91,13 +91,14 @@ def serving_figures(
         "fits": most >= asked,
         "memory_bytes": memory.total.item(),
         "memory_capacity_bytes": usable,
+        "host_memory_bytes": float(memory.host),
         "devices": layout.devices,
         "engine": engine,
         "basis": basis,
     }
 
 
-def most_in_flight(memory: Memory, grid: Grid, usable: float) -> int:
+def most_in_flight(memory: Memory, grid: Grid, usable: float, host: float = math.inf) -> int:
     """Count the requests of full length whose cache fits beside the weights.
 
     Parameters
@@ -108,21 +109,23 @@ def most_in_flight(memory: Memory, grid: Grid, usable: float) -> int:
         That layout and batch.
     usable : float
         Bytes that may be used.
+    host : float
+        Bytes of the host's memory for a device, of which offloaded cache takes some.
 
     Returns
     -------
     int
         0 if not even one fits.
     """
-    cache = memory.kv_cache.item()
-    room = usable - (memory.total.item() - cache)
-    if room < 0:
+    cache, away = memory.kv_cache.item(), float(memory.host_kv_cache)
+    room, host_room = usable - (memory.total.item() - cache), host - float(memory.host_weights)
+    if room < 0 or host_room < 0:
         return 0
     ranks = float(np.asarray(grid.attention_ranks).item())
     per_rank = math.ceil(float(np.asarray(grid.batch).item()) / ranks)
-    if cache == 0:
-        return per_rank * round(ranks)
-    return math.floor(room / (cache / per_rank) * (1 + 1e-12)) * round(ranks)
+    held = [(room, cache), (host_room, away)]
+    fit = [place / (own / per_rank) * (1 + 1e-12) for place, own in held if own > 0]
+    return math.floor(min(fit, default=per_rank)) * round(ranks)
 
 
 def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:

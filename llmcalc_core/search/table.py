@@ -32,7 +32,7 @@ from llmcalc_core.search.performance import (
 if TYPE_CHECKING:
     import pandas as pd
 
-REASONS = ("", "memory", "latency limit", "TTFT limit")
+REASONS = ("", "memory", "latency limit", "TTFT limit", "host memory")
 """Why a candidate is rejected; empty if it is not."""
 
 TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
@@ -119,7 +119,10 @@ def candidates(
     columns = _plan_columns(found, spread, divided=request.contexts != (1,))
     columns |= _performance_columns(found, spread, times, bands)
     columns |= _memory_columns(spread, memory, usable)
-    columns |= _judgement_columns(spread, times, usable - memory.total, request)
+    if any(one.offloads for one in request.techniques):
+        columns["host_memory_bytes"] = spread.column(memory.host)
+    lacking = (memory.host > hardware.host_memory_bytes, usable < memory.total)
+    columns |= _judgement_columns(spread, times, lacking, request)
     size = len(columns["tp"])
     columns["basis"] = np.full(size, BASES.index(basis), dtype=np.int8)
     return columns
@@ -183,17 +186,22 @@ def _memory_columns(spread: _Spread, memory: Memory, usable: float) -> Columns:
 def _judgement_columns(
     spread: _Spread,
     times: Performance,
-    headroom: Floats,
+    lacking: tuple[NDArray[np.bool_] | bool, NDArray[np.bool_]],
     request: EvaluationRequest,
 ) -> Columns:
-    """Judge layouts: replicas of one share its latency, memory and throughput per device."""
+    """Judge layouts: replicas of one share its latency, memory and throughput per device.
+
+    ``lacking`` says whether the host's memory is too small, and whether the device's is.
+    """
     latency = spread.full(getattr(times, LATENCY_COLUMNS[request.stage]))
     reason = np.zeros(spread.grid.shape, dtype=np.int8)
     if request.ttft_limit_s is not None:
         reason[spread.full(times.ttft_s) > request.ttft_limit_s] = REASONS.index("TTFT limit")
     if request.latency_limit_s is not None:
         reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
-    reason[spread.full(headroom) < 0] = REASONS.index("memory")
+    for name, short in zip(("host memory", "memory"), lacking, strict=True):
+        if np.any(short):
+            reason[spread.full(short, np.bool_)] = REASONS.index(name)
     layout_count, batches, inputs, outputs = spread.grid.shape
     mask = pareto_mask(
         np.where(reason == 0, latency, np.nan).reshape(-1),

@@ -42,6 +42,7 @@ BOUND_WORDS = {
     "memory bandwidth": "memory bandwidth",
     "link": "links between devices",
     "overhead": "fixed overheads",
+    "host link": "link to the host",
 }
 TIME_WORDS = {
     "gemm_s": "matrix products",
@@ -105,6 +106,8 @@ def rejection_words(row: Row, request: EvaluationRequest) -> str:
 def _rejection_words(reason: str, free_bytes: float, request: EvaluationRequest) -> str:
     if reason == "memory":
         return f"does not fit: {gigabytes(-free_bytes)} short per device"
+    if reason == "host memory":
+        return "does not fit in the host's memory"
     return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
 
 

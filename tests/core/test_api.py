@@ -15,8 +15,8 @@ from llmcalc_core import DoesNotFitError
 
 COMMON = {
     "latency", "throughput", "tokens_per_s", "requests_per_s", "time_by_kind_ms", "bound_by",
-    "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "fits", "devices", "basis",
-    "latency_low", "latency_high",
+    "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "host_memory_bytes", "fits",
+    "devices", "basis", "latency_low", "latency_high",
 }  # fmt: skip
 KINDS = {"gemm", "attention", "communication", "memory", "overhead"}
 HELD = {"weights", "kv_cache", "activations", "reserve"}
