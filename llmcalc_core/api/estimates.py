@@ -67,10 +67,7 @@ def estimate_prefill_performance(
     constants : Constants, optional
         In place of the fitted ones, to try others.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
@@ -155,10 +152,7 @@ def estimate_decode_performance(
     constants : Constants, optional
         In place of the fitted ones, to try others.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
@@ -234,10 +228,7 @@ def estimate_end_to_end_performance(
     constants : Constants, optional
         In place of the fitted ones, to try others.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------

@@ -99,10 +99,7 @@ def get_best_parallelization_strategy(
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
@@ -172,10 +169,7 @@ def get_pareto_optimal_performance(
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
@@ -236,10 +230,7 @@ def get_minimum_system_size(
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     **techniques : optional
-        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
-        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
