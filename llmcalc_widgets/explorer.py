@@ -24,13 +24,23 @@ from llmcalc_widgets.later import Later
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
-from llmcalc_widgets.view.selection import Selection
+from llmcalc_widgets.view.outlook import (
+    OUTLOOK_DEFAULTS,
+    Outlook,
+    OutlookValues,
+    check_outlook,
+)
+from llmcalc_widgets.view.scene import scene_of
+from llmcalc_widgets.view.selection import Selection, same_plan
 
-_PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch"]
-"""What makes a plan the same plan in another evaluation."""
+_KNOWN = (*DEFAULTS, *OUTLOOK_DEFAULTS)
 
 
-class ParetoExplorer(Inputs, VBox):
+class ExplorerValues(SettingValues, OutlookValues, total=False):
+    """Everything that can be set."""
+
+
+class ParetoExplorer(Inputs, Outlook, VBox):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -41,13 +51,16 @@ class ParetoExplorer(Inputs, VBox):
     Attributes
     ----------
     model, hardware, devices, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
-precision, memory_fraction, latency_limit_ms
+precision, memory_fraction, tpot_limit_ms, ttft_limit_ms
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
+    x_axis, y_axis
+        What the chart shows; see :class:`~llmcalc_widgets.view.outlook.Outlook`. Setting one draws
+        at once, and finds the front again.
     df : DataFrame
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
-        Those on the Pareto front, by latency. Read-only.
+        Those on the Pareto front of the chart's axes, from left to right. Read-only.
     selected : Series or None
         The plan that was clicked or chosen. Read-only.
     selection : DataFrame
@@ -84,24 +97,25 @@ precision, memory_fraction, latency_limit_ms
 
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
-    def __init__(self, **settings: Unpack[SettingValues]) -> None:
+    def __init__(self, **settings: Unpack[ExplorerValues]) -> None:
         start = _checked_all(settings)
         self._session = Session()
         self._pointed = Selection()
         self._words = Later()
         super().__init__(**start)
         self.form = Form(self, self._session)
-        self.chart = Chart(self._pointed)
+        self.chart = Chart(self._pointed, self)
         self.details = Details(self._pointed)
         self.children = (_row(self.form, self.chart, self.details),)
         self._parts = [*parts_of(self), self.chart.plot.brush]
         self.observe(self._submit, list(DEFAULTS))
+        self.observe(self._look, list(OUTLOOK_DEFAULTS))
         self._session.observe(self._show, "evaluation")
         self._session.observe(self._show_errors, "errors")
         self._pointed.observe(self._show_selection)
         self._session.submit(self.make_request)
 
-    def update(self, **settings: Unpack[SettingValues]) -> None:
+    def update(self, **settings: Unpack[ExplorerValues]) -> None:
         """Change several settings and recompute once.
 
         Raises
@@ -111,7 +125,7 @@ precision, memory_fraction, latency_limit_ms
         TraitError
             For a wrong value; then nothing changes.
         """
-        check_names(settings)
+        check_names(settings, _KNOWN)
         self.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
@@ -149,16 +163,24 @@ precision, memory_fraction, latency_limit_ms
 
     def _show(self, change: dict[str, Any]) -> None:
         evaluation: Evaluation = change["new"]
-        row = _same_plan(change["old"], evaluation, self._pointed.row)
+        self._draw(evaluation, same_plan(change["old"], evaluation, self._pointed.row))
+        if change["old"] is None:
+            self._words.flush()
+
+    def _look(self, _: object) -> None:
+        """Draw what is there already along other axes."""
+        if self._session.evaluation is not None:
+            self._draw(self._session.evaluation, self._pointed.row)
+
+    def _draw(self, evaluation: Evaluation, row: int | None) -> None:
         self._pointed.unobserve(self._show_selection)
         self._pointed.row, self._pointed.brushed = row, None
         self._pointed.observe(self._show_selection)
-        front = evaluation.front  # made here, as little may follow a message that is to leave soon
-        self.chart.draw(evaluation)
-        self.details.take(evaluation)
+        scene = scene_of(evaluation, self.x_axis, self.y_axis)
+        front = scene.front_frame  # made here, as little may follow a message that is to leave soon
+        self.chart.draw(scene)
+        self.details.take(scene)
         self._words.do(self._show_words)
-        if change["old"] is None:
-            self._words.flush()
         with self.hold_trait_notifications():
             self.set_trait("df", evaluation.frame)
             self.set_trait("front", front)
@@ -188,25 +210,17 @@ precision, memory_fraction, latency_limit_ms
         )
 
 
-def _checked_all(settings: SettingValues) -> dict[str, Any]:
-    """Check the first settings before a widget is made."""
-    check_names(settings)
+def _checked_all(values: ExplorerValues) -> dict[str, Any]:
+    """Check the first values before a widget is made."""
+    check_names(values, _KNOWN)
+    given: dict[str, Any] = {**values}
     try:
-        start = {name: checked(name, value) for name, value in settings.items()}
+        start = {name: checked(name, given[name]) for name in given if name in DEFAULTS}
         check_together({**DEFAULTS, **start})
+        check_outlook({name: given[name] for name in given if name not in DEFAULTS})
     except ValueError as error:
         raise traitlets.TraitError(str(error)) from None
-    return start
-
-
-def _same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int | None:
-    """Find the plan of a row in another evaluation."""
-    if old is None or row is None:
-        return None
-    names = [name for name in _PLAN if name in old.frame and name in new.frame]
-    plan = old.frame[names].to_numpy()[row]
-    same = (new.frame[names].to_numpy() == plan).all(axis=1)
-    return int(same.argmax()) if same.any() else None
+    return {**given, **start}
 
 
 def _row(*parts: VBox) -> VBox:

@@ -17,7 +17,7 @@ class Commit(Protocol):
         """Take a value, and whether a slider that is still moving may have set it."""
 
 
-LABEL_WIDTH = "96px"
+LABEL_WIDTH = "108px"
 
 
 class ErrorLine(HTML):

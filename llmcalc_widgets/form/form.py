@@ -28,7 +28,7 @@ from llmcalc_widgets.form.fields import (
     typed_number,
 )
 from llmcalc_widgets.form.inputs import Inputs
-from llmcalc_widgets.form.settings import DEFAULTS
+from llmcalc_widgets.form.settings import DEFAULTS, LIMITS
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import style_sheet
 
@@ -98,8 +98,11 @@ class Form(VBox):
             "memory_fraction": NumberField(
                 "Memory share", _SHARES, self._committer("memory_fraction")
             ),
-            "latency_limit_ms": NumberField(
-                "Limit [ms]", (), self._committer("latency_limit_ms"), hint="none"
+            "tpot_limit_ms": NumberField(
+                "TPOT limit [ms]", (), self._committer("tpot_limit_ms"), hint="none"
+            ),
+            "ttft_limit_ms": NumberField(
+                "TTFT limit [ms]", (), self._committer("ttft_limit_ms"), hint="none"
             ),
         }
 
@@ -111,7 +114,7 @@ class Form(VBox):
         """Set an input to what its control says, or show why not."""
         if isinstance(self.fields[name], NumberField) and isinstance(value, str):
             value = typed_number(value)
-        if name == "latency_limit_ms" and value == "":
+        if name in LIMITS and value == "":
             value = None
         self.sliding = sliding
         try:

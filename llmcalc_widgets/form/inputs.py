@@ -33,8 +33,8 @@ class Inputs(HasTraits):
         Number formats; 'checkpoint' for those of the model's own checkpoint.
     memory_fraction : float
         Part of a device's memory that may be used.
-    latency_limit_ms : float or None
-        Longest time per output token (decode, serving) or to the first token (prefill) [ms].
+    tpot_limit_ms, ttft_limit_ms : float or None
+        Longest time per output token (in decode and serving) and to the first token [ms].
     """
 
     model = traitlets.Any(DEFAULTS["model"])
@@ -48,7 +48,8 @@ class Inputs(HasTraits):
     batch_max = traitlets.Any(DEFAULTS["batch_max"])
     precision = traitlets.Any(DEFAULTS["precision"])
     memory_fraction = traitlets.Any(DEFAULTS["memory_fraction"])
-    latency_limit_ms = traitlets.Any(DEFAULTS["latency_limit_ms"])
+    tpot_limit_ms = traitlets.Any(DEFAULTS["tpot_limit_ms"])
+    ttft_limit_ms = traitlets.Any(DEFAULTS["ttft_limit_ms"])
 
     @traitlets.validate(*DEFAULTS)
     def _check(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets' proposal is untyped

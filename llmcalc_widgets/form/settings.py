@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -39,7 +39,8 @@ class SettingValues(TypedDict, total=False):
     batch_max: int
     precision: str | Precision
     memory_fraction: float
-    latency_limit_ms: float | None
+    tpot_limit_ms: float | None
+    ttft_limit_ms: float | None
 
 
 DEFAULTS = SettingValues(
@@ -54,8 +55,11 @@ DEFAULTS = SettingValues(
     batch_max=256,
     precision=CHECKPOINT,
     memory_fraction=0.9,
-    latency_limit_ms=None,
+    tpot_limit_ms=None,
+    ttft_limit_ms=None,
 )
+
+LIMITS = ("tpot_limit_ms", "ttft_limit_ms")
 
 MOST_TOKENS = 10_000_000
 MOST_BATCH = 65_536
@@ -107,8 +111,8 @@ def checked(name: str, value: Any) -> Any:  # noqa: ANN401 - each setting has it
         return _checked_hardware(value)
     if name == "precision":
         return _checked_precision(value)
-    if name == "latency_limit_ms":
-        return _checked_limit(value)
+    if name in LIMITS:
+        return _checked_limit(name, value)
     if name in _TUPLES:
         return _checked_number(name, value)
     return getattr(replace(_any_request(), **{name: value}), name)
@@ -128,7 +132,7 @@ def check_together(settings: Mapping[str, Any]) -> None:
         raise ValueError(msg)
 
 
-def check_names(names: Mapping[str, object]) -> None:
+def check_names(names: Mapping[str, object], known: Collection[str]) -> None:
     """Refuse a keyword that is no setting.
 
     Raises
@@ -137,9 +141,9 @@ def check_names(names: Mapping[str, object]) -> None:
         With the nearest setting.
     """
     for name in names:
-        if name not in DEFAULTS:
-            close = get_close_matches(name, list(DEFAULTS), n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(DEFAULTS)}"
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
             msg = f"ParetoExplorer has no setting {name!r}; {hint}"
             raise TypeError(msg)
 
@@ -152,7 +156,8 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
     >>> to_request({**DEFAULTS, "batch_min": 3, "batch_max": 10}).batches
     (3, 4, 8, 10)
     """
-    limit_ms = settings["latency_limit_ms"]
+    limits = {name: _seconds(settings[name]) for name in LIMITS}
+    prefill = settings["stage"] == "prefill"
     return make_request(
         settings["model"],
         settings["hardware"],
@@ -164,7 +169,8 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
         batch=batches(settings["batch_min"], settings["batch_max"]),
         precision=settings["precision"],
         memory_fraction=settings["memory_fraction"],
-        latency_limit_s=None if limit_ms is None else limit_ms / 1e3,
+        latency_limit_s=limits["ttft_limit_ms" if prefill else "tpot_limit_ms"],
+        ttft_limit_s=None if prefill else limits["ttft_limit_ms"],
     )
 
 
@@ -200,14 +206,18 @@ def _checked_number(name: str, value: object) -> int:
     return number
 
 
-def _checked_limit(value: Any) -> float | None:  # noqa: ANN401
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1e3
+
+
+def _checked_limit(name: str, value: Any) -> float | None:  # noqa: ANN401
     if value is None:
         return None
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     try:
         replace(_any_request(), latency_limit_s=value / 1e3 if number else value)
     except ValueError:
-        msg = f"latency_limit_ms must be a number above 0 [ms] or None, got {value!r}"
+        msg = f"{name} must be a number above 0 [ms] or None, got {value!r}"
         raise ValueError(msg) from None
     return float(value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from llmcalc_core import Evaluation
 from llmcalc_widgets.view.legend import DIAMOND, RING, drawing
+from llmcalc_widgets.view.sentences import limit_words
 from llmcalc_widgets.view.units import banded_seconds, number, seconds, tokens_per_s
 from llmcalc_widgets.view.wording import BOUND_WORDS, Row, rejection_words, split_words
 
@@ -89,5 +90,6 @@ def _banded(row: Row, name: str) -> str:
 def _reason(evaluation: Evaluation) -> str:
     if evaluation.recommended is None:
         return ""
-    within = " and meet the limit" if evaluation.request.latency_limit_s is not None else ""
+    limits = len(limit_words(evaluation.request))
+    within = f" and meet the limit{'s' if limits > 1 else ''}" if limits else ""
     return f"Recommended: most tokens/s per device of the plans that fit in memory{within}."

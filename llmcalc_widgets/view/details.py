@@ -11,7 +11,7 @@ from llmcalc_core import Evaluation
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.bars import memory_bar, time_bar
 from llmcalc_widgets.view.comparison import comparison, plan_heading
-from llmcalc_widgets.view.sample import front_rows
+from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 from llmcalc_widgets.view.wording import BASIS_WORDS, plans_words
 
@@ -31,6 +31,7 @@ class Details(VBox):
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._evaluation: Evaluation | None = None
+        self._front = np.array([], dtype=np.intp)
         self._listed: Evaluation | None = None
         self._quiet = False
         self.picker = Dropdown(
@@ -52,9 +53,9 @@ class Details(VBox):
         self.add_class("llmcalc-details")
         self.picker.observe(self._picked, "value")
 
-    def take(self, evaluation: Evaluation) -> None:
-        """Take an evaluation, to be shown next; the selection already belongs to it."""
-        self._evaluation = evaluation
+    def take(self, scene: Scene) -> None:
+        """Take a scene, to be shown next; the selection already belongs to it."""
+        self._evaluation, self._front = scene.evaluation, scene.front
 
     def show_selection(self) -> None:
         """Show the selected plan beside the recommended one."""
@@ -80,7 +81,7 @@ class Details(VBox):
         )
 
     def _fill_picker(self, evaluation: Evaluation) -> None:
-        rows = front_rows(evaluation.frame, evaluation.latency_column).tolist()
+        rows = self._front.tolist()
         if self._selection.row is not None and self._selection.row not in rows:
             rows.append(self._selection.row)
         plans = zip(plans_words(evaluation, np.array(rows, dtype=np.intp)), rows, strict=True)

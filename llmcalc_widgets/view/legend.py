@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from llmcalc_widgets.view.palette import GREY, PALETTE
+from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.units import number
 
 _DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
 _CROSS = '<path d="M2 6H10M6 2V10" stroke="{colour}" stroke-width="2.6"/>'
@@ -18,17 +20,17 @@ def drawing(shape: str, width: int = 12) -> str:
     return f'<svg width="{width}" height="12" aria-hidden="true">{shape}</svg>'
 
 
-def legend(slots: dict[int, int], *, rejected: bool, limit: str) -> str:
+def legend(slots: dict[int, int], scene: Scene, *, rejected: bool) -> str:
     """Write the legend.
 
     Parameters
     ----------
     slots : dict of int to int
         Tensor parallel widths and their places in the palette.
+    scene : Scene
+        What is drawn, with its limits.
     rejected : bool
         Whether rejected plans are drawn.
-    limit : str
-        The latency limit in words; empty for none.
 
     Returns
     -------
@@ -45,13 +47,17 @@ def legend(slots: dict[int, int], *, rejected: bool, limit: str) -> str:
     if slots:
         entries += [
             f"{drawing(_STEP, 14)}Pareto front",
-            f"{drawing(_BAND, 14)}80 % band",
             f"{drawing(DIAMOND)}recommended",
             f"{drawing(RING)}selected",
         ]
+    if slots and scene.banded is not None:
+        entries.append(f"{drawing(_BAND, 14)}80 % band")
     if rejected:
         entries.append(f"{drawing(_CROSS.format(colour=GREY))}rejected")
-    if limit:
-        entries.append(f"{drawing(_DASH, 14)}limit {limit}")
+    entries += [
+        f"{drawing(_DASH, 14)}limit {number(limit)} {axis.unit}"
+        for axis, limit in zip(scene.axes, scene.limits, strict=True)
+        if limit is not None
+    ]
     spans = "".join(f"<span>{entry}</span>" for entry in entries)
     return f'<div class="llmcalc-legend">{spans}</div>'

@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.view.wording import nothing_words, question_words, status_words
+from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.sentences import nothing_words, question_words, status_words
 
 
 def notice(evaluation: Evaluation) -> str:
@@ -20,7 +21,7 @@ def heading(evaluation: Evaluation) -> str:
     return f'<h3>{deployed}</h3><div class="llmcalc-note">{workload}</div>'
 
 
-def status(evaluation: Evaluation, drawn: int, brushed: int | None) -> str:
+def status(scene: Scene, drawn: int, brushed: int | None) -> str:
     """Count the plans in HTML, for eyes and screen readers."""
-    words = html.escape(status_words(evaluation, drawn, brushed))
+    words = html.escape(status_words(scene, drawn, brushed))
     return f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
+
+from llmcalc_widgets.view.scene import Scene
 
 MOST_MARKS = 400
 REACH = 4.0
-"""Rejected plans this many times slower than every other are left out: they squeeze the rest."""
+"""Rejected plans this many times worse than every other are left out: they squeeze the rest."""
 
 
-def drawn_rows(
-    frame: pd.DataFrame, latency: str, always: Iterable[int], most: int = MOST_MARKS
-) -> NDArray[np.intp]:
+def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> NDArray[np.intp]:
     """Choose the rows to draw.
 
     Parameters
     ----------
-    frame : DataFrame
-        Candidates with a range index.
-    latency : str
-        The column to sample evenly along.
+    scene : Scene
+        Candidates and axes; they are sampled evenly along the one across.
     always : iterable of int
         Rows that must be there.
     most : int
@@ -34,12 +31,13 @@ def drawn_rows(
     array of int
         Rows, ascending: all that are near each other, where there are few.
     """
-    drawn = _near(frame, latency)
+    drawn = _near(scene)
     drawn[list(always)] = True
     if drawn.sum() <= most:
         return np.flatnonzero(drawn)
-    along = frame[latency].to_numpy()
-    keep = frame["on_front"].to_numpy().copy()
+    along = scene.figures[0]
+    keep = np.zeros(len(along), dtype=bool)
+    keep[scene.front] = True
     if keep.sum() > most:
         keep = _evenly(along, keep, most)
     keep[list(always)] = True
@@ -47,20 +45,18 @@ def drawn_rows(
     return np.flatnonzero(keep | _evenly(along, drawn & ~keep, room))
 
 
-def _near(frame: pd.DataFrame, latency: str) -> NDArray[np.bool_]:
+def _near(scene: Scene) -> NDArray[np.bool_]:
     """Mark the plans that are not rejected, and the rejected ones not far from them."""
-    fits = (frame["rejected_for"] == "").to_numpy()
+    fits = ~scene.rejected
     if not fits.any():
-        return np.ones(len(frame), dtype=bool)
-    slow, rate = frame[latency].to_numpy(), frame["tokens_per_s_per_device"].to_numpy()
-    near = (slow <= REACH * slow[fits].max()) & (rate >= rate[fits].min() / REACH)
-    return np.asarray(fits | near)
-
-
-def front_rows(frame: pd.DataFrame, latency: str) -> NDArray[np.intp]:
-    """Rows on the Pareto front, by latency."""
-    rows = np.flatnonzero(frame["on_front"].to_numpy())
-    return rows[np.argsort(frame[latency].to_numpy()[rows], kind="stable")]
+        return np.ones(len(fits), dtype=bool)
+    near = ~fits
+    for axis, values in zip(scene.axes, scene.figures, strict=True):
+        if axis.small:
+            near &= values <= REACH * values[fits].max()
+        else:
+            near &= values >= values[fits].min() / REACH
+    return fits | near
 
 
 def _evenly(along: NDArray[np.float64], among: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

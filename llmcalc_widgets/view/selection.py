@@ -6,6 +6,11 @@ from typing import Any
 
 from traitlets import HasTraits, Int, Tuple
 
+from llmcalc_core import Evaluation
+
+_PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch"]
+"""What makes a plan the same plan in another evaluation."""
+
 
 class Selection(HasTraits):
     """Rows of the present evaluation that a person pointed at.
@@ -20,3 +25,13 @@ class Selection(HasTraits):
 
     row: Any = Int(None, allow_none=True)
     brushed: Any = Tuple(None, allow_none=True)
+
+
+def same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int | None:
+    """Find the plan of a row in another evaluation."""
+    if old is None or row is None:
+        return None
+    names = [name for name in _PLAN if name in old.frame and name in new.frame]
+    plan = old.frame[names].to_numpy()[row]
+    same = (new.frame[names].to_numpy() == plan).all(axis=1)
+    return int(same.argmax()) if same.any() else None

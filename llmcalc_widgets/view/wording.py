@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
-from llmcalc_widgets.engines import ENGINE_NAMES
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.units import banded_seconds, counted, gigabytes, number, seconds
 
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -25,11 +25,6 @@ LATENCY_WORDS = {
     "decode": "per output token",
     "prefill": "to the first token",
     "serving": "per output token",
-}
-THROUGHPUT_WORDS = {
-    "decode": "Generated tokens/s per device",
-    "prefill": "Prompt tokens/s per device",
-    "serving": "Generated tokens/s per device",
 }
 BASIS_WORDS = {
     "measured": "measured: fitted to measurements of this model on this device, or to your own",
@@ -58,6 +53,9 @@ MEMORY_WORDS = {
     "reserve_bytes": "reserve",
 }
 
+
+TOO_LARGE = ("memory", "host memory")
+"""Reasons for which a plan is rejected that are no limits on times."""
 
 _PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
 _VERDICT_COLUMNS = ("rejected_for", "memory_headroom_bytes")
@@ -108,11 +106,14 @@ def _rejection_words(reason: str, free_bytes: float, request: EvaluationRequest)
         return f"does not fit: {gigabytes(-free_bytes)} short per device"
     if reason == "host memory":
         return "does not fit in the host's memory"
+    if reason == "TTFT limit":
+        return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
     return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
 
 
-def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
+def tooltips(scene: Scene, rows: NDArray[np.intp]) -> list[str]:
     """Describe each row in a few lines of text."""
+    evaluation = scene.evaluation
     what = LATENCY_WORDS[evaluation.request.stage]
     names = (
         evaluation.latency_column,
@@ -123,11 +124,25 @@ def tooltips(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     figures = (_column(evaluation, rows, name) for name in names)
     return [
         f"{plan}\nTime {what}: {', '.join(banded_seconds(latency, low, high))}"
-        f"\n{number(rate)} tokens/s per device"
+        f"\n{number(rate)} tokens/s per device{more}"
         + (f"\n{_rejection_words(reason, free, evaluation.request)}" if reason else "")
-        for plan, latency, low, high, rate, reason, free in zip(
-            plans_words(evaluation, rows), *figures, strict=True
+        for plan, more, latency, low, high, rate, reason, free in zip(
+            plans_words(evaluation, rows), _more_words(scene, rows), *figures, strict=True
         )
+    ]
+
+
+def _more_words(scene: Scene, rows: NDArray[np.intp]) -> list[str]:
+    """Say what the axes show that every tooltip does not say anyway, a line each."""
+    said = ("tokens_per_s_per_device", scene.evaluation.latency_column)
+    more = [
+        (axis, values[rows])
+        for axis, values in zip(scene.axes, scene.figures, strict=True)
+        if axis.inverse or axis.column not in said
+    ]
+    return [
+        "".join(f"\n{axis.words(float(values[at]))}" for axis, values in more)
+        for at in range(len(rows))
     ]
 
 
@@ -143,75 +158,6 @@ def _column(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[A
     if name not in evaluation.frame:
         return [1] * len(rows)
     return list(evaluation.frame[name].to_numpy()[rows].tolist())
-
-
-def question_words(request: EvaluationRequest) -> tuple[str, str]:
-    """Say what is deployed on what, and with which workload; not escaped."""
-    deployed = (
-        f"{request.models[0].model or 'unnamed model'} on "
-        f"{request.devices[-1]:,} {TIMES} {request.hardware[0].name}"
-    )
-    workload = (
-        f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
-        f"{request.precisions_of(request.models[0])[0].label}, "
-        f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
-    )
-    return deployed, workload
-
-
-def status_words(evaluation: Evaluation, drawn: int, brushed: int | None) -> str:
-    """Count the plans, those drawn if not all are, and those in the brush if there is one."""
-    frame, request = evaluation.frame, evaluation.request
-    fitting = int((frame["rejected_for"] != "memory").sum())
-    some = f" ({drawn:,} of them drawn)" if drawn < len(frame) else ""
-    parts = [counted(len(frame), "plan") + some, f"{fitting:,} fit in memory"]
-    if request.latency_limit_s is not None:
-        parts.append(f"{int((frame['rejected_for'] == '').sum()):,} within the limit")
-    parts.append(f"{int(frame['on_front'].sum()):,} on the front")
-    if brushed is not None:
-        parts.append(f"{brushed:,} in the brush")
-    return ", ".join(parts)
-
-
-def nothing_words(evaluation: Evaluation) -> str:
-    """Say why no plan is left, and what would help; empty if some plan is."""
-    frame, request = evaluation.frame, evaluation.request
-    if evaluation.recommended is not None:
-        return ""
-    late = frame[frame["rejected_for"] == "latency limit"]
-    if not late.empty:
-        fastest = late.iloc[int(late[evaluation.latency_column].argmin())]
-        return (
-            f"No plan that fits in memory meets the limit of "
-            f"{seconds(request.latency_limit_s or 0.0)}. The fastest needs "
-            f"{seconds(fastest[evaluation.latency_column])} {LATENCY_WORDS[request.stage]}: "
-            f"{plan_words(fastest, request.stage)}."
-        )
-    closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
-    return (
-        f"{request.models[0].model or 'The model'} does not fit on "
-        f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
-        f"plan, {plan_words(closest, request.stage)}, is "
-        f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
-        f"{_enough_words(request)}"
-    )
-
-
-def _enough_words(request: EvaluationRequest) -> str:
-    batch = request.batches[0]
-    try:
-        enough = get_minimum_system_size(
-            model=request.models[0],
-            system_name=request.hardware[0],
-            batch_size=batch,
-            input_tokens=request.input_tokens[0],
-            output_tokens=request.output_tokens[0],
-            bits=request.precisions_of(request.models[0])[0],
-            memory_fraction=request.memory_fraction,
-        )
-    except DoesNotFitError:
-        return "No number of these devices would do."
-    return f"{counted(enough, 'device')} would do at {load_words(batch, request.stage)}."
 
 
 def share_words(part: float, whole: float) -> str:

@@ -30,7 +30,7 @@ NAME = "explorer.ipynb"
 CELL = """
 from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(
-    model="llama2_70b", hardware="H100_80GB", devices=16, batch_max=512, latency_limit_ms=40
+    model="llama2_70b", hardware="H100_80GB", devices=16, batch_max=512, tpot_limit_ms=40
 )
 explorer
 """

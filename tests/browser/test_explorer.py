@@ -86,7 +86,7 @@ def test_a_click_selects_and_the_background_deselects(notebook: NotebookPage) ->
     details = page.locator(".llmcalc-details")
     expect(details.get_by_role("columnheader", name="Selected")).to_be_visible()
     with notebook.kernel() as kernel:
-        row = kernel.read(f"int(explorer.chart._rows['candidates'][{point.index}])")
+        row = kernel.read(f"int(explorer.chart.drawing.rows['candidates'][{point.index}])")
         assert kernel.read("int(explorer.selected.name)") == row
         words = kernel.read("explorer.details.picker.label")
     tooltip = page.locator(".llmcalc-tooltip").filter(has_text="tokens/s per device")
@@ -108,6 +108,7 @@ def test_serving_has_a_chart_of_its_own(notebook: NotebookPage) -> None:
     press_button(page, "serving")
     choose(page, "Engine", "SGLang")
     expect(page.locator(".llmcalc-chart")).to_contain_text("continuous batching, SGLang")
+    expect(control(page, "Across").locator("option:checked")).to_have_text("Tokens/s per user")
     assert places(chart) != before
     with notebook.kernel() as kernel:
         assert kernel.read("[explorer.request.stage, explorer.request.engine]") == [
@@ -149,7 +150,7 @@ def test_a_brush_selects_rows(notebook: NotebookPage) -> None:
     expect(page.get_by_text("in the brush")).to_be_visible()
     with notebook.kernel() as kernel:
         rows = kernel.read("explorer.selection.index")
-        drawn = kernel.read("explorer.chart._rows['candidates']")
+        drawn = kernel.read("explorer.chart.drawing.rows['candidates']")
         assert {drawn[point.index] for point in points} <= set(rows)
         assert len(rows) < kernel.read("len(explorer.df)")
     press_button(page, "Brush")

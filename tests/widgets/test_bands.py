@@ -15,20 +15,21 @@ from llmcalc_core import ENGINES, STAGES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.engines import ENGINE_NAMES
+from llmcalc_widgets.view.axes import USUAL
 from llmcalc_widgets.view.units import banded_seconds, seconds
-from llmcalc_widgets.view.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS, THROUGHPUT_WORDS
+from llmcalc_widgets.view.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
 
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="mixtral_8x7b", devices=16, stage="serving")
+    made = ParetoExplorer(model="mixtral_8x7b", devices=16, stage="serving", x_axis="tpot")
     yield made
     made.close()
 
 
 def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
     """Give the band, the front and the bar: latencies [ms], and places up."""
-    ends, _ = explorer.chart._ends
+    ends, _ = explorer.chart.drawing.ends
     mark, count = explorer.chart.plot.front, len(explorer.front)
     return [
         (ends.low * (ends.high / ends.low) ** across[:length], up[:length])
@@ -40,9 +41,9 @@ def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_band_goes_around_the_front(explorer: ParetoExplorer, stage: str) -> None:
-    explorer.stage = stage
+    explorer.update(stage=stage, x_axis=None if stage == "prefill" else "tpot")
     (across, up), (latencies, rise), _ = curves(explorer)
-    front, column = explorer.front, explorer.chart._evaluation.latency_column
+    front, column = explorer.front, explorer.chart._scene.evaluation.latency_column
     low, high = (front[column.replace("_s", f"_{end}_s")] * 1e3 for end in ("low", "high"))
     assert len(front) > 2
     np.testing.assert_allclose(latencies[::2], front[column] * 1e3)
@@ -99,7 +100,7 @@ def test_a_change_sends_each_mark_once(
     assert [sent[mark.model_id] for mark in moved] == [1] * len(moved)
     assert max(sent[mark.model_id] for mark in plot.figure.marks) == 1
     sent.clear()
-    explorer.select(int(explorer.chart._rows["candidates"][7]))
+    explorer.select(int(explorer.chart.drawing.rows["candidates"][7]))
     assert [sent[mark.model_id] for mark in (plot.front, plot.selected)] == [1, 1]
 
 
@@ -123,7 +124,7 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
     assert "80 % band" in chart._legend.value
     assert chart.plot.x_axis.label == "Time per output token [ms]"
     assert chart.plot.y_axis.label == "Generated tokens/s per device"
-    chart._hovered(chart.plot.candidates, {"data": {"index": 0}})
+    chart._pointing._hovered(chart.plot.candidates, {"data": {"index": 0}})
     assert " in flight" in chart.plot.candidates.tooltip.value
     explorer.update(model="llama2_70b", devices=1)
     assert "would do at 1 in flight" in chart._notice.value
@@ -133,7 +134,7 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
 
 
 def test_there_are_words_for_everything() -> None:
-    for words in (STAGE_WORDS, LATENCY_WORDS, THROUGHPUT_WORDS):
+    for words in (STAGE_WORDS, LATENCY_WORDS, USUAL):
         assert set(words) == set(STAGES)
     assert set(BASIS_WORDS) == set(BASES)
     assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())

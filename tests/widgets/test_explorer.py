@@ -45,7 +45,7 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
         batch_max=20,
         precision="fp8",
         memory_fraction=0.8,
-        latency_limit_ms=500,
+        ttft_limit_ms=500,
     )
     expected = explore(
         "llama2_70b",
@@ -69,7 +69,7 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
 
 def test_df_of_serving_is_what_explore_gives() -> None:
     explorer = ParetoExplorer(
-        model="mixtral_8x7b", devices=4, stage="serving", engine="TensorRT-LLM", latency_limit_ms=30
+        model="mixtral_8x7b", devices=4, stage="serving", engine="TensorRT-LLM", tpot_limit_ms=30
     )
     assert (explorer.engine, explorer.request.engine) == ("trtllm", "trtllm")
     expected = explore(
@@ -98,8 +98,8 @@ def test_a_change_by_code_takes_effect_at_once(explorer: ParetoExplorer) -> None
         ("engine", "vlm", "vllm"),
         ("precision", "fp7", "fp8"),
         ("memory_fraction", 1.5, "at most 1"),
-        ("latency_limit_ms", -5, "above 0"),
-        ("latency_limit_ms", True, "above 0"),
+        ("tpot_limit_ms", -5, "above 0"),
+        ("tpot_limit_ms", True, "above 0"),
         ("model", "llama2_71b", "llama2_70b"),
         ("hardware", "H100_81GB", "H100_80GB"),
         ("batch_min", 512, "batch_max"),
@@ -159,7 +159,7 @@ def test_a_selected_plan_stays_selected_while_it_exists(explorer: ParetoExplorer
 def test_a_click_selects_the_plan_under_it(explorer: ParetoExplorer) -> None:
     plot = explorer.chart.plot
     plot.candidates.selected = [5]
-    row = explorer.chart._rows["candidates"][5]
+    row = explorer.chart.drawing.rows["candidates"][5]
     assert explorer.selected.name == row
     assert plot.selected.x.tolist() == [plot.candidates.x[5]]
     plot.candidates.selected = None
@@ -170,7 +170,7 @@ def test_a_brush_selects_the_plans_in_it_once_the_mouse_is_up(explorer: ParetoEx
     brush = explorer.chart.plot.brush
     limit = explorer.df["tpot_s"].median() * 1e3
     brush.brushing = True
-    across, _ = explorer.chart._ends
+    across, _ = explorer.chart.drawing.ends
     brush.selected_x, brush.selected_y = [-1.0, float(across.places(limit))], [-1.0, 2.0]
     assert explorer.selection.empty
     brush.brushing = False
@@ -232,7 +232,7 @@ def test_when_nothing_fits_it_says_what_would() -> None:
     assert explorer.front.empty
     explorer.devices = 8
     assert explorer.chart._notice.value == ""
-    explorer.latency_limit_ms = 1
+    explorer.tpot_limit_ms = 1
     assert "The fastest needs" in explorer.chart._notice.value
     explorer.close()
 
@@ -242,7 +242,7 @@ def test_closing_leaves_nothing() -> None:
     before = set(registry)
     explorer = ParetoExplorer(model=find_model("llama2_7b"))
     explorer.chart.brush_button.value = True
-    explorer.update(devices=4, latency_limit_ms=20)
+    explorer.update(devices=4, tpot_limit_ms=20)
     explorer.select(0)
     explorer.form.fields["devices"].text.value = "nonsense"
     assert len(set(registry) - before) > 50

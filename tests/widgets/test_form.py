@@ -32,7 +32,7 @@ def typed(explorer: ParetoExplorer, name: str, text: str) -> str:
         ("devices", "13", 13),
         ("input_tokens", "32,000", 32000),
         ("memory_fraction", "0.85", 0.85),
-        ("latency_limit_ms", "12.5", 12.5),
+        ("ttft_limit_ms", "12.5", 12.5),
         ("batch_min", " 4 ", 4),
     ],
 )
@@ -53,7 +53,7 @@ def test_what_is_typed_becomes_the_setting(
         ("input_tokens", "-5"),
         ("output_tokens", "1e99"),
         ("memory_fraction", "90 %"),
-        ("latency_limit_ms", "fast"),
+        ("ttft_limit_ms", "fast"),
         ("batch_min", "512"),
         ("batch_max", "nan"),
     ],
@@ -82,14 +82,14 @@ def test_batches_that_contradict_each_other_are_resolved_by_either(
 
 def test_a_setting_made_by_code_shows_in_its_control(explorer: ParetoExplorer) -> None:
     typed(explorer, "devices", "none")
-    explorer.update(devices=24, stage="prefill", precision="fp8", latency_limit_ms=30)
+    explorer.update(devices=24, stage="prefill", precision="fp8", ttft_limit_ms=30)
     fields = explorer.form.fields
     assert fields["devices"].text.value == "24"
     assert fields["devices"].slider.value == 24
     assert fields["devices"].message.value == ""
     assert fields["stage"].buttons.value == "prefill"
     assert fields["precision"].dropdown.value == "fp8"
-    assert fields["latency_limit_ms"].text.value == "30"
+    assert fields["ttft_limit_ms"].text.value == "30"
     assert explorer.error == ""
 
 

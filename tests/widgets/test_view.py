@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from llmcalc_core import evaluate, explore, make_request
+from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.view.bars import memory_bar
 from llmcalc_widgets.view.palette import PALETTE, colour_slots
 from llmcalc_widgets.view.sample import MOST_MARKS, drawn_rows
+from llmcalc_widgets.view.scene import scene_of
+from llmcalc_widgets.view.sentences import status_words
 from llmcalc_widgets.view.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
 from llmcalc_widgets.view.units import banded_seconds, number, rounded, seconds
-from llmcalc_widgets.view.wording import status_words, tooltips
+from llmcalc_widgets.view.wording import tooltips
 
 
 @given(
@@ -53,9 +55,11 @@ def test_times_change_their_unit_after_rounding(value: float, text: str) -> None
 
 
 def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
-    frame = explore("mixtral_8x7b", "H100_80GB", 256, batch=[2**n for n in range(13)])
+    request = make_request("mixtral_8x7b", "H100_80GB", 256, batch=[2**n for n in range(13)])
+    scene = scene_of(evaluate(request), None, None)
+    frame = scene.frame
     assert len(frame) > MOST_MARKS
-    rows = drawn_rows(frame, "tpot_s", always=[7, 11])
+    rows = drawn_rows(scene, always=[7, 11])
     assert len(rows) <= MOST_MARKS
     assert set(np.flatnonzero(frame["on_front"])) | {7, 11} <= set(rows)
     kept = frame["tpot_s"].to_numpy()[rows]
@@ -65,22 +69,22 @@ def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
 def test_axes_stay_while_plans_fill_most_of_them() -> None:
     explorer = ParetoExplorer(model="mixtral_8x7b", devices=32)
     explorer.precision = "fp8"
-    both = explorer.chart._ends
+    both = explorer.chart.drawing.ends
     explorer.precision = "bf16"
-    assert explorer.chart._ends == both
+    assert explorer.chart.drawing.ends == both
     explorer.stage = "prefill"
     assert (
-        explorer.chart._ends
-        == ParetoExplorer(model="mixtral_8x7b", devices=32, stage="prefill").chart._ends
+        explorer.chart.drawing.ends
+        == ParetoExplorer(model="mixtral_8x7b", devices=32, stage="prefill").chart.drawing.ends
     )
 
 
 def test_chart_and_table_say_the_same() -> None:
-    explorer = ParetoExplorer(model="mixtral_8x7b", devices=64, batch_max=2048, latency_limit_ms=20)
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=64, batch_max=2048, tpot_limit_ms=20)
     plot, frame = explorer.chart.plot, explorer.df
-    rows = explorer.chart._rows
+    rows = explorer.chart.drawing.rows
     assert sum(map(len, rows.values())) <= MOST_MARKS
-    across, up = explorer.chart._ends
+    across, up = explorer.chart.drawing.ends
     np.testing.assert_allclose(
         _values(across, plot.candidates.x), frame["tpot_s"].to_numpy()[rows["candidates"]] * 1e3
     )
@@ -88,7 +92,8 @@ def test_chart_and_table_say_the_same() -> None:
     assert (frame["rejected_for"].iloc[rows["rejected"]] != "").all()
     steps = plot.front.y[1, : 2 * len(explorer.front) : 2]
     np.testing.assert_allclose(_values(up, steps), explorer.front["tokens_per_s_per_device"])
-    np.testing.assert_allclose(_values(across, plot.limit.x), [20, 20])
+    np.testing.assert_allclose(_values(across, plot.limit.x[0]), [20, 20])
+    assert (plot.limit.x[1] < 0).all()
     for axis, ends in ((plot.x_axis, across), (plot.y_axis, up)):
         texts = [float(text.replace(",", "")) for text in axis.tick_labels.values()]
         np.testing.assert_allclose(_values(ends, axis.tick_values), texts, rtol=1e-3)
@@ -133,10 +138,11 @@ def test_words_count_and_explain() -> None:
         make_request("llama2_70b", "H100_80GB", 4, batch=[64, 512], latency_limit_s=0.02)
     )
     frame = evaluation.frame
-    words = status_words(evaluation, len(frame), None)
+    scene = scene_of(evaluation, None, None)
+    words = status_words(scene, len(frame), None)
     assert words.startswith(f"{len(frame)} plans, ")
     assert f"{(frame['rejected_for'] == '').sum()} within the limit" in words
-    first = tooltips(evaluation, np.array([0]))[0].splitlines()
+    first = tooltips(scene, np.array([0]))[0].splitlines()
     assert (
         first[0]
         == "TP 1 \N{MULTIPLICATION SIGN} PP 1 \N{MULTIPLICATION SIGN} 4 replicas, batch 64 each"
@@ -147,11 +153,11 @@ def test_words_count_and_explain() -> None:
 
 
 def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
-    explorer = ParetoExplorer(stage="prefill", devices=8, batch_max=1024, latency_limit_ms=500)
+    explorer = ParetoExplorer(stage="prefill", devices=8, batch_max=1024, ttft_limit_ms=500)
     fitting = explorer.df.loc[explorer.df["rejected_for"] == "", "ttft_s"].max() * 1e3
     plot = explorer.chart.plot
     assert len(plot.candidates.x) == (explorer.df["rejected_for"] == "").sum()
-    across, _ = explorer.chart._ends
+    across, _ = explorer.chart.drawing.ends
     assert 0 < _values(across, plot.rejected.x).max() <= 4 * fitting
     drawn = len(plot.candidates.x) + len(plot.rejected.x)
     assert f"{drawn} of them drawn" in explorer.chart._status.value

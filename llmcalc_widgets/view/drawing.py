@@ -1,0 +1,185 @@
+"""A scene's values as arrays of the figure's marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from llmcalc_widgets.view.figures import (
+    NO_CURVE,
+    Curve,
+    bar,
+    cross_lines,
+    outline,
+    steps,
+    together,
+)
+from llmcalc_widgets.view.palette import colour_slots
+from llmcalc_widgets.view.plot import make_plot
+from llmcalc_widgets.view.sample import drawn_rows
+from llmcalc_widgets.view.scene import Rows, Scene
+from llmcalc_widgets.view.ticks import Ends, limits
+
+NO_ROWS = np.array([], dtype=np.intp)
+
+
+class Drawing:
+    """The figure, and which plans are where in it.
+
+    Attributes
+    ----------
+    plot : Plot
+        The widgets.
+    rows : dict of str to array of int
+        Rows of the plans in each scatter, in its order.
+    ends : tuple of two Ends
+        Ends of the axes across and up.
+    marking : bool
+        Whether the scatters are being told what is selected, rather than telling it.
+    """
+
+    def __init__(self) -> None:
+        self.plot = make_plot()
+        self.rows = {"candidates": NO_ROWS, "rejected": NO_ROWS}
+        self.ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
+        self.marking = False
+        self._scene: Scene | None = None
+
+    def draw(self, scene: Scene, selected: int | None) -> None:
+        """Draw a scene, with a plan of it selected."""
+        before, self._scene = self._scene, scene
+        always = [row for row in (scene.evaluation.recommended, selected) if row is not None]
+        rows = drawn_rows(scene, always)
+        out = scene.rejected[rows]
+        self.rows = {"candidates": rows[~out], "rejected": rows[out]}
+        same = before is not None and before.alike(scene)
+        with self.plot.one_update():
+            self._draw_axes(scene, rows, stay=same)
+            self._draw_points(scene)
+            self._draw_limits(scene)
+            self.mark(selected)
+            self.plot.brush.selected_x = self.plot.brush.selected_y = None
+
+    def mark(self, row: int | None) -> None:
+        """Put ring and bar on a plan, and tell both scatters that it is selected."""
+        scene = self._scene
+        if scene is None:
+            return
+        self._draw_front(scene, row)
+        self.marking = True
+        with self.plot.selected.hold_sync():
+            chosen = NO_ROWS if row is None else np.array([row])
+            self.plot.selected.x, self.plot.selected.y = self._place(scene, chosen)
+        for name, rows in self.rows.items():
+            at = np.flatnonzero(rows == row) if row is not None else NO_ROWS
+            getattr(self.plot, name).selected = at if len(at) else None
+        self.marking = False
+
+    def shows(self, row: int) -> bool:
+        """Say whether a plan is drawn."""
+        return any(row in rows for rows in self.rows.values())
+
+    def slots(self) -> dict[int, int]:
+        """Give the tensor parallel widths that are drawn, and their places in the palette."""
+        if self._scene is None:
+            return {}
+        drawn = set(self._scene.frame["tp"].to_numpy()[self.rows["candidates"]].tolist())
+        slots = _slots(self._scene.frame)
+        return {width: slot for width, slot in slots.items() if width in drawn}
+
+    def rows_within(self, across: Iterable[float], up: Iterable[float]) -> tuple[int, ...]:
+        """Give the plans in a rectangle of places, drawn or not."""
+        if self._scene is None:
+            return ()
+        inside = np.ones(len(self._scene.frame), dtype=bool)
+        for sides, values, ends in zip((across, up), self._scene.figures, self.ends, strict=True):
+            low, *_, high = sorted(sides)
+            at = ends.places(values)
+            inside &= (low <= at) & (at <= high)
+        return tuple(int(row) for row in np.flatnonzero(inside))
+
+    def _place(self, scene: Scene, rows: Rows) -> Curve:
+        """Places of rows in the chart, from 0 to 1 along each axis."""
+        across, up = (
+            ends.places(values[rows]) for ends, values in zip(self.ends, scene.figures, strict=True)
+        )
+        return across, up
+
+    def _draw_points(self, scene: Scene) -> None:
+        for name, rows in self.rows.items():
+            mark = getattr(self.plot, name)
+            mark.x, mark.y = self._place(scene, rows)
+            mark.tooltip.value = ""
+        slots = _slots(scene.frame)
+        widths = scene.frame["tp"].to_numpy()[self.rows["candidates"]]
+        self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
+        best = scene.evaluation.recommended
+        self.plot.recommended.x, self.plot.recommended.y = self._place(
+            scene, NO_ROWS if best is None else np.array([best])
+        )
+
+    def _draw_front(self, scene: Scene, selected: int | None) -> None:
+        """Draw the front, its band, and the band of the selected plan, else the recommended."""
+        row = scene.evaluation.recommended if selected is None else selected
+        pointed = NO_ROWS if row is None else np.array([row])
+        stairs = partial(steps, level_first=scene.axes[0].small)
+        low, high = self._band_ends(scene, scene.front)
+        with self.plot.front.hold_sync():
+            self.plot.front.x, self.plot.front.y = together(
+                outline(stairs(*low), stairs(*high)),
+                stairs(*self._place(scene, scene.front)),
+                self._bar(scene, pointed),
+            )
+
+    def _band_ends(self, scene: Scene, rows: Rows) -> tuple[Curve, Curve]:
+        """Places of the low and of the high ends of plans' 80 % bands."""
+        if scene.bands is None or scene.banded is None:
+            return NO_CURVE, NO_CURVE
+        at, (across, up) = scene.banded, self._place(scene, rows)
+        low, high = (self.ends[at].places(ends[rows]) for ends in scene.bands)
+        return ((low, up), (high, up)) if at == 0 else ((across, low), (across, high))
+
+    def _bar(self, scene: Scene, rows: Rows) -> Curve:
+        (low_across, low_up), (high_across, high_up) = self._band_ends(scene, rows)
+        if scene.banded == 0:
+            return bar(low_across, high_across, low_up)
+        along, other = bar(low_up, high_up, low_across)
+        return other, along
+
+    def _draw_limits(self, scene: Scene) -> None:
+        across, up = (
+            None if limit is None else float(ends.places(np.array(limit)))
+            for limit, ends in zip(scene.limits, self.ends, strict=True)
+        )
+        with self.plot.limit.hold_sync():
+            self.plot.limit.x, self.plot.limit.y = cross_lines(across, up)
+
+    def _draw_axes(self, scene: Scene, rows: Rows, *, stay: bool) -> None:
+        new = tuple(self._new_ends(scene, at, rows) for at in (0, 1))
+        across, up = (
+            old.follow(ends) if stay else ends for old, ends in zip(self.ends, new, strict=True)
+        )
+        self.ends = across, up
+        widgets = self.plot.x_axis, self.plot.y_axis
+        for widget, ends, axis in zip(widgets, self.ends, scene.axes, strict=True):
+            at, widget.tick_labels = ends.ticks()
+            widget.tick_values = np.array(at)
+            widget.label = axis.title(scene.evaluation.request.stage)
+
+    def _new_ends(self, scene: Scene, at: int, rows: Rows) -> Ends:
+        """Give ends that show the plans drawn, the bands of those that fit, and a limit."""
+        along = scene.figures[at]
+        shown: list[Any] = [along[rows]]
+        if scene.bands is not None and scene.banded == at:
+            shown += [ends[self.rows["candidates"]] for ends in scene.bands]
+        if (limit := scene.limits[at]) is not None:
+            shown.append([limit])
+        return Ends(*limits(np.concatenate(shown)))
+
+
+def _slots(frame: pd.DataFrame) -> dict[int, int]:
+    return colour_slots(int(width) for width in frame["tp"].unique())

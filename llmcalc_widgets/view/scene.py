@@ -1,0 +1,115 @@
+"""An evaluation seen along two axes: its values, its front, its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmcalc_core import Evaluation, pareto_mask
+from llmcalc_widgets.view.axes import AXES, USUAL, Quantity, Values, axes_of
+from llmcalc_widgets.view.ticks import limits
+
+Rows = NDArray[np.intp]
+
+_REACH = 3.0
+"""A limit line is drawn up to this factor beyond the plans."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What the chart draws, and what every count and list beside it is about.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        Every plan.
+    names : tuple of two str
+        The axes across and up, as keys of ``AXES``.
+    """
+
+    evaluation: Evaluation
+    names: tuple[str, str]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Every plan."""
+        return self.evaluation.frame
+
+    def alike(self, other: Scene) -> bool:
+        """Say whether another scene has the same axes of the same stage."""
+        stage = self.evaluation.request.stage
+        return self.names == other.names and stage == other.evaluation.request.stage
+
+    @property
+    def axes(self) -> tuple[Quantity, Quantity]:
+        """The quantities across and up."""
+        across, up = self.names
+        return AXES[across], AXES[up]
+
+    @cached_property
+    def figures(self) -> tuple[Values, Values]:
+        """Every plan's values across and up."""
+        across, up = self.axes
+        return across.values(self.frame), up.values(self.frame)
+
+    @cached_property
+    def bands(self) -> tuple[Values, Values] | None:
+        """Ends of every plan's 80 % band along :attr:`banded`; None if neither axis has one."""
+        return None if self.banded is None else self.axes[self.banded].bands(self.frame)
+
+    @property
+    def banded(self) -> int | None:
+        """The axis whose bands are drawn: 0 across, else 1 up; None if neither has one."""
+        return next((at for at, axis in enumerate(self.axes) if axis.banded), None)
+
+    @cached_property
+    def rejected(self) -> NDArray[np.bool_]:
+        """Whether a plan is rejected."""
+        return (self.frame["rejected_for"] != "").to_numpy()
+
+    @cached_property
+    def front(self) -> Rows:
+        """Rows on the Pareto front of the two axes, from left to right."""
+        if _is_usual(self.names, self.evaluation.request.stage):
+            mask = self.frame["on_front"].to_numpy()
+        else:
+            across, up = (axis.cost(self.frame) for axis in self.axes)
+            mask = pareto_mask(np.where(self.rejected, np.nan, across), 1 / up)
+        rows = np.flatnonzero(mask)
+        return rows[np.argsort(self.figures[0][rows], kind="stable")]
+
+    @cached_property
+    def front_frame(self) -> pd.DataFrame:
+        """The plans on the front, from left to right."""
+        return self.frame.iloc[self.front]
+
+    @cached_property
+    def limits(self) -> tuple[float | None, float | None]:
+        """Limits across and up that are near enough to the plans to be drawn."""
+        across, up = map(self._limit, (0, 1))
+        return across, up
+
+    def _limit(self, at: int) -> float | None:
+        limit = self.axes[at].limit(self.evaluation.request)
+        if limit is None:
+            return None
+        low, high = limits(self.figures[at])
+        return limit if low / _REACH < limit < high * _REACH else None
+
+
+def scene_of(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> Scene:
+    """Look at an evaluation along chosen axes, or those usual in its stage."""
+    return Scene(evaluation=evaluation, names=axes_of(evaluation.request.stage, x_axis, y_axis))
+
+
+def _is_usual(names: tuple[str, str], stage: str) -> bool:
+    """Say whether the front of the axes is the one that the evaluation has found already.
+
+    One over a time orders plans as the time itself does.
+    """
+    (across, up), (usual, rate) = names, USUAL[stage]
+    return up == rate and AXES[across].column == AXES[usual].column

@@ -1,0 +1,115 @@
+"""Sentences about a whole evaluation: what is asked, how many plans there are, why none is left."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
+from llmcalc_widgets.engines import ENGINE_NAMES
+from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.units import counted, gigabytes, seconds
+from llmcalc_widgets.view.wording import (
+    LATENCY_WORDS,
+    STAGE_WORDS,
+    TIMES,
+    TOO_LARGE,
+    load_words,
+    plan_words,
+)
+
+
+def question_words(request: EvaluationRequest) -> tuple[str, str]:
+    """Say what is deployed on what, and with which workload; not escaped."""
+    deployed = (
+        f"{request.models[0].model or 'unnamed model'} on "
+        f"{request.devices[-1]:,} {TIMES} {request.hardware[0].name}"
+    )
+    workload = (
+        f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
+        f"{request.precisions_of(request.models[0])[0].label}, "
+        f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
+    )
+    return deployed, workload
+
+
+def status_words(scene: Scene, drawn: int, brushed: int | None) -> str:
+    """Count the plans, those drawn if not all are, and those in the brush if there is one."""
+    frame, request = scene.frame, scene.evaluation.request
+    fitting = int((~frame["rejected_for"].isin(TOO_LARGE)).sum())
+    some = f" ({drawn:,} of them drawn)" if drawn < len(frame) else ""
+    parts = [counted(len(frame), "plan") + some, f"{fitting:,} fit in memory"]
+    if limits := limit_words(request):
+        within = int((~scene.rejected).sum())
+        parts.append(f"{within:,} within the limit{'s' if len(limits) > 1 else ''}")
+    parts.append(f"{len(scene.front):,} on the front")
+    if brushed is not None:
+        parts.append(f"{brushed:,} in the brush")
+    return ", ".join(parts)
+
+
+def limit_words(request: EvaluationRequest) -> list[str]:
+    """Say each limit."""
+    limits = (
+        (request.latency_limit_s, LATENCY_WORDS[request.stage]),
+        (request.ttft_limit_s, LATENCY_WORDS["prefill"]),
+    )
+    return [f"{seconds(limit)} {what}" for limit, what in limits if limit is not None]
+
+
+def nothing_words(evaluation: Evaluation) -> str:
+    """Say why no plan is left, and what would help; empty if some plan is."""
+    frame, request = evaluation.frame, evaluation.request
+    if evaluation.recommended is not None:
+        return ""
+    fitting = frame[~frame["rejected_for"].isin(TOO_LARGE)]
+    if not fitting.empty:
+        return f"{_unmet_words(request)} {_fastest_words(evaluation, fitting)}"
+    closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
+    return (
+        f"{request.models[0].model or 'The model'} does not fit on "
+        f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
+        f"plan, {plan_words(closest, request.stage)}, is "
+        f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
+        f"{_enough_words(request)}"
+    )
+
+
+def _unmet_words(request: EvaluationRequest) -> str:
+    limits = limit_words(request)
+    return (
+        f"No plan that fits in memory meets the limit{'s' if len(limits) > 1 else ''} of "
+        f"{' and '.join(limits)}."
+    )
+
+
+def _fastest_words(evaluation: Evaluation, fitting: pd.DataFrame) -> str:
+    """Say which plans come nearest to each limit."""
+    request = evaluation.request
+    limited = (
+        (evaluation.latency_column, request.latency_limit_s),
+        ("ttft_s", request.ttft_limit_s),
+    )
+    words = []
+    for column in (name for name, limit in limited if limit is not None):
+        fastest = fitting.iloc[int(fitting[column].argmin())]
+        what = LATENCY_WORDS["prefill" if column == "ttft_s" else "decode"]
+        plan = plan_words(fastest, request.stage)
+        words.append(f"The fastest needs {seconds(fastest[column])} {what}: {plan}.")
+    return " ".join(words)
+
+
+def _enough_words(request: EvaluationRequest) -> str:
+    batch = request.batches[0]
+    try:
+        enough = get_minimum_system_size(
+            model=request.models[0],
+            system_name=request.hardware[0],
+            batch_size=batch,
+            input_tokens=request.input_tokens[0],
+            output_tokens=request.output_tokens[0],
+            bits=request.precisions_of(request.models[0])[0],
+            memory_fraction=request.memory_fraction,
+        )
+    except DoesNotFitError:
+        return "No number of these devices would do."
+    return f"{counted(enough, 'device')} would do at {load_words(batch, request.stage)}."

@@ -1,0 +1,132 @@
+"""Axes to choose from: what the chart, the front and the words show of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from traitlets import TraitError
+
+from llmcalc_core import STAGES
+from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.view.axes import AXES, USUAL, Quantity
+
+SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices"}
+
+
+@pytest.fixture
+def explorer() -> Iterator[ParetoExplorer]:
+    made = ParetoExplorer(model="mixtral_8x7b", devices=16, stage="serving")
+    yield made
+    made.close()
+
+
+def better(axis: Quantity, frame: pd.DataFrame) -> NDArray[np.float64]:
+    """Give what is to be made large."""
+    return axis.values(frame) * (-1 if axis.small else 1)
+
+
+def beaten(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Say of each plan whether another is as good on both counts and better on one."""
+    as_good = (one[None] >= one[:, None]) & (two[None] >= two[:, None])
+    more = (one[None] > one[:, None]) | (two[None] > two[:, None])
+    return np.asarray((as_good & more).any(axis=1))
+
+
+@pytest.mark.parametrize(("across", "up"), permutations(AXES, 2))
+def test_the_front_is_what_no_plan_beats_on_the_axes(across: str, up: str) -> None:
+    assert {name for name, axis in AXES.items() if axis.small} == SMALL_IS_BETTER
+    explorer = ParetoExplorer(
+        model="llama2_7b", devices=6, stage="serving", x_axis=across, y_axis=up, tpot_limit_ms=12
+    )
+    fits = explorer.df[explorer.df["rejected_for"] == ""]
+    assert 0 < len(fits) < len(explorer.df)
+    best = ~beaten(better(AXES[across], fits), better(AXES[up], fits))
+    assert sorted(explorer.front.index) == fits.index[best].tolist()
+    assert (np.diff(AXES[across].values(explorer.front)) >= 0).all()
+    explorer.close()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_has_its_usual_axes(stage: str) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", devices=4, stage=stage)
+    lists = explorer.chart.axes.lists
+    assert (lists["x_axis"].value, lists["y_axis"].value) == USUAL[stage]
+    assert sorted(explorer.front.index) == sorted(explorer.df.index[explorer.df["on_front"]])
+    explorer.close()
+
+
+def test_serving_shows_users_against_devices(explorer: ParetoExplorer) -> None:
+    plot, (across, _) = explorer.chart.plot, explorer.chart.drawing.ends
+    assert plot.x_axis.label == "Generated tokens/s per user"
+    assert plot.y_axis.label == "Generated tokens/s per device"
+    rows = explorer.chart.drawing.rows["candidates"]
+    shown = across.low * (across.high / across.low) ** plot.candidates.x
+    np.testing.assert_allclose(shown, 1 / explorer.df["tpot_s"].to_numpy()[rows])
+    stairs = plot.front.x[1, : 2 * len(explorer.front) - 1], plot.front.y[1]
+    assert (np.diff(stairs[0]) >= 0).all()
+    assert (np.diff(stairs[1][: len(stairs[0])]) <= 0).all()
+    assert stairs[0][0] == stairs[0][1]  # more per user is better: down first, then across
+
+
+def test_a_limit_stands_on_each_axis_that_shows_it(explorer: ParetoExplorer) -> None:
+    limit = float(explorer.df["tpot_s"].median()) * 1e3
+    wait = float(explorer.df["ttft_s"].median()) * 1e3
+    explorer.update(tpot_limit_ms=limit, ttft_limit_ms=wait, y_axis="ttft")
+    across, up = explorer.chart.drawing.ends
+    lines = explorer.chart.plot.limit
+    np.testing.assert_allclose(lines.x[0], across.places(np.repeat(1e3 / limit, 2)))
+    np.testing.assert_allclose(lines.y[1], up.places(np.repeat(wait, 2)))
+    late = (explorer.df["tpot_s"] * 1e3 > limit) | (explorer.df["ttft_s"] * 1e3 > wait)
+    fits = explorer.df["memory_headroom_bytes"] >= 0
+    assert f"{(fits & ~late).sum()} within the limits" in explorer.chart._status.value
+    assert explorer.chart._legend.value.count("limit ") == 2
+    assert set(explorer.chart.drawing.rows["candidates"]) <= set(explorer.df.index[~late])
+    explorer.y_axis = None
+    assert (lines.y[1] < 0).all()
+    explorer.update(tpot_limit_ms=limit / 100, ttft_limit_ms=1)
+    words = explorer.chart._notice.value
+    assert "meets the limits of" in words
+    assert words.count("The fastest needs") == 2
+
+
+def test_choosing_the_axis_of_the_other_swaps_them(explorer: ParetoExplorer) -> None:
+    lists, before = explorer.chart.axes.lists, explorer.df
+    lists["x_axis"].value = "tokens_per_s_per_device"
+    assert (explorer.x_axis, explorer.y_axis) == USUAL["serving"][::-1]
+    assert lists["y_axis"].value == "tokens_per_s_per_user"
+    assert explorer.chart.plot.y_axis.label == "Generated tokens/s per user"
+    assert explorer.df is before
+    explorer.select(3)
+    lists["y_axis"].value = "devices"
+    assert explorer.selected.name == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"x_axis": "tpto"}, "'tpot'"),
+        ({"y_axis": 3}, "known: tpot"),
+        ({"x_axis": "ttft", "y_axis": "ttft"}, "must differ"),
+    ],
+)
+def test_a_wrong_axis_raises_and_changes_nothing(
+    explorer: ParetoExplorer, values: dict[str, str], says: str
+) -> None:
+    with pytest.raises(TraitError, match=says):
+        ParetoExplorer(**values)  # type: ignore[arg-type]
+    with pytest.raises(TraitError, match=says):
+        explorer.update(**values)  # type: ignore[arg-type]
+    assert (explorer.x_axis, explorer.y_axis) == (None, None)
+
+
+def test_the_tooltip_says_what_the_axes_show(explorer: ParetoExplorer) -> None:
+    explorer.update(y_axis="devices")
+    pointed = explorer.chart.plot.candidates
+    explorer.chart._pointing._hovered(pointed, {"data": {"index": 0}})
+    assert "tokens/s per user" in pointed.tooltip.value
+    assert "16 devices" in pointed.tooltip.value
