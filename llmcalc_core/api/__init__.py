@@ -6,6 +6,7 @@ SI units throughout.
 """
 
 from llmcalc_core.api.calibrate import Calibration, calibrate
+from llmcalc_core.api.disaggregated import explore_disaggregated
 from llmcalc_core.api.estimates import (
     estimate_decode_performance,
     estimate_end_to_end_performance,
@@ -27,6 +28,7 @@ __all__ = [
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
     "estimate_serving_performance",
+    "explore_disaggregated",
     "get_best_parallelization_strategy",
     "get_minimum_system_size",
     "get_pareto_optimal_performance",

@@ -1,0 +1,60 @@
+"""What separate pools serve together: a model, its workload and its engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.calibration.efficiency import efficiency_for
+from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.techniques import Techniques
+from llmcalc_core.estimate.grid import Grid, make_grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the pools serve together, and with what.
+
+    Attributes
+    ----------
+    model, precision, engine, techniques
+        What runs, in which types and engine, and how.
+    input_tokens, output_tokens : int
+        Lengths of prompt and answer [tokens].
+    batches : tuple of int
+        Requests in flight per decode worker to try.
+    contexts : tuple of int
+        Context parallel widths of prefill workers to try.
+    memory_fraction : float
+        Part of a device's memory that may be used.
+    """
+
+    model: Model
+    precision: Precision
+    engine: str
+    input_tokens: int
+    output_tokens: int
+    batches: tuple[int, ...]
+    contexts: tuple[int, ...]
+    memory_fraction: float
+    techniques: Techniques
+
+    def efficiency(self, hardware: Hardware) -> Efficiency:
+        """Look up what a device reaches with the engine."""
+        mixture = self.model.has_mixture
+        return efficiency_for(hardware, self.precision, mixture=mixture, engine=self.engine)
+
+    def grid(
+        self, layouts: tuple[Layout, ...], batches: tuple[int, ...], outputs: int | None = None
+    ) -> Grid:
+        """Lay out workers with so many requests each."""
+        return make_grid(
+            layouts,
+            batches=batches,
+            inputs=(self.input_tokens,),
+            outputs=(self.output_tokens if outputs is None else outputs,),
+            techniques=self.techniques,
+        )
