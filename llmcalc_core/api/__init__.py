@@ -12,6 +12,7 @@ from llmcalc_core.api.estimates import (
     estimate_end_to_end_performance,
     estimate_prefill_performance,
 )
+from llmcalc_core.api.explain import explain
 from llmcalc_core.api.plans import (
     get_best_parallelization_strategy,
     get_minimum_system_size,
@@ -28,6 +29,7 @@ __all__ = [
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
     "estimate_serving_performance",
+    "explain",
     "explore_disaggregated",
     "get_best_parallelization_strategy",
     "get_minimum_system_size",

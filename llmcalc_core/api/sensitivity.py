@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from llmcalc_core.domain.checks import one_of, positive
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.search.feasibility import fits
 from llmcalc_core.search.performance import performance
 
 if TYPE_CHECKING:
@@ -52,12 +53,13 @@ def sensitivity(request: EvaluationRequest, plan: PlanLike, *, by: float = 0.1) 
     -------
     DataFrame
         A row per ``change``: 'none', 'memory bandwidth', 'compute' (every type's peak rate),
-        'link bandwidth' (inside a node and between nodes), 'memory capacity' and 'host speed' (the
-        engine's time per step, per sequence and per kernel started). Of each ``ttft_s``, ``tpot_s``
-        [s], ``tokens_per_s`` of all replicas [tokens/s] and ``largest_batch``, which fits on a
-        replica, and as shares of their values without change, such as -0.05, ``ttft_change``,
-        ``tpot_change``, ``tokens_per_s_change`` and ``largest_batch_change`` [1]. Efficiencies
-        stay what they are, as fractions of the new figures.
+        'link bandwidth' (in a node, between nodes and to the host), 'memory capacity' of the device
+        and 'host speed' (the engine's time per step, per sequence and per kernel started). Of each
+        ``ttft_s``, ``tpot_s`` [s], ``tokens_per_s`` of all replicas [tokens/s] and
+        ``largest_batch``, which fits on a replica, and as shares of their values without change,
+        such as -0.05, ``ttft_change``, ``tpot_change``, ``tokens_per_s_change`` and
+        ``largest_batch_change`` [1]. Efficiencies stay what they are, as fractions of the new
+        figures.
 
     Raises
     ------
@@ -78,7 +80,13 @@ def sensitivity(request: EvaluationRequest, plan: PlanLike, *, by: float = 0.1) 
 
     more = 1 + positive("by", by)
     chosen = chosen_plan(request, plan)
-    rows = [_figures(chosen, *_changed(chosen, change, more)) for change in CHANGES]
+    changed = {change: _changed(chosen, change, more) for change in CHANGES}
+    devices = {device.memory_bytes: device for device, _ in changed.values()}
+    most = {size: _largest(chosen, "batch", device) for size, device in devices.items()}
+    rows = [
+        {**_figures(chosen, device, reached), "largest_batch": most[device.memory_bytes]}
+        for device, reached in changed.values()
+    ]
     table = pd.DataFrame(rows)
     before = table.iloc[0]
     for name in rows[0]:
@@ -132,6 +140,7 @@ def _changed(chosen: ChosenPlan, change: str, more: float) -> tuple[Hardware, Ef
         "link bandwidth": {
             "link_bandwidth": own.link_bandwidth * more,
             "node_link_bandwidth": own.node_link_bandwidth * more,
+            "host_link_bandwidth": own.host_link_bandwidth * more,
         },
         "memory capacity": {"memory_bytes": own.memory_bytes * more},
     }
@@ -157,16 +166,15 @@ def _figures(chosen: ChosenPlan, hardware: Hardware, efficiency: Efficiency) -> 
         "ttft_s": times.ttft_s.item(),
         "tpot_s": times.tpot_s.item(),
         "tokens_per_s": per_replica.item() * chosen.replicas,
-        "largest_batch": _largest(chosen, "batch", hardware),
     }
 
 
 def _largest(chosen: ChosenPlan, name: str, hardware: Hardware) -> int:
-    usable = hardware.usable_bytes(chosen.request.memory_fraction)
-    return bisect_right(range(1, MOST_FITTING + 1), usable, key=partial(_needed, chosen, name))
+    lacking = partial(_lacking, chosen, name, hardware)
+    return bisect_left(range(1, MOST_FITTING + 1), x=True, key=lacking)
 
 
-def _needed(chosen: ChosenPlan, name: str, value: int) -> float:
-    """Bytes that the fullest device needs at another batch or length."""
-    grid = chosen.grid(**{name: value})
-    return device_memory(chosen.model, chosen.precision, grid).total.item()
+def _lacking(chosen: ChosenPlan, name: str, hardware: Hardware, value: int) -> bool:
+    """Whether another batch or length does not fit."""
+    memory = device_memory(chosen.model, chosen.precision, chosen.grid(**{name: value}))
+    return not fits(memory, hardware, chosen.request.memory_fraction)

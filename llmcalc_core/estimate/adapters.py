@@ -31,6 +31,7 @@ def adapter_work(operations: Iterable[Operation], step: Pass) -> tuple[Operation
         moved = m * ((k + 2 * n) * precision.output_bytes + between)
         work.append(
             Operation(
+                name="LoRA adapters",
                 kind="gemm",
                 family="gemm_wide",
                 flops=2 * m * own,

@@ -29,26 +29,35 @@ def channel_work(mixer: FeedForward | Mixture, step: Pass) -> Work:
 
 
 def _summed(step: Pass) -> Message:
-    return Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
+    return Message(name="all-reduce", passes=2, size=step.hidden_bytes, participants=step.grid.tp)
 
 
-def _feed_forward(step: Pass, *, width: int, ups: int) -> tuple[Operation, ...]:
+def _feed_forward(step: Pass, *, width: int, ups: int, of: str = "") -> tuple[Operation, ...]:
     columns = np.ceil(width / step.grid.tp)
     activation = step.tokens * (ups + 1) * columns * step.precision.output_bytes
     return (
-        matrix(step, m=step.tokens, n=ups * columns, k=step.hidden, packed=ups),
-        matrix(step, m=step.tokens, n=step.hidden, k=columns),
-        traffic(activation),
+        matrix(
+            step,
+            f"{of}{'gate and ' if ups > 1 else ''}up projection",
+            m=step.tokens,
+            n=ups * columns,
+            k=step.hidden,
+            packed=ups,
+        ),
+        matrix(step, f"{of}down projection", m=step.tokens, n=step.hidden, k=columns),
+        traffic(f"{of}activation", activation),
     )
 
 
 def _mixture(mixer: Mixture, step: Pass) -> Work:
     """Work of routed experts over the stage's devices, shared ones over the tensor parallel."""
-    router = matrix(step, m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
+    router = matrix(step, "router", m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
     operations: tuple[Operation, ...] = (router, *_routed(mixer, step), *_latent(mixer, step))
     if mixer.shared_width:
         own = for_part(step, "shared")
-        shared = _feed_forward(own, width=mixer.shared_width, ups=mixer.up_projections)
+        shared = _feed_forward(
+            own, width=mixer.shared_width, ups=mixer.up_projections, of="shared experts' "
+        )
         operations = (*operations, *shared)
     return operations, _exchanged(mixer, step)
 
@@ -57,11 +66,11 @@ def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     """Project to the width in which the experts work and back, on every device (SGLang)."""
     if mixer.latent is None:
         return ()
-    there = matrix(step, m=step.tokens, n=mixer.latent, k=step.hidden)
-    back = matrix(step, m=step.tokens, n=step.hidden, k=mixer.latent)
+    there = matrix(step, "latent down projection", m=step.tokens, n=mixer.latent, k=step.hidden)
+    back = matrix(step, "latent up projection", m=step.tokens, n=step.hidden, k=mixer.latent)
     if not mixer.latent_norm:
         return there, back
-    normed = traffic(step.tokens * 2 * mixer.latent * step.precision.output_bytes)
+    normed = traffic("latent norm", step.tokens * 2 * mixer.latent * step.precision.output_bytes)
     return there, normed, back
 
 
@@ -78,6 +87,7 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     entering = rows * (inside + columns) * precision.expert_activation_bytes
     leaving = rows * (mixer.up_projections * columns + inside) * precision.output_bytes
     grouped = Operation(
+        name="routed experts",
         kind="gemm",
         family="mixture",
         flops=matrix_flops(m=rows, n=matrices * columns, k=inside),
@@ -87,7 +97,7 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
         weights=weights,
     )
     activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes
-    return grouped, traffic(activation)
+    return grouped, traffic("routed experts' activation", activation)
 
 
 def _routed_tokens(step: Pass) -> Values:
@@ -115,18 +125,21 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     participants = np.where(spread, grid.group, 1.0)
     relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)
     dispatch = Message(
+        name="dispatch of tokens to experts",
         passes=1,
         size=size * step.precision.expert_activation_bytes,
         participants=participants,
         copies=relayed,
     )
     combine = Message(
+        name="combination of experts' results",
         passes=1,
         size=size * step.precision.output_bytes,
         participants=participants,
         copies=relayed,
     )
     summed = Message(
+        name="all-reduce",
         passes=2,
         size=step.hidden_bytes,
         participants=np.where(spread, 1.0, grid.tp),
@@ -134,6 +147,7 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     if not mixer.latent_norm:
         return dispatch, combine, summed
     latent = Message(
+        name="all-reduce of the latent space",
         passes=2,
         size=step.tokens * inside * step.precision.output_bytes,
         participants=summed.participants,

@@ -39,14 +39,30 @@ def compressed_attention_work(mixer: CompressedAttention, step: Pass) -> tuple[O
         read=read,
     )
     return (
-        matrix(step, m=tokens, n=mixer.q_rank + mixer.head_dim, k=hidden),
-        matrix(step, m=tokens, n=width, k=mixer.q_rank),
+        matrix(
+            step,
+            "query and KV down projection",
+            m=tokens,
+            n=mixer.q_rank + mixer.head_dim,
+            k=hidden,
+        ),
+        matrix(step, "query up projection", m=tokens, n=width, k=mixer.q_rank),
         *_compressing(mixer, step),
         *(_indexing(mixer.indexer, mixer, step) if mixer.indexer else ()),
         kernel,
-        matrix(output_pass(step), m=tokens, n=mixer.output_rank, k=width),
-        matrix(output_pass(step), m=tokens, n=hidden, k=groups * mixer.output_rank),
-        traffic(tokens * 4 * (width + mixer.head_dim) * element, launches=2.0),
+        matrix(output_pass(step), "output down projection", m=tokens, n=mixer.output_rank, k=width),
+        matrix(
+            output_pass(step),
+            "output up projection",
+            m=tokens,
+            n=hidden,
+            k=groups * mixer.output_rank,
+        ),
+        traffic(
+            "rotary embedding and cache write",
+            tokens * 4 * (width + mixer.head_dim) * element,
+            launches=2.0,
+        ),
     )
 
 
@@ -57,15 +73,16 @@ def _compressing(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...
     indexed = mixer.indexer.key_width if mixer.indexer else 0
     shares = 2 * (mixer.series * mixer.head_dim + indexed)
     kept = 2 * shares * _STATE_BYTES
-    waiting = traffic(step.tokens * kept, cached=step.tokens * kept)
-    return matrix(step, m=step.tokens, n=shares, k=step.hidden), waiting
+    projected = matrix(step, "compression projection", m=step.tokens, n=shares, k=step.hidden)
+    waiting = traffic("compression", step.tokens * kept, cached=step.tokens * kept)
+    return projected, waiting
 
 
 def _indexing(indexer: Indexer, mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:
     """Score all entries and choose from them."""
     width = indexer.heads * indexer.head_dim
     return (
-        matrix(step, m=step.tokens, n=width, k=mixer.q_rank),
-        matrix(step, m=step.tokens, n=indexer.heads, k=step.hidden),
+        matrix(step, "index query projection", m=step.tokens, n=width, k=mixer.q_rank),
+        matrix(step, "index weight projection", m=step.tokens, n=indexer.heads, k=step.hidden),
         *index_kernel(indexer, step, ratio=mixer.ratio),
     )

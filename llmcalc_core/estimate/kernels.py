@@ -72,6 +72,7 @@ def attention_kernel(
     queries = step.tokens * query_width * step.precision.output_bytes
     cached = read * per_token
     return Operation(
+        name="attention",
         kind="attention",
         family=_family(step),
         flops=attention_flops(
@@ -95,6 +96,7 @@ def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Opera
     read = keys_read(step, seen, ratio=ratio) * keys
     return (
         Operation(
+            name="index scores",
             kind="attention",
             family=_family(step),
             flops=attention_flops(
@@ -104,7 +106,7 @@ def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Opera
             cached=read,
             size=_size(step),
         ),
-        traffic(4 * pairs + 4 * tokens * indexer.top_k),
+        traffic("top-k selection", 4 * pairs + 4 * tokens * indexer.top_k),
     )
 
 

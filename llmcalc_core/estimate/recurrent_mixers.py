@@ -33,6 +33,7 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
     )
     streams = tokens * (4 * inner + 2 * mixer.state) * step.precision.output_bytes
     scan = Operation(
+        name="scan",
         kind="attention",
         family="traffic",
         flops=0.0,
@@ -41,10 +42,10 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
         launches=2.0,
     )
     return (
-        matrix(step, m=tokens, n=2 * inner, k=hidden),
-        matrix(step, m=tokens, n=selected, k=inner),
-        matrix(step, m=tokens, n=inner, k=mixer.dt_rank),
-        matrix(step, m=tokens, n=hidden, k=inner),
+        matrix(step, "input projection", m=tokens, n=2 * inner, k=hidden),
+        matrix(step, "selection projection", m=tokens, n=selected, k=inner),
+        matrix(step, "step size projection", m=tokens, n=inner, k=mixer.dt_rank),
+        matrix(step, "output projection", m=tokens, n=hidden, k=inner),
         scan,
     )
 
@@ -67,6 +68,7 @@ def state_space_dual_work(mixer: StateSpaceDual, step: Pass) -> tuple[Operation,
     if not step.decode:
         streams = streams + 2 * inner * mixer.state / DUAL_CHUNK
     scan = Operation(
+        name="scan",
         kind="attention",
         family="traffic" if step.decode else "attention_prefill",
         flops=state_space_dual_flops(
@@ -78,11 +80,11 @@ def state_space_dual_work(mixer: StateSpaceDual, step: Pass) -> tuple[Operation,
         launches=1.0 if step.decode else DUAL_KERNELS,
     )  # fmt: skip
     return (
-        matrix(step, m=tokens, n=inner + convolved + heads, k=step.hidden),
-        traffic(tokens * 2 * convolved * element),
+        matrix(step, "input projection", m=tokens, n=inner + convolved + heads, k=step.hidden),
+        traffic("convolution", tokens * 2 * convolved * element),
         scan,
-        traffic(tokens * 3 * inner * element),
-        matrix(step, m=tokens, n=step.hidden, k=inner),
+        traffic("gated norm", tokens * 3 * inner * element),
+        matrix(step, "output projection", m=tokens, n=step.hidden, k=inner),
     )
 
 
@@ -93,13 +95,20 @@ def delta_net_work(mixer: GatedDeltaNet, step: Pass) -> tuple[Operation, ...]:
     gate = 0.0 if mixer.gate_rank else values
     small = 1 if mixer.decay_rank else 2
     return (
-        matrix(step, m=tokens, n=convolved + gate, k=step.hidden),
-        matrix(step, m=tokens, n=small * mixer.value_heads / tp, k=step.hidden, quantised=False),
+        matrix(step, "input projection", m=tokens, n=convolved + gate, k=step.hidden),
+        matrix(
+            step,
+            "decay and step size projection",
+            m=tokens,
+            n=small * mixer.value_heads / tp,
+            k=step.hidden,
+            quantised=False,
+        ),
         *_low_rank(mixer, step),
-        traffic(tokens * 2 * convolved * element),
+        traffic("convolution", tokens * 2 * convolved * element),
         _delta_rule(mixer, step),
-        traffic(tokens * 3 * values * element),
-        matrix(step, m=tokens, n=step.hidden, k=values),
+        traffic("gated norm", tokens * 3 * values * element),
+        matrix(step, "output projection", m=tokens, n=step.hidden, k=values),
     )
 
 
@@ -108,11 +117,12 @@ def _low_rank(mixer: GatedDeltaNet, step: Pass) -> tuple[Operation, ...]:
     if mixer.decay_rank is None:
         return ()
     tokens, decay, gate = step.tokens, mixer.decay_rank, mixer.gate_rank or 0
-    ranks = matrix(step, m=tokens, n=decay + gate, k=step.hidden)
-    decays = matrix(step, m=tokens, n=mixer.keys / step.grid.tp, k=decay)
+    ranks = matrix(step, "decay and gate down projection", m=tokens, n=decay + gate, k=step.hidden)
+    decays = matrix(step, "decay up projection", m=tokens, n=mixer.keys / step.grid.tp, k=decay)
     if not gate:
         return ranks, decays
-    return ranks, decays, matrix(step, m=tokens, n=mixer.values / step.grid.tp, k=gate)
+    gates = matrix(step, "gate up projection", m=tokens, n=mixer.values / step.grid.tp, k=gate)
+    return ranks, decays, gates
 
 
 def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
@@ -133,6 +143,7 @@ def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
     if not step.decode:
         streams = streams + 2 * heads * mixer.key_dim * mixer.value_dim / CHUNK
     return Operation(
+        name="delta rule",
         kind="attention",
         family="traffic" if step.decode else "attention_prefill",
         flops=delta_rule_flops(

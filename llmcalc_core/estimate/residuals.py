@@ -11,7 +11,9 @@ _HALVES = 2
 
 def norm_work(step: Pass) -> Operation:
     """Work of a norm and the sum before it: both read two rows or one, and write one each."""
-    return traffic(step.tokens * 4 * step.hidden * step.precision.output_bytes)
+    return traffic(
+        "norm and residual sum", step.tokens * 4 * step.hidden * step.precision.output_bytes
+    )
 
 
 def residual_work(part: Residual, step: Pass) -> tuple[Operation, ...]:
@@ -31,8 +33,15 @@ def _hyper_connections(part: HyperConnections, step: Pass) -> tuple[Operation, .
     """
     wide = part.streams * step.hidden
     row = (3 * wide + 2 * step.hidden) * step.precision.output_bytes
-    mixed = matrix(step, m=_HALVES * step.tokens, n=part.mixes, k=wide, quantised=False)
-    return mixed, traffic(_HALVES * step.tokens * row, launches=2.0 * _HALVES)
+    mixed = matrix(
+        step,
+        "stream mixing projection",
+        m=_HALVES * step.tokens,
+        n=part.mixes,
+        k=wide,
+        quantised=False,
+    )
+    return mixed, traffic("stream mixing", _HALVES * step.tokens * row, launches=2.0 * _HALVES)
 
 
 def _block_residuals(part: BlockResiduals, step: Pass) -> Operation:
@@ -41,15 +50,17 @@ def _block_residuals(part: BlockResiduals, step: Pass) -> Operation:
     One kernel scores, sums and normalises the rows, as SGLang's does.
     """
     row = (part.blocks + 1) * step.hidden * step.precision.output_bytes
-    return traffic(_HALVES * step.tokens * row, launches=float(_HALVES))
+    return traffic(
+        "attention to earlier blocks", _HALVES * step.tokens * row, launches=float(_HALVES)
+    )
 
 
 def _layer_inputs(part: LayerInputs, step: Pass) -> tuple[Operation, ...]:
     """Work of a layer's own embedding: a gate from the stream, and the way back to it."""
     element = step.precision.output_bytes
     return (
-        matrix(step, m=step.tokens, n=part.width, k=step.hidden),
-        traffic(step.tokens * 3 * part.width * element),
-        matrix(step, m=step.tokens, n=step.hidden, k=part.width),
+        matrix(step, "gate projection", m=step.tokens, n=part.width, k=step.hidden),
+        traffic("gate", step.tokens * 3 * part.width * element),
+        matrix(step, "projection back", m=step.tokens, n=step.hidden, k=part.width),
         norm_work(step),
     )

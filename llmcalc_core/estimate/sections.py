@@ -43,7 +43,8 @@ def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Mes
     if isinstance(part, HyperConnections | BlockResiduals | LayerInputs):
         return residual_work(part, step), ()
     if isinstance(part, Projection):
-        return (matrix(step, m=step.tokens, n=step.hidden, k=step.hidden),), ()
+        whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
+        return (whole,), ()
     if isinstance(part, FeedForward | Mixture):
         operations, messages = channel_work(part, step)
     else:
@@ -68,10 +69,12 @@ def first_section(model: Model, step: Pass) -> Section:
     """
     width = model.hidden + model.layer_input_width
     row = width * (step.precision.unquantised_bytes + step.precision.output_bytes)
-    gathered = traffic(step.tokens * row)
+    gathered = traffic("embedding lookup", step.tokens * row)
     if not model.layer_input_width:
         return Section(operations=(gathered,), messages=())
-    projected = matrix(step, m=step.tokens, n=model.layer_input_width, k=model.hidden)
+    projected = matrix(
+        step, "layer input projection", m=step.tokens, n=model.layer_input_width, k=model.hidden
+    )
     return Section(operations=(gathered, projected), messages=())
 
 
@@ -79,9 +82,10 @@ def last_section(model: Model, step: Pass) -> Section:
     """Work after the last layer: the final norm and the logits, in prefill of last positions."""
     rows = np.ceil(model.vocabulary / step.grid.tp)
     sampled = step.tokens if step.decode else step.sequences
-    head = matrix(step, m=sampled, n=rows, k=model.hidden, quantised=False)
-    norm = traffic(step.tokens * 2 * model.hidden * step.precision.output_bytes)
+    head = matrix(step, "logits projection", m=sampled, n=rows, k=model.hidden, quantised=False)
+    norm = traffic("final norm", step.tokens * 2 * model.hidden * step.precision.output_bytes)
     gathered = Message(
+        name="all-gather of logits",
         passes=1,
         size=sampled * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,

@@ -79,7 +79,7 @@ def stage_times(
     kinds, bounds = _whole(timed, counts)
     overhead: Values = efficiency.decode_step_s + step.sequences * efficiency.sequence_step_s
     if not decode:
-        overhead = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
+        overhead = host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
     kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
     drafting: Values = 0.0
     if grid.drafted:
@@ -88,7 +88,7 @@ def stage_times(
         kinds, bounds = _joined(kinds, drafts[0]), _joined(bounds, drafts[1])
     piped = any(layout.pp > 1 for layout in grid.layouts)
     if piped:
-        hops = _hand_over(model.carried, step, hardware, efficiency)
+        hops = hand_over_seconds(model.carried, step, hardware, efficiency)
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = _total(kinds)
     if not piped:
@@ -129,7 +129,7 @@ def _drafting(
     kinds, bounds = _whole(timed, counts)
     if decode:
         return [grid.drafted * part for part in kinds], [grid.drafted * part for part in bounds]
-    delay = _host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
+    delay = host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
     kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
     return kinds, bounds
 
@@ -188,7 +188,7 @@ def _launches(timed: list[Timed], counts: Floats) -> Values:
     return started
 
 
-def _host_delay(device: Floats, host: Values) -> Values:
+def host_delay(device: Floats, host: Values) -> Values:
     """Time that starting the kernels adds to what the device takes [s]: they overlap in part."""
     delay: Values = overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device
     return delay
@@ -223,7 +223,9 @@ def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     return np.asarray(slowest)
 
 
-def _hand_over(rows: float, step: Pass, hardware: Hardware, efficiency: Efficiency) -> Values:
+def hand_over_seconds(
+    rows: float, step: Pass, hardware: Hardware, efficiency: Efficiency
+) -> Values:
     """Time of all hand-overs between stages: inside a domain, or between where they cross.
 
     ``rows`` are those of the hidden size that every token carries from layer to layer [1].

@@ -49,8 +49,9 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
     elif isinstance(mixer, StateSpace):
         operations = state_space_work(mixer, step)
     else:
-        return (matrix(step, m=step.tokens, n=step.hidden, k=step.hidden),), ()
-    summed = Message(passes=2, size=step.hidden_bytes, participants=step.grid.tp)
+        whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
+        return (whole,), ()
+    summed = Message(name="all-reduce", passes=2, size=step.hidden_bytes, participants=step.grid.tp)
     if step.decode or not divides_prompts(step.grid.layouts):
         return operations, (summed,)
     return operations, (summed, _gathered(mixer, step))
@@ -71,6 +72,7 @@ def _gathered(mixer: TokenMixer, step: Pass) -> Message:
     else:
         width = 0.0
     return Message(
+        name="all-gather of keys and values",
         passes=1,
         size=step.replica_tokens * width * step.precision.output_bytes,
         participants=np.asarray(step.parts),
@@ -90,8 +92,8 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     elementwise = (2 * turned + 3 * gate) * step.precision.output_bytes
     seen = pairs_seen(step, window=float(mixer.window or np.inf), chunk=mixer.chunk)
     return (
-        matrix(step, m=step.tokens, n=width + gate, k=hidden, packed=3),
-        matrix(output_pass(step), m=step.tokens, n=hidden, k=results),
+        matrix(step, "QKV projection", m=step.tokens, n=width + gate, k=hidden, packed=3),
+        matrix(output_pass(step), "output projection", m=step.tokens, n=hidden, k=results),
         attention_kernel(
             step,
             heads=heads,
@@ -107,7 +109,11 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
             seen=seen,
             read=keys_read(step, seen, reach=float(mixer.window or mixer.chunk or np.inf)),
         ),
-        traffic(step.tokens * elementwise, launches=2.0 if mixer.gated else 1.0),
+        traffic(
+            "rotary embedding and cache write",
+            step.tokens * elementwise,
+            launches=2.0 if mixer.gated else 1.0,
+        ),
     )
 
 
@@ -128,13 +134,13 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
     window = np.inf
     if step.decode or mixer.indexer:
         unpacking = (
-            matrix(step, m=tokens, n=heads * mixer.kv_rank, k=mixer.nope_dim),
-            matrix(step, m=tokens, n=heads * mixer.v_dim, k=mixer.kv_rank),
+            matrix(step, "key absorption", m=tokens, n=heads * mixer.kv_rank, k=mixer.nope_dim),
+            matrix(step, "value up projection", m=tokens, n=heads * mixer.v_dim, k=mixer.kv_rank),
         )
     else:
         unpacked = heads * (mixer.nope_dim + mixer.v_dim)
         rows = step.replica_tokens + step.sequences * step.behind
-        unpacking = (matrix(step, m=rows, n=unpacked, k=mixer.kv_rank),)
+        unpacking = (matrix(step, "KV up projection", m=rows, n=unpacked, k=mixer.kv_rank),)
     absorbed: Values = float(step.decode)
     if mixer.indexer:
         chosen = _indexing(mixer.indexer, mixer.q_rank or 0, step)
@@ -150,12 +156,15 @@ def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ..
     return (
         *_to_query(mixer, step),
         *unpacking,
-        matrix(step, m=tokens, n=latent, k=hidden),
-        matrix(output_pass(step), m=tokens, n=hidden, k=heads * mixer.v_dim),
+        matrix(step, "KV down projection", m=tokens, n=latent, k=hidden),
+        matrix(output_pass(step), "output projection", m=tokens, n=hidden, k=heads * mixer.v_dim),
         *_gate(mixer, step),
         *chosen,
         kernel,
-        traffic(tokens * 2 * (heads * query + latent) * step.precision.output_bytes),
+        traffic(
+            "rotary embedding and cache write",
+            tokens * 2 * (heads * query + latent) * step.precision.output_bytes,
+        ),
     )
 
 
@@ -163,10 +172,10 @@ def _to_query(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:
     """Project queries, through their low rank where they have one."""
     columns = mixer.heads / step.grid.tp * (mixer.nope_dim + mixer.rope_dim)
     if not mixer.q_rank:
-        return (matrix(step, m=step.tokens, n=columns, k=step.hidden),)
+        return (matrix(step, "query projection", m=step.tokens, n=columns, k=step.hidden),)
     return (
-        matrix(step, m=step.tokens, n=mixer.q_rank, k=step.hidden),
-        matrix(step, m=step.tokens, n=columns, k=mixer.q_rank),
+        matrix(step, "query down projection", m=step.tokens, n=mixer.q_rank, k=step.hidden),
+        matrix(step, "query up projection", m=step.tokens, n=columns, k=mixer.q_rank),
     )
 
 
@@ -175,15 +184,22 @@ def _gate(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:
     if not mixer.gated:
         return ()
     width = mixer.heads / step.grid.tp * mixer.v_dim
-    multiplied = traffic(step.tokens * 3 * width * step.precision.output_bytes)
-    return matrix(step, m=step.tokens, n=width, k=step.hidden), multiplied
+    multiplied = traffic("gate", step.tokens * 3 * width * step.precision.output_bytes)
+    projected = matrix(step, "gate projection", m=step.tokens, n=width, k=step.hidden)
+    return projected, multiplied
 
 
 def _indexing(indexer: Indexer, q_rank: int, step: Pass) -> tuple[Operation, ...]:
     """Score the whole context and choose from it."""
     tokens, width = step.tokens, indexer.heads * indexer.head_dim
     return (
-        matrix(step, m=tokens, n=width, k=q_rank),
-        matrix(step, m=tokens, n=indexer.key_width + indexer.heads, k=step.hidden),
+        matrix(step, "index query projection", m=tokens, n=width, k=q_rank),
+        matrix(
+            step,
+            "index key projection",
+            m=tokens,
+            n=indexer.key_width + indexer.heads,
+            k=step.hidden,
+        ),
         *index_kernel(indexer, step),
     )

@@ -19,6 +19,8 @@ class Operation:
 
     Attributes
     ----------
+    name : str
+        What it is called.
     kind : {'gemm', 'attention', 'memory'}
         Where its time is reported.
     family : str
@@ -38,6 +40,7 @@ class Operation:
         many projections it is that are multiplied as one [1].
     """
 
+    name: str
     kind: str
     family: str
     flops: Values
@@ -56,6 +59,8 @@ class Message:
 
     Attributes
     ----------
+    name : str
+        What it is called.
     passes : {1, 2}
         How often a device sends its share: 2 for an all-reduce, 1 for an all-to-all.
     size : array
@@ -69,6 +74,7 @@ class Message:
         Devices from one participant to the next.
     """
 
+    name: str
     passes: int
     size: Values
     participants: Values
@@ -191,7 +197,14 @@ def output_pass(step: Pass) -> Pass:
 
 
 def matrix(
-    step: Pass, *, m: Values, n: Values, k: Values, quantised: bool = True, packed: int = 1
+    step: Pass,
+    name: str,
+    *,
+    m: Values,
+    n: Values,
+    k: Values,
+    quantised: bool = True,
+    packed: int = 1,
 ) -> Operation:
     """Make a projection, or several ``packed`` into one.
 
@@ -201,6 +214,7 @@ def matrix(
     weight = precision.weight_bytes if quantised else precision.unquantised_bytes
     entering = precision.activation_bytes if quantised else precision.output_bytes
     return Operation(
+        name=name,
         kind="gemm",
         family=step.family if quantised else "gemm_wide",
         flops=matrix_flops(m=m, n=n, k=k),
@@ -213,8 +227,14 @@ def matrix(
     )  # fmt: skip
 
 
-def traffic(moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:
+def traffic(name: str, moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:
     """Make an elementwise operation that only moves bytes, some of which a cache holds."""
     return Operation(
-        kind="memory", family="traffic", flops=0.0, moved=moved, launches=launches, cached=cached
+        name=name,
+        kind="memory",
+        family="traffic",
+        flops=0.0,
+        moved=moved,
+        launches=launches,
+        cached=cached,
     )

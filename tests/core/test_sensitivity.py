@@ -24,6 +24,10 @@ CASES: dict[str, dict[str, Any]] = {
     "divided prompts": {
         "model": "llama2_70b", "hardware": "H100_80GB", "devices": 8, "context_parallel": [1, 2],
     },
+    "offload": {
+        "model": "llama2_70b", "hardware": "H100_80GB", "devices": 4, "weights_offload": 0.2,
+        "kv_offload": [0.0, 0.5],
+    },
     "no calibration": {"model": "llama2_7b", "hardware": "TPUv4", "devices": 2},
     "techniques": {
         "model": "llama2_70b", "hardware": "H100_80GB", "devices": 4, "precision": "fp8",
@@ -33,9 +37,13 @@ CASES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 COLUMNS = {
     "memory bandwidth": ("memory_bandwidth",),
-    "link bandwidth": ("link_bandwidth", "node_link_bandwidth"),
+    "link bandwidth": ("link_bandwidth", "node_link_bandwidth", "host_link_bandwidth"),
     "memory capacity": ("memory_bytes",),
 }
+SAME = (
+    *("tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch", "input_tokens"),
+    *("prefix_hit_rate", "speculative_tokens", "kv_offload"),
+)
 FIGURES = ["ttft_s", "tpot_s", "tokens_per_s"]
 
 
@@ -48,7 +56,7 @@ def asked(case: str, stage: str, **changes: Any) -> Evaluation:
 @pytest.mark.parametrize("case", CASES)
 def test_without_change_it_is_the_row(case: str, stage: str) -> None:
     found = asked(case, stage)
-    for _, plan in found.frame.sample(6, random_state=3).iterrows():
+    for _, plan in found.frame.sample(4, random_state=3).iterrows():
         own = sensitivity(found.request, plan).set_index("change").loc["none"]
         assert own[FIGURES].tolist() == pytest.approx(plan[FIGURES].tolist(), rel=1e-12)
         assert not own[[name for name in own.index if name.endswith("change")]].any()
@@ -64,7 +72,7 @@ def test_a_change_is_an_evaluation_of_the_changed_device(case: str, stage: str) 
         for change, names in COLUMNS.items()
     }
     changed["compute"] = own.replace(flops={kind: 1.1 * rate for kind, rate in own.flops})
-    for row in found.frame.sample(3, random_state=4).index:
+    for row in found.frame.sample(2, random_state=4).index:
         table = sensitivity(found.request, found.frame.loc[row]).set_index("change")
         for change, device in changed.items():
             expected = asked(case, stage, hardware=device).frame.loc[row]
@@ -92,7 +100,7 @@ def test_a_faster_host_is_one_with_smaller_overheads() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_more_is_never_slower_nor_better_than_in_proportion(case: str, stage: str) -> None:
     found = asked(case, stage)
-    for _, plan in found.frame.sample(4, random_state=5).iterrows():
+    for _, plan in found.frame.sample(2, random_state=5).iterrows():
         table = sensitivity(found.request, plan, by=0.5)
         for name in ("ttft_change", "tpot_change"):
             assert (table[name] <= 1e-12).all()
@@ -105,14 +113,13 @@ def test_more_is_never_slower_nor_better_than_in_proportion(case: str, stage: st
 @pytest.mark.parametrize("case", CASES)
 def test_the_largest_fits_and_one_more_does_not(case: str, of: str) -> None:
     found = asked(case, "decode")
-    rows = found.frame[found.frame["memory_headroom_bytes"] > 0].sample(4, random_state=6).index
+    rows = found.frame[found.frame["memory_headroom_bytes"] > 0].sample(2, random_state=6).index
     for row in rows:
         plan = found.frame.loc[row]
         most = largest_that_fits(found.request, plan, of)
         again = asked(case, "decode", **{of: [most, most + 1]}).frame
         same = again
-        for name in ("tp", "pp", "ep", "attention_dp", "cp", "replicas", "prefix_hit_rate",
-                     "speculative_tokens", "batch", "input_tokens"):  # fmt: skip
+        for name in SAME:
             if name in plan and name != of:
                 same = same[same[name] == plan[name]]
         assert same[of].tolist() == [most, most + 1]

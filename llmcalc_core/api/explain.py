@@ -1,0 +1,110 @@
+"""Why a plan is as fast as it is: its operations, their time and what bounds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.api.chosen import chosen_plan
+from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.estimate.spent import Spent, serving_spent, stage_spent
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from llmcalc_core.api.chosen import PlanLike
+
+_COLUMNS = {
+    "stage": "stage",
+    "part": "part",
+    "operation": "name",
+    "kind": "kind",
+    "count": "count",
+    "flops": "flops",
+    "memory_bytes": "memory_bytes",
+    "message_bytes": "message_bytes",
+    "run_s": "run_s",
+    "launch_s": "launch_s",
+    "bound_by": "bound",
+    "time_s": "time_s",
+    "peak_flops_per_s": "peak_flops",
+    "most_flops_per_s": "most_flops",
+    "most_bytes_per_s": "most_bytes",
+}
+
+
+def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
+    """Say where the time of a plan goes: its operations, how long each takes and what bounds it.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`llmcalc_core.make_request`, or an evaluation's.
+    plan : Series or mapping
+        A row of the frame that answers it.
+
+    Returns
+    -------
+    DataFrame
+        One row per operation, message or overhead of each kind of layer, the longest first.
+        ``stage``: in stage 'serving' a time per output token is made of decode steps and, in
+        proportion, of the prefills of other requests; else the stage asked for. ``part`` (kind of
+        layer, embedding, head, engine, pipeline), ``operation``, ``kind`` (gemm, attention,
+        communication, memory, overhead), ``count`` (runs in a pass), and of one run on the busiest
+        device ``flops`` [FLOP], ``memory_bytes`` (traffic to and from its memory) and
+        ``message_bytes`` (what it holds of a message) [bytes], ``run_s`` and the part of it that is
+        launch latency, ``launch_s`` [s]; ``bound_by`` (compute, memory bandwidth, link, host link
+        or overhead, whichever takes most of it); ``time_s`` [s], which sum to the stage's latency,
+        and their ``share`` of it [1]; where pipeline stages, verified drafts or parts of a prompt
+        make the latency another than one pass takes, all times are in proportion. For a roofline
+        ``flops_per_byte`` (arithmetic intensity) [FLOP/byte] and ``flops_per_s`` (reached by a run,
+        launch included) [FLOP/s], beside the device's peak for that type, ``peak_flops_per_s``, and
+        what such kernels reach at the most of compute and memory, ``most_flops_per_s`` [FLOP/s] and
+        ``most_bytes_per_s`` [bytes/s]; not a number for messages and overheads.
+
+    Raises
+    ------
+    ValueError
+        If the plan is none of the request's.
+
+    Examples
+    --------
+    >>> from llmcalc_core import evaluate, make_request
+    >>> found = evaluate(make_request("llama2_7b", "A100_80GB", 1, batch=1))
+    >>> plan = found.frame.iloc[0]
+    >>> table = explain(found.request, plan)
+    >>> table[["part", "operation", "bound_by"]].iloc[0].tolist()
+    ['feed-forward', 'gate and up projection', 'memory bandwidth']
+    >>> bool(abs(table["time_s"].sum() - plan["tpot_s"]) < 1e-12)
+    True
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    chosen = chosen_plan(request, plan)
+    efficiency = chosen.efficiency(chosen.hardware)
+    case = (chosen.model, chosen.hardware, chosen.precision, chosen.grid(), efficiency)
+    if request.stage == "serving":
+        spent = serving_spent(case)
+    else:
+        spent = stage_spent(case, decode=request.stage == "decode")
+    table = pd.DataFrame(
+        {column: [getattr(one, name) for one in spent] for column, name in _COLUMNS.items()}
+    )
+    operates = (table["most_bytes_per_s"] > 0).to_numpy()
+    for name in ("peak_flops_per_s", "most_flops_per_s", "most_bytes_per_s"):
+        table[name] = table[name].where(operates)
+    table.insert(12, "share", table["time_s"] / table["time_s"].sum())
+    table.insert(13, "flops_per_byte", _ratio(spent, "memory_bytes", operates))
+    table.insert(14, "flops_per_s", _ratio(spent, "run_s", operates))
+    return table.sort_values("time_s", ascending=False, kind="stable", ignore_index=True)
+
+
+def _ratio(spent: list[Spent], per: str, operates: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Divide the FLOPs of operations by something of theirs."""
+    flops = np.array([one.flops for one in spent])
+    below = np.array([getattr(one, per) for one in spent])
+    ratio = np.full(len(spent), np.nan)
+    ratio[operates] = flops[operates] / below[operates]
+    return ratio
