@@ -22,9 +22,10 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import TechniqueArguments
+from llmcalc_core.search.frame import as_frame
 from llmcalc_core.search.names import names_of
 from llmcalc_core.search.performance import LATENCY_COLUMNS
-from llmcalc_core.search.table import as_frame, candidates
+from llmcalc_core.search.table import candidates
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -101,7 +101,7 @@ def explore_disaggregated(
         ``_low_s`` and ``_high_s`` of their bands, ``e2e_latency_s`` [s]; ``tokens_per_s`` and
         ``tokens_per_s_per_device`` (generated), ``requests_per_s``; ``transfer_bytes`` and
         ``transfer_s`` of a request's cache; ``prefill_memory_bytes``, ``decode_memory_bytes`` of
-        the fullest device; ``rejected_for`` ('', 'ttft limit' or 'tpot limit'), ``on_front``
+        the fullest device; ``rejected_for`` ('', 'TTFT limit' or 'TPOT limit'), ``on_front``
         (time per output token against tokens per second and device, of all rows), ``basis``.
 
     Raises

@@ -61,7 +61,7 @@ def _gathered(mixer: TokenMixer, step: Pass) -> Message:
     """Gather the keys and values of a prompt's parts, as wide as activations, before attention.
 
     vLLM, docs/serving/context_parallel_deployment.md (partial query, full key and value); Yang et
-    al., arXiv:2411.01783, section 3, send as much in a ring.
+    al., arXiv:2411.01783, send as much in a ring.
     """
     if isinstance(mixer, Attention):
         both = 0 if mixer.shares_cache else mixer.head_dim + mixer.v_dim

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SERVINGS = ("disaggregated", "colocated")
-REASONS = ("", "ttft limit", "tpot limit")
+REASONS = ("", "TTFT limit", "TPOT limit")
 _WIDTHS = {"tp": "tp", "pp": "pp", "ep": "ep", "attention_dp": "dp", "cp": "cp"}
 _WHOLE = ("devices", "_workers", "_batch", *(f"_{width}" for width in _WIDTHS))
 _POOL = ("hardware", "workers", *_WIDTHS, "batch", "load")

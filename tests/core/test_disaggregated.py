@@ -81,9 +81,9 @@ def test_the_best_is_first(frame: pd.DataFrame) -> None:
     )
     assert len(limited) == len(frame)
     late, slow = limited["ttft_s"] > 2.0, limited["tpot_s"] > 0.03
-    reasons = np.where(late, "ttft limit", np.where(slow, "tpot limit", ""))
+    reasons = np.where(late, "TTFT limit", np.where(slow, "TPOT limit", ""))
     assert (limited["rejected_for"] == reasons).all()
-    assert set(reasons) == {"", "ttft limit", "tpot limit"}
+    assert set(reasons) == {"", "TTFT limit", "TPOT limit"}
     accepted = limited[~(late | slow)]
     assert accepted.index.tolist() == list(range(len(accepted)))
     assert accepted["tokens_per_s_per_device"].is_monotonic_decreasing

@@ -1,0 +1,60 @@
+"""Columns of several cases as one frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.domain.techniques import Techniques, in_use
+from llmcalc_core.estimate.time import BOUNDS
+from llmcalc_core.search.table import REASONS, Columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def as_frame(
+    cases: list[tuple[tuple[int, int, int, int], Columns]],
+    *,
+    models: tuple[str, ...],
+    hardware: tuple[str, ...],
+    precisions: tuple[str, ...],
+    techniques: tuple[Techniques, ...],
+) -> pd.DataFrame:
+    """Join the columns of several cases into one frame.
+
+    Parameters
+    ----------
+    cases : list of ((model, hardware, precision, technique), columns)
+        Positions in what follows, and the columns of that case.
+    models, hardware, precisions : tuple of str
+        Names.
+    techniques : tuple of Techniques
+        Each field that any of them uses becomes a column.
+
+    Returns
+    -------
+    DataFrame
+        One row per candidate; names, reasons and bounds are categories.
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    sizes = [len(columns["tp"]) for _, columns in cases]
+    named = {"model": models, "hardware": hardware, "precision": precisions}
+    data: dict[str, Any] = {}
+    for axis, (name, names) in enumerate(named.items()):
+        codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
+        data[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+    for name, used in in_use(techniques).items():
+        data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
+    labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
+    for name in cases[0][1]:
+        parts = [columns[name] for _, columns in cases]
+        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if name in labels:
+            data[name] = pd.Categorical.from_codes(values, categories=pd.Index(labels[name]))
+        else:
+            data[name] = values
+    return pd.DataFrame(data, copy=False)
