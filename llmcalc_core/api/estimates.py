@@ -13,6 +13,7 @@ from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.search.cost import whole_cost
 from llmcalc_core.search.figures import figures
 from llmcalc_core.search.single import estimate_layouts
 
@@ -35,6 +36,8 @@ def estimate_prefill_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate how long a batch of prompts takes until its first tokens.
@@ -66,6 +69,8 @@ def estimate_prefill_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -98,7 +103,7 @@ def estimate_prefill_performance(
             context_parallel,
         ),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
-        techniques=techniques,
+        terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
 
 
@@ -120,6 +125,8 @@ def estimate_decode_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate the time per output token, averaged over a generation, in steady state.
@@ -151,6 +158,8 @@ def estimate_decode_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -182,7 +191,7 @@ def estimate_decode_performance(
             context_parallel,
         ),
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
-        techniques=techniques,
+        terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
 
 
@@ -204,6 +213,8 @@ def estimate_end_to_end_performance(
     memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate a static batch from its prompts to its last tokens.
@@ -227,6 +238,8 @@ def estimate_end_to_end_performance(
         The serving engine, whose overheads were measured.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -260,7 +273,7 @@ def estimate_end_to_end_performance(
         _estimate(
             stage, model, lengths, system_name=system_name, bits=bits, widths=layout,
             debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
-            techniques=techniques,
+            terms=(price_per_hour, power_watts), techniques=techniques,
         )
         for stage in ("prefill", "decode")
     )  # fmt: skip
@@ -282,6 +295,13 @@ def estimate_end_to_end_performance(
         "memory_capacity_bytes": decode["memory_capacity_bytes"],
         "devices": decode["devices"],
         "basis": decode["basis"],
+        **whole_cost(
+            prefill,
+            decode,
+            reading=prefill["latency"] / 1e3,
+            writing=(total - prefill["latency"]) / 1e3,
+            tokens=(batch_size * input_tokens, batch_size * output_tokens),
+        ),
         "prefill": prefill,
         "decode": decode,
     }
@@ -299,9 +319,10 @@ def _estimate(
     memory_fraction: float,
     engine: str,
     constants: Constants | None,
+    terms: tuple[float | None, float | None],
     techniques: TechniqueArguments,
 ) -> dict[str, Any]:
-    question = ask(model, system_name, bits, memory_fraction)
+    question = ask(model, system_name, bits, memory_fraction, *terms)
     tp, pp, ep, dp, cp = widths
     layout = check_layout(question.model, tp=tp, pp=pp, ep=ep, dp=dp, cp=cp)
     question.hardware.check_devices("devices", layout.devices)

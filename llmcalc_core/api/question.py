@@ -34,6 +34,8 @@ def ask(
     system_name: HardwareLike | None,
     bits: PrecisionLike,
     memory_fraction: float,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
 ) -> Question:
     """Look up what a call names.
 
@@ -48,9 +50,10 @@ def ask(
     'A100_80GB'
     """
     config = find_model(model)
+    device = find_hardware(DEFAULT_HARDWARE if system_name is None else system_name)
     return Question(
         model=architecture(config),
-        hardware=find_hardware(DEFAULT_HARDWARE if system_name is None else system_name),
+        hardware=device.priced(price_per_hour, power_watts),
         precision=asked_precision(bits) or config.precision or Precision(),
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )

@@ -32,6 +32,8 @@ def estimate_serving_performance(
     chunked_prefill: bool = True,
     memory_fraction: float = 0.9,
     constants: Constants | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
     """Estimate one replica under continuous batching at a fixed concurrency.
@@ -64,6 +66,8 @@ def estimate_serving_performance(
         Part of a device's memory that may be used. What does not fit waits.
     constants : Constants, optional
         In place of the fitted ones, to try others.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -98,7 +102,7 @@ def estimate_serving_performance(
             f"{technique.prefill_chunk_tokens}"
         )
         raise ValueError(msg)
-    question = ask(model, system_name, bits, memory_fraction)
+    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     layout = check_layout(
         question.model,
         tp=tensor_parallel,

@@ -182,6 +182,30 @@ class Hardware:
         """
         return edited_copy(self, changes)
 
+    def priced(self, price_per_hour: float | None, power_watts: float | None) -> Hardware:
+        """Give a copy at the user's own price and power, where they are given.
+
+        Parameters
+        ----------
+        price_per_hour : float or None
+            Price of a device [USD/h].
+        power_watts : float or None
+            Board or thermal design power of a device [W].
+
+        Returns
+        -------
+        Hardware
+            The same device.
+
+        Raises
+        ------
+        ValueError
+            For a price below zero or a power that is not above it.
+        """
+        own = {"price_per_hour": price_per_hour, "power_watts": power_watts}
+        given = {name: value for name, value in own.items() if value is not None}
+        return edited_copy(self, given) if given else self
+
     def cluster(
         self,
         nodes: int,

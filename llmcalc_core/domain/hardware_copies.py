@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _EDITED = " (edited)"
 _TIMED = ("flops", "memory_bandwidth", "link_bandwidth")  # what measured times depend on
+_TERMS = ("name", "description", "price_per_hour", "power_watts")  # no other device for these
 
 
 def edited_copy(hardware: Hardware, changes: dict[str, Any]) -> Hardware:
@@ -22,7 +23,7 @@ def edited_copy(hardware: Hardware, changes: dict[str, Any]) -> Hardware:
             msg = f"hardware has the fields {', '.join(known)}, got {name!r}{nearest(name, known)}"
             raise ValueError(msg)
     copy = replace(hardware, **changes)
-    if replace(copy, name=hardware.name, description=hardware.description) == hardware:
+    if replace(copy, **{name: getattr(hardware, name) for name in _TERMS}) == hardware:
         return copy
     edited = any(getattr(copy, name) != getattr(hardware, name) for name in _TIMED)
     marks: dict[str, Any] = {

@@ -12,6 +12,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.load import Load, serving_load, stage_load
 from llmcalc_core.estimate.step import StageTimes, stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import (
@@ -43,6 +44,8 @@ class ServingTimes:
         Time per output token by kind, in the order of ``KINDS`` [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds the longer of decoding and the prefills beside it.
+    load : Load
+        What the devices are busy with.
     """
 
     ttft_s: Floats
@@ -52,6 +55,7 @@ class ServingTimes:
     e2e_s: Floats
     kinds: list[Values]
     bound: NDArray[np.intp]
+    load: Load
 
 
 def serving_times(
@@ -100,14 +104,23 @@ def serving_times(
         step_tokens=grid.gained,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
     )
+    e2e = np.asarray(met.ttft + (grid.outputs - 1) * met.tpot)
+    load = serving_load(
+        stage_load(decode, grid, decode=True),
+        stage_load(arriving, prompts(grid, counts[1]), decode=False),
+        reading=added / counts[1] / grid.attention_ranks,
+        writing=decode.latency_s * grid.outputs / grid.batch,
+        every=e2e / grid.batch,
+    )
     return ServingTimes(
         ttft_s=np.asarray(met.ttft),
         burst_ttft_s=np.asarray(met.burst_ttft),
         steady_ttft_s=np.asarray(met.steady_ttft),
         tpot_s=np.asarray(met.tpot),
-        e2e_s=np.asarray(met.ttft + (grid.outputs - 1) * met.tpot),
+        e2e_s=e2e,
         kinds=_kinds(decode, arriving, added, met.interference),
         bound=np.where(met.interference > decode.latency_s, arriving.bound, decode.bound),
+        load=load,
     )
 
 

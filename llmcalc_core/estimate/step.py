@@ -38,12 +38,16 @@ class StageTimes:
         Latency by kind, in the order of ``KINDS`` [s]; sums to ``latency_s``.
     bound : array of int
         Position in ``BOUNDS`` of what takes the most time.
+    by_bound : list of arrays
+        What one micro batch waits for on its way through all stages, in the order of ``BOUNDS``
+        [s].
     """
 
     latency_s: Floats
     period_s: Floats
     kinds: list[Values]
     bound: NDArray[np.intp]
+    by_bound: list[Values]
 
 
 def stage_times(
@@ -92,7 +96,13 @@ def stage_times(
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = _total(kinds)
     if not piped:
-        whole = StageTimes(latency_s=through, period_s=through, kinds=kinds, bound=_largest(bounds))
+        whole = StageTimes(
+            latency_s=through,
+            period_s=through,
+            kinds=kinds,
+            bound=_largest(bounds),
+            by_bound=bounds,
+        )
         return _for_all(whole, grid, decode=decode)
     # Drafts are made on the last stage, here as if it were the slowest.
     pace = _pace(model, grid, timed) + drafting + (overhead if decode else overhead / grid.pp)
@@ -108,6 +118,7 @@ def stage_times(
         period_s=period,
         kinds=[part * stretch for part in kinds],
         bound=_largest(bounds),
+        by_bound=bounds,
     )
     return _for_all(piped_times, grid, decode=decode)
 
@@ -148,6 +159,7 @@ def _for_all(one: StageTimes, grid: Grid, *, decode: bool) -> StageTimes:
         period_s=np.asarray(one.period_s * times),
         kinds=[part * times for part in one.kinds],
         bound=one.bound,
+        by_bound=[part * times for part in one.by_bound],
     )
 
 

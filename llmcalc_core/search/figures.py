@@ -8,8 +8,10 @@ import numpy as np
 
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
+from llmcalc_core.estimate.load import stage_load
 from llmcalc_core.estimate.time import BOUNDS, KINDS
 from llmcalc_core.search.certainty import band_of, basis_of
+from llmcalc_core.search.cost import cost_numbers
 from llmcalc_core.search.feasibility import fits
 from llmcalc_core.search.single import Estimate, Workload
 
@@ -46,7 +48,8 @@ def figures(
         ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``,
         ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``, ``memory_by_kind_bytes``,
         ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``host_memory_bytes`` (what
-        is offloaded), ``fits``, ``devices``, ``basis``.
+        is offloaded), ``fits``, ``devices``, ``basis``; cost, power and energy by the names of
+        ``COST_COLUMNS``.
     """
     times, memory = found.times, found.memory
     latency, period = times.latency_s.item(), times.period_s.item()
@@ -82,6 +85,12 @@ def figures(
         "fits": bool(fits(memory, hardware, memory_fraction)),
         "devices": found.grid.layouts[0].devices,
         "basis": basis,
+        **cost_numbers(
+            found.grid,
+            hardware,
+            stage_load(times, found.grid, decode=decoding),
+            tokens / per_request,
+        ),
     }
     if decoding:
         result["total_latency_ms"] = latency * 1e3 * workload.output_tokens

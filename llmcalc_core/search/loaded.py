@@ -19,6 +19,7 @@ from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.serving import ServingTimes, serving_times
 from llmcalc_core.estimate.time import BOUNDS, KINDS
 from llmcalc_core.search.certainty import band_of, basis_of
+from llmcalc_core.search.cost import cost_numbers
 from llmcalc_core.search.single import Workload
 
 
@@ -95,6 +96,7 @@ def serving_figures(
         "devices": layout.devices,
         "engine": engine,
         "basis": basis,
+        **cost_numbers(grid, hardware, times.load, per_second),
     }
 
 

@@ -12,6 +12,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.load import Load, stage_load
 from llmcalc_core.estimate.serving import serving_times
 from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.formulas import Floats, Values
@@ -43,6 +44,8 @@ class Performance:
         The stage's latency by kind, in the order of ``KINDS`` [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds it.
+    load : Load
+        What its devices are busy with.
     """
 
     ttft_s: Floats
@@ -52,6 +55,7 @@ class Performance:
     tokens_per_request: Floats
     kinds: list[Values]
     bound: NDArray[np.intp]
+    load: Load
 
 
 def performance(
@@ -96,6 +100,7 @@ def performance(
         tokens_per_request=grid.outputs if decoding else grid.inputs,
         kinds=times.kinds,
         bound=times.bound,
+        load=stage_load(times, grid, decode=decoding),
     )
 
 
@@ -111,4 +116,5 @@ def _serving(
         tokens_per_request=grid.outputs,
         kinds=times.kinds,
         bound=times.bound,
+        load=times.load,
     )

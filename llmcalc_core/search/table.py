@@ -19,6 +19,7 @@ from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.formulas import Floats
 from llmcalc_core.search.certainty import band_of, basis_of
+from llmcalc_core.search.cost import OF_ALL_REPLICAS, cost_figures
 from llmcalc_core.search.enumerate import Plan, no_plan, plans
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.performance import (
@@ -114,6 +115,7 @@ def candidates(
     usable = hardware.usable_bytes(request.memory_fraction)
     columns = _plan_columns(found, spread, divided=request.contexts != (1,))
     columns |= _performance_columns(found, spread, times, bands)
+    columns |= _cost_columns(found, spread, times, hardware)
     columns |= _memory_columns(spread, memory, usable)
     if any(one.offloads for one in request.techniques):
         columns["host_memory_bytes"] = spread.column(memory.host)
@@ -168,6 +170,29 @@ def _performance_columns(
         name: spread.column(kind) for name, kind in zip(TIME_COLUMNS, times.kinds, strict=True)
     }
     columns["bound_by"] = spread.column(times.bound, np.int8)
+    return columns
+
+
+def _cost_columns(
+    found: list[Plan], spread: _Spread, times: Performance, hardware: Hardware
+) -> Columns:
+    """Give cost, power and energy, in single precision: prices are known to few digits."""
+    grid = spread.grid
+    figures = cost_figures(
+        hardware,
+        devices=grid.group * grid.pp,
+        load=times.load,
+        requests_per_s=times.requests_per_s,
+        input_tokens=grid.inputs,
+        output_tokens=grid.outputs,
+    )
+    replicas = np.array([plan.replicas for plan in found], np.float32).reshape(-1, 1, 1, 1)
+    columns = {}
+    for name, values in figures.items():
+        block = spread.block(values, np.float32)
+        if name in OF_ALL_REPLICAS:
+            block *= replicas
+        columns[name] = block.reshape(-1)
     return columns
 
 
