@@ -28,18 +28,21 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
-from llmcalc_core.domain.request import STAGES, EvaluationRequest
+from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
+from llmcalc_core.search.cost import COST_COLUMNS
 from llmcalc_core.search.feasibility import DoesNotFitError
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
 
 __all__ = [
     "CHECKPOINT",
+    "COST_COLUMNS",
     "ENGINES",
     "HARDWARE_CONFIGS",
     "MEMORY_COLUMNS",
+    "OBJECTIVES",
     "PRECISIONS",
     "STAGES",
     "TIME_COLUMNS",

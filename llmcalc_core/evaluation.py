@@ -24,6 +24,7 @@ from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.search.frame import as_frame
 from llmcalc_core.search.names import names_of
+from llmcalc_core.search.objective import front_of, gain_of
 from llmcalc_core.search.performance import LATENCY_COLUMNS
 from llmcalc_core.search.table import candidates
 
@@ -76,10 +77,10 @@ class Evaluation:
 
     @cached_property
     def recommended(self) -> int | None:
-        """Row of the candidate with the most tokens per second and device; None if none fits."""
+        """Row of the front that is best at the objective; None if none fits."""
         if not len(self._front_rows):
             return None
-        gain = self.frame["tokens_per_s_per_device"].to_numpy()[self._front_rows]
+        gain = gain_of(self.frame, self.request.objective)[self._front_rows]
         return int(self._front_rows[gain.argmax()])
 
     @cached_property
@@ -103,6 +104,9 @@ def make_request(
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    objective: str = "throughput",
     **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
@@ -114,7 +118,8 @@ def make_request(
     ValueError
         For an unknown name or a value out of range.
     """
-    systems = tuple(dict.fromkeys(find_hardware(one) for one in _several(hardware)))
+    found = (find_hardware(one) for one in _several(hardware))
+    systems = tuple(dict.fromkeys(one.priced(price_per_hour, power_watts) for one in found))
     limits = [one.device_limit for one in systems if one.device_limit is not None]
     everything = min(limits, default=_DEVICES)
     return EvaluationRequest(
@@ -135,6 +140,7 @@ def make_request(
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
         ttft_limit_s=ttft_limit_s,
+        objective=objective,
     )
 
 
@@ -170,7 +176,10 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
         precisions=tuple(names.precision),
         techniques=request.techniques,
     )
-    return Evaluation(request=request, frame=frame)
+    found = Evaluation(request=request, frame=frame)
+    if request.objective != "throughput":
+        frame["on_front"] = front_of(frame, request.objective, found.latency_column)
+    return found
 
 
 def explore(
@@ -189,6 +198,9 @@ def explore(
     memory_fraction: float = 0.9,
     latency_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    objective: str = "throughput",
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
@@ -225,6 +237,11 @@ def explore(
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
     ttft_limit_s : float, optional
         Longest time to the first token, in every stage [s].
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; each device's own where not given.
+    objective : {'throughput', 'cost', 'energy'}
+        What ``on_front`` trades against latency: tokens per second and device; or cost or energy
+        per token, in which hardware competes with hardware.
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
         ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
@@ -248,6 +265,11 @@ def explore(
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
         (negative: what is missing), all of the fullest device, and ``host_memory_bytes`` where
         something is offloaded, whose way over the host's link counts as communication;
+        ``cost_usd_per_hour`` and ``power_w`` of all devices,
+        ``cost_usd_per_million_input_tokens``, ``cost_usd_per_million_output_tokens``,
+        ``energy_j_per_input_token``, ``energy_j_per_output_token`` (see
+        :func:`llmcalc_core.search.cost.cost_figures`; NaN where price or power is not known, and
+        in static stages for the tokens of the other);
         ``rejected_for`` ('', 'memory', 'host memory', 'latency limit' or 'TTFT limit'),
         ``on_front`` (of its model, hardware, precision, techniques and lengths: latency against
         tokens per second and device), ``basis`` ('measured', 'calibrated', 'transferred' or
@@ -281,6 +303,9 @@ def explore(
         memory_fraction=memory_fraction,
         latency_limit_s=latency_limit_s,
         ttft_limit_s=ttft_limit_s,
+        price_per_hour=price_per_hour,
+        power_watts=power_watts,
+        objective=objective,
         **techniques,
     )
     return evaluate(request).frame

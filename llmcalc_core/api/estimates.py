@@ -82,7 +82,10 @@ def estimate_prefill_performance(
         overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
         reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
         ``host_memory_bytes`` (what it has offloaded), ``fits``, ``devices``; ``latency_low`` and
-        ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed).
+        ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed);
+        ``cost_usd_per_hour``, ``cost_usd_per_million_input_tokens``, ``power_w``,
+        ``energy_j_per_input_token`` of the devices (NaN where price or power is not known; see
+        :func:`llmcalc_core.search.cost.cost_figures`).
 
     Raises
     ------
@@ -168,7 +171,7 @@ def estimate_decode_performance(
     dict
         ``latency`` [ms per output token] and ``throughput`` [output tokens/s of all requests;
         a beam counts once]; ``tpot_ms``, ``total_latency_ms`` of all output tokens, and the
-        rest as :func:`estimate_prefill_performance` has it.
+        rest as :func:`estimate_prefill_performance` has it, cost and energy per output token.
 
     Raises
     ------
@@ -249,8 +252,9 @@ def estimate_end_to_end_performance(
         ``latency`` [ms] of the whole batch and ``throughput`` [output tokens/s]; ``ttft``,
         ``average_tpot``, ``total_latency`` [ms] (prefill, then a step for each further token),
         ``total_throughput`` [tokens/s, prompts included], ``requests_per_s``, ``fits``,
-        ``memory_bytes``, ``basis``, and the two stages' own results under ``prefill`` and
-        ``decode``.
+        ``memory_bytes``, ``basis``, the two stages' own results under ``prefill`` and
+        ``decode``; cost, power and energy as in both, split between input and output tokens by
+        the time until the first tokens and from then on.
 
     Raises
     ------

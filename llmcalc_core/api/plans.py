@@ -14,10 +14,10 @@ from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.request import MOST_DEVICES, STATIC_STAGES
+from llmcalc_core.domain.request import MOST_DEVICES, OBJECTIVES, STATIC_STAGES, check_known
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.search.best import Table, fitting_splits, guide_frame
+from llmcalc_core.search.best import Table, best_first, fitting_splits, guide_frame
 from llmcalc_core.search.enumerate import layouts
 from llmcalc_core.search.feasibility import DoesNotFitError, minimum_devices
 from llmcalc_core.search.pareto import pareto_mask
@@ -74,9 +74,12 @@ def get_best_parallelization_strategy(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    objective: str = "throughput",
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
-    """Find the split with the most tokens per second that fits, using every device.
+    """Find the split that is best at the objective and fits, using every device.
 
     Parameters
     ----------
@@ -98,6 +101,11 @@ def get_best_parallelization_strategy(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
+    objective : {'throughput', 'cost', 'energy'}
+        What to be good at: tokens per second, cost or energy per token of the stage; the latter
+        two add ``USD/Mtoken`` [USD per 10^6 tokens] or ``J/token`` to the table.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -120,12 +128,13 @@ def get_best_parallelization_strategy(
     >>> int(best["TP"].iloc[0]), int(best["PP"].iloc[0])
     (8, 1)
     """
-    question = ask(model, system_name, bits, memory_fraction)
+    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    aim = one_of("objective", objective, OBJECTIVES)
     asked = workload(
         batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
     )
-    table = _splits(question, asked, total_nodes, stage, debug=debug)
-    best = np.lexsort((table["Latency(ms)"], -table["Tokens/s"]))[:1]
+    table = _splits(question, asked, total_nodes, stage, debug=debug, objective=aim)
+    best = np.lexsort((table["Latency(ms)"], best_first(table, aim)))[:1]
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
 
 
@@ -142,9 +151,12 @@ def get_pareto_optimal_performance(
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
     memory_fraction: float = 0.9,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    objective: str = "throughput",
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
-    """Find the splits and batches that trade latency against throughput best.
+    """Find the splits and batches that trade latency against the objective best.
 
     Parameters
     ----------
@@ -168,6 +180,11 @@ def get_pareto_optimal_performance(
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
+    objective : {'throughput', 'cost', 'energy'}
+        What to be good at: tokens per second, cost or energy per token of the stage; the latter
+        two add ``USD/Mtoken`` [USD per 10^6 tokens] or ``J/token`` to the table.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
@@ -190,13 +207,14 @@ def get_pareto_optimal_performance(
     >>> [f"{row['batch']} on TP {row['TP']}" for _, row in front.iterrows()]
     ['8 on TP 8', '64 on TP 8']
     """
-    question = ask(model, system_name, bits, memory_fraction)
+    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    aim = one_of("objective", objective, OBJECTIVES)
     asked = workload(
         batch_list, input_tokens, output_tokens, beam_size, name="batch_list",
         techniques=find_technique(techniques),
     )  # fmt: skip
-    table = _splits(question, asked, total_nodes, stage, debug=debug)
-    front = np.flatnonzero(pareto_mask(table["Latency(ms)"], table["Tokens/s"]))
+    table = _splits(question, asked, total_nodes, stage, debug=debug, objective=aim)
+    front = np.flatnonzero(pareto_mask(table["Latency(ms)"], -best_first(table, aim)))
     by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
     return guide_frame({name: values[by_latency] for name, values in table.items()})
 
@@ -282,8 +300,15 @@ def get_minimum_system_size(
 
 
 def _splits(
-    question: Question, asked: Workload, total_nodes: object, stage: object, *, debug: bool
+    question: Question,
+    asked: Workload,
+    total_nodes: object,
+    stage: object,
+    *,
+    debug: bool,
+    objective: str,
 ) -> Table:
+    check_known(objective, (question.hardware,))
     known = one_of("stage", stage, STATIC_STAGES)
     asked.techniques.check_stage(known)
     count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
@@ -295,6 +320,7 @@ def _splits(
         devices=question.hardware.check_devices("total_nodes", count),
         stage=known,
         memory_fraction=question.memory_fraction,
+        objective=objective,
     )
     if debug:
         _log.info("candidates that fit:\n%s", guide_frame(table).to_string())

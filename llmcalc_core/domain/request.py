@@ -21,6 +21,11 @@ STAGES = (*STATIC_STAGES, "serving")
 
 MOST_DEVICES = 4096
 
+OBJECTIVES = ("throughput", "cost", "energy")
+"""What plans are good at beside latency."""
+
+_NEEDS = {"cost": "price_per_hour", "energy": "power_watts"}
+
 LONG_PROMPT = 32_768
 """Length from which a prefill is worth dividing over devices [tokens]; assumed. vLLM's and SGLang's
 documentation of prefill context parallelism name no length."""
@@ -59,6 +64,8 @@ class EvaluationRequest:
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
     ttft_limit_s : float, optional
         Longest time to the first token, in every stage [s].
+    objective : {'throughput', 'cost', 'energy'}
+        What the front trades against latency.
 
     Raises
     ------
@@ -81,6 +88,7 @@ class EvaluationRequest:
     memory_fraction: float = 0.9
     latency_limit_s: float | None = None
     ttft_limit_s: float | None = None
+    objective: str = "throughput"
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -89,6 +97,8 @@ class EvaluationRequest:
         for device in self.hardware:
             device.check_devices("devices", self.devices[-1])
         self._set("stage", one_of("stage", self.stage, STAGES))
+        self._set("objective", one_of("objective", self.objective, OBJECTIVES))
+        check_known(self.objective, self.hardware)
         self._set("engine", find_engine(self.engine))
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
@@ -136,3 +146,21 @@ class EvaluationRequest:
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:
+    """Refuse an objective of which a device's price or power is not known.
+
+    Raises
+    ------
+    ValueError
+        With the devices, and the argument that says it.
+    """
+    needed = _NEEDS.get(objective)
+    unknown = [one.name for one in hardware if needed and getattr(one, needed) is None]
+    if unknown:
+        msg = (
+            f"objective {objective!r} needs {needed}, which is not known of {', '.join(unknown)}; "
+            f"give {needed}"
+        )
+        raise ValueError(msg)

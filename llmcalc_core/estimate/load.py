@@ -22,9 +22,10 @@ abstract; read 2026-11-23) to about 70 and 50 W when bare (recalled), which make
 MEMORY_SHARE = 0.5
 """Load while memory bounds the device [1].
 
-Assumed: decoding drew 137 to 300 W of 700 W on an H200 (arXiv 2605.11999, abstract; read
-2026-11-23), a load of 0.33 at most, and about 0.6 to 0.7 of an A100's power (Patel et al., POLCA,
-arXiv 2308.12908; recalled), a load of 0.5 to 0.65.
+Assumed: with it, decoding of an 8B model on an H200 comes out at 270 to 290 W, and 137 to 300 W
+were measured over batches and attention paradigms (arXiv 2605.11999, abstract; read 2026-11-23).
+About 0.6 to 0.7 of an A100's power (Patel et al., POLCA, arXiv 2308.12908; recalled) would ask for
+0.5 to 0.65.
 """
 
 

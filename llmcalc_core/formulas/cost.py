@@ -116,8 +116,8 @@ def power_watts(*, full: Values, idle_share: float, load: Values) -> Values:
 
     Examples
     --------
-    >>> power_watts(full=700, idle_share=0.15, load=0.5)
-    402.5
+    >>> power_watts(full=800, idle_share=0.25, load=0.5)
+    500.0
     """
     watts: Values = full * (idle_share + (1 - idle_share) * load)
     return watts

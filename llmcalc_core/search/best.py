@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.load import stage_load
+from llmcalc_core.search.cost import cost_figures
 from llmcalc_core.search.enumerate import layouts
 from llmcalc_core.search.feasibility import DoesNotFitError, does_not_fit, fits, minimum_devices
 from llmcalc_core.search.single import Estimate, Workload, estimate_layouts
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Table = dict[str, NDArray[np.float64]]
+SPENT = {"cost": "USD/Mtoken", "energy": "J/token"}
+"""Column that an objective adds."""
+
 _WHOLE = ("batch", "micro batch", "TP", "PP")
 
 
@@ -30,6 +35,7 @@ def fitting_splits(
     devices: int,
     stage: str,
     memory_fraction: float,
+    objective: str = "throughput",
 ) -> Table:
     """Estimate every split of the devices, for every batch, and keep those that fit.
 
@@ -45,11 +51,15 @@ def fitting_splits(
         Whose latency and throughput to give.
     memory_fraction : float
         Part of a device's memory that may be used.
+    objective : {'throughput', 'cost', 'energy'}
+        What else to give.
 
     Returns
     -------
     dict of str to array
-        ``batch``, ``micro batch``, ``TP``, ``PP``, ``Latency(ms)``, ``Tokens/s``.
+        ``batch``, ``micro batch``, ``TP``, ``PP``, ``Latency(ms)``, ``Tokens/s``, and
+        ``USD/Mtoken`` [USD per 10^6 tokens] or ``J/token`` of the stage's tokens where that is the
+        objective.
 
     Raises
     ------
@@ -80,7 +90,10 @@ def fitting_splits(
             devices=devices,
             memory_fraction=memory_fraction,
         )
-    return {name: values[kept] for name, values in _columns(found, workload, stage).items()}
+    columns = _columns(found, workload, stage)
+    if objective != "throughput":
+        columns |= _spent(found, hardware, stage, columns["Tokens/s"], objective)
+    return {name: values[kept] for name, values in columns.items()}
 
 
 def nothing_fits(
@@ -129,6 +142,33 @@ def _columns(found: Estimate, workload: Workload, stage: str) -> Table:
     return {
         name: np.broadcast_to(values, grid.shape).reshape(-1) for name, values in columns.items()
     }
+
+
+def _spent(
+    found: Estimate, hardware: Hardware, stage: str, tokens_per_s: NDArray[np.float64],
+    objective: str,
+) -> Table:  # fmt: skip
+    """Give what a token of the stage costs, or what energy it takes."""
+    grid, decoding = found.grid, stage == "decode"
+    figures = cost_figures(
+        hardware,
+        devices=grid.group * grid.pp,
+        load=stage_load(found.times, grid, decode=decoding),
+        requests_per_s=tokens_per_s.reshape(grid.shape),
+        input_tokens=1.0,
+        output_tokens=1.0,
+    )
+    side = "output" if decoding else "input"
+    names = {"cost": f"cost_usd_per_million_{side}_tokens", "energy": f"energy_j_per_{side}_token"}
+    values = np.broadcast_to(figures[names[objective]], grid.shape)
+    return {SPENT[objective]: values.reshape(-1)}
+
+
+def best_first(table: Table, objective: str) -> NDArray[np.float64]:
+    """Give what is to be small of a split: what a token costs or takes, or the time between two."""
+    if objective == "throughput":
+        return -table["Tokens/s"]
+    return table[SPENT[objective]]
 
 
 def guide_frame(table: Table) -> pd.DataFrame:

@@ -31,6 +31,13 @@ def cost_figures(
 ) -> dict[str, Values]:
     """Work out what some devices cost and draw, in all and per token.
 
+    Cost is the price of the devices for as long as they are held, busy or not. In prefill all of
+    it is of input tokens, in decode all of output tokens; in serving it is split by the time for
+    which a request's prompt and its generated tokens occupy the devices. Every prompt token
+    counts, also one whose cache is found. Power is that of the devices alone, without hosts,
+    network and cooling: idle, and from there to the design power by load (see
+    :mod:`llmcalc_core.estimate.load`). Energy is split like cost, by energy instead of time.
+
     Parameters
     ----------
     hardware : Hardware
@@ -86,8 +93,10 @@ def cost_numbers(
     Returns
     -------
     dict of str to float
-        By the names of :data:`COST_COLUMNS`.
+        By the names of :data:`COST_COLUMNS`, less those of tokens that the stage does not make.
     """
+    sides = {"input": load.reading_time, "output": 1 - load.reading_time}
+    absent = [side for side, share in sides.items() if isinstance(share, float) and share == 0]
     figures = cost_figures(
         hardware,
         devices=float(grid.layouts[0].devices),
@@ -96,7 +105,12 @@ def cost_numbers(
         input_tokens=grid.inputs,
         output_tokens=grid.outputs,
     )
-    return {name: float(np.asarray(value).item()) for name, value in figures.items()}
+    numbers = {name: float(np.asarray(value).item()) for name, value in figures.items()}
+    return {
+        name: math.nan if math.isnan(number) else number  # the one NaN, which equals itself
+        for name, number in numbers.items()
+        if not any(f"_{side}_" in name for side in absent)
+    }
 
 
 def whole_cost(prefill: dict[str, float], decode: dict[str, float], *, reading: float,

@@ -16,8 +16,10 @@ from llmcalc_core import DoesNotFitError
 COMMON = {
     "latency", "throughput", "tokens_per_s", "requests_per_s", "time_by_kind_ms", "bound_by",
     "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "host_memory_bytes", "fits",
-    "devices", "basis", "latency_low", "latency_high",
+    "devices", "basis", "latency_low", "latency_high", "cost_usd_per_hour", "power_w",
 }  # fmt: skip
+GENERATED = ("cost_usd_per_million_output_tokens", "energy_j_per_output_token")
+READ = ("cost_usd_per_million_input_tokens", "energy_j_per_input_token")
 KINDS = {"gemm", "attention", "communication", "memory", "overhead"}
 HELD = {"weights", "kv_cache", "activations", "reserve"}
 LAYOUTS = [{}, {"tensor_parallel": 4}, {"pipeline_parallel": 4},
@@ -27,7 +29,7 @@ LAYOUTS = [{}, {"tensor_parallel": 4}, {"pipeline_parallel": 4},
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_a_decode_estimate(layout: dict[str, int]) -> None:
     found = llm.estimate_decode_performance(batch_size=24, output_tokens=100, **layout)
-    assert set(found) == COMMON | {"tpot_ms", "total_latency_ms"}
+    assert set(found) == COMMON | {"tpot_ms", "total_latency_ms"} | set(GENERATED)
     assert set(found["time_by_kind_ms"]) == KINDS
     assert set(found["memory_by_kind_bytes"]) == HELD
     assert found["latency_low"] < found["latency"] < found["latency_high"]
@@ -43,7 +45,7 @@ def test_a_decode_estimate(layout: dict[str, int]) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_a_prefill_estimate(layout: dict[str, int]) -> None:
     found = llm.estimate_prefill_performance(batch_size=24, input_tokens=500, **layout)
-    assert set(found) == COMMON | {"ttft_ms"}
+    assert set(found) == COMMON | {"ttft_ms"} | set(READ)
     assert found["latency"] == found["ttft_ms"] == approx(sum_of(found, "time_by_kind_ms"))
     # Tokens, not requests: 500 of each prompt. Stages work on one batch after another.
     at_once = 24 * 500 / (found["latency"] / 1e3)

@@ -11,17 +11,18 @@ import pandas as pd
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core import MEMORY_COLUMNS, STAGES, TIME_COLUMNS, ModelConfig, explore
+from llmcalc_core import COST_COLUMNS, MEMORY_COLUMNS, STAGES, TIME_COLUMNS, ModelConfig, explore
 
 COLUMNS = [
     "model", "hardware", "precision", "devices", "tp", "pp", "ep", "attention_dp", "replicas",
     "batch", "micro_batch", "input_tokens", "output_tokens", "ttft_s", "tpot_s", "e2e_latency_s",
     "ttft_low_s", "ttft_high_s", "tpot_low_s", "tpot_high_s", "tokens_per_s",
     "tokens_per_s_per_device", "requests_per_s", "gemm_s", "attention_s", "communication_s",
-    "memory_traffic_s", "overhead_s", "bound_by", "weights_bytes", "kv_cache_bytes",
+    "memory_traffic_s", "overhead_s", "bound_by", *COST_COLUMNS, "weights_bytes", "kv_cache_bytes",
     "activations_bytes", "reserve_bytes", "device_memory_bytes", "memory_headroom_bytes",
     "rejected_for", "on_front", "basis",
 ]  # fmt: skip
+UNITS = ("_s", "_tokens", "_token", "_bytes", "_per_device", "_per_hour", "_w")
 WORDS = {"model", "hardware", "precision", "bound_by", "rejected_for", "basis", "on_front"}
 COUNTS = {"devices", "tp", "pp", "ep", "attention_dp", "replicas", "batch", "micro_batch"}
 
@@ -95,7 +96,7 @@ def test_columns_carry_their_unit(stage: str) -> None:
     frame = explore("llama2_7b", "A100_80GB", 2, stage=stage)
     assert list(frame.columns) == COLUMNS
     with_units = [name for name in COLUMNS if name not in WORDS | COUNTS]
-    assert all(name.endswith(("_s", "_tokens", "_bytes", "_per_device")) for name in with_units)
+    assert all(name.endswith(UNITS) for name in with_units)
     assert all(pd.api.types.is_integer_dtype(frame[name]) for name in COUNTS)
     assert frame["on_front"].dtype == bool
     assert not frame.isna().any().any()

@@ -1,0 +1,73 @@
+"""Fronts of cost and of energy, on which hardware competes with hardware."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.techniques import Techniques
+from llmcalc_core.formulas import Floats
+from llmcalc_core.search.pareto import pareto_mask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_APART = (
+    "model",
+    "precision",
+    "input_tokens",
+    "output_tokens",
+    *(field.name for field in fields(Techniques)),
+)
+_SPENT = {"cost": "cost_usd_per_hour", "energy": "power_w"}
+
+
+def gain_of(frame: pd.DataFrame, objective: str) -> Floats:
+    """Give what an objective wants large, by row.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of candidates.
+    objective : {'throughput', 'cost', 'energy'}
+        Which.
+
+    Returns
+    -------
+    array
+        Tokens per second and device [tokens/s]; or less than nothing by what a request costs
+        [USD s/h] or takes [J], which for given lengths order plans as a token's do.
+    """
+    if objective == "throughput":
+        return frame["tokens_per_s_per_device"].to_numpy(np.float64)
+    spent = frame[_SPENT[objective]].to_numpy(np.float64)
+    lost: Floats = spent / frame["requests_per_s"].to_numpy(np.float64)
+    return -lost
+
+
+def front_of(frame: pd.DataFrame, objective: str, latency: str) -> NDArray[np.bool_]:
+    """Mark the candidates that no other of their model, precision and lengths dominates.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of candidates.
+    objective : {'cost', 'energy'}
+        What to trade against latency.
+    latency : str
+        Column of the latency [s].
+
+    Returns
+    -------
+    array of bool
+        Whether a row is on its front.
+    """
+    fits = (frame["rejected_for"] == "").to_numpy()
+    together = [name for name in _APART if name in frame.columns]
+    group = frame.groupby(together, observed=True, sort=False).ngroup().to_numpy()
+    slow = np.asarray(np.where(fits, frame[latency].to_numpy(), np.nan), dtype=np.float64)
+    gain = np.asarray(gain_of(frame, objective), dtype=np.float64)
+    return pareto_mask(slow, gain, group.astype(np.intp))
