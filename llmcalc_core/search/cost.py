@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.load import IDLE_SHARE, Load
@@ -15,6 +13,9 @@ from llmcalc_core.formulas.cost import joules_per_token, power_watts, usd_per_mi
 COST_COLUMNS = ("cost_usd_per_hour", "cost_usd_per_million_input_tokens",
                 "cost_usd_per_million_output_tokens", "power_w", "energy_j_per_input_token",
                 "energy_j_per_output_token")  # fmt: skip
+
+_ONE_SIDED: dict[float, tuple[str, ...]] = {0.0: COST_COLUMNS[1::3], 1.0: COST_COLUMNS[2::3]}
+"""Columns of the tokens that are not made where so much of the work reads prompts."""
 
 OF_ALL_REPLICAS = ("cost_usd_per_hour", "power_w")
 """Columns that grow with the replicas; the others are of any one of them."""
@@ -95,21 +96,24 @@ def cost_numbers(
     dict of str to float
         By the names of :data:`COST_COLUMNS`, less those of tokens that the stage does not make.
     """
-    sides = {"input": load.reading_time, "output": 1 - load.reading_time}
-    absent = [side for side, share in sides.items() if isinstance(share, float) and share == 0]
+    plain = Load(
+        share=float(load.share),
+        reading_time=float(load.reading_time),
+        reading_energy=float(load.reading_energy),
+    )
     figures = cost_figures(
         hardware,
         devices=float(grid.layouts[0].devices),
-        load=load,
+        load=plain,
         requests_per_s=requests_per_s,
-        input_tokens=grid.inputs,
-        output_tokens=grid.outputs,
+        input_tokens=float(grid.inputs),
+        output_tokens=float(grid.outputs),
     )
-    numbers = {name: float(np.asarray(value).item()) for name, value in figures.items()}
+    left_out = _ONE_SIDED.get(float(plain.reading_time), ())
     return {
-        name: math.nan if math.isnan(number) else number  # the one NaN, which equals itself
-        for name, number in numbers.items()
-        if not any(f"_{side}_" in name for side in absent)
+        name: float(figure) if figure == figure else math.nan  # noqa: PLR0124 - one NaN for all
+        for name, figure in figures.items()
+        if name not in left_out
     }
 
 
