@@ -15,6 +15,7 @@ from llmcalc_core.api import (
     get_minimum_system_size,
     get_pareto_optimal_performance,
     get_various_parallelization,
+    image_work,
     largest_that_fits,
     sensitivity,
 )
@@ -30,6 +31,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
 from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
+from llmcalc_core.domain.vision import VisionTower
 from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
 from llmcalc_core.search.cost import COST_COLUMNS
 from llmcalc_core.search.feasibility import DoesNotFitError
@@ -54,6 +56,7 @@ __all__ = [
     "ModelConfig",
     "Precision",
     "Techniques",
+    "VisionTower",
     "asked_precision",
     "calibrate",
     "estimate_decode_performance",
@@ -72,6 +75,7 @@ __all__ = [
     "get_pareto_optimal_performance",
     "get_various_parallelization",
     "hardware_sources",
+    "image_work",
     "largest_that_fits",
     "list_hardware",
     "list_models",

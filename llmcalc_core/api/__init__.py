@@ -13,6 +13,7 @@ from llmcalc_core.api.estimates import (
     estimate_prefill_performance,
 )
 from llmcalc_core.api.explain import explain
+from llmcalc_core.api.images import image_work
 from llmcalc_core.api.plans import (
     get_best_parallelization_strategy,
     get_minimum_system_size,
@@ -35,6 +36,7 @@ __all__ = [
     "get_minimum_system_size",
     "get_pareto_optimal_performance",
     "get_various_parallelization",
+    "image_work",
     "largest_that_fits",
     "sensitivity",
 ]

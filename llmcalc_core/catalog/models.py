@@ -207,8 +207,12 @@ def _is_path(text: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    spellings = [spelling for known in _tables() for spelling in _spellings_of(known)]
+    without_owner = _name_of(name.rpartition("/")[2])
+    if without_owner:
+        close = f"; did you mean {_tables()[without_owner]['model']!r}?"
+    else:
+        close = nearest(name, [text for known in _tables() for text in _spellings_of(known)])
     return (
-        f"unknown model {name!r}{nearest(name, spellings)}; list_models() gives all names, and a "
-        "config.json or a ModelConfig describes any other model"
+        f"unknown model {name!r}{close}; list_models() gives all names, and a config.json or a "
+        "ModelConfig describes any other model"
     )

@@ -10,6 +10,7 @@ from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.config_values import POSITIVE, settle
 from llmcalc_core.domain.contradictions import refuse_contradictions
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.vision import VisionTower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,11 @@ linear_conv_kernel_dim : int, optional
         Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
+    mtp_layers : int, default 0
+        Modules of multi-token prediction, each with a layer like the last (DeepSeek-V3,
+        arXiv:2412.19437, section 2.2). They take no part unless they draft.
+    vision : VisionTower or mapping, optional
+        The encoder of images, whose weights are held beside the decoder's.
     precision : Precision or str, optional
         Types that the checkpoint is stored and computed in; 16 bits where not given.
 
@@ -205,6 +211,8 @@ linear_conv_kernel_dim : int, optional
     mamba_head_dim: int | None = None
     mamba_n_groups: int | None = None
     mamba_norm: bool = False
+    mtp_layers: int = 0
+    vision: VisionTower | None = None
     precision: Precision | None = None
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmcalc_core.domain.checkpoint import stored_precision
 from llmcalc_core.domain.checks import nearest, one_of, truth, whole_number
+from llmcalc_core.domain.vision import vision_tower
 
 LAYER_TYPES = (
     "full_attention", "sliding_attention", "chunked_attention", "compressed_sparse_attention",
@@ -45,6 +46,7 @@ _FROM_ZERO = (
     "intermediate_size", "n_shared_experts", "first_k_dense_replace", "moe_layer_offset",
     "learned_positions", "embedding_size", "norms_per_layer", "num_kv_shared_layers",
     "per_layer_input_size", "per_layer_input_vocab", "hyper_connections", "residual_block_size",
+    "mtp_layers",
 )  # fmt: skip
 _TRUTHS = (
     "tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
@@ -85,6 +87,7 @@ def settle(given: Mapping[str, Any]) -> dict[str, Any]:
     for name in _TRUTHS:
         truth(name, values[name])
     values["precision"] = stored_precision(values["precision"])
+    values["vision"] = vision_tower(values["vision"])
     values["norm"] = one_of("norm", values["norm"], ("rmsnorm", "layernorm"))
     _settle_layers(values)
     _fill(values)

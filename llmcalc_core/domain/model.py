@@ -20,7 +20,9 @@ from llmcalc_core.domain.layers import (
     Projection,
     Residual,
 )
+from llmcalc_core.domain.prediction import TokenPrediction
 from llmcalc_core.domain.token_mixers import token_mixer
+from llmcalc_core.domain.vision import VisionTower
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,6 +40,10 @@ class Model:
         what joins several residual streams).
     layer_input_width : int
         Width of the embeddings that layers have for themselves, over all layers [elements].
+    prediction : TokenPrediction or None
+        Modules of multi-token prediction, apart from the decoder.
+    vision : VisionTower or None
+        The encoder of images, apart from the decoder.
     """
 
     name: str
@@ -52,6 +58,8 @@ class Model:
     layer_input_width: int
     tied: bool
     max_context: int | None
+    prediction: TokenPrediction | None = None
+    vision: VisionTower | None = None
 
     @property
     def layer_count(self) -> int:
@@ -79,13 +87,23 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """All parameters; a head tied to the embedding is counted once."""
+        """Parameters of the decoder; a head tied to the embedding is counted once."""
         return self._outside + sum(self.layers[kind].parameters for kind in self.sequence)
 
     @property
     def active_parameters(self) -> int:
         """Parameters that one token uses (the routed experts it does not visit left out)."""
         return self._outside + sum(self.layers[kind].active_parameters for kind in self.sequence)
+
+    @property
+    def mtp_parameters(self) -> int:
+        """Parameters of multi-token prediction, beside those of the decoder."""
+        return self.prediction.parameters if self.prediction else 0
+
+    @property
+    def vision_parameters(self) -> int:
+        """Parameters of the encoder of images, beside those of the decoder."""
+        return self.vision.parameters if self.vision else 0
 
     @property
     def _outside(self) -> int:
@@ -158,6 +176,19 @@ def architecture(config: ModelConfig) -> Model:
         layer_input_width=config.per_layer_input_size * config.num_decoder_layers,
         tied=config.tie_word_embeddings,
         max_context=config.max_model_len,
+        prediction=_prediction(config, kinds[-1]),
+        vision=config.vision,
+    )
+
+
+def _prediction(config: ModelConfig, last: Layer) -> TokenPrediction | None:
+    if not config.mtp_layers:
+        return None
+    return TokenPrediction(
+        count=config.mtp_layers,
+        layer=last,
+        joining_parameters=2 * config.hidden_size**2,
+        norm_parameters=3 * _norm_parameters(config),
     )
 
 

@@ -136,7 +136,10 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
 
 
 def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
-    """Embedding on the first stage; head and final norm on the last, shared if tied and one."""
+    """Embedding and images on the first stage; head and final norm on the last.
+
+    A tied head is the embedding where they are on one stage.
+    """
     rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
     embedding = model.embedding_parameters * rows
     if model.tied:
@@ -145,7 +148,8 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
         copy = model.head_parameters * rows
     last = copy + model.final_norm_parameters
     wide = precision.unquantised_bytes
-    return embedding * wide, last * wide
+    first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
+    return first * wide, last * wide
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:

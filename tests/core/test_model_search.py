@@ -7,8 +7,9 @@ from llmcalc_core import list_models
 
 def test_list_can_be_searched() -> None:
     assert {"llama2_70b", "llama3_405b", "mixtral_8x22b", "gpt_j_6b"} <= set(list_models())
-    assert list_models("Qwen3 30B") == ("qwen3_30b_a3b",)
-    assert list_models("30b qwen3") == list_models("qwen3-30b") == ("qwen3_30b_a3b",)
+    assert list_models("Qwen3-30B") == ("qwen3_30b_a3b",)
+    assert list_models("30b qwen3") == list_models("QWEN3 30b")
+    assert list_models("30b qwen3") == ("qwen3_30b_a3b", "qwen3_vl_30b_a3b")
     assert list_models("no such model") == ()
 
 

@@ -143,7 +143,8 @@ SPELLINGS = [
 @pytest.mark.parametrize("name", list_models())
 def test_layers_add_up_to_the_published_size(name: str) -> None:
     entry = model_entry(name)
-    counted = architecture(entry.config).parameters
+    model = architecture(entry.config)
+    counted = model.parameters + model.vision_parameters
     assert counted == pytest.approx(entry.published_parameters, rel=TOLERANCE)
 
 

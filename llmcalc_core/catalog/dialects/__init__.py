@@ -11,6 +11,7 @@ from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
+from llmcalc_core.catalog.dialects.images import IMAGES
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
 from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
 from llmcalc_core.catalog.dialects.recurrent import RECURRENT
@@ -21,6 +22,7 @@ DIALECTS: dict[str, Dialect] = {
     **NEMOTRON,
     **MIXTURE,
     **HYBRID,
+    **IMAGES,
     **EARLY,
     **RECURRENT,
 }

@@ -16,6 +16,7 @@ from llmcalc_core.catalog.dialects.dense import (
     windows,
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.vision import gemma4_vision, images, siglip_vision
 
 _NORMS = 4
 
@@ -51,10 +52,14 @@ def _gemma3_text(fields: Fields) -> dict[str, Any]:
 
 
 def _gemma3(fields: Fields) -> dict[str, Any]:
-    """Read the text part; the image encoder and its projector are not described."""
-    text = fields.section("text_config")
+    """Read the text part and the encoder of images."""
+    text, vision = fields.section("text_config"), images(fields)
+    described = _gemma3_text(text)
+    if vision:
+        tokens = fields.number("mm_tokens_per_image", default=256)
+        described["vision"] = siglip_vision(vision, described["hidden_size"], tokens)
     fields.ignore_rest()
-    return _gemma3_text(text)
+    return described
 
 
 def _gemma4_text(fields: Fields) -> dict[str, Any]:
@@ -118,10 +123,14 @@ def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
 
 
 def _gemma4(fields: Fields) -> dict[str, Any]:
-    """Read the text part; the encoders of images and sound are not described."""
-    text = fields.section("text_config")
+    """Read the text part and the encoder of images; that of sound is not described."""
+    text, vision = fields.section("text_config"), images(fields)
+    described = _gemma4_text(text)
+    if vision:
+        most = fields.optional("vision_soft_tokens_per_image")
+        described["vision"] = gemma4_vision(vision, described["hidden_size"], most)
     fields.ignore_rest()
-    return _gemma4_text(text)
+    return described
 
 
 GEMMA: dict[str, Dialect] = {

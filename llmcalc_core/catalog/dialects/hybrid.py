@@ -9,6 +9,7 @@ from typing import Any
 
 from llmcalc_core.catalog.dialects.dense import FULL, KV, attention_bias, common
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.vision import images, llama4_vision, qwen_vision
 
 _LINEAR, _CHUNKED = "linear_attention", "chunked_attention"
 _CHUNK = 8192  # where a file of Llama 4 does not speak of a chunk at all
@@ -19,7 +20,7 @@ def _qwen3_5_text(
 ) -> dict[str, Any]:
     """Read attention with a gate, and the gated delta nets between."""
     fields.require("mamba_ssm_dtype", expected="float32")
-    fields.ignore("mtp_num_hidden_layers", "mtp_use_dedicated_embeddings")
+    fields.require("mtp_use_dedicated_embeddings", expected=False)
     base = common(fields, tied=tied, width=width, needs=(KV, "head_dim"))
     layers, period = base["num_decoder_layers"], fields.number("full_attention_interval", default=4)
     regular = ((_LINEAR,) * (period - 1) + (FULL,)) * layers
@@ -31,6 +32,7 @@ def _qwen3_5_text(
         **attention_bias(fields),
         "layer_types": kinds,
         "qk_norm": True,
+        "mtp_layers": fields.number("mtp_num_hidden_layers", default=0),
         "attn_output_gate": fields.flag("attn_output_gate", default=True),
         "linear_num_key_heads": fields.number("linear_num_key_heads"),
         "linear_num_value_heads": fields.number("linear_num_value_heads"),
@@ -56,23 +58,21 @@ def _qwen3_5_moe_text(fields: Fields, *, tied: bool = False) -> dict[str, Any]:
 
 
 def _text_part(fields: Fields) -> tuple[Fields, bool]:
-    """Give the text part, and whether the whole says that the head is tied.
-
-    The image encoder and its projector are not described.
-    """
+    """Give the text part, and whether the whole says that the head is tied."""
     text, tied = fields.section("text_config"), fields.flag("tie_word_embeddings", default=False)
     fields.ignore_rest()
     return text, tied
 
 
 def _qwen3_5(fields: Fields) -> dict[str, Any]:
-    text, tied = _text_part(fields)
-    return _qwen3_5_text(text, tied=tied)
+    vision, (text, tied) = images(fields), _text_part(fields)
+    return {**_qwen3_5_text(text, tied=tied), "vision": qwen_vision(vision) if vision else None}
 
 
 def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
-    text, tied = _text_part(fields)
-    return _qwen3_5_moe_text(text, tied=tied)
+    vision, (text, tied) = images(fields), _text_part(fields)
+    described = _qwen3_5_moe_text(text, tied=tied)
+    return {**described, "vision": qwen_vision(vision) if vision else None}
 
 
 def _llama4_text(fields: Fields) -> dict[str, Any]:
@@ -105,8 +105,11 @@ def _llama4_text(fields: Fields) -> dict[str, Any]:
 
 
 def _llama4(fields: Fields) -> dict[str, Any]:
-    text, _ = _text_part(fields)
-    return _llama4_text(text)
+    vision, (text, _) = images(fields), _text_part(fields)
+    described = _llama4_text(text)
+    if vision:
+        described["vision"] = llama4_vision(vision, described["hidden_size"])
+    return described
 
 
 HYBRID: dict[str, Dialect] = {

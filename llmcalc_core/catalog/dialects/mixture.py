@@ -17,6 +17,7 @@ from llmcalc_core.catalog.dialects.dense import (
     windows,
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.vision import images, moon_vision
 
 
 def _local_experts(fields: Fields) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def _deepseek_latent(fields: Fields) -> dict[str, Any]:
         "qk_nope_head_dim": fields.number("qk_nope_head_dim"),
         "qk_rope_head_dim": fields.number("qk_rope_head_dim"),
         "v_head_dim": fields.number("v_head_dim"),
+        "mtp_layers": fields.number("num_nextn_predict_layers", default=0),
     }
 
 
@@ -210,12 +212,12 @@ def _switches(fields: Fields, name: str, layers: int) -> tuple[int, ...]:
 
 
 def _kimi_k25(fields: Fields) -> dict[str, Any]:
-    """Read the text part; the image encoder and its projector are not described."""
-    text = fields.section("text_config")
+    """Read the text part and the encoder of images."""
+    text, vision = fields.section("text_config"), images(fields)
     if text.value("model_type") not in ("kimi_k2", "deepseek_v3"):
         text.refuse("model_type", "can only be described as kimi_k2 or deepseek_v3")
     fields.ignore_rest()
-    return _deepseek_latent(text)
+    return {**_deepseek_latent(text), "vision": moon_vision(vision) if vision else None}
 
 
 def _dbrx(fields: Fields) -> dict[str, Any]:

@@ -1,0 +1,41 @@
+"""Work of an encoder of images."""
+
+from __future__ import annotations
+
+from llmcalc_core.formulas import Values
+
+
+def encoder_flops(
+    *, patches: Values, layers: Values, hidden: Values, intermediate: Values, ups: Values
+) -> Values:
+    """Operations of a vision transformer on one image [FLOP].
+
+    Every patch attends to every other: a layer has four projections, the products of queries with
+    keys and of weights with values, and a feed-forward part.
+
+    Parameters
+    ----------
+    patches : float or array
+        Patches of the image, N [1].
+    layers, hidden, intermediate : float or array
+        Layers L [1], width d and feed-forward width f [elements].
+    ups : float or array
+        Up projections u of the feed-forward part [1].
+
+    Returns
+    -------
+    float or array
+        L (2 N (4 d^2 + (u + 1) d f) + 4 N^2 d) [FLOP].
+
+    References
+    ----------
+    Dosovitskiy et al., An Image is Worth 16x16 Words, arXiv:2010.11929, 2021, section 3.1; two
+    operations for each weight and patch.
+
+    Examples
+    --------
+    >>> encoder_flops(patches=10, layers=1, hidden=4, intermediate=8, ups=1)
+    4160
+    """
+    matrices = 4 * hidden**2 + (ups + 1) * hidden * intermediate
+    return layers * (2 * patches * matrices + 4 * patches**2 * hidden)
