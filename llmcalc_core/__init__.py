@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmcalc_core.api import (
     Calibration,
     calibrate,
+    describe,
     estimate_decode_performance,
     estimate_end_to_end_performance,
     estimate_prefill_performance,
@@ -28,6 +29,8 @@ from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.inventory import parameters_by_part
+from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
 from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
@@ -53,12 +56,15 @@ __all__ = [
     "Evaluation",
     "EvaluationRequest",
     "Hardware",
+    "Model",
     "ModelConfig",
     "Precision",
     "Techniques",
     "VisionTower",
+    "architecture",
     "asked_precision",
     "calibrate",
+    "describe",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
@@ -82,6 +88,7 @@ __all__ = [
     "load_hardware",
     "make_request",
     "model_from_hub",
+    "parameters_by_part",
     "pareto_mask",
     "parse_precision",
     "sensitivity",

@@ -6,6 +6,7 @@ SI units throughout.
 """
 
 from llmcalc_core.api.calibrate import Calibration, calibrate
+from llmcalc_core.api.description import describe
 from llmcalc_core.api.disaggregated import explore_disaggregated
 from llmcalc_core.api.estimates import (
     estimate_decode_performance,
@@ -26,6 +27,7 @@ from llmcalc_core.api.serving import estimate_serving_performance
 __all__ = [
     "Calibration",
     "calibrate",
+    "describe",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",

@@ -7,13 +7,16 @@ from types import ModuleType
 
 from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.provided import provide
 
 
+@provide("from_hub")
 def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 
-    The only function that touches the network: through ``huggingface_hub``, whose cache, settings
-    and token it uses (``pip install 'llmcalc[hub]'``). Weights are not fetched.
+    The only function that touches the network, also as ``ModelConfig.from_hub``: through
+    ``huggingface_hub`` (``pip install 'llmcalc[hub]'``), whose cache, settings and token it uses.
+    Weights are not fetched.
 
     Parameters
     ----------

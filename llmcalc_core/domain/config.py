@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.config_values import POSITIVE, settle
 from llmcalc_core.domain.contradictions import refuse_contradictions
 from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.provided import PROVIDED
 from llmcalc_core.domain.vision import VisionTower
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +231,22 @@ linear_conv_kernel_dim : int, optional
         differing = dict(self.per_layer).get(name)
         value: int | None = differing[index] if differing else getattr(self, name)
         return value or 0
+
+    def describe(self) -> pd.DataFrame:
+        """Describe layers, parameters by part and bytes; see :func:`llmcalc_core.describe`."""
+        frame: pd.DataFrame = PROVIDED["describe"](self)
+        return frame
+
+    def _repr_html_(self) -> str:
+        """Show the description as a table in a notebook."""
+        page: str = PROVIDED["_repr_html_"](self)
+        return page
+
+    @classmethod
+    def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
+        """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
+        config: ModelConfig = PROVIDED["from_hub"](model, revision=revision)
+        return config
 
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> ModelConfig:

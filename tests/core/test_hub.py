@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core import find_model, model_from_hub
+from llmcalc_core import ModelConfig, find_model, model_from_hub
 
 QWEN3_8B = {
     "model_type": "qwen3", "vocab_size": 151936, "hidden_size": 4096, "num_hidden_layers": 36,
@@ -71,6 +71,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_a_model_is_read_under_its_id() -> None:
     assert model_from_hub("Qwen/Qwen3-8B") == find_model("Qwen/Qwen3-8B")
     assert model_from_hub("Qwen/Qwen3-8B", revision="old").num_decoder_layers == 35
+    assert ModelConfig.from_hub("Qwen/Qwen3-8B", revision="old").num_decoder_layers == 35
 
 
 def test_the_quantisation_beside_is_read_too() -> None:

@@ -1,0 +1,128 @@
+"""A model in words and numbers: its layers, its parameters, the bytes of a token."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING
+
+from llmcalc_core.api.images import image_work
+from llmcalc_core.api.layer_words import layer_words
+from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.inventory import parameters_by_part
+from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.provided import provide
+from llmcalc_core.estimate.grid import make_grid
+from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.evaluation import ModelLike
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = tuple[str, str, int | float | str, str]
+
+_IMAGE = 1024  # side of the square image that a description names [pixels]
+_BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
+
+
+@provide("describe")
+def describe(model: ModelLike) -> pd.DataFrame:
+    """Describe a model: its layers, parameters by part, bytes in memory, and images.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model. ``ModelConfig.describe`` is the same.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``section`` ('architecture', 'parameters', 'memory', 'image'), ``item``, ``value``
+        and ``unit``. Bytes are those of the checkpoint's precision on one device: of the weights,
+        of the KV cache for each token while it is in every window, and of what a sequence keeps
+        whatever its length (states of recurrent layers).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a file that cannot be described faithfully.
+
+    Examples
+    --------
+    >>> found = describe("llama3_8b").set_index("item")["value"]
+    >>> found["attention"], found["KV cache of a token"]
+    (1342177280, 131072)
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    rows = list(_rows(find_model(model)))
+    return pd.DataFrame(rows, columns=["section", "item", "value", "unit"])
+
+
+def _rows(config: ModelConfig) -> Iterator[Row]:
+    model, precision = architecture(config), config.precision or Precision()
+    yield "architecture", "model", config.model, ""
+    yield "architecture", "precision", precision.label, ""
+    yield "architecture", "hidden size", model.hidden, "elements"
+    yield "architecture", "vocabulary", model.vocabulary, "tokens"
+    if model.max_context:
+        yield "architecture", "longest context", model.max_context, "tokens"
+    yield "architecture", "layers", model.layer_count, ""
+    for kind, count in sorted(Counter(model.sequence).items()):
+        yield "architecture", f"{count} x", layer_words(model.layers[kind]), ""
+    if model.prediction:
+        yield "architecture", "modules of multi-token prediction", model.prediction.count, ""
+    for part, parameters in parameters_by_part(model).items():
+        yield "parameters", part, parameters, "parameters"
+    yield "parameters", "decoder in all", model.parameters, "parameters"
+    yield "parameters", "used by a token", model.active_parameters, "parameters"
+    weights, per_token, kept = _held(model, precision)
+    yield "memory", "weights", weights, "bytes"
+    yield "memory", "KV cache of a token", per_token, "bytes"
+    yield "memory", "state of a sequence", kept, "bytes"
+    if config.vision:
+        work = image_work(config, _IMAGE, _IMAGE)
+        yield "image", f"tokens of {_IMAGE} x {_IMAGE} pixels", work["tokens"], "tokens"
+        yield "image", "work of the encoder on it", work["flops"], "FLOP"
+
+
+def _held(model: Model, precision: Precision) -> tuple[int, int, int]:
+    """Bytes of the weights, of a cached token, and of what does not grow with the context."""
+    block = _BLOCK
+    grid = make_grid((Layout(),), batches=(1,), inputs=(block - 1, 2 * block - 1), outputs=(1,))
+    memory = device_memory(model, precision, grid)
+    one, two = (memory.kv_cache + 0.0 * grid.inputs).reshape(-1).tolist()
+    return round(memory.weights.item()), round((two - one) / block), round(2 * one - two)
+
+
+@provide("_repr_html_")
+def description_html(config: ModelConfig) -> str:
+    """Give the description as a table for a notebook; every name is escaped text."""
+    frame = describe(config)
+    cell, right = 'style="text-align:left"', 'style="text-align:right"'
+    lines = []
+    for section, rows in frame.groupby("section", sort=False):
+        lines.append(f'<tr><th colspan="3" {cell}>{escape(str(section)).capitalize()}</th></tr>')
+        for item, value, unit in rows[["item", "value", "unit"]].itertuples(index=False):
+            side = cell if isinstance(value, str) else right
+            shown = value if isinstance(value, str) else _number(value)
+            lines.append(
+                f"<tr><td {cell}>{escape(item)}</td><td {side}>{escape(shown)}</td>"
+                f"<td {cell}>{escape(unit)}</td></tr>"
+            )
+    return f'<table class="llmcalc-model">{"".join(lines)}</table>'
+
+
+def _number(value: float) -> str:
+    """Write a count with separators of thousands, work in powers of ten.
+
+    Examples
+    --------
+    >>> _number(131072), _number(2.5e12)
+    ('131,072', '2.50e+12')
+    """
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2e}"
