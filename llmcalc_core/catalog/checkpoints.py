@@ -36,6 +36,11 @@ _DEEPSEEK_4 = {
     "experts": "ffn.experts.0.w1",
 }
 _BLOCK = {"experts": "block_sparse_moe.experts.0.w1"}
+_KIMI = {
+    **_BLOCK,
+    "recurrent": "self_attn.q_proj",
+    "shared": "block_sparse_moe.shared_experts.gate_proj",
+}
 _ONE_SHARED = {"shared": "mlp.shared_expert.gate_proj"}
 _FEED_FORWARD = {
     "dense": "feed_forward.gate_proj",
@@ -44,7 +49,8 @@ _FEED_FORWARD = {
 }
 _OWN = {
     "nemotron_h": _NEMOTRON, "deepseek_v4": _DEEPSEEK_4, "mixtral": _BLOCK, "minimax_m2": _BLOCK,
-    "phimoe": _BLOCK, "gemma4": {"experts": "experts.0.gate_proj"}, "llama4": _FEED_FORWARD,
+    "phimoe": _BLOCK, "kimi_linear": _KIMI, "kimi_k3": _KIMI,
+    "gemma4": {"experts": "experts.0.gate_proj"}, "llama4": _FEED_FORWARD,
     "jamba": {**_FEED_FORWARD, "recurrent": "mamba.in_proj"}, "qwen2_moe": _ONE_SHARED,
     "qwen3_5_moe": _ONE_SHARED, "qwen3_next": _ONE_SHARED,
     "phi3": {"attention": "self_attn.qkv_proj", "dense": "mlp.gate_up_proj"},

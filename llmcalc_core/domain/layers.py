@@ -86,10 +86,12 @@ class HyperConnections:
 class BlockResiduals:
     """Attention over the results of earlier blocks of layers (Kimi K3, arXiv:2607.24653, 2.2).
 
-    ``blocks`` is how many a part of a layer reads, on average over the model.
+    ``blocks`` is how many a part of a layer reads, on average over the model, and ``most`` how many
+    the last one does.
     """
 
     blocks: float
+    most: int
     parameters: int
 
 

@@ -71,19 +71,24 @@ class Model:
         """The distinct parts that the layers are made of."""
         return tuple(dict.fromkeys(part for layer in self.layers for part in layer.parts))
 
-    @property
+    @cached_property
     def carried(self) -> float:
-        """Rows of the hidden size that a token carries from layer to layer [1].
+        """Rows of the hidden size that a token carries from layer to layer, in the mean [1].
 
-        One, or every stream, or with the blocks that later layers attend to, on average.
+        One, or every stream, or the blocks that later layers attend to.
         """
-        rows = 1.0
         for part in self.parts:
             if isinstance(part, HyperConnections):
-                rows = float(part.streams)
-            elif isinstance(part, BlockResiduals):
-                rows = 1.0 + part.blocks
-        return rows
+                return float(part.streams)
+            if isinstance(part, BlockResiduals):
+                return part.blocks
+        return 1.0
+
+    @cached_property
+    def carried_at_most(self) -> float:
+        """The same where they are the most: before the last layer [1]."""
+        blocks = (part.most for part in self.parts if isinstance(part, BlockResiduals))
+        return float(next(blocks, self.carried))
 
     @property
     def parameters(self) -> int:
@@ -257,8 +262,8 @@ def _beside(config: ModelConfig) -> tuple[Residual, ...]:
         ),)  # fmt: skip
     if config.residual_block_size:
         layers, size = config.num_decoder_layers, config.residual_block_size
-        before = sum(-(-index // size) + 1 for index in range(layers))
-        blocks = BlockResiduals(blocks=before / layers, parameters=4 * hidden)
+        before = [-(-index // size) + 1 for index in range(layers)]
+        blocks = BlockResiduals(blocks=sum(before) / layers, most=before[-1], parameters=4 * hidden)
         beside = (*beside, blocks)
     if config.per_layer_input_size:
         width = config.per_layer_input_size

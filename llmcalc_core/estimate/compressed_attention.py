@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.domain.attention import CompressedAttention, Indexer
+from llmcalc_core.estimate.held import WAITING_BYTES
 from llmcalc_core.estimate.kernels import attention_kernel, index_kernel, keys_read, pairs_seen
 from llmcalc_core.estimate.work import Operation, Pass, matrix, output_pass, traffic
 from llmcalc_core.formulas.kv_cache import compressed_bytes
-
-_STATE_BYTES = 4
-"""Bytes of an element that waits for its entry to be complete (SGLang and vLLM keep 32 bits)."""
 
 
 def compressed_attention_work(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...]:
@@ -72,7 +70,7 @@ def _compressing(mixer: CompressedAttention, step: Pass) -> tuple[Operation, ...
         return ()
     indexed = mixer.indexer.key_width if mixer.indexer else 0
     shares = 2 * (mixer.series * mixer.head_dim + indexed)
-    kept = 2 * shares * _STATE_BYTES
+    kept = 2 * shares * WAITING_BYTES
     projected = matrix(step, "compression projection", m=step.tokens, n=shares, k=step.hidden)
     waiting = traffic("compression", step.tokens * kept, cached=step.tokens * kept)
     return projected, waiting

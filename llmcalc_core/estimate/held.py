@@ -20,7 +20,7 @@ from llmcalc_core.domain.layers import (
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
 from llmcalc_core.estimate.grid import Grid
-from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import (
     compressed_bytes,
     delta_state_bytes,
@@ -34,6 +34,9 @@ from llmcalc_core.formulas.kv_cache import (
 
 NOTHING: Values = 0.0
 """The cache of a part that has none."""
+
+WAITING_BYTES = 4
+"""Bytes of an element that waits until an entry of compressed attention is complete (SGLang)."""
 
 
 def part_weights(part: Part, precision: Precision, grid: Grid) -> Values:
@@ -83,46 +86,43 @@ def _shard(part: TokenMixer, grid: Grid) -> Values:
 def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
     """Bytes of cache or state on one device: the prompt once per request, the rest per beam."""
     requests = np.ceil(grid.batch / grid.attention_ranks)
-    element = precision.kv_bytes
+    if isinstance(part, Attention | LatentAttention | CompressedAttention):
+        held = _cache(part, precision.kv_bytes, grid)
+        return NOTHING if held is NOTHING else requests * held
+    # of a token drafted, a state is kept in case those after it are rejected
+    return _state(part, grid, requests * (grid.beams + grid.drafted))
+
+
+def _cache(
+    part: Attention | LatentAttention | CompressedAttention, element: float, grid: Grid
+) -> Values:
+    """Bytes of the cache of one request."""
     if isinstance(part, Attention):
         if part.shares_cache:
             return NOTHING
         return key_value_bytes(
-            tokens=_cached_tokens(grid, requests, window=part.window or part.chunk),
+            tokens=_cached_tokens(grid, window=part.window or part.chunk),
             kv_heads=np.ceil(part.kv_heads / grid.tp),
             head_dim=part.head_dim,
             v_dim=part.v_dim,
             element_bytes=element,
         )
+    tokens, index = _cached_tokens(grid), part.indexer
     if isinstance(part, LatentAttention):
-        tokens = _cached_tokens(grid, requests)
         latent = latent_bytes(
             tokens=tokens, rank=part.kv_rank, rope_dim=part.rope_dim, element_bytes=element
         )
-        index = part.indexer
         return latent + index_bytes(tokens=tokens, head_dim=index.head_dim) if index else latent
-    if isinstance(part, CompressedAttention):
-        return _compressed_cache(part, element, grid, requests)
-    # of a token drafted, a state is kept in case those after it are rejected
-    return _state(part, grid, requests * (grid.beams + grid.drafted))
-
-
-def _compressed_cache(
-    part: CompressedAttention, element: float, grid: Grid, requests: Floats
-) -> Values:
-    """Bytes of a window, of the entries before it, and of tokens whose entry is not complete."""
-    entries = _cached_tokens(grid, requests, window=part.window)
-    kept: Values = 0.0
+    entries, kept = _cached_tokens(grid, window=part.window), 0.0
     if part.ratio:
-        older = _cached_tokens(grid, requests) / part.ratio
-        entries = entries + older
-        kept = requests * (grid.beams + grid.drafted) * part.state * 4
-        if part.indexer:
-            kept = kept + index_bytes(tokens=older, head_dim=part.indexer.head_dim)
-    held = compressed_bytes(
+        entries = entries + tokens / part.ratio
+        kept = (grid.beams + grid.drafted) * part.state * WAITING_BYTES
+    held = kept + compressed_bytes(
         entries=entries, head_dim=part.head_dim, rope_dim=part.rope_dim, element_bytes=element
     )
-    return held + kept
+    return (
+        held + index_bytes(tokens=tokens / part.ratio, head_dim=index.head_dim) if index else held
+    )
 
 
 def _state(part: Part, grid: Grid, sequences: Values) -> Values:
@@ -154,11 +154,14 @@ def _state(part: Part, grid: Grid, sequences: Values) -> Values:
     return NOTHING
 
 
-def _cached_tokens(grid: Grid, requests: Floats, *, window: int | None = None) -> Values:
+def _cached_tokens(grid: Grid, *, window: int | None = None) -> Values:
+    """Count the tokens of a request that are cached, in whole blocks."""
     if grid.beams > 1:
         prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
         own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
-        return requests * (prompt + own * grid.beams)
-    longest = np.minimum(grid.inputs + grid.outputs + grid.drafted, window or np.inf)
-    cached: Values = requests * rounded_to_blocks(tokens=longest)
-    return cached
+        return prompt + own * grid.beams
+    longest: Values = grid.inputs + grid.outputs + grid.drafted
+    if window is not None:
+        whole = np.min(grid.inputs) >= window  # every sequence fills it
+        longest = float(window) if whole else np.minimum(longest, window)
+    return rounded_to_blocks(tokens=longest)

@@ -22,7 +22,8 @@ def pairs_seen(
 ) -> Values:
     """Count query and key pairs [1]: of a decode step's mean query, or of a part of the prompt.
 
-    Where ``ratio`` tokens make one key, ``window`` is the most keys that a query looks at. The
+    Where ``ratio`` tokens make one key, ``window`` is the most keys that a query looks at; where
+    every prompt is as long, decode steps see that many whatever the lengths, a single number. The
     queries of a step that keeps all its tokens are those of the generation; rejected ones lie half
     their number further on in the mean.
     """
@@ -34,6 +35,8 @@ def pairs_seen(
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
         return chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached) / grid.pieces
+    if step.decode and np.min(prompt) >= reach:
+        return window
     if step.decode:
         seen = mean_context(prompt=prompt, generated=generated, window=reach)
     else:
@@ -42,20 +45,18 @@ def pairs_seen(
 
 
 def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1) -> Values:
-    """Count cached keys read [1]: each once in prefill, the prompt once for all beams.
+    """Count cached keys that a sequence reads [1]: in prefill once, a prompt once for all beams.
 
     Of those before the new ones, a prefill reads what is in reach of the first query, and no more
     than all queries together see.
     """
     grid = step.grid
     if not step.decode:
-        behind = step.sequences * np.minimum(step.behind / ratio, np.minimum(seen, reach))
-        return step.replica_tokens / ratio + behind
+        new = step.replica_tokens / (step.sequences * ratio)
+        return new + np.minimum(step.behind / ratio, np.minimum(seen, reach))
     if grid.beams > 1:
-        shared = np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
-        return step.sequences * (seen - shared)
-    last = seen + grid.drafted / (2 * ratio) if grid.drafted else seen  # the last query sees most
-    return step.sequences * last
+        return seen - np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
+    return seen + grid.drafted / (2 * ratio) if grid.drafted else seen  # the last query sees most
 
 
 def attention_kernel(
@@ -68,16 +69,19 @@ def attention_kernel(
     seen: Values,
     read: Values,
 ) -> Operation:
-    """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes]."""
+    """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes].
+
+    Batch and lengths are axes of their own until the last product, which is the first to have
+    the size of the grid.
+    """
     queries = step.tokens * query_width * step.precision.output_bytes
-    cached = read * per_token
+    each = attention_flops(pairs=_queries(step), heads=heads, qk_dim=widths[0], v_dim=widths[1])
+    cached = step.sequences * per_token * read
     return Operation(
         name="attention",
         kind="attention",
         family=_family(step),
-        flops=attention_flops(
-            pairs=_pairs(step, seen), heads=heads, qk_dim=widths[0], v_dim=widths[1]
-        ),
+        flops=each * seen,
         moved=cached + queries,
         cached=cached,
         size=_size(step),
@@ -89,30 +93,29 @@ def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Opera
 
     The scores are timed like attention, whose peak is that of 16 bits although they are in FP8.
     """
-    tokens, width = step.tokens, indexer.heads * indexer.head_dim
+    tokens, rows = step.tokens, _queries(step)
     seen = pairs_seen(step, ratio=ratio)
-    pairs = _pairs(step, seen)
-    keys = index_bytes(tokens=1.0, head_dim=indexer.head_dim)
-    read = keys_read(step, seen, ratio=ratio) * keys
+    keys = index_bytes(tokens=step.sequences, head_dim=indexer.head_dim)
+    read = keys * keys_read(step, seen, ratio=ratio)
+    each = attention_flops(pairs=rows, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0)
+    scores = 4 * rows * seen
     return (
         Operation(
             name="index scores",
             kind="attention",
             family=_family(step),
-            flops=attention_flops(
-                pairs=pairs, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0
-            ),
-            moved=read + tokens * width + 4 * pairs,
+            flops=each * seen,
+            moved=read + tokens * (indexer.heads * indexer.head_dim) + scores,
             cached=read,
             size=_size(step),
         ),
-        traffic("top-k selection", 4 * pairs + 4 * tokens * indexer.top_k),
+        traffic("top-k selection", scores + 4 * tokens * indexer.top_k),
     )
 
 
-def _pairs(step: Pass, seen: Values) -> Values:
-    """Count query and key pairs of the pass on one device [1]."""
-    return (step.tokens if step.decode else step.sequences / step.parts) * seen
+def _queries(step: Pass) -> Values:
+    """Count the queries of the pass on one device that see as many keys each [1]."""
+    return step.tokens if step.decode else step.sequences / step.parts
 
 
 def _size(step: Pass) -> Values:

@@ -159,7 +159,7 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
     widest = max(_width(part) for part in model.parts)
-    streams = (2 + model.carried) * model.hidden + widest / grid.tp
+    streams = (2 + model.carried_at_most) * model.hidden + widest / grid.tp
     logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive

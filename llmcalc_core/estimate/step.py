@@ -167,7 +167,7 @@ def _whole(timed: list[Timed], counts: Floats) -> tuple[list[Values], list[Value
     """Sum the times of the whole model by kind and by bound [s]."""
     kinds: list[Values] = [0.0] * len(KINDS)
     bounds: list[Values] = [0.0] * len(BOUNDS)
-    for group in timed:
+    for group in sorted(timed, key=lambda group: group.seconds.size):
         held = counts[group.section]
         if group.link is not None:
             sent = _summed(held, group.seconds)
@@ -223,10 +223,11 @@ def _total(parts: list[Values]) -> Floats:
 def _pace(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     """Time of the slowest stage for one micro batch [s]."""
     counts = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
-    seconds: list[Values] = [0.0] * counts.shape[2]
+    parts: list[list[Values]] = [[] for _ in range(counts.shape[2])]
     for group in timed:
         for section, one in zip(group.section.tolist(), group.seconds, strict=True):
-            seconds[section] = seconds[section] + one
+            parts[section].append(one)
+    seconds = [_total(part) for part in parts]
     slowest: Values = 0.0
     for stage in counts:
         held = stage[0] if len(stage) == 1 else stage.T[:, :, None, None, None]

@@ -124,8 +124,8 @@ def _time_group(
     for index, (_, operation, curve) in enumerate(group):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
         longest = longest_share(operation.ranks, efficiency.expert_imbalance)
-        flops[index] = operation.flops * grown * longest
-        moved[index] = operation.moved * longest
+        np.multiply(operation.flops, grown * longest, out=flops[index, ...])
+        np.multiply(operation.moved, longest, out=moved[index, ...])
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
     facts = [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, _, curve in group]

@@ -185,4 +185,4 @@ def attention_flops(*, pairs: Values, heads: Values, qk_dim: Values, v_dim: Valu
     >>> attention_flops(pairs=1.0, heads=32, qk_dim=128, v_dim=128)
     16384.0
     """
-    return 2 * pairs * heads * (qk_dim + v_dim)
+    return pairs * (2 * heads * (qk_dim + v_dim))

@@ -6,12 +6,14 @@ the reader another one, write such a function and add it to the table of its fam
 
 from __future__ import annotations
 
+from llmcalc_core.catalog.dialects.compressed import COMPRESSED
 from llmcalc_core.catalog.dialects.dense import DENSE
 from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.images import IMAGES
+from llmcalc_core.catalog.dialects.kimi import KIMI
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
 from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
 from llmcalc_core.catalog.dialects.recurrent import RECURRENT
@@ -21,6 +23,8 @@ DIALECTS: dict[str, Dialect] = {
     **GEMMA,
     **NEMOTRON,
     **MIXTURE,
+    **COMPRESSED,
+    **KIMI,
     **HYBRID,
     **IMAGES,
     **EARLY,

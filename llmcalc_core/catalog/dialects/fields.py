@@ -12,8 +12,9 @@ from llmcalc_core.domain.checks import whole_number
 # no dialect has read is refused, unless it is listed below or off (null, false, 0, empty).
 _STRUCTURAL = re.compile(
     r"altup|attention|attn|audio|bias|block|chunk|compress|conv|dim|embed|encoder|engram|expert|"
-    r"ffn|gate|hash|head|hybrid|index|kv|latent|laurel|layer|linear|lora|mamba|mixer|mlp|moe|mtp|"
-    r"norm|parallel|rank|recurren|router|shared|size|sparse|ssm|state|vision|vocab|window"
+    r"ffn|gate|group|hash|hc_|head|hybrid|hyper|index|kv|latent|laurel|layer|linear|lora|mamba|"
+    r"mixer|mlp|moe|mtp|norm|parallel|pattern|rank|ratio|recurren|residual|res_|router|shared|sink|"
+    r"size|sparse|ssm|state|topk|vision|vocab|window"
 )
 _HARMLESS = frozenset(
     {
@@ -29,6 +30,8 @@ _HARMLESS = frozenset(
         "reorder_and_upcast_attn", "rescale_prenorm_residual", "rms_norm_eps", "rotary_dim",
         "router_aux_loss_coef", "router_jitter_noise", "router_z_loss_coef",
         "scale_attn_by_inverse_layer_idx", "scale_attn_weights", "use_mamba_kernels",
+        "n_group", "num_beam_groups", "num_expert_group", "resid_pdrop", "residual_dropout",
+        "residual_in_fp32", "topk_group", "topk_method", "use_grouped_topk",
     }
 )  # fmt: skip
 _SHOWN = 60

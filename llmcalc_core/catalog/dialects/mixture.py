@@ -17,7 +17,6 @@ from llmcalc_core.catalog.dialects.dense import (
     windows,
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
-from llmcalc_core.catalog.dialects.vision import images, moon_vision
 
 
 def _local_experts(fields: Fields) -> dict[str, Any]:
@@ -127,7 +126,7 @@ def _deepseek(fields: Fields) -> dict[str, Any]:
     return {**common(fields), **attention_bias(fields), **_deepseek_experts(fields)}
 
 
-def _deepseek_latent(fields: Fields) -> dict[str, Any]:
+def deepseek_latent(fields: Fields) -> dict[str, Any]:
     """Read latent attention, which makes no use of key and value heads of its own."""
     fields.require("attention_bias", expected=False)
     fields.ignore("qk_head_dim")
@@ -150,7 +149,7 @@ def _deepseek_sparse(fields: Fields) -> dict[str, Any]:
     fields.ignore("indexer_rope_interleave")
     if set(fields.entries("indexer_types")) - {"full"}:
         fields.refuse("indexer_types", "can only be described where every layer is full")
-    latent = _deepseek_latent(fields)
+    latent = deepseek_latent(fields)
     dense = latent.get("first_k_dense_replace", 0)
     mixed = latent["num_decoder_layers"] - dense
     kinds = fields.entries("mlp_layer_types")
@@ -211,15 +210,6 @@ def _switches(fields: Fields, name: str, layers: int) -> tuple[int, ...]:
     return entries
 
 
-def _kimi_k25(fields: Fields) -> dict[str, Any]:
-    """Read the text part and the encoder of images."""
-    text, vision = fields.section("text_config"), images(fields)
-    if text.value("model_type") not in ("kimi_k2", "deepseek_v3"):
-        text.refuse("model_type", "can only be described as kimi_k2 or deepseek_v3")
-    fields.ignore_rest()
-    return {**_deepseek_latent(text), "vision": moon_vision(vision) if vision else None}
-
-
 def _dbrx(fields: Fields) -> dict[str, Any]:
     """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
     attention, experts = fields.section("attn_config"), fields.section("ffn_config")
@@ -247,12 +237,10 @@ MIXTURE: dict[str, Dialect] = {
     "qwen2_moe": _qwen2_moe,
     "qwen3_moe": _qwen3_moe,
     "deepseek": _deepseek,
-    "deepseek_v2": _deepseek_latent,
-    "deepseek_v3": _deepseek_latent,
+    "deepseek_v2": deepseek_latent,
+    "deepseek_v3": deepseek_latent,
     "deepseek_v32": _deepseek_sparse,
     "glm_moe_dsa": _deepseek_sparse,
-    "kimi_k2": _deepseek_latent,
-    "kimi_k25": _kimi_k25,
     "mimo_v2_flash": _mimo_v2_flash,
     "minimax_m2": _minimax_m2,
     "gpt_oss": _gpt_oss,

@@ -102,12 +102,14 @@ def _nemotron_nas(fields: Fields) -> dict[str, Any]:
         (mixer[0] != _NONE) + (channel[0] != _NONE)
         for mixer, channel in zip(mixers, channels, strict=True)
     ]
+    most = max(kv_heads for _, kv_heads in mixers) or heads
     return {
         **common(fields, width=max(width for _, width in channels)),
+        "num_key_value_heads": most,
         "layer_types": tuple(kind for kind, _ in mixers),
         "mlp_layer_types": tuple(kind for kind, _ in channels),
         "per_layer": {
-            "num_key_value_heads": tuple(kv_heads for _, kv_heads in mixers),
+            "num_key_value_heads": tuple(kv_heads or most for _, kv_heads in mixers),
             "intermediate_size": tuple(width for _, width in channels),
             "norms_per_layer": tuple(present),
         },
@@ -115,7 +117,7 @@ def _nemotron_nas(fields: Fields) -> dict[str, Any]:
 
 
 def _searched_attention(block: Fields, heads: int) -> tuple[str, int]:
-    """Give the kind of a layer's attention and its key and value heads."""
+    """Give the kind of a layer's attention and its key and value heads, 0 without any."""
     for name in ("num_sink_tokens", "sparsify", "window_length"):
         block.require(name, expected=None)
     block.require("unshifted_sink", expected=False)
@@ -123,9 +125,9 @@ def _searched_attention(block: Fields, heads: int) -> tuple[str, int]:
     linear = block.flag("replace_with_linear", default=False)
     group = block.optional("n_heads_in_group")
     if block.flag("no_op", default=False):
-        return _NONE, 1
+        return _NONE, 0
     if linear:
-        return "linear", 1
+        return "linear", 0
     if not group or heads % group:
         block.refuse("n_heads_in_group", f"must divide num_attention_heads ({heads})")
     return FULL, heads // group
