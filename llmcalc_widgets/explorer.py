@@ -14,11 +14,12 @@ from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import (
     DEFAULTS,
-    SettingValues,
+    InputValues,
     check_names,
     check_together,
     checked,
 )
+from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.later import Later
 from llmcalc_widgets.session import Session
@@ -33,10 +34,10 @@ from llmcalc_widgets.view.outlook import (
 from llmcalc_widgets.view.scene import scene_of
 from llmcalc_widgets.view.selection import Selection, same_plan
 
-_KNOWN = (*DEFAULTS, *OUTLOOK_DEFAULTS)
+_KNOWN = (*DEFAULTS, "workload", *OUTLOOK_DEFAULTS)
 
 
-class ExplorerValues(SettingValues, OutlookValues, total=False):
+class ExplorerValues(InputValues, OutlookValues, total=False):
     """Everything that can be set."""
 
 
@@ -50,8 +51,9 @@ class ParetoExplorer(Inputs, Outlook, VBox):
 
     Attributes
     ----------
-    model, hardware, devices, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
-precision, memory_fraction, tpot_limit_ms, ttft_limit_ms
+    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, \
+batch_min, batch_max, \
+precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
     x_axis, y_axis
@@ -129,7 +131,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms
         self.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
-                for name, value in settings.items():
+                for name, value in with_workload(settings).items():
                     setattr(self, name, value)
         finally:
             self.observe(self._submit, list(DEFAULTS))
@@ -213,8 +215,8 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms
 def _checked_all(values: ExplorerValues) -> dict[str, Any]:
     """Check the first values before a widget is made."""
     check_names(values, _KNOWN)
-    given: dict[str, Any] = {**values}
     try:
+        given = with_workload(values)
         start = {name: checked(name, given[name]) for name in given if name in DEFAULTS}
         check_together({**DEFAULTS, **start})
         check_outlook({name: given[name] for name in given if name not in DEFAULTS})

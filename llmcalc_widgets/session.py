@@ -65,7 +65,9 @@ class Session(HasTraits):
         if make is None:
             return
         try:
-            evaluation = evaluate(make())
+            request = make()
+            same = self.evaluation is not None and self.evaluation.request == request
+            evaluation = self.evaluation if same else evaluate(request)
         except ValueError as error:
             self.reject("", str(error))
             return

@@ -42,6 +42,10 @@ _CSS = """
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
 .llmcalc-field input[type="text"] { text-align: right; }
+.llmcalc-search input[type="text"] { text-align: left; }
+.llmcalc-field .widget-label { white-space: normal; line-height: 14px; height: 28px;
+  display: flex; align-items: center; justify-content: flex-end; text-align: right; }
+.llmcalc-note.under { padding: 0 4px 4px 112px; margin: 0; }
 .llmcalc-field .widget-toggle-buttons { display: flex; align-items: center; }
 .llmcalc-field .widget-toggle-buttons > .widget-label { flex: 0 0 auto; text-align: right;
   margin-right: 8px; }

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ipywidgets import HTML, Box, Dropdown, HBox, Layout, SelectionSlider, Text, ToggleButtons, VBox
+from ipywidgets import HTML, Box, HBox, Layout, SelectionSlider, Text, VBox
 
 
 class Commit(Protocol):
@@ -75,34 +75,44 @@ class NumberField(Field):
         What the slider offers, ascending; empty for no slider.
     commit : callable
         Takes the text typed or the number slid to.
+    about : str
+        What the number means.
     hint : str
         Shown while the text is empty.
     """
 
     def __init__(
-        self, label: str, stops: Sequence[float], commit: Commit, *, hint: str = ""
+        self,
+        label: str,
+        stops: Sequence[float],
+        commit: Commit,
+        *,
+        about: str = "",
+        hint: str = "",
     ) -> None:
         self._stops = tuple(stops)
         self._commit = commit
         self.text = Text(
             description=label,
             placeholder=hint,
+            tooltip=about,
             continuous_update=False,
             layout=Layout(width="76px" if stops else "auto", flex="0 0 auto" if stops else "1"),
             style={"description_width": LABEL_WIDTH},
         )
         self.text.observe(self._typed, "value")
-        self.slider = self._make_slider(label) if stops else None
+        self.slider = self._make_slider(label, about) if stops else None
         row = HBox([self.slider, self.text]) if stops else Box([self.text])
         if stops:
             self.text.add_class("llmcalc-hidden-label")
         super().__init__(row)
 
-    def _make_slider(self, label: str) -> SelectionSlider:
+    def _make_slider(self, label: str, about: str) -> SelectionSlider:
         slider = SelectionSlider(
             options=[(number_text(stop), stop) for stop in self._stops],
             description=label,
             readout=False,
+            tooltip=about,
             layout=Layout(flex="1 1 auto", width="auto", min_width="0"),
             style={"description_width": LABEL_WIDTH},
         )
@@ -118,6 +128,12 @@ class NumberField(Field):
                     range(len(self._stops)), key=lambda at: abs(self._stops[at] - value)
                 )
 
+    def rename(self, label: str) -> None:
+        """Write another label."""
+        self.text.description = label
+        if self.slider is not None:
+            self.slider.description = label
+
     def _typed(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(change["new"])
@@ -125,87 +141,6 @@ class NumberField(Field):
     def _slid(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(self._stops[change["new"]], sliding=True)
-
-
-class ChoiceField(Field):
-    """A list to choose from; a value that it lacks is added to it.
-
-    Parameters
-    ----------
-    label : str
-        What is chosen.
-    choices : sequence of str
-        Values.
-    commit : callable
-        Takes the value chosen.
-    name_of : callable
-        Names a value, also one that is not in the list.
-    """
-
-    def __init__(
-        self,
-        label: str,
-        choices: Sequence[str],
-        commit: Commit,
-        name_of: Callable[[Any], str] = str,
-    ) -> None:
-        self._choices = tuple((name_of(value), value) for value in choices)
-        self._commit = commit
-        self._name_of = name_of
-        self.dropdown = Dropdown(
-            options=self._choices,
-            description=label,
-            layout=Layout(width="auto"),
-            style={"description_width": LABEL_WIDTH},
-        )
-        self.dropdown.observe(self._chosen, "value")
-        super().__init__(self.dropdown)
-
-    def show(self, value: Any) -> None:  # noqa: ANN401
-        """Choose a value, adding it if need be."""
-        with self._silent():
-            if all(value != known for _, known in self.dropdown.options):
-                added = (self._name_of(value), value)
-                self.dropdown.options = (*self._choices, added)
-            self.dropdown.value = value
-
-    def _chosen(self, change: dict[str, Any]) -> None:
-        if not self._quiet:
-            self._commit(change["new"])
-
-
-class SwitchField(Field):
-    """A few buttons of which one is pressed.
-
-    Parameters
-    ----------
-    label : str
-        What is chosen.
-    choices : sequence of str
-        Names.
-    commit : callable
-        Takes the name chosen.
-    """
-
-    def __init__(self, label: str, choices: Sequence[str], commit: Commit) -> None:
-        self._commit = commit
-        self.buttons = ToggleButtons(
-            options=tuple(choices),
-            description=label,
-            layout=Layout(width="auto"),
-            style={"description_width": LABEL_WIDTH, "button_width": "auto"},
-        )
-        self.buttons.observe(self._pressed, "value")
-        super().__init__(self.buttons)
-
-    def show(self, value: str) -> None:
-        """Press the button of a value."""
-        with self._silent():
-            self.buttons.value = value
-
-    def _pressed(self, change: dict[str, Any]) -> None:
-        if not self._quiet:
-            self._commit(change["new"])
 
 
 def number_text(value: float) -> str:
@@ -234,3 +169,18 @@ def typed_number(text: str) -> float | str:
         except ValueError:
             continue
     return text.strip()
+
+
+def typed_time(text: str) -> float | str:
+    """Read a time [ms] that was typed, also as the rate that it leaves a user.
+
+    Examples
+    --------
+    >>> typed_time("40"), typed_time("25 tokens/s"), typed_time("25/s"), typed_time("0/s")
+    (40, 40.0, 40.0, '0/s')
+    """
+    rate = text.strip().removesuffix("/s").removesuffix("tokens").removesuffix("tok")
+    if not text.strip().endswith("/s"):
+        return typed_number(text)
+    number = typed_number(rate)
+    return text.strip() if isinstance(number, str) or number <= 0 else 1e3 / number

@@ -8,37 +8,20 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_core import (
-    CHECKPOINT,
-    PRECISIONS,
-    STAGES,
-    Hardware,
-    ModelConfig,
-    list_hardware,
-    list_models,
-)
-from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
+from llmcalc_widgets.form.controls import label_of, make_fields
 from llmcalc_widgets.form.fields import (
-    ChoiceField,
     Commit,
     ErrorLine,
-    Field,
     NumberField,
-    SwitchField,
     typed_number,
+    typed_time,
 )
 from llmcalc_widgets.form.inputs import Inputs
-from llmcalc_widgets.form.settings import DEFAULTS, LIMITS
+from llmcalc_widgets.form.settings import OPTIONAL, RANGES
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import style_sheet
 
-_POWERS = tuple(2**power for power in range(11))
-_DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
-            128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
-_TOKENS = (1, 16, 32, 64, 128, 256, 512, 768, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000,
-           16_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000)  # fmt: skip
-_SHARES = tuple(percent / 100 for percent in range(50, 101))
-_PARTNERS = {"batch_min": "batch_max", "batch_max": "batch_min"}
+_PARTNERS = {**RANGES, **{most: least for least, most in RANGES.items()}}
 
 
 class Form(VBox):
@@ -56,11 +39,12 @@ class Form(VBox):
         self._inputs = inputs
         self._session = session
         self.sliding = False
-        self.fields = self._make_fields()
-        inputs.observe(self._show_setting, list(DEFAULTS))
+        self.fields: dict[str, Any] = make_fields(self._committer)
+        inputs.observe(self._show_setting, list(self.fields))
         session.observe(self._show_errors, "errors")
         for name, field in self.fields.items():
             field.show(getattr(inputs, name))
+        self._show_stage(inputs.stage)
         self._general = ErrorLine()
         super().__init__(
             [style_sheet(), *self.fields.values(), self._general],
@@ -69,43 +53,6 @@ class Form(VBox):
         self.add_class("llmcalc")
         self.add_class("llmcalc-form")
 
-    def _make_fields(self) -> dict[str, Field]:
-        """Make the controls, in the order of the form."""
-        return {
-            "model": ChoiceField(
-                "Model", list_models(), self._committer("model"), name_of=_name_of
-            ),
-            "hardware": ChoiceField(
-                "Hardware", list_hardware(), self._committer("hardware"), name_of=_name_of
-            ),
-            "precision": ChoiceField(
-                "Precision", (CHECKPOINT, *PRECISIONS), self._committer("precision")
-            ),
-            "stage": SwitchField("Stage", tuple(reversed(STAGES)), self._committer("stage")),
-            "engine": ChoiceField(
-                "Engine",
-                OFFERED_ENGINES,
-                self._committer("engine"),
-                name_of=ENGINE_NAMES.__getitem__,
-            ),
-            "devices": NumberField("Devices", _DEVICES, self._committer("devices")),
-            "input_tokens": NumberField("Input tokens", _TOKENS, self._committer("input_tokens")),
-            "output_tokens": NumberField(
-                "Output tokens", _TOKENS, self._committer("output_tokens")
-            ),
-            "batch_min": NumberField("Batch from", _POWERS, self._committer("batch_min")),
-            "batch_max": NumberField("Batch to", _POWERS, self._committer("batch_max")),
-            "memory_fraction": NumberField(
-                "Memory share", _SHARES, self._committer("memory_fraction")
-            ),
-            "tpot_limit_ms": NumberField(
-                "TPOT limit [ms]", (), self._committer("tpot_limit_ms"), hint="none"
-            ),
-            "ttft_limit_ms": NumberField(
-                "TTFT limit [ms]", (), self._committer("ttft_limit_ms"), hint="none"
-            ),
-        }
-
     def _committer(self, name: str) -> Commit:
         """Make the function that a control calls with what it was set to."""
         return partial(self._commit, name)
@@ -113,8 +60,8 @@ class Form(VBox):
     def _commit(self, name: str, value: object, *, sliding: bool = False) -> None:
         """Set an input to what its control says, or show why not."""
         if isinstance(self.fields[name], NumberField) and isinstance(value, str):
-            value = typed_number(value)
-        if name in LIMITS and value == "":
+            value = typed_time(value) if name == "tpot_limit_ms" else typed_number(value)
+        if name in OPTIONAL and value == "":
             value = None
         self.sliding = sliding
         try:
@@ -134,17 +81,19 @@ class Form(VBox):
     def _show_setting(self, change: dict[str, Any]) -> None:
         self.fields[change["name"]].show(change["new"])
         self._session.accept(change["name"])
+        if change["name"] == "stage":
+            self._show_stage(change["new"])
+
+    def _show_stage(self, stage: str) -> None:
+        """Name the controls as their settings are called in a stage; switch off what it lacks."""
+        for name in ("batch_min", "batch_max"):
+            self.fields[name].rename(label_of(name, stage))
+        self.fields["tpot_limit_ms"].text.disabled = stage == "prefill"
 
     def _show_errors(self, change: dict[str, Any]) -> None:
         for name, field in self.fields.items():
             field.message.show(change["new"].get(name, ""))
         self._general.show(change["new"].get("", ""))
-
-
-def _name_of(value: str | ModelConfig | Hardware) -> str:
-    if isinstance(value, str):
-        return value
-    return (value.name if isinstance(value, Hardware) else value.model) or "unnamed"
 
 
 def _without_name(name: str, message: str) -> str:

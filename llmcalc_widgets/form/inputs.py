@@ -8,7 +8,8 @@ import traitlets
 from traitlets import HasTraits, TraitError
 
 from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.form.settings import DEFAULTS, check_together, checked, to_request
+from llmcalc_widgets.form.settings import DEFAULTS, RANGES, check_together, checked, to_request
+from llmcalc_widgets.form.workloads import WORKLOAD_SETTINGS, with_workload, workload_of
 
 
 class Inputs(HasTraits):
@@ -19,7 +20,9 @@ class Inputs(HasTraits):
     model, hardware : str, ModelConfig or Hardware
         A catalogue name where there is one; paths and dicts become objects.
     devices : int
-        Total devices.
+        Total devices; the most, where ``devices_min`` is given.
+    devices_min : int or None
+        The fewest: both ends, and the powers of two between them. None for ``devices`` alone.
     stage : {'prefill', 'decode', 'serving'}
         What the latency and throughput are of; serving is continuous batching.
     engine : str
@@ -35,11 +38,15 @@ class Inputs(HasTraits):
         Part of a device's memory that may be used.
     tpot_limit_ms, ttft_limit_ms : float or None
         Longest time per output token (in decode and serving) and to the first token [ms].
+    workload : str or None
+        Name of the lengths and limits, 'chat', 'retrieval', 'summarising', 'coding agent' or
+        'batch'; None where they are no known workload's. Setting it sets them.
     """
 
     model = traitlets.Any(DEFAULTS["model"])
     hardware = traitlets.Any(DEFAULTS["hardware"])
     devices = traitlets.Any(DEFAULTS["devices"])
+    devices_min = traitlets.Any(DEFAULTS["devices_min"])
     stage = traitlets.Any(DEFAULTS["stage"])
     engine = traitlets.Any(DEFAULTS["engine"])
     input_tokens = traitlets.Any(DEFAULTS["input_tokens"])
@@ -50,17 +57,37 @@ class Inputs(HasTraits):
     memory_fraction = traitlets.Any(DEFAULTS["memory_fraction"])
     tpot_limit_ms = traitlets.Any(DEFAULTS["tpot_limit_ms"])
     ttft_limit_ms = traitlets.Any(DEFAULTS["ttft_limit_ms"])
+    workload: Any = traitlets.Any(None)
 
     @traitlets.validate(*DEFAULTS)
     def _check(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets' proposal is untyped
         name = proposal["trait"].name
         try:
             value = checked(name, proposal["value"])
-            if name in {"batch_min", "batch_max"}:
+            if name in {*RANGES, *RANGES.values()}:
                 check_together({**self.settings(), name: value})
         except ValueError as error:
             raise TraitError(str(error)) from None
         return value
+
+    @traitlets.validate("workload")
+    def _check_workload(self, proposal: Any) -> Any:  # noqa: ANN401 - as above
+        try:
+            with_workload({"workload": proposal["value"]})
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+        return proposal["value"]
+
+    @traitlets.observe("workload")
+    def _take_workload(self, change: dict[str, Any]) -> None:
+        if change["new"] not in {None, workload_of(self.settings())}:
+            with self.hold_trait_notifications():
+                for name, value in with_workload({"workload": change["new"]}).items():
+                    setattr(self, name, value)
+
+    @traitlets.observe(*WORKLOAD_SETTINGS)
+    def _name_workload(self, _: object) -> None:
+        self.workload = workload_of(self.settings())
 
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -31,6 +31,7 @@ class SettingValues(TypedDict, total=False):
     model: str | PathLike[str] | Mapping[str, Any] | ModelConfig
     hardware: str | Mapping[str, Any] | Hardware
     devices: int
+    devices_min: int | None
     stage: str
     engine: str
     input_tokens: int
@@ -43,10 +44,17 @@ class SettingValues(TypedDict, total=False):
     ttft_limit_ms: float | None
 
 
+class InputValues(SettingValues, total=False):
+    """Those, and the name that stands for some of them."""
+
+    workload: str | None
+
+
 DEFAULTS = SettingValues(
     model="llama2_70b",
     hardware="H100_80GB",
     devices=8,
+    devices_min=None,
     stage="decode",
     engine="vllm",
     input_tokens=2000,
@@ -60,6 +68,9 @@ DEFAULTS = SettingValues(
 )
 
 LIMITS = ("tpot_limit_ms", "ttft_limit_ms")
+OPTIONAL = (*LIMITS, "devices_min")
+RANGES = {"batch_min": "batch_max", "devices_min": "devices"}
+"""Smallest numbers, and the largest ones that they may not exceed."""
 
 MOST_TOKENS = 10_000_000
 MOST_BATCH = 65_536
@@ -72,6 +83,7 @@ _LIMITS = {
     "batch_max": MOST_BATCH,
 }
 _TUPLES = {
+    "devices_min": "devices",
     "devices": "devices",
     "input_tokens": "input_tokens",
     "output_tokens": "output_tokens",
@@ -105,12 +117,10 @@ def checked(name: str, value: Any) -> Any:  # noqa: ANN401 - each setting has it
     >>> checked("model", "meta-llama/Llama-2-70b-hf"), checked("devices", 16.0)
     ('llama2_70b', 16)
     """
-    if name == "model":
-        return _checked_model(value)
-    if name == "hardware":
-        return _checked_hardware(value)
-    if name == "precision":
-        return _checked_precision(value)
+    if name in _NAMED:
+        return _NAMED[name](value)
+    if name in OPTIONAL and value is None:
+        return None
     if name in LIMITS:
         return _checked_limit(name, value)
     if name in _TUPLES:
@@ -124,12 +134,13 @@ def check_together(settings: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If the smallest batch is above the largest.
+        If a smallest number is above its largest.
     """
-    low, high = settings["batch_min"], settings["batch_max"]
-    if low > high:
-        msg = f"batch_min must be at most batch_max, which is {high:,}, got {low:,}"
-        raise ValueError(msg)
+    for least, most in RANGES.items():
+        low, high = settings[least], settings[most]
+        if low is not None and low > high:
+            msg = f"{least} must be at most {most}, which is {high:,}, got {low:,}"
+            raise ValueError(msg)
 
 
 def check_names(names: Mapping[str, object], known: Collection[str]) -> None:
@@ -161,12 +172,12 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
     return make_request(
         settings["model"],
         settings["hardware"],
-        settings["devices"],
+        doublings(settings["devices_min"], settings["devices"]),
         stage=settings["stage"],
         engine=settings["engine"],
         input_tokens=settings["input_tokens"],
         output_tokens=settings["output_tokens"],
-        batch=batches(settings["batch_min"], settings["batch_max"]),
+        batch=doublings(settings["batch_min"], settings["batch_max"]),
         precision=settings["precision"],
         memory_fraction=settings["memory_fraction"],
         latency_limit_s=limits["ttft_limit_ms" if prefill else "tpot_limit_ms"],
@@ -174,14 +185,16 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
     )
 
 
-def batches(low: int, high: int) -> tuple[int, ...]:
-    """Both ends, and the powers of two between them.
+def doublings(low: int | None, high: int) -> tuple[int, ...]:
+    """Both ends, and the powers of two between them; the high end alone where there is no low one.
 
     Examples
     --------
-    >>> batches(1, 8), batches(6, 20)
-    ((1, 2, 4, 8), (6, 8, 16, 20))
+    >>> doublings(1, 8), doublings(6, 20), doublings(None, 6)
+    ((1, 2, 4, 8), (6, 8, 16, 20), (6,))
     """
+    if low is None:
+        return (high,)
     between = (2**power for power in range(high.bit_length()))
     return tuple(sorted({low, high, *(size for size in between if low < size < high)}))
 
@@ -210,9 +223,7 @@ def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1e3
 
 
-def _checked_limit(name: str, value: Any) -> float | None:  # noqa: ANN401
-    if value is None:
-        return None
+def _checked_limit(name: str, value: Any) -> float:  # noqa: ANN401
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     try:
         replace(_any_request(), latency_limit_s=value / 1e3 if number else value)
@@ -248,3 +259,10 @@ def _checked_precision(value: str | Precision) -> str | Precision:
         return precision.label if parse_precision(precision.label) == precision else precision
     except ValueError:
         return precision
+
+
+_NAMED: dict[str, Callable[[Any], Any]] = {
+    "model": _checked_model,
+    "hardware": _checked_hardware,
+    "precision": _checked_precision,
+}

@@ -22,7 +22,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     """Say what is deployed on what, and with which workload; not escaped."""
     deployed = (
         f"{request.models[0].model or 'unnamed model'} on "
-        f"{request.devices[-1]:,} {TIMES} {request.hardware[0].name}"
+        f"{span_words(request.devices)} {TIMES} {request.hardware[0].name}"
     )
     workload = (
         f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
@@ -30,6 +30,18 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
     return deployed, workload
+
+
+def span_words(numbers: tuple[int, ...]) -> str:
+    """Say from where to where ascending numbers go.
+
+    Examples
+    --------
+    >>> span_words((8,)), span_words((4, 8, 1024))
+    ('8', '4 to 1,024')
+    """
+    low, high = numbers[0], numbers[-1]
+    return f"{high:,}" if low == high else f"{low:,} to {high:,}"
 
 
 def status_words(scene: Scene, drawn: int, brushed: int | None) -> str:

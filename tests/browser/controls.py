@@ -30,8 +30,13 @@ def press_on_slider(page: Page, description: str, key: str = "ArrowRight") -> No
 
 
 def choose(page: Page, description: str, option: str) -> None:
-    """Choose an option of a dropdown."""
-    control(page, description).locator("select").select_option(label=option)
+    """Choose an option of a dropdown, or type it into a field that searches."""
+    found = control(page, description)
+    if found.locator("select").count():
+        found.locator("select").select_option(label=option)
+        return
+    found.locator("input").fill(option)
+    found.locator("input").press("Enter")
 
 
 def press_button(page: Page, text: str) -> None:

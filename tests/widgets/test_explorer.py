@@ -185,11 +185,13 @@ def test_models_and_devices_may_be_objects_or_dicts(explorer: ParetoExplorer) ->
     assert explorer.model == "llama2_70b"
     explorer.model = SMALL
     assert explorer.model.hidden_size == 4096
-    assert explorer.form.fields["model"].dropdown.value is explorer.model
+    text = explorer.form.fields["model"].text
+    assert text.value == explorer.model.model
+    text.value, text.value = "llama2_7b", explorer.model.model
     explorer.model = find_model("llama2_13b")
     assert explorer.request.models == (find_model("llama2_13b"),)
     explorer.hardware = get_hardware_config("H100_80GB") | {"Memory_BW": 4000}
-    assert explorer.form.fields["hardware"].dropdown.label == explorer.hardware.name
+    assert explorer.form.fields["hardware"].text.value == explorer.hardware.name
     explorer.hardware = find_hardware("L4")
     assert explorer.hardware == "L4"
 

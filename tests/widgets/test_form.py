@@ -109,7 +109,7 @@ def test_a_message_is_text_not_markup(explorer: ParetoExplorer) -> None:
 
 
 def test_every_setting_has_a_labelled_control(explorer: ParetoExplorer) -> None:
-    assert set(explorer.form.fields) == set(DEFAULTS)
+    assert set(explorer.form.fields) == {*DEFAULTS, "workload"}
     for field in explorer.form.fields.values():
         control = next(
             getattr(field, name) for name in ("text", "dropdown", "buttons") if hasattr(field, name)

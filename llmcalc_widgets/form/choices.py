@@ -1,0 +1,191 @@
+"""Controls that choose one of several names."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ipywidgets import HTML, Combobox, Dropdown, Layout, ToggleButtons
+
+from llmcalc_widgets.form.fields import LABEL_WIDTH, Commit, Field
+
+
+class ChoiceField(Field):
+    """A list to choose from; a value that it lacks is added to it.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    choices : sequence of str
+        Values.
+    commit : callable
+        Takes the value chosen.
+    name_of : callable
+        Names a value, also one that is not in the list.
+    about : str
+        What the choice means.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        choices: Sequence[str],
+        commit: Commit,
+        name_of: Callable[[Any], str] = str,
+        *,
+        about: str = "",
+    ) -> None:
+        self._choices = tuple((name_of(value), value) for value in choices)
+        self._commit = commit
+        self._name_of = name_of
+        self.dropdown = Dropdown(
+            options=self._choices,
+            description=label,
+            tooltip=about,
+            layout=Layout(width="auto"),
+            style={"description_width": LABEL_WIDTH},
+        )
+        self.dropdown.observe(self._chosen, "value")
+        super().__init__(self.dropdown)
+
+    def show(self, value: Any) -> None:  # noqa: ANN401
+        """Choose a value, adding it if need be."""
+        with self._silent():
+            if all(value != known for _, known in self.dropdown.options):
+                added = (self._name_of(value), value)
+                self.dropdown.options = (*self._choices, added)
+            self.dropdown.value = value
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if not self._quiet:
+            self._commit(change["new"])
+
+
+class SwitchField(Field):
+    """A few buttons of which one is pressed.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    choices : sequence of str
+        Names.
+    commit : callable
+        Takes the name chosen.
+    about : str
+        What the choice means.
+    """
+
+    def __init__(
+        self, label: str, choices: Sequence[str], commit: Commit, *, about: str = ""
+    ) -> None:
+        self._commit = commit
+        self.buttons = ToggleButtons(
+            options=tuple(choices),
+            description=label,
+            tooltip=about,
+            layout=Layout(width="auto"),
+            style={"description_width": LABEL_WIDTH, "button_width": "auto"},
+        )
+        self.buttons.observe(self._pressed, "value")
+        super().__init__(self.buttons)
+
+    def show(self, value: str) -> None:
+        """Press the button of a value."""
+        with self._silent():
+            self.buttons.value = value
+
+    def _pressed(self, change: dict[str, Any]) -> None:
+        if not self._quiet:
+            self._commit(change["new"])
+
+
+class SearchField(Field):
+    """A name to type, completed from a long list as it is typed.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    choices : sequence of str
+        Names to complete; others may be typed all the same.
+    commit : callable
+        Takes the name typed, or the object shown if its name was left as it is.
+    name_of : callable
+        Names a value.
+    about : str
+        What the choice means.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        choices: Sequence[str],
+        commit: Commit,
+        name_of: Callable[[Any], str],
+        *,
+        about: str = "",
+    ) -> None:
+        self._commit = commit
+        self._name_of = name_of
+        self._shown: Any = None
+        self.text = Combobox(
+            options=tuple(choices),
+            description=label,
+            placeholder=f"type to search {len(choices)}",
+            tooltip=about,
+            continuous_update=False,
+            layout=Layout(width="auto"),
+            style={"description_width": LABEL_WIDTH},
+        )
+        self.text.observe(self._typed, "value")
+        super().__init__(self.text)
+        self.add_class("llmcalc-search")
+
+    def show(self, value: Any) -> None:  # noqa: ANN401
+        """Write the name of a value."""
+        self._shown = value
+        with self._silent():
+            self.text.value = self._name_of(value)
+
+    def _typed(self, change: dict[str, Any]) -> None:
+        if not self._quiet:
+            same = change["new"] == self._name_of(self._shown)
+            self._commit(self._shown if same else change["new"].strip())
+
+
+class ExplainedChoice(ChoiceField):
+    """A list to choose from, with a line about what is chosen.
+
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    notes : mapping to str
+        What each choice means, by its value.
+    commit : callable
+        Takes the value chosen.
+    name_of : callable
+        Names a value.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        notes: Mapping[Any, str],
+        commit: Commit,
+        name_of: Callable[[Any], str],
+    ) -> None:
+        self._notes = notes
+        self.note = HTML(layout=Layout(display="none"))
+        super().__init__(label, tuple(notes), commit, name_of)
+        self.children = (self.dropdown, self.message, self.note)
+
+    def show(self, value: Any) -> None:  # noqa: ANN401
+        """Choose a value, and say what it means."""
+        super().show(value)
+        note = self._notes[value]
+        self.note.value = f'<div class="llmcalc-note under">{html.escape(note)}</div>'
+        self.note.layout.display = "" if note else "none"

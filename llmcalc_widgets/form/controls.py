@@ -1,0 +1,120 @@
+"""Which control each setting has, in the order of the form, and what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from llmcalc_core import (
+    CHECKPOINT,
+    PRECISIONS,
+    STAGES,
+    Hardware,
+    ModelConfig,
+    list_hardware,
+    list_models,
+)
+from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
+from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
+from llmcalc_widgets.form.fields import Commit, Field, NumberField
+from llmcalc_widgets.form.workloads import WORKLOADS
+
+_POWERS = tuple(2**power for power in range(11))
+_DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
+            128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
+_TOKENS = (1, 16, 32, 64, 128, 256, 512, 768, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000,
+           16_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000)  # fmt: skip
+_SHARES = tuple(percent / 100 for percent in range(50, 101))
+
+_OWN = "own values"
+
+_ABOUT = {
+    "model": "What is deployed: type part of a name to search",
+    "hardware": "The accelerator: type part of a name to search",
+    "precision": "Number formats of weights, activations and KV cache",
+    "stage": "serving: continuous batching; decode, prefill: one batch that starts and ends "
+    "together",
+    "engine": "The serving engine, whose overheads and scheduling were measured",
+    "devices": "Accelerators in all; every plan uses as many, or one of the counts from the fewest",
+    "devices_min": "Fewest accelerators: this count, the powers of two above it, and Devices are "
+    "all tried",
+    "input_tokens": "Prompt tokens of a request",
+    "output_tokens": "Generated tokens of a request",
+    "batch_min": "Sequences in flight per replica, the fewest; powers of two between are tried",
+    "batch_max": "Sequences in flight per replica, the most",
+    "memory_fraction": "Part of a device's memory that may be used, from 0 to 1",
+    "tpot_limit_ms": "Longest time per output token (TPOT) in ms, or the rate of a user, such as "
+    "25 tokens/s",
+    "ttft_limit_ms": "Longest time to the first token (TTFT) in ms",
+}
+_BATCH_LABELS = {
+    "batch_min": ("Batch from", "Requests in flight from"),
+    "batch_max": ("Batch to", "Requests in flight to"),
+}
+
+
+def make_fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
+    """Make the controls.
+
+    Parameters
+    ----------
+    committer : callable
+        Makes the function that the control of a setting calls with what it was set to.
+
+    Returns
+    -------
+    dict of str to Field
+        By setting.
+    """
+
+    def number(name: str, label: str, stops: tuple[float, ...] = (), hint: str = "") -> Field:
+        return NumberField(label, stops, committer(name), about=_ABOUT[name], hint=hint)
+
+    def search(name: str, label: str, names: Sequence[str]) -> Field:
+        return SearchField(label, names, committer(name), name_of, about=_ABOUT[name])
+
+    def choice(name: str, label: str, names: tuple[str, ...], words: dict[str, str]) -> Field:
+        return ChoiceField(
+            label,
+            names,
+            committer(name),
+            name_of=lambda value: words.get(value, str(value)),
+            about=_ABOUT[name],
+        )
+
+    return {
+        "model": search("model", "Model", list_models()),
+        "hardware": search("hardware", "Hardware", list_hardware()),
+        "precision": choice("precision", "Precision", (CHECKPOINT, *PRECISIONS), {}),
+        "stage": SwitchField(
+            "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
+        ),
+        "engine": choice("engine", "Engine", OFFERED_ENGINES, ENGINE_NAMES),
+        "devices": number("devices", "Devices", _DEVICES),
+        "devices_min": number("devices_min", "Fewest devices", hint="the same"),
+        "workload": ExplainedChoice(
+            "Workload",
+            {None: "", **{name: one.about for name, one in WORKLOADS.items()}},
+            committer("workload"),
+            name_of=lambda name: _OWN if name is None else WORKLOADS[name].label,
+        ),
+        "input_tokens": number("input_tokens", "Input tokens", _TOKENS),
+        "output_tokens": number("output_tokens", "Output tokens", _TOKENS),
+        "tpot_limit_ms": number("tpot_limit_ms", "TPOT limit [ms]", hint="none"),
+        "ttft_limit_ms": number("ttft_limit_ms", "TTFT limit [ms]", hint="none"),
+        "batch_min": number("batch_min", label_of("batch_min", "decode"), _POWERS),
+        "batch_max": number("batch_max", label_of("batch_max", "decode"), _POWERS),
+        "memory_fraction": number("memory_fraction", "Memory share", _SHARES),
+    }
+
+
+def label_of(name: str, stage: str) -> str:
+    """Name an end of the range of batches as it is called in a stage."""
+    batch, flight = _BATCH_LABELS[name]
+    return flight if stage == "serving" else batch
+
+
+def name_of(value: str | ModelConfig | Hardware) -> str:
+    """Name a model or device."""
+    if isinstance(value, str):
+        return value
+    return (value.name if isinstance(value, Hardware) else value.model) or "unnamed"
