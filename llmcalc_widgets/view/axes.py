@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,12 @@ from llmcalc_widgets.view.units import number
 
 Values = NDArray[np.float64]
 
-_RATES = {"prefill": "Prompt", "decode": "Generated", "serving": "Generated"}
+_TOKENS = {
+    "prefill": ("Prompt", "input"),
+    "decode": ("Generated", "output"),
+    "serving": ("Generated", "output"),
+}
+"""Tokens that a stage's throughput and costs are about, as a word and in the name of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +30,11 @@ class Quantity:
     name : str
         In a list to choose from.
     label : str
-        On the axis; ``{tokens}`` stands for what the stage's throughput counts.
+        On the axis; ``{tokens}`` stands for the tokens that the stage is about.
     unit : str
         Of the values shown.
     column : str
-        Where the figure is in the frame.
+        Where the figure is in the frame; ``{tokens}`` as above.
     scale : float
         What the column is multiplied by, or divides if ``inverse``.
     inverse : bool
@@ -52,9 +57,12 @@ class Quantity:
     banded: bool = False
     whole: bool = False
 
-    def title(self, stage: str) -> str:
-        """Write what stands at the axis."""
-        return self.label.format(tokens=_RATES[stage])
+    def of(self, stage: str) -> Quantity:
+        """Give the same of the tokens that a stage is about."""
+        word, side = _TOKENS[stage]
+        return replace(
+            self, label=self.label.format(tokens=word), column=self.column.format(tokens=side)
+        )
 
     def values(self, frame: pd.DataFrame) -> Values:
         """Give the value of every row."""
@@ -149,6 +157,20 @@ AXES = {
         column="devices",
         small=True,
         whole=True,
+    ),
+    "cost": Quantity(
+        name="Cost",
+        label="{tokens} tokens: cost [USD per million]",
+        unit="USD per million tokens",
+        column="cost_usd_per_million_{tokens}_tokens",
+        small=True,
+    ),
+    "energy": Quantity(
+        name="Energy",
+        label="{tokens} tokens: energy [J per token]",
+        unit="J per token",
+        column="energy_j_per_{tokens}_token",
+        small=True,
     ),
 }
 """By the names that ``x_axis`` and ``y_axis`` take."""

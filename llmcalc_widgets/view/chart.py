@@ -78,7 +78,7 @@ class Chart(VBox):
         self._legend.value = legend(
             self.drawing.slots(), scene, rejected=len(self.drawing.rows["rejected"]) > 0
         )
-        self._notice.value = notice(evaluation)
+        self._notice.value = notice(scene)
         self._show_status(scene)
 
     def show_selection(self) -> None:

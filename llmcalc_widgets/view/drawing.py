@@ -52,7 +52,8 @@ class Drawing:
     def draw(self, scene: Scene, selected: int | None) -> None:
         """Draw a scene, with a plan of it selected."""
         before, self._scene = self._scene, scene
-        always = [row for row in (scene.evaluation.recommended, selected) if row is not None]
+        pointed = (scene.evaluation.recommended, selected)
+        always = [row for row in pointed if row is not None and scene.known[row]]
         rows = drawn_rows(scene, always)
         out = scene.rejected[rows]
         self.rows = {"candidates": rows[~out], "rejected": rows[out]}
@@ -103,7 +104,8 @@ class Drawing:
         return tuple(int(row) for row in np.flatnonzero(inside))
 
     def _place(self, scene: Scene, rows: Rows) -> Curve:
-        """Places of rows in the chart, from 0 to 1 along each axis."""
+        """Places of rows in the chart, from 0 to 1 along each axis; of those that have one."""
+        rows = rows[scene.known[rows]]
         across, up = (
             ends.places(values[rows]) for ends, values in zip(self.ends, scene.figures, strict=True)
         )
@@ -139,6 +141,7 @@ class Drawing:
         """Places of the low and of the high ends of plans' 80 % bands."""
         if scene.bands is None or scene.banded is None:
             return NO_CURVE, NO_CURVE
+        rows = rows[scene.known[rows]]
         at, (across, up) = scene.banded, self._place(scene, rows)
         low, high = (self.ends[at].places(ends[rows]) for ends in scene.bands)
         return ((low, up), (high, up)) if at == 0 else ((across, low), (across, high))
@@ -168,7 +171,7 @@ class Drawing:
         for widget, ends, axis in zip(widgets, self.ends, scene.axes, strict=True):
             at, widget.tick_labels = ends.ticks()
             widget.tick_values = np.array(at)
-            widget.label = axis.title(scene.evaluation.request.stage)
+            widget.label = axis.label
 
     def _new_ends(self, scene: Scene, at: int, rows: Rows) -> Ends:
         """Give ends that show the plans drawn, the bands of those that fit, and a limit."""

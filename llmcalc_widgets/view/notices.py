@@ -6,12 +6,17 @@ import html
 
 from llmcalc_core import Evaluation
 from llmcalc_widgets.view.scene import Scene
-from llmcalc_widgets.view.sentences import nothing_words, question_words, status_words
+from llmcalc_widgets.view.sentences import (
+    nothing_words,
+    question_words,
+    status_words,
+    unknown_words,
+)
 
 
-def notice(evaluation: Evaluation) -> str:
-    """Say in HTML that nothing fits, and what would; empty if something does."""
-    words = nothing_words(evaluation)
+def notice(scene: Scene) -> str:
+    """Say in HTML that nothing fits, and what would, or is known; empty if something does."""
+    words = nothing_words(scene.evaluation) or unknown_words(scene)
     return f'<div class="llmcalc-notice" role="alert">{html.escape(words)}</div>' if words else ""
 
 

@@ -29,8 +29,8 @@ class Outlook(HasTraits):
     ----------
     x_axis, y_axis : str or None
         What is across and up, a key of ``AXES``: 'tpot', 'ttft', 'e2e_latency',
-        'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices'; None for
-        what is usual in the stage.
+        'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' and
+        'energy' (of a token); None for what is usual in the stage.
     """
 
     x_axis: Any = traitlets.Any(OUTLOOK_DEFAULTS["x_axis"])

@@ -47,10 +47,10 @@ def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> N
 
 def _near(scene: Scene) -> NDArray[np.bool_]:
     """Mark the plans that are not rejected, and the rejected ones not far from them."""
-    fits = ~scene.rejected
+    fits = ~scene.rejected & scene.known
     if not fits.any():
-        return np.ones(len(fits), dtype=bool)
-    near = ~fits
+        return scene.known.copy()
+    near = scene.rejected & scene.known
     for axis, values in zip(scene.axes, scene.figures, strict=True):
         if axis.small:
             near &= values <= REACH * values[fits].max()

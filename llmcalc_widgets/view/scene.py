@@ -44,17 +44,23 @@ class Scene:
         stage = self.evaluation.request.stage
         return self.names == other.names and stage == other.evaluation.request.stage
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Quantity, Quantity]:
         """The quantities across and up."""
-        across, up = self.names
-        return AXES[across], AXES[up]
+        across, up = (AXES[name].of(self.evaluation.request.stage) for name in self.names)
+        return across, up
 
     @cached_property
     def figures(self) -> tuple[Values, Values]:
         """Every plan's values across and up."""
         across, up = self.axes
         return across.values(self.frame), up.values(self.frame)
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether both values of a plan are known: cost and energy are not on every device."""
+        across, up = self.figures
+        return np.isfinite(across) & np.isfinite(up)
 
     @cached_property
     def bands(self) -> tuple[Values, Values] | None:

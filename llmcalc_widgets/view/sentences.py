@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
@@ -83,6 +84,22 @@ def nothing_words(evaluation: Evaluation) -> str:
         f"plan, {plan_words(closest, request.stage)}, is "
         f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
         f"{_enough_words(request)}"
+    )
+
+
+def unknown_words(scene: Scene) -> str:
+    """Say why an axis shows nothing; empty if both show something."""
+    if scene.known.any():
+        return ""
+    missing = [
+        axis.name.lower()
+        for axis, figures in zip(scene.axes, scene.figures, strict=True)
+        if not np.isfinite(figures).any()
+    ]
+    device = scene.evaluation.request.hardware[0].name
+    return (
+        f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
+        "not in the catalogue. Choose another axis, or give a Hardware with its own."
     )
 
 

@@ -11,11 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from traitlets import TraitError
 
-from llmcalc_core import STAGES
+from llmcalc_core import STAGES, find_hardware
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.view.axes import AXES, USUAL, Quantity
 
-SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices"}
+SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def explorer() -> Iterator[ParetoExplorer]:
 
 def better(axis: Quantity, frame: pd.DataFrame) -> NDArray[np.float64]:
     """Give what is to be made large."""
-    return axis.values(frame) * (-1 if axis.small else 1)
+    return axis.of("serving").values(frame) * (-1 if axis.small else 1)
 
 
 def beaten(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -47,7 +47,7 @@ def test_the_front_is_what_no_plan_beats_on_the_axes(across: str, up: str) -> No
     assert 0 < len(fits) < len(explorer.df)
     best = ~beaten(better(AXES[across], fits), better(AXES[up], fits))
     assert sorted(explorer.front.index) == fits.index[best].tolist()
-    assert (np.diff(AXES[across].values(explorer.front)) >= 0).all()
+    assert (np.diff(AXES[across].of("serving").values(explorer.front)) >= 0).all()
     explorer.close()
 
 
@@ -122,6 +122,22 @@ def test_a_wrong_axis_raises_and_changes_nothing(
     with pytest.raises(TraitError, match=says):
         explorer.update(**values)  # type: ignore[arg-type]
     assert (explorer.x_axis, explorer.y_axis) == (None, None)
+
+
+def test_what_is_not_known_is_said_and_not_drawn() -> None:
+    unknown = find_hardware("H100_80GB").replace(name="mine", price_per_hour=None)
+    explorer = ParetoExplorer(model="llama2_7b", hardware=unknown, devices=2, y_axis="cost")
+    drawing = explorer.chart.drawing
+    assert "The cost of tokens on mine is not known" in explorer.chart._notice.value
+    assert not any(map(len, drawing.rows.values()))
+    assert len(drawing.plot.recommended.x) == len(explorer.front) == 0
+    explorer.hardware = "H100_80GB"
+    assert explorer.chart._notice.value == ""
+    assert len(explorer.front) > 0
+    explorer.stage = "prefill"
+    assert drawing.plot.y_axis.label == "Prompt tokens: cost [USD per million]"
+    assert len(explorer.front) > 0
+    explorer.close()
 
 
 def test_the_tooltip_says_what_the_axes_show(explorer: ParetoExplorer) -> None:
