@@ -99,8 +99,11 @@ def explore_disaggregated(
         flight, of a worker), ``load`` (part of the time, or of the batch, that is in use; NaN of
         replicas, whose two pools are the same workers); ``ttft_s``, ``tpot_s`` with the ends
         ``_low_s`` and ``_high_s`` of their bands, ``e2e_latency_s`` [s]; ``tokens_per_s`` and
-        ``tokens_per_s_per_device`` (generated), ``requests_per_s``; ``transfer_bytes`` and
-        ``transfer_s`` of a request's cache; ``prefill_memory_bytes``, ``decode_memory_bytes`` of
+        ``tokens_per_s_per_device`` (generated), ``requests_per_s``; ``cost_usd_per_hour`` of
+        the devices used, ``cost_usd_per_million_input_tokens`` (the prefill pool's price) and
+        ``cost_usd_per_million_output_tokens`` (the decode pool's; of replicas by time as in
+        :func:`explore`), NaN where a price is not known; ``transfer_bytes`` and ``transfer_s`` of
+        a request's cache; ``prefill_memory_bytes``, ``decode_memory_bytes`` of
         the fullest device; ``rejected_for`` ('', 'TTFT limit' or 'TPOT limit'), ``on_front``
         (time per output token against tokens per second and device, of all rows), ``basis``.
 

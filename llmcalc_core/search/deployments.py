@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.serving import serving_times
+from llmcalc_core.formulas.cost import usd_per_million_tokens
 from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.disaggregated import Budget, matched_pairs
 from llmcalc_core.search.enumerate import plans
@@ -32,7 +34,9 @@ _ORDER = (
     "serving", "devices",
     *(f"{pool}_{name}" for pool in ("prefill", "decode") for name in _POOL),
     "ttft_s", "ttft_low_s", "ttft_high_s", "tpot_s", "tpot_low_s", "tpot_high_s", "e2e_latency_s",
-    "tokens_per_s", "tokens_per_s_per_device", "requests_per_s", "transfer_bytes", "transfer_s",
+    "tokens_per_s", "tokens_per_s_per_device", "requests_per_s", "cost_usd_per_hour",
+    "cost_usd_per_million_input_tokens", "cost_usd_per_million_output_tokens", "transfer_bytes",
+    "transfer_s",
     "prefill_memory_bytes", "decode_memory_bytes", "rejected_for", "on_front", "basis",
 )  # fmt: skip
 
@@ -90,15 +94,17 @@ def _separate(service: Service, prefill: Pool, decode: Pool, budget: Budget) -> 
     reader, writer = pairs.prefill, pairs.decode
     basis = max(_basis(service, pool.hardware) for pool in (prefill, decode))
     used = (
-        pairs.prefill_workers * prefill.devices[reader]
-        + pairs.decode_workers * decode.devices[writer]
+        pairs.prefill_workers * prefill.devices[reader],
+        pairs.decode_workers * decode.devices[writer],
     )
+    usd = (used[0] * _price(prefill.hardware), used[1] * _price(decode.hardware))
     return {
         "serving": np.zeros(len(reader), dtype=np.int8),
-        "devices": used,
+        "devices": used[0] + used[1],
         **_workers("prefill", prefill, reader, (pairs.prefill_workers, pairs.prefill_load)),
         **_workers("decode", decode, writer, (pairs.decode_workers, pairs.decode_load)),
         **_times(service, pairs.ttft_s, pairs.tpot_s, basis),
+        **_costs(service, usd, pairs.requests_per_s),
         "requests_per_s": pairs.requests_per_s,
         "transfer_bytes": pairs.transfer_bytes,
         "transfer_s": pairs.transfer_s,
@@ -139,6 +145,21 @@ def _times(service: Service, ttft: NDArray[Any], tpot: NDArray[Any], basis: int)
     return columns
 
 
+def _price(hardware: Hardware) -> float:
+    return math.nan if hardware.price_per_hour is None else hardware.price_per_hour
+
+
+def _costs(service: Service, usd: tuple[NDArray[Any], NDArray[Any]], rate: NDArray[Any]) -> Columns:
+    """Give what reading and generating cost, from the prices of the devices that do it [USD/h]."""
+    columns = {"cost_usd_per_hour": usd[0] + usd[1]}
+    lengths = {"input": service.input_tokens, "output": service.output_tokens}
+    for part, (side, tokens) in zip(usd, lengths.items(), strict=True):
+        columns[f"cost_usd_per_million_{side}_tokens"] = np.asarray(
+            usd_per_million_tokens(usd_per_hour=part, tokens_per_s=rate * tokens)
+        )
+    return columns
+
+
 def _basis(service: Service, hardware: Hardware) -> int:
     return BASES.index(basis_of(service.model, hardware, service.efficiency(hardware)))
 
@@ -154,19 +175,25 @@ def _together(service: Service, hardware: Hardware, at: int, devices: int) -> Co
     )
     held = device_memory(service.model, service.precision, grid)
     enough = fits(held, hardware, service.memory_fraction)
-    figures = (times.steady_ttft_s, times.tpot_s, grid.batch / times.e2e_s, grid.batch, held.total)
+    figures = (
+        times.steady_ttft_s, times.tpot_s, grid.batch / times.e2e_s, times.load.reading_time,
+        grid.batch, held.total,
+    )  # fmt: skip
     index = [place[plan.layout] for plan in found]
-    ttft, tpot, rate, batch, memory = (
+    ttft, tpot, rate, reading, batch, memory = (
         np.broadcast_to(values, grid.shape)[index].reshape(-1) for values in figures
     )
     rows = np.flatnonzero(np.broadcast_to(enough, grid.shape)[index])
     each = [plan for plan in found for _ in service.batches]
     own = [each[row] for row in rows]
     replicas = np.array([plan.replicas for plan in own], dtype=float)
+    paid = devices * _price(hardware)
+    usd = (paid * reading[rows], paid * (1 - reading[rows]))
     columns: Columns = {
         "serving": np.ones(len(rows), dtype=np.int8),
         "devices": np.full(len(rows), float(devices)),
         **_times(service, ttft[rows], tpot[rows], _basis(service, hardware)),
+        **_costs(service, usd, rate[rows] * replicas),
         "requests_per_s": rate[rows] * replicas,
         "transfer_bytes": np.zeros(len(rows)),
         "transfer_s": np.zeros(len(rows)),
