@@ -2,22 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from llmcalc_core.domain.layers import Projection
 from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.prediction import TokenPrediction
 from llmcalc_core.domain.techniques import Techniques
 
 
-def draft_of(model: Model, techniques: Techniques) -> Model:
-    """Give the model that drafts for another.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draft:
+    """What drafts a token in one pass.
+
+    Attributes
+    ----------
+    model : Model
+        A small model, or a module of the large one's multi-token prediction.
+    copies : int
+        How many of its kind are held, each with a cache of its own.
+    own : bool
+        Whether it is a module of the large model, whose embedding and head it uses.
+    """
+
+    model: Model
+    copies: int = 1
+    own: bool = False
+
+
+def draft_of(model: Model, techniques: Techniques) -> Draft:
+    """Give what drafts for a model: the one that is named, else its own prediction modules.
 
     Raises
     ------
     ValueError
-        If none is given.
+        If none is named, and the model has none of its own.
+
+    Examples
+    --------
+    >>> from llmcalc_core.domain.config import ModelConfig
+    >>> tiny = architecture(ModelConfig(
+    ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
+    ...     intermediate_size=8, mtp_layers=1))
+    >>> draft_of(tiny, Techniques(speculative_tokens=1)).model.layer_count
+    1
     """
     if techniques.draft_model is not None:
-        return architecture(techniques.draft_model)
+        return Draft(model=architecture(techniques.draft_model))
+    if model.prediction is not None:
+        return _module(model, model.prediction)
     msg = (
         f"draft_model must name what drafts {techniques.speculative_tokens} speculative_tokens "
-        f"for {model.name}, such as a small model of its family, got None"
+        f"for {model.name}, which has no multi-token prediction, such as a small model of its "
+        "family, got None"
     )
     raise ValueError(msg)
+
+
+@lru_cache(maxsize=256)
+def _module(model: Model, prediction: TokenPrediction) -> Draft:
+    """Describe one module: two norms more than its layer, and the matrix that joins two rows.
+
+    That matrix, of twice the hidden size by the hidden size, is two of the hidden size by itself.
+    """
+    layer = prediction.layer
+    joins = (Projection(parameters=prediction.joining_parameters // 2),) * 2
+    module = replace(
+        model, name=f"{model.name} (prediction)",
+        layers=(replace(layer, norms=layer.norms + 2, beside=(*layer.beside, *joins)),),
+        sequence=(0,), embedding_parameters=0, head_parameters=0,
+        final_norm_parameters=prediction.norm_parameters // 3, layer_input_width=0, tied=True,
+        prediction=None, vision=None,
+    )  # fmt: skip
+    return Draft(model=module, copies=prediction.count, own=True)

@@ -131,7 +131,7 @@ class Layer:
     channel: ChannelMixer | None
     norm: Norms
     norms: int
-    beside: tuple[Residual, ...] = ()
+    beside: tuple[Residual | Projection, ...] = ()
 
     @property
     def parts(self) -> tuple[Part, ...]:

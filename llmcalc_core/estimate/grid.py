@@ -210,13 +210,15 @@ def draft_grid(draft: Model, grid: Grid) -> Grid:
         The same workloads, on one stage, whose devices share or repeat the draft.
     """
     divides = np.array([draft.heads % one.tp == 0 for one in grid.layouts])
+    spread = divides & np.array([draft.experts >= one.ep for one in grid.layouts])
     layouts = tuple(
-        Layout(tp=one.tp if fits else 1, dp=one.dp)
-        for one, fits in zip(grid.layouts, divides.tolist(), strict=True)
+        Layout(tp=one.tp if fits else 1, ep=one.ep if wide else 1, dp=one.dp, cp=one.cp)
+        for one, fits, wide in zip(grid.layouts, divides.tolist(), spread.tolist(), strict=True)
     )
     tp = np.where(_axis(divides, 0), grid.tp, 1.0)
-    one = np.ones_like(tp)
+    ep = np.where(_axis(spread, 0), grid.ep, 1.0)
+    one, shared = np.ones_like(tp), grid.group / grid.tp
     return replace(
-        grid, layouts=layouts, tp=tp, pp=one, ep=one, group=tp * grid.attention_ranks,
+        grid, layouts=layouts, tp=tp, pp=one, ep=ep, group=tp * shared,
         micro_batches=one, techniques=NO_TECHNIQUES, drafted=0.0, gained=1.0,
     )  # fmt: skip

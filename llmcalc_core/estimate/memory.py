@@ -83,9 +83,12 @@ def device_memory(
     first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft = draft_of(model, grid.techniques)
-        own = device_memory(draft, precision, draft_grid(draft, grid))
-        last = last + own.weights
-        cached = [*cached, NOTHING, own.kv_cache]
+        held_too = device_memory(draft.model, precision, draft_grid(draft.model, grid))
+        last = last + draft.copies * held_too.weights
+        cached = [*cached, NOTHING, draft.copies * held_too.kv_cache]
+        if draft.own and not model.tied:
+            rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
+            last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     stages = [_stage_bytes(counts, [*held, first, last], cached) for counts in every]
     weights, cache = stages[0]

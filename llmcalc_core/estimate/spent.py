@@ -208,7 +208,7 @@ def _host(spent: list[Spent], efficiency: Efficiency) -> Spent:
 def _drafting(case: Case, *, decode: bool) -> list[Spent]:
     """Time the passes of what drafts: one per token, or its own prefill."""
     model, hardware, precision, grid, efficiency = case
-    draft = draft_of(model, grid.techniques)
+    draft = draft_of(model, grid.techniques).model
     step = make_pass(draft, draft_grid(draft, grid), precision, decode=decode)
     spent = _pass(draft, step, hardware, efficiency)
     if not decode:

@@ -133,7 +133,7 @@ def _drafting(
     decode: bool,
 ) -> tuple[list[Values], list[Values]]:
     """Time the passes of what drafts, by kind and by bound: one per token, or its own prefill."""
-    draft = draft_of(model, grid.techniques)
+    draft = draft_of(model, grid.techniques).model
     step = make_pass(draft, draft_grid(draft, grid), precision, decode=decode)
     timed = time_sections(sections(draft, step), hardware, efficiency, decode=decode)
     counts = whole_counts(draft)
