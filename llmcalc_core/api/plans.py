@@ -37,7 +37,8 @@ def get_various_parallelization(
     Parameters
     ----------
     model : name, path, dict or ModelConfig
-        The model; ``tp`` must divide its attention heads.
+        The model; ``tp`` must divide its attention heads, and divide its key and value heads or be
+        a multiple of them.
     total_nodes : int
         Number of devices.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from llmcalc_core.domain.attention import Attention
 from llmcalc_core.domain.checks import whole_number
 from llmcalc_core.domain.model import Model
 
@@ -69,6 +70,38 @@ def divisors(number: int) -> tuple[int, ...]:
     return tuple(value for value in range(1, number + 1) if number % value == 0)
 
 
+@lru_cache(maxsize=1024)
+def tensor_widths(model: Model) -> tuple[int, ...]:
+    """Tensor parallel widths that a model can have, ascending.
+
+    They divide its heads. Key and value heads are divided too, or each is repeated on as many
+    devices as any other (vLLM and SGLang: assertions of every model's attention).
+
+    Examples
+    --------
+    >>> from llmcalc_core.domain.config import ModelConfig
+    >>> from llmcalc_core.domain.model import architecture
+    >>> architecture_of = lambda kv: architecture(ModelConfig(
+    ...     vocab_size=10, hidden_size=80, num_decoder_layers=2, num_attention_heads=40,
+    ...     num_key_value_heads=kv, intermediate_size=8))
+    >>> tensor_widths(architecture_of(40)), tensor_widths(architecture_of(8))
+    ((1, 2, 4, 5, 8, 10, 20, 40), (1, 2, 4, 8, 40))
+    """
+    shared = _key_value_heads(model)
+    return tuple(
+        width
+        for width in divisors(model.heads)
+        if all(width % heads == 0 or heads % width == 0 for heads in shared)
+    )
+
+
+def _key_value_heads(model: Model) -> tuple[int, ...]:
+    """Give the numbers of key and value heads that layers have, where fewer than query heads."""
+    mixers = (layer.mixer for layer in model.layers)
+    attention = [mixer for mixer in mixers if isinstance(mixer, Attention)]
+    return tuple(sorted({one.kv_heads for one in attention if one.kv_heads < one.heads}))
+
+
 def slots(experts: int, width: int) -> int:
     """Places for experts that an expert parallel width has, equally many on each rank.
 
@@ -123,13 +156,8 @@ def check_layout(
         ),
         cp=contexts,
     )
-    if model.heads % layout.tp:
-        closest = min(divisors(model.heads), key=lambda width: abs(width - layout.tp))
-        msg = (
-            f"tensor_parallel must divide the {model.heads} attention heads of {model.name}, "
-            f"got {layout.tp}; the nearest valid value is {closest}"
-        )
-        raise ValueError(msg)
+    if layout.tp not in tensor_widths(model):
+        raise _no_tensor_width(model, layout.tp)
     if layout.pp > model.layer_count:
         msg = (
             f"pipeline_parallel must be at most the {model.layer_count} layers of {model.name}, "
@@ -138,12 +166,24 @@ def check_layout(
         raise ValueError(msg)
     if layout.cp > 1 and not model.divides_prompts:
         msg = (
-            f"context_parallel must be 1 for {model.name}, whose recurrent layers read a prompt in "
+            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers read prompts in "
             f"order, got {layout.cp}"
         )
         raise ValueError(msg)
     _check_experts(model, layout, derived=dp is None)
     return layout
+
+
+def _no_tensor_width(model: Model, width: int) -> ValueError:
+    closest = min(tensor_widths(model), key=lambda valid: abs(valid - width))
+    fewer = " and ".join(map(str, _key_value_heads(model)))
+    shared = (
+        f" and divide its {fewer} key and value heads or be a multiple of them" if fewer else ""
+    )
+    return ValueError(
+        f"tensor_parallel must divide the {model.heads} attention heads of {model.name}{shared}, "
+        f"got {width}; the nearest valid value is {closest}"
+    )
 
 
 def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import tensor_widths
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.load import stage_load
 from llmcalc_core.search.cost import cost_figures
@@ -72,7 +73,8 @@ def fitting_splits(
     if not splits:
         closest = next(count for count in range(devices - 1, 0, -1) if layouts(model, count))
         msg = (
-            f"total_nodes must be the product of a divisor of the {model.heads} heads and at most "
+            f"total_nodes must be the product of a tensor parallel width "
+            f"({', '.join(map(str, tensor_widths(model)))}) and at most "
             f"{model.layer_count} pipeline stages of {model.name}, got {devices}; the next valid "
             f"value below is {closest}"
         )

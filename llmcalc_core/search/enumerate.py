@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmcalc_core.domain.model import Model
-from llmcalc_core.domain.parallelism import Layout, divisors, slots
+from llmcalc_core.domain.parallelism import Layout, divisors, slots, tensor_widths
 
 MOST_SLOTS = 1.25
 """Most slots for each expert that are tried, assumed; DeepSeek-V3 has 1.125 (arXiv:2412.19437,
@@ -54,8 +54,8 @@ def layouts(model: Model, devices: int) -> tuple[Layout, ...]:
     """
     return tuple(
         Layout(tp=width, pp=devices // width)
-        for width in divisors(devices)
-        if model.heads % width == 0 and devices // width <= model.layer_count
+        for width in tensor_widths(model)
+        if devices % width == 0 and devices // width <= model.layer_count
     )
 
 
@@ -105,7 +105,7 @@ def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -
     """
     if not model.divides_prompts:
         return ValueError(
-            f"context_parallel must be 1 for {model.name}, whose recurrent layers read a prompt in "
+            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers read prompts in "
             f"order, got {list(contexts)}"
         )
     valid = {width for count in devices for width in divisors(count)}
@@ -134,8 +134,8 @@ def _with_replicas(model: Model, devices: int) -> tuple[Layout, ...]:
         stages = devices // group
         if stages > model.layer_count:
             continue
-        for tp in divisors(group):
-            if model.heads % tp:
+        for tp in tensor_widths(model):
+            if group % tp:
                 continue
             dp = group // tp
             found.update(

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
-from llmcalc_core.domain.parallelism import Layout, divisors
+from llmcalc_core.domain.parallelism import Layout, tensor_widths
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
@@ -56,7 +56,7 @@ def minimum_devices(
     """
     splits = tuple(
         Layout(tp=tp, pp=pp)
-        for tp in divisors(model.heads)
+        for tp in tensor_widths(model)
         for pp in range(1, model.layer_count + 1)
     )
     grid = make_grid(

@@ -97,7 +97,11 @@ def test_a_long_prompt_is_quickest_divided_between_nodes() -> None:
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
-    ("mamba_2_8b", {"context_parallel": 2}, "must be 1 for .*recurrent layers .*got \\[2\\]"),
+    (
+        "mamba_2_8b",
+        {"context_parallel": 2},
+        "must be 1 for .*recurrent or compressed layers .*got \\[2\\]",
+    ),
     ("llama2_7b", {"context_parallel": 3}, r"must divide devices \(\[8\]\), got \[3\]; .* is [24]"),
     ("llama2_7b", {"context_parallel": 0}, "context_parallel must be a whole number .*got 0"),
     ("llama2_7b", {"context_parallel": []}, "context_parallel must hold at least one"),
@@ -111,7 +115,11 @@ def test_errors_help(name: str, given: dict[str, Any], message: str) -> None:
 
 
 ILLEGAL: list[tuple[str, dict[str, Any], str]] = [
-    ("mamba_2_8b", {"cp": 2}, "context_parallel must be 1 for .*recurrent layers.*got 2"),
+    (
+        "mamba_2_8b",
+        {"cp": 2},
+        "context_parallel must be 1 for .*recurrent or compressed layers.*got 2",
+    ),
     ("qwen3_5_397b_a17b", {"cp": 2}, "context_parallel must be 1 for"),
     ("llama2_7b", {"cp": 1.5}, "context_parallel must be a whole number"),
     ("mixtral_8x7b", {"cp": 4, "ep": 3}, r"divide tensor_parallel x context_parallel \(4\) or"),

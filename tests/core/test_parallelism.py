@@ -41,6 +41,8 @@ BY_HAND = [
     ("llama2_13b", 5, {(1, 5), (5, 1)}),  # 40 heads divide by 5
     ("gpt2", 6, {(1, 6), (2, 3), (3, 2), (6, 1)}),  # 12 heads divide by 3 and 6
     ("gpt2", 13, set()),  # one stage more than layers
+    # 40 heads divide by 4 and 5, 10 key and value heads by 5 alone, and 20 repeats each twice.
+    ("phi_4", 20, {(1, 20), (2, 10), (5, 4), (10, 2), (20, 1)}),
 ]
 
 
@@ -126,6 +128,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
         {"tp": 6},
         "divide the 40 attention heads .*got 6; the nearest valid value is 5",
     ),
+    ("phi_4", {"tp": 4}, "its 10 key and value heads or be a multiple of them, got 4; .* is 5"),
     ("llama2_7b", {"tp": 0}, "tensor_parallel must be a whole number .*got 0; .* value is 1"),
     ("llama2_7b", {"tp": 1.5}, "tensor_parallel .*got 1.5; the nearest valid value is 2"),
     ("llama2_7b", {"tp": "2"}, "tensor_parallel must be a whole number .*got '2'"),
