@@ -22,6 +22,7 @@ from llmcalc_widgets.form.settings import (
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.later import Later
+from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
@@ -71,7 +72,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         What ``df`` answers. Read-only.
     error : str
         What is wrong with the form; empty if nothing is. Read-only.
-    form, chart, details : widgets
+    form, chart, details, outputs : widgets
         The parts, to be placed anywhere.
 
     Raises
@@ -108,7 +109,8 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self.form = Form(self, self._session)
         self.chart = Chart(self._pointed, self)
         self.details = Details(self._pointed)
-        self.children = (_row(self.form, self.chart, self.details),)
+        self.outputs = Outputs(self._pointed)
+        self.children = (_row(self.form, self.chart, self.details, self.outputs),)
         self._parts = [*parts_of(self), self.chart.plot.brush]
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
@@ -182,6 +184,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         front = scene.front_frame  # made here, as little may follow a message that is to leave soon
         self.chart.draw(scene)
         self.details.take(scene)
+        self.outputs.take(scene)
         self._words.do(self._show_words)
         with self.hold_trait_notifications():
             self.set_trait("df", evaluation.frame)
@@ -192,11 +195,13 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     def _show_words(self) -> None:
         self.chart.show_words()
         self.details.show_selection()
+        self.outputs.show_selection()
 
     def _show_selection(self, _: object) -> None:
         self._words.flush()
         self.chart.show_selection()
         self.details.show_selection()
+        self.outputs.show_selection()
         self._publish_selection()
 
     def _publish_selection(self) -> None:

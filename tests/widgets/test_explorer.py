@@ -244,6 +244,8 @@ def test_closing_leaves_nothing() -> None:
     before = set(registry)
     explorer = ParetoExplorer(model=find_model("llama2_7b"))
     explorer.chart.brush_button.value = True
+    for name in explorer.outputs.buttons:
+        explorer.outputs.reveal(name)
     explorer.update(devices=4, tpot_limit_ms=20)
     explorer.select(0)
     explorer.form.fields["devices"].text.value = "nonsense"

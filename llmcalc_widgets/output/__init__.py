@@ -1,0 +1,1 @@
+"""What comes out of the explorer: a table, code, files and a still picture."""

@@ -1,0 +1,103 @@
+"""The drawers below the explorer: each is made when it is first opened, and rests while shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from ipywidgets import HBox, Layout, ToggleButton, VBox, Widget
+
+from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.output.table import Table
+from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.selection import Selection
+
+
+class Drawn(Protocol):
+    """What a drawer holds: a widget that can be brought to a scene."""
+
+    layout: Layout
+
+    def show(self, scene: Scene) -> None:
+        """Show a scene, and what is selected now."""
+
+
+class Outputs(VBox):
+    """Buttons, and under them what each of them opens.
+
+    Parameters
+    ----------
+    selection : Selection
+        What is pointed at.
+    """
+
+    _made: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
+
+    def __init__(self, selection: Selection) -> None:
+        self._scene: Scene | None = None
+        self._makers: dict[str, Callable[[], Any]] = {"Table of plans": partial(Table, selection)}
+        self.parts: dict[str, Any] = {}
+        self.buttons = {name: _button(name) for name in self._makers}
+        self._fixed = style_sheet(), HBox([*self.buttons.values()])
+        super().__init__(
+            self._fixed,
+            layout=Layout(flex="1 1 100%", min_width="0"),
+        )
+        self.add_class("llmcalc")
+        self.add_class("llmcalc-outputs")
+        for name, button in self.buttons.items():
+            button.observe(partial(self._switch, name), "value")
+
+    def reveal(self, name: str) -> Any:  # noqa: ANN401 - each drawer holds a widget of its own
+        """Open a drawer, and return what it holds.
+
+        Raises
+        ------
+        ValueError
+            For a name that no drawer has.
+        """
+        if name not in self.buttons:
+            msg = f"name must be one of {', '.join(map(repr, self.buttons))}, got {name!r}"
+            raise ValueError(msg)
+        self.buttons[name].value = True
+        return self.parts[name]
+
+    def take(self, scene: Scene) -> None:
+        """Take a scene, to be shown next; the selection already belongs to it."""
+        self._scene = scene
+
+    def show_selection(self) -> None:
+        """Bring what is open to the scene, and to what is selected in it."""
+        for name, part in self.parts.items():
+            if self._scene is not None and self.buttons[name].value:
+                part.show(self._scene)
+
+    def close(self) -> None:
+        """Close the drawers with all that they hold."""
+        for part in self._made:
+            part.close()
+        super().close()
+
+    def _switch(self, name: str, change: dict[str, Any]) -> None:
+        opened = change["new"]
+        self.buttons[name].icon = _ICONS[opened]
+        if opened and name not in self.parts:
+            self.parts[name] = self._makers[name]()
+            self._made = [*self._made, *parts_of(self.parts[name])]
+            self.children = [*self._fixed, *self.parts.values()]
+        self.parts[name].layout.display = None if opened else "none"
+        self.show_selection()
+
+
+_ICONS = {False: "chevron-right", True: "chevron-down"}
+
+
+def _button(name: str) -> ToggleButton:
+    return ToggleButton(
+        description=name,
+        tooltip=f"{name}: press to show or hide",
+        icon=_ICONS[False],
+        layout=Layout(width="auto"),
+    )

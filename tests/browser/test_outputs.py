@@ -1,0 +1,57 @@
+"""What comes out of the explorer in JupyterLab: the drawers below it."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.chart import click_point, figure, loneliest, steady_points
+from tests.browser.conftest import OpenNotebook
+from tests.browser.controls import press_button
+
+pytestmark = pytest.mark.browser
+
+CANDIDATES = 5
+"""Position of the plans in the figure."""
+
+MAKE = """
+from llmcalc_widgets import ParetoExplorer
+explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
+explorer
+"""
+
+
+def test_the_table_and_the_chart_select_the_same_plan(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MAKE])
+    page = notebook.page
+    press_button(page, "Table of plans")
+    table = page.locator(".llmcalc-table")
+    expect(table.locator("tbody tr")).to_have_count(25)
+    order = "explorer.outputs.parts['Table of plans']._order"
+    table.locator("tbody tr").nth(2).locator("td").nth(5).click(force=True)
+    expect(table.get_by_role("radio").nth(2)).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(table.get_by_role("radio").nth(3)).to_be_checked()
+    with notebook.kernel() as kernel:
+        assert kernel.read(f"explorer.selected.name == {order}[3]")
+    expect(
+        page.locator(".llmcalc-details").get_by_role("columnheader", name="Selected")
+    ).to_be_visible()
+    field = table.get_by_label("Filter")
+    field.fill("tp=1 fits")
+    field.press("Enter")
+    expect(table.get_by_role("status")).to_contain_text("that match")
+    table.get_by_role("button", name="TPOT [ms]").click()
+    expect(table.get_by_role("columnheader", name="TPOT [ms]")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    chart = figure(page)
+    point = loneliest(steady_points(chart, CANDIDATES))
+    field.fill("")
+    field.press("Enter")
+    click_point(chart, point)
+    chosen = table.locator("label").filter(has=page.locator(":checked"))
+    with notebook.kernel() as kernel:
+        words = kernel.read("explorer.details.picker.label")
+    expect(chosen).to_have_text(words)
