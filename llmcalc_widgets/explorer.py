@@ -22,6 +22,7 @@ from llmcalc_widgets.form.settings import (
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.later import Later
+from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
@@ -42,7 +43,7 @@ class ExplorerValues(InputValues, OutlookValues, total=False):
     """Everything that can be set."""
 
 
-class ParetoExplorer(Inputs, Outlook, VBox):
+class ParetoExplorer(Exports, Inputs, Outlook, VBox):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters

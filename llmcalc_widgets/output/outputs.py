@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from ipywidgets import HBox, Layout, ToggleButton, VBox, Widget
 
 from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.output.listing import Listing
+from llmcalc_widgets.output.style import output_style
 from llmcalc_widgets.output.table import Table
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.scene import Scene
@@ -31,16 +33,26 @@ class Outputs(VBox):
     ----------
     selection : Selection
         What is pointed at.
+
+    Attributes
+    ----------
+    scene : Scene or None
+        What is shown; None before the first evaluation.
+    parts : dict of str to widget
+        What has been opened so far, by the name of its drawer.
     """
 
     _made: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
     def __init__(self, selection: Selection) -> None:
-        self._scene: Scene | None = None
-        self._makers: dict[str, Callable[[], Any]] = {"Table of plans": partial(Table, selection)}
+        self.scene: Scene | None = None
+        self._makers: dict[str, Callable[[], Any]] = {
+            "Table of plans": partial(Table, selection),
+            "Python code": partial(Listing, selection),
+        }
         self.parts: dict[str, Any] = {}
         self.buttons = {name: _button(name) for name in self._makers}
-        self._fixed = style_sheet(), HBox([*self.buttons.values()])
+        self._fixed = style_sheet(), output_style(), HBox([*self.buttons.values()])
         super().__init__(
             self._fixed,
             layout=Layout(flex="1 1 100%", min_width="0"),
@@ -66,13 +78,13 @@ class Outputs(VBox):
 
     def take(self, scene: Scene) -> None:
         """Take a scene, to be shown next; the selection already belongs to it."""
-        self._scene = scene
+        self.scene = scene
 
     def show_selection(self) -> None:
         """Bring what is open to the scene, and to what is selected in it."""
         for name, part in self.parts.items():
-            if self._scene is not None and self.buttons[name].value:
-                part.show(self._scene)
+            if self.scene is not None and self.buttons[name].value:
+                part.show(self.scene)
 
     def close(self) -> None:
         """Close the drawers with all that they hold."""

@@ -43,7 +43,16 @@ _TABLE = f"""
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
 """
 
+_LISTING = """
+.llmcalc-listing .widget-html-content { position: relative; }
+.llmcalc-listing textarea { display: block; box-sizing: border-box; width: 100%; resize: vertical;
+  padding: 8px 12px; font: 12.5px/1.5 var(--jp-code-font-family, monospace); overflow: auto;
+  color: var(--c-text); background: var(--c-back2); border: 1px solid var(--c-line); }
+.llmcalc-listing button { position: absolute; top: 6px; right: 6px; margin: 0; width: auto;
+  color: var(--c-strong); background: var(--c-back); border: 1px solid var(--c-faint); }
+"""
 
-def table_style() -> HTML:
-    """Make the invisible widget that carries the table's style."""
-    return HTML(f"<style>{_TABLE}</style>", layout=Layout(display="none"))
+
+def output_style() -> HTML:
+    """Make the invisible widget that carries the style of the drawers."""
+    return HTML(f"<style>{_TABLE}{_LISTING}</style>", layout=Layout(display="none"))

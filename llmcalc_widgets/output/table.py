@@ -18,7 +18,6 @@ from llmcalc_widgets.form.fields import ErrorLine
 from llmcalc_widgets.output.columns import COLUMNS, PLAN, Column, cells
 from llmcalc_widgets.output.filters import matching
 from llmcalc_widgets.output.page import figures_table, table_status
-from llmcalc_widgets.output.style import table_style
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
@@ -62,9 +61,7 @@ class Table(VBox):
         self.pager = HBox([self._turner(*turn) for turn in _TURNS])
         sheet = VBox([self.heads, HBox([self.plans, self._figures])])
         sheet.add_class("llmcalc-sheet")
-        super().__init__(
-            [table_style(), self.filter, self.message, sheet, self.pager, self._status]
-        )
+        super().__init__([self.filter, self.message, sheet, self.pager, self._status])
         self.add_class("llmcalc-table")
         self.filter.observe(self._filtered, "value")
         self.plans.observe(self._chosen, "index")

@@ -77,10 +77,19 @@ class Scene:
         """Whether a plan is rejected."""
         return (self.frame["rejected_for"] != "").to_numpy()
 
+    @property
+    def usual(self) -> bool:
+        """Whether the front of the axes is the one that the evaluation has found already.
+
+        One over a time orders plans as the time itself does.
+        """
+        (across, up), (usual, rate) = self.names, USUAL[self.evaluation.request.stage]
+        return up == rate and AXES[across].column == AXES[usual].column
+
     @cached_property
     def front(self) -> Rows:
         """Rows on the Pareto front of the two axes, from left to right."""
-        if _is_usual(self.names, self.evaluation.request.stage):
+        if self.usual:
             mask = self.frame["on_front"].to_numpy()
         else:
             across, up = (axis.cost(self.frame) for axis in self.axes)
@@ -110,12 +119,3 @@ class Scene:
 def scene_of(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> Scene:
     """Look at an evaluation along chosen axes, or those usual in its stage."""
     return Scene(evaluation=evaluation, names=axes_of(evaluation.request.stage, x_axis, y_axis))
-
-
-def _is_usual(names: tuple[str, str], stage: str) -> bool:
-    """Say whether the front of the axes is the one that the evaluation has found already.
-
-    One over a time orders plans as the time itself does.
-    """
-    (across, up), (usual, rate) = names, USUAL[stage]
-    return up == rate and AXES[across].column == AXES[usual].column

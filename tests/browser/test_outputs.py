@@ -55,3 +55,16 @@ def test_the_table_and_the_chart_select_the_same_plan(open_notebook: OpenNoteboo
     with notebook.kernel() as kernel:
         words = kernel.read("explorer.details.picker.label")
     expect(chosen).to_have_text(words)
+
+
+def test_the_code_is_copied_and_runs_in_another_cell(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MAKE])
+    page = notebook.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    press_button(page, "Python code")
+    page.locator(".llmcalc-listing").get_by_role("button").click()
+    expect(page.locator(".llmcalc-listing").get_by_role("button")).to_have_text("Copied")
+    code = page.evaluate("navigator.clipboard.readText()")
+    with notebook.kernel() as kernel:
+        kernel.run(code)
+        assert kernel.read("df.equals(explorer.df) and front.equals(explorer.front)")

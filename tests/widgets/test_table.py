@@ -161,7 +161,7 @@ def test_a_brush_shows_its_plans_only(explorer, table):
 def test_conditions_mean_what_they_say(explorer, text, query):
     expected = explorer.df.query(query).index
     assert len(expected) > 0
-    assert np.flatnonzero(matching(explorer.outputs._scene, text)).tolist() == [*expected]
+    assert np.flatnonzero(matching(explorer.outputs.scene, text)).tolist() == [*expected]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_conditions_mean_what_they_say(explorer, text, query):
 )
 def test_a_wrong_condition_is_named_and_filters_nothing(explorer, table, text, says):
     with pytest.raises(ValueError, match=re.escape(says)):
-        matching(explorer.outputs._scene, text)
+        matching(explorer.outputs.scene, text)
     table.filter.value = text
     assert "all plans are shown" in table.message.value
     assert "<img" not in table.message.value

@@ -1,0 +1,49 @@
+"""The drawer with the Python behind the chart, to be copied."""
+
+from __future__ import annotations
+
+from html import escape
+
+from ipywidgets import HTML, VBox
+
+from llmcalc_widgets.output.code import code_of
+from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.selection import Selection
+
+# Widgets know no clipboard: a handler in the page selects the text and copies what is selected,
+# which works on plain http as well. Where a page forbids handlers, the text is there to select.
+_COPY = (
+    "const code = this.parentElement.querySelector('textarea'); code.focus(); code.select(); "
+    "this.textContent = document.execCommand('copy') ? 'Copied' : 'Press Ctrl+C'; "
+    "this.focus(); setTimeout(() => { this.textContent = 'Copy'; }, 2000);"
+)
+
+
+class Listing(VBox):
+    """Shows the Python that gives what is shown.
+
+    Parameters
+    ----------
+    selection : Selection
+        The plan that the code selects too.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self.code = HTML()
+        super().__init__([self.code])
+        self.add_class("llmcalc-listing")
+
+    def show(self, scene: Scene) -> None:
+        """Write the code of a scene, and of what is selected in it."""
+        self.code.value = _page(code_of(scene, self._selection.row))
+
+
+def _page(code: str) -> str:
+    """Write the code and its button as HTML."""
+    lines = code.count("\n") + 1
+    return (
+        f'<button type="button" class="jupyter-button" onclick="{escape(_COPY)}">Copy</button>'
+        f'<textarea readonly rows="{lines}" spellcheck="false" wrap="off" '
+        f'aria-label="Python code">{escape(code)}</textarea>'
+    )
