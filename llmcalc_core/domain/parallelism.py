@@ -166,8 +166,8 @@ def check_layout(
         raise ValueError(msg)
     if layout.cp > 1 and not model.divides_prompts:
         msg = (
-            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers read prompts in "
-            f"order, got {layout.cp}"
+            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers "
+            f"read prompts in order, got {layout.cp}"
         )
         raise ValueError(msg)
     _check_experts(model, layout, derived=dp is None)

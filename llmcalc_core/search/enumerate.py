@@ -105,8 +105,8 @@ def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -
     """
     if not model.divides_prompts:
         return ValueError(
-            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers read prompts in "
-            f"order, got {list(contexts)}"
+            f"context_parallel must be 1 for {model.name}, whose recurrent or compressed layers "
+            f"read prompts in order, got {list(contexts)}"
         )
     valid = {width for count in devices for width in divisors(count)}
     closest = min(valid, key=lambda width: abs(width - contexts[0]))
