@@ -10,6 +10,7 @@ from llmcalc_core.catalog.dialects.compressed import COMPRESSED
 from llmcalc_core.catalog.dialects.dense import DENSE
 from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
+from llmcalc_core.catalog.dialects.further import FURTHER
 from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.images import IMAGES
@@ -20,6 +21,7 @@ from llmcalc_core.catalog.dialects.recurrent import RECURRENT
 
 DIALECTS: dict[str, Dialect] = {
     **DENSE,
+    **FURTHER,
     **GEMMA,
     **NEMOTRON,
     **MIXTURE,

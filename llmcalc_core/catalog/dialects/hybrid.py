@@ -117,6 +117,7 @@ HYBRID: dict[str, Dialect] = {
     "qwen3_5_text": _qwen3_5_text,
     "qwen3_5_moe": _qwen3_5_moe,
     "qwen3_5_moe_text": _qwen3_5_moe_text,
+    "qwen3_next": _qwen3_5_moe_text,
     "llama4": _llama4,
     "llama4_text": _llama4_text,
 }
