@@ -14,10 +14,12 @@ from llmcalc_core.catalog.checkpoints import checkpoint_precision
 from llmcalc_core.catalog.dialects import DIALECTS, Fields
 from llmcalc_core.catalog.quantisation_methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.provided import provide
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
 
 
+@provide("from_hf")
 def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
     """Read the architecture of a model from its ``config.json``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -241,6 +242,12 @@ linear_conv_kernel_dim : int, optional
         """Show the description as a table in a notebook."""
         page: str = PROVIDED["_repr_html_"](self)
         return page
+
+    @classmethod
+    def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+        """Read a ``config.json``, its folder or its content; what it can't describe it refuses."""
+        config: ModelConfig = PROVIDED["from_hf"](source)
+        return config
 
     @classmethod
     def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:

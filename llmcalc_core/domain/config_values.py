@@ -134,7 +134,7 @@ def _fill(values: dict[str, Any]) -> None:
     if values["num_key_value_heads"] is None:
         values["num_key_value_heads"] = heads
     if values["head_dim"] is None:
-        if hidden % heads:
+        if hidden % heads and values["kv_lora_rank"] is None:
             msg = (
                 "hidden_size must be a multiple of num_attention_heads unless head_dim is "
                 f"given, got {hidden} and {heads}"

@@ -12,6 +12,7 @@ import pytest
 
 from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.model import architecture
 from tests.core.vision_configs import LLAMA4_VISION, MOON, QWEN_VISION, SIGLIP
 
@@ -276,6 +277,13 @@ def test_file_and_folder(tmp_path: Path, spelling: str) -> None:
     config = find_model(source[spelling])
     assert config == replace(find_model("llama3_8b"), model="my-model")
     assert architecture(config).parameters == 8_030_261_248  # of meta-llama/Llama-3.1-8B
+
+
+def test_a_configuration_reads_itself(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(LLAMA), "utf-8")
+    for source in (LLAMA, file, str(file), tmp_path):
+        assert replace(ModelConfig.from_hf(source), model="llama") == read_hf_config(LLAMA)
 
 
 def test_parsed_content() -> None:

@@ -12,17 +12,23 @@ from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 from llmcalc_core.catalog.dialects.further import FURTHER
 from llmcalc_core.catalog.dialects.gemma import GEMMA
+from llmcalc_core.catalog.dialects.glm import GLM
+from llmcalc_core.catalog.dialects.granite import GRANITE
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.images import IMAGES
 from llmcalc_core.catalog.dialects.kimi import KIMI
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
 from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
+from llmcalc_core.catalog.dialects.others import OTHERS
 from llmcalc_core.catalog.dialects.recurrent import RECURRENT
 
 DIALECTS: dict[str, Dialect] = {
     **DENSE,
     **FURTHER,
     **GEMMA,
+    **GLM,
+    **GRANITE,
+    **OTHERS,
     **NEMOTRON,
     **MIXTURE,
     **COMPRESSED,

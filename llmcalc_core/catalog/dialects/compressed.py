@@ -26,8 +26,8 @@ def _deepseek_v4(fields: Fields) -> dict[str, Any]:
     fields.require("topk_method", expected="noaux_tc")
     fields.ignore("hc_sinkhorn_iters", "hc_eps", "compress_rope_theta", "expert_dtype")
     fields.ignore("partial_rotary_factor")
-    layers, hashed = fields.number("num_hidden_layers"), fields.number("num_hash_layers")
-    kinds = _kinds(fields, layers)
+    layers = fields.number("num_hidden_layers")
+    kinds, hashed = _kinds(fields, layers), _hashed(fields, layers)
     return {
         "vocab_size": fields.number("vocab_size"),
         "hidden_size": fields.number("hidden_size"),
@@ -52,12 +52,29 @@ def _deepseek_v4(fields: Fields) -> dict[str, Any]:
         "num_experts": fields.number("n_routed_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),
         "n_shared_experts": fields.number("n_shared_experts"),
-        "per_layer": {"router_bias": tuple(int(layer >= hashed) for layer in range(layers))},
+        "per_layer": {"router_bias": tuple(int(not looked_up) for looked_up in hashed)},
     }
+
+
+def _hashed(fields: Fields, layers: int) -> tuple[bool, ...]:
+    """Read in which layers experts are looked up by the token: the first ones, or those named."""
+    named = fields.entries("mlp_layer_types")
+    if not named:
+        first = fields.number("num_hash_layers")
+        return tuple(layer < first for layer in range(layers))
+    if len(named) != layers or not set(named) <= {"hash_moe", "moe"}:
+        fields.refuse("mlp_layer_types", f"must be hash_moe or moe for each of {layers} layers")
+    return tuple(kind == "hash_moe" for kind in named)
 
 
 def _kinds(fields: Fields, layers: int) -> tuple[str, ...]:
     """Read the kind of each layer; ratios after the last are those of multi-token prediction."""
+    named = fields.entries("layer_types")
+    if named:
+        fields.require("compress_rates", expected={_SPARSE: 4, _HEAVY: 128})
+        if len(named) != layers or not set(named) <= set(_KINDS.values()):
+            fields.refuse("layer_types", f"must be one of {', '.join(_KINDS.values())} for each")
+        return named
     ratios = fields.entries("compress_ratios")
     if len(ratios) < layers or not set(ratios) <= set(_KINDS):
         fields.refuse("compress_ratios", f"must be 0, 4 or 128 for each of {layers} layers")

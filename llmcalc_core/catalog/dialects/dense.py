@@ -1,4 +1,4 @@
-"""Decoders of the Llama kind: Llama, Mistral, Qwen, Phi-3, InternLM, GLM.
+"""Decoders of the Llama kind: Llama, Mistral, Qwen, Phi-3, InternLM.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -112,33 +112,6 @@ def _internlm(fields: Fields) -> dict[str, Any]:
     return {**common(fields), **attention_bias(fields, "bias")}
 
 
-def _glm(fields: Fields) -> dict[str, Any]:
-    return {**common(fields), "qkv_bias": fields.flag("attention_bias", default=False)}
-
-
-def _chatglm(fields: Fields) -> dict[str, Any]:
-    fields.require("apply_residual_connection_post_layernorm", expected=False)
-    fields.ignore("vocab_size")
-    all_biased = fields.flag("add_bias_linear", default=False)
-    grouped = fields.flag("multi_query_attention", default=False)
-    return {
-        "vocab_size": fields.number("padded_vocab_size"),
-        "hidden_size": fields.number("hidden_size"),
-        "num_decoder_layers": fields.number("num_layers"),
-        "num_attention_heads": fields.number("num_attention_heads"),
-        "num_key_value_heads": fields.optional("multi_query_group_num") if grouped else None,
-        "head_dim": fields.optional("kv_channels"),
-        "intermediate_size": fields.number("ffn_hidden_size"),
-        "max_model_len": fields.optional("seq_length"),
-        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=False),
-        "qkv_bias": fields.flag("add_qkv_bias", default=False) or all_biased,
-        "attention_output_bias": all_biased,
-        "mlp_bias": all_biased,
-        "norm": "rmsnorm" if fields.flag("rmsnorm", default=True) else "layernorm",
-        "final_norm": fields.flag("post_layer_norm", default=True),
-    }
-
-
 DENSE: dict[str, Dialect] = {
     "llama": llama,
     "mistral": _mistral,
@@ -147,7 +120,5 @@ DENSE: dict[str, Dialect] = {
     "phi3": _phi3,
     "internlm": _internlm,
     "internlm2": _internlm,
-    "glm": _glm,
-    "chatglm": _chatglm,
 }
 """Dialects of dense decoders."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
 from llmcalc_core.domain.checks import whole_number
@@ -30,6 +30,7 @@ _HARMLESS = frozenset(
         "reorder_and_upcast_attn", "rescale_prenorm_residual", "rms_norm_eps", "rotary_dim",
         "router_aux_loss_coef", "router_jitter_noise", "router_z_loss_coef",
         "scale_attn_by_inverse_layer_idx", "scale_attn_weights", "use_mamba_kernels",
+        "attention_multiplier", "embedding_multiplier", "norm_epsilon", "residual_multiplier",
         "n_group", "num_beam_groups", "num_expert_group", "resid_pdrop", "residual_dropout",
         "residual_in_fp32", "topk_group", "topk_method", "use_grouped_topk",
     }
@@ -127,6 +128,12 @@ class Fields:
         value = self.value(name)
         if value is not None and value != expected:
             self.refuse(name, f"can only be described as {expected!r}")
+
+    def refuse_others(self, names: Collection[str]) -> None:
+        """Refuse any field but these."""
+        for name in self._values:
+            if name not in names:
+                self.refuse(name, "may change the architecture and is not understood")
 
     def ignore(self, *names: str) -> None:
         """Take fields as understood that say nothing more about the architecture."""

@@ -70,9 +70,9 @@ def _gemma4_text(fields: Fields) -> dict[str, Any]:
     if not kinds or len(kinds) != base["num_decoder_layers"] or kinds[-1] != FULL:
         fields.refuse("layer_types", f"must name every layer, the last of them {FULL}")
     from_keys = fields.flag("attention_k_eq_v", default=False)
-    apart = fields.optional("num_global_key_value_heads") if from_keys else None
     kv_heads, width = base["num_key_value_heads"], base["head_dim"]
-    of_full = (apart or kv_heads, fields.number("global_head_dim", default=512))
+    of_full = _full_heads(fields, kinds, from_keys=from_keys)
+    of_full = (of_full[0] or kv_heads, of_full[1])
     heads, widths = zip(
         *(of_full if kind == FULL else (kv_heads, width) for kind in kinds), strict=True
     )
@@ -95,6 +95,24 @@ def _gemma4_text(fields: Fields) -> dict[str, Any]:
         **_inputs_of_layers(fields),
         **_gemma4_experts(fields, dense),
     }
+
+
+def _full_heads(
+    fields: Fields, kinds: tuple[str, ...], *, from_keys: bool
+) -> tuple[int | None, int]:
+    """Read key and value heads of the full layers and their width, in either spelling."""
+    apart = fields.optional("num_global_key_value_heads") if from_keys else None
+    width = fields.number("global_head_dim", default=512)
+    if fields.value("per_layer_config") is None:
+        return apart, width
+    layers = fields.section("per_layer_config")
+    full = [str(index) for index, kind in enumerate(kinds) if kind == FULL]
+    named = [layers.section(index) for index in full if layers.value(index) is not None]
+    shapes = {(one.optional(KV), one.number("head_dim")) for one in named}
+    if len(named) != len(full) or len(shapes) != 1:
+        fields.refuse("per_layer_config", "must give all full layers the same heads")
+    layers.refuse_others(full)
+    return shapes.pop()
 
 
 def _inputs_of_layers(fields: Fields) -> dict[str, Any]:

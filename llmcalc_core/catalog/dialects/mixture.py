@@ -71,7 +71,7 @@ def _qwen_experts(fields: Fields) -> dict[str, Any]:
     step = fields.number("decoder_sparse_step", default=1)
     dense = fields.entries("mlp_only_layers")
     experts: dict[str, Any] = {
-        "num_experts": fields.number("num_experts"),
+        "num_experts": fields.number("num_experts", "num_local_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
     }
@@ -104,7 +104,8 @@ def _qwen3_moe(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _deepseek_experts(fields: Fields) -> dict[str, Any]:
+def deepseek_experts(fields: Fields) -> dict[str, Any]:
+    """Read routed and shared experts, and the dense layers before them; none without any."""
     fields.require("moe_layer_freq", expected=1)
     experts = fields.number("n_routed_experts", default=0)
     balanced_by_bias = fields.value("topk_method") == "noaux_tc"
@@ -123,7 +124,7 @@ def _deepseek_experts(fields: Fields) -> dict[str, Any]:
 
 
 def _deepseek(fields: Fields) -> dict[str, Any]:
-    return {**common(fields), **attention_bias(fields), **_deepseek_experts(fields)}
+    return {**common(fields), **attention_bias(fields), **deepseek_experts(fields)}
 
 
 def deepseek_latent(fields: Fields) -> dict[str, Any]:
@@ -134,7 +135,7 @@ def deepseek_latent(fields: Fields) -> dict[str, Any]:
         **common(fields),
         "num_key_value_heads": None,
         "head_dim": None,
-        **_deepseek_experts(fields),
+        **deepseek_experts(fields),
         "q_lora_rank": fields.optional("q_lora_rank"),
         "kv_lora_rank": fields.number("kv_lora_rank"),
         "qk_nope_head_dim": fields.number("qk_nope_head_dim"),
@@ -147,6 +148,8 @@ def deepseek_latent(fields: Fields) -> dict[str, Any]:
 def _deepseek_sparse(fields: Fields) -> dict[str, Any]:
     """Read latent attention with an indexer in every layer."""
     fields.ignore("indexer_rope_interleave")
+    if set(fields.entries("layer_types")) - {"indexed_attention"}:
+        fields.refuse("layer_types", "can only be described where every layer has an indexer")
     if set(fields.entries("indexer_types")) - {"full"}:
         fields.refuse("indexer_types", "can only be described where every layer is full")
     latent = deepseek_latent(fields)
