@@ -113,7 +113,6 @@ def _llama4(fields: Fields) -> dict[str, Any]:
 
 
 HYBRID: dict[str, Dialect] = {
-    "qwen3_next": _qwen3_5_moe_text,
     "qwen3_5": _qwen3_5,
     "qwen3_5_text": _qwen3_5_text,
     "qwen3_5_moe": _qwen3_5_moe,
