@@ -103,9 +103,10 @@ def calibrate(
     measurements : DataFrame, list of dicts or path
         Rows, or a CSV file of them, with the columns ``model``, ``tensor_parallel``,
         ``concurrency``, ``input_tokens``, ``output_tokens``, and ``ttft_ms``, ``tpot_ms`` or both
-        (means; one may be blank). Optional: ``precision`` ('bf16' where blank),
-        ``expert_parallel``, ``attention_data_parallel``, ``engine``, ``pipeline_parallel`` (has
-        to be 1), and ``kind``: 'closed_loop' (as one request ends, the next arrives) or
+        (means; one may be blank). Optional: ``precision`` (that of the model's checkpoint where
+        blank), ``expert_parallel``, ``attention_data_parallel``, ``engine``,
+        ``pipeline_parallel`` (has to be 1), and ``kind``: 'closed_loop' (as one request ends, the
+        next arrives) or
         'static' (a batch that starts together), which may have ``e2e_ms``.
     hardware : name, dict or Hardware
         What they were measured on. One that was calibrated before is fitted anew, from where it

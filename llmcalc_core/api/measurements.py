@@ -9,12 +9,13 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.checks import one_of, positive, whole_number
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.domain.precision import parse_precision
+from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.fitting.flat import grid_of
 from llmcalc_core.fitting.runs import Configuration, Run
@@ -154,7 +155,8 @@ def _runs(cells: Cells, hardware: Hardware, engine: str) -> tuple[Run, ...]:
 
 
 def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configuration:
-    model = architecture(find_model(cells["model"]))
+    config = find_model(cells["model"])
+    model = architecture(config)
     stages = _count(cells, "pipeline_parallel") if "pipeline_parallel" in cells else 1
     if stages != 1:
         msg = f"pipeline_parallel must be 1 in a row to calibrate with, got {stages}"
@@ -163,7 +165,9 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
     one = Configuration(
         model=model,
         hardware=hardware,
-        precision=parse_precision(cells.get("precision", "bf16")),
+        precision=asked_precision(cells.get("precision", CHECKPOINT))
+        or config.precision
+        or Precision(),
         layout=check_layout(
             model,
             tp=_number(cells, "tensor_parallel"),

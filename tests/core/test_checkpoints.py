@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core import ModelConfig, Precision
+from llmcalc_core import ModelConfig, Precision, find_model
 from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
@@ -112,6 +112,13 @@ def weight_bytes(config: ModelConfig, **layout: int) -> float:
 def test_weights_take_the_bytes_of_the_files(model, quantisation, published, other) -> None:
     config = read(model, quantisation)
     assert weight_bytes(config) == pytest.approx(published - other, rel=0.01)
+
+
+def test_deepseek_v4_takes_the_bytes_of_its_files() -> None:
+    """148.66 GiB, as vLLM prints (its issue 40821); of 43 layers and one that predicts ahead."""
+    files = 148.66 * 2**30
+    held = weight_bytes(find_model("deepseek_v4_flash"))
+    assert held == pytest.approx(files * 43 / 44, rel=0.01)
 
 
 # (quantisation of a mixture with latent attention, label)

@@ -19,6 +19,7 @@ from llmcalc_core import (
     get_minimum_system_size,
     make_request,
 )
+from llmcalc_core.api import measurements
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
@@ -135,6 +136,22 @@ def test_estimates_take_the_precision_of_the_checkpoint() -> None:
         assert own != estimate(FP8, **load, **asked, bits="bf16")
         plain = estimate("llama3_8b", **load, **asked)
         assert plain == estimate("llama3_8b", **load, **asked, bits="bf16")
+
+
+@pytest.mark.parametrize(
+    ("model", "stated", "label"),
+    [
+        ("Qwen/Qwen3-32B-FP8", {}, "w fp8, a fp8, kv bf16"),
+        ("Qwen/Qwen3-32B-FP8", {"precision": "bf16"}, "bf16"),
+        ("Qwen/Qwen3-32B", {}, "bf16"),
+        ("Qwen/Qwen3-32B", {"precision": "checkpoint"}, "bf16"),
+    ],
+)
+def test_measured_rows_are_of_the_checkpoint_unless_they_say(model, stated, label) -> None:
+    row = {"model": model, "tensor_parallel": 1, "concurrency": 8, "input_tokens": 1000,
+           "output_tokens": 200, "tpot_ms": 20.0, **stated}  # fmt: skip
+    read = measurements._configuration(row, find_hardware("H200_141GB"), "vllm")
+    assert read.precision.label == label
 
 
 def test_the_smallest_system_is_that_of_the_checkpoint() -> None:
