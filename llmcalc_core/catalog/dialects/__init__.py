@@ -10,7 +10,6 @@ from llmcalc_core.catalog.dialects.compressed import COMPRESSED
 from llmcalc_core.catalog.dialects.dense import DENSE
 from llmcalc_core.catalog.dialects.early import EARLY
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
-from llmcalc_core.catalog.dialects.further import FURTHER
 from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.glm import GLM
 from llmcalc_core.catalog.dialects.granite import GRANITE
@@ -24,7 +23,6 @@ from llmcalc_core.catalog.dialects.recurrent import RECURRENT
 
 DIALECTS: dict[str, Dialect] = {
     **DENSE,
-    **FURTHER,
     **GEMMA,
     **GLM,
     **GRANITE,

@@ -1,4 +1,4 @@
-"""Decoders from before Llama: GPT-2, GPT-J, OPT, Falcon.
+"""Decoders from before Llama, or as those: GPT-2, GPT-J, GPT-NeoX, OPT, BLOOM, Falcon, Phi.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmcalc_core.catalog.dialects.dense import common
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
 # OPT's position table begins at 2 (OPTLearnedPositionalEmbedding in transformers).
 _OPT_POSITION_OFFSET = 2
+
+_PLAIN = {"num_ffi": 1, "norm": "layernorm"}
+"""Feed-forward layers with one projection up, and layer norms, as before Llama."""
+
+
+def _biased(*, biased: bool) -> dict[str, bool]:
+    return {"qkv_bias": biased, "attention_output_bias": biased, "mlp_bias": biased}
 
 
 def _gpt(fields: Fields, *, tied: bool) -> dict[str, Any]:
@@ -109,5 +117,44 @@ def _falcon_norms(fields: Fields) -> int:
     return 1 if parallel else 2
 
 
-EARLY: dict[str, Dialect] = {"gpt2": _gpt2, "gptj": _gptj, "opt": _opt, "falcon": _falcon}
+def _gpt_neox(fields: Fields) -> dict[str, Any]:
+    fields.ignore("use_parallel_residual", "hidden_dropout", "classifier_dropout")
+    biased = fields.flag("attention_bias", default=True)
+    return {**common(fields), **_PLAIN, **_biased(biased=biased), "mlp_bias": True}
+
+
+def _phi(fields: Fields) -> dict[str, Any]:
+    """Read Phi-1 to 2: both parts of a layer side by side after one norm, and a bias everywhere."""
+    fields.require("qk_layernorm", expected=False)
+    one = {"norms_per_layer": 1, "lm_head_bias": True}
+    return {**common(fields), **_PLAIN, **_biased(biased=True), **one}
+
+
+def _bloom(fields: Fields) -> dict[str, Any]:
+    """Read BLOOM; the norm after its embedding is left out."""
+    fields.require("apply_residual_connection_post_layernorm", expected=False)
+    fields.ignore("attention_softmax_in_fp32", "masked_softmax_fusion", "hidden_dropout")
+    hidden = fields.number("hidden_size", "n_embed")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": hidden,
+        "num_decoder_layers": fields.number("num_hidden_layers", "n_layer"),
+        "num_attention_heads": fields.number("num_attention_heads", "n_head"),
+        "intermediate_size": fields.number("n_inner", default=4 * hidden),
+        "max_model_len": fields.optional("seq_length"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        **_PLAIN,
+        **_biased(biased=True),
+    }
+
+
+EARLY: dict[str, Dialect] = {
+    "gpt2": _gpt2,
+    "gptj": _gptj,
+    "gpt_neox": _gpt_neox,
+    "opt": _opt,
+    "bloom": _bloom,
+    "falcon": _falcon,
+    "phi": _phi,
+}
 """Dialects from before Llama."""

@@ -33,6 +33,7 @@ def _glm4_moe(fields: Fields) -> dict[str, Any]:
         "qkv_bias": fields.flag("attention_bias", default=False),
         "qk_norm": fields.flag("use_qk_norm", default=False),
         "router_bias": True,
+        "mtp_layers": fields.number("num_nextn_predict_layers", default=0),
     }
 
 

@@ -14,7 +14,6 @@ from llmcalc_core.catalog.dialects.dense import (
     attention_bias,
     common,
     llama,
-    qwen_windows,
     windows,
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
@@ -76,12 +75,10 @@ def _seed_oss(fields: Fields) -> dict[str, Any]:
 
 def _smollm3(fields: Fields) -> dict[str, Any]:
     """Read SmolLM3, some of whose layers have no rotary positions."""
-    fields.ignore("no_rope_layers", "no_rope_layer_interval")
-    return {**llama(fields), **qwen_windows(fields), **_tied(fields)}
-
-
-def _tied(fields: Fields) -> dict[str, Any]:
-    return {"tie_word_embeddings": fields.flag("tie_word_embeddings", default=True)}
+    fields.ignore("no_rope_layers", "no_rope_layer_interval", "layer_types", "sliding_window")
+    fields.require("use_sliding_window", expected=False)
+    tied = fields.flag("tie_word_embeddings", default=True)
+    return {**llama(fields), "tie_word_embeddings": tied}
 
 
 def _ernie4_5(fields: Fields) -> dict[str, Any]:
