@@ -107,7 +107,7 @@ def efficiency_for(
     return Efficiency(
         decode=_scaled(base, values, types, precision.experts, decode=True),
         prefill=_scaled(base, values, types, precision.experts, decode=False),
-        links=_links(facts, table["engine"], values),
+        links=_links(facts, table["engine"], values, hardware.node_link_latency_s),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
@@ -214,14 +214,21 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
     )
 
 
-def _links(facts: dict[str, Any], engine: dict[str, Any], values: dict[str, float]) -> Links:
+def _links(
+    facts: dict[str, Any],
+    engine: dict[str, Any],
+    values: dict[str, float],
+    node_latency_s: float | None,
+) -> Links:
     entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
     later, longer = values["collective_latency"], values["collective_time"]
     return Links(
         log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
         latencies_s=tuple(later * entry["latency_us"] * 1e-6 for entry in entries),
         fractions=tuple(min(1.0, entry["fraction"] / longer) for entry in entries),
-        node_latency_s=engine["node_latency_us"] * 1e-6,
+        node_latency_s=(
+            engine["node_latency_us"] * 1e-6 if node_latency_s is None else node_latency_s
+        ),
         node_fraction=engine["node_fraction"],
         hand_over_latency_s=engine["hand_over_latency_us"] * 1e-6,
         hand_over_fraction=engine["hand_over_fraction"],

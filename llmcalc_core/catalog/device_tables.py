@@ -15,7 +15,8 @@ FIGURES = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth", "devic
            "price_per_hour")  # fmt: skip
 """Fields that are figures, each with a source in the catalogue."""
 
-FIELDS = (*FIGURES, "nominal_memory_gb", "description", "device_limit", "like")
+FIELDS = (*FIGURES, "nominal_memory_gb", "node_link_latency_s", "host_link_bandwidth",
+          "host_memory_bytes", "description", "device_limit", "like")  # fmt: skip
 _NEEDED = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth")
 _ABOUT = ("name", "vendor", "aliases", "link_kind", "sources")
 

@@ -5,24 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from llmcalc_core.domain.checks import fraction, one_of, positive, whole_number
+from llmcalc_core.domain.checks import fraction, positive, whole_number
 from llmcalc_core.domain.hardware_copies import clustered, edited_copy
 from llmcalc_core.domain.hardware_text import facts, html, text
-
-DATA_TYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
-
-# Where a device lacks a type, it computes at the rate of the next one that it has: values are
-# unpacked to that type first.
-_FALLBACK = {
-    "int4": ("int4", "int8", "bf16", "fp16", "fp32"),
-    "fp4": ("fp4", "fp8", "bf16", "fp16", "fp32"),
-    "int8": ("int8", "bf16", "fp16", "fp32"),
-    "fp8": ("fp8", "bf16", "fp16", "fp32"),
-    "bf16": ("bf16", "fp16", "fp32"),
-    "fp16": ("fp16", "bf16", "fp32"),
-    "tf32": ("tf32", "fp32"),
-    "fp32": ("fp32",),
-}
+from llmcalc_core.domain.rates import Rates, checked_rates, running_rate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +39,8 @@ class Hardware:
     host_memory_bytes : float
         Memory of the host per device [bytes]; 2 TB for eight (assumed) where not given, 0 where
         the device's memory is the host's.
+    node_link_latency_s : float, optional
+        Time of an empty message between domains [s]; assumed where not given.
     calibration : str
         Whose efficiency facts to use; a name without any means assumed ones.
     description : str
@@ -86,13 +74,14 @@ class Hardware:
     """
 
     name: str
-    flops: tuple[tuple[str, float], ...]
+    flops: Rates
     memory_bytes: float
     nominal_memory_gb: float
     memory_bandwidth: float
     link_bandwidth: float
     devices_per_domain: int = 8
     node_link_bandwidth: float = 25e9
+    node_link_latency_s: float | None = None
     host_link_bandwidth: float = 32e9
     host_memory_bytes: float = 256e9
     calibration: str = ""
@@ -105,13 +94,7 @@ class Hardware:
 
     def __post_init__(self) -> None:
         """Check every figure."""
-        rates = tuple(
-            (one_of("flops", kind, DATA_TYPES), positive(f"flops of {kind}", rate, unit="FLOP/s"))
-            for kind, rate in _pairs(self.flops)
-        )
-        if not any(kind in ("bf16", "fp16", "fp32") for kind, _ in rates):
-            msg = f"flops of {self.name} need a rate for bf16, fp16 or fp32, got {self.flops!r}"
-            raise ValueError(msg)
+        rates = checked_rates(self.name, self.flops)
         object.__setattr__(self, "flops", rates)
         for name, unit in (("memory_bytes", "bytes"), ("nominal_memory_gb", "GB"),
                            ("memory_bandwidth", "bytes/s"), ("link_bandwidth", "bytes/s"),
@@ -120,7 +103,8 @@ class Hardware:
             object.__setattr__(self, name, positive(name, getattr(self, name), unit=unit))
         host = positive("host_memory_bytes", self.host_memory_bytes, unit="bytes", zero=True)
         object.__setattr__(self, "host_memory_bytes", host)
-        for name, unit, zero in (("power_watts", "W", False), ("price_per_hour", "USD/h", True)):
+        for name, unit, zero in (("power_watts", "W", False), ("price_per_hour", "USD/h", True),
+                                 ("node_link_latency_s", "s", True)):  # fmt: skip
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, positive(name, value, unit=unit, zero=zero))
         whole_number("devices_per_domain", self.devices_per_domain)
@@ -133,19 +117,14 @@ class Hardware:
         Parameters
         ----------
         data_type : str
-            One of :data:`DATA_TYPES`.
+            One of :data:`llmcalc_core.domain.rates.DATA_TYPES`.
 
         Returns
         -------
         tuple of (str, float)
             The type and the rate; a device without the type uses the next wider it has.
         """
-        rates = dict(self.flops)
-        for kind in _FALLBACK[data_type]:
-            if kind in rates:
-                return kind, rates[kind]
-        widest = next(kind for kind in DATA_TYPES if kind in rates)
-        return widest, rates[widest]
+        return running_rate(self.flops, data_type)
 
     def usable_bytes(self, memory_fraction: float) -> float:
         """Bytes of the device's memory that may be used at this fraction."""
@@ -212,6 +191,7 @@ class Hardware:
         devices_per_node: int | None = None,
         *,
         node_link_bandwidth: float | None = None,
+        node_link_latency_s: float | None = None,
         name: str | None = None,
     ) -> Hardware:
         """Describe a cluster of this device: so many nodes, a network between them.
@@ -226,13 +206,15 @@ class Hardware:
         node_link_bandwidth : float, optional
             Network bandwidth per device between nodes, one direction [bytes/s]: a node's network
             over its devices. The device's own where not given.
+        node_link_latency_s : float, optional
+            Time of an empty message between nodes [s]. The device's own where not given.
         name : str, optional
             Name to show.
 
         Returns
         -------
         Hardware
-            A device in such a cluster, which plans of more devices than it has refuse.
+            A device of it; plans of more devices than the cluster has are refused.
 
         Raises
         ------
@@ -247,9 +229,12 @@ class Hardware:
         >>> pair.name, pair.device_limit
         ('2 x 4 toy', 8)
         """
-        each = self.devices_per_domain if devices_per_node is None else devices_per_node
-        link = self.node_link_bandwidth if node_link_bandwidth is None else node_link_bandwidth
-        return clustered(self, nodes, each, link, name)
+        own = {
+            "devices_per_domain": devices_per_node,
+            "node_link_bandwidth": node_link_bandwidth,
+            "node_link_latency_s": node_link_latency_s,
+        }
+        return clustered(self, nodes, name, own)
 
     def check_devices(self, name: str, count: int) -> int:
         """Return a count of devices if there are so many.
@@ -273,11 +258,3 @@ class Hardware:
 
     def _repr_html_(self) -> str:
         return html(self.name, self.description, facts(self))
-
-
-def _pairs(flops: object) -> list[tuple[Any, Any]]:
-    try:
-        return list(dict(flops).items())  # type: ignore[call-overload]
-    except (TypeError, ValueError):
-        msg = f"flops must be a dict or pairs of type and rate [FLOP/s], got {flops!r}"
-        raise ValueError(msg) from None

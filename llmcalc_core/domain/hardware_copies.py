@@ -34,14 +34,11 @@ def edited_copy(hardware: Hardware, changes: dict[str, Any]) -> Hardware:
     return replace(copy, **(marks | changes))
 
 
-def clustered(hardware: Hardware, nodes: int, each: int, link: float, name: str | None) -> Hardware:
+def clustered(hardware: Hardware, nodes: int, name: str | None, own: dict[str, Any]) -> Hardware:
     """Give the device as one of a cluster's; see ``Hardware.cluster``."""
     count = whole_number("nodes", nodes)
-    inside = whole_number("devices_per_node", each)
-    return replace(
-        hardware,
-        name=name or f"{count} x {inside} {hardware.name}",
-        devices_per_domain=inside,
-        node_link_bandwidth=link,
-        device_limit=count * inside,
-    )
+    given = {field: value for field, value in own.items() if value is not None}
+    each = given.get("devices_per_domain", hardware.devices_per_domain)
+    whole_number("devices_per_node", each)
+    label = name or f"{count} x {each} {hardware.name}"
+    return replace(hardware, **(given | {"name": label, "device_limit": count * each}))

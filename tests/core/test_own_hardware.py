@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from llmcalc_core import (
     get_minimum_system_size,
     load_hardware,
 )
+from llmcalc_core.catalog.device_tables import FIELDS as FIELD_NAMES
 
 H100 = find_hardware("H100_80GB")
 FIELDS: dict[str, Any] = {
@@ -44,6 +46,11 @@ def test_a_dict_of_fields() -> None:
     assert device == made
     assert device.rate("fp8") == ("fp8", 2e14)
     assert estimate_decode_performance(system_name=FIELDS)["basis"] == "assumed"
+
+
+def test_every_figure_can_stand_in_a_table() -> None:
+    own = {"name", "calibration", "adjustments", "edited"}  # of the package, not of the user
+    assert {field.name for field in fields(Hardware)} - own == {*FIELD_NAMES} - {"like"}
 
 
 def test_a_file_is_hardware(tmp_path: Path) -> None:
@@ -148,6 +155,20 @@ def test_a_cluster_has_nodes_and_a_network() -> None:
         for one in (H100, four)
     )
     assert across > 1.05 * inside  # eight devices span two nodes of four
+
+
+def test_a_network_has_a_latency() -> None:
+    near, far = (H100.cluster(2, 4, node_link_latency_s=latency) for latency in (5e-6, 105e-6))
+    assert "50 GB/s each way per device, 105 us" in far.describe()
+    quick, slow = (
+        estimate_decode_performance("llama3_8b", 8, system_name=one, tensor_parallel=8)
+        for one in (near, far)
+    )
+    # 100 us more for each message between the nodes: 2 all-reduces in each of 32 layers, and the
+    # gathered logits
+    assert slow["latency"] - quick["latency"] == pytest.approx(65 * 0.1)
+    with pytest.raises(ValueError, match=r"node_link_latency_s must be .*\[s\], got -1"):
+        H100.cluster(2, node_link_latency_s=-1)
 
 
 def test_plans_use_a_cluster_up_and_no_more() -> None:
