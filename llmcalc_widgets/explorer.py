@@ -10,37 +10,22 @@ from ipywidgets import Layout, VBox, Widget
 
 from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.config import KNOWN, ExplorerValues, checked_values
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
-from llmcalc_widgets.form.settings import (
-    DEFAULTS,
-    InputValues,
-    check_names,
-    check_together,
-    checked,
-)
+from llmcalc_widgets.form.settings import DEFAULTS, check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.later import Later
+from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, Outlook
 from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
+from llmcalc_widgets.rivals import Rivals
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
-from llmcalc_widgets.view.outlook import (
-    OUTLOOK_DEFAULTS,
-    Outlook,
-    OutlookValues,
-    check_outlook,
-)
 from llmcalc_widgets.view.scene import scene_of
 from llmcalc_widgets.view.selection import Selection, same_plan
-
-_KNOWN = (*DEFAULTS, "workload", *OUTLOOK_DEFAULTS)
-
-
-class ExplorerValues(InputValues, OutlookValues, total=False):
-    """Everything that can be set."""
 
 
 class ParetoExplorer(Exports, Inputs, Outlook, VBox):
@@ -58,9 +43,9 @@ batch_min, batch_max, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
-    x_axis, y_axis
-        What the chart shows; see :class:`~llmcalc_widgets.view.outlook.Outlook`. Setting one draws
-        at once, and finds the front again.
+    x_axis, y_axis, pins, compared
+        What the chart shows; see :class:`~llmcalc_widgets.outlook.Outlook`. Setting one draws at
+        once, and finds the front again.
     df : DataFrame
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
@@ -102,17 +87,18 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
     def __init__(self, **settings: Unpack[ExplorerValues]) -> None:
-        start = _checked_all(settings)
+        start = checked_values(settings)
         self._session = Session()
         self._pointed = Selection()
+        self._rivals = Rivals()
         self._words = Later()
         super().__init__(**start)
         self.form = Form(self, self._session)
-        self.chart = Chart(self._pointed, self)
+        self.chart = Chart(self._pointed, self, self.pin)
         self.details = Details(self._pointed)
         self.outputs = Outputs(self._pointed)
         self.children = (_row(self.form, self.chart, self.details, self.outputs),)
-        self._parts = [*parts_of(self), self.chart.plot.brush]
+        self._parts = parts_of(self)
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
         self._session.observe(self._show, "evaluation")
@@ -130,7 +116,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         TraitError
             For a wrong value; then nothing changes.
         """
-        check_names(settings, _KNOWN)
+        check_names(settings, KNOWN)
         self.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
@@ -153,12 +139,24 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
             raise ValueError(msg)
         self._pointed.row = row
 
+    def pin(self, name: str | None = None) -> None:
+        """Keep the present front in the chart under a name, by default the next free letter.
+
+        Raises
+        ------
+        TraitError
+            If the name is taken.
+        """
+        self.pin_settings(self.settings(), name)
+
     def close(self) -> None:
         """Close the explorer with every widget that it made."""
-        if self._parts:
+        made, self._parts = self._parts, ()
+        if made:
             self._session.close()
             self._words.cancel()
-        for part in self._parts:
+            made = [*made, *parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
+        for part in made:
             if part is not self:
                 part.close()
         super().close()
@@ -174,6 +172,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
 
     def _look(self, _: object) -> None:
         """Draw what is there already along other axes."""
+        self._session.flush()
         if self._session.evaluation is not None:
             self._draw(self._session.evaluation, self._pointed.row)
 
@@ -183,7 +182,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self._pointed.observe(self._show_selection)
         scene = scene_of(evaluation, self.x_axis, self.y_axis)
         front = scene.front_frame  # made here, as little may follow a message that is to leave soon
-        self.chart.draw(scene)
+        self.chart.draw(scene, self._rivals.of(self, self.settings(), scene))
         self.details.take(scene)
         self.outputs.take(scene)
         self._words.do(self._show_words)
@@ -216,19 +215,6 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self.set_trait(
             "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
         )
-
-
-def _checked_all(values: ExplorerValues) -> dict[str, Any]:
-    """Check the first values before a widget is made."""
-    check_names(values, _KNOWN)
-    try:
-        given = with_workload(values)
-        start = {name: checked(name, given[name]) for name in given if name in DEFAULTS}
-        check_together({**DEFAULTS, **start})
-        check_outlook({name: given[name] for name in given if name not in DEFAULTS})
-    except ValueError as error:
-        raise traitlets.TraitError(str(error)) from None
-    return {**given, **start}
 
 
 def _row(*parts: VBox) -> VBox:

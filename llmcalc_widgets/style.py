@@ -66,6 +66,15 @@ _CSS = """
 .llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
 .llmcalc-chart .bqplot { overflow: visible; }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
+.llmcalc-rivals { border-collapse: collapse; width: 100%; }
+.llmcalc-rivals caption { text-align: left; font-weight: 600; color: var(--c-strong); }
+.llmcalc-rivals th, .llmcalc-rivals td { padding: 3px 10px 3px 0; text-align: left;
+  vertical-align: top; border-bottom: 1px solid var(--c-line); color: var(--c-text);
+  font-weight: 400; background: none; white-space: normal; }
+.llmcalc-rivals thead th { color: var(--c-faint); }
+.llmcalc-rivals tr { background: none !important; }
+.llmcalc-chart .bqplot .curve_label { font-weight: 700; font-size: 13px;
+  fill: var(--c-strong) !important; pointer-events: none; }
 .llmcalc-details { display: grid !important; align-content: start;
   grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); column-gap: 24px; }
 .llmcalc-details table { border-collapse: collapse; width: 100%;

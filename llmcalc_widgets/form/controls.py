@@ -8,14 +8,13 @@ from llmcalc_core import (
     CHECKPOINT,
     PRECISIONS,
     STAGES,
-    Hardware,
-    ModelConfig,
     list_hardware,
     list_models,
 )
 from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
+from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.workloads import WORKLOADS
 
 _POWERS = tuple(2**power for power in range(11))
@@ -111,10 +110,3 @@ def label_of(name: str, stage: str) -> str:
     """Name an end of the range of batches as it is called in a stage."""
     batch, flight = _BATCH_LABELS[name]
     return flight if stage == "serving" else batch
-
-
-def name_of(value: str | ModelConfig | Hardware) -> str:
-    """Name a model or device."""
-    if isinstance(value, str):
-        return value
-    return (value.name if isinstance(value, Hardware) else value.model) or "unnamed"

@@ -6,8 +6,8 @@ from typing import Any
 
 from ipywidgets import Dropdown, HBox, Layout
 
+from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.axes import AXES
-from llmcalc_widgets.view.outlook import Outlook
 
 _LISTS = {
     "x_axis": ("Across", "What the chart shows from left to right"),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, ToggleButton, VBox
 
+from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.axis_choice import AxisChoice
+from llmcalc_widgets.view.compare_bar import CompareBar
 from llmcalc_widgets.view.drawing import Drawing
 from llmcalc_widgets.view.legend import legend
 from llmcalc_widgets.view.notices import heading, notice, status
-from llmcalc_widgets.view.outlook import Outlook
 from llmcalc_widgets.view.pointing import Pointing
+from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
@@ -25,15 +28,19 @@ class Chart(VBox):
     selection : Selection
         What it writes, and marks.
     outlook : Outlook
-        Whose axes its lists show and set.
+        Whose axes and comparisons its controls show and set.
+    pin : callable
+        Pins the present front.
     """
 
-    def __init__(self, selection: Selection, outlook: Outlook) -> None:
+    def __init__(self, selection: Selection, outlook: Outlook, pin: Callable[[], None]) -> None:
         self._selection = selection
         self._scene: Scene | None = None
+        self._rivals: tuple[Rival, ...] = ()
         self.drawing = Drawing()
         self._pointing = Pointing(self.drawing, selection)
         self.axes = AxisChoice(outlook)
+        self.compare = CompareBar(outlook, pin)
         self.brush_button = ToggleButton(
             description="Brush",
             tooltip="Drag a rectangle over the chart to select the plans in it",
@@ -50,6 +57,7 @@ class Chart(VBox):
                 self._notice,
                 self.plot.figure,
                 self._status,
+                self.compare,
             ],
             layout=Layout(flex="3 1 420px", min_width="320px"),
         )
@@ -62,10 +70,11 @@ class Chart(VBox):
         """The widgets of the figure."""
         return self.drawing.plot
 
-    def draw(self, scene: Scene) -> None:
-        """Draw a scene; the selection already belongs to it, and the words follow."""
+    def draw(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
+        """Draw a scene and its rivals; the selection belongs to it already, the words follow."""
         self._scene = self._pointing.scene = scene
-        self.drawing.draw(scene, self._selection.row)
+        self._rivals = rivals
+        self.drawing.draw(scene, self._selection.row, rivals)
 
     def show_words(self) -> None:
         """Say what is drawn, around the drawing."""
@@ -79,6 +88,7 @@ class Chart(VBox):
             self.drawing.slots(), scene, rejected=len(self.drawing.rows["rejected"]) > 0
         )
         self._notice.value = notice(scene)
+        self.compare.show(self._rivals, scene)
         self._show_status(scene)
 
     def show_selection(self) -> None:
@@ -87,7 +97,7 @@ class Chart(VBox):
         if scene is None:
             return
         if row is not None and not self.drawing.shows(row):
-            self.draw(scene)
+            self.draw(scene, self._rivals)
             self.show_words()
             return
         self.drawing.mark(row)

@@ -20,6 +20,8 @@ from llmcalc_widgets.view.figures import (
 )
 from llmcalc_widgets.view.palette import colour_slots
 from llmcalc_widgets.view.plot import make_plot
+from llmcalc_widgets.view.rival_lines import RivalLines
+from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.sample import drawn_rows
 from llmcalc_widgets.view.scene import Rows, Scene
 from llmcalc_widgets.view.ticks import Ends, limits
@@ -48,9 +50,10 @@ class Drawing:
         self.ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
         self.marking = False
         self._scene: Scene | None = None
+        self._rival_lines = RivalLines(self.plot)
 
-    def draw(self, scene: Scene, selected: int | None) -> None:
-        """Draw a scene, with a plan of it selected."""
+    def draw(self, scene: Scene, selected: int | None, rivals: tuple[Rival, ...] = ()) -> None:
+        """Draw a scene, with a plan of it selected, and rivals beside its front."""
         before, self._scene = self._scene, scene
         pointed = (scene.evaluation.recommended, selected)
         always = [row for row in pointed if row is not None and scene.known[row]]
@@ -59,7 +62,8 @@ class Drawing:
         self.rows = {"candidates": rows[~out], "rejected": rows[out]}
         same = before is not None and before.alike(scene)
         with self.plot.one_update():
-            self._draw_axes(scene, rows, stay=same)
+            self._draw_axes(scene, rows, rivals, stay=same)
+            self._rival_lines.draw(rivals, self.ends)
             self._draw_points(scene)
             self._draw_limits(scene)
             self.mark(selected)
@@ -161,8 +165,10 @@ class Drawing:
         with self.plot.limit.hold_sync():
             self.plot.limit.x, self.plot.limit.y = cross_lines(across, up)
 
-    def _draw_axes(self, scene: Scene, rows: Rows, *, stay: bool) -> None:
-        new = tuple(self._new_ends(scene, at, rows) for at in (0, 1))
+    def _draw_axes(
+        self, scene: Scene, rows: Rows, rivals: tuple[Rival, ...], *, stay: bool
+    ) -> None:
+        new = tuple(self._new_ends(scene, at, rows, rivals) for at in (0, 1))
         across, up = (
             old.follow(ends) if stay else ends for old, ends in zip(self.ends, new, strict=True)
         )
@@ -173,12 +179,15 @@ class Drawing:
             widget.tick_values = np.array(at)
             widget.label = axis.label
 
-    def _new_ends(self, scene: Scene, at: int, rows: Rows) -> Ends:
-        """Give ends that show the plans drawn, the bands of those that fit, and a limit."""
+    def _new_ends(self, scene: Scene, at: int, rows: Rows, rivals: tuple[Rival, ...]) -> Ends:
+        """Give ends that show the plans drawn, the bands of those that fit, limits and rivals."""
         along = scene.figures[at]
         shown: list[Any] = [along[rows]]
         if scene.bands is not None and scene.banded == at:
             shown += [ends[self.rows["candidates"]] for ends in scene.bands]
+        for rival in rivals:
+            if rival.scene is not None:
+                shown.append(rival.scene.figures[at][rival.scene.front])
         if (limit := scene.limits[at]) is not None:
             shown.append([limit])
         return Ends(*limits(np.concatenate(shown)))

@@ -110,7 +110,7 @@ def together(*curves: Curve) -> Curve:
     >>> up.tolist()
     [[0.3, 0.4], [0.6, 0.6]]
     """
-    length = max(1, *(len(across) for across, _ in curves))
+    length = max(1, *(len(across) for across, _ in (*curves, NO_CURVE)))
     across, up = (
         np.array([[*own, *np.repeat([_UNSEEN, *own][-1], length - len(own))] for own in axis])
         for axis in zip(*curves, strict=True)

@@ -79,6 +79,12 @@ class Plot:
                     stack.enter_context(widget.hold_sync())
             yield
 
+    def add_lines(self) -> Lines:
+        """Add a mark of curves that wear their names, above all others."""
+        lines = _line({"x": self.x, "y": self.y}, labels_visibility="label", stroke_width=2.4)
+        self.figure.marks = [*self.figure.marks, lines]
+        return lines
+
 
 def make_plot() -> Plot:
     """Make the figure, still without data."""
@@ -147,10 +153,9 @@ def _line(scales: dict[str, Any], **style: Any) -> Lines:  # noqa: ANN401
         x=_NOTHING,
         y=_NOTHING,
         scales=scales,
-        stroke_width=1.6,
         preserve_domain={"x": True, "y": True},
         interactions={},
-        **style,
+        **{"stroke_width": 1.6, **style},
     )
 
 

@@ -1,0 +1,72 @@
+"""The fronts beside the present one: pinned ones, and those of changed settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llmcalc_core import Evaluation, EvaluationRequest, evaluate
+from llmcalc_widgets.form.rivals import difference_words
+from llmcalc_widgets.form.settings import check_together, to_request
+from llmcalc_widgets.outlook import Outlook
+from llmcalc_widgets.view.rivalry import Rival
+from llmcalc_widgets.view.scene import Scene
+
+_KEPT = 32
+"""Evaluations that are kept, the latest used ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """Settings to evaluate, and what the rival is called."""
+
+    name: str
+    kind: str
+    at: int
+    settings: dict[str, Any]
+
+
+class Rivals:
+    """Evaluates what is compared, and keeps what it has evaluated."""
+
+    def __init__(self) -> None:
+        self._kept: dict[EvaluationRequest, Evaluation] = {}
+
+    def of(self, outlook: Outlook, settings: Mapping[str, Any], scene: Scene) -> tuple[Rival, ...]:
+        """Give the rivals of the present settings, seen along the axes of their scene."""
+        return tuple(self._rival(entry, settings, scene) for entry in _entries(outlook, settings))
+
+    def _rival(self, entry: _Entry, settings: Mapping[str, Any], scene: Scene) -> Rival:
+        found, trouble = None, ""
+        stage = entry.settings["stage"]
+        if stage != settings["stage"]:
+            trouble = f"not drawn: it is of stage {stage}"
+        else:
+            try:
+                check_together(entry.settings)
+                found = self._evaluated(to_request(entry.settings))
+            except ValueError as error:
+                trouble = str(error)
+        return Rival(
+            name=entry.name,
+            kind=entry.kind,
+            at=entry.at,
+            words=difference_words(entry.settings, settings),
+            scene=None if found is None else Scene(evaluation=found, names=scene.names),
+            trouble=trouble,
+        )
+
+    def _evaluated(self, request: EvaluationRequest) -> Evaluation:
+        found = self._kept.pop(request, None) or evaluate(request)
+        self._kept[request] = found
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+
+def _entries(outlook: Outlook, settings: Mapping[str, Any]) -> Iterator[_Entry]:
+    for at, pin in enumerate(outlook.pins):
+        yield _Entry(name=pin["name"], kind="pins", at=at, settings=pin["settings"])
+    for at, changes in enumerate(outlook.compared):
+        yield _Entry(name=str(at + 1), kind="compared", at=at, settings={**settings, **changes})

@@ -1,0 +1,56 @@
+"""The fronts of rivals in the figure: one mark, made when the first rival comes."""
+
+from __future__ import annotations
+
+import numpy as np
+from bqplot import Lines
+
+from llmcalc_widgets.view.figures import NO_CURVE, Curve, steps, together
+from llmcalc_widgets.view.plot import Plot
+from llmcalc_widgets.view.rivalry import Rival, rival_colour
+from llmcalc_widgets.view.ticks import Ends
+
+_UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
+"""Beside a single plan, so that bqplot does not take the arrays for a number."""
+
+
+class RivalLines:
+    """Draws the front of every rival as steps, with its name at the end.
+
+    Parameters
+    ----------
+    plot : Plot
+        The figure.
+    """
+
+    def __init__(self, plot: Plot) -> None:
+        self._plot = plot
+        self.lines: Lines | None = None
+
+    def draw(self, rivals: tuple[Rival, ...], ends: tuple[Ends, Ends]) -> None:
+        """Draw rivals between the ends of the axes."""
+        if self.lines is None:
+            if not rivals:
+                return
+            self.lines = self._plot.add_lines()
+        curves = [_turned(_curve(rival, ends), place) for place, rival in enumerate(rivals)]
+        with self.lines.hold_sync():
+            self.lines.x, self.lines.y = together(*curves, _UNSEEN)
+            self.lines.colors = [rival_colour(place) for place in range(len(rivals) + 1)]
+            self.lines.labels = [*(rival.name for rival in rivals), ""]
+
+
+def _turned(curve: Curve, place: int) -> Curve:
+    """Let every second curve end where the others begin, so that their names are apart."""
+    across, up = curve
+    return (across[::-1], up[::-1]) if place % 2 else curve
+
+
+def _curve(rival: Rival, ends: tuple[Ends, Ends]) -> Curve:
+    scene = rival.scene
+    if scene is None or not len(scene.front):
+        return NO_CURVE
+    across, up = (
+        end.places(figures[scene.front]) for end, figures in zip(ends, scene.figures, strict=True)
+    )
+    return steps(across, up, level_first=scene.axes[0].small)
