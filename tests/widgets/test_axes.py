@@ -37,7 +37,7 @@ def beaten(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.boo
     return np.asarray((as_good & more).any(axis=1))
 
 
-@pytest.mark.parametrize(("across", "up"), permutations(AXES, 2))
+@pytest.mark.parametrize(("across", "up"), [*permutations(AXES, 2)])
 def test_the_front_is_what_no_plan_beats_on_the_axes(across: str, up: str) -> None:
     assert {name for name, axis in AXES.items() if axis.small} == SMALL_IS_BETTER
     explorer = ParetoExplorer(
