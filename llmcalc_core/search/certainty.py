@@ -6,9 +6,15 @@ from llmcalc_core.calibration.bands import BASES, Band, band, was_measured
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
 
-def basis_of(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
+def basis_of(
+    model: Model,
+    hardware: Hardware,
+    efficiency: Efficiency,
+    techniques: Techniques = NO_TECHNIQUES,
+) -> str:
     """Say what an estimate rests on.
 
     Parameters
@@ -17,14 +23,24 @@ def basis_of(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
         What runs on what.
     efficiency : Efficiency
         What its time was estimated with.
+    techniques : Techniques
+        What is done with requests.
 
     Returns
     -------
     {'measured', 'calibrated', 'transferred', 'assumed'}
         Measured where this model on this device was among the measurements of the fit, or where
         the hardware was calibrated with the user's own; transferred at best where its figures
-        were edited.
+        were edited, or with techniques, which none of the measured runs used; assumed where
+        anything is offloaded, as the rate of zero copies is.
     """
+    known = _basis_without(model, hardware, efficiency)
+    if techniques == NO_TECHNIQUES:
+        return known
+    return max(known, "assumed" if techniques.offloads else "transferred", key=BASES.index)
+
+
+def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
     if hardware.edited:
         return max("transferred", efficiency.basis, key=BASES.index)
     if hardware.adjustments:

@@ -161,7 +161,8 @@ def _costs(service: Service, usd: tuple[NDArray[Any], NDArray[Any]], rate: NDArr
 
 
 def _basis(service: Service, hardware: Hardware) -> int:
-    return BASES.index(basis_of(service.model, hardware, service.efficiency(hardware)))
+    found = basis_of(service.model, hardware, service.efficiency(hardware), service.techniques)
+    return BASES.index(found)
 
 
 def _together(service: Service, hardware: Hardware, at: int, devices: int) -> Columns:

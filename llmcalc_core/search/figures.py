@@ -58,7 +58,7 @@ def figures(
     per_request = workload.output_tokens if decoding else workload.input_tokens
     capacity = hardware.usable_bytes(memory_fraction)
     total = memory.total.item()
-    basis = basis_of(model, hardware, found.efficiency)
+    basis = basis_of(model, hardware, found.efficiency, workload.techniques)
     around = band_of("latency", basis, model)
     result: dict[str, Any] = {
         "latency": latency * 1e3,

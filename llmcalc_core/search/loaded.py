@@ -69,7 +69,7 @@ def serving_figures(
     if running < asked:
         grid = _grid(layout, workload, running)
     times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
-    basis = basis_of(model, hardware, efficiency)
+    basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
     waiting = (asked - running) * e2e / running
     bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}

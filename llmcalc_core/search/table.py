@@ -107,7 +107,7 @@ def candidates(
         hardware, precision, mixture=model.has_mixture, engine=request.engine
     )
     times = performance(model, hardware, precision, grid, efficiency, stage=request.stage)
-    basis = basis_of(model, hardware, efficiency)
+    basis = basis_of(model, hardware, efficiency, techniques)
     bands = {
         name: band_of(metric, basis, model) for name, metric in BAND_METRICS[request.stage].items()
     }

@@ -151,3 +151,18 @@ def test_all_at_once_in_a_frame() -> None:
             assert row["host_memory_bytes"] == pytest.approx(found["host_memory_bytes"], rel=1e-9)
     last = ["lora_rank", "weights_offload", "kv_offload"]
     assert list(frame.columns)[3:12] == [*[*asked][:6], *last]
+
+
+def test_what_no_measured_run_used_is_no_measurement() -> None:
+    asked: dict[str, Any] = {"model": "qwen3_32b", "system_name": "H100_80GB", "bits": "bf16"}
+    assert llm.estimate_serving_performance(**asked)["basis"] == "measured"
+    found = llm.estimate_serving_performance(**asked, prefix_hit_rate=0.5)
+    assert found["basis"] == "transferred"
+    # A wider band than that of measured runs, around the estimate itself.
+    usual = llm.estimate_serving_performance(**asked)
+    assert found["tpot_ms_high"] / found["tpot_ms"] > usual["tpot_ms_high"] / usual["tpot_ms"]
+    assert llm.estimate_decode_performance(**asked, kv_offload=0.1)["basis"] == "assumed"
+    frame = llm.explore("qwen3_32b", "H100_80GB", 1, precision="bf16", lora_adapters=[0, 4])
+    assert frame.groupby("lora_adapters")["basis"].agg(set).tolist() == [
+        {"measured"}, {"transferred"},
+    ]  # fmt: skip
