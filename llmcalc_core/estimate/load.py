@@ -12,11 +12,12 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.cost import load_share, power_watts, reading_share
 
 IDLE_SHARE = 0.15
-"""Power with a model loaded and nothing to do, of the design power [1].
+"""Power with nothing to do, of the design power [1].
 
-Assumed for every device, from H100 and A100: a CUDA context adds 26 to 50 W (arXiv 2605.23918,
-abstract; read 2026-11-23) to about 70 and 50 W when bare (recalled), which makes 0.14 to 0.17 of
-700 W and 0.19 to 0.25 of 400 W.
+Assumed for every device, as what published logs of nvidia-smi and hl-smi show of idle ones: 172 to
+237 W of 1,400 W on GB300 (0.12 to 0.17), 84 to 96 W of 600 W on Gaudi 2 (0.14 to 0.16), 33 to 37 W
+of 165 W on A30 (0.20 to 0.22) (checked 2026-11-23). A CUDA context adds 26 to 50 W on H100 and A100
+(arXiv 2605.23918, abstract; read 2026-11-23).
 """
 
 MEMORY_SHARE = 0.5
