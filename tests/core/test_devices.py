@@ -24,8 +24,8 @@ FACTS = [
     ("Jetson_Thor", "fp4", 1035, 128, 273, 130),  # 2,070 TFLOPS with sparsity
     ("MI210", "bf16", 181, 64, 1638.4, 300),  # AMD MI210 data sheet
     ("MI250X", "bf16", 383 / 2, 64, 3276.8 / 2, 560 / 2),  # AMD MI250X: two dies
-    ("MI350X", "fp4", 9200, 288, 8000, 1000),  # AMD MI350X data sheet
-    ("MI355X", "fp8", 5000, 288, 8000, 1400),  # AMD MI355X data sheet
+    ("MI350X", "fp4", 9227.5, 288, 8000, 1000),  # AMD MI350X data sheet
+    ("MI355X", "fp8", 5033.2, 288, 8000, 1400),  # AMD MI355X data sheet
     ("TPUv5p", "bf16", 459, 95, 2765, None),  # Google Cloud TPU documentation; no TDP published
     ("TPUv7", "fp8", 4614, 192, 7380, None),
     ("Trainium1", "bf16", 190, 32, 820, None),  # AWS Neuron documentation
