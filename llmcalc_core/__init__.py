@@ -27,11 +27,12 @@ from llmcalc_core.catalog.hub import model_from_hub
 from llmcalc_core.catalog.models import find_model, list_models
 from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.data_types import PRECISIONS
 from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import PRECISIONS, Precision, parse_precision
+from llmcalc_core.domain.precision import Precision, parse_precision
 from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.domain.vision import VisionTower

@@ -14,7 +14,7 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision import PLAIN, Precision
 from llmcalc_core.domain.provided import provide
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
@@ -64,7 +64,7 @@ def describe(model: ModelLike) -> pd.DataFrame:
 
 
 def _rows(config: ModelConfig) -> Iterator[Row]:
-    model, precision = architecture(config), config.precision or Precision()
+    model, precision = architecture(config), config.precision or PLAIN
     yield "architecture", "model", config.model, ""
     yield "architecture", "precision", precision.label, ""
     yield "architecture", "hidden size", model.hidden, "elements"

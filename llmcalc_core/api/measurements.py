@@ -15,7 +15,7 @@ from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision import PLAIN
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.fitting.flat import grid_of
 from llmcalc_core.fitting.runs import Configuration, Run
@@ -165,9 +165,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
     one = Configuration(
         model=model,
         hardware=hardware,
-        precision=asked_precision(cells.get("precision", CHECKPOINT))
-        or config.precision
-        or Precision(),
+        precision=asked_precision(cells.get("precision", CHECKPOINT)) or config.precision or PLAIN,
         layout=check_layout(
             model,
             tp=_number(cells, "tensor_parallel"),

@@ -10,7 +10,7 @@ from llmcalc_core.domain.checkpoint import asked_precision
 from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision import PLAIN, Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.single import Workload
@@ -54,7 +54,7 @@ def ask(
     return Question(
         model=architecture(config),
         hardware=device.priced(price_per_hour, power_watts),
-        precision=asked_precision(bits) or config.precision or Precision(),
+        precision=asked_precision(bits) or config.precision or PLAIN,
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )
 

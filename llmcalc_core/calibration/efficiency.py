@@ -13,8 +13,9 @@ from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.domain.checks import one_of
+from llmcalc_core.domain.data_types import STORED_BITS
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.precision import STORED_BITS, Precision
+from llmcalc_core.domain.precision import Precision
 
 _NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
 """Types of like width, whose kernels reach a like part of their peak."""

@@ -6,9 +6,10 @@ from collections import Counter
 
 from llmcalc_core.catalog.quantisation import Quantisation, Scheme
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.data_types import STORED_BITS, VALUE_BITS
 from llmcalc_core.domain.layers import FeedForward, Mixture, precision_part
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.precision import STORED_BITS, VALUE_BITS, Precision
+from llmcalc_core.domain.precision import Precision
 
 _USUAL = {
     "attention": "self_attn.q_proj",

@@ -6,55 +6,14 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from llmcalc_core.domain.checks import one_of, positive
-
-STORED_BITS = {
-    "fp32": 32.0,
-    "tf32": 32.0,
-    "bf16": 16.0,
-    "fp16": 16.0,
-    "fp8": 8.0,
-    "int8": 8.0,
-    # NVFP4: 4 bits and an FP8 scale for every 16 values (NVIDIA TensorRT documentation).
-    "fp4": 4.5,
-    # AWQ and GPTQ: 4 bits, a 16-bit scale and a 4-bit zero for every 128 values.
-    "int4": 4.0 + 20.0 / 128.0,
-}
-"""Bits that a stored value takes, its share of the quantisation scales included."""
-
-VALUE_BITS = {"fp8": 8.0, "int8": 8.0, "fp4": 4.0, "int4": 4.0}
-"""The same of the types that have scales, without them."""
-
-_SPELLINGS = {
-    "float32": "fp32", "f32": "fp32", "single": "fp32", "tfloat32": "tf32",
-    "bfloat16": "bf16", "float16": "fp16", "f16": "fp16", "half": "fp16",
-    "float8": "fp8", "f8": "fp8", "fp8_e4m3": "fp8", "e4m3": "fp8", "fp8_block": "fp8",
-    "i8": "int8", "int8_wo": "w8a16", "i4": "int4", "int4_wo": "w4a16", "awq": "w4a16",
-    "gptq": "w4a16", "float4": "fp4", "f4": "fp4", "nvfp4": "fp4", "mxfp4": "fp4", "e2m1": "fp4",
-}  # fmt: skip
-
-# What a bare name means for (weights, activations, KV cache), as serving engines do it: 4-bit
-# integer weights are unpacked to 16 bits for the multiplication; 8-bit and FP4 checkpoints
-# compute in their own type; an FP4 checkpoint keeps an FP8 cache.
-_MEANING = {
-    "fp32": ("fp32", "fp32", "fp32"),
-    "tf32": ("tf32", "tf32", "tf32"),
-    "bf16": ("bf16", "bf16", "bf16"),
-    "fp16": ("fp16", "fp16", "fp16"),
-    "fp8": ("fp8", "fp8", "fp8"),
-    "int8": ("int8", "int8", "int8"),
-    "fp4": ("fp4", "fp4", "fp8"),
-    "int4": ("int4", "bf16", "bf16"),
-    "w4a16": ("int4", "bf16", "bf16"),
-    "w8a16": ("int8", "bf16", "bf16"),
-    "w8a8": ("int8", "int8", "bf16"),
-    "w4a8": ("int4", "int8", "bf16"),
-    "w4a4": ("fp4", "fp4", "bf16"),
-    "w16a16": ("bf16", "bf16", "bf16"),
-}
-
-PRECISIONS = tuple(_MEANING)
-"""The names that :func:`parse_precision` knows, in their canonical spelling."""
-
+from llmcalc_core.domain.data_types import (
+    MEANINGS,
+    PRECISIONS,
+    STORED_BITS,
+    VALUE_BITS,
+    canonical,
+    data_type,
+)
 
 # What a field is like where it is not given, in an order in which each is known when it is asked.
 _LIKE = {
@@ -120,7 +79,7 @@ class Precision:
             if not getattr(self, name):
                 object.__setattr__(self, name, getattr(self, other))
         for name in ("weights", "activations", "kv_cache", *_LIKE):
-            object.__setattr__(self, name, _data_type(name, getattr(self, name)))
+            object.__setattr__(self, name, data_type(name, getattr(self, name)))
         if self.scale_bits is not None:
             positive("scale_bits", self.scale_bits, unit="bits", zero=True)
 
@@ -146,13 +105,13 @@ class Precision:
         weights: str = getattr(self, name)
         return self if weights == self.weights else _part(self, weights)
 
-    def _stored_bits(self, data_type: str) -> float:
+    def _stored_bits(self, kind: str) -> float:
         """Bits of a stored weight, with the scales of this precision where it states them."""
-        if self.scale_bits is None or data_type not in VALUE_BITS:
-            return STORED_BITS[data_type]
-        if data_type != self.narrowest:
-            return STORED_BITS[data_type]
-        return VALUE_BITS[data_type] + self.scale_bits
+        if self.scale_bits is None or kind not in VALUE_BITS:
+            return STORED_BITS[kind]
+        if kind != self.narrowest:
+            return STORED_BITS[kind]
+        return VALUE_BITS[kind] + self.scale_bits
 
     @property
     def narrowest(self) -> str:
@@ -201,7 +160,7 @@ class Precision:
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
         own = (self.weights, self.activations, self.kv_cache)
-        named = (name for name, meaning in _MEANING.items() if own == meaning)
+        named = (name for name, meaning in MEANINGS.items() if own == meaning)
         words = [next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")]
         apart = (self.experts, self.expert_activations)
         if apart != own[:2]:
@@ -242,19 +201,14 @@ def parse_precision(bits: str | Precision) -> Precision:
     """
     if isinstance(bits, Precision):
         return bits
-    return _named(one_of("bits", _canonical(bits), PRECISIONS))
+    return _named(one_of("bits", canonical(bits), PRECISIONS))
 
 
 @cache
 def _named(name: str) -> Precision:
-    weights, activations, kv_cache = _MEANING[name]
+    weights, activations, kv_cache = MEANINGS[name]
     return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
 
 
-def _canonical(name: object) -> object:
-    folded = name.strip().casefold().replace("-", "_") if isinstance(name, str) else name
-    return _SPELLINGS.get(folded, folded) if isinstance(folded, str) else name
-
-
-def _data_type(name: str, value: object) -> str:
-    return one_of(name, _canonical(value), tuple(STORED_BITS))
+PLAIN = Precision()
+"""All in 16 bits, as a checkpoint is that does not say otherwise."""

@@ -10,7 +10,7 @@ from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision import PLAIN, Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_STAGES = ("prefill", "decode")
@@ -115,7 +115,7 @@ class EvaluationRequest:
 
     def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
         """Give the precisions to evaluate a model in, each once."""
-        own = model.precision or Precision()
+        own = model.precision or PLAIN
         return tuple(dict.fromkeys(asked or own for asked in self.precisions))
 
     @property
