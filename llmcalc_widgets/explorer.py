@@ -96,7 +96,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self.form = Form(self, self._session)
         self.chart = Chart(self._pointed, self, self.pin)
         self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed)
+        self.outputs = Outputs(self._pointed, self.chart.drawing)
         self.children = (_row(self.form, self.chart, self.details, self.outputs),)
         self._parts = parts_of(self)
         self.observe(self._submit, list(DEFAULTS))

@@ -127,13 +127,14 @@ def _front(scene: Scene) -> list[str]:
     cost, gain = _figure(across, small=True), _figure(up, small=False)
     return [
         'fits = df[df["rejected_for"] == ""]',
-        f"front = fits[pareto_mask({cost}, {gain})]{order}",
+        f"cost, gain = {cost}, {gain}",
+        f"front = fits[pareto_mask(cost.to_numpy(), gain.to_numpy())]{order}",
     ]
 
 
 def _figure(axis: Quantity, *, small: bool) -> str:
     """Write a quantity as what is better if small, or if large."""
-    column = f'fits["{axis.column}"].to_numpy()'
+    column = f'fits["{axis.column}"]'
     return column if (axis.small != axis.inverse) == small else f"1 / {column}"
 
 

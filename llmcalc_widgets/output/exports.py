@@ -1,22 +1,29 @@
-"""What an explorer gives away: the code behind it."""
+"""What an explorer gives away: the code behind it, stills, and what a notebook stores of it."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from typing import Any
+
 from llmcalc_widgets.output.code import code_of
 from llmcalc_widgets.output.outputs import Outputs
+from llmcalc_widgets.output.reading import page_of, summary_of
+from llmcalc_widgets.output.still import picture
+from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
 
 class Exports:
-    """Methods of an explorer that write down what it shows."""
+    """Methods of an explorer that write down what it shows at this moment."""
 
+    chart: Chart
     outputs: Outputs
     error: str
     _pointed: Selection
 
     def to_code(self) -> str:
-        """Write the Python that gives the ``df``, ``front`` and ``selected`` of this moment.
+        """Write the Python that gives ``df``, ``front`` and, if a plan is selected, ``selected``.
 
         Returns
         -------
@@ -24,6 +31,31 @@ class Exports:
             A program that calls :func:`llmcalc_core.explore`.
         """
         return code_of(self._scene(), self._pointed.row)
+
+    def to_png(self) -> bytes:
+        """Draw the chart as a PNG file.
+
+        Returns
+        -------
+        bytes
+            The file: plans, front, 80 % band, limits, titles with units and the legend.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        """
+        return picture(self.chart.drawing, self._scene(), "png")
+
+    def to_svg(self) -> str:
+        """Draw the chart as the text of an SVG file; see :meth:`to_png`.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        """
+        return picture(self.chart.drawing, self._scene(), "svg").decode()
 
     def _scene(self) -> Scene:
         """Give what is shown.
@@ -37,3 +69,12 @@ class Exports:
             msg = f"the explorer needs an evaluation first: {self.error}"
             raise ValueError(msg)
         return self.outputs.scene
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
+        """Give the live view and, for readers without a kernel, a still and the front as text."""
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        if bundle is None or self.outputs.scene is None:
+            return bundle
+        scene = self.outputs.scene
+        still = self.to_png() if find_spec("matplotlib") else None
+        return bundle | page_of(scene, still) | {"text/plain": summary_of(scene)}

@@ -9,10 +9,12 @@ from typing import Any, Protocol
 from ipywidgets import HBox, Layout, ToggleButton, VBox, Widget
 
 from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.output.files import Files
 from llmcalc_widgets.output.listing import Listing
 from llmcalc_widgets.output.style import output_style
 from llmcalc_widgets.output.table import Table
 from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.view.drawing import Drawing
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
@@ -33,6 +35,8 @@ class Outputs(VBox):
     ----------
     selection : Selection
         What is pointed at.
+    drawing : Drawing
+        What pictures are made of.
 
     Attributes
     ----------
@@ -44,11 +48,12 @@ class Outputs(VBox):
 
     _made: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, drawing: Drawing) -> None:
         self.scene: Scene | None = None
         self._makers: dict[str, Callable[[], Any]] = {
             "Table of plans": partial(Table, selection),
             "Python code": partial(Listing, selection),
+            "Files": partial(Files, drawing),
         }
         self.parts: dict[str, Any] = {}
         self.buttons = {name: _button(name) for name in self._makers}

@@ -43,7 +43,8 @@ _TABLE = f"""
   overflow: hidden; clip-path: inset(50%); white-space: nowrap; }}
 """
 
-_LISTING = """
+_REST = """
+.llmcalc-outputs a { color: var(--c-strong); text-decoration: underline; }
 .llmcalc-listing .widget-html-content { position: relative; }
 .llmcalc-listing textarea { display: block; box-sizing: border-box; width: 100%; resize: vertical;
   padding: 8px 12px; font: 12.5px/1.5 var(--jp-code-font-family, monospace); overflow: auto;
@@ -55,4 +56,4 @@ _LISTING = """
 
 def output_style() -> HTML:
     """Make the invisible widget that carries the style of the drawers."""
-    return HTML(f"<style>{_TABLE}{_LISTING}</style>", layout=Layout(display="none"))
+    return HTML(f"<style>{_TABLE}{_REST}</style>", layout=Layout(display="none"))

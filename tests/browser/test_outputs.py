@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from playwright.sync_api import expect
 
@@ -55,6 +56,21 @@ def test_the_table_and_the_chart_select_the_same_plan(open_notebook: OpenNoteboo
     with notebook.kernel() as kernel:
         words = kernel.read("explorer.details.picker.label")
     expect(chosen).to_have_text(words)
+
+
+def test_files_are_saved(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MAKE])
+    page = notebook.page
+    press_button(page, "Files")
+    press_button(page, "Front (CSV)")
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="Save").click()
+    assert saving.value.suggested_filename.endswith("-8_x_A100_80GB-decode-front.csv")
+    saved = pd.read_csv(saving.value.path())
+    with notebook.kernel() as kernel:
+        assert saved["tpot_s"].tolist() == kernel.read("explorer.front.tpot_s.tolist()")
+        kernel.run("explorer.devices = 4")
+    expect(page.get_by_role("link", name="Save")).to_have_count(0)
 
 
 def test_the_code_is_copied_and_runs_in_another_cell(open_notebook: OpenNotebook) -> None:

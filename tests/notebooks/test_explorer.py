@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 CELLS = [
     (
@@ -53,3 +54,23 @@ def test_a_notebook_with_the_explorer_runs(tmp_path: Path) -> None:
     shown = notebook.cells[0].outputs[-1]["data"]
     assert "application/vnd.jupyter.widget-view+json" in shown
     assert notebook.cells[5].outputs[0]["text"].startswith("1 ")
+
+
+@pytest.mark.usefixtures("importable")
+def test_an_exported_notebook_shows_a_picture_and_the_front(tmp_path: Path):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(CELLS[0])],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
+    (stored,) = notebook.cells[0].outputs
+    assert {"image/png", "text/html", "text/plain"} < set(stored["data"])
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    assert f'src="data:image/png;base64,{stored["data"]["image/png"].strip()}"' in page
+    assert "Plans on the Pareto front" in page
