@@ -60,9 +60,10 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
         and their ``share`` of it [1]; where pipeline stages, verified drafts or parts of a prompt
         make the latency another than one pass takes, all times are in proportion. For a roofline
         ``flops_per_byte`` (arithmetic intensity) [FLOP/byte] and ``flops_per_s`` (reached by a run,
-        launch included) [FLOP/s], beside the device's peak for that type, ``peak_flops_per_s``, and
-        what such kernels reach at the most of compute and memory, ``most_flops_per_s`` [FLOP/s] and
-        ``most_bytes_per_s`` [bytes/s]; not a number for messages and overheads.
+        launch included) [FLOP/s], beside the device's peaks, ``peak_flops_per_s`` (of that type)
+        [FLOP/s] and ``peak_bytes_per_s`` [bytes/s], and what such kernels reach of them at the
+        most, ``most_flops_per_s`` and ``most_bytes_per_s``; not a number for messages and
+        overheads.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     operates = (table["most_bytes_per_s"] > 0).to_numpy()
     for name in ("peak_flops_per_s", "most_flops_per_s", "most_bytes_per_s"):
         table[name] = table[name].where(operates)
+    table["peak_bytes_per_s"] = np.where(operates, chosen.hardware.memory_bandwidth, np.nan)
     table.insert(12, "share", table["time_s"] / table["time_s"].sum())
     table.insert(13, "flops_per_byte", _ratio(spent, "memory_bytes", operates))
     table.insert(14, "flops_per_s", _ratio(spent, "run_s", operates))

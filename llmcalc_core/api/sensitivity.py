@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from dataclasses import replace
 from functools import partial
@@ -58,8 +59,8 @@ def sensitivity(request: EvaluationRequest, plan: PlanLike, *, by: float = 0.1) 
         ``ttft_s``, ``tpot_s`` [s], ``tokens_per_s`` of all replicas [tokens/s] and
         ``largest_batch``, which fits on a replica, and as shares of their values without change,
         such as -0.05, ``ttft_change``, ``tpot_change``, ``tokens_per_s_change`` and
-        ``largest_batch_change`` [1]. Efficiencies stay what they are, as fractions of the new
-        figures.
+        ``largest_batch_change`` [1] (infinity if nothing fits without it). Efficiencies stay what
+        they are, as fractions of the new figures.
 
     Raises
     ------
@@ -90,8 +91,8 @@ def sensitivity(request: EvaluationRequest, plan: PlanLike, *, by: float = 0.1) 
     table = pd.DataFrame(rows)
     before = table.iloc[0]
     for name in rows[0]:
-        shares = table[name] / before[name] - 1 if before[name] else 0.0
-        table[f"{name.removesuffix('_s') if name in _TIMES else name}_change"] = shares
+        shares = table[name] / before[name] - 1 if before[name] else table[name] * math.inf
+        table[f"{name.removesuffix('_s') if name in _TIMES else name}_change"] = shares.fillna(0.0)
     table.insert(0, "change", CHANGES)
     return table
 

@@ -17,6 +17,7 @@ from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.drawing import Drawing
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
+from llmcalc_widgets.view.why import Why
 
 
 class Drawn(Protocol):
@@ -51,6 +52,7 @@ class Outputs(VBox):
     def __init__(self, selection: Selection, drawing: Drawing) -> None:
         self.scene: Scene | None = None
         self._makers: dict[str, Callable[[], Any]] = {
+            "Why this plan?": partial(Why, selection),
             "Table of plans": partial(Table, selection),
             "Python code": partial(Listing, selection),
             "Files": partial(Files, drawing),

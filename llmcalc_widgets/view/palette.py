@@ -30,6 +30,20 @@ TIME_COLOURS = {
     "memory_traffic_s": "#009E73",
     "overhead_s": "#8C8C8C",
 }
+KIND_COLOURS = {
+    "gemm": TIME_COLOURS["gemm_s"],
+    "attention": TIME_COLOURS["attention_s"],
+    "communication": TIME_COLOURS["communication_s"],
+    "memory": TIME_COLOURS["memory_traffic_s"],
+    "overhead": TIME_COLOURS["overhead_s"],
+}
+BOUND_COLOURS = {
+    "compute": "#0072B2",
+    "memory bandwidth": "#E69F00",
+    "link": "#D55E00",
+    "host link": "#CC79A7",
+    "overhead": "#8C8C8C",
+}
 
 _FIXED = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4, 32: 5}
 

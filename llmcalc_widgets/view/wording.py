@@ -46,6 +46,13 @@ TIME_WORDS = {
     "memory_traffic_s": "other memory traffic",
     "overhead_s": "overhead",
 }
+KIND_WORDS = {
+    "gemm": TIME_WORDS["gemm_s"],
+    "attention": TIME_WORDS["attention_s"],
+    "communication": TIME_WORDS["communication_s"],
+    "memory": TIME_WORDS["memory_traffic_s"],
+    "overhead": TIME_WORDS["overhead_s"],
+}
 MEMORY_WORDS = {
     "weights_bytes": "weights",
     "kv_cache_bytes": "KV cache",

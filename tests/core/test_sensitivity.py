@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcalc_core import (
@@ -133,6 +134,9 @@ def test_nothing_fits_where_the_weights_do_not() -> None:
     table = sensitivity(found.request, plan)
     assert table["largest_batch"].tolist() == [0] * len(table)
     assert table["largest_batch_change"].tolist() == [0.0] * len(table)
+    larger = sensitivity(found.request, plan, by=3.0).set_index("change")  # of 48 GB: 138 GB fit
+    assert larger.loc["memory capacity", "largest_batch_change"] == np.inf
+    assert larger.loc["compute", "largest_batch_change"] == 0.0
 
 
 def test_a_row_of_several_devices_of_one_name_is_told_by_its_number() -> None:

@@ -1,0 +1,128 @@
+"""Memory by kind as stacked bars over a batch or a length, under the line of what may be used."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from llmcalc_core import MEMORY_COLUMNS
+from llmcalc_widgets.view import svg
+from llmcalc_widgets.view.palette import MEMORY_COLOURS
+from llmcalc_widgets.view.units import gigabytes
+from llmcalc_widgets.view.wording import MEMORY_WORDS, Row
+
+WIDTH, HEIGHT = 480, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 22, 46
+_GIGA = 1e9
+_FILLED = 0.72
+"""Part of a bar's room that it fills."""
+_MOST_LABELS = 12
+_HIGHEST = 2.5
+"""Bars are cut off at this multiple of what may be used."""
+_ROUND = (1, 2, 2.5, 5, 10)
+_TICKS = 5
+
+
+def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marked: int | None = None) -> str:
+    """Draw a bar for each row.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of :func:`llmcalc_core.explore` that differ in one column.
+    column : str
+        That column.
+    label : str
+        What it is, under the axis.
+    marked : int, optional
+        Its value in the row to mark.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    first = frame.iloc[0]
+    usable = float(first["device_memory_bytes"] + first["memory_headroom_bytes"])
+    highest = float(min(max(frame["device_memory_bytes"].max(), usable), _HIGHEST * usable)) * 1.08
+    wide = (WIDTH - _LEFT - _RIGHT) / len(frame)
+    shapes = _axis(highest, label)
+    every = -(-len(frame) // _MOST_LABELS)
+    for at, (_, row) in enumerate(frame.iterrows()):
+        left = _LEFT + (at + (1 - _FILLED) / 2) * wide
+        shapes += _bar(row, left, wide * _FILLED, highest)
+        middle = left + wide * _FILLED / 2
+        if row[column] == marked:
+            shapes.append(svg.words((middle, _TOP - 6), "\N{BLACK DOWN-POINTING TRIANGLE}"))
+        if at % every == 0 or row[column] == marked:
+            style = "number" if row[column] == marked else ""
+            shapes.append(
+                svg.words((middle, HEIGHT - _BOTTOM + 16), _short(row[column]), style=style)
+            )
+    y = _height(usable, highest)
+    shapes += [
+        svg.line((_LEFT, y), (WIDTH - _RIGHT, y), "capacity"),
+        svg.words(
+            (_LEFT + 4, y - 5), f"usable {gigabytes(usable)}", anchor="start", style="number"
+        ),
+    ]
+    fitting = frame.loc[frame["memory_headroom_bytes"] >= 0, column]
+    told = f"fits up to {fitting.max():,}" if len(fitting) else "nothing fits"
+    keys = "".join(
+        f'<span><i style="background:{MEMORY_COLOURS[name]}"></i>{MEMORY_WORDS[name]}</span>'
+        for name in MEMORY_COLUMNS
+    )
+    drawing = svg.svg(
+        WIDTH, HEIGHT, shapes,
+        label=f"Memory per device by {label}: of the bars, {told} in {gigabytes(usable)}",
+    )  # fmt: skip
+    return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>'
+
+
+def _axis(highest: float, label: str) -> list[str]:
+    """Draw lines at round sizes, and say what is up and across."""
+    rough = highest / _GIGA / _TICKS
+    power = 10.0 ** (len(str(int(rough))) - 1) if rough >= 1 else 0.1
+    step = next(factor * power for factor in _ROUND if factor * power >= rough)
+    shapes = []
+    for count in range(int(highest / _GIGA / step) + 1):
+        y = _height(count * step * _GIGA, highest)
+        shapes += [
+            svg.line((_LEFT, y), (WIDTH - _RIGHT, y), "grid"),
+            svg.words((_LEFT - 6, y + 4), f"{count * step:g}", anchor="end"),
+        ]
+    return [
+        *shapes,
+        svg.words(((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8), label),
+        svg.upright((14, (_TOP + HEIGHT - _BOTTOM) / 2), "Memory per device [GB]"),
+    ]
+
+
+def _bar(row: Row, left: float, wide: float, highest: float) -> list[str]:
+    shapes, base = [], 0.0
+    for name in MEMORY_COLUMNS:
+        top = min(base + float(row[name]), highest)
+        y, foot = _height(top, highest), _height(base, highest)
+        title = f"{MEMORY_WORDS[name]} {gigabytes(float(row[name]))}"
+        if foot > y:
+            shapes.append(svg.box((left, y), (wide, foot - y), MEMORY_COLOURS[name], title))
+        base = top
+    return shapes
+
+
+def _height(size: float, highest: float) -> float:
+    """Place of a size, from the top."""
+    return HEIGHT - _BOTTOM - size / highest * (HEIGHT - _TOP - _BOTTOM)
+
+
+def _short(value: int) -> str:
+    """Write a count in little room.
+
+    Examples
+    --------
+    >>> _short(256), _short(32_000), _short(2_500_000)
+    ('256', '32k', '2.5M')
+    """
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size * 10 or (value >= size and not value % (size // 10)):
+            return f"{value / size:.3g}{unit}"
+    return f"{value:,}"

@@ -1,0 +1,35 @@
+"""The style of drawings and of the tables beside them."""
+
+WHY_CSS = """
+.llmcalc-panels { display: grid; column-gap: 28px; row-gap: 14px; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
+.llmcalc-panels section { min-width: 0; }
+.llmcalc-panels h3 { margin: 6px 0; }
+.llmcalc-drawing { display: block; width: 100%; max-width: 640px; height: auto; }
+.llmcalc-drawing text { font: 11px var(--jp-ui-font-family, sans-serif); fill: var(--c-text); }
+.llmcalc-drawing text.number { font-weight: 600; fill: var(--c-strong); }
+.llmcalc-drawing .grid { stroke: var(--c-line); stroke-width: 0.6; }
+.llmcalc-drawing circle { stroke: var(--c-back); stroke-width: 0.8; }
+.llmcalc-drawing .roof, .llmcalc-drawn .roof { fill: none; stroke: var(--c-strong);
+  stroke-width: 1.6; }
+.llmcalc-drawing .reached, .llmcalc-drawn .reached { fill: none; stroke: var(--c-strong);
+  stroke-width: 1.4; stroke-dasharray: 5 3; }
+.llmcalc-drawing .capacity { stroke: var(--c-strong); stroke-width: 1.8; }
+.llmcalc-panels table { border-collapse: collapse; width: 100%; font-size: 12.5px;
+  font-variant-numeric: tabular-nums; }
+.llmcalc-panels th, .llmcalc-panels td { padding: 2px 8px 2px 0; text-align: right;
+  border-bottom: 1px solid var(--c-line); font-weight: 400; color: var(--c-text);
+  background: none; vertical-align: top; }
+.llmcalc-panels tr { background: none !important; }
+.llmcalc-panels thead th { font-weight: 600; color: var(--c-strong); }
+.llmcalc-panels th[scope="row"], .llmcalc-operations th:nth-child(2),
+.llmcalc-operations td:last-child, .llmcalc-operations th:last-child { text-align: left; }
+.llmcalc-panels .band { color: var(--c-faint); }
+.llmcalc-operations td { white-space: nowrap; }
+.llmcalc-operations td.bar { width: 24%; min-width: 60px; }
+.llmcalc-operations td.bar > div { display: flex; height: 12px; margin-top: 3px; }
+.llmcalc-operations td.bar i { display: block; height: 100%; }
+.llmcalc-sensitivity .meter { height: 4px; margin-top: 2px; background: var(--c-back2); }
+.llmcalc-sensitivity .meter i { display: block; height: 100%; margin-left: auto;
+  background: #0072B2; }
+"""
