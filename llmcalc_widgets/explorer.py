@@ -21,14 +21,15 @@ from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, Outlook
 from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.rivals import Rivals
+from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
 from llmcalc_widgets.view.scene import scene_of
-from llmcalc_widgets.view.selection import Selection, same_plan
+from llmcalc_widgets.view.selection import Selection, check_row, same_plan
 
 
-class ParetoExplorer(Exports, Inputs, Outlook, VBox):
+class ParetoExplorer(Saved, Exports, Inputs, Outlook, VBox):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -52,6 +53,8 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         Those on the Pareto front of the chart's axes, from left to right. Read-only.
     selected : Series or None
         The plan that was clicked or chosen. Read-only.
+    selected_row : int or None
+        Its row in ``df``; setting it selects.
     selection : DataFrame
         The plans in the brush, rejected ones included; else the selected one, if any. Read-only.
     request : EvaluationRequest
@@ -81,6 +84,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     front = Frame(read_only=True)
     selected = Frame(read_only=True)
     selection = Frame(read_only=True)
+    selected_row: Any = traitlets.Any(None)
     request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
     error = traitlets.Unicode(read_only=True)
 
@@ -134,10 +138,19 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         ValueError
             If ``df`` has no such row.
         """
-        if row is not None and row not in self.df.index:
-            msg = f"row must be from 0 to {len(self.df) - 1} or None, got {row!r}"
-            raise ValueError(msg)
+        check_row(row, self.df)
         self._pointed.row = row
+
+    @traitlets.validate("selected_row")
+    def _check_row(self, proposal: Any) -> int | None:  # noqa: ANN401 - traitlets is untyped
+        try:
+            return check_row(proposal["value"], self.df)
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
+
+    @traitlets.observe("selected_row")
+    def _point(self, change: dict[str, Any]) -> None:
+        self._pointed.row = change["new"]
 
     def pin(self, name: str | None = None) -> None:
         """Keep the present front in the chart under a name, by default the next free letter.
@@ -207,6 +220,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     def _publish_selection(self) -> None:
         frame, row, brushed = self.df, self._pointed.row, self._pointed.brushed
         rows = brushed if brushed is not None else () if row is None else (row,)
+        self.selected_row = row
         self.set_trait("selected", None if row is None else frame.iloc[row])
         self.set_trait("selection", frame.iloc[list(rows)])
 

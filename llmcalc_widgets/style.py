@@ -65,6 +65,7 @@ _CSS = """
   padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
 .llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
 .llmcalc-chart .bqplot { overflow: visible; }
+.llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
 .llmcalc-rivals { border-collapse: collapse; width: 100%; }
 .llmcalc-rivals caption { text-align: left; font-weight: 600; color: var(--c-strong); }

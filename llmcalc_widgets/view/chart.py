@@ -12,12 +12,14 @@ from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.axis_choice import AxisChoice
 from llmcalc_widgets.view.compare_bar import CompareBar
 from llmcalc_widgets.view.drawing import Drawing
+from llmcalc_widgets.view.keys import key_script
 from llmcalc_widgets.view.legend import legend
-from llmcalc_widgets.view.notices import heading, notice, status
+from llmcalc_widgets.view.notices import heading, notice, said, status
 from llmcalc_widgets.view.pointing import Pointing
 from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
+from llmcalc_widgets.view.stepper import Stepper
 
 
 class Chart(VBox):
@@ -41,22 +43,28 @@ class Chart(VBox):
         self._pointing = Pointing(self.drawing, selection)
         self.axes = AxisChoice(outlook)
         self.compare = CompareBar(outlook, pin)
+        self.stepper = Stepper(selection)
         self.brush_button = ToggleButton(
             description="Brush",
             tooltip="Drag a rectangle over the chart to select the plans in it",
             layout=Layout(width="auto", flex="0 0 auto"),
         )
-        self._head, self._legend, self._notice, self._status = (HTML() for _ in range(4))
+        self._head, self._legend, self._notice, self._status, self._said = (
+            HTML() for _ in range(5)
+        )
         self._head.layout.flex = "1 1 auto"
+        tools = [self.axes, self.stepper, self.brush_button]
         super().__init__(
             [
                 style_sheet(),
+                key_script(),
                 self._head,
-                HBox([self.axes, self.brush_button], layout=Layout(flex_flow="row wrap")),
+                HBox(tools, layout=Layout(flex_flow="row wrap")),
                 self._legend,
                 self._notice,
                 self.plot.figure,
                 self._status,
+                self._said,
                 self.compare,
             ],
             layout=Layout(flex="3 1 420px", min_width="320px"),
@@ -72,7 +80,7 @@ class Chart(VBox):
 
     def draw(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
         """Draw a scene and its rivals; the selection belongs to it already, the words follow."""
-        self._scene = self._pointing.scene = scene
+        self._scene = self._pointing.scene = self.stepper.scene = scene
         self._rivals = rivals
         self.drawing.draw(scene, self._selection.row, rivals)
 
@@ -108,6 +116,7 @@ class Chart(VBox):
         brushed = self._selection.brushed
         count = None if brushed is None else len(brushed)
         self._status.value = status(scene, drawn, count)
+        self._said.value = said(scene, self._selection.row)
 
     def _switch_brush(self, change: dict[str, Any]) -> None:
         self._pointing.switch_brush(on=change["new"])

@@ -9,6 +9,7 @@ from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.sentences import (
     nothing_words,
     question_words,
+    selection_words,
     status_words,
     unknown_words,
 )
@@ -29,4 +30,10 @@ def heading(evaluation: Evaluation) -> str:
 def status(scene: Scene, drawn: int, brushed: int | None) -> str:
     """Count the plans in HTML, for eyes and screen readers."""
     words = html.escape(status_words(scene, drawn, brushed))
+    return f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
+
+
+def said(scene: Scene, row: int | None) -> str:
+    """Say in HTML which plan is selected, for eyes and screen readers."""
+    words = html.escape(selection_words(scene, row))
     return f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'

@@ -16,6 +16,7 @@ from llmcalc_widgets.view.wording import (
     TOO_LARGE,
     load_words,
     plan_words,
+    tooltips,
 )
 
 
@@ -58,6 +59,16 @@ def status_words(scene: Scene, drawn: int, brushed: int | None) -> str:
     if brushed is not None:
         parts.append(f"{brushed:,} in the brush")
     return ", ".join(parts)
+
+
+def selection_words(scene: Scene, row: int | None) -> str:
+    """Say which plan is selected, its figures, and where on the front it is."""
+    if row is None:
+        return "No plan selected."
+    places = np.flatnonzero(scene.front == row)
+    where = f"{places[0] + 1} of {len(scene.front)}" if len(places) else "not"
+    figures = tooltips(scene, np.array([row]))[0].replace("\n", "; ")
+    return f"Selected: {figures}; {where} on the front."
 
 
 def limit_words(request: EvaluationRequest) -> list[str]:
