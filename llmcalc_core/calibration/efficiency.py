@@ -14,6 +14,7 @@ from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.domain.checks import one_of
 from llmcalc_core.domain.data_types import STORED_BITS
+from llmcalc_core.domain.engine import OVERLAPPING
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 
@@ -111,8 +112,8 @@ def efficiency_for(
         links=_links(facts, table["engine"], values, hardware.node_link_latency_s),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
+        overlaps_host=engine in OVERLAPPING,
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
-        expert_imbalance=values["expert_imbalance"],
         behaviour=_behaviour(values),
         device=hardware.calibration,
         data_type=precision.experts,
@@ -222,11 +223,11 @@ def _links(
     node_latency_s: float | None,
 ) -> Links:
     entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
-    later, longer = values["collective_latency"], values["collective_time"]
+    later = values["collective_latency"]
     return Links(
         log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
         latencies_s=tuple(later * entry["latency_us"] * 1e-6 for entry in entries),
-        fractions=tuple(min(1.0, entry["fraction"] / longer) for entry in entries),
+        fractions=tuple(entry["fraction"] for entry in entries),
         node_latency_s=(
             engine["node_latency_us"] * 1e-6 if node_latency_s is None else node_latency_s
         ),

@@ -80,15 +80,14 @@ class Efficiency:
     links : Links
         What messages reach.
     decode_step_s : float
-        Fixed time of a decode step [s].
+        Fixed time of a decode step on the host [s].
     sequence_step_s : float
         Time that each sequence adds to a decode step on the host [s].
+    overlaps_host : bool
+        Whether the host works on a decode step while the devices run the one before.
     host_launch_s : float
         Time in which the host starts one kernel of a prefill [s]; decode steps are captured
         graphs, which start at once.
-    expert_imbalance : float
-        How much longer the busiest of two ranks of experts takes than their mean, as a factor
-        for each doubling of the expert parallel width [1].
     behaviour : Behaviour
         How the engine serves.
     device, data_type : str
@@ -102,8 +101,8 @@ class Efficiency:
     links: Links
     decode_step_s: float
     sequence_step_s: float
+    overlaps_host: bool
     host_launch_s: float
-    expert_imbalance: float
     behaviour: Behaviour
     device: str
     data_type: str

@@ -15,6 +15,11 @@ SGLang on those of 80 to 160 GB (chunked_prefill_size, server_args.py), TensorRT
 (max_num_tokens) and LMDeploy (max_prefill_token_num); read 2026-11-23, TensorRT-LLM's recalled.
 """
 
+OVERLAPPING = ("trtllm",)
+"""Engines that prepare a decode step on the host while the devices still run the one before
+(TensorRT-LLM documentation, Overlap Scheduler, which is on by default). SGLang documents the same,
+but its measured times are those of host and devices in turn."""
+
 _SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
 
 

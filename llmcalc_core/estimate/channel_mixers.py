@@ -93,7 +93,6 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
         flops=matrix_flops(m=rows, n=matrices * columns, k=inside),
         moved=weights + entering + leaving,
         size=rows_per_expert(tokens=_routed_tokens(step), top_k=mixer.top_k, touched=touched),
-        ranks=grid.ep,
         weights=weights,
     )
     activation: Values = rows * (mixer.up_projections + 1) * columns * precision.output_bytes

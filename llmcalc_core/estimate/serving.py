@@ -23,6 +23,11 @@ from llmcalc_core.formulas.serving import (
     waiting_share,
 )
 
+_IN_TURN = 0.5
+"""Attention replicas take every step together, so that a request also waits while another replica
+reads prompts: not at all if they read in the same steps (0), as often as there are replicas if they
+take turns (1). Assumed; measured times to the first token with 2 to 8 replicas lie between."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServingTimes:
@@ -100,6 +105,7 @@ def serving_times(
         together=packed.period_s / counts[2],
         beside=_beside(decode, grid),
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
+        ranks=grid.attention_ranks,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
         behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
@@ -143,6 +149,7 @@ def closed_loop(
     together: Values,
     beside: Values = 0.0,
     requests: Values,
+    ranks: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
     behaviour: Behaviour,
@@ -158,6 +165,8 @@ def closed_loop(
         Time of the decode steps that the parts of a prompt but the first run beside [s].
     requests : float or array
         Requests in flight on one attention replica [1].
+    ranks : float or array
+        Attention replicas, which take every step together [1].
     output_tokens : float or array
         Tokens generated per request [tokens].
     step_tokens : float or array
@@ -187,7 +196,8 @@ def closed_loop(
         + beside
     )
     each = together + beside
-    queue = queue_seconds(requests=requests, prefill=each, share=share, waiting=waiting)
+    ahead = np.minimum(waiting * ranks**_IN_TURN, 1.0)
+    queue = queue_seconds(requests=requests, prefill=each, share=share, waiting=ahead)
     burst = own + queue_seconds(requests=requests, prefill=each, share=1.0, waiting=1.0)
     steady = own + steady_queue_seconds(load=load, prefill=occupied)
     all_prompts = requests * together  # read while one request is in flight, at the least

@@ -17,7 +17,7 @@ from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.serving import arriving_prompts, prompts, serving_times
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.step import hand_over_seconds, host_delay, stage_times
-from llmcalc_core.estimate.time import longest_share, time_sections
+from llmcalc_core.estimate.time import time_sections
 from llmcalc_core.estimate.work import Message, Operation, Pass, Section, make_pass
 from llmcalc_core.formulas import Values
 
@@ -93,7 +93,7 @@ def stage_spent(case: Case, *, decode: bool) -> list[Spent]:
     model, hardware, precision, grid, efficiency = case
     step = make_pass(model, grid, precision, decode=decode)
     spent = _pass(model, step, hardware, efficiency)
-    spent += _engine(step, efficiency) if decode else [_host(spent, efficiency)]
+    spent += _engine(spent, step, efficiency) if decode else [_host(spent, efficiency)]
     if grid.drafted:
         spent += _drafting(case, decode=decode)
     if grid.layouts[0].pp > 1:
@@ -155,7 +155,6 @@ def _timed(
         sent = _sent(own.name, _number(own.size), seconds, step)
         return replace(sent, launches=launches)
     curve = (efficiency.decode if step.decode else efficiency.prefill)[own.family]
-    longest = longest_share(own.ranks, efficiency.expert_imbalance)
     return Spent(
         stage=_stage(step),
         part="",
@@ -165,8 +164,8 @@ def _timed(
         run_s=seconds,
         launch_s=floor,
         launches=launches,
-        flops=_number(own.flops * longest),
-        memory_bytes=_number(own.moved * longest),
+        flops=_number(own.flops),
+        memory_bytes=_number(own.moved),
         peak_flops=curve.peak,
         most_flops=curve.peak * curve.compute / (1.0 + curve.half / _number(own.size)),
         most_bytes=hardware.memory_bandwidth * curve.memory,
@@ -188,12 +187,16 @@ def _sent(name: str, size: float, seconds: float, step: Pass) -> Spent:
     )  # fmt: skip
 
 
-def _engine(step: Pass, efficiency: Efficiency) -> list[Spent]:
+def _engine(spent: list[Spent], step: Pass, efficiency: Efficiency) -> list[Spent]:
     """Give what the engine adds to a decode step."""
-    each = _overhead("decode", "work per sequence", efficiency.sequence_step_s)
+    sequences = _number(step.sequences)
+    host = efficiency.decode_step_s + sequences * efficiency.sequence_step_s
+    device = np.asarray(sum(one.count * one.run_s for one in spent))
+    waited = _number(host_delay(device, host, efficiency, decode=True)) / host if host else 0.0
+    each = _overhead("decode", "work per sequence", waited * efficiency.sequence_step_s)
     return [
-        _overhead("decode", "work per step", efficiency.decode_step_s),
-        replace(each, count=_number(step.sequences)),
+        _overhead("decode", "work per step", waited * efficiency.decode_step_s),
+        replace(each, count=sequences),
     ]
 
 
@@ -201,7 +204,8 @@ def _host(spent: list[Spent], efficiency: Efficiency) -> Spent:
     """Give what starting the kernels adds to a prefill."""
     device = np.asarray(sum(one.count * one.run_s for one in spent))
     started = sum(one.count * one.launches for one in spent)
-    delay = host_delay(device, started * efficiency.host_launch_s)
+    host = started * efficiency.host_launch_s
+    delay = host_delay(device, host, efficiency, decode=False)
     return _overhead("prefill", "starting kernels", _number(delay))
 
 

@@ -22,6 +22,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.collectives import point_to_point_seconds
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
 from llmcalc_core.formulas.roofline import overlapped_seconds
+from llmcalc_core.formulas.serving import decode_step_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,9 +82,12 @@ def stage_times(
     timed = time_sections(sections(model, step), hardware, efficiency, decode=decode)
     counts = whole_counts(model)
     kinds, bounds = _whole(timed, counts)
-    overhead: Values = efficiency.decode_step_s + step.sequences * efficiency.sequence_step_s
-    if not decode:
-        overhead = host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
+    host: Values
+    if decode:
+        host = efficiency.decode_step_s + step.sequences * efficiency.sequence_step_s
+    else:
+        host = _launches(timed, counts) * efficiency.host_launch_s
+    overhead = host_delay(_total(kinds), host, efficiency, decode=decode)
     kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
     drafting: Values = 0.0
     if grid.drafted:
@@ -105,7 +109,9 @@ def stage_times(
         )
         return _for_all(whole, grid, decode=decode)
     # Drafts are made on the last stage, here as if it were the slowest.
-    pace = _pace(model, grid, timed) + drafting + (overhead if decode else overhead / grid.pp)
+    slowest = _pace(model, grid, timed) + drafting
+    later = host_delay(slowest, host, efficiency, decode=True) if decode else overhead / grid.pp
+    pace = slowest + later
     flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
     if decode:
         latency = period = np.asarray(decode_cycle_seconds(**flow))
@@ -140,7 +146,8 @@ def _drafting(
     kinds, bounds = _whole(timed, counts)
     if decode:
         return [grid.drafted * part for part in kinds], [grid.drafted * part for part in bounds]
-    delay = host_delay(_total(kinds), _launches(timed, counts) * efficiency.host_launch_s)
+    host = _launches(timed, counts) * efficiency.host_launch_s
+    delay = host_delay(_total(kinds), host, efficiency, decode=False)
     kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
     return kinds, bounds
 
@@ -200,10 +207,16 @@ def _launches(timed: list[Timed], counts: Floats) -> Values:
     return started
 
 
-def host_delay(device: Floats, host: Values) -> Values:
-    """Time that starting the kernels adds to what the device takes [s]: they overlap in part."""
-    delay: Values = overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device
-    return delay
+def host_delay(device: Floats, host: Values, efficiency: Efficiency, *, decode: bool) -> Values:
+    """Time that the host adds to what the devices take [s].
+
+    In a prefill it starts the kernels, which overlaps in part with running them; a decode step it
+    prepares before the devices start, or while they still run the last.
+    """
+    if decode:
+        overlaps = float(efficiency.overlaps_host)
+        return decode_step_seconds(device=device, host=host, overlaps=overlaps) - device
+    return overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device
 
 
 def _summed(weights: Floats, values: Floats) -> Floats:

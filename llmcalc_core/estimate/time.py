@@ -90,7 +90,7 @@ def time_sections(
             )
             messages.setdefault(between, []).append((index, message))
     return [
-        *(_time_group(group, hardware, efficiency) for group in operations.values()),
+        *(_time_group(group, hardware) for group in operations.values()),
         *(_time_messages(group, hardware, efficiency.links) for group in messages.values()),
         *(
             _time_stream(index, section.streamed, hardware, efficiency.links)
@@ -114,18 +114,15 @@ def _time_stream(section: int, streamed: Values, hardware: Hardware, links: Link
     )
 
 
-def _time_group(
-    group: list[tuple[int, Operation, Curve]], hardware: Hardware, efficiency: Efficiency
-) -> Timed:
+def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
     shape = np.shape(group[0][1].moved)
     count = len(group)
     flops, moved = np.empty((count, *shape)), np.empty((count, *shape))
     floors = np.empty(count)
     for index, (_, operation, curve) in enumerate(group):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
-        longest = longest_share(operation.ranks, efficiency.expert_imbalance)
-        np.multiply(operation.flops, grown * longest, out=flops[index, ...])
-        np.multiply(operation.moved, longest, out=moved[index, ...])
+        np.multiply(operation.flops, grown, out=flops[index, ...])
+        moved[index] = operation.moved
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
     facts = [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, _, curve in group]
@@ -142,14 +139,6 @@ def _time_group(
         floors=floors,
         launches=np.array([operation.launches for _, operation, _ in group]),
     )
-
-
-def longest_share(ranks: Values, imbalance: Values) -> Values:
-    """Longest over mean share of some ranks; 1 where there is one rank."""
-    if isinstance(ranks, float) and ranks <= 1:
-        return 1.0
-    longest: Values = np.maximum(imbalance, 1.0) ** np.log2(ranks)
-    return longest
 
 
 def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: Links) -> Timed:

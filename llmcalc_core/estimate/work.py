@@ -31,8 +31,6 @@ class Operation:
         Kernels started.
     size : float or array
         What its compute efficiency rises with [tokens]; infinity where it does not.
-    ranks : float or array
-        Groups of devices that share it unevenly, the busiest of which is waited for [1].
     weights, cached : float or array
         What of the traffic are weights, and keys, values and states of sequences [bytes].
     shape : tuple, optional
@@ -47,7 +45,6 @@ class Operation:
     moved: Values
     launches: float = 1.0
     size: Values = np.inf
-    ranks: Values = 1.0
     weights: Values = 0.0
     cached: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None

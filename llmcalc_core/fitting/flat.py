@@ -18,7 +18,7 @@ from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.serving import prompts as with_prompts
 from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.time import longest_share, message_seconds
+from llmcalc_core.estimate.time import message_seconds
 from llmcalc_core.estimate.work import Message, Operation, make_pass
 from llmcalc_core.fitting.runs import Configuration
 from llmcalc_core.formulas import Floats, Values
@@ -40,7 +40,7 @@ class Passes:
         Number of configurations.
     owner, group, family : arrays of int
         Configuration, kind of efficiency and family of each operation.
-    flops, moved, launches, tokens, ranks, count : arrays
+    flops, moved, launches, tokens, count : arrays
         Its work, and how often the model has it.
     sent_by, sent_in : arrays of int
         Configuration and kind of each message.
@@ -56,7 +56,6 @@ class Passes:
     moved: Floats
     launches: Floats
     tokens: Floats
-    ranks: Floats
     count: Floats
     sent_by: NDArray[np.intp]
     sent_in: NDArray[np.intp]
@@ -120,7 +119,6 @@ def flatten(
         moved=_numbers(one.moved for one in work),
         launches=_numbers(one.launches for one in work),
         tokens=_numbers(one.size for one in work),
-        ranks=_numbers(one.ranks for one in work),
         count=_numbers(one[3] for one in operations),
         sent_by=_whole(one[0] for one in messages),
         sent_in=_whole(one[1] for one in messages),
@@ -155,12 +153,10 @@ def device_seconds(
     facts = np.array([_curves(one, decode=decode) for one in efficiencies])
     peak, compute, memory, floor, sharpness, half = facts[flat.group, flat.family].T
     bandwidth = np.array([one.memory_bandwidth for one in hardware])[flat.group]
-    imbalance = np.array([one.expert_imbalance for one in efficiencies])[flat.group]
-    longest = longest_share(flat.ranks, imbalance)
     computing = compute_seconds(
-        flops=flat.flops * longest, peak=peak, efficiency=compute, size=flat.tokens, half=half
+        flops=flat.flops, peak=peak, efficiency=compute, size=flat.tokens, half=half
     )
-    moving = memory_seconds(moved=flat.moved * longest, bandwidth=bandwidth, efficiency=memory)
+    moving = memory_seconds(moved=flat.moved, bandwidth=bandwidth, efficiency=memory)
     busy = overlapped_seconds(compute=computing, memory=moving, sharpness=sharpness)
     each = (busy + flat.launches * floor) * flat.count
     total: Floats = np.bincount(flat.owner, each, flat.size).astype(float)

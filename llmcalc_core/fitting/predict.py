@@ -17,7 +17,7 @@ from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches
 from llmcalc_core.fitting.runs import METRICS, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.formulas.roofline import overlapped_seconds
-from llmcalc_core.formulas.serving import mixed_step_seconds
+from llmcalc_core.formulas.serving import decode_step_seconds, mixed_step_seconds
 
 
 class Runs:
@@ -53,6 +53,7 @@ class Runs:
         self._loop = self._numbers("loop")
         self._outputs = self._numbers("output_tokens")
         ranks = np.array([one.layout.dp for one in known], dtype=float)
+        self._ranks = ranks
         self._requests = np.maximum(self._numbers("batch") / ranks, 1.0)
         self._sequences = np.ceil(self._numbers("batch") / ranks)
 
@@ -80,9 +81,12 @@ class Runs:
             for own, precision, mixture, engine in self._kinds
         ]
         devices = [hardware or kind[0] for kind in self._kinds]
-        decode = device_seconds(self._decode, found, devices, decode=True)
-        decode += self._by_group([one.decode_step_s for one in found])
-        decode += self._sequences * self._by_group([one.sequence_step_s for one in found])
+        each = self._by_group([one.sequence_step_s for one in found])
+        decode = decode_step_seconds(
+            device=device_seconds(self._decode, found, devices, decode=True),
+            host=self._by_group([one.decode_step_s for one in found]) + self._sequences * each,
+            overlaps=self._by_group([float(one.overlaps_host) for one in found]),
+        )
         launch = self._by_group([one.host_launch_s for one in found])
         own, arriving, packed = (
             (device_seconds(flat, found, devices, decode=False), launches(flat) * launch)
@@ -99,6 +103,7 @@ class Runs:
             occupied=added / self._arriving,
             together=together / self._together,
             requests=self._requests,
+            ranks=self._ranks,
             output_tokens=self._outputs,
             behaviour=self._behaviour(found),
         )

@@ -8,6 +8,10 @@ import numpy as np
 
 from llmcalc_core.formulas import Floats
 
+SCALE = 0.06
+"""Residual beyond which a point counts less and less (the pseudo-Huber loss), and the size that one
+standard deviation of a parameter weighs as much as."""
+
 _STEP = 1e-4
 _ENOUGH = 1e-6
 _FIRST_DAMPING, _MOST_DAMPING = 1e-2, 1e8
@@ -19,7 +23,7 @@ def solve(
     spread: Floats,
     *,
     start: Floats | None = None,
-    scale: float = 0.06,
+    scale: float = SCALE,
     rounds: int = 40,
 ) -> Floats:
     """Find the parameters that make residuals small without leaving what was believed.
@@ -32,9 +36,8 @@ def solve(
         Parameters believed before, and how far each may be off (standard deviations).
     start : array, optional
         Where to start; the prior if not given.
-    scale : float, default 0.06
-        Residual beyond which a point counts less and less (the pseudo-Huber loss), and the
-        size that one standard deviation of a parameter weighs as much as.
+    scale : float, default SCALE
+        Residual beyond which a point counts less and less.
     rounds : int, default 40
         Most iterations.
 
@@ -61,11 +64,8 @@ def solve(
     found = residuals(at)
     cost = _cost(found, at, prior, spread, scale)
     for _ in range(rounds):
-        slope = _slopes(residuals, at, found)
-        weight = 1 / np.sqrt(1 + (found / scale) ** 2)
-        pull = scale**2 / spread**2
-        curvature = slope.T @ (weight[:, None] * slope) + np.diag(pull)
-        downhill = slope.T @ (weight * found) + pull * (at - prior)
+        slope = slopes(residuals, at, found)
+        curvature, downhill = normal_equations(found, slope, at - prior, spread, scale)
         better = None
         while better is None and damping < _MOST_DAMPING:
             damped = curvature + damping * np.diag(np.diag(curvature))
@@ -85,6 +85,31 @@ def solve(
     return at
 
 
+def normal_equations(
+    found: Floats, slope: Floats, moved: Floats, spread: Floats, scale: float = SCALE
+) -> tuple[Floats, Floats]:
+    """Give the curvature and the slope of the loss: one over the other is the next step.
+
+    Parameters
+    ----------
+    found, slope : arrays of shape (points,) and (points, parameters)
+        Residuals, and how each rises with each parameter.
+    moved, spread : arrays
+        How far parameters are from what was believed, and how far they may be.
+    scale : float, default SCALE
+        As for :func:`solve`.
+
+    Returns
+    -------
+    tuple of arrays of shape (parameters, parameters) and (parameters,)
+        Both of half the loss.
+    """
+    weight = 1 / np.sqrt(1 + (found / scale) ** 2)
+    pull = scale**2 / spread**2
+    curvature = slope.T @ (weight[:, None] * slope) + np.diag(pull)
+    return curvature, slope.T @ (weight * found) + pull * moved
+
+
 def _cost(found: Floats, at: Floats, prior: Floats, spread: Floats, scale: float) -> float:
     """Sum the pseudo-Huber loss and the distance from the prior; infinite where it is no number."""
     loss = 2 * scale**2 * np.sum(np.sqrt(1 + (found / scale) ** 2) - 1)
@@ -92,7 +117,8 @@ def _cost(found: Floats, at: Floats, prior: Floats, spread: Floats, scale: float
     return total if np.isfinite(total) else np.inf
 
 
-def _slopes(residuals: Callable[[Floats], Floats], at: Floats, found: Floats) -> Floats:
+def slopes(residuals: Callable[[Floats], Floats], at: Floats, found: Floats) -> Floats:
+    """Differentiate residuals, which are ``found`` at ``at``: one column per parameter."""
     columns = []
     for index in range(len(at)):
         step = _STEP * max(1.0, abs(float(at[index])))

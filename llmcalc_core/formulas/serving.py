@@ -45,6 +45,38 @@ def interference_seconds(
     return (requests - 1) * prefill * share * (1 - waiting / 2) / output_tokens
 
 
+def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Values:
+    """Time of a decode step.
+
+    Parameters
+    ----------
+    device : float or array
+        Time that the step takes on the devices [s].
+    host : float or array
+        Time in which the host schedules, samples and prepares it [s].
+    overlaps : float or array
+        Whether the host does so while the devices still run the step before: 1 or 0 [1].
+
+    Returns
+    -------
+    float or array
+        Time [s]: the longer of the two if they overlap, else both.
+
+    References
+    ----------
+    TensorRT-LLM documentation, Overlap Scheduler.
+
+    Examples
+    --------
+    >>> decode_step_seconds(device=0.02, host=0.005, overlaps=np.array([1.0, 0.0])).tolist()
+    [0.02, 0.025]
+    """
+    if np.ndim(overlaps) == 0 and not overlaps:
+        return device + host
+    longer = np.maximum(device, host)
+    return longer if np.ndim(overlaps) == 0 else np.where(overlaps, longer, device + host)
+
+
 def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Values:
     """Time that reading prompts in a decode step adds to it.
 

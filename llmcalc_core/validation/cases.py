@@ -33,6 +33,9 @@ class Case:
     batch : int
         Requests in flight; the most that may be for a saturated case, 0 where memory alone
         limits them.
+    requests : int, default 0
+        Requests of a whole saturated run, which ends with fewer in flight; 0 where the source
+        does not say.
     input_tokens, output_tokens : int
         Mean lengths [tokens].
     metrics : tuple of str
@@ -59,6 +62,7 @@ class Case:
     metrics: tuple[str, ...]
     measured: tuple[float, ...]
     per: int = 1
+    requests: int = 0
 
     @property
     def mixture(self) -> bool:

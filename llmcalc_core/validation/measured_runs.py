@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.fitting.runs import Configuration, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.estimated import saturated_run
 
 _METRICS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
@@ -17,6 +19,9 @@ _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
 
 _FIRST_TOKEN_WEIGHT = 0.6
 """A time to first token counts less than one per output token: it depends on how a client asks."""
+
+_SATURATED_WEIGHT = 0.5
+"""So does a saturated run, whose batch is not measured but what fits by our own count."""
 
 
 def runs_of(cases: Iterable[Case]) -> list[Run]:
@@ -30,8 +35,8 @@ def runs_of(cases: Iterable[Case]) -> list[Run]:
     Returns
     -------
     list of Run
-        Times of closed loops and static batches of one pipeline stage; throughputs of a static
-        batch as the latency they stand for.
+        Times of closed loops, static batches and saturated runs of one pipeline stage;
+        throughputs as the time of a request that they stand for.
     """
     return [run for case in cases if _usable(case) for run in _runs(case)]
 
@@ -44,29 +49,24 @@ def weights_of(runs: list[Run]) -> Floats:
     array
         A weight for each run.
     """
-    return np.array([_FIRST_TOKEN_WEIGHT if run.metric == "ttft" else 1.0 for run in runs])
+    return np.array([_weight(run) for run in runs])
+
+
+def _weight(run: Run) -> float:
+    if run.metric == "ttft":
+        return _FIRST_TOKEN_WEIGHT
+    return _SATURATED_WEIGHT if run.configuration.loop and run.metric == "latency" else 1.0
 
 
 def _usable(case: Case) -> bool:
-    return (
-        case.kind != "saturated"
-        and case.layout.pp == 1
-        and not any(name in case.source for name in _LEFT_ALONE)
-    )
+    return case.layout.pp == 1 and not any(name in case.source for name in _LEFT_ALONE)
 
 
 def _runs(case: Case) -> Iterable[Run]:
-    configuration = Configuration(
-        model=architecture(case.model),
-        hardware=case.hardware,
-        precision=case.precision,
-        layout=case.layout,
-        engine=case.engine,
-        loop=case.kind == "closed_loop",
-        batch=case.batch,
-        input_tokens=case.input_tokens,
-        output_tokens=case.output_tokens,
-    )
+    if case.kind == "saturated":
+        yield from _saturated(case)
+        return
+    configuration = _configuration(case)
     for metric, measured in zip(case.metrics, case.measured, strict=True):
         if not measured > 0:
             continue
@@ -75,3 +75,27 @@ def _runs(case: Case) -> Iterable[Run]:
         elif metric == "tokens_per_s":
             seconds = case.batch * case.output_tokens / (measured * case.per)
             yield Run(configuration=configuration, metric="latency", seconds=seconds)
+
+
+def _saturated(case: Case) -> Iterable[Run]:
+    """Give the time of a request of a saturated run, while as many as fit are in flight."""
+    run = saturated_run(case, {})
+    throughput = case.measured[0] * case.per
+    if throughput > 0:
+        seconds = run.requests * case.output_tokens / throughput / run.waves
+        configuration = _configuration(replace(case, batch=run.batch))
+        yield Run(configuration=configuration, metric="latency", seconds=seconds)
+
+
+def _configuration(case: Case) -> Configuration:
+    return Configuration(
+        model=architecture(case.model),
+        hardware=case.hardware,
+        precision=case.precision,
+        layout=case.layout,
+        engine=case.engine,
+        loop=case.kind != "static",
+        batch=case.batch,
+        input_tokens=case.input_tokens,
+        output_tokens=case.output_tokens,
+    )

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from itertools import takewhile
+from dataclasses import dataclass
 from typing import Any
 
-from llmcalc_core import api
-from llmcalc_core.validation.cases import CannotPredictError, Case
-
-_BATCHES = tuple(dict.fromkeys(round(2 ** (half / 2)) for half in range(31)))
-"""Batches that a saturated engine is tried with: up to 32,768, in steps of the root of two."""
-
-_WHOLE_MEMORY = 1.0
-"""Part of a device that a static batch may fill: it runs without a server's margin."""
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.estimated import (
+    Estimate,
+    saturated_run,
+    serving_estimate,
+    static_estimate,
+)
 
 _STAGES = {"ttft_ms": "prefill", "tpot_ms": "decode", "decode_ms": "decode",
            "memory_gib": "decode", "fits": "decode", "e2e_ms": "end_to_end",
@@ -82,11 +80,10 @@ def predict(case: Case, constants: object = None) -> Prediction:
     """
     trial = {} if constants is None else {"constants": constants}
     if case.kind == "static":
-        estimates = [_static(case, _STAGES[metric], trial) for metric in case.metrics]
+        estimates = [static_estimate(case, _STAGES[metric], trial) for metric in case.metrics]
         figure = _static_figure
     else:
-        found = _saturated(case, trial) if case.kind == "saturated" else _serving(case, trial)
-        estimates = [found] * len(case.metrics)
+        estimates = [_served(case, trial)] * len(case.metrics)
         figure = _serving_figure
     return Prediction(
         figures=tuple(map(figure, [case] * len(case.metrics), case.metrics, estimates)),
@@ -94,29 +91,11 @@ def predict(case: Case, constants: object = None) -> Prediction:
     )
 
 
-def _shared(case: Case) -> dict[str, Any]:
-    """Arguments that every estimate takes."""
-    return {
-        "model": case.model,
-        "input_tokens": case.input_tokens,
-        "system_name": case.hardware,
-        "bits": case.precision,
-        "tensor_parallel": case.layout.tp,
-        "pipeline_parallel": case.layout.pp,
-        "expert_parallel": case.layout.ep,
-        "engine": case.engine,
-    }
-
-
-def _static(case: Case, stage: str, trial: Mapping[str, object]) -> dict[str, Any]:
-    asked = {
-        **_shared(case), **trial, "batch_size": case.batch, "memory_fraction": _WHOLE_MEMORY,
-    }  # fmt: skip
-    if stage == "prefill":
-        return api.estimate_prefill_performance(**asked)
-    if stage == "decode":
-        return api.estimate_decode_performance(**asked, output_tokens=case.output_tokens)
-    return api.estimate_end_to_end_performance(**asked, output_tokens=case.output_tokens)
+def _served(case: Case, trial: Mapping[str, object]) -> Estimate:
+    if case.kind != "saturated":
+        return serving_estimate(case, trial)
+    run = saturated_run(case, trial)
+    return {**run.estimate, "tokens_per_s": run.tokens_per_s}
 
 
 def _static_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Figure:
@@ -130,28 +109,6 @@ def _static_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Figu
         return Figure(value=tokens / value, low=tokens / high, high=tokens / low)
     steps = case.output_tokens if metric == "decode_ms" else 1
     return Figure(value=steps * value, low=steps * low, high=steps * high)
-
-
-def _serving(case: Case, trial: Mapping[str, object]) -> dict[str, Any]:
-    asked = {**_shared(case), **trial, "attention_data_parallel": case.layout.dp}
-    return api.estimate_serving_performance(
-        **asked, concurrency=case.batch, output_tokens=case.output_tokens
-    )
-
-
-def _saturated(case: Case, trial: Mapping[str, object]) -> dict[str, Any]:
-    """Estimate the batch with the highest throughput of those that fit."""
-    most = case.batch or _BATCHES[-1]
-    batches = [*(batch for batch in _BATCHES if batch < most), most]
-    estimates = (_serving(replace(case, batch=batch), trial) for batch in batches)
-    fitting = list(takewhile(lambda estimate: estimate["fits"], estimates))
-    if not fitting:
-        msg = "no batch fits the memory of the devices"
-        raise CannotPredictError(msg)
-    fullest = min(most, max(1, int(fitting[-1]["max_concurrency"])))
-    largest = _serving(replace(case, batch=fullest), trial)
-    candidates = [*fitting, largest] if largest["fits"] else fitting
-    return max(candidates, key=lambda estimate: float(estimate["tokens_per_s"]))
 
 
 def _serving_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Figure:

@@ -95,12 +95,13 @@ def read_case(fields: Mapping[str, str]) -> Case:
         precision=_precision(fields, config, hardware, served_by),
         layout=layout,
         kind=kind,
-        batch=_batch(fields, kind, (input_tokens, output_tokens)),
+        batch=_batch(fields, kind),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         metrics=(metric,),
         measured=(measured_number(fields, "value"),),
         per=_per(fields, layout) if metric == "tokens_per_s" else 1,
+        requests=_requests(fields, kind, (input_tokens, output_tokens)),
     )
 
 
@@ -146,13 +147,18 @@ def _lengths(fields: Mapping[str, str], metric: str) -> tuple[int, int]:
     raise CannotPredictError(msg)
 
 
-def _batch(fields: Mapping[str, str], kind: str, lengths: tuple[int, int]) -> int:
+def _batch(fields: Mapping[str, str], kind: str) -> int:
     """Count the requests in flight; of a saturated run the most, where the source tells."""
-    if kind == "saturated" and source_of(fields).startswith(_SATURATED):
-        return _REQUESTS.get(lengths, 0)
     if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
         return 0
     return stated_count(fields, "batch_or_concurrency")
+
+
+def _requests(fields: Mapping[str, str], kind: str, lengths: tuple[int, int]) -> int:
+    """Count the requests of a saturated run; 0 where the source does not tell."""
+    if kind == "saturated" and source_of(fields).startswith(_SATURATED):
+        return _REQUESTS.get(lengths, 0)
+    return 0
 
 
 def _per(fields: Mapping[str, str], layout: Layout) -> int:

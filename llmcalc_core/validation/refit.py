@@ -30,6 +30,7 @@ KINDS = (
     ("TPOT, mixture, closed loop", "tpot", True, True),
     ("TTFT, closed loop", "ttft", True, None),
     ("end to end, static batch", "latency", False, None),
+    ("end to end, saturated", "latency", True, None),
     ("TTFT, static batch", "ttft", False, None),
 )
 """Name, metric, closed loop or not, mixture or not."""
@@ -82,12 +83,12 @@ def worth(runs: Runs, weights: Floats, found: Refit) -> dict[str, tuple[int, flo
     -------
     dict of str to (int, float)
         Numbers that the constant has, and the relative rise of the mean absolute error of the
-        logarithm on groups of pairs left out, when it stays at its prior.
+        logarithm on pairs left out, each alone, when it stays at its prior.
     """
-    groups = left_out.pair_groups(runs)
+    pairs = left_out.pairs(runs)
 
     def error(moved: tuple[Parameter, ...], start: Floats) -> float:
-        missed = left_out.left_out_misses(runs, weights, moved, groups, start=start)
+        missed = left_out.one_step_misses(runs, weights, moved, pairs, start=start)
         return float(np.abs(missed).mean())
 
     usual = error(found.moved, found.steps)
@@ -130,6 +131,8 @@ def errors(found: Refit) -> list[LeftOut]:
     table = []
     for name, metric, loop, mixture in KINDS:
         own = found.runs.where(metric, loop=loop, mixture=mixture)
+        if not own.any():
+            continue
         for part in ("fit", "rows", "pairs"):
             error = np.expm1(found.misses[part][own])
             middle, most = np.quantile(np.abs(error), (0.5, 0.9)).tolist()

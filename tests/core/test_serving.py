@@ -41,7 +41,7 @@ BEHAVIOUR = Behaviour(
 def met(**changes: Any) -> Met:
     given = {
         "decode": 0.01, "prefill": 0.3, "occupied": 0.2, "together": 0.1, "requests": 11.0,
-        "output_tokens": 100.0, "behaviour": BEHAVIOUR,
+        "ranks": 1.0, "output_tokens": 100.0, "behaviour": BEHAVIOUR,
     }  # fmt: skip
     return closed_loop(**(given | changes))
 
@@ -76,16 +76,26 @@ def test_an_own_prefill_is_never_skipped() -> None:
     assert met(behaviour=eager, requests=1.0).ttft == pytest.approx(0.05 + 0.3 + 0.01, rel=1e-12)
 
 
+def test_attention_replicas_wait_for_each_other() -> None:
+    # Four replicas wait twice (the root of four) as often as one, never more than in a burst.
+    one, four = met(), met(ranks=4.0)
+    own = 0.05 + 2 * 0.3 + one.tpot
+    assert four.ttft - own == pytest.approx(2 * (one.ttft - own))
+    assert four.tpot == one.tpot
+    assert met(ranks=100.0).ttft <= met(ranks=100.0).burst_ttft
+
+
 @given(
-    st.floats(1, 300), st.floats(1e-4, 1), st.floats(1e-3, 10), st.floats(0.1, 1), st.floats(1, 3e3)
-)
+    requests=st.floats(1, 300), decode=st.floats(1e-4, 1), prefill=st.floats(1e-3, 10),
+    packed=st.floats(0.1, 1), outputs=st.floats(1, 3e3), ranks=st.integers(1, 16),
+)  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_what_holds_in_any_closed_loop(
-    requests: float, decode: float, prefill: float, packed: float, outputs: float
+    *, requests: float, decode: float, prefill: float, packed: float, outputs: float, ranks: int
 ) -> None:
     given = {
         "decode": decode, "prefill": prefill, "occupied": prefill, "together": packed * prefill,
-        "output_tokens": outputs, "behaviour": BEHAVIOUR,
+        "output_tokens": outputs, "behaviour": BEHAVIOUR, "ranks": ranks,
     }  # fmt: skip
     found, more = (
         closed_loop(**given, requests=requests),

@@ -41,6 +41,7 @@ def times(
     batch: int = 1,
     hardware: Hardware = A100,
     tokens: tuple[int, int] = (1000, 101),
+    **facts: Any,
 ) -> StageTimes:
     grid = make_grid((layout or Layout(),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
     precision = Precision()
@@ -49,7 +50,7 @@ def times(
         hardware,
         precision,
         grid,
-        efficiency_for(hardware, precision, constants=NEUTRAL),
+        replace(efficiency_for(hardware, precision, constants=NEUTRAL), **facts),
         decode=decode,
     )
 
@@ -239,3 +240,25 @@ def test_the_host_starts_the_kernels_of_a_prefill() -> None:
         for constants in (NEUTRAL, slow)
     )
     assert busy == pytest.approx(np.hypot(idle, launches * 1e-3), rel=1e-9)
+
+
+def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
+    model, both = config(8), {"decode_step_s": 2e-3, "sequence_step_s": 1e-3}
+    devices = times(model, batch=3, decode_step_s=0.0, sequence_step_s=0.0).latency_s.item()
+    # Three sequences keep the host busy for 2 + 3 x 1 = 5 ms.
+    assert times(model, batch=3, **both).latency_s == pytest.approx(devices + 5e-3)
+    assert devices < 5e-3
+    hosted = times(model, batch=3, **both, overlaps_host=True)
+    assert hosted.latency_s == pytest.approx(5e-3)
+    assert hosted.kinds[4] == pytest.approx(5e-3 - devices + times(model).kinds[4] - DECODE_STEP)
+    idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps_host=True)
+    assert idle.latency_s == pytest.approx(devices)
+
+
+def test_a_pipeline_overlaps_the_host_with_its_slowest_stage() -> None:
+    model, layout = config(8), Layout(pp=2)
+    alone = times(model, layout, batch=2, decode_step_s=0.0).latency_s.item()
+    slow = times(model, layout, batch=2, decode_step_s=0.1, overlaps_host=True).latency_s.item()
+    # Two micro batches a cycle, each at the pace of the host.
+    assert slow == pytest.approx(2 * 0.1)
+    assert alone < 0.1

@@ -85,8 +85,8 @@ class RoundEstimates:
         return {
             "ttft_ms": 120.0, "ttft_ms_low": 60.0, "ttft_ms_high": 480.0,
             "tpot_ms": 12.0, "tpot_ms_low": 9.0, "tpot_ms_high": 24.0,
-            # More requests gain until 64 and lose beyond.
-            "tokens_per_s": 1000.0 - abs(64 - concurrency),
+            # A request of n output tokens takes n ms for each in flight and for 60 more.
+            "tokens_per_s": 1000.0 * concurrency / (concurrency + 60),
             "fits": concurrency <= self.largest_batch,
             "max_concurrency": self.largest_batch,
             "basis": "transferred",

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from llmcalc_core.validation import closed_loop, predict, published
+from llmcalc_core.validation import closed_loop, estimated, predict, published
 from llmcalc_core.validation.cases import CannotPredictError
 from tests.validation.measured_rows import RoundEstimates, closed_loop_row, published_row
 
@@ -14,7 +14,7 @@ from tests.validation.measured_rows import RoundEstimates, closed_loop_row, publ
 @pytest.fixture
 def estimates(monkeypatch):
     made = RoundEstimates()
-    monkeypatch.setattr(predict, "api", made.api)
+    monkeypatch.setattr(estimated, "api", made.api)
     return made
 
 
@@ -76,23 +76,32 @@ def test_closed_loop_asks_for_serving(estimates):
 SATURATED = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}
 
 
-def test_saturated_takes_the_best_batch(estimates):
-    ((value, low, high),) = _figures(published_row(**SATURATED))
-    assert value == 1000.0
-    # A request takes 120 + 10 x 12 ms; at the ends of the bands 60 + 10 x 9 and 480 + 10 x 24.
-    assert (low, high) == pytest.approx((1000.0 * 240 / 720, 1000.0 * 240 / 150))
-    assert max(asked["concurrency"] for _, asked in estimates.calls) == 32_768
-
-
-def test_saturated_takes_no_batch_that_does_not_fit(estimates):
+def test_saturated_takes_what_fits(estimates):
     estimates.largest_batch = 40
-    assert _figures(published_row(**SATURATED))[0][0] == 1000.0 - (64 - 40)
-    assert any(asked["concurrency"] == 40 for _, asked in estimates.calls)
+    ((value, low, high),) = _figures(published_row(**SATURATED))
+    assert value == pytest.approx(400.0)
+    # A request takes 120 + 10 x 12 ms; at the ends of the bands 60 + 10 x 9 and 480 + 10 x 24.
+    assert (low, high) == pytest.approx((400.0 * 240 / 720, 400.0 * 240 / 150))
+
+
+def test_a_saturated_run_ends_with_fewer_requests_in_flight(estimates):
+    estimates.largest_batch = 1000
+    row = published_row(**SATURATED, source_title="TensorRT-LLM perf-overview v1.0",
+                        input_tokens="1000", output_tokens="2000")  # fmt: skip
+    # 1,500 requests (the document's table): 1,000 in 2,000 x 1.06 s, then 500 in 2,000 x 0.56 s.
+    assert _figures(row)[0][0] == pytest.approx(1500 * 2000 / (2000 * (1.06 + 0.56)))
+
+
+def test_a_saturated_run_has_no_more_in_flight_than_requests(estimates):
+    row = published_row(**SATURATED, source_title="TensorRT-LLM perf-overview v1.0",
+                        input_tokens="1000", output_tokens="2000")  # fmt: skip
+    assert _figures(row)[0][0] == pytest.approx(1000.0 * 1500 / 1560)
+    assert [asked["concurrency"] for _, asked in estimates.calls] == [1500]
 
 
 def test_saturated_reaches_its_limit_and_no_further(estimates):
     row = published_row(**SATURATED, batch_or_concurrency="50", notes="max_num_seqs=50")
-    assert _figures(row)[0][0] == 1000.0 - (64 - 50)
+    assert _figures(row)[0][0] == pytest.approx(1000.0 * 50 / 110)
     assert max(asked["concurrency"] for _, asked in estimates.calls) == 50
 
 

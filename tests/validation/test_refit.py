@@ -18,6 +18,7 @@ from llmcalc_core.fitting.parameters import as_constants, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import Configuration, Run
 from llmcalc_core.validation import closed_loop, left_out, published, refit, write_tables
+from llmcalc_core.validation.estimated import saturated_run
 from llmcalc_core.validation.measured_runs import runs_of, weights_of
 from tests.validation.measured_rows import closed_loop_row, published_row
 
@@ -150,8 +151,15 @@ def test_cases_become_runs() -> None:
                            batch_or_concurrency="8", output_tokens="100", value="400")  # fmt: skip
     (whole,) = runs_of([published.read_case(stated)])
     assert (whole.metric, whole.seconds) == ("latency", 8 * 100 / 400)
-    saturated = replace(published.read_case(stated), kind="saturated")
     staged = replace(served, layout=Layout(pp=2))
     judged_only = replace(served, source="AccelMark verified results")
-    assert runs_of([saturated, staged, judged_only]) == []
-    assert weights_of([run, whole]).tolist() == [0.6, 1.0]
+    assert runs_of([staged, judged_only]) == []
+    # Twelve requests, eight at a time: while eight are in flight, one takes the run's time
+    # 12 x 100 / 400 s over the time of the run in times of such a request.
+    case = replace(published.read_case(stated), kind="saturated", requests=12)
+    (full,) = runs_of([case])
+    waves = saturated_run(case, {}).waves
+    assert (full.metric, full.configuration.loop, full.configuration.batch) == ("latency", True, 8)
+    assert full.seconds == pytest.approx(12 * 100 / 400 / waves)
+    assert 1.5 < waves < 2
+    assert weights_of([run, whole, full]).tolist() == [0.6, 1.0, 0.5]

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from llmcalc_core.validation import predict
+from llmcalc_core.validation import estimated
 from llmcalc_core.validation.__main__ import main
 from llmcalc_core.validation.predict import Figure
 from llmcalc_core.validation.report import error_table, errors, reasons, relative_error
@@ -17,7 +17,7 @@ from tests.validation.measured_rows import RoundEstimates, closed_loop_row, publ
 
 @pytest.fixture(autouse=True)
 def _round_estimates(monkeypatch):
-    monkeypatch.setattr(predict, "api", RoundEstimates().api)
+    monkeypatch.setattr(estimated, "api", RoundEstimates().api)
 
 
 def _closed_loop(*rows):
@@ -97,7 +97,7 @@ def test_a_throughput_without_a_batch_is_no_time():
 
 
 def test_a_case_without_a_prediction_keeps_its_name_and_says_why(monkeypatch):
-    monkeypatch.setattr(predict, "api", RoundEstimates(largest_batch=0).api)
+    monkeypatch.setattr(estimated, "api", RoundEstimates(largest_batch=0).api)
     (outcome,) = _published(published_row(kind="inflight_saturated"))
     assert (outcome.id, outcome.source, outcome.prediction) == ("p1", "a table", None)
     assert outcome.reason == "no batch fits the memory of the devices"
