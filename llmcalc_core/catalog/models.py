@@ -18,6 +18,10 @@ from llmcalc_core.domain.checkpoint import stored_precision
 from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.config import ModelConfig
 
+_FILES = (
+    "meta", "opt", "mistral", "qwen", "qwen3", "deepseek", "openai", "google", "microsoft",
+    "nvidia", "kimi", "glm", "minimax", "mimo", "falcon", "others", "early",
+)  # fmt: skip
 _ABOUT = ("aliases", "checkpoints", "published_parameters", "source")
 
 
@@ -155,8 +159,12 @@ def model_entry(name: str) -> ModelEntry:
 
 @cache
 def _tables() -> dict[str, dict[str, Any]]:
-    text = files("llmcalc_core.catalog").joinpath("models.toml").read_text("utf-8")
-    return tomllib.loads(text)
+    """Read the tables of every file, in the order in which the catalogue lists them."""
+    folder = files("llmcalc_core.catalog").joinpath("published")
+    tables: dict[str, dict[str, Any]] = {}
+    for name in _FILES:
+        tables |= tomllib.loads(folder.joinpath(f"{name}.toml").read_text("utf-8"))
+    return tables
 
 
 def _spellings_of(name: str) -> Iterator[str]:
