@@ -12,11 +12,12 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid, draft_grid
+from llmcalc_core.estimate.pace import hand_over_seconds
 from llmcalc_core.estimate.part_names import part_names
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.serving import arriving_prompts, prompts, serving_times
 from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.step import hand_over_seconds, host_delay, stage_times
+from llmcalc_core.estimate.step import host_delay, stage_times
 from llmcalc_core.estimate.time import time_sections
 from llmcalc_core.estimate.work import Message, Operation, Pass, Section, make_pass
 from llmcalc_core.formulas import Values
