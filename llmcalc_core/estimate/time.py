@@ -115,27 +115,36 @@ def _time_stream(section: int, streamed: Values, hardware: Hardware, links: Link
 
 
 def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
-    shape = np.shape(group[0][1].moved)
-    count = len(group)
-    flops, moved = np.empty((count, *shape)), np.empty((count, *shape))
+    """Time operations of like shape in one array, and the same one of several sections once."""
+    once = {id(operation): (operation, curve) for _, operation, curve in group}
+    place = {key: index for index, key in enumerate(once)}
+    shape, count = np.shape(group[0][1].moved), len(once)
+    compute, memory = np.empty((count, *shape)), np.empty((count, *shape))
     floors = np.empty(count)
-    for index, (_, operation, curve) in enumerate(group):
+    for index, (operation, curve) in enumerate(once.values()):
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
-        np.multiply(operation.flops, grown, out=flops[index, ...])
-        moved[index] = operation.moved
+        each = compute_seconds(flops=grown, peak=curve.peak, efficiency=curve.compute)
+        read = memory_seconds(
+            moved=1.0, bandwidth=hardware.memory_bandwidth, efficiency=curve.memory
+        )
+        np.multiply(operation.flops, each, out=compute[index, ...])
+        np.multiply(operation.moved, read, out=memory[index, ...])
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
-    facts = [(curve.peak, curve.compute, curve.memory, curve.sharpness) for _, _, curve in group]
-    peak, reached, read, sharpness = np.array(facts).T.reshape(4, *along)
-    compute = compute_seconds(flops=flops, peak=peak, efficiency=reached)
-    memory = memory_seconds(moved=moved, bandwidth=hardware.memory_bandwidth, efficiency=read)
+    sharpness = np.array([curve.sharpness for _, curve in once.values()]).reshape(along)
     sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness
-    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=sharp)
+    busy = np.asarray(overlapped_seconds(compute=compute, memory=memory, sharpness=sharp))
+    bound = compute > memory
+    computing = busy * bound if bound.any() else np.zeros(along)
+    busy += floors.reshape(along)
+    if count < len(group):
+        places = [place[id(operation)] for _, operation, _ in group]
+        busy, computing, floors = busy[places], computing[places], floors[places]
     return Timed(
         section=np.array([section for section, _, _ in group]),
         kinds=tuple(KINDS.index(operation.kind) for _, operation, _ in group),
-        seconds=np.asarray(busy + floors.reshape(along)),
-        computing=np.asarray(busy * (compute > memory)),
+        seconds=busy,
+        computing=computing,
         floors=floors,
         launches=np.array([operation.launches for _, operation, _ in group]),
     )

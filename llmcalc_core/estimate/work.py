@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -125,6 +125,8 @@ class Pass:
         Types of the part that is described; of the whole model.
     family : str
         Which efficiency facts time the part's quantised projections.
+    made : dict
+        Projections made so far: the same one in two kinds of layer is timed once.
     """
 
     grid: Grid
@@ -141,6 +143,7 @@ class Pass:
     states: float
     hidden_bytes: Floats
     family: str = "gemm"
+    made: dict[tuple[object, ...], Operation] = field(default_factory=dict)
 
 
 def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
@@ -205,9 +208,23 @@ def matrix(
 ) -> Operation:
     """Make a projection, or several ``packed`` into one.
 
-    ``quantised`` ones use the precision's types and may be adapted, others 16 bits or more.
+    ``quantised`` ones use the precision's types and may be adapted, others 16 bits or more. Like
+    ones of the tokens of a pass are one and the same.
     """
-    precision = step.precision
+    shape = (m, n, k, packed)
+    if m is not step.tokens:
+        return _product(step, name, shape, quantised=quantised)
+    sizes = (one if isinstance(one, int | float) else one.tobytes() for one in (n, k))
+    like = (name, step.family, id(step.precision), quantised, packed, *sizes)
+    if like not in step.made:
+        step.made[like] = _product(step, name, shape, quantised=quantised)
+    return step.made[like]
+
+
+def _product(
+    step: Pass, name: str, shape: tuple[Values, Values, Values, int], *, quantised: bool
+) -> Operation:
+    (m, n, k, _), precision = shape, step.precision
     weight = precision.weight_bytes if quantised else precision.unquantised_bytes
     entering = precision.activation_bytes if quantised else precision.output_bytes
     return Operation(
@@ -220,7 +237,7 @@ def matrix(
             weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
         ),
         weights=n * k * weight,
-        shape=(m, n, k, packed) if quantised else None,
+        shape=shape if quantised else None,
     )  # fmt: skip
 
 

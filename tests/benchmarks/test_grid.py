@@ -31,6 +31,13 @@ GRIDS = {
         "input_tokens": [128 * step for step in range(1, 5)],
         **LENGTHS,
     },
+    "compressed attention": {
+        "model": "deepseek_v4_flash",
+        "hardware": "H100_80GB",
+        "devices": [*range(1, 13)],
+        "input_tokens": [128 * step for step in range(1, 5)],
+        **LENGTHS,
+    },
 }
 
 
