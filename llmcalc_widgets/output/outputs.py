@@ -105,7 +105,8 @@ class Outputs(VBox):
         if opened and name not in self.parts:
             self.parts[name] = self._makers[name]()
             self._made = [*self._made, *parts_of(self.parts[name])]
-            self.children = [*self._fixed, *self.parts.values()]
+            opened_so_far = [self.parts[each] for each in self.buttons if each in self.parts]
+            self.children = [*self._fixed, *opened_so_far]
         self.parts[name].layout.display = None if opened else "none"
         self.show_selection()
 

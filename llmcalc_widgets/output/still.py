@@ -57,12 +57,10 @@ def picture(drawing: Drawing, scene: Scene, kind: str) -> bytes:
         axes = figure.add_axes(_PLACE)
         handles = _draw(axes, drawing, scene)
         _label(axes, drawing, scene)
-        figure.legend(
-            handles=handles + _limits(axes, drawing, scene),
-            loc="lower center",
-            ncols=6,
-            frameon=False,
-        )
+        handles += _limits(axes, drawing, scene) + _rivals(axes, drawing)
+        legend = figure.legend(handles=handles, loc="lower center", ncols=6, frameon=False)
+        for text in legend.get_texts():
+            text.set_parse_math(parse_math=False)
         file = BytesIO()
         figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
     return file.getvalue()
@@ -102,6 +100,20 @@ def _limits(axes: Any, drawing: Drawing, scene: Scene) -> list[Any]:  # noqa: AN
             label = f"limit {number(limit)} {axis.unit}"
             named += axes.plot(across, up, color=_INK, lw=1.4, ls="--", label=label)
     return named
+
+
+def _rivals(axes: Any, drawing: Drawing) -> list[Any]:  # noqa: ANN401
+    """Draw the fronts beside the present one, and give those that the legend names."""
+    lines = drawing.rival_lines.lines
+    if lines is None:
+        return []
+    named = zip(lines.x, lines.y, lines.colors, lines.labels, strict=True)
+    return [
+        curve
+        for across, up, colour, name in named
+        if name
+        for curve in axes.plot(across, up, color=colour, lw=2, label=f"front: {name}")
+    ]
 
 
 def _label(axes: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: ANN401

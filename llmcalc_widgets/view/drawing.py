@@ -40,6 +40,8 @@ class Drawing:
         Rows of the plans in each scatter, in its order.
     ends : tuple of two Ends
         Ends of the axes across and up.
+    rival_lines : RivalLines
+        The fronts beside the present one.
     marking : bool
         Whether the scatters are being told what is selected, rather than telling it.
     """
@@ -50,7 +52,7 @@ class Drawing:
         self.ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
         self.marking = False
         self._scene: Scene | None = None
-        self._rival_lines = RivalLines(self.plot)
+        self.rival_lines = RivalLines(self.plot)
 
     def draw(self, scene: Scene, selected: int | None, rivals: tuple[Rival, ...] = ()) -> None:
         """Draw a scene, with a plan of it selected, and rivals beside its front."""
@@ -63,7 +65,7 @@ class Drawing:
         same = before is not None and before.alike(scene)
         with self.plot.one_update():
             self._draw_axes(scene, rows, rivals, stay=same)
-            self._rival_lines.draw(rivals, self.ends)
+            self.rival_lines.draw(rivals, self.ends)
             self._draw_points(scene)
             self._draw_limits(scene)
             self.mark(selected)

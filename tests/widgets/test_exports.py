@@ -72,6 +72,14 @@ def test_a_still_of_other_axes_or_of_no_plan_names_what_it_has(explorer):
     assert "Pareto front" not in words
 
 
+def test_a_still_draws_fronts_beside_the_present_one(explorer):
+    before = explorer.to_svg()
+    explorer.pin(NASTY)
+    explorer.hardware = "H200_141GB"
+    assert f"front: {NASTY}" in texts(explorer.to_svg())
+    assert f"front: {NASTY}" not in texts(before)
+
+
 def test_a_still_draws_the_points_of_the_chart(explorer):
     svg = explorer.to_svg()
     plot = explorer.chart.plot

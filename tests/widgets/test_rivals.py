@@ -26,7 +26,7 @@ def explorer() -> Iterator[ParetoExplorer]:
 
 def corners(explorer: ParetoExplorer, place: int) -> list[tuple[float, float]]:
     """Give the distinct corners of a rival's line, as values of the axes."""
-    lines = explorer.chart.drawing._rival_lines.lines
+    lines = explorer.chart.drawing.rival_lines.lines
     at = [
         ends.low * (ends.high / ends.low) ** places[place]
         for ends, places in zip(explorer.chart.drawing.ends, (lines.x, lines.y), strict=True)
@@ -43,7 +43,7 @@ def front_of(frame) -> set[tuple[float, float]]:  # type: ignore[no-untyped-def]
 
 
 def test_without_rivals_nothing_is_made(explorer: ParetoExplorer) -> None:
-    assert explorer.chart.drawing._rival_lines.lines is None
+    assert explorer.chart.drawing.rival_lines.lines is None
     assert explorer.chart.compare._table.value == ""
 
 
@@ -55,7 +55,7 @@ def test_a_pin_stays_while_the_settings_change(explorer: ParetoExplorer) -> None
     explorer.update(devices=2, precision="fp8")
     assert [pin["name"] for pin in explorer.pins] == ["A", "the best"]
     assert front_of(pinned) <= set(corners(explorer, 0))
-    lines, table = explorer.chart.drawing._rival_lines.lines, explorer.chart.compare._table.value
+    lines, table = explorer.chart.drawing.rival_lines.lines, explorer.chart.compare._table.value
     assert lines.labels[:-1] == ["A", "the best"]
     assert "hardware A100_80GB instead of H100_80GB" in table
     assert "devices 4 instead of 2" in table
@@ -77,7 +77,7 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     explorer.input_tokens = 500
     frame = explore("llama2_7b", "H100_80GB", 4, stage="serving", input_tokens=500)
     assert front_of(frame) <= set(corners(explorer, 0))
-    assert explorer.chart.drawing._rival_lines.lines.labels[:-1] == ["1", "2", "3"]
+    assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["1", "2", "3"]
 
 
 def test_a_wrong_comparison_is_a_message(explorer: ParetoExplorer) -> None:
@@ -133,7 +133,7 @@ def test_axes_show_rivals_too_and_closing_leaves_nothing() -> None:
     explorer = ParetoExplorer(
         model="llama2_7b", hardware="L4", devices=4, compared=[{"hardware": "B200"}]
     )
-    lines = explorer.chart.drawing._rival_lines.lines
+    lines = explorer.chart.drawing.rival_lines.lines
     assert 0 < lines.x[0].min() < lines.x[0].max() < 1
     assert 0 < lines.y[0].min() < lines.y[0].max() < 1
     assert isinstance(explorer.chart.drawing.ends[0], Ends)
