@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_widgets.explorer import ParetoExplorer
+from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.view.measured import MeasuredChart
 
-__all__ = ["MeasuredChart", "ParetoExplorer"]
+__all__ = ["MeasuredChart", "MemoryPlanner", "ParetoExplorer"]

@@ -58,6 +58,14 @@ class ChoiceField(Field):
                 self.dropdown.options = (*self._choices, added)
             self.dropdown.value = value
 
+    def offer(self, choices: Sequence[str], value: str) -> None:
+        """Replace the list, and choose a value of it."""
+        self._choices = tuple((self._name_of(one), one) for one in choices)
+        with self._silent(), self.dropdown.hold_sync():
+            if self.dropdown.options != self._choices:
+                self.dropdown.options = self._choices
+            self.dropdown.value = value
+
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(change["new"])

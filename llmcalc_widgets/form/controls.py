@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from llmcalc_core import (
     CHECKPOINT,
@@ -51,13 +51,17 @@ _BATCH_LABELS = {
 }
 
 
-def make_fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
+def make_fields(
+    committer: Callable[[str], Commit], names: Collection[str] | None = None
+) -> dict[str, Field]:
     """Make the controls.
 
     Parameters
     ----------
     committer : callable
         Makes the function that the control of a setting calls with what it was set to.
+    names : collection of str, optional
+        The settings; all where not given.
 
     Returns
     -------
@@ -80,30 +84,31 @@ def make_fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
             about=_ABOUT[name],
         )
 
-    return {
-        "model": search("model", "Model", list_models()),
-        "hardware": search("hardware", "Hardware", list_hardware()),
-        "precision": choice("precision", "Precision", (CHECKPOINT, *PRECISIONS), {}),
-        "stage": SwitchField(
+    makers: dict[str, Callable[[], Field]] = {
+        "model": lambda: search("model", "Model", list_models()),
+        "hardware": lambda: search("hardware", "Hardware", list_hardware()),
+        "precision": lambda: choice("precision", "Precision", (CHECKPOINT, *PRECISIONS), {}),
+        "stage": lambda: SwitchField(
             "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
         ),
-        "engine": choice("engine", "Engine", OFFERED_ENGINES, ENGINE_NAMES),
-        "devices": number("devices", "Devices", _DEVICES),
-        "devices_min": number("devices_min", "Fewest devices", hint="the same"),
-        "workload": ExplainedChoice(
+        "engine": lambda: choice("engine", "Engine", OFFERED_ENGINES, ENGINE_NAMES),
+        "devices": lambda: number("devices", "Devices", _DEVICES),
+        "devices_min": lambda: number("devices_min", "Fewest devices", hint="the same"),
+        "workload": lambda: ExplainedChoice(
             "Workload",
             {None: "", **{name: one.about for name, one in WORKLOADS.items()}},
             committer("workload"),
             name_of=lambda name: _OWN if name is None else WORKLOADS[name].label,
         ),
-        "input_tokens": number("input_tokens", "Input tokens", _TOKENS),
-        "output_tokens": number("output_tokens", "Output tokens", _TOKENS),
-        "tpot_limit_ms": number("tpot_limit_ms", "TPOT limit [ms]", hint="none"),
-        "ttft_limit_ms": number("ttft_limit_ms", "TTFT limit [ms]", hint="none"),
-        "batch_min": number("batch_min", label_of("batch_min", "decode"), _POWERS),
-        "batch_max": number("batch_max", label_of("batch_max", "decode"), _POWERS),
-        "memory_fraction": number("memory_fraction", "Memory share", _SHARES),
+        "input_tokens": lambda: number("input_tokens", "Input tokens", _TOKENS),
+        "output_tokens": lambda: number("output_tokens", "Output tokens", _TOKENS),
+        "tpot_limit_ms": lambda: number("tpot_limit_ms", "TPOT limit [ms]", hint="none"),
+        "ttft_limit_ms": lambda: number("ttft_limit_ms", "TTFT limit [ms]", hint="none"),
+        "batch_min": lambda: number("batch_min", label_of("batch_min", "decode"), _POWERS),
+        "batch_max": lambda: number("batch_max", label_of("batch_max", "decode"), _POWERS),
+        "memory_fraction": lambda: number("memory_fraction", "Memory share", _SHARES),
     }
+    return {name: make() for name, make in makers.items() if names is None or name in names}
 
 
 def label_of(name: str, stage: str) -> str:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ipywidgets import Layout, VBox
-from traitlets import TraitError
+from traitlets import HasTraits, TraitError
 
 from llmcalc_widgets.form.controls import label_of, make_fields
 from llmcalc_widgets.form.fields import (
     Commit,
     ErrorLine,
+    Field,
     NumberField,
     typed_number,
     typed_time,
 )
-from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import OPTIONAL, RANGES
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import style_sheet
+
+MakeFields = Callable[[Callable[[str], Commit]], dict[str, Field]]
 
 _PARTNERS = {**RANGES, **{most: least for least, most in RANGES.items()}}
 
@@ -33,18 +36,21 @@ class Form(VBox):
         What is set.
     session : Session
         Whose errors are shown.
+    make : callable
+        Makes the controls, given what makes the function that each calls.
     """
 
-    def __init__(self, inputs: Inputs, session: Session) -> None:
+    def __init__(self, inputs: HasTraits, session: Session, make: MakeFields = make_fields) -> None:
         self._inputs = inputs
         self._session = session
         self.sliding = False
-        self.fields: dict[str, Any] = make_fields(self._committer)
+        self.fields: dict[str, Any] = make(self._committer)
         inputs.observe(self._show_setting, list(self.fields))
         session.observe(self._show_errors, "errors")
         for name, field in self.fields.items():
             field.show(getattr(inputs, name))
-        self._show_stage(inputs.stage)
+        if "stage" in self.fields:
+            self._show_stage(self.fields["stage"].buttons.value)
         self._general = ErrorLine()
         super().__init__(
             [style_sheet(), *self.fields.values(), self._general],

@@ -143,7 +143,9 @@ def check_together(settings: Mapping[str, Any]) -> None:
             raise ValueError(msg)
 
 
-def check_names(names: Mapping[str, object], known: Collection[str]) -> None:
+def check_names(
+    names: Mapping[str, object], known: Collection[str], *, owner: str = "ParetoExplorer"
+) -> None:
     """Refuse a keyword that is no setting.
 
     Raises
@@ -155,7 +157,7 @@ def check_names(names: Mapping[str, object], known: Collection[str]) -> None:
         if name not in known:
             close = get_close_matches(name, known, n=1, cutoff=0.4)
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-            msg = f"ParetoExplorer has no setting {name!r}; {hint}"
+            msg = f"{owner} has no setting {name!r}; {hint}"
             raise TypeError(msg)
 
 

@@ -6,12 +6,13 @@ import pandas as pd
 
 from llmcalc_core import MEMORY_COLUMNS
 from llmcalc_widgets.view import svg
+from llmcalc_widgets.view.facts import facts
 from llmcalc_widgets.view.palette import MEMORY_COLOURS
 from llmcalc_widgets.view.units import gigabytes
 from llmcalc_widgets.view.wording import MEMORY_WORDS, Row
 
 WIDTH, HEIGHT = 480, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 22, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 34, 46
 _GIGA = 1e9
 _FILLED = 0.72
 """Part of a bar's room that it fills."""
@@ -22,7 +23,7 @@ _ROUND = (1, 2, 2.5, 5, 10)
 _TICKS = 5
 
 
-def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marked: int | None = None) -> str:
+def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[int, str]) -> str:
     """Draw a bar for each row.
 
     Parameters
@@ -33,8 +34,8 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marked: int | 
         That column.
     label : str
         What it is, under the axis.
-    marked : int, optional
-        Its value in the row to mark.
+    marks : dict of int to str
+        What is written above some of its values.
 
     Returns
     -------
@@ -51,10 +52,15 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marked: int | 
         left = _LEFT + (at + (1 - _FILLED) / 2) * wide
         shapes += _bar(row, left, wide * _FILLED, highest)
         middle = left + wide * _FILLED / 2
-        if row[column] == marked:
-            shapes.append(svg.words((middle, _TOP - 6), "\N{BLACK DOWN-POINTING TRIANGLE}"))
-        if at % every == 0 or row[column] == marked:
-            style = "number" if row[column] == marked else ""
+        marked = row[column] in marks
+        if marked:
+            above = middle, _TOP - 6 - 14 * list(marks).index(row[column])
+            shapes.append(svg.words(above, marks[row[column]], style="number"))
+            top = _height(min(float(row["device_memory_bytes"]), highest), highest)
+            shapes.append(svg.line((middle, above[1] + 4), (middle, top - 2), "guide"))
+        beside = {*frame[column].iloc[max(at - 1, 0) : at + 2]} & {*marks}
+        if marked or (at % every == 0 and not (beside and every > 1)):
+            style = "number" if marked else ""
             shapes.append(
                 svg.words((middle, HEIGHT - _BOTTOM + 16), _short(row[column]), style=style)
             )
@@ -75,7 +81,20 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marked: int | 
         WIDTH, HEIGHT, shapes,
         label=f"Memory per device by {label}: of the bars, {told} in {gigabytes(usable)}",
     )  # fmt: skip
-    return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>'
+    table = _table(frame, column, label)
+    return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>{table}'
+
+
+def _table(frame: pd.DataFrame, column: str, label: str) -> str:
+    heads = [label, *MEMORY_WORDS.values(), "total", "free"]
+    sizes = [*MEMORY_COLUMNS, "device_memory_bytes", "memory_headroom_bytes"]
+    return facts(
+        heads,
+        (
+            [f"{row[column]:,}", *(gigabytes(float(row[name])) for name in sizes)]
+            for _, row in frame.iterrows()
+        ),
+    )
 
 
 def _axis(highest: float, label: str) -> list[str]:

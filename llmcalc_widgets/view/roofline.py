@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llmcalc_widgets.view import svg
+from llmcalc_widgets.view.facts import facts
 from llmcalc_widgets.view.operations import MOST_ROWS, operation_words, two_stages
 from llmcalc_widgets.view.palette import KIND_COLOURS
 from llmcalc_widgets.view.ticks import Ends, limits, tick_labels, ticks
@@ -76,7 +77,7 @@ def roofline(table: pd.DataFrame) -> str:
         f"{number(longest['flops_per_s'] / _TERA)} of {number(longest['peak_flops_per_s'] / _TERA)}"
         f" TFLOP/s at {number(longest['flops_per_byte'])} FLOP per byte"
     )
-    return svg.svg(WIDTH, HEIGHT, shapes, label=label) + _legend(own)
+    return svg.svg(WIDTH, HEIGHT, shapes, label=label) + _legend(own) + _table(own, both=both)
 
 
 def _field(own: pd.DataFrame, bandwidth: float) -> _Field:
@@ -168,6 +169,22 @@ def _words(row: Row, *, both: bool) -> str:
     return (
         f"{operation_words(row, both=both)}\n{number(row['flops_per_byte'])} FLOP/byte, "
         f"{number(row['flops_per_s'] / _TERA)} TFLOP/s\n{share_words(row['share'], 1)} of the time"
+    )
+
+
+def _table(own: pd.DataFrame, *, both: bool) -> str:
+    heads = ["Operation", "FLOP/byte", "TFLOP/s", "peak TFLOP/s"]
+    return facts(
+        heads,
+        (
+            [
+                operation_words(row, both=both),
+                number(row["flops_per_byte"]),
+                number(row["flops_per_s"] / _TERA),
+                number(row["peak_flops_per_s"] / _TERA),
+            ]
+            for _, row in own.iterrows()
+        ),
     )
 
 

@@ -24,6 +24,7 @@ from llmcalc_widgets.view.wording import (
     share_words,
 )
 
+_POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
 _SAME = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
 
 
@@ -66,7 +67,7 @@ def why(evaluation: Evaluation, row: int) -> str:
         _like(evaluation, plan),
         "batch",
         f"{load.capitalize()} per replica",
-        marked=int(plan["batch"]),
+        marks={int(plan["batch"]): _POINTER},
     )
     parts = {
         f"Time {LATENCY_WORDS[request.stage]}, by operation": operations_table(table),

@@ -9,20 +9,26 @@ WHY_CSS = """
 .llmcalc-drawing text { font: 11px var(--jp-ui-font-family, sans-serif); fill: var(--c-text); }
 .llmcalc-drawing text.number { font-weight: 600; fill: var(--c-strong); }
 .llmcalc-drawing .grid { stroke: var(--c-line); stroke-width: 0.6; }
+.llmcalc-drawing .guide { stroke: var(--c-faint); stroke-width: 1; stroke-dasharray: 2 3; }
 .llmcalc-drawing circle { stroke: var(--c-back); stroke-width: 0.8; }
 .llmcalc-drawing .roof, .llmcalc-drawn .roof { fill: none; stroke: var(--c-strong);
   stroke-width: 1.6; }
 .llmcalc-drawing .reached, .llmcalc-drawn .reached { fill: none; stroke: var(--c-strong);
   stroke-width: 1.4; stroke-dasharray: 5 3; }
 .llmcalc-drawing .capacity { stroke: var(--c-strong); stroke-width: 1.8; }
-.llmcalc-panels table { border-collapse: collapse; width: 100%; font-size: 12.5px;
+.llmcalc-facts { margin-top: 4px; font-size: 12.5px; }
+.llmcalc-facts summary { cursor: pointer; }
+.llmcalc-panels table, .llmcalc-facts table {
+  border-collapse: collapse; width: 100%; font-size: 12.5px;
   font-variant-numeric: tabular-nums; }
-.llmcalc-panels th, .llmcalc-panels td { padding: 2px 8px 2px 0; text-align: right;
+.llmcalc-panels th, .llmcalc-panels td, .llmcalc-facts th, .llmcalc-facts td {
+  padding: 2px 8px 2px 0; text-align: right;
   border-bottom: 1px solid var(--c-line); font-weight: 400; color: var(--c-text);
   background: none; vertical-align: top; }
-.llmcalc-panels tr { background: none !important; }
+.llmcalc-panels tr, .llmcalc-facts tr { background: none !important; }
 .llmcalc-panels thead th { font-weight: 600; color: var(--c-strong); }
-.llmcalc-panels th[scope="row"], .llmcalc-operations th:nth-child(2),
+.llmcalc-panels th[scope="row"], .llmcalc-facts th:first-child,
+.llmcalc-operations th:nth-child(2),
 .llmcalc-operations td:last-child, .llmcalc-operations th:last-child { text-align: left; }
 .llmcalc-panels .band { color: var(--c-faint); }
 .llmcalc-operations td { white-space: nowrap; }
