@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Unpack
 
 import traitlets
-from ipywidgets import Layout, VBox, Widget
+from ipywidgets import VBox, Widget
 
 from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.closing import parts_of
@@ -23,6 +23,7 @@ from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.rivals import Rivals
 from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
+from llmcalc_widgets.style import row_of
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
 from llmcalc_widgets.view.scene import scene_of
@@ -98,17 +99,18 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self._words = Later()
         super().__init__(**start)
         self.form = Form(self, self._session)
-        self.chart = Chart(self._pointed, self, self.pin)
+        self.chart = Chart(self._pointed, self, self.pin, self._cancel)
         self.details = Details(self._pointed)
         self.outputs = Outputs(self._pointed, self.chart.drawing)
-        self.children = (_row(self.form, self.chart, self.details, self.outputs),)
+        self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
         self._parts = parts_of(self)
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
         self._session.observe(self._show, "evaluation")
         self._session.observe(self._show_errors, "errors")
+        self._session.observe(self._show_busy, "expected_s")
         self._pointed.observe(self._show_selection)
-        self._session.submit(self.make_request)
+        self._session.submit(self._ask)
 
     def update(self, **settings: Unpack[ExplorerValues]) -> None:
         """Change several settings and recompute once.
@@ -128,7 +130,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
                     setattr(self, name, value)
         finally:
             self.observe(self._submit, list(DEFAULTS))
-        self._session.submit(self.make_request)
+        self._session.submit(self._ask)
 
     def select(self, row: int | None) -> None:
         """Select a row of ``df``, or none.
@@ -175,10 +177,23 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         super().close()
 
     def _submit(self, _: object) -> None:
-        self._session.submit(self.make_request, soon=self.form.sliding)
+        self._session.submit(self._ask, soon=self.form.sliding, patient=self.form.setting)
+
+    def _ask(self) -> EvaluationRequest:
+        self._asked = self.settings()
+        return self.make_request()
+
+    def _show_busy(self, _: object) -> None:
+        self.chart.waiting.show(self._session.expected_s)
+
+    def _cancel(self) -> None:
+        """Go back to the settings of what is shown."""
+        self._session.stop()
+        self.update(**self._shown)
 
     def _show(self, change: dict[str, Any]) -> None:
         evaluation: Evaluation = change["new"]
+        self._shown = self._asked
         self._draw(evaluation, same_plan(change["old"], evaluation, self._pointed.row))
         if change["old"] is None:
             self._words.flush()
@@ -195,7 +210,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self._pointed.observe(self._show_selection)
         scene = scene_of(evaluation, self.x_axis, self.y_axis)
         front = scene.front_frame  # made here, as little may follow a message that is to leave soon
-        self.chart.draw(scene, self._rivals.of(self, self.settings(), scene))
+        self.chart.draw(scene, self._rivals.of(self, self._shown, scene))
         self.details.take(scene)
         self.outputs.take(scene)
         self._words.do(self._show_words)
@@ -229,18 +244,3 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self.set_trait(
             "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
         )
-
-
-def _row(*parts: VBox) -> VBox:
-    row = VBox(
-        parts,
-        layout=Layout(
-            display="flex",
-            flex_flow="row wrap",
-            width="100%",
-            align_items="flex-start",
-            grid_gap="8px 20px",
-        ),
-    )
-    row.add_class("llmcalc-row")
-    return row

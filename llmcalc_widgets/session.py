@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
-from traitlets import Dict, HasTraits, Instance, Unicode
+from traitlets import Dict, Float, HasTraits, Instance, Unicode
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
 from llmcalc_widgets.later import running_loop
@@ -14,7 +15,11 @@ from llmcalc_widgets.later import running_loop
 PAUSE_S = 0.05
 """Shortest time between two evaluations that a slider asks for [s]."""
 
+LONG_S = 0.3
+"""An evaluation that takes longer runs in the background, where it can be cancelled [s]."""
+
 MakeRequest = Callable[[], EvaluationRequest]
+_Timed = tuple[Evaluation, float]
 
 
 class Session(HasTraits):
@@ -26,18 +31,25 @@ class Session(HasTraits):
         The last good result.
     errors : dict of str to str
         What is wrong, by the name of the setting; under '' what concerns no single one.
+    expected_s : float
+        How long the evaluation that runs in the background will take, about [s]; 0 if none runs.
     """
 
     evaluation = Instance(Evaluation, allow_none=True)
     errors = Dict(key_trait=Unicode(), value_trait=Unicode())
+    expected_s = Float(0.0)
 
     def __init__(self) -> None:
         super().__init__()
+        self._patient = False
+        self._running: EvaluationRequest | None = None
+        self._future: asyncio.Future[_Timed] | None = None
+        self._seconds_each = 0.0
         self._waiting: MakeRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next_s = 0.0
 
-    def submit(self, make: MakeRequest, *, soon: bool = False) -> None:
+    def submit(self, make: MakeRequest, *, soon: bool = False, patient: bool = False) -> None:
         """Evaluate a request.
 
         Parameters
@@ -47,9 +59,11 @@ class Session(HasTraits):
         soon : bool
             A first change is evaluated at once; further ones are collected until a pause is over,
             where an event loop runs.
+        patient : bool
+            Whether an evaluation that takes long may run in the background.
         """
         loop = running_loop() if soon else None
-        self._waiting = make
+        self._waiting, self._patient = make, patient
         pause = self._next_s - monotonic()
         if loop is None or pause <= 0:
             self.flush()
@@ -64,13 +78,48 @@ class Session(HasTraits):
         make, self._waiting = self._waiting, None
         if make is None:
             return
+        self.stop()
         try:
             request = make()
-            same = self.evaluation is not None and self.evaluation.request == request
-            evaluation = self.evaluation if same else evaluate(request)
         except ValueError as error:
             self.reject("", str(error))
             return
+        if self.evaluation is not None and self.evaluation.request == request:
+            self.accept("")
+            return
+        expected_s = self._seconds_each * _size(request)
+        loop = running_loop() if self._patient and expected_s > LONG_S else None
+        if loop is None:
+            self._finish(partial(_timed, request))
+            return
+        self.expected_s = expected_s
+        if self._future is not None:
+            self._waiting = make
+            return
+        self._running = request
+        self._future = loop.run_in_executor(None, _timed, request)
+        self._future.add_done_callback(partial(self._finish_running, request))
+
+    def stop(self) -> None:
+        """Forget the evaluation that runs in the background, if one does."""
+        self._running, self.expected_s = None, 0.0
+
+    def _finish_running(self, request: EvaluationRequest, future: asyncio.Future[_Timed]) -> None:
+        self._future = None
+        if self._running is request:
+            self.stop()
+            self._finish(future.result)
+        elif self._timer is None:
+            self.flush()
+
+    def _finish(self, result: Callable[[], _Timed]) -> None:
+        """Take an evaluation, or show why there is none."""
+        try:
+            evaluation, seconds = result()
+        except ValueError as error:
+            self.reject("", str(error))
+            return
+        self._seconds_each = seconds / _size(evaluation.request)
         self.accept("")
         self.evaluation = evaluation
         self._next_s = monotonic() + PAUSE_S
@@ -87,4 +136,15 @@ class Session(HasTraits):
     def close(self) -> None:
         """Forget what waits."""
         self._waiting = None
+        self.stop()
         self.flush()
+
+
+def _timed(request: EvaluationRequest) -> _Timed:
+    start = monotonic()
+    return evaluate(request), monotonic() - start
+
+
+def _size(request: EvaluationRequest) -> int:
+    """Say how large a request is, in parts that take about as long as each other."""
+    return sum(request.devices) * len(request.batches)

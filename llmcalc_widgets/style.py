@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipywidgets import HTML, Layout
+from ipywidgets import HTML, Layout, VBox
 
 _CSS = """
 .llmcalc {
@@ -65,6 +65,8 @@ _CSS = """
   padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
 .llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
 .llmcalc-chart .bqplot { overflow: visible; }
+.llmcalc-stale { opacity: 0.3; }
+.llmcalc-waiting { align-items: center; }
 .llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
 .llmcalc-rivals { border-collapse: collapse; width: 100%; }
@@ -115,3 +117,19 @@ _CSS = """
 def style_sheet() -> HTML:
     """Make the invisible widget that carries the style of a part."""
     return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))
+
+
+def row_of(*parts: VBox) -> VBox:
+    """Put parts beside each other, and below where there is no room."""
+    row = VBox(
+        parts,
+        layout=Layout(
+            display="flex",
+            flex_flow="row wrap",
+            width="100%",
+            align_items="flex-start",
+            grid_gap="8px 20px",
+        ),
+    )
+    row.add_class("llmcalc-row")
+    return row

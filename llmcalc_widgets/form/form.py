@@ -43,7 +43,7 @@ class Form(VBox):
     def __init__(self, inputs: HasTraits, session: Session, make: MakeFields = make_fields) -> None:
         self._inputs = inputs
         self._session = session
-        self.sliding = False
+        self.sliding = self.setting = False
         self.fields: dict[str, Any] = make(self._committer)
         inputs.observe(self._show_setting, list(self.fields))
         session.observe(self._show_errors, "errors")
@@ -69,14 +69,14 @@ class Form(VBox):
             value = typed_time(value) if name == "tpot_limit_ms" else typed_number(value)
         if name in OPTIONAL and value == "":
             value = None
-        self.sliding = sliding
+        self.sliding, self.setting = sliding, True
         try:
             setattr(self._inputs, name, value)
         except TraitError as error:
             self._session.reject(name, _without_name(name, str(error)))
             return
         finally:
-            self.sliding = False
+            self.sliding = self.setting = False
         self._session.accept(name)
         self.fields[name].show(getattr(self._inputs, name))
         partner = _PARTNERS.get(name)

@@ -20,6 +20,7 @@ from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 from llmcalc_widgets.view.stepper import Stepper
+from llmcalc_widgets.view.waiting import Waiting
 
 
 class Chart(VBox):
@@ -31,11 +32,17 @@ class Chart(VBox):
         What it writes, and marks.
     outlook : Outlook
         Whose axes and comparisons its controls show and set.
-    pin : callable
-        Pins the present front.
+    pin, cancel : callable
+        Pins the present front; gives up what is being computed.
     """
 
-    def __init__(self, selection: Selection, outlook: Outlook, pin: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        outlook: Outlook,
+        pin: Callable[[], None],
+        cancel: Callable[[], None],
+    ) -> None:
         self._selection = selection
         self._scene: Scene | None = None
         self._rivals: tuple[Rival, ...] = ()
@@ -43,6 +50,7 @@ class Chart(VBox):
         self._pointing = Pointing(self.drawing, selection)
         self.axes = AxisChoice(outlook)
         self.compare = CompareBar(outlook, pin)
+        self.waiting = Waiting(self.plot.figure, cancel)
         self.stepper = Stepper(selection)
         self.brush_button = ToggleButton(
             description="Brush",
@@ -62,6 +70,7 @@ class Chart(VBox):
                 HBox(tools, layout=Layout(flex_flow="row wrap")),
                 self._legend,
                 self._notice,
+                self.waiting,
                 self.plot.figure,
                 self._status,
                 self._said,
