@@ -61,7 +61,8 @@ class Chart(VBox):
             HTML() for _ in range(5)
         )
         self._head.layout.flex = "1 1 auto"
-        tools = [self.axes, self.stepper, self.brush_button]
+        tools = [self.axes, self.brush_button]
+        self._said.layout.flex = "1 1 200px"
         super().__init__(
             [
                 style_sheet(),
@@ -73,7 +74,7 @@ class Chart(VBox):
                 self.waiting,
                 self.plot.figure,
                 self._status,
-                self._said,
+                HBox([self._said, self.stepper], layout=Layout(flex_flow="row wrap")),
                 self.compare,
             ],
             layout=Layout(flex="3 1 420px", min_width="320px"),
