@@ -132,10 +132,13 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
         floors[index] = operation.launches * curve.floor_s
     along = (count, *([1] * len(shape)))
     sharpness = np.array([curve.sharpness for _, curve in once.values()]).reshape(along)
-    sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness
-    busy = np.asarray(overlapped_seconds(compute=compute, memory=memory, sharpness=sharp))
     bound = compute > memory
-    computing = busy * bound if bound.any() else np.zeros(along)
+    if not bound.any() and group[0][2].sharpness == np.inf:
+        busy, computing = memory, np.zeros(along)
+    else:
+        sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness
+        busy = np.asarray(overlapped_seconds(compute=compute, memory=memory, sharpness=sharp))
+        computing = np.multiply(busy, bound, out=compute)
     busy += floors.reshape(along)
     if count < len(group):
         places = [place[id(operation)] for _, operation, _ in group]

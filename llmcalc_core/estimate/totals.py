@@ -49,11 +49,14 @@ def count_launches(timed: list[Timed], counts: Floats) -> Values:
 
 
 def total(parts: list[Values]) -> Floats:
-    """Sum parts of different shapes, the small ones first."""
-    total: Values = 0.0
+    """Sum parts of different shapes, the small ones first, those of one shape in place."""
+    found: Values = 0.0
     for part in sorted(parts, key=np.size):
-        total = total + part
-    return np.asarray(total)
+        if isinstance(found, np.ndarray) and found.shape == np.shape(part):
+            found += part
+        else:
+            found = found + part
+    return np.asarray(found)
 
 
 def largest_bound(bounds: list[Values]) -> NDArray[np.intp]:
