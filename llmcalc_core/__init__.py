@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from llmcalc_core.api import (
+    METRICS,
     Calibration,
     calibrate,
+    compare_hardware,
     describe,
     estimate_decode_performance,
     estimate_end_to_end_performance,
@@ -48,6 +50,7 @@ __all__ = [
     "ENGINES",
     "HARDWARE_CONFIGS",
     "MEMORY_COLUMNS",
+    "METRICS",
     "OBJECTIVES",
     "PRECISIONS",
     "STAGES",
@@ -65,6 +68,7 @@ __all__ = [
     "architecture",
     "asked_precision",
     "calibrate",
+    "compare_hardware",
     "describe",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",

@@ -43,6 +43,7 @@ _CSS = """
   white-space: nowrap; }
 .llmcalc-field input[type="text"] { text-align: right; }
 .llmcalc-search input[type="text"] { text-align: left; }
+.llmcalc-list { grid-row: span 5; }
 .llmcalc-field .widget-label { white-space: normal; line-height: 14px; height: 28px;
   display: flex; align-items: center; justify-content: flex-end; text-align: right; }
 .llmcalc-note.under { padding: 0 4px 4px 112px; margin: 0; }

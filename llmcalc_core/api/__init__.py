@@ -6,6 +6,7 @@ SI units throughout.
 """
 
 from llmcalc_core.api.calibrate import Calibration, calibrate
+from llmcalc_core.api.comparison import METRICS, compare_hardware
 from llmcalc_core.api.description import describe
 from llmcalc_core.api.disaggregated import explore_disaggregated
 from llmcalc_core.api.estimates import (
@@ -25,8 +26,10 @@ from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
 from llmcalc_core.api.serving import estimate_serving_performance
 
 __all__ = [
+    "METRICS",
     "Calibration",
     "calibrate",
+    "compare_hardware",
     "describe",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",

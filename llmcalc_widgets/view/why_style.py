@@ -38,4 +38,8 @@ WHY_CSS = """
 .llmcalc-sensitivity .meter { height: 4px; margin-top: 2px; background: var(--c-back2); }
 .llmcalc-sensitivity .meter i { display: block; height: 100%; margin-left: auto;
   background: #0072B2; }
+.llmcalc-wide { grid-column: 1 / -1; overflow-x: auto; }
+.llmcalc-devices th:first-child, .llmcalc-devices td.said,
+.llmcalc-devices th:nth-child(n + 7) { text-align: left !important; }
+.llmcalc-devices td.said:nth-child(7) { min-width: 190px; }
 """

@@ -1,0 +1,103 @@
+"""What widgets share that answer a question about several devices in HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import traitlets
+from ipywidgets import HTML, Layout, VBox, Widget
+from traitlets import TraitError
+
+from llmcalc_core import Evaluation
+from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.form.form import Form, MakeFields
+from llmcalc_widgets.form.settings import DEFAULTS, check_names
+from llmcalc_widgets.form.several import Several
+from llmcalc_widgets.form.workloads import with_workload
+from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.session import Session
+from llmcalc_widgets.style import style_sheet
+
+
+class Answering(Several, VBox):
+    """A form beside an answer that is written anew for each evaluation.
+
+    Parameters
+    ----------
+    settings : mapping
+        To start from.
+    own : sequence of str
+        Settings besides those of :class:`Several`, which change nothing of the evaluation.
+    make_fields : callable
+        Makes the controls.
+    """
+
+    df = Frame(read_only=True)
+    error = traitlets.Unicode(read_only=True)
+
+    _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
+
+    def __init__(
+        self, settings: Mapping[str, Any], own: Sequence[str], make_fields: MakeFields
+    ) -> None:
+        check_names(settings, (*DEFAULTS, "workload", *own), owner=type(self).__name__)
+        self._session = Session()
+        try:
+            start = with_workload(settings)
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+        super().__init__(**start)
+        self.form = Form(self, self._session, make_fields)
+        self.answer = HTML()
+        shown = VBox([style_sheet(), self.answer], layout=Layout(flex="3 1 560px", min_width="0"))
+        shown.add_class("llmcalc")
+        row = VBox(
+            [self.form, shown],
+            layout=Layout(
+                display="flex",
+                flex_flow="row wrap",
+                width="100%",
+                align_items="flex-start",
+                grid_gap="8px 20px",
+            ),
+        )
+        row.add_class("llmcalc-row")
+        self.children = (row,)
+        self._parts = parts_of(self)
+        self.observe(self._submit, list(DEFAULTS))
+        self.observe(self._look, list(own))
+        self._session.observe(self._show, "evaluation")
+        self._session.observe(self._show_errors, "errors")
+        self._session.submit(self.make_request)
+
+    def draw(self, evaluation: Evaluation) -> None:
+        """Write the answer, and set ``df``."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the widget with every widget that it made."""
+        if self._parts:
+            self._session.close()
+        for part in self._parts:
+            if part is not self:
+                part.close()
+        super().close()
+
+    def _submit(self, _: object) -> None:
+        self._session.submit(self.make_request, soon=self.form.sliding)
+
+    def _show(self, change: dict[str, Any]) -> None:
+        self.draw(change["new"])
+
+    def _look(self, _: object) -> None:
+        """Draw what is there already in another way."""
+        self._session.flush()
+        if self._session.evaluation is not None:
+            self.draw(self._session.evaluation)
+
+    def _show_errors(self, change: dict[str, Any]) -> None:
+        errors = change["new"].items()
+        self.set_trait(
+            "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
+        )

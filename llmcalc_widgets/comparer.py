@@ -1,0 +1,80 @@
+"""``HardwareComparer``: the same workload on many devices, the best plan of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import traitlets
+
+from llmcalc_core import METRICS, Evaluation, compare_hardware
+from llmcalc_widgets.answering import Answering
+from llmcalc_widgets.form.choices import ChoiceField
+from llmcalc_widgets.form.fields import Commit, Field
+from llmcalc_widgets.form.several import several_fields
+from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
+
+_ABOUT = "What makes a plan the best of its device, and orders the devices"
+
+
+class HardwareComparer(Answering):
+    """Compare devices on the same workload: the best plan of each within the limits.
+
+    Parameters
+    ----------
+    **settings
+        Any of the settings below, to start from.
+
+    Attributes
+    ----------
+    model, devices, devices_min, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
+precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
+        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
+        once; a wrong value raises and changes nothing.
+    hardware : tuple of str or Hardware
+        What is compared.
+    metric : {'tokens_per_s_per_device', 'tokens_per_usd', 'tokens_per_joule'}
+        What makes a plan the best, and orders the devices.
+    df : DataFrame
+        A row per device, the best first; see :func:`llmcalc_core.compare_hardware`. Read-only.
+    error : str
+        What is wrong with the form; empty if nothing is. Read-only.
+    form, answer : widgets
+        The parts, to be placed anywhere.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no setting, with the nearest one.
+    TraitError
+        For a wrong value.
+
+    Examples
+    --------
+    >>> comparer = HardwareComparer(model="llama3_8b", hardware=["L40S", "H100_80GB"])
+    >>> list(comparer.df["hardware"])
+    ['H100_80GB', 'L40S']
+    >>> comparer.close()
+    """
+
+    metric = traitlets.Enum(METRICS, METRICS[0])
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - a type each
+        super().__init__(settings, ("metric",), _fields)
+
+    def draw(self, evaluation: Evaluation) -> None:
+        """Show the devices as bars and as a table."""
+        frame = compare_hardware(evaluation.frame, self.metric)
+        self.answer.value = devices_page(frame, evaluation.request, self.metric)
+        self.set_trait("df", frame)
+
+
+def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
+    metric = ChoiceField(
+        "Compare",
+        METRICS,
+        committer("metric"),
+        name_of=lambda name: METRIC_WORDS[name].name,
+        about=_ABOUT,
+    )
+    return {**several_fields(committer), "metric": metric}

@@ -1,0 +1,86 @@
+"""Settings and controls of questions that are about several devices at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import traitlets
+from traitlets import TraitError
+
+from llmcalc_core import Hardware, list_hardware
+from llmcalc_widgets.form.controls import make_fields
+from llmcalc_widgets.form.fields import Commit, Field
+from llmcalc_widgets.form.inputs import Inputs
+from llmcalc_widgets.form.lists import ListField
+from llmcalc_widgets.form.names import name_of
+from llmcalc_widgets.form.settings import DEFAULTS, RANGES, check_together, checked
+
+Device = str | Mapping[str, Any] | Hardware
+
+USUAL_HARDWARE = (
+    "A100_80GB", "H100_80GB", "H200_141GB", "B200_180GB", "B300_270GB", "L40S", "RTX_PRO_6000",
+    "MI300X", "MI355X", "Gaudi3", "TPUv6e",
+)  # fmt: skip
+"""Of the makers whose devices most clouds have."""
+
+FIELDS = (
+    "model", "hardware", "precision", "stage", "engine", "devices", "devices_min", "workload",
+    "input_tokens", "output_tokens", "tpot_limit_ms", "ttft_limit_ms", "batch_min", "batch_max",
+    "memory_fraction",
+)  # fmt: skip
+_ABOUT = "The accelerators: click for one, Ctrl and click to add or remove, Shift for a range"
+
+
+class Several(Inputs):
+    """The settings of :class:`Inputs`, with several devices as ``hardware``.
+
+    Attributes
+    ----------
+    hardware : tuple of str or Hardware
+        What is compared; a single one may be given as itself.
+    """
+
+    hardware = traitlets.Any(USUAL_HARDWARE)
+    stage = traitlets.Any("serving")
+    devices_min = traitlets.Any(1)
+
+    @traitlets.validate(*DEFAULTS)
+    def _check(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets' proposal is untyped
+        name, value = proposal["trait"].name, proposal["value"]
+        try:
+            found = checked_devices(value) if name == "hardware" else checked(name, value)
+            if name in {*RANGES, *RANGES.values()}:
+                check_together({**self.settings(), name: found})
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+        return found
+
+
+def checked_devices(value: Device | Sequence[Device]) -> tuple[str | Hardware, ...]:
+    """Return devices in their canonical form, each once.
+
+    Raises
+    ------
+    ValueError
+        For none, or an unknown one.
+
+    Examples
+    --------
+    >>> checked_devices(["h100", "H100_80GB", "T4"])
+    ('H100_80GB', 'T4')
+    """
+    several: Sequence[Any] = value if isinstance(value, (list, tuple)) else (value,)
+    if not several:
+        msg = "hardware must be one device or more, got none"
+        raise ValueError(msg)
+    return tuple(dict.fromkeys(checked("hardware", one) for one in several))
+
+
+def several_fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
+    """Make the controls, in their order; all but the devices as in the explorer's form."""
+    fields = make_fields(committer, [name for name in FIELDS if name != "hardware"])
+    fields["hardware"] = ListField(
+        "Hardware", list_hardware(), committer("hardware"), name_of, about=_ABOUT
+    )
+    return {name: fields[name] for name in FIELDS}

@@ -1,0 +1,173 @@
+"""Devices side by side: a bar each in the order of a metric, and a table of their plans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from math import isfinite
+
+import pandas as pd
+
+from llmcalc_core import METRICS, EvaluationRequest
+from llmcalc_widgets.view import svg
+from llmcalc_widgets.view.palette import PALETTE
+from llmcalc_widgets.view.units import counted, number, seconds
+from llmcalc_widgets.view.why_style import WHY_CSS
+from llmcalc_widgets.view.wording import Row, plan_words, rejection_words
+
+_WIDTH, _ROW, _LEFT, _RIGHT = 640, 22, 130, 150
+_FILLED = 15
+_COLOUR = PALETTE[5]
+_TOKENS = {"prefill": "prompt tokens", "decode": "generated tokens", "serving": "generated tokens"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricWords:
+    """What a metric is called in a list, above a column, and where it is not known."""
+
+    name: str
+    unit: str
+    unknown: str
+
+
+METRIC_WORDS = {
+    "tokens_per_s_per_device": MetricWords(
+        name="per device", unit="tokens/s per device", unknown="not known"
+    ),
+    "tokens_per_usd": MetricWords(name="per dollar", unit="tokens per USD", unknown="no price"),
+    "tokens_per_joule": MetricWords(
+        name="per watt", unit="tokens/s per W", unknown="no power figure"
+    ),
+}
+
+
+def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> str:
+    """Write bars and table as HTML.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From :func:`llmcalc_core.compare_hardware`.
+    request : EvaluationRequest
+        What it answers.
+    metric : str
+        By which it is ordered.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    words = METRIC_WORDS[metric]
+    heading = f"{upper_first(words.unit)}: {_TOKENS[request.stage]}, best plan of each device"
+    return (
+        f"<style>{WHY_CSS}</style>"
+        '<div class="llmcalc-status" role="status" aria-live="polite">'
+        f"{escape(summary(frame, metric))}</div>"
+        f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
+        f"{device_bars(frame, metric)}</section>"
+        f'<section class="llmcalc-wide">{device_table(frame, request)}</section></div>'
+    )
+
+
+def summary(frame: pd.DataFrame, metric: str) -> str:
+    """Say which device is best, by how much, and how many can't."""
+    words = METRIC_WORDS[metric]
+    able = frame[frame["rejected_for"] == ""]
+    known = able[able[metric].notna()]
+    if able.empty:
+        return "No plan on any of these devices fits and keeps the limits."
+    unable = len(frame) - len(able)
+    rest = f" {counted(unable, 'device')} can't serve it." if unable else ""
+    if known.empty:
+        return f"{upper_first(words.unknown)} of any of these devices that can serve it.{rest}"
+    first = known.iloc[0]
+    best = f"{first['hardware']} is best {words.name}: {number(first[metric])} {words.unit}"
+    if len(known) > 1:
+        second = known.iloc[1]
+        times = number(first[metric] / second[metric])
+        best += f", {times} times those of {second['hardware']}"
+    return f"{best}.{rest}"
+
+
+def device_bars(frame: pd.DataFrame, metric: str) -> str:
+    """Draw a bar for each device, or say why it has none."""
+    words = METRIC_WORDS[metric]
+    allowed = frame.loc[frame["rejected_for"] == "", metric]
+    longest = allowed.max() if allowed.notna().any() else 1.0
+    shapes: list[str] = []
+    for at, (_, row) in enumerate(frame.iterrows()):
+        top = 4 + at * _ROW
+        base = top + _FILLED - 3.5
+        name = str(row["hardware"])
+        value = float(row[metric])
+        shapes.append(svg.words((_LEFT - 8, base), name, anchor="end"))
+        if row["rejected_for"] or not isfinite(value):
+            told = _why_not(row) if row["rejected_for"] else words.unknown
+            shapes.append(svg.words((_LEFT + 2, base), told, anchor="start"))
+            continue
+        wide = value / longest * (_WIDTH - _LEFT - _RIGHT)
+        shapes += [
+            svg.box(
+                (_LEFT, top), (wide, _FILLED), _COLOUR, f"{name}: {number(value)} {words.unit}"
+            ),
+            svg.words((_LEFT + wide + 6, base), number(value), anchor="start", style="number"),
+        ]
+    shapes.append(svg.line((_LEFT, 0), (_LEFT, 4 + len(frame) * _ROW), "capacity"))
+    label = f"{upper_first(words.unit)} of {counted(len(frame), 'device')}, in the table below"
+    return svg.svg(_WIDTH, 8 + len(frame) * _ROW, shapes, label=label)
+
+
+def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
+    """Write what the bars show, the plans and their times."""
+    heads = (
+        "Device",
+        *(upper_first(METRIC_WORDS[name].unit) for name in METRICS),
+        "Time to first token",
+        "Time per output token",
+        "Plan",
+        "Times are",
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
+    body = "".join(_table_row(row, request) for _, row in frame.iterrows())
+    rows = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<table class="llmcalc-devices">{rows}</table>'
+
+
+def _table_row(row: Row, request: EvaluationRequest) -> str:
+    name = f'<th scope="row">{escape(str(row["hardware"]))}</th>'
+    if row["rejected_for"]:
+        told = f"{rejection_words(row, request)}, at best with {_devices_words(row, request)}"
+        return f'<tr>{name}<td colspan="7" class="said">{escape(told)}</td></tr>'
+    figures = [
+        number(row[metric]) if isfinite(row[metric]) else METRIC_WORDS[metric].unknown
+        for metric in METRICS
+    ]
+    cells = (*figures, seconds(row["ttft_s"]), seconds(row["tpot_s"]))
+    said = (_devices_words(row, request), str(row["basis"]))
+    return (
+        f"<tr>{name}"
+        + "".join(f"<td>{cell}</td>" for cell in cells)
+        + "".join(f'<td class="said">{escape(cell)}</td>' for cell in said)
+        + "</tr>"
+    )
+
+
+def _devices_words(row: Row, request: EvaluationRequest) -> str:
+    return f"{counted(int(row['devices']), 'device')}: {plan_words(row, request.stage)}"
+
+
+def _why_not(row: Row) -> str:
+    """Say in two words why a device has no bar."""
+    return "does not fit" if "memory" in row["rejected_for"] else f"over the {row['rejected_for']}"
+
+
+def upper_first(words: str) -> str:
+    """Write the first letter large and leave the others.
+
+    Examples
+    --------
+    >>> upper_first("tokens per USD")
+    'Tokens per USD'
+    """
+    return words[:1].upper() + words[1:]
