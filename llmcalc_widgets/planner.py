@@ -151,7 +151,7 @@ memory_fraction
 
     def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
         """Give the layout to show, and say so if it is not the one that is asked for."""
-        widest = max(layouts, key=lambda name: layouts[name]["tp"] / layouts[name]["attention_dp"])
+        widest = max(layouts, key=lambda name: _width(layouts[name]))
         asked = str(self.layout)
         known = asked in {WIDEST, *layouts}
         self.form.fields["layout"].offer((WIDEST, *layouts, *(() if known else (asked,))), asked)
@@ -163,6 +163,11 @@ memory_fraction
 
     def _show_errors(self, change: dict[str, Any]) -> None:
         self.set_trait("error", "; ".join(change["new"].values()))
+
+
+def _width(plan: dict[str, Any]) -> tuple[int, ...]:
+    """Order plans by tensor parallel width, then by how few copies they have of anything."""
+    return plan["tp"], -plan["attention_dp"], -plan["replicas"], -plan["pp"], -plan["ep"]
 
 
 def _bars(evaluation: Evaluation, layout: str, axis: str, largest: int) -> pd.DataFrame:

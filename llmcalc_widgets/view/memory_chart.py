@@ -81,7 +81,10 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[in
         WIDTH, HEIGHT, shapes,
         label=f"Memory per device by {label}: of the bars, {told} in {gigabytes(usable)}",
     )  # fmt: skip
-    table = _table(frame, column, label)
+    cut = ""
+    if frame["device_memory_bytes"].max() > highest:
+        cut = f'<div class="llmcalc-note">Bars are cut off at {gigabytes(highest)}.</div>'
+    table = cut + _table(frame, column, label)
     return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>{table}'
 
 

@@ -7,7 +7,8 @@ WHY_CSS = """
 .llmcalc-panels h3 { margin: 6px 0; }
 .llmcalc-drawing { display: block; width: 100%; max-width: 640px; height: auto; }
 .llmcalc-drawing text { font: 11px var(--jp-ui-font-family, sans-serif); fill: var(--c-text); }
-.llmcalc-drawing text.number { font-weight: 600; fill: var(--c-strong); }
+.llmcalc-drawing text.number { font-weight: 600; fill: var(--c-strong);
+  paint-order: stroke; stroke: var(--c-back); stroke-width: 3px; stroke-linejoin: round; }
 .llmcalc-drawing .grid { stroke: var(--c-line); stroke-width: 0.6; }
 .llmcalc-drawing .guide { stroke: var(--c-faint); stroke-width: 1; stroke-dasharray: 2 3; }
 .llmcalc-drawing circle { stroke: var(--c-back); stroke-width: 0.8; }

@@ -64,7 +64,7 @@ def test_a_layout_that_the_devices_lack_is_said(planner: MemoryPlanner) -> None:
     planner.devices = 3
     assert planner.error.startswith("TP 2 \N{MULTIPLICATION SIGN} PP 2 is no layout of these")
     assert planner.form.fields["layout"].message.layout.display != "none"
-    assert not planner.df.empty
+    assert planner.df[["tp", "pp", "replicas"]].iloc[0].tolist() == [1, 3, 1]  # 3 divides no heads
     planner.layout = WIDEST
     assert planner.error == ""
 
@@ -74,6 +74,7 @@ def test_nothing_fits_in_words() -> None:
     assert planner.largest == 0
     assert "Nothing fits in this layout" in planner.chart.value
     assert (planner.df["memory_headroom_bytes"] < 0).all()
+    assert "Bars are cut off" in planner.chart.value
     planner.close()
 
 
