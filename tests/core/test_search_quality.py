@@ -41,8 +41,10 @@ def test_deepseek_on_two_nodes_answers_quickest_in_tensor_parallel_nodes(
     # vLLM, recipes, DeepSeek-V3: tensor parallel is usually better for low latency and low load ...
     best = quickest(deepseek)
     assert (best["tp"], best["attention_dp"], best["pp"]) == (8, 1, 1)
+    # At a moderate load the way from the one to the other has begun.
     best = busiest(deepseek, 0.03)
-    assert (best["tp"], best["attention_dp"]) == (8, 1)
+    assert best["tp"] >= 4
+    assert best["attention_dp"] <= 2
 
 
 def test_deepseek_on_two_nodes_serves_most_with_attention_replicas(deepseek: pd.DataFrame) -> None:
