@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ def _whole(value: float) -> str:
     return f"{int(value):,}"
 
 
+def _if_known(value: float) -> str:
+    return "unknown" if isnan(value) else number(value)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column of the table.
@@ -30,7 +35,8 @@ class Column:
     heading, about : str
         What stands above it, with the unit, and an explanation of it.
     source : str
-        The column of the frame that it shows, and sorts by.
+        The column of the frame that it shows, and sorts by; ``{tokens}`` stands for the tokens
+        that the stage is about, 'input' or 'output'.
     size : float
         How large its unit is in that column.
     text : callable
@@ -47,9 +53,10 @@ class Column:
     text: Callable[[Any], str] = number
     width: int = 84
 
-    def values(self, frame: pd.DataFrame) -> NDArray[Any]:
+    def values(self, scene: Scene) -> NDArray[Any]:
         """Give its values for all rows, in its unit."""
-        values = frame[self.source].to_numpy()
+        tokens = "input" if scene.evaluation.request.stage == "prefill" else "output"
+        values = scene.frame[self.source.format(tokens=tokens)].to_numpy()
         return values / self.size if self.size != 1 else values
 
 
@@ -81,6 +88,12 @@ COLUMNS = (
            source="requests_per_s", width=108),
     Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
            source="device_memory_bytes", size=1e9, width=116),
+    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens, of the prompt in "
+           "stage prefill, else generated; unknown without a price of the device [USD]",
+           source="cost_usd_per_million_{tokens}_tokens", text=_if_known, width=124),
+    Column(key="energy", heading="J/token", about="Energy of a token, of the prompt in stage "
+           "prefill, else generated; unknown without the device's power [J]",
+           source="energy_j_per_{tokens}_token", text=_if_known, width=92),
     Column(key="bound", heading="Bound by", about="What most of the time goes to",
            source="bound_by", text=BOUND_WORDS.__getitem__, width=140),
     Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "
@@ -116,7 +129,7 @@ def cells(scene: Scene, rows: Rows) -> list[tuple[str, ...]]:
         if column.key == "free":
             written.append(_verdicts(some, np.isin(rows, scene.front)))
         else:
-            written.append([column.text(value) for value in column.values(some).tolist()])
+            written.append([column.text(value) for value in column.values(scene)[rows].tolist()])
     return list(zip(*written, strict=True))
 
 

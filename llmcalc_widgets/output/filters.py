@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_widgets.output.columns import COLUMNS, PARTS, WORDS
@@ -61,19 +60,20 @@ def matching(scene: Scene, text: str) -> NDArray[np.bool_]:
     asked = text.casefold()
     chosen = np.ones(len(scene.frame), dtype=bool)
     for condition in _CONDITION.finditer(asked):
-        chosen &= _holds(scene.frame, **condition.groupdict())
+        chosen &= _holds(scene, **condition.groupdict())
     for word in re.split(r"[\s,;]+", _CONDITION.sub(" ", asked)):
         if word:
             chosen &= _said(scene, word)
     return chosen
 
 
-def _holds(frame: pd.DataFrame, name: str, sign: str, value: str) -> NDArray[np.bool_]:
+def _holds(scene: Scene, name: str, sign: str, value: str) -> NDArray[np.bool_]:
     """Mark the rows whose column compares like this."""
     if name in PARTS:
+        frame = scene.frame
         values = frame[name].to_numpy() if name in frame else np.ones(len(frame))
     elif name in _COMPARED:
-        values = _COMPARED[name].values(frame)
+        values = _COMPARED[name].values(scene)
     else:
         _refuse(name, (*PARTS, *_COMPARED))
     try:

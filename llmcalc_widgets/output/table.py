@@ -115,7 +115,7 @@ class Table(VBox):
             ranks: NDArray[Any] = rows
         else:
             column = next(column for column in COLUMNS if column.key == self._by)
-            values = column.values(scene.frame)[rows]
+            values = column.values(scene)[rows]
             number = np.issubdtype(values.dtype, np.number)
             ranks = values if number else np.unique(values, return_inverse=True)[1]
         return ranks if self._rising else -ranks

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from llmcalc_core import find_hardware
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.output.columns import COLUMNS
 from llmcalc_widgets.output.filters import matching
@@ -74,13 +75,31 @@ def test_it_starts_with_the_best_and_counts(explorer, table):
 
 def test_figures_are_those_of_the_frame_in_the_unit_of_the_heading(explorer, table):
     row = explorer.df.iloc[table._order[0]]
-    units = {"ttft": ("ttft_s", 1e3), "tpot": ("tpot_s", 1e3), "e2e": ("e2e_latency_s", 1),
+    units = {"cost": ("cost_usd_per_million_output_tokens", 1),
+             "energy": ("energy_j_per_output_token", 1),
+             "ttft": ("ttft_s", 1e3), "tpot": ("tpot_s", 1e3),
+             "e2e": ("e2e_latency_s", 1),
              "tokens": ("tokens_per_s", 1), "requests": ("requests_per_s", 1),
              "memory": ("device_memory_bytes", 1e-9)}  # fmt: skip
     for key, (name, factor) in units.items():
         assert column(table, key)[0] == pytest.approx(row[name] * factor, rel=0.005)
     heads = [head.description for head in table.heads.children]
     assert heads[:4] == ["Plan", "Devices", "TTFT [ms]", "TPOT [ms]"]
+
+
+def test_cost_and_energy_are_of_the_stages_tokens_or_unknown(explorer, table):
+    explorer.stage = "prefill"
+    row = explorer.df.iloc[table._order[0]]
+    assert column(table, "cost")[0] == pytest.approx(
+        row["cost_usd_per_million_input_tokens"], rel=0.005
+    )
+    explorer.hardware = find_hardware("H100_80GB").replace(price_per_hour=None, power_watts=None)
+    assert {cells[KEYS.index("cost")] for cells in shown(table)} == {"unknown"}
+    assert {cells[KEYS.index("energy")] for cells in shown(table)} == {"unknown"}
+    press(table, "USD/M tokens")
+    assert len(table._order) == len(explorer.df)
+    table.filter.value = "cost<1000"
+    assert len(table._order) == 0
 
 
 def test_a_heading_sorts_and_again_turns_the_order_with_rejected_plans_last(explorer, table):
