@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_core.api import (
+    IN_FLIGHT,
     METRICS,
     Calibration,
     calibrate,
@@ -14,6 +15,7 @@ from llmcalc_core.api import (
     estimate_serving_performance,
     explain,
     explore_disaggregated,
+    find_slo_plan,
     get_best_parallelization_strategy,
     get_minimum_system_size,
     get_pareto_optimal_performance,
@@ -21,6 +23,7 @@ from llmcalc_core.api import (
     image_work,
     largest_that_fits,
     sensitivity,
+    slo_plans,
 )
 from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardware
 from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
@@ -49,6 +52,7 @@ __all__ = [
     "COST_COLUMNS",
     "ENGINES",
     "HARDWARE_CONFIGS",
+    "IN_FLIGHT",
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
@@ -80,6 +84,7 @@ __all__ = [
     "explore_disaggregated",
     "find_hardware",
     "find_model",
+    "find_slo_plan",
     "get_best_parallelization_strategy",
     "get_hardware_config",
     "get_minimum_system_size",
@@ -97,4 +102,5 @@ __all__ = [
     "pareto_mask",
     "parse_precision",
     "sensitivity",
+    "slo_plans",
 ]

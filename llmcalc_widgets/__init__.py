@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmcalc_widgets.comparer import HardwareComparer
 from llmcalc_widgets.explorer import ParetoExplorer
+from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.view.measured import MeasuredChart
 
-__all__ = ["HardwareComparer", "MeasuredChart", "MemoryPlanner", "ParetoExplorer"]
+__all__ = ["HardwareComparer", "MeasuredChart", "MemoryPlanner", "ParetoExplorer", "SloFinder"]

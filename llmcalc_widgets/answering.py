@@ -27,8 +27,10 @@ class Answering(Several, VBox):
     ----------
     settings : mapping
         To start from.
+    known : sequence of str
+        Names of settings.
     own : sequence of str
-        Settings besides those of :class:`Several`, which change nothing of the evaluation.
+        Those of them that change nothing of the evaluation.
     make_fields : callable
         Makes the controls.
     """
@@ -39,9 +41,13 @@ class Answering(Several, VBox):
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
     def __init__(
-        self, settings: Mapping[str, Any], own: Sequence[str], make_fields: MakeFields
+        self,
+        settings: Mapping[str, Any],
+        known: Sequence[str],
+        own: Sequence[str],
+        make_fields: MakeFields,
     ) -> None:
-        check_names(settings, (*DEFAULTS, "workload", *own), owner=type(self).__name__)
+        check_names(settings, known, owner=type(self).__name__)
         self._session = Session()
         try:
             start = with_workload(settings)

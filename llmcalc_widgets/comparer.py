@@ -11,7 +11,7 @@ from llmcalc_core import METRICS, Evaluation, compare_hardware
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.fields import Commit, Field
-from llmcalc_widgets.form.several import several_fields
+from llmcalc_widgets.form.several import FIELDS, several_fields
 from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
@@ -60,7 +60,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     metric = traitlets.Enum(METRICS, METRICS[0])
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - a type each
-        super().__init__(settings, ("metric",), _fields)
+        super().__init__(settings, (*FIELDS, "metric"), ("metric",), _fields)
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""

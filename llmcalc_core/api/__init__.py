@@ -24,8 +24,10 @@ from llmcalc_core.api.plans import (
 )
 from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
 from llmcalc_core.api.serving import estimate_serving_performance
+from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans
 
 __all__ = [
+    "IN_FLIGHT",
     "METRICS",
     "Calibration",
     "calibrate",
@@ -37,6 +39,7 @@ __all__ = [
     "estimate_serving_performance",
     "explain",
     "explore_disaggregated",
+    "find_slo_plan",
     "get_best_parallelization_strategy",
     "get_minimum_system_size",
     "get_pareto_optimal_performance",
@@ -44,4 +47,5 @@ __all__ = [
     "image_work",
     "largest_that_fits",
     "sensitivity",
+    "slo_plans",
 ]

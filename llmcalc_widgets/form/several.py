@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import traitlets
@@ -77,10 +77,12 @@ def checked_devices(value: Device | Sequence[Device]) -> tuple[str | Hardware, .
     return tuple(dict.fromkeys(checked("hardware", one) for one in several))
 
 
-def several_fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
-    """Make the controls, in their order; all but the devices as in the explorer's form."""
-    fields = make_fields(committer, [name for name in FIELDS if name != "hardware"])
+def several_fields(
+    committer: Callable[[str], Commit], names: Collection[str] = FIELDS
+) -> dict[str, Field]:
+    """Make the controls of some settings; all but the devices are as in the explorer's form."""
+    fields = make_fields(committer, [name for name in names if name != "hardware"])
     fields["hardware"] = ListField(
         "Hardware", list_hardware(), committer("hardware"), name_of, about=_ABOUT
     )
-    return {name: fields[name] for name in FIELDS}
+    return {name: fields[name] for name in FIELDS if name in fields}

@@ -9,15 +9,11 @@ from math import isfinite
 import pandas as pd
 
 from llmcalc_core import METRICS, EvaluationRequest
-from llmcalc_widgets.view import svg
-from llmcalc_widgets.view.palette import PALETTE
-from llmcalc_widgets.view.units import counted, number, seconds
+from llmcalc_widgets.view.named_bars import Bar, named_bars
+from llmcalc_widgets.view.units import counted, number
 from llmcalc_widgets.view.why_style import WHY_CSS
 from llmcalc_widgets.view.wording import Row, plan_words, rejection_words
 
-_WIDTH, _ROW, _LEFT, _RIGHT = 640, 22, 130, 150
-_FILLED = 15
-_COLOUR = PALETTE[5]
 _TOKENS = {"prefill": "prompt tokens", "decode": "generated tokens", "serving": "generated tokens"}
 
 
@@ -66,7 +62,7 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
         f"{escape(summary(frame, metric))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
         f"{device_bars(frame, metric)}</section>"
-        f'<section class="llmcalc-wide">{device_table(frame, request)}</section></div>'
+        f'<section class="llmcalc-wide" tabindex="0">{device_table(frame, request)}</section></div>'
     )
 
 
@@ -93,29 +89,16 @@ def summary(frame: pd.DataFrame, metric: str) -> str:
 def device_bars(frame: pd.DataFrame, metric: str) -> str:
     """Draw a bar for each device, or say why it has none."""
     words = METRIC_WORDS[metric]
-    allowed = frame.loc[frame["rejected_for"] == "", metric]
-    longest = allowed.max() if allowed.notna().any() else 1.0
-    shapes: list[str] = []
-    for at, (_, row) in enumerate(frame.iterrows()):
-        top = 4 + at * _ROW
-        base = top + _FILLED - 3.5
-        name = str(row["hardware"])
-        value = float(row[metric])
-        shapes.append(svg.words((_LEFT - 8, base), name, anchor="end"))
-        if row["rejected_for"] or not isfinite(value):
-            told = _why_not(row) if row["rejected_for"] else words.unknown
-            shapes.append(svg.words((_LEFT + 2, base), told, anchor="start"))
-            continue
-        wide = value / longest * (_WIDTH - _LEFT - _RIGHT)
-        shapes += [
-            svg.box(
-                (_LEFT, top), (wide, _FILLED), _COLOUR, f"{name}: {number(value)} {words.unit}"
-            ),
-            svg.words((_LEFT + wide + 6, base), number(value), anchor="start", style="number"),
-        ]
-    shapes.append(svg.line((_LEFT, 0), (_LEFT, 4 + len(frame) * _ROW), "capacity"))
-    label = f"{upper_first(words.unit)} of {counted(len(frame), 'device')}, in the table below"
-    return svg.svg(_WIDTH, 8 + len(frame) * _ROW, shapes, label=label)
+    bars = [_bar(row, float(row[metric]), words.unknown) for _, row in frame.iterrows()]
+    return named_bars(bars, f"{upper_first(words.unit)}, in the table below")
+
+
+def _bar(row: Row, value: float, unknown: str) -> Bar:
+    name = str(row["hardware"])
+    if row["rejected_for"]:
+        return Bar(name=name, value=None, words=why_not(row))
+    known = isfinite(value)
+    return Bar(name=name, value=value if known else None, words=number(value) if known else unknown)
 
 
 def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
@@ -123,8 +106,8 @@ def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
     heads = (
         "Device",
         *(upper_first(METRIC_WORDS[name].unit) for name in METRICS),
-        "Time to first token",
-        "Time per output token",
+        "TTFT [ms]",
+        "TPOT [ms]",
         "Plan",
         "Times are",
     )
@@ -143,7 +126,7 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
         number(row[metric]) if isfinite(row[metric]) else METRIC_WORDS[metric].unknown
         for metric in METRICS
     ]
-    cells = (*figures, seconds(row["ttft_s"]), seconds(row["tpot_s"]))
+    cells = (*figures, number(row["ttft_s"] * 1e3), number(row["tpot_s"] * 1e3))
     said = (_devices_words(row, request), str(row["basis"]))
     return (
         f"<tr>{name}"
@@ -157,7 +140,7 @@ def _devices_words(row: Row, request: EvaluationRequest) -> str:
     return f"{counted(int(row['devices']), 'device')}: {plan_words(row, request.stage)}"
 
 
-def _why_not(row: Row) -> str:
+def why_not(row: Row) -> str:
     """Say in two words why a device has no bar."""
     return "does not fit" if "memory" in row["rejected_for"] else f"over the {row['rejected_for']}"
 

@@ -40,7 +40,9 @@ WHY_CSS = """
 .llmcalc-sensitivity .meter i { display: block; height: 100%; margin-left: auto;
   background: #0072B2; }
 .llmcalc-wide { grid-column: 1 / -1; overflow-x: auto; }
+.llmcalc-slo th:first-child, .llmcalc-slo th:last-child, .llmcalc-slo td:last-child,
+.llmcalc-slo td.said { text-align: left !important; }
 .llmcalc-devices th:first-child, .llmcalc-devices td.said,
 .llmcalc-devices th:nth-child(n + 7) { text-align: left !important; }
-.llmcalc-devices td.said:nth-child(7) { min-width: 190px; }
+.llmcalc-devices td.said:nth-child(7) { min-width: 150px; }
 """

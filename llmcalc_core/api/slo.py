@@ -1,0 +1,161 @@
+"""How few devices serve a load within limits on the times that users see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmcalc_core.domain.checkpoint import CHECKPOINT
+from llmcalc_core.domain.checks import positive
+from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike, explore
+from llmcalc_core.search.each_device import best_of_each
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REPLICA_DEVICES = (1, 2, 4, 8, 16)
+"""Devices of a replica that are tried where none are given."""
+
+IN_FLIGHT = tuple(sorted({step * 2**power for power in range(9) for step in (1, 2, 3)}))
+"""Requests in flight that are tried, 1 to 768."""
+
+_ROUNDING = 1e-9
+_SCALED = ("tokens_per_s", "requests_per_s", "cost_usd_per_hour", "power_w")
+_DROPPED = (
+    "on_front", "cost_usd_per_million_input_tokens", "cost_usd_per_million_output_tokens",
+    "energy_j_per_input_token", "energy_j_per_output_token",
+)  # fmt: skip
+
+
+def find_slo_plan(
+    model: ModelLike,
+    hardware: HardwareLike | Sequence[HardwareLike],
+    requests_per_s: float,
+    *,
+    ttft_limit_s: float | None = None,
+    tpot_limit_s: float | None = None,
+    input_tokens: int = 2000,
+    output_tokens: int = 256,
+    engine: str = "vllm",
+    precision: PrecisionLike = CHECKPOINT,
+    replica_devices: int | Sequence[int] = REPLICA_DEVICES,
+    batch: int | Sequence[int] = IN_FLIGHT,
+    memory_fraction: float = 0.9,
+) -> pd.DataFrame:
+    """Find the fewest devices that serve a load within limits (service level objectives).
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        What to deploy.
+    hardware : name, dict, path of a TOML file, Hardware, or several of them
+        On what; each device is planned for on its own.
+    requests_per_s : float
+        The load [requests/s].
+    ttft_limit_s, tpot_limit_s : float, optional
+        Longest mean time to the first token and per output token [s].
+    input_tokens, output_tokens : int
+        Prompt and generated tokens of a request.
+    engine : str, default 'vllm'
+        The serving engine; see :func:`explore`.
+    precision : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint'.
+    replica_devices : int or several
+        Devices that a replica may have; 1, 2, 4, 8 and 16 where not given.
+    batch : int or several
+        Requests in flight that a replica may have; 1 to 768 in steps of a third or a half where
+        not given.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+
+    Returns
+    -------
+    DataFrame
+        See :func:`slo_plans`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> plan = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02).iloc[0]
+    >>> int(plan["replicas"]), int(plan["replica_devices"]), int(plan["devices"])
+    (6, 1, 6)
+    """
+    load = positive("requests_per_s", requests_per_s, unit="requests/s")
+    frame = explore(
+        model,
+        hardware,
+        replica_devices,
+        stage="serving",
+        engine=engine,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        batch=batch,
+        precision=precision,
+        memory_fraction=memory_fraction,
+        latency_limit_s=tpot_limit_s,
+        ttft_limit_s=ttft_limit_s,
+    )
+    return slo_plans(frame, load)
+
+
+def slo_plans(frame: pd.DataFrame, requests_per_s: float) -> pd.DataFrame:
+    """Take, of every device, the plan that serves a load on the fewest.
+
+    A replica carries at most the requests per second that it ends in a closed loop of so many in
+    flight; as many replicas are taken as carry the load. Among the plans on the fewest devices it
+    is the one of the shortest time per output token, and so of no more in flight than needed.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of one model in stage serving, from :func:`explore`, of which single replicas count.
+    requests_per_s : float
+        The load [requests/s], evenly spread: bursts need more.
+
+    Returns
+    -------
+    DataFrame
+        A row per device, fewest devices first, then those without a plan that fits and keeps the
+        limits, with the plan that is nearest to it (``rejected_for`` says why not). Columns of
+        ``frame`` with ``replicas``, ``devices``, ``tokens_per_s``, ``requests_per_s``,
+        ``cost_usd_per_hour`` and ``power_w`` of all replicas at what they can carry, and
+        ``replica_devices``, ``replica_requests_per_s`` (what each can carry) and ``load`` (part of
+        it that is used, at most 1). Times are those with every replica at what it can carry;
+        whether there are so many devices is not checked.
+
+    Raises
+    ------
+    ValueError
+        For a load that is no number above 0.
+
+    Examples
+    --------
+    >>> frame = explore("llama3_8b", "H100_80GB", [1, 2], stage="serving", batch=[8, 16])
+    >>> found = slo_plans(frame, requests_per_s=10)
+    >>> bool(found["load"][0] <= 1)
+    True
+    """
+    load = positive("requests_per_s", requests_per_s, unit="requests/s")
+    single = frame[frame["replicas"] == 1]
+    each = single["requests_per_s"].to_numpy(np.float64)
+    replicas = np.maximum(np.ceil(load / each - _ROUNDING), 1)
+    devices = replicas * single["devices"].to_numpy()
+    wide = single.assign(
+        replicas=replicas.astype(np.int64),
+        devices=devices.astype(np.int64),
+        replica_devices=single["devices"],
+        replica_requests_per_s=each,
+        load=load / (replicas * each),
+        **{name: single[name] * replicas for name in _SCALED},
+    ).drop(columns=list(_DROPPED))
+    time = single["tpot_s"].to_numpy(np.float64)
+    rows = best_of_each(wide, devices, time)
+    rejected = (wide["rejected_for"] != "").to_numpy()[rows]
+    order = np.lexsort((time[rows], devices[rows], rejected))
+    return wide.iloc[rows[order]].reset_index(drop=True)
