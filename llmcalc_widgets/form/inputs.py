@@ -41,6 +41,18 @@ class Inputs(HasTraits):
     workload : str or None
         Name of the lengths and limits, 'chat', 'retrieval', 'summarising', 'coding agent' or
         'batch'; None where they are no known workload's. Setting it sets them.
+
+    Examples
+    --------
+    Every setting can be linked with another widget, both ways:
+
+    >>> from ipywidgets import FloatText, link
+    >>> inputs, text = Inputs(), FloatText(25.0)
+    >>> linked = link((text, "value"), (inputs, "tpot_limit_ms"))
+    >>> inputs.workload = "chat"
+    >>> text.value
+    40.0
+    >>> text.close()
     """
 
     model = traitlets.Any(DEFAULTS["model"])

@@ -40,7 +40,8 @@ class Waiting(HBox):
             self._figure.add_class("llmcalc-stale")
             self._words.value = (
                 '<div role="status" aria-live="polite">Computing, '
-                f"about {seconds(expected_s)}. The chart is of the settings before.</div>"
+                f"about {seconds(expected_s)}. Until then all figures are of the settings before."
+                "</div>"
             )
         else:
             self._figure.remove_class("llmcalc-stale")
