@@ -15,14 +15,9 @@ from llmcalc_core import (
     Hardware,
     ModelConfig,
     Precision,
-    asked_precision,
-    find_hardware,
-    find_model,
-    list_hardware,
-    list_models,
     make_request,
-    parse_precision,
 )
+from llmcalc_widgets.form.canonical import canonical_hardware, canonical_model, canonical_precision
 
 
 class SettingValues(TypedDict, total=False):
@@ -235,36 +230,8 @@ def _checked_limit(name: str, value: Any) -> float:  # noqa: ANN401
     return float(value)
 
 
-def _checked_model(value: Any) -> str | ModelConfig:  # noqa: ANN401
-    config = find_model(value)
-    if isinstance(value, str):
-        if value in list_models():
-            return value
-        for name in list_models():
-            if find_model(name) is config:
-                return name
-    return config
-
-
-def _checked_hardware(value: Any) -> str | Hardware:  # noqa: ANN401
-    hardware = find_hardware(value)
-    if hardware.name in list_hardware() and find_hardware(hardware.name) == hardware:
-        return hardware.name
-    return hardware
-
-
-def _checked_precision(value: str | Precision) -> str | Precision:
-    precision = asked_precision(value)
-    if precision is None:
-        return CHECKPOINT
-    try:
-        return precision.label if parse_precision(precision.label) == precision else precision
-    except ValueError:
-        return precision
-
-
 _NAMED: dict[str, Callable[[Any], Any]] = {
-    "model": _checked_model,
-    "hardware": _checked_hardware,
-    "precision": _checked_precision,
+    "model": canonical_model,
+    "hardware": canonical_hardware,
+    "precision": canonical_precision,
 }
