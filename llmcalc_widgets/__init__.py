@@ -7,5 +7,13 @@ from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.view.measured import MeasuredChart
+from llmcalc_widgets.workbench import Workbench
 
-__all__ = ["HardwareComparer", "MeasuredChart", "MemoryPlanner", "ParetoExplorer", "SloFinder"]
+__all__ = [
+    "HardwareComparer",
+    "MeasuredChart",
+    "MemoryPlanner",
+    "ParetoExplorer",
+    "SloFinder",
+    "Workbench",
+]

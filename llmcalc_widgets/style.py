@@ -41,6 +41,7 @@ _CSS = """
 .llmcalc-hidden-label > .widget-label, .llmcalc-hidden-label > label {
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
+.llmcalc-field .widget-text, .llmcalc-field .widget-text input { min-width: 0; }
 .llmcalc-field input[type="text"] { text-align: right; }
 .llmcalc-search input[type="text"] { text-align: left; }
 .llmcalc-list { grid-row: span 5; }

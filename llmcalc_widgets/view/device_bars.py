@@ -62,7 +62,8 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
         f"{escape(summary(frame, metric))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
         f"{device_bars(frame, metric)}</section>"
-        f'<section class="llmcalc-wide" tabindex="0">{device_table(frame, request)}</section></div>'
+        '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
+        f"{device_table(frame, request)}</section></div>"
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from llmcalc_widgets.view import svg
 from llmcalc_widgets.view.palette import PALETTE
 
-_WIDTH, _ROW, _LEFT, _RIGHT = 640, 22, 130, 150
+_WIDTH, _ROW, _LEFT, _RIGHT = 640, 22, 130, 190
 _FILLED = 15
 _TOP = 4
 _COLOUR = PALETTE[5]

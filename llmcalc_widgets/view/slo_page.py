@@ -58,8 +58,9 @@ def slo_page(frame: pd.DataFrame, request: EvaluationRequest, load: float) -> st
         f"{escape(summary(frame, load))}</div>"
         f'<div class="llmcalc-panels"><section><h3>Fewest devices for {load:,.10g} requests/s'
         f"</h3>{named_bars(bars, 'Devices needed, in the table below')}</section>"
-        '<section class="llmcalc-wide" tabindex="0"><table class="llmcalc-slo">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></section>"
+        '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
+        f'<table class="llmcalc-slo"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        "</section>"
         '<div class="llmcalc-note llmcalc-wide">Requests are taken to arrive evenly and to be '
         "alike; bursts and long ones need more. Times are means with every replica at what it can "
         "carry.</div></div>"

@@ -1,0 +1,84 @@
+"""Tabs that share what they are about, each made when it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import ipywidgets
+import pytest
+from traitlets import TraitError
+
+from llmcalc_widgets import MemoryPlanner, ParetoExplorer, SloFinder, Workbench
+
+
+@pytest.fixture
+def bench() -> Iterator[Workbench]:
+    made = Workbench(model="llama2_7b", hardware="A100_80GB", devices=2, tpot_limit_ms=50)
+    yield made
+    made.close()
+
+
+def test_a_tab_is_made_when_it_is_opened(bench: Workbench) -> None:
+    assert list(bench.parts) == ["Plans"]
+    assert isinstance(bench.parts["Plans"], ParetoExplorer)
+    bench.tabs.selected_index = 1
+    assert list(bench.parts) == ["Plans", "Memory"]
+    assert isinstance(bench.parts["Memory"], MemoryPlanner)
+    assert bench.tabs.children[1].children == (bench.parts["Memory"],)
+    assert bench.tabs.children[2].children == ()
+    assert isinstance(bench.reveal("Load"), SloFinder)
+    assert bench.tabs.selected_index == 3
+    assert len(bench.tabs.titles) == len(bench.tabs.children) == 4
+
+
+def test_what_is_set_in_one_tab_holds_in_those_opened_next(bench: Workbench) -> None:
+    memory = bench.reveal("Memory")
+    assert (memory.model, memory.hardware, memory.devices) == ("llama2_7b", "A100_80GB", 2)
+    memory.hardware, memory.devices, memory.input_tokens = "H100_80GB", 4, 500
+    plans = bench.parts["Plans"]
+    assert plans.hardware == "A100_80GB"
+    assert bench.reveal("Plans") is plans
+    assert (plans.hardware, plans.devices, plans.input_tokens) == ("H100_80GB", 4, 500)
+    assert set(plans.df["hardware"]) == {"H100_80GB"}
+    plans.tpot_limit_ms, plans.model = 40, "llama3_8b"
+    load = bench.reveal("Load")
+    assert (load.model, load.tpot_limit_ms, load.input_tokens) == ("llama3_8b", 40, 500)
+    load.hardware = ("H200_141GB", "H100_80GB")
+    devices = bench.reveal("Devices")
+    assert devices.hardware == ("H200_141GB", "H100_80GB")
+    assert bench.reveal("Memory").hardware == "H100_80GB"
+    assert bench.parts["Memory"].model == "llama3_8b"
+
+
+def test_nothing_hidden_is_computed(bench: Workbench) -> None:
+    load = bench.reveal("Load")
+    before = load.df
+    bench.reveal("Plans").input_tokens = 300
+    assert load.df is before
+    bench.reveal("Load")
+    assert load.df is not before
+    assert load.df["input_tokens"][0] == 300
+
+
+def test_opening_a_tab_where_nothing_changed_computes_nothing(bench: Workbench) -> None:
+    before = bench.reveal("Load").df
+    bench.reveal("Plans")
+    assert bench.reveal("Load").df is before
+
+
+def test_wrong_settings_and_names_are_refused(bench: Workbench) -> None:
+    with pytest.raises(TypeError, match=r"Workbench .*'model'"):
+        Workbench(modle="llama2_7b")
+    with pytest.raises(TraitError, match="llama"):
+        Workbench(model="lama2_7b")
+    with pytest.raises(ValueError, match="'Memory'"):
+        bench.reveal("memory")
+
+
+def test_it_closes_what_its_tabs_made() -> None:
+    before = set(ipywidgets.widgets.widget._instances)
+    made = Workbench(model="llama2_7b")
+    for name in ("Memory", "Devices", "Load"):
+        made.reveal(name)
+    made.close()
+    assert set(ipywidgets.widgets.widget._instances) == before
