@@ -120,6 +120,8 @@ class Workbench(VBox):
             self._rooms[name].children = (self._make(name, asked),)
             return
         part = self.parts[name]
+        if name == "Plans" and asked["devices"] < (part.devices_min or 0):
+            asked["devices_min"] = None
         with part.hold_trait_notifications():
             for trait, value in asked.items():
                 setattr(part, trait, value)

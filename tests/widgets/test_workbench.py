@@ -50,6 +50,15 @@ def test_what_is_set_in_one_tab_holds_in_those_opened_next(bench: Workbench) -> 
     assert bench.parts["Memory"].model == "llama3_8b"
 
 
+def test_fewer_devices_than_a_range_begins_with_end_the_range(bench: Workbench) -> None:
+    plans = bench.parts["Plans"]
+    plans.devices, plans.devices_min = 8, 4
+    bench.reveal("Memory").devices = 2
+    bench.reveal("Plans")
+    assert (plans.devices, plans.devices_min) == (2, None)
+    assert set(plans.df["devices"]) == {2}
+
+
 def test_nothing_hidden_is_computed(bench: Workbench) -> None:
     load = bench.reveal("Load")
     before = load.df
