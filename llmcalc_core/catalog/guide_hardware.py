@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from llmcalc_core.catalog.built_in_hardware import built_in, devices, list_hardware, name_of
+from llmcalc_core.catalog.built_in_hardware import built_in, devices, list_hardware
 from llmcalc_core.domain.checks import nearest, positive
 from llmcalc_core.domain.hardware import Hardware
 
@@ -113,9 +113,25 @@ def _new_device(figures: tuple[float, ...]) -> Hardware:
     )
 
 
-HARDWARE_CONFIGS: dict[str, dict[str, Any]] = {
-    name: guide_config(built_in(name)) for name in list_hardware()
-}
+class _Configs(Mapping[str, dict[str, Any]]):
+    """The guide's dicts of the built-in devices, made when they are asked for."""
+
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        if name not in devices():
+            raise KeyError(name)
+        return guide_config(devices()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list_hardware())
+
+    def __len__(self) -> int:
+        return len(list_hardware())
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+HARDWARE_CONFIGS: Mapping[str, dict[str, Any]] = _Configs()
 """The guide's dicts by name, ``ICN`` being the vendor's total per device, both directions."""
 
 
@@ -143,4 +159,4 @@ def get_hardware_config(hardware_name: str) -> dict[str, Any]:
     >>> get_hardware_config("A100_80GB")["Flops"]
     312
     """
-    return dict(HARDWARE_CONFIGS[name_of(hardware_name)])
+    return guide_config(built_in(hardware_name))
