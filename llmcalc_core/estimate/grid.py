@@ -8,6 +8,7 @@ multiply a layout's throughput and devices.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -119,10 +120,9 @@ def make_grid(
     >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
-    widths = np.array([(one.tp, one.pp, one.ep, one.dp, one.cp) for one in layouts], dtype=float)
-    tp, pp, ep, dp, cp = (_axis(widths[:, index], 0) for index in range(5))
-    batch = _axis(np.array(batches, dtype=float), 1)
-    prompt = _axis(np.array(inputs, dtype=float), 2)
+    widths = zip(*((one.tp, one.pp, one.ep, one.dp, one.cp) for one in layouts), strict=True)
+    tp, pp, ep, dp, cp = (_axis(width, 0) for width in widths)
+    batch, prompt = _axis(batches, 1), _axis(inputs, 2)
     cached = _cached(prompt, techniques.prefix_hit_rate)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
     return Grid(
@@ -138,7 +138,7 @@ def make_grid(
         micro=micro,
         micro_batches=np.ceil(batch / micro),
         inputs=prompt,
-        outputs=_axis(np.array(outputs, dtype=float), 3),
+        outputs=_axis(outputs, 3),
         cached=cached,
         computed=prompt - cached,
         techniques=techniques,
@@ -185,13 +185,13 @@ def _cached(prompt: Floats, hit_rate: float) -> Values:
     return found
 
 
-def _axis(values: Floats, position: int) -> Floats:
+def _axis(values: Sequence[float], position: int) -> Floats:
     """Put values on their axis; a single one stays a number, which is faster."""
     if len(values) == 1:
-        return cast("Floats", values[0])
+        return cast("Floats", np.float64(values[0]))
     shape = [1, 1, 1, 1]
     shape[position] = len(values)
-    return values.reshape(shape)
+    return np.array(values, dtype=float).reshape(shape)
 
 
 def draft_grid(draft: Model, grid: Grid) -> Grid:
@@ -209,14 +209,16 @@ def draft_grid(draft: Model, grid: Grid) -> Grid:
     Grid
         The same workloads, on one stage, whose devices share or repeat the draft.
     """
-    divides = np.array([draft.heads % one.tp == 0 for one in grid.layouts])
-    spread = divides & np.array([draft.experts >= one.ep for one in grid.layouts])
+    divides = [draft.heads % one.tp == 0 for one in grid.layouts]
+    spread = [
+        fits and draft.experts >= one.ep for fits, one in zip(divides, grid.layouts, strict=True)
+    ]
     layouts = tuple(
         Layout(tp=one.tp if fits else 1, ep=one.ep if wide else 1, dp=one.dp, cp=one.cp)
-        for one, fits, wide in zip(grid.layouts, divides.tolist(), spread.tolist(), strict=True)
+        for one, fits, wide in zip(grid.layouts, divides, spread, strict=True)
     )
-    tp = np.where(_axis(divides, 0), grid.tp, 1.0)
-    ep = np.where(_axis(spread, 0), grid.ep, 1.0)
+    tp = _axis([one.tp for one in layouts], 0)
+    ep = _axis([one.ep for one in layouts], 0)
     one, shared = np.ones_like(tp), grid.group / grid.tp
     return replace(
         grid, layouts=layouts, tp=tp, pp=one, ep=ep, group=tp * shared,

@@ -85,12 +85,18 @@ def _shard(part: TokenMixer, grid: Grid) -> Values:
 
 def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
     """Bytes of cache or state on one device: the prompt once per request, the rest per beam."""
-    requests = np.ceil(grid.batch / grid.attention_ranks)
     if isinstance(part, Attention | LatentAttention | CompressedAttention):
         held = _cache(part, precision.kv_bytes, grid)
-        return NOTHING if held is NOTHING else requests * held
-    # of a token drafted, a state is kept in case those after it are rejected
-    return _state(part, grid, requests * (grid.beams + grid.drafted))
+        return NOTHING if held is NOTHING else _requests(grid) * held
+    if isinstance(part, GatedDeltaNet | StateSpaceDual | StateSpace):
+        # of a token drafted, a state is kept in case those after it are rejected
+        return _state(part, grid, _requests(grid) * (grid.beams + grid.drafted))
+    return NOTHING
+
+
+def _requests(grid: Grid) -> Values:
+    """Requests of an attention replica [1]."""
+    return np.ceil(grid.batch / grid.attention_ranks)
 
 
 def _cache(
@@ -125,8 +131,10 @@ def _cache(
     )
 
 
-def _state(part: Part, grid: Grid, sequences: Values) -> Values:
-    """Bytes of the state of a recurrent layer; none of any other part."""
+def _state(
+    part: GatedDeltaNet | StateSpaceDual | StateSpace, grid: Grid, sequences: Values
+) -> Values:
+    """Bytes of the state of a recurrent layer."""
     tp = grid.tp
     if isinstance(part, GatedDeltaNet):
         return delta_state_bytes(
@@ -146,12 +154,12 @@ def _state(part: Part, grid: Grid, sequences: Values) -> Values:
             channels=part.inner / tp + 2 * np.ceil(part.groups / tp) * part.state,
             convolution=part.convolution,
         )
-    if isinstance(part, StateSpace):
-        return state_bytes(
-            sequences=sequences, inner=part.inner / tp, state=part.state,
-            convolution=part.convolution,
-        )  # fmt: skip
-    return NOTHING
+    return state_bytes(
+        sequences=sequences,
+        inner=part.inner / tp,
+        state=part.state,
+        convolution=part.convolution,
+    )
 
 
 def _cached_tokens(grid: Grid, *, window: int | None = None) -> Values:

@@ -35,7 +35,7 @@ def pairs_seen(
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
         return chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached) / grid.pieces
-    if step.decode and np.min(prompt) >= reach:
+    if step.decode and reach < np.inf and np.min(prompt) >= reach:
         return window
     if step.decode:
         seen = mean_context(prompt=prompt, generated=generated, window=reach)

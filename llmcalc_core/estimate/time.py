@@ -95,7 +95,7 @@ def time_sections(
         *(
             _time_stream(index, section.streamed, hardware, efficiency.links)
             for index, section in enumerate(sections)
-            if np.ndim(section.streamed) or section.streamed
+            if not isinstance(section.streamed, float) or section.streamed
         ),
     ]
 
@@ -117,30 +117,29 @@ def _time_stream(section: int, streamed: Values, hardware: Hardware, links: Link
 def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -> Timed:
     """Time operations of like shape in one array, and the same one of several sections once."""
     once = {id(operation): (operation, curve) for _, operation, curve in group}
-    place = {key: index for index, key in enumerate(once)}
     shape, count = np.shape(group[0][1].moved), len(once)
-    compute, memory = np.empty((count, *shape)), np.empty((count, *shape))
-    floors = np.empty(count)
-    for index, (operation, curve) in enumerate(once.values()):
+    each, read = [], []
+    for operation, curve in once.values():
         grown = 1.0 + curve.half / operation.size if curve.half else 1.0
-        each = compute_seconds(flops=grown, peak=curve.peak, efficiency=curve.compute)
-        read = memory_seconds(
-            moved=1.0, bandwidth=hardware.memory_bandwidth, efficiency=curve.memory
+        each.append(compute_seconds(flops=grown, peak=curve.peak, efficiency=curve.compute))
+        read.append(
+            memory_seconds(moved=1.0, bandwidth=hardware.memory_bandwidth, efficiency=curve.memory)
         )
-        np.multiply(operation.flops, each, out=compute[index, ...])
-        np.multiply(operation.moved, read, out=memory[index, ...])
-        floors[index] = operation.launches * curve.floor_s
+    compute = _products([operation.flops for operation, _ in once.values()], each, shape)
+    memory = _products([operation.moved for operation, _ in once.values()], read, shape)
+    floors = np.array([operation.launches * curve.floor_s for operation, curve in once.values()])
     along = (count, *([1] * len(shape)))
-    sharpness = np.array([curve.sharpness for _, curve in once.values()]).reshape(along)
     bound = compute > memory
     if not bound.any() and group[0][2].sharpness == np.inf:
         busy, computing = memory, np.zeros(along)
     else:
+        sharpness = np.array([curve.sharpness for _, curve in once.values()]).reshape(along)
         sharp: Values = np.inf if group[0][2].sharpness == np.inf else sharpness
         busy = np.asarray(overlapped_seconds(compute=compute, memory=memory, sharpness=sharp))
         computing = np.multiply(busy, bound, out=compute)
     busy += floors.reshape(along)
     if count < len(group):
+        place = {key: index for index, key in enumerate(once)}
         places = [place[id(operation)] for _, operation, _ in group]
         busy, computing, floors = busy[places], computing[places], floors[places]
     return Timed(
@@ -151,6 +150,18 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
         floors=floors,
         launches=np.array([operation.launches for _, operation, _ in group]),
     )
+
+
+def _products(
+    values: list[Values], factors: list[Values], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Multiply values by a factor each, into one array; numbers are faster without numpy."""
+    if not shape:
+        return np.array([value * factor for value, factor in zip(values, factors, strict=True)])
+    products = np.empty((len(values), *shape))
+    for row, value, factor in zip(products, values, factors, strict=True):
+        np.multiply(value, factor, out=row)
+    return products
 
 
 def _time_messages(group: list[tuple[int, Message]], hardware: Hardware, links: Links) -> Timed:

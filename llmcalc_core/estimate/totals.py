@@ -51,7 +51,7 @@ def count_launches(timed: list[Timed], counts: Floats) -> Values:
 def total(parts: list[Values]) -> Floats:
     """Sum parts of different shapes, the small ones first, those of one shape in place."""
     found: Values = 0.0
-    for part in sorted(parts, key=np.size):
+    for part in sorted(parts, key=lambda part: getattr(part, "size", 1)):
         if isinstance(found, np.ndarray) and found.shape == np.shape(part):
             found += part
         else:
@@ -61,7 +61,7 @@ def total(parts: list[Values]) -> Floats:
 
 def largest_bound(bounds: list[Values]) -> NDArray[np.intp]:
     """Give for each plan the position in ``BOUNDS`` of what takes the most time."""
-    if all(np.ndim(part) == 0 for part in bounds):
+    if all(isinstance(part, float) for part in bounds):
         return np.asarray(max(range(len(bounds)), key=bounds.__getitem__))
     largest, position = np.asarray(bounds[0]), np.asarray(0)
     for index, part in enumerate(bounds[1:], start=1):
@@ -74,5 +74,7 @@ def largest_bound(bounds: list[Values]) -> NDArray[np.intp]:
 
 def _summed(weights: Floats, values: Floats) -> Floats:
     """Sum over the first axis of ``values`` with weights of shape (..., n)."""
+    if values.ndim == 1:
+        return np.asarray(weights @ values)
     flat = weights @ values.reshape(len(values), -1)
     return np.asarray(flat).reshape((*weights.shape[:-1], *values.shape[1:]))

@@ -37,7 +37,7 @@ def mean_context(*, prompt: Values, generated: Values, window: Values = np.inf) 
     >>> float(mean_context(prompt=2000.0, generated=256.0, window=1024.0))
     1024.0
     """
-    if np.ndim(window) == 0 and np.isinf(window):
+    if isinstance(window, float) and window == np.inf:
         return prompt + (generated + 1) / 2
     growing = np.clip(window - prompt, 0, generated)
     total = growing * (prompt + (growing + 1) / 2) + (generated - growing) * window

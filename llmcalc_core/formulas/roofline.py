@@ -158,7 +158,7 @@ def overlapped_seconds(*, compute: Values, memory: Values, sharpness: Values) ->
     4.0
     """
     larger = np.maximum(compute, memory)
-    if np.ndim(sharpness) == 0 and np.isinf(sharpness):
+    if isinstance(sharpness, float) and sharpness == np.inf:
         return larger
     ratio = np.minimum(compute, memory) / larger
     return larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness)
