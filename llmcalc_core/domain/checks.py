@@ -121,9 +121,9 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
     >>> positive("memory_bandwidth", 2039)
     2039.0
     """
-    rule = f"a finite number {'from' if zero else 'above'} 0" + (f" [{unit}]" if unit else "")
     number = float(value) if _is_number(value) else -1.0
     if number < 0 or (number == 0 and not zero):
+        rule = f"a finite number {'from' if zero else 'above'} 0" + (f" [{unit}]" if unit else "")
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
     return number

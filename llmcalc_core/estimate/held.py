@@ -95,7 +95,7 @@ def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
 
 
 def _requests(grid: Grid) -> Values:
-    """Requests of an attention replica [1]."""
+    """Count the requests of an attention replica [1]."""
     return np.ceil(grid.batch / grid.attention_ranks)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Operation:
+class Operation(NamedTuple):
     """Something a device computes or moves, once per layer.
 
     Attributes
