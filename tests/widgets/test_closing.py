@@ -1,0 +1,46 @@
+"""Dozens of widgets opened and closed: none is left behind, and memory stays flat."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+
+import ipywidgets
+import pytest
+
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer
+
+HALF = 20
+LEFT_BLOCKS = 20
+"""Blocks of memory that may be left of each of the second half: one that leaks holds thousands."""
+
+
+def explorer() -> ParetoExplorer:
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1, batch_max=4)
+    made.select(0)
+    return made
+
+
+def planner() -> MemoryPlanner:
+    return MemoryPlanner(model="llama2_7b", hardware="A100_80GB", devices=1)
+
+
+def comparer() -> HardwareComparer:
+    return HardwareComparer(model="llama2_7b", hardware=["A100_80GB", "L4"], devices=1, batch_max=4)
+
+
+@pytest.mark.parametrize("make", [explorer, planner, comparer])
+def test_dozens_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
+    registry = ipywidgets.widgets.widget._instances
+    before = set(registry)
+    for _ in range(HALF):
+        make().close()
+    gc.collect()
+    held = sys.getallocatedblocks()
+    for _ in range(HALF):
+        make().close()
+    gc.collect()
+    left = sys.getallocatedblocks() - held
+    assert set(registry) == before
+    assert left < HALF * LEFT_BLOCKS
