@@ -19,6 +19,7 @@ from llmcalc_widgets.form.fields import (
     typed_time,
 )
 from llmcalc_widgets.form.settings import OPTIONAL, RANGES
+from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import style_sheet
 
@@ -53,7 +54,7 @@ class Form(VBox):
             self._show_stage(self.fields["stage"].buttons.value)
         self._general = ErrorLine()
         super().__init__(
-            [style_sheet(), *self.fields.values(), self._general],
+            [style_sheet(), name_script(), *self.fields.values(), self._general],
             layout=Layout(flex="1 1 290px", min_width="270px"),
         )
         self.add_class("llmcalc")
