@@ -53,7 +53,7 @@ def stored_precision(value: object) -> Precision | None:
     if isinstance(value, str):
         return parse_precision(value)
     if isinstance(value, Mapping):
-        known = [field.name for field in fields(Precision) if field.init]
+        known = [field.name for field in fields(Precision)]
         return Precision(**{one_of("precision", key, known): value[key] for key in value})
     msg = f"precision must be a Precision, a name, its fields or None, got {value!r}"
     raise ValueError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 from llmcalc_core.domain.checks import one_of, positive
@@ -51,19 +51,6 @@ class Precision:
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
 
-    Attributes
-    ----------
-    weight_bytes, expert_weight_bytes : float
-        One weight of a linear layer, and of a routed expert, scales included [bytes].
-    unquantised_bytes : float
-        One weight of the embedding, the head, a normalisation or the router [bytes].
-    activation_bytes, expert_activation_bytes : float
-        One activation that enters a matrix multiplication, and a routed expert [bytes].
-    output_bytes : float
-        One element of the residual stream: 2, or 4 when computing in 32 bits [bytes].
-    kv_bytes : float
-        One element of the KV cache [bytes].
-
     Raises
     ------
     ValueError
@@ -85,33 +72,21 @@ class Precision:
     recurrent: str = ""
     shared: str = ""
     scale_bits: float | None = None
-    weight_bytes: float = field(init=False, repr=False, compare=False)
-    expert_weight_bytes: float = field(init=False, repr=False, compare=False)
-    unquantised_bytes: float = field(init=False, repr=False, compare=False)
-    activation_bytes: float = field(init=False, repr=False, compare=False)
-    expert_activation_bytes: float = field(init=False, repr=False, compare=False)
-    output_bytes: float = field(init=False, repr=False, compare=False)
-    kv_bytes: float = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Bring each name to its canonical spelling, and work out the sizes."""
+        """Bring each name to its canonical spelling."""
         for name, other in _LIKE.items():
             if not getattr(self, name):
-                self._set(name, getattr(self, other))
+                object.__setattr__(self, name, getattr(self, other))
         for name in ("weights", "activations", "kv_cache", *_LIKE):
-            self._set(name, data_type(name, getattr(self, name)))
+            object.__setattr__(self, name, data_type(name, getattr(self, name)))
         if self.scale_bits is not None:
             positive("scale_bits", self.scale_bits, unit="bits", zero=True)
-        self._set("weight_bytes", self._stored_bits(self.weights) / 8)
-        self._set("expert_weight_bytes", self._stored_bits(self.experts) / 8)
-        self._set("unquantised_bytes", max(2.0, self.weight_bytes))
-        self._set("activation_bytes", STORED_BITS[self.activations] / 8)
-        self._set("expert_activation_bytes", STORED_BITS[self.expert_activations] / 8)
-        self._set("output_bytes", max(2.0, self.activation_bytes))
-        self._set("kv_bytes", STORED_BITS[self.kv_cache] / 8)
 
-    def _set(self, name: str, value: object) -> None:
-        object.__setattr__(self, name, value)
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of one weight of a linear layer, scales included."""
+        return self._stored_bits(self.weights) / 8
 
     def part(self, name: str) -> Precision:
         """Give the types of 'attention', 'attention_output', 'recurrent' or 'shared'.
@@ -144,6 +119,36 @@ class Precision:
         stored = (self.weights, self.experts, self.attention, self.attention_output,
                   self.recurrent, self.shared)  # fmt: skip
         return min(stored, key=STORED_BITS.__getitem__)
+
+    @property
+    def activation_bytes(self) -> float:
+        """Bytes of one activation that enters a matrix multiplication."""
+        return STORED_BITS[self.activations] / 8
+
+    @property
+    def expert_weight_bytes(self) -> float:
+        """Bytes of one weight of a routed expert, scales included."""
+        return self._stored_bits(self.experts) / 8
+
+    @property
+    def expert_activation_bytes(self) -> float:
+        """Bytes of one activation that enters a routed expert."""
+        return STORED_BITS[self.expert_activations] / 8
+
+    @property
+    def output_bytes(self) -> float:
+        """Bytes of one element of the residual stream: 2, or 4 when computing in 32 bits."""
+        return max(2.0, self.activation_bytes)
+
+    @property
+    def kv_bytes(self) -> float:
+        """Bytes of one element of the KV cache."""
+        return STORED_BITS[self.kv_cache] / 8
+
+    @property
+    def unquantised_bytes(self) -> float:
+        """Bytes of one weight of the embedding, the head, a normalisation or the router."""
+        return max(2.0, self.weight_bytes)
 
     @property
     def computed(self) -> frozenset[str]:
