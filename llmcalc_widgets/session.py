@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
+from traceback import format_exc
 
 from traitlets import Dict, Float, HasTraits, Instance, Unicode
 
@@ -31,12 +32,15 @@ class Session(HasTraits):
         The last good result.
     errors : dict of str to str
         What is wrong, by the name of the setting; under '' what concerns no single one.
+    traceback : str
+        Where the last evaluation failed; empty if it did not.
     expected_s : float
         How long the evaluation that runs in the background will take, about [s]; 0 if none runs.
     """
 
     evaluation = Instance(Evaluation, allow_none=True)
     errors = Dict(key_trait=Unicode(), value_trait=Unicode())
+    traceback = Unicode()
     expected_s = Float(0.0)
 
     def __init__(self) -> None:
@@ -79,6 +83,7 @@ class Session(HasTraits):
         if make is None:
             return
         self.stop()
+        self.traceback = ""
         try:
             request = make()
         except ValueError as error:
@@ -113,12 +118,17 @@ class Session(HasTraits):
             self.flush()
 
     def _finish(self, result: Callable[[], _Timed]) -> None:
-        """Take an evaluation, or show why there is none."""
+        """Take an evaluation, or show why there is none; what is no wrong value is raised too."""
         try:
             evaluation, seconds = result()
         except ValueError as error:
+            self.traceback = format_exc()
             self.reject("", str(error))
             return
+        except Exception as error:
+            self.traceback = format_exc()
+            self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
+            raise
         self._seconds_each = seconds / _size(evaluation.request)
         self.accept("")
         self.evaluation = evaluation

@@ -57,6 +57,7 @@ _CSS = """
 .llmcalc-row > * { margin: 0 !important; }
 .llmcalc .llmcalc-error .widget-html-content { color: var(--c-error); font-size: 12px;
   padding: 0 4px 4px 112px; }
+.llmcalc-error pre { overflow: auto; font-size: 11px; }
 .llmcalc h3 { font-size: 14px; font-weight: 600; margin: 0; color: var(--c-strong); }
 .llmcalc-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--c-text);
   font-size: 12px; padding: 2px 4px; }

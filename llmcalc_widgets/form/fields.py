@@ -18,6 +18,7 @@ class Commit(Protocol):
 
 
 LABEL_WIDTH = "108px"
+_FOLDED = "<details><summary>Traceback</summary><pre>{}</pre></details>"
 
 
 class ErrorLine(HTML):
@@ -28,11 +29,13 @@ class ErrorLine(HTML):
         super().__init__(layout=Layout(display="none"))
         self.add_class("llmcalc-error")
 
-    def show(self, message: str) -> None:
-        """Show what is wrong, or nothing for an empty message."""
+    def show(self, message: str, traceback: str = "") -> None:
+        """Show what is wrong, or nothing for an empty message; where it failed on demand."""
         if message != self._message:
             self._message = message
             self.value = f'<span role="alert">{html.escape(message)}</span>' if message else ""
+            if message and traceback:
+                self.value += _FOLDED.format(html.escape(traceback))
             self.layout.display = "" if message else "none"
 
 

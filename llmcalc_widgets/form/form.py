@@ -100,7 +100,7 @@ class Form(VBox):
     def _show_errors(self, change: dict[str, Any]) -> None:
         for name, field in self.fields.items():
             field.message.show(change["new"].get(name, ""))
-        self._general.show(change["new"].get("", ""))
+        self._general.show(change["new"].get("", ""), self._session.traceback)
 
 
 def _without_name(name: str, message: str) -> str:

@@ -1,0 +1,33 @@
+"""The core fails: the form says so, with the traceback on demand, and the chart stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets import ParetoExplorer, session
+
+
+def fail(request: EvaluationRequest) -> Evaluation:
+    msg = f"<b>{request.devices}"
+    raise ZeroDivisionError(msg)
+
+
+def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    frame, line = explorer.df, explorer.form.children[-1]
+    with monkeypatch.context() as patch:
+        patch.setattr(session, "evaluate", fail)
+        with pytest.raises(ZeroDivisionError):
+            explorer.devices = 2
+    assert explorer.df is frame
+    assert explorer.error == "The calculation failed: ZeroDivisionError: <b>(2,)"
+    assert "<summary>Traceback</summary>" in line.value
+    assert "in fail" in line.value
+    assert "<b>" not in line.value
+    explorer.devices = 4
+    assert (explorer.error, line.value) == ("", "")
+    assert set(explorer.df["devices"]) == {4}
+    explorer.close()
