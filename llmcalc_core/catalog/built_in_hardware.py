@@ -95,8 +95,11 @@ def name_of(name: object) -> str:
     """
     found = _spellings().get(_folded(name)) if isinstance(name, str) else None
     if found is None:
-        known = list_hardware()
-        close = nearest(name, [*_spellings(), *known])
-        msg = f"hardware must be one of {', '.join(known)}, got {name!r}{close}"
+        aliases = [alias for table in tables().values() for alias in table["aliases"]]
+        close = nearest(name, [*list_hardware(), *aliases])
+        msg = (
+            f"unknown hardware {name!r}{close}; list_hardware() gives all names, and a dict, a "
+            "TOML file or a Hardware describes any other device"
+        )
         raise ValueError(msg)
     return found

@@ -335,7 +335,7 @@ def test_a_file_with_a_bad_cell_names_its_row(tmp_path: Path) -> None:
 
 
 def test_names_are_checked_first() -> None:
-    with pytest.raises(ValueError, match=r"hardware must be one of .* did you mean 'H100_80GB'"):
+    with pytest.raises(ValueError, match=r"unknown hardware .* did you mean 'H100_80GB'"):
         calibrate([GOOD], "H100_80G")
     with pytest.raises(ValueError, match=r"engine must be one of .* did you mean 'vllm'"):
         calibrate([GOOD], DEVICE, engine="vlm")

@@ -87,7 +87,7 @@ WRONG_FILES = [
     (TABLE.format(name="mine").replace("{ bf16 = 1e14, fp8 = 2e14 }", "5"), "flops must be a dict"),
     (TABLE.format(name="mine") + "power_watts = 0", r"power_watts must be .*\[W\], got 0"),
     (TABLE.format(name="mine") + "price_per_hour = -1", r"price_per_hour must be .*\[USD/h\]"),
-    ('[mine]\nlike = "H1000"', r"\[mine\]: hardware must be one of .*got 'H1000'; did you mean"),
+    ('[mine]\nlike = "H1000"', r"\[mine\]: unknown hardware 'H1000'; did you mean"),
     ("memory_bytes = 3", r"mine\.toml must hold one table per device.*'memory_bytes'"),
     ("[mine", r"mine\.toml must be a TOML file"),
     ("", r"mine\.toml must hold one device to be used as hardware, got 0"),
