@@ -185,7 +185,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"prefill_devices": 0}, "prefill_devices must be .*got 0"),
     ({"link_bandwidth": -1}, r"link_bandwidth must be a finite number above 0 \[bytes/s\], got -1"),
     ({"ttft_limit_s": 0}, r"ttft_limit_s must be a finite number above 0 \[s\], got 0"),
-    ({"decode_hardware": "H10"}, "got 'H10'; did you mean"),
+    ({"decode_hardware": "H10"}, "unknown hardware 'H10'; did you mean"),
     ({"engine": "vlm"}, "got 'vlm'; did you mean 'vllm'"),
     ({"prefill_chunk_tokens": 512}, "prefill_chunk_tokens must be None in stage 'prefill'"),
     ({"input_tokens": [100, 200]}, "input_tokens must be a whole number"),

@@ -230,7 +230,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"precision": []}, "need at least one entry"),
     ({"model": []}, "need at least one entry"),
     ({"model": ["llama2_7b", "llama2_7x"]}, "unknown model 'llama2_7x'; did you mean"),
-    ({"hardware": "H10"}, "got 'H10'; did you mean"),
+    ({"hardware": "H10"}, "unknown hardware 'H10'; did you mean"),
     ({"memory_fraction": 0}, "memory_fraction must be a number above 0 and at most 1, got 0"),
     ({"latency_limit_s": 0}, r"latency_limit_s must be a finite number above 0 \[s\], got 0"),
     ({"latency_limit_s": "fast"}, "got 'fast'"),
