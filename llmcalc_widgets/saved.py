@@ -72,9 +72,7 @@ def _row_of(plan: Mapping[str, int], frame: pd.DataFrame) -> int | None:
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """Turn a value into what JSON can carry; an object into its fields that are not the default."""
     if is_dataclass(value) and not isinstance(value, type):
-        changed = (
-            one for one in fields(value) if one.init and getattr(value, one.name) != one.default
-        )
+        changed = (one for one in fields(value) if getattr(value, one.name) != one.default)
         return {
             _TYPE: type(value).__name__,
             **{one.name: _plain(getattr(value, one.name)) for one in changed},

@@ -151,7 +151,7 @@ def _expression(value: Any) -> str:  # noqa: ANN401
         given = (
             f"{field.name}={_expression(getattr(value, field.name))}"
             for field in fields(value)
-            if field.init and getattr(value, field.name) != field.default
+            if getattr(value, field.name) != field.default
         )
         return f"{type(value).__name__}({', '.join(given)})"
     if isinstance(value, tuple):
