@@ -9,11 +9,8 @@ from llmcalc_core.api.calibrate import Calibration, calibrate
 from llmcalc_core.api.comparison import METRICS, compare_hardware
 from llmcalc_core.api.description import describe
 from llmcalc_core.api.disaggregated import explore_disaggregated
-from llmcalc_core.api.estimates import (
-    estimate_decode_performance,
-    estimate_end_to_end_performance,
-    estimate_prefill_performance,
-)
+from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
+from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
 from llmcalc_core.api.explain import explain
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.plans import (

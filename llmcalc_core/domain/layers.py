@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
-from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.domain.recurrence import Recurrent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +103,7 @@ class LayerInputs:
     parameters: int
 
 
-TokenMixer = (
-    Attention
-    | LatentAttention
-    | CompressedAttention
-    | StateSpace
-    | StateSpaceDual
-    | GatedDeltaNet
-    | Projection
-)
+TokenMixer = Attention | LatentAttention | CompressedAttention | Recurrent | Projection
 ChannelMixer = FeedForward | Mixture | Projection
 Residual = HyperConnections | BlockResiduals | LayerInputs
 Part = TokenMixer | ChannelMixer | Norms | Residual
@@ -119,7 +111,7 @@ Part = TokenMixer | ChannelMixer | Norms | Residual
 
 def precision_part(mixer: TokenMixer) -> str:
     """Name the part of a precision that a token mixer's projections have the types of."""
-    recurrent = isinstance(mixer, GatedDeltaNet | StateSpace | StateSpaceDual)
+    recurrent = isinstance(mixer, Recurrent)
     return "recurrent" if recurrent else "attention"
 
 

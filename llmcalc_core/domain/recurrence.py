@@ -72,3 +72,7 @@ class GatedDeltaNet:
     def convolved(self) -> int:
         """Channels of the short convolution: queries, keys and values [elements]."""
         return 2 * self.keys + self.values
+
+
+Recurrent = StateSpace | StateSpaceDual | GatedDeltaNet
+"""Token mixers that keep a state."""

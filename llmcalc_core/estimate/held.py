@@ -18,19 +18,17 @@ from llmcalc_core.domain.layers import (
     precision_part,
 )
 from llmcalc_core.domain.precision import Precision
-from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.domain.recurrence import GatedDeltaNet, Recurrent, StateSpaceDual
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import (
     compressed_bytes,
-    delta_state_bytes,
-    dual_state_bytes,
     index_bytes,
     key_value_bytes,
     latent_bytes,
     rounded_to_blocks,
-    state_bytes,
 )
+from llmcalc_core.formulas.recurrent import state_bytes
 
 NOTHING: Values = 0.0
 """The cache of a part that has none."""
@@ -88,9 +86,9 @@ def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
     if isinstance(part, Attention | LatentAttention | CompressedAttention):
         held = _cache(part, precision.kv_bytes, grid)
         return NOTHING if held is NOTHING else _requests(grid) * held
-    if isinstance(part, GatedDeltaNet | StateSpaceDual | StateSpace):
+    if isinstance(part, Recurrent):
         # of a token drafted, a state is kept in case those after it are rejected
-        return _state(part, grid, _requests(grid) * (grid.beams + grid.drafted))
+        return recurrent_state(part, grid, _requests(grid) * (grid.beams + grid.drafted))
     return NOTHING
 
 
@@ -131,34 +129,18 @@ def _cache(
     )
 
 
-def _state(
-    part: GatedDeltaNet | StateSpaceDual | StateSpace, grid: Grid, sequences: Values
-) -> Values:
-    """Bytes of the state of a recurrent layer."""
+def recurrent_state(part: Recurrent, grid: Grid, sequences: Values) -> Values:
+    """Bytes of the state of a recurrent layer on one device."""
     tp = grid.tp
     if isinstance(part, GatedDeltaNet):
-        return delta_state_bytes(
-            sequences=sequences,
-            heads=part.value_heads / tp,
-            key_dim=part.key_dim,
-            value_dim=part.value_dim,
-            channels=part.convolved / tp,
-            convolution=part.convolution,
-        )
-    if isinstance(part, StateSpaceDual):
-        return dual_state_bytes(
-            sequences=sequences,
-            heads=part.heads / tp,
-            head_dim=part.head_dim,
-            state=part.state,
-            channels=part.inner / tp + 2 * np.ceil(part.groups / tp) * part.state,
-            convolution=part.convolution,
-        )
+        state, channels = part.values * part.key_dim / tp, part.convolved / tp
+    elif isinstance(part, StateSpaceDual):
+        state = part.inner * part.state / tp
+        channels = part.inner / tp + 2 * np.ceil(part.groups / tp) * part.state
+    else:
+        state, channels = part.inner * part.state / tp, part.inner / tp
     return state_bytes(
-        sequences=sequences,
-        inner=part.inner / tp,
-        state=part.state,
-        convolution=part.convolution,
+        sequences=sequences, state=state, channels=channels, convolution=part.convolution
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.estimate.held import recurrent_state
 from llmcalc_core.estimate.work import Operation, Pass, matrix, traffic
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.kv_cache import delta_state_bytes, dual_state_bytes, state_bytes
-from llmcalc_core.formulas.recurrent import delta_rule_flops, state_space_dual_flops
+from llmcalc_core.formulas.recurrent import (
+    delta_rule_flops,
+    state_space_dual_flops,
+)
 
 CHUNK = 64
 """Tokens of a chunk of the gated delta rule in prefill (flash-linear-attention)."""
@@ -28,9 +31,7 @@ def state_space_work(mixer: StateSpace, step: Pass) -> tuple[Operation, ...]:
     """Work of Mamba, arXiv:2312.00752, algorithm 2: the scan moves its inputs and the state."""
     inner, tokens, hidden = mixer.inner / step.grid.tp, step.tokens, step.hidden
     selected = mixer.dt_rank + 2 * mixer.state
-    state = state_bytes(
-        sequences=step.sequences, inner=inner, state=mixer.state, convolution=mixer.convolution
-    )
+    state = recurrent_state(mixer, step.grid, step.sequences)
     streams = tokens * (4 * inner + 2 * mixer.state) * step.precision.output_bytes
     scan = Operation(
         name="scan",
@@ -60,10 +61,7 @@ def state_space_dual_work(mixer: StateSpaceDual, step: Pass) -> tuple[Operation,
     heads, inner = mixer.heads / tp, mixer.inner / tp
     groups = np.ceil(mixer.groups / tp)
     convolved = inner + 2 * groups * mixer.state
-    state = dual_state_bytes(
-        sequences=step.sequences, heads=heads, head_dim=mixer.head_dim, state=mixer.state,
-        channels=convolved, convolution=mixer.convolution,
-    )  # fmt: skip
+    state = recurrent_state(mixer, step.grid, step.sequences)
     streams: Values = convolved + inner
     if not step.decode:
         streams = streams + 2 * inner * mixer.state / DUAL_CHUNK
@@ -132,10 +130,7 @@ def _delta_rule(mixer: GatedDeltaNet, step: Pass) -> Operation:
     """
     heads = mixer.value_heads / step.grid.tp
     convolved, values = mixer.convolved / step.grid.tp, mixer.values / step.grid.tp
-    state = delta_state_bytes(
-        sequences=step.sequences, heads=heads, key_dim=mixer.key_dim, value_dim=mixer.value_dim,
-        channels=convolved, convolution=mixer.convolution,
-    )  # fmt: skip
+    state = recurrent_state(mixer, step.grid, step.sequences)
     chunk = 1 if step.decode else CHUNK
     streams = convolved + values
     if mixer.decay_rank:

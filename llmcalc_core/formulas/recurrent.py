@@ -84,3 +84,47 @@ def state_space_dual_flops(
     """
     inside = chunk * (groups * state + heads * head_dim)
     return 2 * tokens * (inside + 2 * heads * head_dim * state)
+
+
+def state_bytes(
+    *, sequences: Values, state: Values, channels: Values, convolution: Values
+) -> Values:
+    """Bytes of the recurrent state of one layer, and of the inputs of its short convolution.
+
+    Parameters
+    ----------
+    sequences : float or array
+        Sequences in flight [1].
+    state : float or array
+        State of a sequence on the device [elements], kept in 32 bits: channels times state size
+        (Mamba), heads times width of a head times state size (Mamba-2), heads times width of a key
+        times width of a value (gated delta net).
+    channels : float or array
+        Channels of the short convolution on the device [1].
+    convolution : float or array
+        Width of the short convolution [elements]; all but one are kept, in 16 bits.
+
+    Returns
+    -------
+    float or array
+        Size [bytes], whatever the context.
+
+    References
+    ----------
+    Gu and Dao, Mamba, arXiv:2312.00752, section 3.3 and its reference implementation; Dao and Gu,
+    Mamba-2, arXiv:2405.21060, section 6; Yang et al., Gated Delta Networks, arXiv:2412.06464,
+    section 3.1. 32 bits as in the config.json of Nemotron-3 (mamba_ssm_cache_dtype) and of Qwen3.5
+    (mamba_ssm_dtype).
+
+    Examples
+    --------
+    A layer of Mamba, of Mamba-2, and of a gated delta net:
+
+    >>> state_bytes(sequences=1, state=8192 * 16, channels=8192, convolution=4)
+    573440
+    >>> state_bytes(sequences=1, state=64 * 64 * 128, channels=6144, convolution=4)
+    2134016
+    >>> state_bytes(sequences=1, state=64 * 128 * 128, channels=12288, convolution=4)
+    4268032
+    """
+    return sequences * (4 * state + 2 * channels * (convolution - 1))
