@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.catalog.techniques import find_techniques
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
 from llmcalc_core.domain.checks import whole_numbers
 from llmcalc_core.domain.config import ModelConfig
@@ -88,6 +89,7 @@ class Evaluation:
         return np.flatnonzero(self.frame["on_front"].to_numpy())
 
 
+@takes_techniques
 def make_request(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
@@ -182,6 +184,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     return found
 
 
+@takes_techniques
 def explore(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],

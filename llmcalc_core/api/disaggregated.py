@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from llmcalc_core.api.question import ask
 from llmcalc_core.catalog.hardware import find_hardware
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.checks import positive, whole_number, whole_numbers
 from llmcalc_core.domain.engine import find_engine
@@ -26,6 +27,7 @@ IN_FLIGHT = tuple(sorted({step * 2**power for power in range(12) for step in (1,
 """Requests in flight that are tried, 1 to 6,144: a wide decode worker has many replicas."""
 
 
+@takes_techniques
 def explore_disaggregated(
     model: ModelLike,
     prefill_hardware: HardwareLike,

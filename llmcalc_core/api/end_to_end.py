@@ -6,12 +6,14 @@ from typing import Any, Unpack
 
 from llmcalc_core.api.one_stage import estimate_stage
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.cost import whole_cost
 
 
+@takes_techniques
 def estimate_end_to_end_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,

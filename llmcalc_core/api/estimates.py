@@ -6,11 +6,13 @@ from typing import Any, Unpack
 
 from llmcalc_core.api.one_stage import estimate_stage
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 
 
+@takes_techniques
 def estimate_prefill_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,
@@ -101,6 +103,7 @@ def estimate_prefill_performance(
     )  # fmt: skip
 
 
+@takes_techniques
 def estimate_decode_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,

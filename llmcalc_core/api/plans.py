@@ -11,6 +11,7 @@ import numpy as np
 from llmcalc_core.api.question import Question, ask, workload
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.checks import one_of, whole_number
 from llmcalc_core.domain.model import architecture
@@ -62,6 +63,7 @@ def get_various_parallelization(
     return {(layout.tp, layout.pp) for layout in splits}
 
 
+@takes_techniques
 def get_best_parallelization_strategy(
     stage: str = "decode",
     model: ModelLike = "llama2_7b",
@@ -139,6 +141,7 @@ def get_best_parallelization_strategy(
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
 
 
+@takes_techniques
 def get_pareto_optimal_performance(
     stage: str = "decode",
     model: ModelLike = "llama2_7b",
@@ -220,6 +223,7 @@ def get_pareto_optimal_performance(
     return guide_frame({name: values[by_latency] for name, values in table.items()})
 
 
+@takes_techniques
 def get_minimum_system_size(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,

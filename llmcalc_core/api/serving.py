@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.catalog.techniques import find_technique
+from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.checkpoint import CHECKPOINT
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
@@ -15,6 +16,7 @@ from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.loaded import serving_figures
 
 
+@takes_techniques
 def estimate_serving_performance(
     model: ModelLike = "llama2_7b",
     concurrency: int = 32,

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from itertools import product
 from typing import Any
 
 from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
-
-_NAMES = tuple(field.name for field in fields(Techniques))
 
 
 def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
@@ -29,8 +25,6 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
 
     Raises
     ------
-    TypeError
-        For an argument that there is not, with the nearest one.
     ValueError
         For a value out of range or an empty collection.
 
@@ -41,7 +35,6 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
     """
     if not given:
         return (NO_TECHNIQUES,)
-    _check_names(given)
     names = tuple(given)
     several = product(*(_several(name, value) for name, value in given.items()))
     return tuple(dict.fromkeys(_one(dict(zip(names, values, strict=True))) for values in several))
@@ -52,8 +45,6 @@ def find_technique(given: Mapping[str, Any]) -> Techniques:
 
     Raises
     ------
-    TypeError
-        For an argument that there is not, with the nearest one.
     ValueError
         For a value out of range or a collection.
 
@@ -64,21 +55,12 @@ def find_technique(given: Mapping[str, Any]) -> Techniques:
     """
     if not given:
         return NO_TECHNIQUES
-    _check_names(given)
     return _one(given)
 
 
 def _one(given: Mapping[str, Any]) -> Techniques:
     draft = given.get("draft_model")
     return Techniques(**{**given, "draft_model": None if draft is None else find_model(draft)})
-
-
-def _check_names(given: Mapping[str, Any]) -> None:
-    for name in given:
-        if name not in _NAMES:
-            hint = nearest(name, _NAMES, count=1) or f"; known: {', '.join(_NAMES)}"
-            msg = f"no argument is called {name!r}{hint}"
-            raise TypeError(msg)
 
 
 def _several(name: str, value: Any) -> tuple[Any, ...]:  # noqa: ANN401

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -84,10 +85,20 @@ def test_combinations_are_a_product_without_repeats() -> None:
     assert found[0] == Techniques()
     assert find_technique({}) is find_techniques({})[0]
     assert len({*found, *found}) == 3
-    with pytest.raises(TypeError, match=r"no argument is called 'xyz'; known: prefix_hit_rate"):
-        find_technique({"xyz": 1})
     with pytest.raises(ValueError, match=r"prefix_hit_rate must be a number .* got \[0, 1\]"):
         find_technique({"prefix_hit_rate": [0, 1]})
+
+
+def test_an_unknown_argument_names_the_nearest_of_all() -> None:
+    wrong: tuple[tuple[Callable[..., object], str, str], ...] = (
+        (llm.explore, "batches", r"did you mean 'batch'\?"),
+        (llm.estimate_decode_performance, "memory_fracton", r"did you mean 'memory_fraction'\?"),
+        (llm.get_minimum_system_size, "prefix_hit", r"did you mean 'prefix_hit_rate'\?"),
+        (llm.estimate_serving_performance, "xyz", r"known: model, .*prefix_hit_rate"),
+    )
+    for function, name, hint in wrong:
+        with pytest.raises(TypeError, match=rf"^{function.__name__}\(\) has no argument .*{hint}"):
+            function("llama3_8b", **{name: 1})
 
 
 @QUICK
