@@ -26,12 +26,12 @@ FACTS = [
     ("MI250X", "bf16", 383 / 2, 64, 3276.8 / 2, 560 / 2),  # AMD MI250X: two dies
     ("MI350X", "fp4", 9227.5, 288, 8000, 1000),  # AMD MI350X data sheet
     ("MI355X", "fp8", 5033.2, 288, 8000, 1400),  # AMD MI355X data sheet
-    ("TPUv5p", "bf16", 459, 95, 2765, None),  # Google Cloud TPU documentation; no TDP published
-    ("TPUv7", "fp8", 4614, 192, 7380, None),
-    ("Trainium1", "bf16", 190, 32, 820, None),  # AWS Neuron documentation
-    ("Trainium2", "fp8", 1299, 96, 2900, None),
-    ("Trainium3", "fp8", 2517, 144, 4900, None),
-    ("Inferentia2", "bf16", 190, 32, 820, None),
+    ("TPUv5p", "bf16", 459, 95, 2765, 320),  # Google Cloud TPU documentation; power assumed
+    ("TPUv7", "fp8", 4614, 192, 7380, 980),
+    ("Trainium1", "bf16", 190, 32, 820, 244),  # AWS Neuron documentation; power assumed
+    ("Trainium2", "fp8", 1299, 96, 2900, 500),
+    ("Trainium3", "fp8", 2517, 144, 4900, 1000),
+    ("Inferentia2", "bf16", 190, 32, 820, 244),
     ("Gaudi2", "bf16", 432, 96, 2460, 600),  # Kaplan (Intel), Hot Chips 2024
     ("Gaudi3", "fp8", 1835, 128, 3670, 900),
     ("Max_1550", "bf16", 839, 128, 3276.8, 600),
@@ -44,7 +44,7 @@ FACTS = [
 
 
 @pytest.mark.parametrize("facts", FACTS, ids=[row[0] for row in FACTS])
-def test_figures(facts: tuple[str, str, float, float, float, float | None]) -> None:
+def test_figures(facts: tuple[str, str, float, float, float, float]) -> None:
     name, kind, rate, nominal, bandwidth, power = facts
     device = find_hardware(name)
     assert dict(device.flops)[kind] == pytest.approx(rate * 1e12, rel=1e-9)
@@ -84,21 +84,46 @@ def test_figures_are_plausible(name: str) -> None:
     assert device.link_bandwidth / 2 < 1.01 * device.memory_bandwidth
     assert device.node_link_bandwidth <= device.link_bandwidth / 2
     assert device.link_bandwidth >= (3e10 if device.devices_per_domain > 1 else 1e10)
-    if device.power_watts is not None:
-        assert 0.02 < device.rate("bf16")[1] / 1e12 / device.power_watts < 3  # TFLOP/s per watt
+    assert device.power_watts is not None
+    assert 0.02 < device.rate("bf16")[1] / 1e12 / device.power_watts < 3  # TFLOP/s per watt
     if device.price_per_hour is not None:
-        assert 0.1 < device.price_per_hour < 15
+        assert 0.02 < device.price_per_hour < 20
 
 
 @pytest.mark.parametrize("name", list_hardware())
 def test_every_figure_has_a_source(name: str) -> None:
     sources = hardware_sources(name)
-    assert set(sources) == set(FIGURES) & set(tables()[name])
+    assert set(sources) == set(FIGURES) & set(tables()[name]) | {"price_per_hour"}
     assert {"flops", "memory_bytes", "memory_bandwidth", "link_bandwidth"} <= set(sources)
     for text in sources.values():
         assert re.search(r"20\d\d-\d\d-\d\d|assumed|recalled", text), text
-    if "price_per_hour" in sources:
-        assert re.search(r"read 20\d\d-\d\d-\d\d|checked 20", sources["price_per_hour"])
+
+
+DATED = r"read 20\d\d-\d\d-\d\d|checked 20\d\d-\d\d-\d\d"
+PRICES = {
+    "cloud: ": DATED,
+    "assumed: ": rf"(?=.*({DATED}|recalled: )).*(over 4 years|commitment)",
+    "not known: ": r"looked for on 20\d\d-\d\d-\d\d",
+}
+"""How a price is known, and what its source then says."""
+
+
+@pytest.mark.parametrize("name", list_hardware())
+def test_a_price_says_of_what_kind_it_is(name: str) -> None:
+    source = hardware_sources(name)["price_per_hour"]
+    (kind,) = (kind for kind in PRICES if source.startswith(kind))
+    assert re.search(PRICES[kind], source), source
+    assert (kind == "not known: ") == (find_hardware(name).price_per_hour is None)
+
+
+# (device, list price [USD], hours of four years): 4 x 365.25 x 24 = 35,064
+BOUGHT = [("DGX_Spark", 3999), ("M3_Ultra", 9499), ("Gaudi3", 125_000 / 8), ("Xeon_6980P", 12_460)]
+
+
+@pytest.mark.parametrize(("name", "list_price"), BOUGHT)
+def test_a_bought_device_costs_its_price_over_four_years(name: str, list_price: float) -> None:
+    hourly = find_hardware(name).price_per_hour
+    assert hourly == pytest.approx(list_price / 35_064, rel=1e-3)
 
 
 def test_no_table_has_an_unknown_key() -> None:

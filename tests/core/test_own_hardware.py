@@ -201,7 +201,7 @@ def test_a_device_in_words() -> None:
                  "3.99 USD per device hour", "what is known of H100_80GB"):  # fmt: skip
         assert part in said
     assert "at most 16" in H100.cluster(nodes=2).describe()
-    assert "not known" in find_hardware("TPUv5e").describe()
+    assert "not known" in find_hardware("MI350X").describe()
 
 
 def test_html_is_escaped() -> None:

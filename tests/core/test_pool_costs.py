@@ -43,7 +43,7 @@ def test_replicas_cost_what_their_devices_cost() -> None:
 
 
 def test_an_unknown_price_stays_unknown() -> None:
-    frame = explore_disaggregated("llama3_8b", "H100", "MI355X", precision="bf16", **ASKED)
+    frame = explore_disaggregated("llama3_8b", "H100", "MI350X", precision="bf16", **ASKED)
     pools = frame[frame["serving"] == "disaggregated"]
     assert pools[IN].notna().all()
     assert pools[[OUT, "cost_usd_per_hour"]].isna().all(axis=None)

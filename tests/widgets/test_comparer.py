@@ -48,9 +48,9 @@ def test_bars_are_as_long_as_the_figures(comparer: HardwareComparer) -> None:
 
 
 def test_without_a_price_a_device_says_so_and_has_no_bar(comparer: HardwareComparer) -> None:
-    comparer.hardware = ("MI300X", "H100_80GB")
+    comparer.hardware = ("MI350X", "H100_80GB")
     comparer.metric = "tokens_per_usd"
-    assert list(comparer.df["hardware"]) == ["H100_80GB", "MI300X"]
+    assert list(comparer.df["hardware"]) == ["H100_80GB", "MI350X"]
     assert comparer.answer.value.count("<rect") == 1
     assert "no price" in text_of(comparer.answer.value)
 
