@@ -18,7 +18,8 @@ from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.fitting.own import SPREADS
 from llmcalc_core.search.single import Workload
-from tests.core.test_properties import ROUNDING, Case, bound_s
+from tests.core.physical_bound import bound_s
+from tests.core.random_cases import ROUNDING, Case
 
 DEVICE = find_hardware("H100_80GB")
 ALIKE = {"model": "llama3_8b", "tensor_parallel": 1, "input_tokens": 1000, "output_tokens": 200}

@@ -20,8 +20,8 @@ from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.serving import ServingTimes, serving_times
 from llmcalc_core.estimate.work import make_pass
-from tests.core.test_properties import QUICK, ROUNDING, Case, cases
-from tests.core.test_serving import met
+from tests.core.loops import met
+from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 SMALL = ModelConfig(
     vocab_size=1000, hidden_size=64, num_decoder_layers=2, num_attention_heads=4,

@@ -33,7 +33,8 @@ from llmcalc_core.fitting.runs import METRICS, Configuration, Run
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
 from llmcalc_core.search.single import Workload
-from tests.core.test_properties import ROUNDING, Case, bound_s, cases
+from tests.core.physical_bound import bound_s
+from tests.core.random_cases import ROUNDING, Case, cases
 
 # Model, device, precision, layout, engine: each kind of token mixer and of channel mixer, widths
 # within a node and beyond one.

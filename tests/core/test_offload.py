@@ -17,7 +17,8 @@ from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.time import BOUNDS
 from llmcalc_core.search.loaded import most_in_flight
-from tests.core.test_properties import BITS, QUICK, ROUNDING, Case, Counted, cases
+from tests.core.physical_bound import BITS, Counted
+from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 REACHED = 0.775
 """Part of the link's rate that is reached (efficiency.toml, host_fraction)."""

@@ -16,7 +16,7 @@ from llmcalc_core.estimate.channel_mixers import channel_work
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.held import part_weights
 from llmcalc_core.estimate.work import Pass, make_pass
-from tests.core.test_properties import QUICK, Case, cases
+from tests.core.random_cases import QUICK, Case, cases
 
 HIDDEN = 512
 MODEL = architecture(

@@ -18,7 +18,7 @@ from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.work import Operation, make_pass
-from tests.core.test_properties import QUICK, ROUNDING, Case, cases
+from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 HALF = Techniques(prefix_hit_rate=0.5)
 

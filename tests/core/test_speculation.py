@@ -19,7 +19,7 @@ from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.work import Section, make_pass
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.search.single import Workload, estimate_layouts
-from tests.core.test_properties import QUICK, ROUNDING, Case, cases
+from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 SMALL = ModelConfig(
     vocab_size=1000, hidden_size=64, num_decoder_layers=2, num_attention_heads=4,

@@ -16,7 +16,8 @@ import llmcalc_core as llm
 from llmcalc_core import Techniques
 from llmcalc_core.catalog.techniques import find_technique, find_techniques
 from llmcalc_core.domain.techniques import TechniqueArguments
-from tests.core.test_properties import BITS, QUICK, ROUNDING, Case, Counted, bound_s, cases
+from tests.core.physical_bound import BITS, Counted, bound_s
+from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 NEUTRAL: dict[str, Any] = {
     "prefix_hit_rate": 0.0, "speculative_tokens": 0, "acceptance_rate": 0.0, "draft_model": None,

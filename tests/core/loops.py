@@ -1,0 +1,25 @@
+"""A closed loop of round numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.calibration.facts import Behaviour
+from llmcalc_core.estimate.serving import Met, closed_loop
+
+BEHAVIOUR = Behaviour(
+    prefill_share=0.5,
+    waiting_together=0.4,
+    waiting_slope=3.0,
+    first_token_s=0.05,
+    first_token_prefills=2.0,
+    first_token_steps=1.0,
+)
+
+
+def met(**changes: Any) -> Met:
+    given = {
+        "decode": 0.01, "prefill": 0.3, "occupied": 0.2, "together": 0.1, "requests": 11.0,
+        "ranks": 1.0, "output_tokens": 100.0, "behaviour": BEHAVIOUR,
+    }  # fmt: skip
+    return closed_loop(**(given | changes))
