@@ -24,8 +24,9 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     """Read the architecture of a model from its ``config.json``.
 
     Rotary positions, dropout and token ids do not change the shapes and are not read; of a model
-    with images, the text part is. A multi-token prediction layer is left out. The quantisation,
-    here or in a ``hf_quant_config.json`` beside the file, becomes the model's ``precision``.
+    with images, the text part and the encoder of images are; layers of multi-token prediction are
+    counted apart. The quantisation, here or in a ``hf_quant_config.json`` beside the file, becomes
+    the model's ``precision``.
 
     Parameters
     ----------

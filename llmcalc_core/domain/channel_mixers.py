@@ -8,7 +8,7 @@ from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Mixture, Proje
 
 def channel_mixer(config: ModelConfig, index: int) -> ChannelMixer | None:
     """Describe the channel mixer of a layer, if it has one."""
-    kind = _kind(config, index)
+    _, kind = config.mixers_of(index)
     width = config.of_layer("intermediate_size", index)
     if kind == "sparse":
         return _mixture(config, index)
@@ -21,14 +21,6 @@ def channel_mixer(config: ModelConfig, index: int) -> ChannelMixer | None:
         up_projections=config.num_ffi,
         parameters=_feed_forward_parameters(config, config.hidden_size, width),
     )
-
-
-def _kind(config: ModelConfig, index: int) -> str:
-    if config.mlp_layer_types:
-        return config.mlp_layer_types[index]
-    after = index - config.first_k_dense_replace
-    in_step = after % config.moe_layer_freq == config.moe_layer_offset
-    return "sparse" if config.num_experts > 1 and after >= 0 and in_step else "dense"
 
 
 def _mixture(config: ModelConfig, index: int) -> Mixture:

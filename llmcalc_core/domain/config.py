@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmcalc_core.domain.checks import nearest
+from llmcalc_core.domain.config_mixers import MixerFields
 from llmcalc_core.domain.config_values import POSITIVE, settle
 from llmcalc_core.domain.contradictions import refuse_contradictions
 from llmcalc_core.domain.precision import Precision
-from llmcalc_core.domain.provided import PROVIDED
+from llmcalc_core.domain.provided import Provided
 from llmcalc_core.domain.vision import VisionTower
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelConfig(Provided, MixerFields):
     """A decoder-only language model, as its configuration file describes it.
 
     Parameters
@@ -97,31 +94,15 @@ class ModelConfig:
         expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
         Mixture layers start after the first k layers and then are every n-th, at an offset.
-    q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
-        Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where ``kv_lora_rank`` is
-        given. ``v_head_dim`` is the width of a value in plain attention too.
-    index_n_heads, index_head_dim, index_topk : int, optional
-        Sparse attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their width, and
-        the tokens that attention reads of those it scores.
-    sparse_compress_ratio, heavy_compress_ratio, o_groups, o_lora_rank : int, optional
-        Compressed attention (DeepSeek-V4): tokens of an entry in the two kinds of layer; groups and
-        rank of the output projection. All attention is of that family where ``o_lora_rank`` is
-        given.
-    linear_num_key_heads, linear_num_value_heads, linear_key_head_dim, linear_value_head_dim, \
-linear_conv_kernel_dim : int, optional
-        Gated delta net (arXiv:2412.06464) of the ``linear_attention`` layers, or Kimi delta
-        attention (arXiv:2510.26692) of the ``kimi_delta_attention`` ones.
-    linear_full_rank_gate : bool, default False
-        Whether the output gate of Kimi delta attention is one projection, not two of low rank.
-    mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
-        Selective state space layers (Mamba, arXiv:2312.00752).
-    mamba_num_heads, mamba_head_dim, mamba_n_groups : int, optional
-        Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
-    mamba_norm : bool, default False
-        Whether dt, B and C are normalised inside the layer (Jamba).
+    q_lora_rank ... mamba_norm
+        Shapes of latent, sparse and compressed attention and of recurrent layers: see
+        :class:`MixerFields`.
     mtp_layers : int, default 0
         Modules of multi-token prediction, each with a layer like the last (DeepSeek-V3,
         arXiv:2412.19437, section 2.2). They take no part unless they draft.
+    mtp_layer : mapping
+        What that layer has of its own: a ``layer_type``, a ``mlp_layer_type``, fields of
+        ``PER_LAYER``. Kept as a tuple of pairs.
     vision : VisionTower or mapping, optional
         The encoder of images, whose weights are held beside the decoder's.
     precision : Precision or str, optional
@@ -190,33 +171,8 @@ linear_conv_kernel_dim : int, optional
     moe_layer_offset: int = 0
     router_bias: bool = False
     router_scale: bool = False
-    q_lora_rank: int | None = None
-    kv_lora_rank: int | None = None
-    qk_nope_head_dim: int | None = None
-    qk_rope_head_dim: int | None = None
-    v_head_dim: int | None = None
-    index_n_heads: int | None = None
-    index_head_dim: int | None = None
-    index_topk: int | None = None
-    sparse_compress_ratio: int | None = None
-    heavy_compress_ratio: int | None = None
-    o_groups: int | None = None
-    o_lora_rank: int | None = None
-    linear_num_key_heads: int | None = None
-    linear_num_value_heads: int | None = None
-    linear_key_head_dim: int | None = None
-    linear_value_head_dim: int | None = None
-    linear_conv_kernel_dim: int = 4
-    linear_full_rank_gate: bool = False
-    mamba_d_state: int | None = None
-    mamba_d_conv: int = 4
-    mamba_expand: int = 2
-    mamba_dt_rank: int | None = None
-    mamba_num_heads: int | None = None
-    mamba_head_dim: int | None = None
-    mamba_n_groups: int | None = None
-    mamba_norm: bool = False
     mtp_layers: int = 0
+    mtp_layer: Mapping[str, str | int] | tuple[tuple[str, str | int], ...] = ()
     vision: VisionTower | None = None
     precision: Precision | None = None
 
@@ -227,33 +183,40 @@ linear_conv_kernel_dim : int, optional
             object.__setattr__(self, name, value)
         refuse_contradictions(self)
 
+    def __repr__(self) -> str:
+        """Show what is not as usual, the name first."""
+        inherited = len(fields(MixerFields))
+        ordered = (*fields(self)[inherited:], *fields(self)[:inherited])
+        values = ((field, getattr(self, field.name)) for field in ordered)
+        shown = (f"{field.name}={value!r}" for field, value in values if value != field.default)
+        return f"ModelConfig({', '.join(shown)})"
+
     def of_layer(self, name: str, index: int) -> int:
-        """Give the value of a field in one layer; 0 where it has none."""
+        """Give the value of a field in one layer; 0 where it has none.
+
+        The layer after the last is that of a prediction module.
+        """
+        if index == self.num_decoder_layers:
+            own = dict(self.mtp_layer).get(name)
+            return int(own) if own is not None else self.of_layer(name, index - 1)
         differing = dict(self.per_layer).get(name)
         value: int | None = differing[index] if differing else getattr(self, name)
         return value or 0
 
-    def describe(self) -> pd.DataFrame:
-        """Describe layers, parameters by part and bytes; see :func:`llmcalc_core.describe`."""
-        frame: pd.DataFrame = PROVIDED["describe"](self)
-        return frame
+    def mixers_of(self, index: int) -> tuple[str, str]:
+        """Give the kinds of the token and the channel mixer of a layer.
 
-    def _repr_html_(self) -> str:
-        """Show the description as a table in a notebook."""
-        page: str = PROVIDED["_repr_html_"](self)
-        return page
-
-    @classmethod
-    def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
-        """Read a ``config.json``, its folder or its content; what it can't describe it refuses."""
-        config: ModelConfig = PROVIDED["from_hf"](source)
-        return config
-
-    @classmethod
-    def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
-        """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
-        config: ModelConfig = PROVIDED["from_hub"](model, revision=revision)
-        return config
+        The layer after the last is that of a prediction module.
+        """
+        if index == self.num_decoder_layers:
+            own, (token, channel) = dict(self.mtp_layer), self.mixers_of(index - 1)
+            return str(own.get("layer_type", token)), str(own.get("mlp_layer_type", channel))
+        if self.mlp_layer_types:
+            return self.layer_types[index], self.mlp_layer_types[index]
+        after = index - self.first_k_dense_replace
+        in_step = after % self.moe_layer_freq == self.moe_layer_offset
+        sparse = self.num_experts > 1 and after >= 0 and in_step
+        return self.layer_types[index], "sparse" if sparse else "dense"
 
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> ModelConfig:

@@ -117,6 +117,17 @@ def _settle_layers(values: dict[str, Any]) -> None:
             raise ValueError(msg)
         differing[name] = _repeated(numbers, layers)
     values["per_layer"] = tuple(sorted(differing.items()))
+    own = dict(values["mtp_layer"])
+    values["mtp_layer"] = tuple(sorted((name, _of_module(name, own[name])) for name in own))
+
+
+def _of_module(name: str, value: object) -> str | int:
+    """Check what the layer of a prediction module has of its own."""
+    kinds = {"layer_type": LAYER_TYPES, "mlp_layer_type": MLP_LAYER_TYPES}
+    known = one_of("mtp_layer", name, (*kinds, *PER_LAYER))
+    if known in kinds:
+        return one_of(f"mtp_layer, {known}", value, kinds[known])
+    return whole_number(f"mtp_layer, {known}", value, least=int(known not in _MAY_BE_ZERO))
 
 
 def _repeated(pattern: tuple[Any, ...], length: int) -> tuple[Any, ...]:

@@ -41,11 +41,15 @@ def refuse_contradictions(config: ModelConfig) -> None:
 
 
 def _refuse_heads(config: ModelConfig) -> None:
-    layers = range(config.num_decoder_layers)
     names = ("num_attention_heads", "num_key_value_heads")
-    shapes = {tuple(config.of_layer(name, index) for name in names) for index in layers}
+    shapes = {tuple(config.of_layer(name, index) for name in names) for index in _described(config)}
     for heads, kv_heads in sorted(shapes):
         _refuse_undivided(heads, kv_heads)
+
+
+def _described(config: ModelConfig) -> range:
+    """Give the numbers of all layers, that of a prediction module among them."""
+    return range(config.num_decoder_layers + (config.mtp_layers > 0))
 
 
 def _refuse_undivided(heads: int, kv_heads: int) -> None:
@@ -60,12 +64,13 @@ def _refuse_undivided(heads: int, kv_heads: int) -> None:
 
 
 def _refuse_experts(config: ModelConfig) -> None:
-    for index in range(config.num_decoder_layers):
+    for index in _described(config):
         top_k, experts = (config.of_layer(name, index) for name in ("expert_top_k", "num_experts"))
         if top_k > experts:
             msg = f"expert_top_k must be at most num_experts ({experts}), got {top_k}"
             raise ValueError(msg)
-    if "sparse" in config.mlp_layer_types and config.num_experts == 1:
+    channels = {config.mixers_of(index)[1] for index in _described(config)}
+    if "sparse" in channels and config.num_experts == 1:
         msg = "mlp_layer_types with sparse need num_experts of at least 2, got 1"
         raise ValueError(msg)
     if config.num_experts == 1 or config.mlp_layer_types:
@@ -90,8 +95,9 @@ def _refuse_missing_parts(config: ModelConfig) -> None:
         _need(config, "compressed attention (o_lora_rank) needs", _COMPRESSED)
     if config.per_layer_input_size:
         _need(config, "inputs of layers (per_layer_input_size) need", ("per_layer_input_vocab",))
+    mixers = {config.mixers_of(index)[0] for index in _described(config)}
     for kind, names in _NEEDED.items():
-        if kind in config.layer_types:
+        if kind in mixers:
             _need(config, f"layer_types with {kind} need", names)
     key_heads, value_heads = config.linear_num_key_heads, config.linear_num_value_heads
     if key_heads and value_heads and value_heads % key_heads:

@@ -7,21 +7,17 @@ from functools import cached_property, lru_cache
 from math import gcd
 
 from llmcalc_core.domain.attention import Attention, LatentAttention
-from llmcalc_core.domain.channel_mixers import channel_mixer
 from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.domain.decoder_layers import decoder_layer, norm_parameters, shardable_heads
 from llmcalc_core.domain.layers import (
     BlockResiduals,
     HyperConnections,
     Layer,
-    LayerInputs,
     Mixture,
-    Norms,
     Part,
     Projection,
-    Residual,
 )
 from llmcalc_core.domain.prediction import TokenPrediction
-from llmcalc_core.domain.token_mixers import token_mixer
 from llmcalc_core.domain.vision import VisionTower
 
 
@@ -163,7 +159,7 @@ def architecture(config: ModelConfig) -> Model:
     >>> architecture(llama).parameters
     6738415616
     """
-    kinds = [_layer(config, index) for index in range(config.num_decoder_layers)]
+    kinds = [decoder_layer(config, index) for index in range(config.num_decoder_layers)]
     distinct = tuple(dict.fromkeys(kinds))
     position = {layer: index for index, layer in enumerate(distinct)}
     embedding_width = config.embedding_size or config.hidden_size
@@ -172,7 +168,7 @@ def architecture(config: ModelConfig) -> Model:
         name=config.model,
         hidden=config.hidden_size,
         vocabulary=config.vocab_size,
-        heads=_shardable_heads(config),
+        heads=shardable_heads(config),
         layers=distinct,
         sequence=tuple(position[layer] for layer in kinds),
         embedding_parameters=_embedding_parameters(config),
@@ -181,19 +177,8 @@ def architecture(config: ModelConfig) -> Model:
         layer_input_width=config.per_layer_input_size * config.num_decoder_layers,
         tied=config.tie_word_embeddings,
         max_context=config.max_model_len,
-        prediction=_prediction(config, kinds[-1]),
+        prediction=_prediction(config),
         vision=config.vision,
-    )
-
-
-def _prediction(config: ModelConfig, last: Layer) -> TokenPrediction | None:
-    if not config.mtp_layers:
-        return None
-    return TokenPrediction(
-        count=config.mtp_layers,
-        layer=last,
-        joining_parameters=2 * config.hidden_size**2,
-        norm_parameters=3 * _norm_parameters(config),
     )
 
 
@@ -208,64 +193,22 @@ def _embedding_parameters(config: ModelConfig) -> int:
     return embedding
 
 
+def _prediction(config: ModelConfig) -> TokenPrediction | None:
+    """Describe the modules of multi-token prediction; each ends as the decoder does."""
+    if not config.mtp_layers:
+        return None
+    return TokenPrediction(
+        count=config.mtp_layers,
+        layer=decoder_layer(config, config.num_decoder_layers),
+        joining_parameters=2 * config.hidden_size**2,
+        norm_parameters=2 * norm_parameters(config),
+        final_parameters=_final_parameters(config),
+    )
+
+
 def _final_parameters(config: ModelConfig) -> int:
     """Count the final norm, and what joins streams or blocks of the residual before it."""
     streams, hidden = config.hyper_connections, config.hidden_size
     joined = streams * streams * hidden + streams + 1 if streams else 0
     attended = 2 * hidden if config.residual_block_size else 0
-    return _norm_parameters(config) * config.final_norm + joined + attended
-
-
-def _shardable_heads(config: ModelConfig) -> int:
-    """Give the number that tensor parallelism must divide: heads, or channels without any.
-
-    Of a recurrent layer that is the key heads, which are not replicated (vLLM and SGLang), or the
-    heads of Mamba-2; of compressed attention also the groups of the output projection.
-    """
-    kinds = set(config.layer_types)
-    recurrent = {
-        "linear_attention": config.linear_num_key_heads,
-        "kimi_delta_attention": config.linear_num_key_heads,
-        "mamba2": config.mamba_num_heads,
-        "mamba": config.mamba_expand * config.hidden_size,
-    }
-    counts = [recurrent[kind] or 1 for kind in kinds & set(recurrent) - {"mamba"}]
-    if kinds - set(recurrent) - {"none", "linear"}:
-        layers = range(config.num_decoder_layers)
-        counts += {config.of_layer("num_attention_heads", index) for index in layers}
-        counts += [config.o_groups] if config.o_groups else []
-    return gcd(*counts) if counts else recurrent["mamba"] or 1
-
-
-def _norm_parameters(config: ModelConfig) -> int:
-    return config.hidden_size * (2 if config.norm == "layernorm" else 1)
-
-
-def _layer(config: ModelConfig, index: int) -> Layer:
-    return Layer(
-        mixer=token_mixer(config, index),
-        channel=channel_mixer(config, index),
-        norm=Norms(parameters=_norm_parameters(config)),
-        norms=config.of_layer("norms_per_layer", index),
-        beside=_beside(config),
-    )
-
-
-def _beside(config: ModelConfig) -> tuple[Residual, ...]:
-    """Describe what a layer has beside its mixers and norms, the same in every layer."""
-    hidden, streams = config.hidden_size, config.hyper_connections
-    beside: tuple[Residual, ...] = ()
-    if streams:
-        mixes = streams * (2 + streams)
-        beside = (HyperConnections(
-            streams=streams, parameters=2 * (mixes * (streams * hidden + 1) + 3)
-        ),)  # fmt: skip
-    if config.residual_block_size:
-        layers, size = config.num_decoder_layers, config.residual_block_size
-        before = [-(-index // size) + 1 for index in range(layers)]
-        blocks = BlockResiduals(blocks=sum(before) / layers, most=before[-1], parameters=4 * hidden)
-        beside = (*beside, blocks)
-    if config.per_layer_input_size:
-        width = config.per_layer_input_size
-        beside = (*beside, LayerInputs(width=width, parameters=(2 * width + 1) * hidden))
-    return beside
+    return norm_parameters(config) * config.final_norm + joined + attended

@@ -29,7 +29,7 @@ _RECURRENT: dict[str, Callable[[ModelConfig], TokenMixer]] = {
 
 def token_mixer(config: ModelConfig, index: int) -> TokenMixer | None:
     """Describe the token mixer of a layer, if it has one."""
-    kind = config.layer_types[index]
+    kind, _ = config.mixers_of(index)
     if kind == "none":
         return None
     if kind == "linear":
@@ -40,16 +40,17 @@ def token_mixer(config: ModelConfig, index: int) -> TokenMixer | None:
         return _compressed_attention(config, kind)
     if config.kv_lora_rank is not None:
         return _latent_attention(config)
-    return _attention(config, index)
+    return _attention(config, index, kind)
 
 
-def _attention(config: ModelConfig, index: int) -> Attention:
-    kind, hidden = config.layer_types[index], config.hidden_size
+def _attention(config: ModelConfig, index: int, kind: str) -> Attention:
+    hidden = config.hidden_size
     heads = config.of_layer("num_attention_heads", index)
     kv_heads = config.of_layer("num_key_value_heads", index)
     width = config.of_layer("head_dim", index)
     v_dim = config.of_layer("v_head_dim", index) or width
-    shared = index >= config.num_decoder_layers - config.num_kv_shared_layers
+    layers = config.num_decoder_layers
+    shared = layers - config.num_kv_shared_layers <= index < layers
     values = 0 if config.keys_as_values and kind == "full_attention" else v_dim
     kv_width = 0 if shared else width + values
     query, result = heads * width, heads * v_dim

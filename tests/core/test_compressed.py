@@ -265,6 +265,7 @@ LINEAR: dict[str, Any] = {
 REFUSED = [
     ({**V4, "compress_ratios": [4, 64]}, r"compress_ratios must be 0, 4 or 128 .* got \[4, 64\]"),
     ({**V4, "compress_ratios": [4]}, "compress_ratios must be .* each of 2 layers"),
+    ({**V4, "compress_ratios": [4, 128, 4]}, "compress_ratios must be 0 after the 2 layers"),
     ({**V4, "num_key_value_heads": 2}, "num_key_value_heads .* got 2"),
     ({**V4, "hc_groups": 2}, "hc_groups may change the architecture"),
     ({**LINEAR, "mla_use_nope": False}, "mla_use_nope .* got False"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmcalc_core import estimate_decode_performance, find_model
+from llmcalc_core import ModelConfig, estimate_decode_performance, find_model
 from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.domain.layers import Mixture
 from llmcalc_core.domain.model import architecture
@@ -48,6 +48,59 @@ def test_deepseek_v3_by_hand() -> None:
     assert model.prediction.active_parameters == model.mtp_parameters - idle
 
 
+# (model, modules, parameters of one, source of its shape)
+BY_HAND = [
+    # queries, keys and values of 64 x 192, 8 x 192 and 8 x 128; results of 64 x 128; a sink for
+    # each head; a dense layer of 16,384; a matrix that joins two rows; five norms
+    ("mimo_v2_flash", 3,
+     14848 * 4096 + 8192 * 4096 + 64 + 3 * 4096 * 16384 + 8192 * 4096 + 5 * 4096,
+     "SGLang, mimo_v2_flash_nextn.py, read 2026-11-23; 3 modules: arXiv:2601.02780"),
+    # 32 heads and 2 of keys and values of 128; 512 experts of 2 x 1024 x 2688 in a latent space, a
+    # shared one of 2 x 4096 x 5376, a router with a bias; a joining matrix and five norms
+    ("nemotron_3_super_120b_a12b", 1,
+     4096 * 128 * (2 * 32 + 2 * 2) + 512 * 2 * 1024 * 2688 + 2 * 4096 * 5376 + 2 * 4096 * 1024
+     + 512 * 4097 + 8192 * 4096 + 5 * 4096,
+     "SGLang, nemotron_h_mtp.py, read 2026-11-23"),
+    # attention in a window: queries by a rank of 1024 to 64 heads of 512, one key, sinks, results
+    # by 8 groups to a rank of 1024; two mixes of 24 rows over 4 streams; 256 experts and a shared
+    # one of 3 x 4096 x 2048, a router with a bias; two joining matrices; five norms; a mix of its
+    # own at the end
+    ("deepseek_v4_flash", 1,
+     1024 * 4097 + 1024 * 64 * 512 + 512 * 4097 + 64 + 1024 * 64 * 512 + 8 * 1024 * 4096
+     + 2 * (24 * (4 * 4096 + 1) + 3) + 257 * 3 * 4096 * 2048 + 256 * 4097
+     + 2 * 4096**2 + 5 * 4096 + 4 * 4 * 4096 + 4 + 1,
+     "SGLang, deepseek_v4_nextn.py, read 2026-11-23"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "one"), [case[:3] for case in BY_HAND], ids=[case[3] for case in BY_HAND]
+)
+def test_modules_whose_layer_is_not_like_the_last(name, count, one) -> None:
+    model = architecture(find_model(name))
+    assert model.prediction.count == count
+    assert model.mtp_parameters == count * one
+
+
+def test_a_module_has_a_layer_of_its_own() -> None:
+    tiny = ModelConfig(
+        vocab_size=10, hidden_size=8, num_decoder_layers=1, num_attention_heads=4,
+        intermediate_size=16, sliding_window=4, layer_types=("full_attention",), mtp_layers=1,
+        mtp_layer={"layer_type": "sliding_attention", "num_key_value_heads": 1},
+    )  # fmt: skip
+    layer = architecture(tiny).prediction.layer
+    assert (layer.mixer.window, layer.mixer.kv_heads) == (4, 1)
+    assert architecture(tiny).layers[0].mixer.kv_heads == 4
+    for own, message in (
+        ({"layer_types": "none"}, "mtp_layer must be one of.*got 'layer_types'"),
+        ({"layer_type": "window"}, "mtp_layer, layer_type must be"),
+        ({"num_key_value_heads": 3}, "num_key_value_heads must divide .*got 3"),
+        ({"mlp_layer_type": "sparse"}, "need num_experts"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            replace(tiny, mtp_layer=own)
+
+
 def test_the_decoder_is_counted_without_it() -> None:
     with_module = find_model("deepseek_v3")
     without = replace(with_module, mtp_layers=0)
@@ -75,6 +128,27 @@ def test_a_file_says_how_many() -> None:
     for stated in ({}, {"num_nextn_predict_layers": 0}):
         assert read_hf_config({**values, **stated}).mtp_layers == 0
     assert read_hf_config({**values, "num_nextn_predict_layers": 2}).mtp_layers == 2
+
+
+def test_a_file_says_what_the_layer_is() -> None:
+    values = {
+        "model_type": "nemotron_h", "vocab_size": 1000, "hidden_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+        "intermediate_size": 128, "hybrid_override_pattern": "M-", "ssm_state_size": 16,
+        "conv_kernel": 4, "mamba_num_heads": 4, "mamba_head_dim": 16, "n_groups": 2,
+        "use_conv_bias": True, "mtp_hybrid_override_pattern": "*-",
+    }  # fmt: skip
+    assert read_hf_config(values).mtp_layers == 0
+    found = read_hf_config({**values, "num_nextn_predict_layers": 2})
+    named = {"mtp_layers_block_type": ["attention", "mlp"], "mtp_hybrid_override_pattern": None}
+    assert found == read_hf_config({**values, "num_nextn_predict_layers": 2, **named})
+    attention, dense = 64 * 16 * (4 + 2 + 2 + 4), 2 * 64 * 128
+    assert architecture(found).mtp_parameters == 2 * (attention + dense + 2 * 64**2 + 5 * 64)
+    for pattern in ("*", "-*", "**E", "M"):
+        with pytest.raises(ValueError, match="mtp_hybrid_override_pattern must be a mixer of"):
+            read_hf_config(
+                {**values, "num_nextn_predict_layers": 1, "mtp_hybrid_override_pattern": pattern}
+            )
 
 
 def test_a_negative_number_is_refused() -> None:

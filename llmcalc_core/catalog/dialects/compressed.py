@@ -53,6 +53,7 @@ def _deepseek_v4(fields: Fields) -> dict[str, Any]:
         "expert_top_k": fields.number("num_experts_per_tok"),
         "n_shared_experts": fields.number("n_shared_experts"),
         "per_layer": {"router_bias": tuple(int(not looked_up) for looked_up in hashed)},
+        **_prediction(fields, layers),
     }
 
 
@@ -79,6 +80,15 @@ def _kinds(fields: Fields, layers: int) -> tuple[str, ...]:
     if len(ratios) < layers or not set(ratios) <= set(_KINDS):
         fields.refuse("compress_ratios", f"must be 0, 4 or 128 for each of {layers} layers")
     return tuple(_KINDS[ratio] for ratio in ratios[:layers])
+
+
+def _prediction(fields: Fields, layers: int) -> dict[str, Any]:
+    """Read the modules of multi-token prediction: windows, and experts chosen by scores."""
+    count = fields.number("num_nextn_predict_layers", default=0)
+    if set(fields.entries("compress_ratios")[layers:]) - {0}:
+        fields.refuse("compress_ratios", f"must be 0 after the {layers} layers")
+    own = {"layer_type": _WINDOW, "router_bias": 1} if count else {}
+    return {"mtp_layers": count, "mtp_layer": own}
 
 
 COMPRESSED: dict[str, Dialect] = {"deepseek_v4": _deepseek_v4, "deepseek_ref": _deepseek_v4}

@@ -18,6 +18,8 @@ from llmcalc_core.catalog.dialects.dense import (
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
+_MIMO_PREDICTED = 3  # modules in the published weights (arXiv:2601.02780, abstract)
+
 
 def _local_experts(fields: Fields) -> dict[str, Any]:
     return {
@@ -202,7 +204,14 @@ def _mimo_v2_flash(fields: Fields) -> dict[str, Any]:
         "expert_top_k": fields.number("num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
         "router_bias": fields.value("topk_method") == "noaux_tc",
+        **_mimo_prediction({name: values[1] for name, values in apart.items()}),
     }
+
+
+def _mimo_prediction(sliding: dict[str, int]) -> dict[str, Any]:
+    """Give the modules of multi-token prediction: a window and a dense layer in each."""
+    own = {"layer_type": SLIDING, "mlp_layer_type": "dense", **sliding}
+    return {"mtp_layers": _MIMO_PREDICTED, "mtp_layer": own}
 
 
 def _switches(fields: Fields, name: str, layers: int) -> tuple[int, ...]:

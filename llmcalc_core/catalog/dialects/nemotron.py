@@ -33,10 +33,10 @@ def _nemotron_h(fields: Fields) -> dict[str, Any]:
     fields.require("mamba_ssm_cache_dtype", expected="float32")
     fields.require("sliding_window", expected=None)
     fields.require("mlp_hidden_act", expected="relu2")
-    fields.ignore("expand", "chunk_size", "mamba_hidden_act", "mtp_hybrid_override_pattern")
-    fields.ignore("mtp_layers_block_type", "moe_shared_expert_overlap", "hidden_dropout")
+    fields.ignore("expand", "chunk_size", "mamba_hidden_act", "moe_shared_expert_overlap")
+    fields.ignore("hidden_dropout")
     layers = fields.optional("num_hidden_layers")
-    pattern = _pattern(fields)
+    pattern = _pattern(fields, "layers_block_type", "hybrid_override_pattern")
     if layers is not None and layers != len(pattern):
         fields.refuse("num_hidden_layers", f"must be the {len(pattern)} of the layers' pattern")
     mixers, channels = zip(*(_BLOCKS[letter] for letter in pattern), strict=True)
@@ -60,20 +60,35 @@ def _nemotron_h(fields: Fields) -> dict[str, Any]:
         "mamba_head_dim": fields.number("mamba_head_dim"),
         "mamba_n_groups": fields.number("n_groups"),
         **(_nemotron_experts(fields) if "sparse" in channels else {}),
+        **_prediction(fields),
     }
 
 
-def _pattern(fields: Fields) -> str:
+def _pattern(fields: Fields, names: str, letters: str) -> str:
     """Read the letters of the layers, or the list of their names."""
-    named = fields.entries("layers_block_type")
+    named = fields.entries(names)
     if named:
         if not set(named) <= set(_LETTERS):
-            fields.refuse("layers_block_type", f"can only hold {', '.join(_LETTERS)}")
+            fields.refuse(names, f"can only hold {', '.join(_LETTERS)}")
         return "".join(_LETTERS[name] for name in named)
-    pattern = fields.value("hybrid_override_pattern")
+    pattern = fields.value(letters)
     if not isinstance(pattern, str) or not pattern or not set(pattern) <= set(_BLOCKS):
-        fields.refuse("hybrid_override_pattern", f"must be a text of {' '.join(_BLOCKS)}")
+        fields.refuse(letters, f"must be a text of {' '.join(_BLOCKS)}")
     return pattern
+
+
+def _prediction(fields: Fields) -> dict[str, Any]:
+    """Read the modules of multi-token prediction: a mixer of tokens, then one of channels."""
+    fields.ignore("mtp_layers_block_type", "mtp_hybrid_override_pattern")
+    count = fields.number("num_nextn_predict_layers", default=0)
+    if not count:
+        return {}
+    pattern = _pattern(fields, "mtp_layers_block_type", "mtp_hybrid_override_pattern")
+    mixers, channels = zip(*(_BLOCKS[letter] for letter in pattern), strict=True)
+    if mixers[1:] != (_NONE,) or channels[:1] != (_NONE,):
+        fields.refuse("mtp_hybrid_override_pattern", "must be a mixer of tokens and a feed-forward")
+    own = {"layer_type": mixers[0], "mlp_layer_type": channels[1], "norms_per_layer": 2}
+    return {"mtp_layers": count, "mtp_layer": own}
 
 
 def _nemotron_experts(fields: Fields) -> dict[str, Any]:
