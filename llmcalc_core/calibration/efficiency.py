@@ -109,7 +109,7 @@ def efficiency_for(
     return Efficiency(
         decode=_scaled(base, values, types, precision.experts, decode=True),
         prefill=_scaled(base, values, types, precision.experts, decode=False),
-        links=_links(facts, table["engine"], values, hardware.node_link_latency_s),
+        links=_links(facts, table["engine"], values, hardware),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         overlaps_host=engine in OVERLAPPING,
@@ -217,22 +217,20 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
 
 
 def _links(
-    facts: dict[str, Any],
-    engine: dict[str, Any],
-    values: dict[str, float],
-    node_latency_s: float | None,
+    facts: dict[str, Any], engine: dict[str, Any], values: dict[str, float], hardware: Hardware
 ) -> Links:
+    """Look up what messages reach; latencies that the hardware states go before the table's."""
     entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
-    later = values["collective_latency"]
+    near, far = hardware.link_latency_s, hardware.node_link_latency_s
+    own = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
+    later = values["collective_latency"] * own
     return Links(
         log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
         latencies_s=tuple(later * entry["latency_us"] * 1e-6 for entry in entries),
         fractions=tuple(entry["fraction"] for entry in entries),
-        node_latency_s=(
-            engine["node_latency_us"] * 1e-6 if node_latency_s is None else node_latency_s
-        ),
+        node_latency_s=engine["node_latency_us"] * 1e-6 if far is None else far,
         node_fraction=engine["node_fraction"],
-        hand_over_latency_s=engine["hand_over_latency_us"] * 1e-6,
+        hand_over_latency_s=max(engine["hand_over_latency_us"] * 1e-6, near or 0.0),
         hand_over_fraction=engine["hand_over_fraction"],
         host_fraction=engine["host_fraction"],
     )

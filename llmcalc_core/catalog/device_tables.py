@@ -11,12 +11,11 @@ from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.hardware import Hardware
 
 FIGURES = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth", "devices_per_domain",
-           "node_link_bandwidth", "host_link_bandwidth", "host_memory_bytes", "power_watts",
-           "price_per_hour")  # fmt: skip
+           "link_latency_s", "node_link_bandwidth", "node_link_latency_s", "host_link_bandwidth",
+           "host_memory_bytes", "power_watts", "price_per_hour")  # fmt: skip
 """Fields that are figures, each with a source in the catalogue."""
 
-FIELDS = (*FIGURES, "nominal_memory_gb", "node_link_latency_s", "host_link_bandwidth",
-          "host_memory_bytes", "description", "device_limit", "like")  # fmt: skip
+FIELDS = (*FIGURES, "nominal_memory_gb", "description", "device_limit", "like")
 _NEEDED = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth")
 _ABOUT = ("name", "vendor", "aliases", "link_kind", "sources")
 

@@ -71,10 +71,10 @@ def load_hardware(path: str | PathLike[str]) -> dict[str, Hardware]:
 
     A device is a table: ``flops`` (a table of dense rates by type [FLOP/s]), ``memory_bytes``
     [bytes], ``memory_bandwidth`` and ``link_bandwidth`` [bytes/s], and perhaps
-    ``devices_per_domain``, ``node_link_bandwidth`` [bytes/s],
-    ``node_link_latency_s`` [s], ``power_watts`` [W],
-    ``price_per_hour`` [USD/h], ``nominal_memory_gb`` [GB], ``description``, ``sources`` (a table
-    of texts); or ``like``, the name of a built-in device, and only what differs from it.
+    ``devices_per_domain``, ``link_latency_s`` [s], ``node_link_bandwidth`` [bytes/s],
+    ``node_link_latency_s`` [s], ``power_watts`` [W], ``price_per_hour`` [USD/h],
+    ``nominal_memory_gb`` [GB], ``description``, ``sources`` (a table of texts); or ``like``, the
+    name of a built-in device, and only what differs from it.
 
     Parameters
     ----------

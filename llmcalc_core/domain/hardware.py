@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from llmcalc_core.domain.checks import fraction, positive, whole_number
+from llmcalc_core.domain.checks import fraction
 from llmcalc_core.domain.hardware_copies import clustered, edited_copy
+from llmcalc_core.domain.hardware_figures import checked_figures
 from llmcalc_core.domain.hardware_text import facts, html, text
 from llmcalc_core.domain.rates import Rates, checked_rates, running_rate
 
@@ -28,17 +29,20 @@ class Hardware:
     memory_bandwidth : float
         Peak memory bandwidth [bytes/s].
     link_bandwidth : float
-        Vendor's total per device over the links of a domain, both directions [bytes/s].
+        Vendor's total per device over a domain's links, both directions [bytes/s].
     devices_per_domain : int
         Devices that reach each other over these links.
     node_link_bandwidth : float
         Network bandwidth per device between domains, one direction [bytes/s].
     host_link_bandwidth : float
-        Bandwidth between a device and its host, one direction [bytes/s]; PCIe Gen4 x16 (assumed)
-        where not given.
+        Between a device and its host, one direction [bytes/s]; PCIe Gen4 x16 unless given.
     host_memory_bytes : float
-        Memory of the host per device [bytes]; 2 TB for eight (assumed) where not given, 0 where
-        the device's memory is the host's.
+        Memory of the host per device [bytes], 2 TB for eight unless given; 0 where it is the
+        device's own.
+    link_latency_s : float, optional
+        Time of an empty all-reduce of two devices of a domain, measured alone [s]; that of
+        ``calibration`` where not given. Those of more devices grow with it; a hand-over between
+        pipeline stages takes as long at least.
     node_link_latency_s : float, optional
         Time of an empty message between domains [s]; assumed where not given.
     calibration : str
@@ -46,8 +50,7 @@ class Hardware:
     description : str
         A readable name.
     adjustments : tuple of (str, float)
-        Steps of fitted constants, on the scale of each, that the user's own measurements ask for;
-        made by ``calibrate``.
+        Steps of fitted constants, on the scale of each; made by ``calibrate``.
     power_watts : float, optional
         Board or thermal design power of a device [W].
     price_per_hour : float, optional
@@ -55,7 +58,7 @@ class Hardware:
     device_limit : int, optional
         Devices that there are; plans of more make no sense. Made by :meth:`cluster`.
     edited : bool
-        Whether rates or bandwidths differ from those of the device that ``calibration`` names.
+        Whether rates, bandwidths or link latency differ from those of the device that ``calibration`` names.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Hardware:
     link_bandwidth: float
     devices_per_domain: int = 8
     node_link_bandwidth: float = 25e9
+    link_latency_s: float | None = None
     node_link_latency_s: float | None = None
     host_link_bandwidth: float = 32e9
     host_memory_bytes: float = 256e9
@@ -96,20 +100,8 @@ class Hardware:
         """Check every figure."""
         rates = checked_rates(self.name, self.flops)
         object.__setattr__(self, "flops", rates)
-        for name, unit in (("memory_bytes", "bytes"), ("nominal_memory_gb", "GB"),
-                           ("memory_bandwidth", "bytes/s"), ("link_bandwidth", "bytes/s"),
-                           ("node_link_bandwidth", "bytes/s"),
-                           ("host_link_bandwidth", "bytes/s")):  # fmt: skip
-            object.__setattr__(self, name, positive(name, getattr(self, name), unit=unit))
-        host = positive("host_memory_bytes", self.host_memory_bytes, unit="bytes", zero=True)
-        object.__setattr__(self, "host_memory_bytes", host)
-        for name, unit, zero in (("power_watts", "W", False), ("price_per_hour", "USD/h", True),
-                                 ("node_link_latency_s", "s", True)):  # fmt: skip
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, positive(name, value, unit=unit, zero=zero))
-        whole_number("devices_per_domain", self.devices_per_domain)
-        if self.device_limit is not None:
-            whole_number("device_limit", self.device_limit)
+        for name, value in checked_figures(self).items():
+            object.__setattr__(self, name, value)
 
     def rate(self, data_type: str) -> tuple[str, float]:
         """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
@@ -133,8 +125,8 @@ class Hardware:
     def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
         """Give a copy with other figures, for what-if questions.
 
-        Efficiencies stay those of this device, as fractions of the new figures. Where rates or
-        bandwidths change, nothing was measured on the copy, and estimates say so.
+        Efficiencies stay those of this device, as fractions of the new figures. Where rates,
+        bandwidths or link latency change, nothing was measured on the copy; estimates say so.
 
         Parameters
         ----------

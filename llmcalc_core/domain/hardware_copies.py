@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from llmcalc_core.domain.hardware import Hardware
 
 _EDITED = " (edited)"
-_TIMED = ("flops", "memory_bandwidth", "link_bandwidth")  # what measured times depend on
+# what measured times depend on
+_TIMED = ("flops", "memory_bandwidth", "link_bandwidth", "link_latency_s")
 _TERMS = ("name", "description", "price_per_hour", "power_watts")  # no other device for these
 
 

@@ -15,10 +15,9 @@ def facts(hardware: Hardware) -> Facts:
     """Give what there is to say of a device, as pairs of label and text."""
     rates = ", ".join(f"{kind} {_figure(rate / 1e12)}" for kind, rate in hardware.flops)
     domain, limit = hardware.devices_per_domain, hardware.device_limit
-    latency = hardware.node_link_latency_s
-    late = "" if latency is None else f", {_figure(latency * 1e6)} us"
     price, power = hardware.price_per_hour, hardware.power_watts
     links = f"{_figure(hardware.link_bandwidth / 2e9)} GB/s each way between {domain:,} devices"
+    network = f"{_figure(hardware.node_link_bandwidth / 1e9)} GB/s each way per device"
     calibration = f"what is known of {hardware.calibration}" if hardware.calibration else "assumed"
     own = " (edited)" * hardware.edited + ", fitted to measurements" * bool(hardware.adjustments)
     size, bandwidth = hardware.nominal_memory_gb, hardware.memory_bandwidth
@@ -26,17 +25,18 @@ def facts(hardware: Hardware) -> Facts:
     said = [
         ("memory", memory),
         ("dense rates", f"{rates} TFLOP/s"),
-        ("links", links if domain > 1 else "none"),
-        (
-            "network",
-            f"{_figure(hardware.node_link_bandwidth / 1e9)} GB/s each way per device{late}",
-        ),
+        ("links", links + _late(hardware.link_latency_s) if domain > 1 else "none"),
+        ("network", network + _late(hardware.node_link_latency_s)),
         ("host", _host(hardware)),
         ("power", "not known" if power is None else f"{_figure(power)} W"),
         ("price", "not known" if price is None else f"{_figure(price)} USD per device hour"),
         ("efficiencies", calibration + own),
     ]
     return said + ([] if limit is None else [("devices", f"at most {limit:,}")])
+
+
+def _late(latency: float | None) -> str:
+    return "" if latency is None else f", {_figure(latency * 1e6)} us"
 
 
 def _host(hardware: Hardware) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.formulas import Floats
@@ -108,7 +107,7 @@ def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: Budget)
     that it reads together. A decode worker has room for its whole batch, and takes what comes at
     once. Bursts, uneven lengths and routing are left out: real queues are longer.
     """
-    links = _link(prefill.hardware, decode.hardware, service.efficiency(decode.hardware), budget)
+    links = _link(service, prefill.hardware, decode.hardware, budget)
     received = _cache_of_a_request(service, decode)
     total = received * decode.holders
     rates = [
@@ -191,16 +190,18 @@ def _timed(
 
 
 def _link(
-    prefill: Hardware, decode: Hardware, efficiency: Efficiency, budget: Budget
+    service: Service, prefill: Hardware, decode: Hardware, budget: Budget
 ) -> tuple[float, float]:
     """Give latency [s] and bandwidth [bytes/s] of a device's link to the other pool."""
-    links = efficiency.links
+    sender, receiver = (service.efficiency(pool).links for pool in (prefill, decode))
+    later = max(sender.node_latency_s, receiver.node_latency_s)
     if budget.link_bandwidth is not None:
-        return links.node_latency_s, budget.link_bandwidth
+        return later, budget.link_bandwidth
     if prefill == decode and budget.devices <= prefill.devices_per_domain:
-        return links.hand_over_latency_s, prefill.link_bandwidth / 2 * links.hand_over_fraction
+        bandwidth = prefill.link_bandwidth / 2 * receiver.hand_over_fraction
+        return receiver.hand_over_latency_s, bandwidth
     slower = min(prefill.node_link_bandwidth, decode.node_link_bandwidth)
-    return links.node_latency_s, slower * links.node_fraction
+    return later, slower * receiver.node_fraction
 
 
 def _cache_of_a_request(service: Service, decode: Pool) -> Floats:

@@ -171,6 +171,19 @@ def test_links_between_the_pools() -> None:
     assert inside.transfer_s.item() == pytest.approx(10e-6 + LLAMA / 2 / (0.8 * 450e9))
 
 
+@pytest.mark.parametrize("slow", ["prefill", "decode"])
+def test_the_later_of_two_networks_counts(slow: str) -> None:
+    pools = dict.fromkeys(("prefill", "decode"), H100)
+    pools[slow] = H100.cluster(4, node_link_latency_s=300e-6)
+    found = matched_pairs(
+        service(),
+        one_worker(pools["prefill"], Layout(tp=2), 0.4, 2.0),
+        one_worker(pools["decode"], Layout(tp=2), 0.02, 5.0),
+        Budget(devices=32),
+    )
+    assert found.transfer_s.item() == pytest.approx(300e-6 + LLAMA / 2 / 40e9)
+
+
 def test_a_slow_link_limits_the_rate() -> None:
     # 20 MB/s for each of two devices: 0.061 requests per second and worker of either pool.
     found = paired("llama3_70b", Layout(tp=2), Layout(tp=2), Budget(devices=8, link_bandwidth=2e7))
