@@ -37,8 +37,7 @@ class Hardware:
     host_link_bandwidth : float
         Between a device and its host, one direction [bytes/s]; PCIe Gen4 x16 unless given.
     host_memory_bytes : float
-        Memory of the host per device [bytes], 2 TB for eight unless given; 0 where it is the
-        device's own.
+        Memory of the host per device [bytes], 0 where it is the device's own.
     link_latency_s : float, optional
         Time of an empty all-reduce of two devices of a domain, measured alone [s]; that of
         ``calibration`` where not given. Those of more devices grow with it; a hand-over between
@@ -58,7 +57,7 @@ class Hardware:
     device_limit : int, optional
         Devices that there are; plans of more make no sense. Made by :meth:`cluster`.
     edited : bool
-        Whether rates, bandwidths or link latency differ from those of the device that ``calibration`` names.
+        Whether what times depend on differs from the device that ``calibration`` names.
 
     Raises
     ------
