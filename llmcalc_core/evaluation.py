@@ -248,8 +248,8 @@ def explore(
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
         ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
-        ``kv_offload``: what the deployment does with its requests, as :class:`Techniques`
-        describes.
+        ``kv_offload``, ``weights_offload_gib``, ``offload_to_fit``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
 
     Returns
     -------

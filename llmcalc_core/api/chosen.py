@@ -16,6 +16,7 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques, in_use
 from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.search.names import names_of
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class ChosenPlan:
     input_tokens: int
     output_tokens: int
 
-    def grid(self, **changes: int) -> Grid:
-        """Lay out one replica, with another ``batch`` or ``input_tokens`` if given."""
-        return make_grid(
+    def grid(self, hardware: Hardware | None = None, **changes: int) -> Grid:
+        """Lay out one replica, on other devices and with another ``batch`` or prompt if given."""
+        grid = make_grid(
             (self.layout,),
             batches=(changes.get("batch", self.batch),),
             inputs=(changes.get("input_tokens", self.input_tokens),),
@@ -61,6 +62,8 @@ class ChosenPlan:
             beams=self.request.beam_size,
             techniques=self.techniques,
         )
+        usable = (hardware or self.hardware).usable_bytes(self.request.memory_fraction)
+        return offloaded(self.model, self.precision, grid, usable)
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""

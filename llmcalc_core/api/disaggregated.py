@@ -88,7 +88,7 @@ def explore_disaggregated(
         Longest time to the first token and per output token [s].
     **techniques : optional
         What the deployment does with its requests, as :class:`Techniques` describes; but for
-        ``prefill_chunk_tokens``, as prompts are read apart.
+        ``prefill_chunk_tokens``, as prompts are read apart, and ``offload_to_fit``.
 
     Returns
     -------
@@ -139,6 +139,7 @@ def explore_disaggregated(
     question = ask(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques)
     technique.check_stage("prefill")
+    technique.check_pools()
     pools = (
         question.hardware,
         question.hardware if decode_hardware is None else find_hardware(decode_hardware),

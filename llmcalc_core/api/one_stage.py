@@ -66,7 +66,7 @@ def estimate_stage(
     asked.techniques.check_stage(stage)
     found = estimate_layouts(
         question.model, question.hardware, question.precision, (layout,), asked, stage=stage,
-        engine=find_engine(engine), constants=constants,
+        memory_fraction=question.memory_fraction, engine=find_engine(engine), constants=constants,
     )  # fmt: skip
     result = figures(
         found,

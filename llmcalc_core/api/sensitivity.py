@@ -159,7 +159,7 @@ def _changed(chosen: ChosenPlan, change: str, more: float) -> tuple[Hardware, Ef
 
 def _figures(chosen: ChosenPlan, hardware: Hardware, efficiency: Efficiency) -> dict[str, float]:
     times = performance(
-        chosen.model, hardware, chosen.precision, chosen.grid(), efficiency,
+        chosen.model, hardware, chosen.precision, chosen.grid(hardware), efficiency,
         stage=chosen.request.stage,
     )  # fmt: skip
     per_replica = times.requests_per_s * times.tokens_per_request
@@ -177,5 +177,5 @@ def _largest(chosen: ChosenPlan, name: str, hardware: Hardware) -> int:
 
 def _lacking(chosen: ChosenPlan, name: str, hardware: Hardware, value: int) -> bool:
     """Whether another batch or length does not fit."""
-    memory = device_memory(chosen.model, chosen.precision, chosen.grid(**{name: value}))
+    memory = device_memory(chosen.model, chosen.precision, chosen.grid(hardware, **{name: value}))
     return not fits(memory, hardware, chosen.request.memory_fraction)

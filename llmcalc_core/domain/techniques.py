@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
-from llmcalc_core.domain.checks import share, whole_number
+from llmcalc_core.domain.checks import positive, share, truth, whole_number
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.engine import PREFILL_CHUNK_TOKENS
 
@@ -57,10 +57,19 @@ class Techniques:
         Share of the weights of layers that stay in the host's memory and are read over its link in
         every pass, where they are used and beside nothing else (vLLM, cpu_offload_gb with unified
         virtual addressing: zero copies); of routed experts those that tokens go to.
+    weights_offload_gib : float, default 0
+        The same as GiB of every device, as users of vLLM say it (cpu_offload_gb: "the space in GiB
+        to offload to CPU, per GPU", vllm/config/offload.py; read 2026-11-23), at most what the
+        layers of the fullest device weigh.
     kv_offload : float, default 0
         Share of every sequence's KV cache and states that stays there and crosses the link
         likewise, read and written (Sheng et al., FlexGen, arXiv:2303.06865, section 4). Adapters
-        and what drafts are never offloaded.
+        and what drafts are never offloaded. A second cache of prefixes in the host's memory is
+        something else (vLLM, kv_offloading_size): it raises ``prefix_hit_rate``.
+    offload_to_fit : bool, default False
+        Whether every plan also offloads what it must to fit on its devices, and no more: weights
+        first, beyond the share that is given, then cache. A search among plans and batches
+        then finds where offloading pays.
 
     Raises
     ------
@@ -82,6 +91,8 @@ class Techniques:
     lora_rank: int = 16
     weights_offload: float = 0.0
     kv_offload: float = 0.0
+    weights_offload_gib: float = 0.0
+    offload_to_fit: bool = False
 
     def __post_init__(self) -> None:
         """Check every field, and forget those that do not count."""
@@ -92,6 +103,15 @@ class Techniques:
         budget = self.prefill_chunk_tokens
         if budget is not None:
             self._set("prefill_chunk_tokens", whole_number("prefill_chunk_tokens", budget))
+        gib = positive("weights_offload_gib", self.weights_offload_gib, unit="GiB", zero=True)
+        self._set("weights_offload_gib", gib)
+        self._set("offload_to_fit", truth("offload_to_fit", self.offload_to_fit))
+        if gib and self.weights_offload:
+            msg = (
+                "weights_offload and weights_offload_gib say the same in two ways: give one of "
+                f"them, got {self.weights_offload} and {gib}"
+            )
+            raise ValueError(msg)
         adapters = whole_number("lora_adapters", self.lora_adapters, least=0)
         rank = whole_number("lora_rank", self.lora_rank, least=min(adapters, 1))
         self._set("lora_adapters", adapters)
@@ -102,8 +122,9 @@ class Techniques:
 
     @property
     def offloads(self) -> bool:
-        """Whether anything is in the host's memory."""
-        return self.weights_offload > 0 or self.kv_offload > 0
+        """Whether anything may be in the host's memory."""
+        given = self.weights_offload + self.kv_offload + self.weights_offload_gib
+        return self.offload_to_fit or given > 0
 
     def check_beams(self, beam_size: int) -> None:
         """Refuse speculation beside beam search, which vLLM's speculative decoding has not.
@@ -135,6 +156,21 @@ class Techniques:
             )
             raise ValueError(msg)
 
+    def check_pools(self) -> None:
+        """Refuse to find shares of separate pools, whose memory also holds caches on their way.
+
+        Raises
+        ------
+        ValueError
+            If they are to be found.
+        """
+        if self.offload_to_fit:
+            msg = (
+                "offload_to_fit must be False for separate pools, got True; give weights_offload, "
+                "weights_offload_gib or kv_offload"
+            )
+            raise ValueError(msg)
+
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
 
@@ -155,6 +191,8 @@ class TechniqueArguments(TypedDict, total=False):
     lora_rank: int | Sequence[int]
     weights_offload: float | Sequence[float]
     kv_offload: float | Sequence[float]
+    weights_offload_gib: float | Sequence[float]
+    offload_to_fit: bool | Sequence[bool]
 
 
 NO_TECHNIQUES = Techniques()

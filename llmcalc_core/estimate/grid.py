@@ -62,6 +62,8 @@ class Grid:
         [tokens]: 0 and 1 without speculation.
     beams : float
         Sequences decoded per request.
+    weights_away, cache_away : float or array of shape (L, B, I, O)
+        Shares of the layers' weights and of the cache that are in the host's memory [1].
     """
 
     layouts: tuple[Layout, ...]
@@ -85,6 +87,8 @@ class Grid:
     drafted: float
     gained: float
     beams: float
+    weights_away: Values
+    cache_away: Values
 
 
 def make_grid(
@@ -147,6 +151,8 @@ def make_grid(
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),
+        weights_away=techniques.weights_offload,
+        cache_away=techniques.kv_offload,
     )
 
 

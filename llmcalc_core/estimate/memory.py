@@ -12,7 +12,6 @@ from llmcalc_core.domain.layers import FeedForward, Mixture, Part
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
-from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.adapters import adapter_bytes
 from llmcalc_core.estimate.grid import Grid, draft_grid
 from llmcalc_core.estimate.held import NOTHING, part_cache, part_weights
@@ -74,7 +73,7 @@ def device_memory(
     cached = [part_cache(part, precision, grid) for part in model.parts]
     away: tuple[list[Values], list[Values]] = [], []
     if grid.techniques.offloads:
-        held, cached, away = _offloaded(held, cached, grid.techniques)
+        held, cached, away = _offloaded(held, cached, grid)
     if grid.techniques.lora_adapters:
         step = make_pass(model, grid, precision, decode=False)
         works = (part_section(part, step).operations for part in model.parts)
@@ -117,10 +116,10 @@ def device_memory(
 
 
 def _offloaded(
-    held: list[Values], cached: list[Values], techniques: Techniques
+    held: list[Values], cached: list[Values], grid: Grid
 ) -> tuple[list[Values], list[Values], tuple[list[Values], list[Values]]]:
     """Divide weights and cache of each layer into what stays on the device and what does not."""
-    weights, cache = techniques.weights_offload, techniques.kv_offload
+    weights, cache = grid.weights_away, grid.cache_away
     away = [weights * own for own in held], [cache * own for own in cached]
     return [(1 - weights) * own for own in held], [(1 - cache) * own for own in cached], away
 

@@ -56,10 +56,9 @@ def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Mes
 
 def _streamed(operations: tuple[Operation, ...], step: Pass) -> Values:
     """Bytes that a layer's operations move between a device and its host's memory [bytes]."""
-    techniques = step.grid.techniques
     weights = sum(operation.weights for operation in operations)
     cached = sum(operation.cached for operation in operations)
-    return techniques.weights_offload * weights + techniques.kv_offload * cached
+    return step.grid.weights_away * weights + step.grid.cache_away * cached
 
 
 def first_section(model: Model, step: Pass) -> Section:

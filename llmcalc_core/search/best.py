@@ -79,7 +79,9 @@ def fitting_splits(
             f"value below is {closest}"
         )
         raise ValueError(msg)
-    found = estimate_layouts(model, hardware, precision, splits, workload, stage=stage)
+    found = estimate_layouts(
+        model, hardware, precision, splits, workload, stage=stage, memory_fraction=memory_fraction
+    )
     enough = fits(found.memory, hardware, memory_fraction)
     kept = np.broadcast_to(enough, found.grid.shape).reshape(-1)
     if not kept.any():

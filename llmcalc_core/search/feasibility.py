@@ -12,6 +12,7 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.offload import offloaded
 
 
 def fits(memory: Memory, hardware: Hardware, memory_fraction: float) -> NDArray[np.bool_]:
@@ -67,7 +68,8 @@ def minimum_devices(
         beams=beam_size,
         techniques=techniques,
     )
-    memory = device_memory(model, precision, grid)
+    usable = hardware.usable_bytes(memory_fraction)
+    memory = device_memory(model, precision, offloaded(model, precision, grid, usable))
     enough = fits(memory, hardware, memory_fraction).reshape(-1)
     if not enough.any():
         return None

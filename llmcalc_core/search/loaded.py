@@ -16,6 +16,7 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.estimate.serving import ServingTimes, serving_times
 from llmcalc_core.estimate.time import BOUNDS, KINDS
 from llmcalc_core.search.certainty import band_of, basis_of
@@ -61,13 +62,13 @@ def serving_figures(
         hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
     )
     asked = workload.batches[0]
-    grid = _grid(layout, workload, asked)
-    memory = device_memory(model, precision, grid)
     usable = hardware.usable_bytes(memory_fraction)
+    grid = offloaded(model, precision, _grid(layout, workload, asked), usable)
+    memory = device_memory(model, precision, grid)
     most = most_in_flight(memory, grid, usable, hardware.host_memory_bytes)
     running = min(asked, most) if most else asked
     if running < asked:
-        grid = _grid(layout, workload, running)
+        grid = offloaded(model, precision, _grid(layout, workload, running), usable)
     times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()

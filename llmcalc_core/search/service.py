@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from llmcalc_core.calibration.efficiency import efficiency_for
@@ -12,6 +13,7 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.offload import offloaded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,11 @@ class Service:
         self, layouts: tuple[Layout, ...], batches: tuple[int, ...], outputs: int | None = None
     ) -> Grid:
         """Lay out workers with so many requests each."""
-        return make_grid(
+        grid = make_grid(
             layouts,
             batches=batches,
             inputs=(self.input_tokens,),
             outputs=(self.output_tokens if outputs is None else outputs,),
             techniques=self.techniques,
         )
+        return offloaded(self.model, self.precision, grid, math.inf)

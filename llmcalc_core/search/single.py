@@ -14,6 +14,7 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.estimate.step import StageTimes, stage_times
 
 WHOLE_PROMPT_ENGINE = "fastertransformer"
@@ -49,6 +50,7 @@ def estimate_layouts(
     workload: Workload,
     *,
     stage: str,
+    memory_fraction: float = 0.9,
     engine: str = "vllm",
     constants: Constants | None = None,
 ) -> Estimate:
@@ -64,6 +66,8 @@ def estimate_layouts(
         Batches and lengths.
     stage : {'prefill', 'decode'}
         Which times to estimate.
+    memory_fraction : float
+        Part of a device's memory that may be used.
     engine : str
         The serving engine, one of ``ENGINES``.
     constants : Constants, optional
@@ -82,12 +86,15 @@ def estimate_layouts(
         beams=workload.beam_size,
         techniques=workload.techniques,
     )
+    whole = engine == WHOLE_PROMPT_ENGINE
+    usable = hardware.usable_bytes(memory_fraction)
+    grid = offloaded(model, precision, grid, usable, whole_prompts=whole)
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
     )
     return Estimate(
         grid=grid,
         times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
-        memory=device_memory(model, precision, grid, whole_prompts=engine == WHOLE_PROMPT_ENGINE),
+        memory=device_memory(model, precision, grid, whole_prompts=whole),
         efficiency=efficiency,
     )

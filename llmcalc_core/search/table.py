@@ -17,6 +17,7 @@ from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.formulas import Floats
 from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.cost import OF_ALL_REPLICAS, cost_figures
@@ -100,6 +101,8 @@ def candidates(
         beams=request.beam_size,
         techniques=techniques,
     )
+    usable = hardware.usable_bytes(request.memory_fraction)
+    grid = offloaded(model, precision, grid, usable)
     position = {layout: index for index, layout in enumerate(layouts)}
     index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
     spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
@@ -112,7 +115,6 @@ def candidates(
         name: band_of(metric, basis, model) for name, metric in BAND_METRICS[request.stage].items()
     }
     memory = device_memory(model, precision, grid)
-    usable = hardware.usable_bytes(request.memory_fraction)
     columns = _plan_columns(found, spread, divided=request.contexts != (1,))
     columns |= _performance_columns(found, spread, times, bands)
     columns |= _cost_columns(found, spread, times, hardware)

@@ -22,7 +22,7 @@ from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 NEUTRAL: dict[str, Any] = {
     "prefix_hit_rate": 0.0, "speculative_tokens": 0, "acceptance_rate": 0.0, "draft_model": None,
     "prefill_chunk_tokens": None, "lora_adapters": 0, "lora_rank": 16, "weights_offload": 0.0,
-    "kv_offload": 0.0,
+    "kv_offload": 0.0, "weights_offload_gib": 0.0, "offload_to_fit": False,
 }  # fmt: skip
 """Every argument at its default."""
 
