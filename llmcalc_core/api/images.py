@@ -44,6 +44,7 @@ def image_work(model: ModelLike, width: int = 1024, height: int = 1024) -> dict[
     tokens, patches = tower.tokens(width, height), tower.patches(width, height)
     encoded = encoder_flops(
         patches=patches, layers=tower.layers, hidden=tower.hidden_size,
+        attention=tower.attention_size or tower.hidden_size,
         intermediate=tower.intermediate_size, ups=tower.num_ffi,
     )  # fmt: skip
     projected = 2 * tower.projector_parameters * tokens

@@ -8,6 +8,8 @@ from math import ceil
 
 from llmcalc_core.domain.checks import one_of, whole_number
 
+_OPTIONAL = ("attention_size", "image_size", "most_tokens")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionTower:
@@ -23,6 +25,8 @@ class VisionTower:
         Parameters of one layer; of patches, positions and outer norms; of the projector.
     num_ffi : int, default 1
         Up projections of the feed-forward part: 2 if gated.
+    attention_size : int, optional
+        Width of all its heads together, where it is not ``hidden_size`` [elements].
     image_size : int, optional
         Side that every image (or tile of one) is brought to [pixels]; as it is where not given.
     most_tokens : int, optional
@@ -43,6 +47,7 @@ class VisionTower:
     outside_parameters: int
     projector_parameters: int
     num_ffi: int = 1
+    attention_size: int | None = None
     image_size: int | None = None
     most_tokens: int | None = None
 
@@ -50,7 +55,7 @@ class VisionTower:
         """Check every number."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None or field.name not in ("image_size", "most_tokens"):
+            if value is not None or field.name not in _OPTIONAL:
                 whole_number(f"vision, {field.name}", value)
 
     @property
@@ -100,8 +105,7 @@ def vision_tower(value: object) -> VisionTower | None:
     if isinstance(value, Mapping):
         known = {field.name for field in fields(VisionTower)}
         given = {one_of("vision", name, sorted(known)): value[name] for name in value}
-        optional = {"merge_size", "num_ffi", "image_size", "most_tokens"}
-        missing = sorted(known - optional - set(given))
+        missing = sorted(known - {"merge_size", "num_ffi", *_OPTIONAL} - set(given))
         if missing:
             msg = f"vision needs {', '.join(missing)} as well"
             raise ValueError(msg)

@@ -6,7 +6,13 @@ from llmcalc_core.formulas import Values
 
 
 def encoder_flops(
-    *, patches: Values, layers: Values, hidden: Values, intermediate: Values, ups: Values
+    *,
+    patches: Values,
+    layers: Values,
+    hidden: Values,
+    attention: Values,
+    intermediate: Values,
+    ups: Values,
 ) -> Values:
     """Operations of a vision transformer on one image [FLOP].
 
@@ -17,15 +23,15 @@ def encoder_flops(
     ----------
     patches : float or array
         Patches of the image, N [1].
-    layers, hidden, intermediate : float or array
-        Layers L [1], width d and feed-forward width f [elements].
+    layers, hidden, attention, intermediate : float or array
+        Layers L [1], width d, that of all heads a, and feed-forward width f [elements].
     ups : float or array
         Up projections u of the feed-forward part [1].
 
     Returns
     -------
     float or array
-        L (2 N (4 d^2 + (u + 1) d f) + 4 N^2 d) [FLOP].
+        L (2 N (4 d a + (u + 1) d f) + 4 N^2 a) [FLOP].
 
     References
     ----------
@@ -34,8 +40,8 @@ def encoder_flops(
 
     Examples
     --------
-    >>> encoder_flops(patches=10, layers=1, hidden=4, intermediate=8, ups=1)
+    >>> encoder_flops(patches=10, layers=1, hidden=4, attention=4, intermediate=8, ups=1)
     4160
     """
-    matrices = 4 * hidden**2 + (ups + 1) * hidden * intermediate
-    return layers * (2 * patches * matrices + 4 * patches**2 * hidden)
+    matrices = 4 * hidden * attention + (ups + 1) * hidden * intermediate
+    return layers * (2 * patches * matrices + 4 * patches**2 * attention)

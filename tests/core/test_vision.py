@@ -126,6 +126,22 @@ def test_work_of_an_image_by_hand() -> None:
     assert image_work("gemma3_4b")["flops"] == 2 * 4096 * weights + attended + projected
 
 
+def test_heads_wider_than_the_rest_by_hand() -> None:
+    """The encoder of Kimi-K3: 27 layers of 1024, heads of 1536, 4096 between (SGLang, kimi_k3.py).
+
+    Patches of 14 without a bias, 64 x 64 positions, a norm; merged 2 x 2 and projected to 7168.
+    """
+    tower = find_model("kimi_k3").vision
+    weights = 27 * (4 * 1024 * 1536 + 2 * 1024 * 4096)
+    outside = 3 * 14**2 * 1024 + 64**2 * 1024 + (27 * 2 + 1) * 1024
+    projector = 4096**2 + 4096 * 7168 + 7168
+    assert tower.parameters == weights + outside + projector
+    work = image_work("kimi_k3", 448, 448)
+    assert (work["patches"], work["tokens"]) == (32**2, 16**2)
+    attended = 27 * 4 * 1024**2 * 1536
+    assert work["flops"] == 2 * 1024 * weights + attended + 2 * 256 * projector
+
+
 def test_the_encoder_is_held_in_16_bits_by_the_first_stage_shared_by_its_devices() -> None:
     with_images = find_model("qwen3_vl_8b")
     without = replace(with_images, vision=None)

@@ -19,3 +19,7 @@ GEMMA4_VISION = {"head_dim": 72, "hidden_size": 1152, "intermediate_size": 4304,
                  "position_embedding_size": 10240}  # fmt: skip
 PIXTRAL = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
            "patch_size": 14, "image_size": 1540}  # fmt: skip
+MOON_2 = {**MOON, "attn_bias": False, "linear_bias": False, "mlp_type": "mlp2",
+          "mm_projector_type": "patchmergerv2", "norm_type": "rmsnorm",
+          "patch_embed_proj_bias": False, "qkv_hidden_size": 1536, "vt_hidden_size": 1024,
+          "vt_intermediate_size": 4096}  # fmt: skip

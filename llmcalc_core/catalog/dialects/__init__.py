@@ -16,6 +16,7 @@ from llmcalc_core.catalog.dialects.granite import GRANITE
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.images import IMAGES
 from llmcalc_core.catalog.dialects.kimi import KIMI
+from llmcalc_core.catalog.dialects.mimo import MIMO
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
 from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
 from llmcalc_core.catalog.dialects.others import OTHERS
@@ -29,6 +30,7 @@ DIALECTS: dict[str, Dialect] = {
     **OTHERS,
     **NEMOTRON,
     **MIXTURE,
+    **MIMO,
     **COMPRESSED,
     **KIMI,
     **HYBRID,

@@ -106,12 +106,14 @@ def _full_heads(
     if fields.value("per_layer_config") is None:
         return apart, width
     layers = fields.section("per_layer_config")
-    full = [str(index) for index, kind in enumerate(kinds) if kind == FULL]
-    named = [layers.section(index) for index in full if layers.value(index) is not None]
-    shapes = {(one.optional(KV), one.number("head_dim")) for one in named}
-    if len(named) != len(full) or len(shapes) != 1:
+    full = [index for index, kind in enumerate(kinds) if kind == FULL]
+    named = [name for name in layers.names() if name.isdigit()]
+    if len(named) < len(layers.names()) or sorted(map(int, named)) != full:
+        fields.refuse("per_layer_config", f"must give the {len(full)} full layers their heads")
+    sections = [layers.section(name) for name in named]
+    shapes = {(one.optional(KV), one.number("head_dim")) for one in sections}
+    if len(shapes) != 1:
         fields.refuse("per_layer_config", "must give all full layers the same heads")
-    layers.refuse_others(full)
     return shapes.pop()
 
 

@@ -18,8 +18,6 @@ from llmcalc_core.catalog.dialects.dense import (
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 
-_MIMO_PREDICTED = 3  # modules in the published weights (arXiv:2601.02780, abstract)
-
 
 def _local_experts(fields: Fields) -> dict[str, Any]:
     return {
@@ -169,59 +167,6 @@ def _deepseek_sparse(fields: Fields) -> dict[str, Any]:
     }
 
 
-def _mimo_v2_flash(fields: Fields) -> dict[str, Any]:
-    """Read MiMo-V2-Flash, whose sliding layers have heads of their own, and sinks."""
-    window = fields.number("sliding_window")
-    for name in ("sliding_window_size", "attention_chunk_size"):
-        fields.require(name, expected=window)
-    fields.require("n_shared_experts", expected=None)
-    fields.ignore("attention_value_scale", "swa_rope_theta")
-    base = common(fields, needs=(KV, "head_dim", "v_head_dim"))
-    sliding = _switches(fields, "hybrid_layer_pattern", base["num_decoder_layers"])
-    sparse = _switches(fields, "moe_layer_freq", base["num_decoder_layers"])
-    names = ("num_attention_heads", KV, "head_dim", "v_head_dim")
-    apart = {name: (fields.number(name), fields.number(f"swa_{name}")) for name in names}
-    sinks = tuple(
-        int(fields.flag(f"add_{kind}_attention_sink_bias", default=default))
-        for kind, default in (("full", False), ("swa", True))
-    )
-    apart["attention_sinks"] = (sinks[0], sinks[1])
-    return {
-        **base,
-        **attention_bias(fields),
-        "attention_output_bias": False,
-        "v_head_dim": fields.number("v_head_dim"),
-        "sliding_window": window,
-        "layer_types": tuple((FULL, SLIDING)[switch] for switch in sliding),
-        "mlp_layer_types": tuple(("dense", "sparse")[switch] for switch in sparse),
-        "per_layer": {
-            name: tuple(values[switch] for switch in sliding)
-            for name, values in apart.items()
-            if values[0] != values[1]
-        },
-        "attention_sinks": sinks == (1, 1),
-        "num_experts": fields.number("n_routed_experts"),
-        "expert_top_k": fields.number("num_experts_per_tok"),
-        "moe_intermediate_size": fields.number("moe_intermediate_size"),
-        "router_bias": fields.value("topk_method") == "noaux_tc",
-        **_mimo_prediction({name: values[1] for name, values in apart.items()}),
-    }
-
-
-def _mimo_prediction(sliding: dict[str, int]) -> dict[str, Any]:
-    """Give the modules of multi-token prediction: a window and a dense layer in each."""
-    own = {"layer_type": SLIDING, "mlp_layer_type": "dense", **sliding}
-    return {"mtp_layers": _MIMO_PREDICTED, "mtp_layer": own}
-
-
-def _switches(fields: Fields, name: str, layers: int) -> tuple[int, ...]:
-    """Read 0 or 1 for each layer."""
-    entries = fields.entries(name)
-    if len(entries) != layers or not set(entries) <= {0, 1}:
-        fields.refuse(name, f"must be 0 or 1 for each of {layers} layers")
-    return entries
-
-
 def _dbrx(fields: Fields) -> dict[str, Any]:
     """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
     attention, experts = fields.section("attn_config"), fields.section("ffn_config")
@@ -253,7 +198,6 @@ MIXTURE: dict[str, Dialect] = {
     "deepseek_v3": deepseek_latent,
     "deepseek_v32": _deepseek_sparse,
     "glm_moe_dsa": _deepseek_sparse,
-    "mimo_v2_flash": _mimo_v2_flash,
     "minimax_m2": _minimax_m2,
     "gpt_oss": _gpt_oss,
     "dbrx": _dbrx,

@@ -2,8 +2,8 @@
 
 Sources: the models in Hugging Face transformers (modeling_qwen3_vl.py, modeling_siglip.py,
 modeling_llama4.py, modeling_pixtral.py, modeling_mistral3.py), the modeling files of
-moonshotai/Kimi-K2.5, and vLLM's gemma4.py. The sums equal the published numbers of parameters to
-the last digit where those are known.
+moonshotai/Kimi-K2.5, SGLang's kimi_k3.py, and vLLM's gemma4.py. The sums equal the published
+numbers of parameters to the last digit where those are known.
 """
 
 from __future__ import annotations
@@ -135,6 +135,31 @@ def moon_vision(vision: Fields) -> VisionTower:
         + height * width * hidden
         + 2 * hidden,
         projector_parameters=2 * hidden + wide * wide + wide + wide * out + out,
+    )
+
+
+def moon_vision_2(vision: Fields) -> VisionTower:
+    """Read the second MoonViT, of Kimi-K3: no biases, RMS norms, heads wider than the rest."""
+    for name in ("attn_bias", "linear_bias", "patch_embed_proj_bias"):
+        vision.require(name, expected=False)
+    for name, only in (("norm_type", "rmsnorm"), ("mlp_type", "mlp2"),
+                       ("mm_projector_type", "patchmergerv2")):  # fmt: skip
+        vision.require(name, expected=only)
+    hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
+    patch, out = vision.number("patch_size"), vision.number("text_hidden_size")
+    height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
+    heads, merge = vision.number("qkv_hidden_size"), int(vision.entries("merge_kernel_size")[0])
+    wide = merge * merge * hidden
+    return VisionTower(
+        layers=vision.number("vt_num_hidden_layers"),
+        hidden_size=hidden,
+        attention_size=heads,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=merge,
+        layer_parameters=4 * hidden * heads + 2 * hidden * inner + 2 * hidden,
+        outside_parameters=_CHANNELS * patch * patch * hidden + height * width * hidden + hidden,
+        projector_parameters=wide * wide + wide * out + out,
     )
 
 
