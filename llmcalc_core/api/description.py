@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
+from llmcalc_core.api.held_bytes import held_by_layers, weight_bytes
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.layer_words import layer_words
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import PLAIN, Precision
 from llmcalc_core.domain.provided import provide
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.evaluation import ModelLike
 
 if TYPE_CHECKING:
@@ -26,7 +24,11 @@ if TYPE_CHECKING:
 Row = tuple[str, str, int | float | str, str]
 
 _IMAGE = 1024  # side of the square image that a description names [pixels]
-_BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
+_HELD = {
+    "token": "KV cache of a token",
+    "windows": "full windows of a sequence",
+    "state": "state of a sequence",
+}
 
 
 @provide("describe")
@@ -43,8 +45,9 @@ def describe(model: ModelLike) -> pd.DataFrame:
     DataFrame
         Columns ``section`` ('architecture', 'parameters', 'memory', 'image'), ``item``, ``value``
         and ``unit``. Bytes are those of the checkpoint's precision on one device: of the weights,
-        of the KV cache for each token while it is in every window, and of what a sequence keeps
-        whatever its length (states of recurrent layers).
+        of the KV cache for each token of the context, of windows (sliding or chunked) once they are
+        full, and of what a sequence keeps whatever its length (states of recurrent layers); where
+        several kinds of layer hold some, also kind by kind.
 
     Raises
     ------
@@ -80,23 +83,26 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
         yield "parameters", part, parameters, "parameters"
     yield "parameters", "decoder in all", model.parameters, "parameters"
     yield "parameters", "used by a token", model.active_parameters, "parameters"
-    weights, per_token, kept = _held(model, precision)
-    yield "memory", "weights", weights, "bytes"
-    yield "memory", "KV cache of a token", per_token, "bytes"
-    yield "memory", "state of a sequence", kept, "bytes"
+    yield from _memory(model, precision)
     if config.vision:
         work = image_work(config, _IMAGE, _IMAGE)
         yield "image", f"tokens of {_IMAGE} x {_IMAGE} pixels", work["tokens"], "tokens"
         yield "image", "work of the encoder on it", work["flops"], "FLOP"
 
 
-def _held(model: Model, precision: Precision) -> tuple[int, int, int]:
-    """Bytes of the weights, of a cached token, and of what does not grow with the context."""
-    block = _BLOCK
-    grid = make_grid((Layout(),), batches=(1,), inputs=(block - 1, 2 * block - 1), outputs=(1,))
-    memory = device_memory(model, precision, grid)
-    one, two = (memory.kv_cache + 0.0 * grid.inputs).reshape(-1).tolist()
-    return round(memory.weights.item()), round((two - one) / block), round(2 * one - two)
+def _memory(model: Model, precision: Precision) -> Iterator[Row]:
+    """Bytes of the weights and of a sequence: in all, then by kind of layer where several hold."""
+    yield "memory", "weights", round(weight_bytes(model, precision)), "bytes"
+    kinds = tuple(held_by_layers(model, precision))
+    for field, item in _HELD.items():
+        parts = {kind.layers: getattr(kind, field) for kind in kinds}
+        total = sum(parts.values())
+        if total or field != "windows":
+            yield "memory", item, round(total), "bytes"
+        if len(kinds) > 1:
+            for layers, part in parts.items():
+                if part:
+                    yield "memory", f"{item}, {layers}", round(part), "bytes"
 
 
 @provide("_repr_html_")

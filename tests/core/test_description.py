@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from llmcalc_core import ModelConfig, describe, find_model, list_models
+from llmcalc_core import ModelConfig, describe, explore, find_model, list_models
 from llmcalc_core.domain.inventory import BESIDE, PARTS, parameters_by_part
 from llmcalc_core.domain.model import architecture
 
@@ -57,7 +57,10 @@ def test_parts_by_hand(name: str, parts: dict[str, int]) -> None:
 TOKENS = [
     ("llama3_8b", 32 * 2 * 8 * 128 * 2, 0),
     ("deepseek_v3", 61 * (512 + 64) * 2, 0),
-    ("gpt_oss_20b", 24 * 2 * 8 * 64 * 2, 0),  # while a token is in every window
+    ("gpt_oss_20b", 12 * 2 * 8 * 64 * 2, 0),  # of the 12 full layers
+    # 24 of 93 layers: a latent of 512 + 64; 69 states of 96 x 128 x 128 in 32 bits, and 3 columns
+    # of a convolution over 3 x 96 x 128 channels in 16 bits
+    ("kimi_k3", 24 * 576 * 2, 69 * (96 * 128 * 128 * 4 + 3 * 3 * 96 * 128 * 2)),
     # 12 layers of attention; 36 states of 32 x 128 x 128 in 32 bits, and 3 columns of a
     # convolution over 2 x 2048 + 4096 channels in 16 bits
     ("qwen3_next_80b_a3b", 12 * 2 * 2 * 256 * 2, 36 * (32 * 128 * 128 * 4 + 3 * 8192 * 2)),
@@ -68,6 +71,50 @@ TOKENS = [
 def test_bytes_of_a_token_and_of_a_state(name: str, token: int, state: int) -> None:
     assert item(name, "KV cache of a token") == token
     assert item(name, "state of a sequence") == state
+
+
+# (model, bytes of all full windows, by hand), 16 bits
+WINDOWS = [
+    ("gpt_oss_20b", 12 * 2 * 8 * 64 * 2 * 128),
+    # 25 sliding layers of 8 heads of 256 over 1024 tokens
+    ("gemma4_26b_a4b", 25 * 2 * 8 * 256 * 2 * 1024),
+    ("llama4_scout", 36 * 2 * 8 * 128 * 2 * 8192),
+    # every one of 43 layers has a window of 128 entries of 512 elements
+    ("deepseek_v4_flash", 43 * 128 * 512 * 2),
+]
+
+
+@pytest.mark.parametrize(("name", "windows"), WINDOWS, ids=[case[0] for case in WINDOWS])
+def test_windows_are_of_a_sequence(name: str, windows: int) -> None:
+    assert item(name, "full windows of a sequence") == windows
+    assert "full windows of a sequence" not in set(describe("llama3_8b")["item"])
+
+
+def test_bytes_of_compressed_attention_by_kind() -> None:
+    """Of DeepSeek-V4 Flash: 21 layers with an entry for 4 tokens, 20 with one for 128.
+
+    An entry has 512 elements in 16 bits; the indexer's keys have 128 of 8 bits and a scale for each
+    (4 bytes), again an entry for 4 tokens.
+    """
+    name = "deepseek_v4_flash"
+    sparse = 21 * (512 * 2 + 132) / 4
+    heavy = 20 * 512 * 2 / 128
+    assert item(name, "KV cache of a token, 21 x sparse compressed attention") == round(sparse)
+    items = describe(name)["item"]
+    kinds = [text for text in items if text.startswith("KV cache of a token, 20 x")]
+    assert [item(name, kind) for kind in kinds] == [heavy]
+    assert item(name, "KV cache of a token") == round(sparse + heavy)
+
+
+@pytest.mark.parametrize("name", ["deepseek_v4_flash", "gemma4_26b_a4b", "nemotron_3_nano_30b_a3b"])
+def test_what_is_described_is_what_an_estimate_holds(name: str) -> None:
+    found = describe(name).set_index("item")["value"]
+    for tokens in (20_480, 204_800):
+        held = found["KV cache of a token"] * tokens + found["state of a sequence"]
+        held += found.get("full windows of a sequence", 0)
+        row = explore(name, "H200_141GB", 8, batch=1, input_tokens=tokens - 1, output_tokens=1)
+        one = row.query("tp == 1 and pp == 1 and ep == 1").iloc[0]
+        assert one["kv_cache_bytes"] == pytest.approx(held, rel=1e-3)
 
 
 def test_bytes_are_those_of_the_checkpoint() -> None:

@@ -1,0 +1,64 @@
+"""What a sequence holds, by kind of layer: bytes for each token, of full windows, of states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.estimate.grid import make_grid
+from llmcalc_core.estimate.held import part_cache
+from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.part_names import part_names
+from llmcalc_core.estimate.stages import whole_counts
+
+_BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
+_FAR = 2**24  # a context beyond every window, a multiple of every block and entry [tokens]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Bytes that all layers of a kind hold of one sequence, on one device.
+
+    Attributes
+    ----------
+    layers : str
+        Their number and kind.
+    token : float
+        For each token of the context, beyond every window [bytes].
+    windows : float
+        Of windows and chunks that are full [bytes].
+    state : float
+        Whatever the length of the sequence [bytes].
+    """
+
+    layers: str
+    token: float
+    windows: float
+    state: float
+
+
+def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
+    """Count what each kind of layer holds of a sequence; none for a kind that holds nothing."""
+    contexts = (_BLOCK, 2 * _BLOCK, _FAR, _FAR + 2048)
+    inputs = tuple(context - 1 for context in contexts)
+    grid = make_grid((Layout(),), batches=(1,), inputs=inputs, outputs=(1,))
+    counts = np.ravel(whole_counts(model)).tolist()
+    for part, count, name in zip(model.parts, counts, part_names(model), strict=False):
+        cache = count * part_cache(part, precision, grid) + 0.0 * grid.inputs
+        one, two, far, further = np.ravel(cache).tolist()
+        if not further:
+            continue
+        token, state = (further - far) / (contexts[3] - contexts[2]), 2 * one - two
+        windows = far - token * _FAR - state
+        yield Held(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
+
+
+def weight_bytes(model: Model, precision: Precision) -> float:
+    """Count the bytes of all weights on one device [bytes]."""
+    grid = make_grid((Layout(),), batches=(1,), inputs=(1,), outputs=(1,))
+    return float(device_memory(model, precision, grid).weights.item())
