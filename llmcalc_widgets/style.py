@@ -114,6 +114,9 @@ _CSS = """
 .llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
   padding: 6px 10px; color: var(--jp-ui-font-color0, #000);
   background: var(--jp-layout-color1, #fff); }
+[data-jp-theme-light="false"] .llmcalc { --jp-widgets-dropdown-arrow: url("data:image/svg+xml,\
+%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E%3Cpath fill='white' \
+d='M5.2,5.9L9,9.7l3.8-3.8l1.2,1.2l-4.9,5l-4.9-5L5.2,5.9z'/%3E%3C/svg%3E"); }
 """
 
 

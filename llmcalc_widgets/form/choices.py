@@ -171,10 +171,11 @@ class ExplainedChoice(ChoiceField):
     ----------
     label : str
         What is chosen.
-    notes : mapping to str
-        What each choice means, by its value.
+    notes : mapping of str to str
+        What each choice means, by its value; '' is the choice of none, as a dropdown that is given
+        None shows nothing.
     commit : callable
-        Takes the value chosen.
+        Takes the value chosen, or None.
     name_of : callable
         Names a value.
     """
@@ -182,18 +183,22 @@ class ExplainedChoice(ChoiceField):
     def __init__(
         self,
         label: str,
-        notes: Mapping[Any, str],
+        notes: Mapping[str, str],
         commit: Commit,
         name_of: Callable[[Any], str],
     ) -> None:
         self._notes = notes
         self.note = HTML(layout=Layout(display="none"))
-        super().__init__(label, tuple(notes), commit, name_of)
+
+        def take(value: Any, *, sliding: bool = False) -> None:  # noqa: ANN401
+            commit(value or None, sliding=sliding)
+
+        super().__init__(label, tuple(notes), take, name_of)
         self.children = (self.dropdown, self.message, self.note)
 
     def show(self, value: Any) -> None:  # noqa: ANN401
         """Choose a value, and say what it means."""
-        super().show(value)
-        note = self._notes[value]
+        super().show(value or "")
+        note = self._notes[value or ""]
         self.note.value = f'<div class="llmcalc-note under">{html.escape(note)}</div>'
         self.note.layout.display = "" if note else "none"

@@ -96,9 +96,9 @@ def make_fields(
         "devices_min": lambda: number("devices_min", "Fewest devices", hint="the same"),
         "workload": lambda: ExplainedChoice(
             "Workload",
-            {None: "", **{name: one.about for name, one in WORKLOADS.items()}},
+            {"": "", **{name: one.about for name, one in WORKLOADS.items()}},
             committer("workload"),
-            name_of=lambda name: _OWN if name is None else WORKLOADS[name].label,
+            name_of=lambda name: WORKLOADS[name].label if name else _OWN,
         ),
         "input_tokens": lambda: number("input_tokens", "Input tokens", _TOKENS),
         "output_tokens": lambda: number("output_tokens", "Output tokens", _TOKENS),

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
-from playwright.sync_api import ConsoleMessage, Page, Response, Route
+from playwright.sync_api import Page
 
 from tests.browser.kernel import Kernel, connected
 from tests.browser.server import LabServer
+from tests.browser.watch import watched
 
 LIGHT = "JupyterLab Light"
 DARK = "JupyterLab Dark"
@@ -55,13 +56,9 @@ class NotebookPage:
 
     def __init__(self, page: Page, server: LabServer) -> None:
         self.page = page
-        self.problems: list[str] = []
+        self.problems = watched(page, server.url)
         self._server = server
         self._notebook = ""
-        page.on("console", self._note_console)
-        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
-        page.on("response", self._note_failure)
-        page.route(lambda url: not url.startswith((server.url, "blob:", "data:")), self._refuse)
 
     def open(self, notebook: str) -> None:
         """Open a notebook of the server's folder, with the kernel up and the side bar closed."""
@@ -167,15 +164,3 @@ class NotebookPage:
             and session["kernel"]["connections"] >= 1
             and session["kernel"]["execution_state"] == "idle"
         )
-
-    def _refuse(self, route: Route) -> None:
-        self.problems.append(f"request to another host: {route.request.url}")
-        route.abort()
-
-    def _note_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
-            self.problems.append(f"console error: {message.text}")
-
-    def _note_failure(self, response: Response) -> None:
-        if response.status >= 400:
-            self.problems.append(f"status {response.status}: {response.url}")

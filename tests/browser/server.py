@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from os import environ
 from pathlib import Path
 from typing import Any
 
-START_TIMEOUT_S = 90
+from tests.browser.process import free_port, running
 
 # User settings: nothing asks the network, and every cell is drawn, also those out of sight.
 _SETTINGS = {
@@ -72,59 +66,34 @@ class LabServer:
 @contextmanager
 def lab_server(folder: Path) -> Iterator[LabServer]:
     """Run ``jupyter lab`` with all its files below ``folder`` until the context ends."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    rooms = {
-        name: folder / name
-        for name in ("notebooks", "config", "data", "runtime", "workspaces", "ipython")
-    }
-    for room in rooms.values():
-        room.mkdir(parents=True)
+    port = free_port()
     server = LabServer(
         url=f"http://127.0.0.1:{port}/",
-        token=token,
-        notebooks=rooms["notebooks"],
-        runtime=rooms["runtime"],
+        token=secrets.token_hex(16),
+        notebooks=folder / "notebooks",
+        runtime=folder / "runtime",
     )
-    log = folder / "server.log"
-    with (
-        log.open("wb") as sink,
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "jupyterlab",
-                "--no-browser",
-                "--allow-root",
-                "--ServerApp.ip=127.0.0.1",
-                f"--ServerApp.port={port}",
-                "--ServerApp.port_retries=0",
-                f"--ServerApp.root_dir={server.notebooks}",
-                f"--IdentityProvider.token={token}",
-                "--LabApp.expose_app_in_browser=True",
-            ],
-            env={
-                **environ,
-                "JUPYTER_CONFIG_DIR": str(rooms["config"]),
-                "JUPYTER_DATA_DIR": str(rooms["data"]),
-                "JUPYTER_RUNTIME_DIR": str(rooms["runtime"]),
-                "IPYTHONDIR": str(rooms["ipython"]),
-                "JUPYTERLAB_SETTINGS_DIR": str(_write_settings(folder / "settings")),
-                "JUPYTERLAB_WORKSPACES_DIR": str(rooms["workspaces"]),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-        ) as process,
+    server.notebooks.mkdir(parents=True)
+    arguments = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={server.notebooks}",
+        f"--IdentityProvider.token={server.token}",
+        "--LabApp.expose_app_in_browser=True",
+    ]
+    settings = str(_write_settings(folder / "settings"))
+    with running(
+        "jupyterlab",
+        arguments,
+        folder,
+        lambda: server.api("status"),
+        JUPYTERLAB_SETTINGS_DIR=settings,
     ):
-        try:
-            _wait_until_up(server, process, log)
-            yield server
-            server.end_sessions()
-        finally:
-            process.terminate()
+        yield server
+        server.end_sessions()
 
 
 def _write_settings(folder: Path) -> Path:
@@ -133,16 +102,3 @@ def _write_settings(folder: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
     return folder
-
-
-def _wait_until_up(server: LabServer, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            server.api("status")
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)  # no page is open yet, so nothing waits for Playwright's loop
-        else:
-            return
-    message = f"jupyter lab did not answer within {START_TIMEOUT_S} s:\n{log.read_text()}"
-    raise RuntimeError(message)

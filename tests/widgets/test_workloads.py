@@ -44,7 +44,12 @@ def test_a_workload_is_named_while_its_numbers_hold(explorer: ParetoExplorer) ->
     assert explorer.workload == "chat"
     explorer.output_tokens = 7
     assert explorer.workload is None
-    assert explorer.form.fields["workload"].note.layout.display == "none"
+    field = explorer.form.fields["workload"]
+    assert (field.dropdown.label, field.note.layout.display) == ("own values", "none")
+    field.dropdown.label = "Chat"
+    assert explorer.output_tokens == chat.output_tokens
+    field.dropdown.label = "own values"
+    assert (explorer.workload, explorer.output_tokens) == (None, chat.output_tokens)
     explorer.update(workload="batch", input_tokens=5)
     assert (explorer.workload, explorer.input_tokens, explorer.output_tokens) == (None, 5, 500)
     with pytest.raises(TraitError, match="'chat'"):
