@@ -1,53 +1,50 @@
-"""What widgets share that answer a question about several devices in HTML."""
+"""What widgets share that answer a question in HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import traitlets
 from ipywidgets import HTML, Layout, VBox, Widget
 from traitlets import TraitError
 
-from llmcalc_core import Evaluation
+from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.closing import parts_of
 from llmcalc_widgets.form.form import Form, MakeFields
-from llmcalc_widgets.form.settings import DEFAULTS, check_names
-from llmcalc_widgets.form.several import Several
+from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.session import Session
-from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.style import row_of, style_sheet
 
 
-class Answering(Several, VBox):
+class Answering(VBox):
     """A form beside an answer that is written anew for each evaluation.
+
+    Comes after a class that has the settings as traits.
 
     Parameters
     ----------
     settings : mapping
         To start from.
-    known : sequence of str
-        Names of settings.
-    own : sequence of str
-        Those of them that change nothing of the evaluation.
     make_fields : callable
         Makes the controls.
     """
+
+    known: Collection[str] = ()
+    """Names of the settings."""
+
+    looks: Collection[str] = ()
+    """Those of them that change nothing of the evaluation."""
 
     df = Frame(read_only=True)
     error = traitlets.Unicode(read_only=True)
 
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
-    def __init__(
-        self,
-        settings: Mapping[str, Any],
-        known: Sequence[str],
-        own: Sequence[str],
-        make_fields: MakeFields,
-    ) -> None:
-        check_names(settings, known, owner=type(self).__name__)
+    def __init__(self, settings: Mapping[str, Any], make_fields: MakeFields) -> None:
+        check_names(settings, self.known, owner=type(self).__name__)
         self._session = Session()
         try:
             start = with_workload(settings)
@@ -56,26 +53,19 @@ class Answering(Several, VBox):
         super().__init__(**start)
         self.form = Form(self, self._session, make_fields)
         self.answer = HTML()
-        shown = VBox([style_sheet(), self.answer], layout=Layout(flex="3 1 560px", min_width="0"))
+        shown = VBox([style_sheet(), self.answer], layout=Layout(flex="3 1 480px", min_width="0"))
         shown.add_class("llmcalc")
-        row = VBox(
-            [self.form, shown],
-            layout=Layout(
-                display="flex",
-                flex_flow="row wrap",
-                width="100%",
-                align_items="flex-start",
-                grid_gap="8px 20px",
-            ),
-        )
-        row.add_class("llmcalc-row")
-        self.children = (row,)
+        self.children = (row_of(self.form, shown),)
         self._parts = parts_of(self)
-        self.observe(self._submit, list(DEFAULTS))
-        self.observe(self._look, list(own))
+        self.observe(self._submit, [name for name in self.known if name not in self.looks])
+        self.observe(self._look, list(self.looks))
         self._session.observe(self._show, "evaluation")
         self._session.observe(self._show_errors, "errors")
         self._session.submit(self.make_request)
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request that the settings ask for."""
+        raise NotImplementedError
 
     def draw(self, evaluation: Evaluation) -> None:
         """Write the answer, and set ``df``."""
@@ -102,8 +92,5 @@ class Answering(Several, VBox):
         if self._session.evaluation is not None:
             self.draw(self._session.evaluation)
 
-    def _show_errors(self, change: dict[str, Any]) -> None:
-        errors = change["new"].items()
-        self.set_trait(
-            "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
-        )
+    def _show_errors(self, _: object) -> None:
+        self.set_trait("error", self._session.error_words())

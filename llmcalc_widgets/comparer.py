@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Unpack
 
 import traitlets
 
@@ -11,13 +11,23 @@ from llmcalc_core import METRICS, Evaluation, compare_hardware
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.fields import Commit, Field
-from llmcalc_widgets.form.several import FIELDS, several_fields
+from llmcalc_widgets.form.several import FIELDS, Several, SeveralValues, several_fields
 from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
 
 
-class HardwareComparer(Answering):
+class ComparerValues(SeveralValues, total=False):
+    """Everything that can be set."""
+
+    devices_min: int | None
+    stage: str
+    batch_min: int
+    batch_max: int
+    metric: str
+
+
+class HardwareComparer(Several, Answering):
     """Compare devices on the same workload: the best plan of each within the limits.
 
     Parameters
@@ -57,10 +67,12 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     >>> comparer.close()
     """
 
+    known = (*FIELDS, "metric")
+    looks = ("metric",)
     metric = traitlets.Enum(METRICS, METRICS[0])
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - a type each
-        super().__init__(settings, (*FIELDS, "metric"), ("metric",), _fields)
+    def __init__(self, **settings: Unpack[ComparerValues]) -> None:
+        super().__init__(settings, _fields)
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""

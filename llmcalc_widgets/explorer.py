@@ -239,8 +239,5 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self.set_trait("selected", None if row is None else frame.iloc[row])
         self.set_trait("selection", frame.iloc[list(rows)])
 
-    def _show_errors(self, change: dict[str, Any]) -> None:
-        errors = change["new"].items()
-        self.set_trait(
-            "error", "; ".join(f"{name}: {text}" if name else text for name, text in errors)
-        )
+    def _show_errors(self, _: object) -> None:
+        self.set_trait("error", self._session.error_words())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 import traitlets
 from traitlets import TraitError
@@ -12,7 +12,7 @@ from traitlets import TraitError
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
-from llmcalc_widgets.form.several import several_fields
+from llmcalc_widgets.form.several import Several, SeveralValues, several_fields
 from llmcalc_widgets.view.slo_page import slo_page
 
 _FIELDS = (
@@ -23,7 +23,13 @@ _LOADS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 3
 _ABOUT = "Requests that arrive per second, over all replicas"
 
 
-class SloFinder(Answering):
+class FinderValues(SeveralValues, total=False):
+    """Everything that can be set."""
+
+    requests_per_s: float
+
+
+class SloFinder(Several, Answering):
     """Find how few devices keep limits on times (service level objectives) under a load.
 
     Parameters
@@ -66,10 +72,12 @@ ttft_limit_ms, workload
     >>> finder.close()
     """
 
+    known = _FIELDS
+    looks = ("requests_per_s",)
     requests_per_s = traitlets.Any(10.0)
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - a type each
-        super().__init__(settings, _FIELDS, ("requests_per_s",), _fields)
+    def __init__(self, **settings: Unpack[FinderValues]) -> None:
+        super().__init__(settings, _fields)
 
     @traitlets.validate("requests_per_s")
     def _check_load(self, proposal: Any) -> float:  # noqa: ANN401 - traitlets is untyped

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from typing import Any, Unpack
 
 import pandas as pd
 import traitlets
-from ipywidgets import HTML, Layout, VBox, Widget
+from ipywidgets import HTML
 
 from llmcalc_core import Evaluation, evaluate, largest_that_fits
-from llmcalc_widgets.closing import parts_of
-from llmcalc_widgets.form.form import Form
+from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.planning import (
     PLANNING,
     WIDEST,
@@ -21,10 +19,7 @@ from llmcalc_widgets.form.planning import (
     PlanningValues,
     planning_fields,
 )
-from llmcalc_widgets.form.settings import MOST_BATCH, MOST_TOKENS, check_names, doublings
-from llmcalc_widgets.frames import Frame
-from llmcalc_widgets.session import Session
-from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.form.settings import MOST_BATCH, MOST_TOKENS, doublings
 from llmcalc_widgets.view.memory_chart import memory_chart
 from llmcalc_widgets.view.planning_words import (
     AXIS_WORDS,
@@ -35,15 +30,12 @@ from llmcalc_widgets.view.planning_words import (
 )
 from llmcalc_widgets.view.why_style import WHY_CSS
 
-_LOOK = ["layout", "axis"]
-"""Settings that change nothing of the evaluation."""
-
 _LEAST = {"batch": 1, "input_tokens": 256}
 _MOST = {"batch": MOST_BATCH, "input_tokens": MOST_TOKENS}
 """First and last bar."""
 
 
-class MemoryPlanner(Planning, VBox):
+class MemoryPlanner(Planning, Answering):
     """See what a plan holds in the memory of a device, and the largest batch or prompt that fits.
 
     Parameters
@@ -82,55 +74,20 @@ memory_fraction
     >>> planner.close()
     """
 
-    df = Frame(read_only=True)
+    known = tuple(PLANNING)
+    looks = ("layout", "axis")
     largest = traitlets.Int(read_only=True)
-    error = traitlets.Unicode(read_only=True)
-
-    _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
     def __init__(self, **settings: Unpack[PlanningValues]) -> None:
-        check_names(settings, PLANNING, owner="MemoryPlanner")
-        self._session = Session()
-        super().__init__(**settings)
-        self.form = Form(self, self._session, planning_fields)
-        self.chart = HTML()
-        drawn = VBox([style_sheet(), self.chart], layout=Layout(flex="2 1 420px", min_width="0"))
-        drawn.add_class("llmcalc")
-        row = VBox(
-            [self.form, drawn],
-            layout=Layout(display="flex", flex_flow="row wrap", width="100%", grid_gap="8px 20px"),
-        )
-        row.add_class("llmcalc-row")
-        self.children = (row,)
-        self._parts = parts_of(self)
-        self.observe(self._submit, [name for name in PLANNING if name not in _LOOK])
-        self.observe(self._look, _LOOK)
-        self._session.observe(self._show, "evaluation")
-        self._session.observe(self._show_errors, "errors")
-        self._session.submit(self.make_request)
+        super().__init__(settings, planning_fields)
 
-    def close(self) -> None:
-        """Close the planner with every widget that it made."""
-        if self._parts:
-            self._session.close()
-        for part in self._parts:
-            if part is not self:
-                part.close()
-        super().close()
+    @property
+    def chart(self) -> HTML:
+        """The answer: bars of memory."""
+        return self.answer
 
-    def _submit(self, _: object) -> None:
-        self._session.submit(self.make_request, soon=self.form.sliding)
-
-    def _show(self, change: dict[str, Any]) -> None:
-        self._draw(change["new"])
-
-    def _look(self, _: object) -> None:
-        """Draw what is there already in another way."""
-        self._session.flush()
-        if self._session.evaluation is not None:
-            self._draw(self._session.evaluation)
-
-    def _draw(self, evaluation: Evaluation) -> None:
+    def draw(self, evaluation: Evaluation) -> None:
+        """Show what a layout holds, and the largest batch or prompt that fits."""
         layouts = layouts_of(evaluation.frame)
         shown = self._layout_among(layouts)
         plan = layouts[shown]
@@ -140,7 +97,7 @@ memory_fraction
         if most[self.axis]:
             marks[most[self.axis]] = "largest"
         words = verdict_words(plan, most)
-        self.chart.value = (
+        self.answer.value = (
             f"<style>{WHY_CSS}</style><h3>{escape(heading_words(evaluation.request, shown))}</h3>"
             f'<div class="llmcalc-status" role="status" aria-live="polite">{escape(words)}</div>'
             f"{memory_chart(frame, self.axis, AXIS_WORDS[self.axis], marks=marks)}"
@@ -160,9 +117,6 @@ memory_fraction
             return widest if asked == WIDEST else asked
         self._session.reject("layout", f"{asked} is no layout of these devices; shown is {widest}")
         return widest
-
-    def _show_errors(self, change: dict[str, Any]) -> None:
-        self.set_trait("error", "; ".join(change["new"].values()))
 
 
 def _width(plan: dict[str, Any]) -> tuple[int, ...]:

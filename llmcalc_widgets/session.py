@@ -143,6 +143,11 @@ class Session(HasTraits):
         if name in self.errors:
             self.errors = {key: text for key, text in self.errors.items() if key != name}
 
+    def error_words(self) -> str:
+        """Say in a line what is wrong; nothing if nothing is."""
+        errors = self.errors.items()
+        return "; ".join(f"{name}: {text}" if name else text for name, text in errors)
+
     def close(self) -> None:
         """Forget what waits."""
         self._waiting = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ipywidgets import HTML, Combobox, Dropdown, Layout, ToggleButtons
@@ -11,8 +12,8 @@ from ipywidgets import HTML, Combobox, Dropdown, Layout, ToggleButtons
 from llmcalc_widgets.form.fields import LABEL_WIDTH, Commit, Field
 
 
-class ChoiceField(Field):
-    """A list to choose from; a value that it lacks is added to it.
+class PickField(Field):
+    """A list of named values, to pick from.
 
     Parameters
     ----------
@@ -21,12 +22,21 @@ class ChoiceField(Field):
     choices : sequence of str
         Values.
     commit : callable
-        Takes the value chosen.
+        Takes what is chosen.
     name_of : callable
         Names a value, also one that is not in the list.
     about : str
         What the choice means.
     """
+
+    kind: Any
+    """The ipywidgets class of the list."""
+
+    extras: Mapping[str, Any] = MappingProxyType({})
+    """Further arguments of it."""
+
+    style_class = ""
+    """Of the field, beside that of every field."""
 
     def __init__(
         self,
@@ -37,38 +47,59 @@ class ChoiceField(Field):
         *,
         about: str = "",
     ) -> None:
-        self._choices = tuple((name_of(value), value) for value in choices)
-        self._commit = commit
         self._name_of = name_of
-        self.dropdown = Dropdown(
-            options=self._choices,
+        self._commit = commit
+        self.list = self.kind(
+            options=self._named(choices),
             description=label,
             tooltip=about,
             layout=Layout(width="auto"),
             style={"description_width": LABEL_WIDTH},
+            **self.extras,
         )
-        self.dropdown.observe(self._chosen, "value")
-        super().__init__(self.dropdown)
+        self.list.observe(self._chosen, "value")
+        super().__init__(self.list)
+        if self.style_class:
+            self.add_class(self.style_class)
 
-    def show(self, value: Any) -> None:  # noqa: ANN401
-        """Choose a value, adding it if need be."""
-        with self._silent():
-            if all(value != known for _, known in self.dropdown.options):
-                added = (self._name_of(value), value)
-                self.dropdown.options = (*self._choices, added)
-            self.dropdown.value = value
+    def _named(self, values: Sequence[Any]) -> tuple[tuple[str, Any], ...]:
+        return tuple((self._name_of(value), value) for value in values)
 
-    def offer(self, choices: Sequence[str], value: str) -> None:
-        """Replace the list, and choose a value of it."""
-        self._choices = tuple((self._name_of(one), one) for one in choices)
-        with self._silent(), self.dropdown.hold_sync():
-            if self.dropdown.options != self._choices:
-                self.dropdown.options = self._choices
-            self.dropdown.value = value
+    def _pick(self, value: Any, wanted: Sequence[Any]) -> None:  # noqa: ANN401
+        """Choose a value, adding what the list lacks of those wanted."""
+        known = [choice for _, choice in self.list.options]
+        added = self._named([one for one in wanted if one not in known])
+        with self._silent(), self.list.hold_sync():
+            if added:
+                self.list.options = (*self.list.options, *added)
+            self.list.value = value
 
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(change["new"])
+
+
+class ChoiceField(PickField):
+    """A list to choose one of; a value that it lacks is added to it."""
+
+    kind = Dropdown
+
+    @property
+    def dropdown(self) -> Dropdown:
+        """The list."""
+        return self.list
+
+    def show(self, value: Any) -> None:  # noqa: ANN401
+        """Choose a value, adding it if need be."""
+        self._pick(value, [value])
+
+    def offer(self, choices: Sequence[str], value: str) -> None:
+        """Replace the list, and choose a value of it."""
+        options = self._named(choices)
+        with self._silent(), self.list.hold_sync():
+            if self.list.options != options:
+                self.list.options = options
+            self.list.value = value
 
 
 class SwitchField(Field):

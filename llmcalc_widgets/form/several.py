@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from os import PathLike
+from typing import Any, TypedDict
 
 import traitlets
 from traitlets import TraitError
 
-from llmcalc_core import Hardware, list_hardware
+from llmcalc_core import Hardware, ModelConfig, Precision, list_hardware
 from llmcalc_widgets.form.controls import make_fields
 from llmcalc_widgets.form.fields import Commit, Field
 from llmcalc_widgets.form.inputs import Inputs
@@ -30,6 +31,22 @@ FIELDS = (
     "memory_fraction",
 )  # fmt: skip
 _ABOUT = "The accelerators: click for one, Ctrl and click to add or remove, Shift for a range"
+
+
+class SeveralValues(TypedDict, total=False):
+    """What every question about several devices can be asked."""
+
+    model: str | PathLike[str] | Mapping[str, Any] | ModelConfig
+    hardware: Device | Sequence[Device]
+    devices: int
+    engine: str
+    input_tokens: int
+    output_tokens: int
+    precision: str | Precision
+    memory_fraction: float
+    tpot_limit_ms: float | None
+    ttft_limit_ms: float | None
+    workload: str | None
 
 
 class Several(Inputs):

@@ -62,7 +62,9 @@ def test_controls_and_code_set_the_same(planner: MemoryPlanner) -> None:
 def test_a_layout_that_the_devices_lack_is_said(planner: MemoryPlanner) -> None:
     planner.layout = "TP 2 \N{MULTIPLICATION SIGN} PP 2"
     planner.devices = 3
-    assert planner.error.startswith("TP 2 \N{MULTIPLICATION SIGN} PP 2 is no layout of these")
+    assert planner.error.startswith(
+        "layout: TP 2 \N{MULTIPLICATION SIGN} PP 2 is no layout of these"
+    )
     assert planner.form.fields["layout"].message.layout.display != "none"
     assert planner.df[["tp", "pp", "replicas"]].iloc[0].tolist() == [1, 3, 1]  # 3 divides no heads
     planner.layout = WIDEST
