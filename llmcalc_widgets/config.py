@@ -6,13 +6,8 @@ from typing import Any
 
 from traitlets import TraitError
 
-from llmcalc_widgets.form.settings import (
-    DEFAULTS,
-    InputValues,
-    check_names,
-    check_together,
-    checked,
-)
+from llmcalc_widgets.form.checked import checked
+from llmcalc_widgets.form.settings import DEFAULTS, InputValues, check_names, check_together
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, OutlookValues, checked_outlook
 

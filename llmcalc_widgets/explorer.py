@@ -14,6 +14,7 @@ from llmcalc_widgets.config import KNOWN, ExplorerValues, checked_values
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import DEFAULTS, check_names
+from llmcalc_widgets.form.technique_controls import FOLDED
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.later import Later
@@ -42,7 +43,9 @@ class ParetoExplorer(Saved, Exports, Inputs, Outlook, VBox):
     ----------
     model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, \
 batch_min, batch_max, \
-precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
+precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
+speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
+weights_offload, kv_offload, context_parallel_max, price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
     x_axis, y_axis, pins, compared
@@ -98,7 +101,7 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         self._rivals = Rivals()
         self._words = Later()
         super().__init__(**start)
-        self.form = Form(self, self._session)
+        self.form = Form(self, self._session, folded=FOLDED)
         self.chart = Chart(self._pointed, self, self.pin, self._cancel)
         self.details = Details(self._pointed)
         self.outputs = Outputs(self._pointed, self.chart.drawing)

@@ -12,6 +12,7 @@ from ipywidgets import HTML
 
 from llmcalc_core import Evaluation, evaluate, largest_that_fits
 from llmcalc_widgets.answering import Answering
+from llmcalc_widgets.form.checked import MOST_BATCH, MOST_TOKENS
 from llmcalc_widgets.form.planning import (
     PLANNING,
     WIDEST,
@@ -19,7 +20,7 @@ from llmcalc_widgets.form.planning import (
     PlanningValues,
     planning_fields,
 )
-from llmcalc_widgets.form.settings import MOST_BATCH, MOST_TOKENS, doublings
+from llmcalc_widgets.form.settings import doublings
 from llmcalc_widgets.view.memory_chart import memory_chart
 from llmcalc_widgets.view.planning_words import (
     AXIS_WORDS,

@@ -57,6 +57,13 @@ _CSS = """
 .llmcalc-row > * { margin: 0 !important; }
 .llmcalc .llmcalc-error .widget-html-content { color: var(--c-error); font-size: 12px;
   padding: 0 4px 4px 112px; }
+.llmcalc .llmcalc-error .aside { color: var(--c-faint); }
+.llmcalc-fold { grid-column: 1 / -1; overflow: visible; }
+.llmcalc-fold > button, .llmcalc-fold > button.mod-active { text-align: left;
+  background: none; box-shadow: none; font-weight: 600; color: var(--c-strong);
+  border-top: 1px solid var(--c-line); }
+.llmcalc-folded { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr));
+  column-gap: 16px; overflow: visible; }
 .llmcalc-error pre { overflow: auto; font-size: 11px; }
 .llmcalc h3 { font-size: 14px; font-weight: 600; margin: 0; color: var(--c-strong); }
 .llmcalc-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--c-text);

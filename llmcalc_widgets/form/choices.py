@@ -156,6 +156,8 @@ class SearchField(Field):
         Names a value.
     about : str
         What the choice means.
+    hint : str
+        Shown while nothing is typed.
     """
 
     def __init__(
@@ -166,6 +168,7 @@ class SearchField(Field):
         name_of: Callable[[Any], str],
         *,
         about: str = "",
+        hint: str = "",
     ) -> None:
         self._commit = commit
         self._name_of = name_of
@@ -173,7 +176,7 @@ class SearchField(Field):
         self.text = Combobox(
             options=tuple(choices),
             description=label,
-            placeholder=f"type to search {len(choices)}",
+            placeholder=hint or f"type to search {len(choices)}",
             tooltip=about,
             continuous_update=False,
             layout=Layout(width="auto"),

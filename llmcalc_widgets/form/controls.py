@@ -13,7 +13,7 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
-from llmcalc_widgets.form.fields import Commit, Field, NumberField
+from llmcalc_widgets.form.fields import Commit, Field, NumberField, counted_text, percent_text
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.workloads import WORKLOADS
 
@@ -69,8 +69,12 @@ def make_fields(
         By setting.
     """
 
-    def number(name: str, label: str, stops: tuple[float, ...] = (), hint: str = "") -> Field:
-        return NumberField(label, stops, committer(name), about=_ABOUT[name], hint=hint)
+    def number(name: str, label: str, stops: tuple[float, ...], what: str) -> Field:
+        say = counted_text(what) if what else percent_text
+        return NumberField(label, stops, committer(name), about=_ABOUT[name], say=say)
+
+    def typed(name: str, label: str, hint: str) -> Field:
+        return NumberField(label, (), committer(name), about=_ABOUT[name], hint=hint)
 
     def search(name: str, label: str, names: Sequence[str]) -> Field:
         return SearchField(label, names, committer(name), name_of, about=_ABOUT[name])
@@ -92,21 +96,25 @@ def make_fields(
             "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
         ),
         "engine": lambda: choice("engine", "Engine", OFFERED_ENGINES, ENGINE_NAMES),
-        "devices": lambda: number("devices", "Devices", _DEVICES),
-        "devices_min": lambda: number("devices_min", "Fewest devices", hint="the same"),
+        "devices": lambda: number("devices", "Devices", _DEVICES, "device"),
+        "devices_min": lambda: typed("devices_min", "Fewest devices", "the same"),
         "workload": lambda: ExplainedChoice(
             "Workload",
             {"": "", **{name: one.about for name, one in WORKLOADS.items()}},
             committer("workload"),
             name_of=lambda name: WORKLOADS[name].label if name else _OWN,
         ),
-        "input_tokens": lambda: number("input_tokens", "Input tokens", _TOKENS),
-        "output_tokens": lambda: number("output_tokens", "Output tokens", _TOKENS),
-        "tpot_limit_ms": lambda: number("tpot_limit_ms", "TPOT limit [ms]", hint="none"),
-        "ttft_limit_ms": lambda: number("ttft_limit_ms", "TTFT limit [ms]", hint="none"),
-        "batch_min": lambda: number("batch_min", label_of("batch_min", "decode"), _POWERS),
-        "batch_max": lambda: number("batch_max", label_of("batch_max", "decode"), _POWERS),
-        "memory_fraction": lambda: number("memory_fraction", "Memory share", _SHARES),
+        "input_tokens": lambda: number("input_tokens", "Input tokens", _TOKENS, "token"),
+        "output_tokens": lambda: number("output_tokens", "Output tokens", _TOKENS, "token"),
+        "tpot_limit_ms": lambda: typed("tpot_limit_ms", "TPOT limit [ms]", "none"),
+        "ttft_limit_ms": lambda: typed("ttft_limit_ms", "TTFT limit [ms]", "none"),
+        "batch_min": lambda: number(
+            "batch_min", label_of("batch_min", "decode"), _POWERS, "sequence"
+        ),
+        "batch_max": lambda: number(
+            "batch_max", label_of("batch_max", "decode"), _POWERS, "sequence"
+        ),
+        "memory_fraction": lambda: number("memory_fraction", "Memory share", _SHARES, ""),
     }
     return {name: make() for name, make in makers.items() if names is None or name in names}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -22,21 +22,33 @@ _FOLDED = "<details><summary>Traceback</summary><pre>{}</pre></details>"
 
 
 class ErrorLine(HTML):
-    """A line that says what is wrong, and takes no room while nothing is."""
+    """A line that says what is wrong, or an aside, and takes no room while there is neither."""
 
     def __init__(self) -> None:
-        self._message = ""
+        self._message = self._traceback = self._aside = ""
         super().__init__(layout=Layout(display="none"))
         self.add_class("llmcalc-error")
 
     def show(self, message: str, traceback: str = "") -> None:
         """Show what is wrong, or nothing for an empty message; where it failed on demand."""
         if message != self._message:
-            self._message = message
-            self.value = f'<span role="alert">{html.escape(message)}</span>' if message else ""
-            if message and traceback:
-                self.value += _FOLDED.format(html.escape(traceback))
-            self.layout.display = "" if message else "none"
+            self._message, self._traceback = message, traceback
+            self._write()
+
+    def aside(self, words: str) -> None:
+        """Show a remark while nothing is wrong; nothing for no words."""
+        if words != self._aside:
+            self._aside = words
+            self._write()
+
+    def _write(self) -> None:
+        message, aside = html.escape(self._message), html.escape(self._aside)
+        trace = _FOLDED.format(html.escape(self._traceback)) if self._traceback else ""
+        if message:
+            self.value = f'<span role="alert">{message}</span>{trace}'
+        else:
+            self.value = f'<span class="aside">{aside}</span>' if aside else ""
+        self.layout.display = "" if self.value else "none"
 
 
 class Field(VBox):
@@ -57,6 +69,10 @@ class Field(VBox):
     def show(self, value: Any) -> None:  # noqa: ANN401
         """Bring the control to a value."""
         raise NotImplementedError
+
+    def rest(self, reason: str) -> None:
+        """Say why the control is of no account now; nothing if it counts."""
+        self.message.aside(reason)
 
     @contextmanager
     def _silent(self) -> Iterator[None]:
@@ -82,6 +98,8 @@ class NumberField(Field):
         What the number means.
     hint : str
         Shown while the text is empty.
+    say : callable
+        Writes a stop with its unit, for screen readers.
     """
 
     def __init__(
@@ -92,7 +110,9 @@ class NumberField(Field):
         *,
         about: str = "",
         hint: str = "",
+        say: Callable[[float], str] | None = None,
     ) -> None:
+        self._say = number_text if say is None else say
         self._stops = tuple(stops)
         self._commit = commit
         self.text = Text(
@@ -112,7 +132,7 @@ class NumberField(Field):
 
     def _make_slider(self, label: str, about: str) -> SelectionSlider:
         slider = SelectionSlider(
-            options=[(number_text(stop), stop) for stop in self._stops],
+            options=[(self._say(stop), stop) for stop in self._stops],
             description=label,
             readout=False,
             tooltip=about,
@@ -137,6 +157,17 @@ class NumberField(Field):
         if self.slider is not None:
             self.slider.description = label
 
+    def rest(self, reason: str) -> None:
+        """Switch the control off, and say why; on again for no reason."""
+        super().rest(reason)
+        self.text.disabled = bool(reason)
+        if self.slider is not None:
+            self.slider.disabled = bool(reason)
+
+    def hint(self, words: str) -> None:
+        """Write what holds while the text is empty."""
+        self.text.placeholder = words
+
     def _typed(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(change["new"])
@@ -155,6 +186,28 @@ def number_text(value: float) -> str:
     ('32,000', '0.9')
     """
     return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
+
+
+def counted_text(what: str) -> Callable[[float], str]:
+    """Make what writes a number of things.
+
+    Examples
+    --------
+    >>> counted_text("token")(2000), counted_text("token")(1), counted_text("")(16)
+    ('2,000 tokens', '1 token', '16')
+    """
+    return lambda value: f"{number_text(value)} {what}{'s' if what and value != 1 else ''}".strip()
+
+
+def percent_text(share: float) -> str:
+    """Write a share in percent.
+
+    Examples
+    --------
+    >>> percent_text(0.55)
+    '55 %'
+    """
+    return f"{100 * share:.10g} %"
 
 
 def typed_number(text: str) -> float | str:

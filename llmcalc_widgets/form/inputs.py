@@ -8,8 +8,15 @@ import traitlets
 from traitlets import HasTraits, TraitError
 
 from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.form.settings import DEFAULTS, RANGES, check_together, checked, to_request
+from llmcalc_widgets.form.checked import checked
+from llmcalc_widgets.form.settings import DEFAULTS, TOGETHER, check_together, to_request
 from llmcalc_widgets.form.workloads import WORKLOAD_SETTINGS, with_workload, workload_of
+
+
+class _CheckedAny(traitlets.Any):
+    """A trait whose validator sees None as well."""
+
+    allow_none = False
 
 
 class Inputs(HasTraits):
@@ -38,6 +45,14 @@ class Inputs(HasTraits):
         Part of a device's memory that may be used.
     tpot_limit_ms, ttft_limit_ms : float or None
         Longest time per output token (in decode and serving) and to the first token [ms].
+    prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, \
+lora_adapters, lora_rank, weights_offload, kv_offload
+        Techniques, as :class:`llmcalc_core.Techniques` describes them; neutral at first.
+    context_parallel_max : int or None
+        Widest context parallel: the powers of two up to it are tried; None for what
+        :func:`llmcalc_core.explore` tries by itself.
+    price_per_hour, power_watts : float or None
+        Price [USD/h] and design power [W] of a device; None for its own.
     workload : str or None
         Name of the lengths and limits, 'chat', 'retrieval', 'summarising', 'coding agent' or
         'batch'; None where they are no known workload's. Setting it sets them.
@@ -69,6 +84,18 @@ class Inputs(HasTraits):
     memory_fraction = traitlets.Any(DEFAULTS["memory_fraction"])
     tpot_limit_ms = traitlets.Any(DEFAULTS["tpot_limit_ms"])
     ttft_limit_ms = traitlets.Any(DEFAULTS["ttft_limit_ms"])
+    prefix_hit_rate = traitlets.Any(DEFAULTS["prefix_hit_rate"])
+    prefill_chunk_tokens = traitlets.Any(DEFAULTS["prefill_chunk_tokens"])
+    speculative_tokens = traitlets.Any(DEFAULTS["speculative_tokens"])
+    acceptance_rate = traitlets.Any(DEFAULTS["acceptance_rate"])
+    draft_model = _CheckedAny(DEFAULTS["draft_model"])
+    context_parallel_max = traitlets.Any(DEFAULTS["context_parallel_max"])
+    lora_adapters = traitlets.Any(DEFAULTS["lora_adapters"])
+    lora_rank = traitlets.Any(DEFAULTS["lora_rank"])
+    weights_offload = traitlets.Any(DEFAULTS["weights_offload"])
+    kv_offload = traitlets.Any(DEFAULTS["kv_offload"])
+    price_per_hour = traitlets.Any(DEFAULTS["price_per_hour"])
+    power_watts = traitlets.Any(DEFAULTS["power_watts"])
     workload: Any = traitlets.Any(None)
 
     @traitlets.validate(*DEFAULTS)
@@ -76,7 +103,7 @@ class Inputs(HasTraits):
         name = proposal["trait"].name
         try:
             value = checked(name, proposal["value"])
-            if name in {*RANGES, *RANGES.values()}:
+            if name in TOGETHER:
                 check_together({**self.settings(), name: value})
         except ValueError as error:
             raise TraitError(str(error)) from None

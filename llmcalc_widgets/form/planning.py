@@ -11,10 +11,11 @@ import traitlets
 from traitlets import HasTraits, TraitError
 
 from llmcalc_core import EvaluationRequest, Hardware, ModelConfig, Precision
+from llmcalc_widgets.form.checked import checked
 from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.controls import make_fields
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
-from llmcalc_widgets.form.settings import DEFAULTS, checked, to_request
+from llmcalc_widgets.form.settings import DEFAULTS, to_request
 
 AXES = ("batch", "input_tokens")
 """What memory can be shown over."""

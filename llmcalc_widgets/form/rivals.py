@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llmcalc_widgets.form.checked import checked
 from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.settings import DEFAULTS, check_names, check_together, checked
+from llmcalc_widgets.form.settings import DEFAULTS, check_names, check_together
 from llmcalc_widgets.form.workloads import with_workload
 
 MOST_RIVALS = 12

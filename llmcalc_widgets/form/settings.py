@@ -1,11 +1,9 @@
-"""What can be asked: the settings of the form, checked one by one."""
+"""What can be asked: the settings of the form, and the request that they make."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
-from functools import cache
 from os import PathLike
 from typing import Any, TypedDict
 
@@ -17,11 +15,20 @@ from llmcalc_core import (
     Precision,
     make_request,
 )
-from llmcalc_widgets.form.canonical import canonical_hardware, canonical_model, canonical_precision
+from llmcalc_widgets.form.techniques import (
+    DRAFTING,
+    OPTIONAL_TECHNIQUES,
+    PRICES,
+    TECHNIQUES,
+    PriceValues,
+    TechniqueValues,
+    check_drafting,
+    technique_arguments,
+)
 
 
-class SettingValues(TypedDict, total=False):
-    """Everything the form can set."""
+class PlainValues(TypedDict, total=False):
+    """What every question has."""
 
     model: str | PathLike[str] | Mapping[str, Any] | ModelConfig
     hardware: str | Mapping[str, Any] | Hardware
@@ -37,6 +44,10 @@ class SettingValues(TypedDict, total=False):
     memory_fraction: float
     tpot_limit_ms: float | None
     ttft_limit_ms: float | None
+
+
+class SettingValues(PlainValues, TechniqueValues, PriceValues, total=False):
+    """Everything the form can set."""
 
 
 class InputValues(SettingValues, total=False):
@@ -60,67 +71,17 @@ DEFAULTS = SettingValues(
     memory_fraction=0.9,
     tpot_limit_ms=None,
     ttft_limit_ms=None,
+    **TECHNIQUES,
+    **PRICES,
 )
 
 LIMITS = ("tpot_limit_ms", "ttft_limit_ms")
-OPTIONAL = (*LIMITS, "devices_min")
+OPTIONAL = (*LIMITS, "devices_min", *OPTIONAL_TECHNIQUES)
 RANGES = {"batch_min": "batch_max", "devices_min": "devices"}
 """Smallest numbers, and the largest ones that they may not exceed."""
 
-MOST_TOKENS = 10_000_000
-MOST_BATCH = 65_536
-"""Beyond these a figure is a slip of the pen, not a workload."""
-
-_LIMITS = {
-    "input_tokens": MOST_TOKENS,
-    "output_tokens": MOST_TOKENS,
-    "batch_min": MOST_BATCH,
-    "batch_max": MOST_BATCH,
-}
-_TUPLES = {
-    "devices_min": "devices",
-    "devices": "devices",
-    "input_tokens": "input_tokens",
-    "output_tokens": "output_tokens",
-    "batch_min": "batches",
-    "batch_max": "batches",
-}
-
-
-def checked(name: str, value: Any) -> Any:  # noqa: ANN401 - each setting has its own type
-    """Return a setting's value in its canonical form.
-
-    Parameters
-    ----------
-    name : str
-        A key of :class:`SettingValues`.
-    value : object
-        What was given.
-
-    Returns
-    -------
-    object
-        A catalogue name where there is one, a whole number as ``int``, and so on.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name or a value out of range.
-
-    Examples
-    --------
-    >>> checked("model", "meta-llama/Llama-2-70b-hf"), checked("devices", 16.0)
-    ('llama2_70b', 16)
-    """
-    if name in _NAMED:
-        return _NAMED[name](value)
-    if name in OPTIONAL and value is None:
-        return None
-    if name in LIMITS:
-        return _checked_limit(name, value)
-    if name in _TUPLES:
-        return _checked_number(name, value)
-    return getattr(replace(_any_request(), **{name: value}), name)
+TOGETHER = frozenset({*RANGES, *RANGES.values(), *DRAFTING})
+"""Settings that depend on each other."""
 
 
 def check_together(settings: Mapping[str, Any]) -> None:
@@ -129,13 +90,14 @@ def check_together(settings: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If a smallest number is above its largest.
+        If a smallest number is above its largest, or nothing drafts what is to be drafted.
     """
     for least, most in RANGES.items():
         low, high = settings[least], settings[most]
         if low is not None and low > high:
             msg = f"{least} must be at most {most}, which is {high:,}, got {low:,}"
             raise ValueError(msg)
+    check_drafting(settings)
 
 
 def check_names(
@@ -166,6 +128,7 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
     """
     limits = {name: _seconds(settings[name]) for name in LIMITS}
     prefill = settings["stage"] == "prefill"
+    widest = settings["context_parallel_max"]
     return make_request(
         settings["model"],
         settings["hardware"],
@@ -179,6 +142,10 @@ def to_request(settings: Mapping[str, Any]) -> EvaluationRequest:
         memory_fraction=settings["memory_fraction"],
         latency_limit_s=limits["ttft_limit_ms" if prefill else "tpot_limit_ms"],
         ttft_limit_s=None if prefill else limits["ttft_limit_ms"],
+        context_parallel=None if widest is None else doublings(1, widest),
+        price_per_hour=settings["price_per_hour"],
+        power_watts=settings["power_watts"],
+        **technique_arguments(settings),
     )
 
 
@@ -196,42 +163,5 @@ def doublings(low: int | None, high: int) -> tuple[int, ...]:
     return tuple(sorted({low, high, *(size for size in between if low < size < high)}))
 
 
-@cache
-def _any_request() -> EvaluationRequest:
-    """Make some valid request, to check one field at a time in."""
-    return to_request(DEFAULTS)
-
-
-def _checked_number(name: str, value: object) -> int:
-    field = _TUPLES[name]
-    change: dict[str, Any] = {field: (value,)}
-    try:
-        number = int(getattr(replace(_any_request(), **change), field)[0])
-    except ValueError as error:
-        raise ValueError(str(error).replace(field, name, 1)) from None
-    most = _LIMITS.get(name, number)
-    if number > most:
-        msg = f"{name} must be at most {most:,}, got {number:,}"
-        raise ValueError(msg)
-    return number
-
-
 def _seconds(milliseconds: float | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1e3
-
-
-def _checked_limit(name: str, value: Any) -> float:  # noqa: ANN401
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    try:
-        replace(_any_request(), latency_limit_s=value / 1e3 if number else value)
-    except ValueError:
-        msg = f"{name} must be a number above 0 [ms] or None, got {value!r}"
-        raise ValueError(msg) from None
-    return float(value)
-
-
-_NAMED: dict[str, Callable[[Any], Any]] = {
-    "model": canonical_model,
-    "hardware": canonical_hardware,
-    "precision": canonical_precision,
-}

@@ -10,12 +10,13 @@ import traitlets
 from traitlets import TraitError
 
 from llmcalc_core import Hardware, ModelConfig, Precision, list_hardware
+from llmcalc_widgets.form.checked import checked
 from llmcalc_widgets.form.controls import make_fields
 from llmcalc_widgets.form.fields import Commit, Field
 from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.lists import ListField
 from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.settings import DEFAULTS, RANGES, check_together, checked
+from llmcalc_widgets.form.settings import DEFAULTS, TOGETHER, check_together
 
 Device = str | Mapping[str, Any] | Hardware
 
@@ -67,7 +68,7 @@ class Several(Inputs):
         name, value = proposal["trait"].name, proposal["value"]
         try:
             found = checked_devices(value) if name == "hardware" else checked(name, value)
-            if name in {*RANGES, *RANGES.values()}:
+            if name in TOGETHER:
                 check_together({**self.settings(), name: found})
         except ValueError as error:
             raise TraitError(str(error)) from None

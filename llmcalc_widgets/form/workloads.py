@@ -73,7 +73,7 @@ WORKLOADS = {
         tpot_limit_ms=20.0,
         ttft_limit_ms=5000.0,
         about="Many steps, each with a long context and a short output, most of the context seen "
-        "before. Lengths and limits assumed, and no prefix caching counted.",
+        "before, which a prefix hit rate counts. Lengths and limits assumed.",
     ),
     "batch": Workload(
         label="Batch, offline",

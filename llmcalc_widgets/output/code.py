@@ -29,6 +29,10 @@ _ALWAYS = ("devices", "stage", "engine", "input_tokens", "output_tokens", "batch
 """Fields that are written even where they are the default: they are the question."""
 
 
+_TERMS = ("price_per_hour", "power_watts")
+"""What a device costs and draws, which :func:`llmcalc_core.explore` takes beside it."""
+
+
 def code_of(scene: Scene, selected: int | None) -> str:
     """Write the Python that gives ``df``, ``front`` and, where a plan is selected, ``selected``.
 
@@ -82,7 +86,22 @@ def _named(request: EvaluationRequest) -> list[str]:
     """Write the models and the hardware, by name where the catalogue has them."""
     models = tuple(_model_name(model) or model for model in request.models)
     devices = tuple(_hardware_name(device) or device for device in request.hardware)
-    return [_one_or_list(models), _one_or_list(devices)]
+    terms: list[str] = []
+    if len(devices) == 1 and isinstance(devices[0], Hardware):
+        devices, terms = _with_terms(devices[0])
+    return [_one_or_list(models), _one_or_list(devices), *terms]
+
+
+def _with_terms(hardware: Hardware) -> tuple[tuple[str | Hardware], list[str]]:
+    """Write a device of the catalogue that only costs or draws something else by its name."""
+    if hardware.name not in list_hardware():
+        return (hardware,), []
+    listed = find_hardware(hardware.name)
+    own = {name: getattr(hardware, name) for name in _TERMS}
+    changed = {name: value for name, value in own.items() if value != getattr(listed, name)}
+    if None in changed.values() or listed.replace(**changed) != hardware:
+        return (hardware,), []
+    return (hardware.name,), [f"{name}={_expression(value)}" for name, value in changed.items()]
 
 
 def _settings(request: EvaluationRequest) -> list[str]:
@@ -113,6 +132,8 @@ def _techniques(techniques: tuple[Techniques, ...]) -> list[str]:
     for field in fields(Techniques):
         values = tuple(dict.fromkeys(getattr(one, field.name) for one in techniques))
         if values != (getattr(Techniques(), field.name),):
+            if field.name == "draft_model":
+                values = tuple((one and _model_name(one)) or one for one in values)
             written.append(f"{field.name}={_one_or_list(values)}")
     return written
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ipywidgets import HBox, Layout, ToggleButton, VBox, Widget
+from ipywidgets import HBox, Layout, VBox, Widget
 
 from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.fold import fold_button
 from llmcalc_widgets.output.files import Files
 from llmcalc_widgets.output.listing import Listing
 from llmcalc_widgets.output.style import output_style
@@ -58,7 +59,7 @@ class Outputs(VBox):
             "Files": partial(Files, drawing),
         }
         self.parts: dict[str, Any] = {}
-        self.buttons = {name: _button(name) for name in self._makers}
+        self.buttons = {name: fold_button(name) for name in self._makers}
         self._fixed = style_sheet(), output_style(), HBox([*self.buttons.values()])
         super().__init__(
             self._fixed,
@@ -101,7 +102,6 @@ class Outputs(VBox):
 
     def _switch(self, name: str, change: dict[str, Any]) -> None:
         opened = change["new"]
-        self.buttons[name].icon = _ICONS[opened]
         if opened and name not in self.parts:
             self.parts[name] = self._makers[name]()
             self._made = [*self._made, *parts_of(self.parts[name])]
@@ -109,15 +109,3 @@ class Outputs(VBox):
             self.children = [*self._fixed, *opened_so_far]
         self.parts[name].layout.display = None if opened else "none"
         self.show_selection()
-
-
-_ICONS = {False: "chevron-right", True: "chevron-down"}
-
-
-def _button(name: str) -> ToggleButton:
-    return ToggleButton(
-        description=name,
-        tooltip=f"{name}: press to show or hide",
-        icon=_ICONS[False],
-        layout=Layout(width="auto"),
-    )

@@ -8,6 +8,7 @@ import pandas as pd
 from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
 from llmcalc_widgets.engines import ENGINE_NAMES
 from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.technique_words import arguments_of, price_words, technique_words
 from llmcalc_widgets.view.units import counted, gigabytes, seconds
 from llmcalc_widgets.view.wording import (
     LATENCY_WORDS,
@@ -26,12 +27,18 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
         f"{request.models[0].model or 'unnamed model'} on "
         f"{span_words(request.devices)} {TIMES} {request.hardware[0].name}"
     )
+    widths = request.context_parallel
     workload = (
         f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
-    return deployed, workload
+    further = [
+        *technique_words(request.techniques[0]),
+        *([f"context parallel {span_words(widths)}"] if widths else []),
+        *price_words(request.hardware[0]),
+    ]
+    return deployed, "; ".join([workload, *further])
 
 
 def span_words(numbers: tuple[int, ...]) -> str:
@@ -88,6 +95,8 @@ def nothing_words(evaluation: Evaluation) -> str:
     fitting = frame[~frame["rejected_for"].isin(TOO_LARGE)]
     if not fitting.empty:
         return f"{_unmet_words(request)} {_fastest_words(evaluation, fitting)}"
+    if (frame["rejected_for"] == "host memory").any():
+        return "What is offloaded does not fit in the memory of the host. Offload less."
     closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
     return (
         f"{request.models[0].model or 'The model'} does not fit on "
@@ -110,7 +119,7 @@ def unknown_words(scene: Scene) -> str:
     device = scene.evaluation.request.hardware[0].name
     return (
         f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
-        "not in the catalogue. Choose another axis, or give a Hardware with its own."
+        "not in the catalogue. Choose another axis, or give it under Prices."
     )
 
 
@@ -149,6 +158,7 @@ def _enough_words(request: EvaluationRequest) -> str:
             output_tokens=request.output_tokens[0],
             bits=request.precisions_of(request.models[0])[0],
             memory_fraction=request.memory_fraction,
+            **arguments_of(request.techniques[0]),
         )
     except DoesNotFitError:
         return "No number of these devices would do."

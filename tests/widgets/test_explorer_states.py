@@ -35,6 +35,18 @@ VALID: dict[str, list[Any]] = {
     "tpot_limit_ms": [None, 30.0],
     "ttft_limit_ms": [None, 500.0],
     "workload": ["chat", "batch"],
+    "prefix_hit_rate": [0.0, 0.5],
+    "prefill_chunk_tokens": [None, 1024],
+    "speculative_tokens": [0, 3],
+    "acceptance_rate": [0.0, 0.7],
+    "draft_model": [None, "llama3_2_1b"],
+    "context_parallel_max": [None, 2],
+    "lora_adapters": [0, 4],
+    "lora_rank": [16, 64],
+    "weights_offload": [0.0, 0.25],
+    "kv_offload": [0.0, 0.25],
+    "price_per_hour": [None, 2.5],
+    "power_watts": [None, 400.0],
 }
 INVALID: dict[str, list[Any]] = {
     "model": ["llama2_71b", "", "<img src=x>"],
@@ -48,10 +60,26 @@ INVALID: dict[str, list[Any]] = {
     "memory_fraction": ["90 %", 1.5, 0],
     "tpot_limit_ms": ["fast", -5],
     "ttft_limit_ms": ["soon", 0],
+    "prefix_hit_rate": [1.5, "half"],
+    "prefill_chunk_tokens": [0, "some"],
+    "speculative_tokens": [-1, 2.5],
+    "acceptance_rate": [-0.1],
+    "draft_model": ["llama2_71b"],
+    "context_parallel_max": [0, 2000],
+    "lora_adapters": [-1],
+    "lora_rank": [0],
+    "weights_offload": [2],
+    "kv_offload": ["all"],
+    "price_per_hour": [0, "free"],
+    "power_watts": [-5],
 }
 TYPED = tuple(INVALID)
-NUMBERS = TYPED[2:]
-SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "memory_fraction")
+NAMES = ("model", "hardware", "draft_model")
+SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "memory_fraction",
+        "prefix_hit_rate", "speculative_tokens", "lora_adapters", "kv_offload")  # fmt: skip
+TECHNIQUES = ("prefix_hit_rate", "speculative_tokens", "acceptance_rate", "draft_model",
+              "prefill_chunk_tokens", "lora_adapters", "lora_rank", "weights_offload",
+              "kv_offload", "price_per_hour", "power_watts")  # fmt: skip
 MOST_PINS = 3
 
 
@@ -75,6 +103,13 @@ def expected(asked: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
         memory_fraction=values["memory_fraction"],
         latency_limit_s=limits["ttft" if prefill else "tpot"],
         ttft_limit_s=None if prefill else limits["ttft"],
+        context_parallel=values["context_parallel_max"]
+        and _counts(1, values["context_parallel_max"]),
+        **{
+            name: values[name]
+            for name in TECHNIQUES
+            if name != "prefill_chunk_tokens" or values["stage"] == "serving"
+        },
     )
 
 
@@ -96,6 +131,8 @@ class ExplorerStates(RuleBasedStateMachine):
         self.explorer = ParetoExplorer(
             model="llama2_7b", hardware="A100_80GB", devices=4, batch_max=8
         )
+        for title in self.explorer.form.folds:
+            self.explorer.form.reveal(title)
 
     def teardown(self) -> None:
         self.explorer.close()
@@ -128,7 +165,7 @@ class ExplorerStates(RuleBasedStateMachine):
         else:
             (field.buttons if name == "stage" else field.dropdown).value = value
         assert getattr(self.explorer, name) == value
-        assert field.message.value == ""
+        assert "alert" not in field.message.value
 
     @rule(change=change_of(INVALID))
     def set_wrongly_by_control(self, change: tuple[str, Any]) -> None:
@@ -138,7 +175,7 @@ class ExplorerStates(RuleBasedStateMachine):
         field.text.value = str(value)
         assert self.explorer.settings() == before
         assert self.explorer.df is frame
-        assert field.message.value
+        assert "alert" in field.message.value
         assert name in self.explorer.error
 
     @rule(name=st.sampled_from(SLID), at=st.integers(0, 6))
@@ -223,14 +260,16 @@ class ExplorerStates(RuleBasedStateMachine):
     def a_text_is_the_setting_or_has_a_message(self) -> None:
         for name in TYPED:
             field, value = self.explorer.form.fields[name], getattr(self.explorer, name)
-            shown = "" if value is None else number_text(value) if name in NUMBERS else value
-            assert (field.text.value != shown) == (field.message.value != "")
+            shown = "" if value is None else value if name in NAMES else number_text(value)
+            assert (field.text.value != shown) == ("alert" in field.message.value)
 
     def _contradicts(self, name: str, value: Any) -> bool:
         """Say whether a value is wrong beside the present settings."""
         asked = {**self.explorer.settings(), name: value}
-        return (asked["devices_min"] or 0) > asked["devices"] or (
-            asked["batch_min"] > asked["batch_max"]
+        return (
+            (asked["devices_min"] or 0) > asked["devices"]
+            or asked["batch_min"] > asked["batch_max"]
+            or (asked["speculative_tokens"] > 0 and asked["draft_model"] is None)
         )
 
 

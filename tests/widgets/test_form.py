@@ -9,6 +9,7 @@ import pytest
 
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.form.settings import DEFAULTS
+from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
 
 
 @pytest.fixture
@@ -109,6 +110,10 @@ def test_a_message_is_text_not_markup(explorer: ParetoExplorer) -> None:
 
 
 def test_every_setting_has_a_labelled_control(explorer: ParetoExplorer) -> None:
+    folded = {*TECHNIQUES, *PRICES}
+    assert set(explorer.form.fields) == {*DEFAULTS, "workload"} - folded
+    for title in explorer.form.folds:
+        explorer.form.reveal(title)
     assert set(explorer.form.fields) == {*DEFAULTS, "workload"}
     for field in explorer.form.fields.values():
         control = next(
