@@ -103,13 +103,13 @@ def test_tokens_need_something_that_drafts_them(explorer: ParetoExplorer) -> Non
     explorer.form.reveal("Techniques")
     fields = explorer.form.fields
     fields["speculative_tokens"].text.value = "4"
-    assert "need a draft model" in fields["speculative_tokens"].message.value
+    assert "eed a draft model" in fields["speculative_tokens"].message.value
     assert explorer.speculative_tokens == 0
     fields["draft_model"].text.value = "llama3_2_1b"
     assert (explorer.speculative_tokens, explorer.error) == (4, "")
     fields["draft_model"].text.value = ""
-    assert "need a draft model" not in fields["speculative_tokens"].message.value
-    assert "need a draft model" in fields["draft_model"].message.value
+    assert "eed a draft model" not in fields["speculative_tokens"].message.value
+    assert "eed a draft model" in fields["draft_model"].message.value
     fields["speculative_tokens"].text.value = "0"
     assert (explorer.draft_model, explorer.error) == (None, "")
     explorer.update(model="deepseek_v3", devices=16, speculative_tokens=1)
