@@ -15,11 +15,12 @@ from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of, style_sheet
 
 
-class Answering(VBox):
+class Answering(Saved, VBox):
     """A form beside an answer that is written anew for each evaluation.
 
     Comes after a class that has the settings as traits.
@@ -32,11 +33,8 @@ class Answering(VBox):
         Makes the controls.
     """
 
-    known: Collection[str] = ()
-    """Names of the settings."""
-
     looks: Collection[str] = ()
-    """Those of them that change nothing of the evaluation."""
+    """Settings that change nothing of the evaluation."""
 
     df = Frame(read_only=True)
     error = traitlets.Unicode(read_only=True)

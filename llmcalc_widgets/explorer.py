@@ -22,7 +22,7 @@ from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, Outlook
 from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.rivals import Rivals
-from llmcalc_widgets.saved import Saved
+from llmcalc_widgets.saved import SavedSelection
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of
 from llmcalc_widgets.view.chart import Chart
@@ -31,7 +31,7 @@ from llmcalc_widgets.view.scene import scene_of
 from llmcalc_widgets.view.selection import Selection, check_row, same_plan
 
 
-class ParetoExplorer(Saved, Exports, Inputs, Outlook, VBox):
+class ParetoExplorer(SavedSelection, Exports, Inputs, Outlook, VBox):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -84,6 +84,7 @@ weights_offload, kv_offload, context_parallel_max, price_per_hour, power_watts
     >>> explorer.close()
     """
 
+    known = KNOWN
     df = Frame(read_only=True)
     front = Frame(read_only=True)
     selected = Frame(read_only=True)

@@ -1,8 +1,8 @@
-"""An explorer as a plain dict, to be kept in a file and brought back."""
+"""A widget as a plain dict, to be kept in a file and brought back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, Self
@@ -10,16 +10,56 @@ from typing import Any, Self
 import pandas as pd
 
 from llmcalc_core import Hardware, ModelConfig, Precision, VisionTower
-from llmcalc_widgets.config import KNOWN
 from llmcalc_widgets.view.selection import PLAN
+
+VERSION = 1
+"""Of what a configuration looks like."""
 
 _TYPES = {kind.__name__: kind for kind in (Hardware, ModelConfig, Precision, VisionTower)}
 _TYPE = "type"
+_VERSION = "version"
 _SELECTED = "selected"
 
 
 class Saved:
-    """Methods of an explorer that write down everything that is set, and make one of it."""
+    """Methods of a widget that write down everything that is set, and make one of it.
+
+    Attributes
+    ----------
+    known : collection of str
+        Names of the settings.
+    """
+
+    known: Collection[str] = ()
+
+    def to_config(self) -> dict[str, Any]:
+        """Return everything that is set as a plain dict.
+
+        Returns
+        -------
+        dict
+            Of strings, numbers, lists, dicts and None, as JSON and YAML can carry it, with the
+            ``version`` of its form.
+        """
+        names = (name for name in self.known if name != "workload")
+        return {_VERSION: VERSION, **{name: plain(getattr(self, name)) for name in names}}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a widget of what :meth:`to_config` gave, or of a part of it.
+
+        Raises
+        ------
+        TypeError
+            For what is no dict, or a key that is no setting, with the nearest one.
+        ValueError, TraitError
+            For another version, or a wrong value.
+        """
+        return cls(**values_of(config))
+
+
+class SavedSelection(Saved):
+    """The same with the plan that is selected."""
 
     df: pd.DataFrame
     selected: Any
@@ -29,36 +69,46 @@ class Saved:
         raise NotImplementedError
 
     def to_config(self) -> dict[str, Any]:
-        """Return everything that is set, and the selected plan, as a plain dict.
-
-        Returns
-        -------
-        dict
-            Of strings, numbers, lists, dicts and None, as JSON and YAML can carry it.
-        """
-        names = (name for name in KNOWN if name != "workload")
+        """Return everything that is set, and the selected plan; see :meth:`Saved.to_config`."""
         plan = None
         if self.selected is not None:
             plan = {name: int(self.selected[name]) for name in PLAN if name in self.selected}
-        return {**{name: _plain(getattr(self, name)) for name in names}, _SELECTED: plan}
+        return {**super().to_config(), _SELECTED: plan}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Make an explorer of what :meth:`to_config` gave, or of a part of it.
-
-        Raises
-        ------
-        TypeError
-            For a key that is no setting, with the nearest one.
-        ValueError, TraitError
-            For a wrong value.
-        """
-        values = {name: _restored(value) for name, value in config.items()}
+        """Make a widget of what :meth:`to_config` gave; see :meth:`Saved.from_config`."""
+        values = values_of(config)
         plan = values.pop(_SELECTED, None)
-        explorer = cls(**values)
+        made = cls(**values)
         if plan:
-            explorer.select(_row_of(plan, explorer.df))
-        return explorer
+            made.select(_row_of(plan, made.df))
+        return made
+
+
+def values_of(config: object) -> dict[str, Any]:
+    """Give the values that a configuration holds.
+
+    Raises
+    ------
+    TypeError
+        For what is no dict.
+    ValueError
+        For another version, or a type that is none of a configuration's.
+
+    Examples
+    --------
+    >>> values_of({"version": 1, "hardware": ["L4", "T4"]})
+    {'hardware': ('L4', 'T4')}
+    """
+    if not isinstance(config, Mapping):
+        msg = f"a configuration must be a dict, as to_config gives it, got {config!r}"
+        raise TypeError(msg)
+    version = config.get(_VERSION, VERSION)
+    if version != VERSION:
+        msg = f"version of a configuration must be {VERSION}, got {version!r}"
+        raise ValueError(msg)
+    return {name: _restored(value) for name, value in config.items() if name != _VERSION}
 
 
 def _row_of(plan: Mapping[str, int], frame: pd.DataFrame) -> int | None:
@@ -69,18 +119,18 @@ def _row_of(plan: Mapping[str, int], frame: pd.DataFrame) -> int | None:
     return int(same.to_numpy().argmax()) if same.any() else None
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def plain(value: Any) -> Any:  # noqa: ANN401
     """Turn a value into what JSON can carry; an object into its fields that are not the default."""
     if is_dataclass(value) and not isinstance(value, type):
         changed = (one for one in fields(value) if getattr(value, one.name) != one.default)
         return {
             _TYPE: type(value).__name__,
-            **{one.name: _plain(getattr(value, one.name)) for one in changed},
+            **{one.name: plain(getattr(value, one.name)) for one in changed},
         }
     if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
+        return {name: plain(one) for name, one in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     return value
 
 

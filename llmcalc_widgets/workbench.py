@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from ipywidgets import Tab, VBox
+from traitlets import TraitError
 
 from llmcalc_widgets.closing import parts_of
 from llmcalc_widgets.comparer import HardwareComparer
@@ -14,8 +15,9 @@ from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.planner import MemoryPlanner
+from llmcalc_widgets.saved import VERSION, plain, values_of
 
-TABS: dict[str, Callable[..., Any]] = {
+TABS: dict[str, Any] = {
     "Plans": ParetoExplorer,
     "Memory": MemoryPlanner,
     "Devices": HardwareComparer,
@@ -46,6 +48,8 @@ class Workbench(VBox):
 
     Parameters
     ----------
+    explorer : ParetoExplorer, optional
+        To be the first tab; a new one where not given.
     **settings
         ``model``, ``hardware``, ``devices``, ``precision``, ``input_tokens``, ``output_tokens``,
         ``memory_fraction``, ``engine``, ``tpot_limit_ms``, ``ttft_limit_ms``, to start from; see
@@ -75,12 +79,13 @@ class Workbench(VBox):
 
     _live = False  # ipywidgets closes also what never finished its __init__
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - a type each
+    def __init__(self, explorer: ParetoExplorer | None = None, /, **settings: Any) -> None:  # noqa: ANN401 - a type each
         check_names(settings, _SHARED["Plans"], owner="Workbench")
         first = next(iter(TABS))
         self.parts: dict[str, Any] = {}
         self._shared: dict[str, Any] = {}
-        made = self._make(first, settings)
+        self._saved: dict[str, Any] = {}
+        made = self._hold(first, explorer or TABS[first](**settings))
         self._rooms = {name: VBox([made] if name == first else []) for name in TABS}
         self.tabs = Tab(children=list(self._rooms.values()), titles=list(TABS), selected_index=0)
         super().__init__([self.tabs])
@@ -95,11 +100,53 @@ class Workbench(VBox):
         ValueError
             For a name that no tab has.
         """
-        if name not in TABS:
-            msg = f"name must be one of {', '.join(map(repr, TABS))}, got {name!r}"
-            raise ValueError(msg)
+        _check_tab(name)
         self.tabs.selected_index = list(TABS).index(name)
         return self.parts[name]
+
+    def to_config(self) -> dict[str, Any]:
+        """Return everything that is set, in every tab that was opened, as a plain dict.
+
+        Returns
+        -------
+        dict
+            The ``tab`` that is shown, what is ``shared``, and the configuration of each tab under
+            ``parts``.
+        """
+        opened = {name: part.to_config() for name, part in self.parts.items()}
+        return {
+            "version": VERSION,
+            "tab": list(TABS)[self.tabs.selected_index or 0],
+            "shared": plain(self._shared),
+            "parts": {**plain(self._saved), **opened},
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a workbench of what :meth:`to_config` gave; tabs are made when they are opened.
+
+        Raises
+        ------
+        TypeError
+            For what is no dict, or an unknown key.
+        ValueError, TraitError
+            For another version, an unknown tab, or a wrong value.
+        """
+        values = values_of(config)
+        check_names(values, ("tab", "shared", "parts"), owner="A workbench's configuration")
+        saved = dict(values.get("parts", {}))
+        first = next(iter(TABS))
+        for name in (*saved, values.get("tab", first)):
+            _check_tab(name)
+        bench = cls(ParetoExplorer.from_config(saved.pop(first, {})))
+        bench._saved = saved
+        bench._shared |= values.get("shared", {})
+        try:
+            bench.reveal(values.get("tab", first))
+        except (TypeError, ValueError, TraitError):
+            bench.close()
+            raise
+        return bench
 
     def close(self) -> None:
         """Close the workbench with every widget that it made."""
@@ -127,8 +174,11 @@ class Workbench(VBox):
                 setattr(part, trait, value)
 
     def _make(self, name: str, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
-        """Make what a tab holds, and note what is set in it from now on."""
-        part = TABS[name](**settings)
+        """Make what a tab holds, as it was saved if it was; settings of now win."""
+        return self._hold(name, TABS[name].from_config({**self._saved.pop(name, {}), **settings}))
+
+    def _hold(self, name: str, part: Any) -> Any:  # noqa: ANN401 - as above
+        """Take what a tab holds, and note what is set in it from now on."""
         self.parts[name] = part
         for trait, key in self._keys(name).items():
             self._shared[key] = getattr(part, trait)
@@ -143,3 +193,9 @@ class Workbench(VBox):
         """Under which name each setting of a tab is shared."""
         keys = {trait: trait for trait in _SHARED[name]}
         return {**keys, "hardware": "several"} if name in _SEVERAL else keys
+
+
+def _check_tab(name: str) -> None:
+    if name not in TABS:
+        msg = f"name must be one of {', '.join(map(repr, TABS))}, got {name!r}"
+        raise ValueError(msg)

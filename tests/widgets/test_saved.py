@@ -20,7 +20,7 @@ from llmcalc_core import (
 )
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.config import KNOWN
-from llmcalc_widgets.saved import _plain, _restored
+from llmcalc_widgets.saved import _restored, plain
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def explorer() -> Iterator[ParetoExplorer]:
 
 
 def _fields() -> dict[str, object]:
-    return dict(_restored({k: v for k, v in _plain(find_model("llama2_7b")).items() if k != "type"})
+    return dict(_restored({k: v for k, v in plain(find_model("llama2_7b")).items() if k != "type"})
                 | {"model": "own"})  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_every_model_device_and_precision_survives() -> None:
         *map(parse_precision, PRECISIONS),
     ]
     for one in objects:
-        assert _restored(json.loads(json.dumps(_plain(one)))) == one
+        assert _restored(json.loads(json.dumps(plain(one)))) == one
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,76 @@
+"""Planner, comparer, finder and workbench as plain dicts and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import pandas as pd
+import pytest
+from traitlets import TraitError
+
+from llmcalc_core import find_hardware
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, Workbench
+
+OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)
+
+MAKERS: list[Callable[[], Any]] = [
+    lambda: MemoryPlanner(model="llama3_8b", hardware=OWN, devices=2, axis="input_tokens", batch=3),
+    lambda: HardwareComparer(hardware=[OWN, "L40S"], workload="chat", metric="tokens_per_usd"),
+    lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_everything_that_is_set_comes_back(make: Callable[[], Any]) -> None:
+    made = make()
+    config = json.loads(json.dumps(made.to_config()))
+    again = type(made).from_config(config)
+    assert {name: getattr(again, name) for name in made.known} == {
+        name: getattr(made, name) for name in made.known
+    }
+    pd.testing.assert_frame_equal(again.df, made.df)
+    assert again.answer.value == made.answer.value
+    assert again.to_config() == config
+    made.close()
+    again.close()
+
+
+def test_what_is_no_configuration_is_refused() -> None:
+    before = set(ipywidgets.widgets.widget._instances)
+    with pytest.raises(ValueError, match="version of a configuration must be 1, got 2"):
+        SloFinder.from_config({"version": 2})
+    with pytest.raises(TypeError, match="must be a dict"):
+        SloFinder.from_config("llama3_8b")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="MemoryPlanner has no setting 'batch_max'"):
+        MemoryPlanner.from_config({"version": 1, "batch_max": 3})
+    with pytest.raises(TypeError, match="configuration has no setting 'tabs'; did you mean 'tab'"):
+        Workbench.from_config({"tabs": "Plans"})
+    with pytest.raises(ValueError, match=r"one of 'Plans', .*, got 'Plan'"):
+        Workbench.from_config({"parts": {"Plan": {}}})
+    with pytest.raises(TraitError, match="above 0"):
+        Workbench.from_config({"tab": "Load", "parts": {"Load": {"requests_per_s": -1}}})
+    assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_a_workbench_comes_back_and_makes_a_tab_when_it_is_opened() -> None:
+    bench = Workbench(model="llama2_7b", hardware=OWN, devices=2)
+    bench.parts["Plans"].select(3)
+    bench.reveal("Load").requests_per_s = 4
+    bench.reveal("Devices").metric = "tokens_per_joule"
+    memory = bench.reveal("Memory")
+    memory.devices, memory.layout = 4, "TP 2 \N{MULTIPLICATION SIGN} PP 2"
+    config = json.loads(json.dumps(bench.to_config()))
+    again = Workbench.from_config(config)
+    assert list(again.parts) == ["Plans", "Memory"]
+    assert again.tabs.selected_index == 1
+    assert again.to_config() == config
+    pd.testing.assert_frame_equal(again.parts["Memory"].df, memory.df)
+    assert again.reveal("Load").requests_per_s == 4
+    assert again.reveal("Devices").metric == "tokens_per_joule"
+    assert again.reveal("Plans").devices == 4
+    pd.testing.assert_frame_equal(again.reveal("Load").df, bench.reveal("Load").df)
+    bench.close()
+    again.close()
