@@ -51,7 +51,7 @@ _CSS = """
 .llmcalc-field .widget-toggle-buttons { display: flex; align-items: center; }
 .llmcalc-field .widget-toggle-buttons > .widget-label { flex: 0 0 auto; text-align: right;
   margin-right: 8px; }
-.llmcalc-field .widget-toggle-buttons button { padding: 0 8px; }
+.llmcalc-field .widget-toggle-buttons button { padding: 0 5px; margin: 2px 1px; }
 .llmcalc-field .slider-container { margin-right: 10px; }
 .llmcalc-row { padding: 6px; box-sizing: border-box; }
 .llmcalc-row > * { margin: 0 !important; }
