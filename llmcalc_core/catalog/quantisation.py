@@ -43,6 +43,8 @@ class Modules:
     (True, False)
     >>> "layers.7.mlp.shared_experts.up_proj" in narrow
     True
+    >>> "layers.0.mlp.up_proj" in Modules.of(["mtp.layers.0*"])
+    False
     """
 
     spans: tuple[str, ...]
@@ -51,9 +53,14 @@ class Modules:
 
     @classmethod
     def of(cls, names: Iterable[str]) -> Modules:
-        """Sort names by how they are meant; ``re:`` starts a regular expression."""
+        """Sort names by how they are meant; ``re:`` starts a regular expression.
+
+        Modules of multi-token prediction (``mtp.``) have layers of their own, which are no matter.
+        """
         spans, patterns, expressions = [], [], []
         for name in names:
+            if name.removeprefix("model.").startswith("mtp."):
+                continue
             inside = name[name.index("layers.") :] if "layers." in name else name
             if name.startswith("re:"):
                 expressions.append(re.compile(name.removeprefix("re:")))
@@ -92,12 +99,15 @@ class Quantisation:
         Of some modules.
     kv_cache : str
         Type of the KV cache; 16 bits where the checkpoint does not say.
+    head : Scheme
+        Of the output head.
     """
 
     default: Scheme
     excluded: Modules
     schemes: tuple[tuple[Modules, Scheme], ...] = ()
     kv_cache: str = "bf16"
+    head: Scheme = WIDE
 
     def scheme_of(self, name: str) -> Scheme:
         """Give the scheme of a module, such as ``layers.3.self_attn.q_proj``."""

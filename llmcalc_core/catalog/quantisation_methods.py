@@ -7,6 +7,7 @@ Sources: the quantisation configurations of vLLM (vllm/model_executor/layers/qua
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmcalc_core.catalog.dialects.fields import Fields
@@ -78,7 +79,8 @@ def _gptq(fields: Fields) -> Quantisation:
         fields.refuse("dynamic", "can only be described where it leaves modules out (-:)")
     scheme = Scheme(weights=stored, activations="bf16", scale_bits=scales)
     left_out = [f"re:{rule.removeprefix('-:')}" for rule in rules]
-    return Quantisation(default=scheme, excluded=Modules.of(left_out))
+    head = scheme if fields.flag("lm_head", default=False) else WIDE
+    return Quantisation(default=scheme, excluded=Modules.of(left_out), head=head)
 
 
 def _bitsandbytes(fields: Fields) -> Quantisation:
@@ -103,12 +105,13 @@ def _compressed_tensors(fields: Fields) -> Quantisation:
         if "Linear" in targets:
             default = scheme
         schemes.append((Modules.of(target for target in targets if target != "Linear"), scheme))
-    return Quantisation(
+    found = Quantisation(
         default=default,
         excluded=_excluded(fields),
         schemes=tuple(schemes),
         kv_cache=_cache(fields),
     )
+    return replace(found, head=found.scheme_of("lm_head"))
 
 
 def _scheme(group: Fields) -> Scheme:
@@ -134,12 +137,13 @@ def model_optimizer(fields: Fields) -> Quantisation:
     """Read what NVIDIA Model Optimizer writes, here or into ``hf_quant_config.json``."""
     algorithm = fields.value("quant_algo")
     mixed = algorithm == "MIXED_PRECISION"
-    return Quantisation(
+    found = Quantisation(
         default=WIDE if mixed else _algorithm(fields),
         excluded=_excluded(fields),
         schemes=_by_layer(fields) if mixed else (),
         kv_cache=_cache(fields),
     )
+    return replace(found, head=found.scheme_of("lm_head")) if mixed else found
 
 
 def _algorithm(fields: Fields) -> Scheme:

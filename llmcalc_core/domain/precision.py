@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
@@ -47,6 +48,10 @@ class Precision:
         of recurrent layers, and of shared experts; ``weights`` if not given (the output
         projection: ``attention``). They compute in ``activations`` where they are like
         ``weights``, else in their own type (4-bit integers in 16 bits).
+    stored_bits : mapping of str to float
+        Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above
+        or the ``head``, where a checkpoint stores them in several types (the type above is then
+        that of most) or a head in fewer than 16. Kept as a tuple of pairs.
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
@@ -72,9 +77,11 @@ class Precision:
     recurrent: str = ""
     shared: str = ""
     scale_bits: float | None = None
+    stored_bits: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Bring each name to its canonical spelling."""
+        object.__setattr__(self, "stored_bits", _checked_bits(dict(self.stored_bits)))
         for name, other in _LIKE.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, getattr(self, other))
@@ -86,7 +93,7 @@ class Precision:
     @property
     def weight_bytes(self) -> float:
         """Bytes of one weight of a linear layer, scales included."""
-        return self._stored_bits(self.weights) / 8
+        return self.bits("weights") / 8
 
     def part(self, name: str) -> Precision:
         """Give the types of 'attention', 'attention_output', 'recurrent' or 'shared'.
@@ -103,7 +110,25 @@ class Precision:
         'bf16'
         """
         weights: str = getattr(self, name)
+        if self.stored_bits:
+            return _mixed_part(self, weights, self.bits(name))
         return self if weights == self.weights else _part(self, weights)
+
+    def bits(self, name: str) -> float:
+        """Give the mean bits of a stored weight of ``weights``, ``experts``, a part or the head.
+
+        Examples
+        --------
+        >>> mixed = Precision(weights="fp4", stored_bits={"attention": 8.0})
+        >>> mixed.bits("weights"), mixed.bits("attention"), mixed.bits("head")
+        (4.5, 8.0, 16.0)
+        """
+        stated = dict(self.stored_bits).get(name) if self.stored_bits else None
+        if stated is not None:
+            return stated
+        if name == "head":
+            return max(16.0, self._stored_bits(self.weights))
+        return self._stored_bits(getattr(self, name))
 
     def _stored_bits(self, kind: str) -> float:
         """Bits of a stored weight, with the scales of this precision where it states them."""
@@ -128,7 +153,12 @@ class Precision:
     @property
     def expert_weight_bytes(self) -> float:
         """Bytes of one weight of a routed expert, scales included."""
-        return self._stored_bits(self.experts) / 8
+        return self.bits("experts") / 8
+
+    @property
+    def head_bytes(self) -> float:
+        """Bytes of one weight of the output head."""
+        return self.bits("head") / 8
 
     @property
     def expert_activation_bytes(self) -> float:
@@ -147,8 +177,8 @@ class Precision:
 
     @property
     def unquantised_bytes(self) -> float:
-        """Bytes of one weight of the embedding, the head, a normalisation or the router."""
-        return max(2.0, self.weight_bytes)
+        """Bytes of one weight of the embedding, a normalisation or the router."""
+        return max(2.0, self._stored_bits(self.weights) / 8)
 
     @property
     def computed(self) -> frozenset[str]:
@@ -172,7 +202,17 @@ class Precision:
         ]
         if self.scale_bits is not None:
             words.append(f"{self._stored_bits(self.narrowest):g} bits")
+        mixed = dict(self.stored_bits).items()
+        words += [f"{name.replace('_', ' ')} {bits:.3g} bits" for name, bits in mixed]
         return ", ".join(words)
+
+
+def _checked_bits(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    for name in given:
+        one_of("stored_bits", name, ("weights", "experts", *PARTS, "head"))
+    return tuple(
+        (name, positive(f"stored_bits, {name}", given[name], unit="bits")) for name in sorted(given)
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -184,6 +224,12 @@ def _part(precision: Precision, weights: str) -> Precision:
         activations = _named(weights).activations
     scales = precision.scale_bits if weights == precision.narrowest else None
     return replace(precision, weights=weights, activations=activations, scale_bits=scales)
+
+
+@lru_cache(maxsize=1024)
+def _mixed_part(precision: Precision, weights: str, bits: float) -> Precision:
+    """Give the same, with the mean bits of the part."""
+    return replace(_part(precision, weights), stored_bits={"weights": bits})
 
 
 def parse_precision(bits: str | Precision) -> Precision:

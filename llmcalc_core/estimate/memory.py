@@ -144,14 +144,13 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
     """
     rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
     embedding = model.embedding_parameters * rows
-    if model.tied:
-        copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0)
-    else:
-        copy = model.head_parameters * rows
-    last = copy + model.final_norm_parameters
     wide = precision.unquantised_bytes
+    if model.tied:
+        copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0) * wide
+    else:
+        copy = model.head_parameters * rows * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
-    return first * wide, last * wide
+    return first * wide, copy + model.final_norm_parameters * wide
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:

@@ -155,9 +155,17 @@ STORED = {
     ),
     "gptq in 8 bits": ({"quant_method": "gptq", "bits": 8, "group_size": -1}, "w8a16"),
     "w8a8 by compressed-tensors": (
-        group({"num_bits": 8, "type": "int"}, {"num_bits": 8, "type": "int"}), "w8a8"
+        group({"num_bits": 8, "type": "int"}, {"num_bits": 8, "type": "int"}, ignore=["lm_head"]),
+        "w8a8",
     ),
-    "nvfp4 by compressed-tensors": (group(GROUP, GROUP, kv_cache_scheme=KV_FP8), "fp4"),
+    "nvfp4 by compressed-tensors": (
+        group(GROUP, GROUP, kv_cache_scheme=KV_FP8, ignore=["lm_head"]), "fp4"
+    ),
+    "a head in 4 bits": (group(GROUP, GROUP, kv_cache_scheme=KV_FP8), "fp4, head 4.5 bits"),
+    "a head in 4 bits by gptq": (
+        {"quant_method": "gptq", "bits": 4, "group_size": 128, "lm_head": True},
+        "int4, head 4.16 bits",
+    ),
     "nvfp4 experts in an fp8 checkpoint": (
         {**BLOCKS, "quantized_layers": {f"model.layers.{layer}.mlp.experts": {
             "quant_algo": "NVFP4"} for layer in range(61)}, "ignore": ["*.self_attn.*"]},

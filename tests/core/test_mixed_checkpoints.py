@@ -1,0 +1,144 @@
+"""Checkpoints whose layers differ, or whose head is quantised: bytes as they are stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmcalc_core import Precision, estimate_decode_performance
+from llmcalc_core.catalog.hf_config import read_hf_config
+from llmcalc_core.domain.precision import parse_precision
+from tests.core.test_checkpoints import (
+    DEEPSEEK_V3,
+    QWEN3_32B,
+    group,
+    nvfp4,
+    read,
+    weight_bytes,
+)
+
+NEMOTRON = {
+    "model_type": "nemotron_h", "vocab_size": 131072, "hidden_size": 2688,
+    "num_attention_heads": 32, "num_key_value_heads": 2, "head_dim": 128,
+    "intermediate_size": 1856, "ssm_state_size": 128, "conv_kernel": 4, "mamba_num_heads": 64,
+    "mamba_head_dim": 64, "n_groups": 8, "use_conv_bias": True, "n_routed_experts": 128,
+    "num_experts_per_tok": 6, "moe_intermediate_size": 1856, "n_shared_experts": 1,
+    "moe_shared_expert_intermediate_size": 3712,
+    "hybrid_override_pattern": "MEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEM*EMEMEMEM*EMEMEMEME",
+}  # fmt: skip
+# hf_quant_config.json of nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-NVFP4, read 2026-11-23: attention is
+# left out, and the layer of Mamba-2 before each
+ATTENTION = [5, 12, 19, 26, 33, 42]
+LEFT_OUT = [
+    *(f"backbone.layers.{at - 1}.mixer.{name}_proj" for at in ATTENTION for name in ("in", "out")),
+    *(f"backbone.layers.{at}.mixer.{name}_proj" for at in ATTENTION for name in "qkvo"),
+]
+
+
+def test_some_layers_in_16_bits_count_as_such() -> None:
+    """Of 23 layers of Mamba-2 six are in 16 bits, 17 in 4.5 with their scales."""
+    config = read(NEMOTRON, nvfp4("lm_head", *LEFT_OUT))
+    assert config.precision.recurrent == "fp4"
+    assert config.precision.bits("recurrent") == pytest.approx((17 * 4.5 + 6 * 16) / 23)
+    assert config.precision.bits("experts") == 4.5
+    all_narrow = read(NEMOTRON, nvfp4("lm_head", *[one for one in LEFT_OUT if "proj" not in one]))
+    inner, shared = 64 * 64, 2 * 8 * 128
+    mamba = 2688 * (2 * inner + shared + 64 + inner) + (inner + shared) * 5 + 3 * 64 + inner
+    attention = 2688 * 128 * (2 * 32 + 2 * 2)
+    more = 6 * (mamba + attention) * (16 - 4.5) / 8
+    assert weight_bytes(config) - weight_bytes(all_narrow) == pytest.approx(more, rel=1e-6)
+
+
+def test_the_first_and_the_last_layer_in_16_bits() -> None:
+    """Of 64 dense layers of 3 x 5120 x 25,600 two, which a majority would overlook."""
+    ends = [f"model.layers.{layer}.mlp*" for layer in (0, 63)]
+    wider, narrow = read(QWEN3_32B, nvfp4("lm_head", *ends)), read(QWEN3_32B, nvfp4("lm_head"))
+    more = 2 * 3 * 5120 * 25600 * (16 - 4.5) / 8
+    assert weight_bytes(wider) - weight_bytes(narrow) == pytest.approx(more)
+    assert weight_bytes(wider, tp=8) - weight_bytes(narrow, tp=8) == pytest.approx(more / 8)
+    bits = (2 * 16 + 62 * 4.5) / 64
+    assert wider.precision.bits("weights") == pytest.approx(bits)
+    assert "weights 4.86 bits" in wider.precision.label
+
+
+def test_one_projection_of_three_in_8_bits() -> None:
+    """The usual guard of quantised files: every down projection is kept in FP8."""
+    groups = {
+        "group_0": {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "float",
+                                                       "group_size": 16}},
+        "group_1": {"targets": ["re:.*down_proj"], "weights": {"num_bits": 8, "type": "float"}},
+    }  # fmt: skip
+    config = read(QWEN3_32B, {**group({}, None), "config_groups": groups, "ignore": ["lm_head"]})
+    assert config.precision.bits("weights") == pytest.approx((2 * 4.5 + 8) / 3)
+    assert config.precision.bits("attention") == 4.5
+
+
+def test_queries_weigh_more_than_keys() -> None:
+    """Queries of 64 heads in 4.5 bits, keys and values of 8 heads each in 16."""
+    names = [f"model.layers.{layer}.self_attn.{name}" for layer in range(64)
+             for name in ("k_proj", "v_proj")]  # fmt: skip
+    config = read(QWEN3_32B, nvfp4("lm_head", *names))
+    assert config.precision.attention == "fp4"
+    assert config.precision.bits("attention") == pytest.approx((64 * 4.5 + 16 * 16) / 80)
+
+
+def test_layers_of_prediction_are_not_those_of_the_decoder() -> None:
+    assert read(DEEPSEEK_V3, nvfp4("lm_head", "mtp.layers.0*")).precision.label == "fp4"
+
+
+# (quantisation of the head, bits of one of its weights)
+HEADS: list[tuple[dict[str, Any], float]] = [
+    (nvfp4("lm_head"), 16.0),
+    (group({"num_bits": 8, "type": "float"}, None), 8.0),
+    ({"quant_method": "gptq", "bits": 4, "group_size": 64, "lm_head": True}, 4 + 20 / 64),
+    ({"quant_method": "modelopt", "quant_algo": "MIXED_PRECISION",
+      "quantized_layers": {"lm_head": {"quant_algo": "FP8"},
+                           "model.layers.0.mlp.up_proj": {"quant_algo": "FP8"}}}, 8.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantisation", "bits"), HEADS)
+def test_a_head_takes_the_bits_that_its_file_says(quantisation, bits) -> None:
+    config = read(QWEN3_32B, quantisation)
+    assert config.precision.bits("head") == pytest.approx(bits)
+
+
+def test_a_narrow_head_takes_less() -> None:
+    fp8 = {"num_bits": 8, "type": "float"}
+    narrow, wide = (read(QWEN3_32B, group(fp8, None, ignore=out)) for out in ([], ["lm_head"]))
+    assert weight_bytes(wide) - weight_bytes(narrow) == pytest.approx(151936 * 5120)
+
+
+def test_a_tied_head_is_the_embedding() -> None:
+    tied = {**QWEN3_32B, "tie_word_embeddings": True}
+    assert read(tied, group({"num_bits": 8, "type": "float"}, None)).precision.stored_bits == ()
+
+
+def test_stated_bits_are_checked() -> None:
+    mixed = Precision(weights="fp4", stored_bits={"recurrent": 7.5, "head": 8})
+    assert mixed.stored_bits == (("head", 8.0), ("recurrent", 7.5))
+    assert hash(mixed) == hash(Precision(weights="fp4", stored_bits=mixed.stored_bits))
+    assert mixed.part("recurrent").weight_bytes == 7.5 / 8
+    assert mixed.part("recurrent") is mixed.part("recurrent")
+    assert mixed.head_bytes == 1
+    assert mixed.unquantised_bytes == parse_precision("fp4").unquantised_bytes
+    with pytest.raises(ValueError, match=r"stored_bits must be one of.*got 'recurent'"):
+        Precision(stored_bits={"recurent": 8})
+    with pytest.raises(ValueError, match=r"stored_bits, head must be .*got 0"):
+        Precision(stored_bits={"head": 0})
+
+
+def test_weights_are_read_as_they_are_held() -> None:
+    """Decoding at a batch of one is bound by weights: more bits take longer, if slightly."""
+    ends = [f"model.layers.{layer}.mlp*" for layer in range(16)]
+    asked = {"batch_size": 1, "system_name": "B200_180GB", "input_tokens": 100}
+    narrow, wider, wide = (
+        estimate_decode_performance(config, **asked)["latency"]
+        for config in (
+            read(QWEN3_32B, nvfp4("lm_head")),
+            read(QWEN3_32B, nvfp4("lm_head", *ends)),
+            read_hf_config(QWEN3_32B),
+        )
+    )
+    assert narrow < wider < wide
