@@ -9,6 +9,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+import numpy as np
+
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
@@ -225,9 +227,9 @@ def _links(
     own = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
     later = values["collective_latency"] * own
     return Links(
-        log_widths=tuple(math.log2(entry["devices"]) for entry in entries),
-        latencies_s=tuple(later * entry["latency_us"] * 1e-6 for entry in entries),
-        fractions=tuple(entry["fraction"] for entry in entries),
+        log_widths=np.array([math.log2(entry["devices"]) for entry in entries]),
+        latencies_s=np.array([later * entry["latency_us"] * 1e-6 for entry in entries]),
+        fractions=np.array([entry["fraction"] for entry in entries]),
         node_latency_s=engine["node_latency_us"] * 1e-6 if far is None else far,
         node_fraction=engine["node_fraction"],
         hand_over_latency_s=max(engine["hand_over_latency_us"] * 1e-6, near or 0.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from llmcalc_core.formulas import Values
+from llmcalc_core.formulas import Floats, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,22 +34,22 @@ class Curve:
     half: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Links:
     """What messages reach: latency and fraction of the one-directional link rate, by width.
 
     Attributes
     ----------
-    log_widths, latencies_s, fractions : tuple of float
+    log_widths, latencies_s, fractions : array
         Binary logarithm of the participants measured [1], time of an empty all-reduce [s], bus
         bandwidth over the link's rate in one direction [1].
     host_fraction : float
         What a device reaches of the rate of the link to its host [1].
     """
 
-    log_widths: tuple[float, ...]
-    latencies_s: tuple[float, ...]
-    fractions: tuple[float, ...]
+    log_widths: Floats
+    latencies_s: Floats
+    fractions: Floats
     node_latency_s: float
     node_fraction: float
     hand_over_latency_s: float

@@ -110,7 +110,7 @@ class Model:
     def _outside(self) -> int:
         return self.embedding_parameters + self.head_parameters + self.final_norm_parameters
 
-    @property
+    @cached_property
     def has_mixture(self) -> bool:
         """Whether any layer is a mixture of experts."""
         return any(isinstance(layer.channel, Mixture) for layer in self.layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 from llmcalc_core.domain.checks import one_of, positive
 from llmcalc_core.domain.data_types import (
@@ -30,7 +30,7 @@ PARTS = ("attention", "attention_output", "recurrent", "shared")
 """Parts of a model, beside the routed experts, whose weights may have a type of their own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Precision:
     """What weights, activations and the KV cache are stored in and computed with.
 
@@ -90,7 +90,7 @@ class Precision:
         if self.scale_bits is not None:
             positive("scale_bits", self.scale_bits, unit="bits", zero=True)
 
-    @property
+    @cached_property
     def weight_bytes(self) -> float:
         """Bytes of one weight of a linear layer, scales included."""
         return self.bits("weights") / 8
@@ -145,12 +145,12 @@ class Precision:
                   self.recurrent, self.shared)  # fmt: skip
         return min(stored, key=STORED_BITS.__getitem__)
 
-    @property
+    @cached_property
     def activation_bytes(self) -> float:
         """Bytes of one activation that enters a matrix multiplication."""
         return STORED_BITS[self.activations] / 8
 
-    @property
+    @cached_property
     def expert_weight_bytes(self) -> float:
         """Bytes of one weight of a routed expert, scales included."""
         return self.bits("experts") / 8
@@ -160,22 +160,22 @@ class Precision:
         """Bytes of one weight of the output head."""
         return self.bits("head") / 8
 
-    @property
+    @cached_property
     def expert_activation_bytes(self) -> float:
         """Bytes of one activation that enters a routed expert."""
         return STORED_BITS[self.expert_activations] / 8
 
-    @property
+    @cached_property
     def output_bytes(self) -> float:
         """Bytes of one element of the residual stream: 2, or 4 when computing in 32 bits."""
         return max(2.0, self.activation_bytes)
 
-    @property
+    @cached_property
     def kv_bytes(self) -> float:
         """Bytes of one element of the KV cache."""
         return STORED_BITS[self.kv_cache] / 8
 
-    @property
+    @cached_property
     def unquantised_bytes(self) -> float:
         """Bytes of one weight of the embedding, a normalisation or the router."""
         return max(2.0, self._stored_bits(self.weights) / 8)

@@ -147,7 +147,7 @@ def make_grid(
         computed=prompt - cached,
         techniques=techniques,
         chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
-        pieces=_pieces(prompt - cached, np.ceil(batch / dp), techniques),
+        pieces=_pieces(prompt - cached, batch, dp, techniques),
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),
@@ -161,11 +161,11 @@ def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
     return any(layout.cp > 1 for layout in layouts)
 
 
-def _pieces(computed: Values, sequences: Floats, techniques: Techniques) -> Values:
+def _pieces(computed: Values, batch: Floats, ranks: Floats, techniques: Techniques) -> Values:
     """Count the parts of a prompt, in steps that other sequences use some tokens of [1]."""
     if techniques.prefill_chunk_tokens is None:
         return 1.0
-    decoded = sequences * (1 + techniques.speculative_tokens)
+    decoded = np.ceil(batch / ranks) * (1 + techniques.speculative_tokens)
     room = np.maximum(techniques.prefill_chunk_tokens - decoded, 1.0)
     parts: Values = np.ceil(computed / room)
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -91,10 +92,8 @@ def device_memory(
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     stages = [_stage_bytes(counts, [*held, first, last], cached) for counts in every]
     weights, cache = stages[0]
-    for more_weights, more_cache in stages[1:]:
-        fuller = more_weights + more_cache > weights + cache
-        weights = np.where(fuller, more_weights, weights)
-        cache = np.where(fuller, more_cache, cache)
+    for other in stages[1:]:
+        weights, cache = _fuller((weights, cache), other)
     host_weights: Values = 0.0
     host_cache: Values = 0.0
     for counts in every if grid.techniques.offloads else ():
@@ -126,7 +125,7 @@ def _offloaded(
 
 def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tuple[Values, Values]:
     """Weights and cache of one stage of every layout, from those of its sections."""
-    sections = counts[0] if len(counts) == 1 else counts.T[:, :, None, None, None]
+    sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
     weights: Values = 0.0
     cache: Values = 0.0
     for count, part in zip(sections, held, strict=False):
@@ -134,6 +133,15 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
     for count, part in zip(sections, cached, strict=False):
         if part is not NOTHING:
             cache = cache + count * part
+    return weights, cache
+
+
+def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
+    """Give weights and cache of the stage that has more of both together."""
+    fuller = other[0] + other[1] > one[0] + one[1]
+    if not isinstance(fuller, np.ndarray):
+        return other if fuller else one
+    weights, cache = (np.where(fuller, new, old) for new, old in zip(other, one, strict=True))
     return weights, cache
 
 
@@ -159,8 +167,7 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro * grid.computed / grid.attention_ranks / grid.contexts
     wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
-    widest = max(_width(part) for part in model.parts)
-    streams = (2 + model.carried_at_most) * model.hidden + widest / grid.tp
+    streams = (2 + model.carried_at_most) * model.hidden + _widest(model) / grid.tp
     logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
@@ -173,10 +180,15 @@ def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
     by head), the widest layer of the rest, and a row of attention scores per head.
     """
     tokens = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
-    widest = max(_width(part) for part in model.parts)
-    sharded = 6 * model.hidden + widest + model.heads * grid.inputs
+    sharded = 6 * model.hidden + _widest(model) + model.heads * grid.inputs
     alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive
+
+
+@lru_cache(maxsize=512)
+def _widest(model: Model) -> float:
+    """Elements per token that the widest operation of any layer has alive."""
+    return max(_width(part) for part in model.parts)
 
 
 def _width(part: Part) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 
 from llmcalc_core.calibration.facts import Efficiency
@@ -21,15 +23,15 @@ def pace_seconds(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     counts = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     parts: list[list[Values]] = [[] for _ in range(counts.shape[2])]
     for group in timed:
-        for section, one in zip(group.section.tolist(), group.seconds, strict=True):
+        times = group.seconds.tolist() if group.seconds.ndim == 1 else group.seconds
+        for section, one in zip(group.section.tolist(), times, strict=True):
             parts[section].append(one)
     seconds = [total(part) for part in parts]
-    slowest: Values = 0.0
+    stages = []
     for stage in counts:
-        held = stage[0] if len(stage) == 1 else stage.T[:, :, None, None, None]
-        whole = total([share * one for share, one in zip(held, seconds, strict=True)])
-        slowest = np.maximum(slowest, whole)
-    return np.asarray(slowest)
+        held = stage[0].tolist() if len(stage) == 1 else stage.T[:, :, None, None, None]
+        stages.append(total([share * one for share, one in zip(held, seconds, strict=True)]))
+    return reduce(np.maximum, stages)
 
 
 def hand_over_seconds(

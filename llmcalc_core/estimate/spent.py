@@ -14,8 +14,9 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid, draft_grid
 from llmcalc_core.estimate.pace import hand_over_seconds
 from llmcalc_core.estimate.part_names import part_names
+from llmcalc_core.estimate.prompts import arriving_prompts, prompts
 from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import arriving_prompts, prompts, serving_times
+from llmcalc_core.estimate.serving import serving_times
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.step import host_delay, stage_times
 from llmcalc_core.estimate.time import time_sections

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,13 +51,15 @@ def count_launches(timed: list[Timed], counts: Floats) -> Values:
 
 def total(parts: list[Values]) -> Floats:
     """Sum parts of different shapes, the small ones first, those of one shape in place."""
-    found: Values = 0.0
-    for part in sorted(parts, key=lambda part: getattr(part, "size", 1)):
+    found: Values = np.float64(0.0)
+    if any(isinstance(part, np.ndarray) for part in parts):
+        parts = sorted(parts, key=lambda part: getattr(part, "size", 1))
+    for part in parts:
         if isinstance(found, np.ndarray) and found.shape == np.shape(part):
             found += part
         else:
             found = found + part
-    return np.asarray(found)
+    return cast("Floats", found)
 
 
 def largest_bound(bounds: list[Values]) -> NDArray[np.intp]:
@@ -75,6 +78,6 @@ def largest_bound(bounds: list[Values]) -> NDArray[np.intp]:
 def _summed(weights: Floats, values: Floats) -> Floats:
     """Sum over the first axis of ``values`` with weights of shape (..., n)."""
     if values.ndim == 1:
-        return np.asarray(weights @ values)
+        return cast("Floats", weights @ values)
     flat = weights @ values.reshape(len(values), -1)
     return np.asarray(flat).reshape((*weights.shape[:-1], *values.shape[1:]))

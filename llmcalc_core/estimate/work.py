@@ -50,8 +50,7 @@ class Operation(NamedTuple):
     shape: tuple[Values, Values, Values, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Message:
+class Message(NamedTuple):
     """A collective: what is sent, between how many devices.
 
     Attributes
@@ -79,8 +78,7 @@ class Message:
     stride: Values = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Section:
+class Section(NamedTuple):
     """Operations and messages of one layer of a kind, or of the model's first or last part.
 
     Attributes

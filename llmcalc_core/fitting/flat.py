@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.prompts import prompts as with_prompts
 from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import prompts as with_prompts
 from llmcalc_core.estimate.stages import whole_counts
 from llmcalc_core.estimate.time import message_seconds
 from llmcalc_core.estimate.work import Message, Operation, make_pass

@@ -12,7 +12,8 @@ from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.facts import Behaviour, Efficiency
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.serving import arriving_prompts, closed_loop, packed_prompts
+from llmcalc_core.estimate.closed_loop import closed_loop
+from llmcalc_core.estimate.prompts import arriving_prompts, packed_prompts
 from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches
 from llmcalc_core.fitting.runs import METRICS, Run
 from llmcalc_core.formulas import Floats

@@ -71,10 +71,9 @@ def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Va
     >>> decode_step_seconds(device=0.02, host=0.005, overlaps=np.array([1.0, 0.0])).tolist()
     [0.02, 0.025]
     """
-    if np.ndim(overlaps) == 0 and not overlaps:
-        return device + host
-    longer = np.maximum(device, host)
-    return longer if np.ndim(overlaps) == 0 else np.where(overlaps, longer, device + host)
+    if isinstance(overlaps, float):
+        return np.maximum(device, host) if overlaps else device + host
+    return np.where(overlaps, np.maximum(device, host), device + host)
 
 
 def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Values:

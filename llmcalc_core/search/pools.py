@@ -11,7 +11,7 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.parallelism import Layout, divisors
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.memory import Memory, device_memory
-from llmcalc_core.estimate.serving import prompts
+from llmcalc_core.estimate.prompts import prompts
 from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import steady_queue_seconds

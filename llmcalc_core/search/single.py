@@ -87,8 +87,9 @@ def estimate_layouts(
         techniques=workload.techniques,
     )
     whole = engine == WHOLE_PROMPT_ENGINE
-    usable = hardware.usable_bytes(memory_fraction)
-    grid = offloaded(model, precision, grid, usable, whole_prompts=whole)
+    if workload.techniques.offloads_by_plan:
+        usable = hardware.usable_bytes(memory_fraction)
+        grid = offloaded(model, precision, grid, usable, whole_prompts=whole)
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.calibration.facts import Behaviour
-from llmcalc_core.estimate.serving import Met, closed_loop
+from llmcalc_core.estimate.closed_loop import Met, closed_loop
 
 BEHAVIOUR = Behaviour(
     prefill_share=0.5,

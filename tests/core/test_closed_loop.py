@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcalc_core.estimate.serving import closed_loop, interrupting
+from llmcalc_core.estimate.closed_loop import closed_loop, interrupting
 from tests.core.loops import BEHAVIOUR, met
 
 
