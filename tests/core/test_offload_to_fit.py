@@ -93,20 +93,23 @@ def test_shares_that_are_given_are_the_least() -> None:
 @QUICK
 @given(cases(), st.floats(0.05, 1.2))
 def test_what_fits_is_never_more_than_what_may_be_used(case: Case, part: float) -> None:
-    case = case.with_work(techniques=Techniques(offload_to_fit=True), beam_size=1)
-    grid = case.estimate().grid
-    model = architecture(case.config)
-    usual, bare = (
-        device_memory(model, case.precision, make_grid(
-            grid.layouts, batches=case.workload.batches, inputs=(case.workload.input_tokens,),
-            outputs=(case.workload.output_tokens,), techniques=one,
-        )).total.item()
-        for one in (Techniques(), Techniques(weights_offload=1, kv_offload=1))
+    model, work = architecture(case.config), case.workload
+    usual, bare, fitted = (
+        make_grid(
+            (case.layout,), batches=work.batches, inputs=(work.input_tokens,),
+            outputs=(work.output_tokens,), techniques=one,
+        )
+        for one in (
+            Techniques(), Techniques(weights_offload=1, kv_offload=1),
+            Techniques(offload_to_fit=True),
+        )
     )  # fmt: skip
-    usable = bare + part * (usual - bare)
-    found = device_memory(model, case.precision, offloaded(model, case.precision, grid, usable))
-    assert found.total <= usable * (1 + 1e-12) or found.total == bare
-    assert (float(found.host) > 0) == (usual > usable)
+    most, least = (device_memory(model, case.precision, one).total.item() for one in (usual, bare))
+    usable = least + part * (most - least)
+    grid = offloaded(model, case.precision, fitted, usable)
+    found = device_memory(model, case.precision, grid)
+    assert found.total <= usable * (1 + 1e-12)
+    assert (float(found.host) > 0) == (most > usable)
 
 
 def test_explore_finds_where_it_pays() -> None:
