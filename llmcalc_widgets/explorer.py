@@ -45,7 +45,7 @@ class ParetoExplorer(SavedSelection, Exports, Inputs, Outlook, VBox):
 batch_min, batch_max, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
-weights_offload, kv_offload, context_parallel_max, price_per_hour, power_watts
+weights_offload, kv_offload, offload_to_fit, context_parallel_max, price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
     x_axis, y_axis, pins, compared
@@ -214,9 +214,10 @@ weights_offload, kv_offload, context_parallel_max, price_per_hour, power_watts
         self._pointed.observe(self._show_selection)
         scene = scene_of(evaluation, self.x_axis, self.y_axis)
         front = scene.front_frame  # made here, as little may follow a message that is to leave soon
-        self.chart.draw(scene, self._rivals.of(self, self._shown, scene))
+        rivals = self._rivals.of(self, self._shown, scene)
+        self.chart.draw(scene, rivals)
         self.details.take(scene)
-        self.outputs.take(scene)
+        self.outputs.take(scene, rivals)
         self._words.do(self._show_words)
         with self.hold_trait_notifications():
             self.set_trait("df", evaluation.frame)

@@ -41,7 +41,7 @@ class PickField(Field):
     def __init__(
         self,
         label: str,
-        choices: Sequence[str],
+        choices: Sequence[Any],
         commit: Commit,
         name_of: Callable[[Any], str] = str,
         *,

@@ -38,8 +38,10 @@ _ABOUT = {
     "all tried",
     "input_tokens": "Prompt tokens of a request",
     "output_tokens": "Generated tokens of a request",
-    "batch_min": "Sequences in flight per replica, the fewest; powers of two between are tried",
-    "batch_max": "Sequences in flight per replica, the most",
+    "batch_min": "Sequences in a replica's batch, in serving its concurrency: the fewest requests "
+    "in flight; powers of two between are tried",
+    "batch_max": "Sequences in a replica's batch, in serving its concurrency: the most requests "
+    "in flight",
     "memory_fraction": "Part of a device's memory that may be used, from 0 to 1",
     "tpot_limit_ms": "Longest time per output token (TPOT) in ms, or the rate of a user, such as "
     "25 tokens/s",

@@ -1,4 +1,8 @@
-"""Names of the sliders' handles for screen readers, which ipywidgets leaves without one."""
+"""What screen readers are told of the sliders' handles, which ipywidgets leaves without a name.
+
+ipywidgets' selection sliders announce the place of the value among the stops. The words of the
+stop stand in their readout, which we do not show: a script copies them to the handle.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,27 @@ from html import escape
 
 from ipywidgets import HTML, Layout
 
-_TRIES, _PAUSE_MS = 60, 100
-"""How often, and at what distance, the script looks for handles, which are drawn after it."""
-
-_SCRIPT = f"""
+_SCRIPT = """
 const form = this.closest('.llmcalc-form');
-let tries = 0;
-const look = setInterval(() => {{
-  for (const handle of form.querySelectorAll('.noUi-handle:not([aria-labelledby])')) {{
-    const label = handle.closest('.jupyter-widgets').querySelector('.widget-label');
-    window.llmcalcLabels = (window.llmcalcLabels || 0) + 1;
-    label.id ||= 'llmcalc-label-' + window.llmcalcLabels;
-    handle.setAttribute('aria-labelledby', label.id);
-  }}
-  if (++tries > {_TRIES}) clearInterval(look);
-}}, {_PAUSE_MS});
+const tell = () => {
+  for (const handle of form.querySelectorAll('.noUi-handle')) {
+    const slider = handle.closest('.jupyter-widgets');
+    if (!handle.hasAttribute('aria-labelledby')) {
+      const label = slider.querySelector('.widget-label');
+      window.llmcalcLabels = (window.llmcalcLabels || 0) + 1;
+      label.id ||= 'llmcalc-label-' + window.llmcalcLabels;
+      handle.setAttribute('aria-labelledby', label.id);
+    }
+    const words = slider.querySelector('.widget-readout')?.textContent;
+    if (words && handle.getAttribute('aria-valuetext') !== words) {
+      handle.setAttribute('aria-valuetext', words);
+    }
+  }
+};
+new MutationObserver(tell).observe(form, {
+  subtree: true, childList: true, attributes: true, attributeFilter: ['aria-valuetext']
+});
+tell();
 """
 
 

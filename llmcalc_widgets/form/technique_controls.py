@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from llmcalc_core import list_models
-from llmcalc_widgets.form.choices import SearchField
+from llmcalc_widgets.form.choices import ChoiceField, SearchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField, counted_text, percent_text
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
@@ -35,6 +35,8 @@ _ABOUT = {
     "crosses its link in every pass",
     "kv_offload": "Share of the KV cache, 0 to 1, that stays in the host's memory and crosses its "
     "link in every step",
+    "offload_to_fit": "Whether every plan also offloads what it must to fit on its devices, "
+    "weights first, then KV cache",
     "context_parallel_max": "Widest context parallel: the tokens of a prompt are divided over so "
     "many groups of devices; powers of two up to it are tried",
     "price_per_hour": "Price of a device [USD per hour], in place of the listed one",
@@ -94,6 +96,13 @@ def technique_fields(
         "lora_rank": lambda: count("lora_rank", "LoRA rank", _RANKS, ""),
         "weights_offload": lambda: share("weights_offload", "Weights offloaded"),
         "kv_offload": lambda: share("kv_offload", "KV cache offloaded"),
+        "offload_to_fit": lambda: ChoiceField(
+            "Offload to fit",
+            (False, True),
+            committer("offload_to_fit"),
+            {False: "no", True: "yes, what must be"}.__getitem__,
+            about=_ABOUT["offload_to_fit"],
+        ),
         "price_per_hour": lambda: typed("price_per_hour", "Price [USD/h]", ""),
         "power_watts": lambda: typed("power_watts", "Power [W]", ""),
     }

@@ -25,6 +25,7 @@ class TechniqueValues(TypedDict, total=False):
     lora_rank: int
     weights_offload: float
     kv_offload: float
+    offload_to_fit: bool
 
 
 class PriceValues(TypedDict, total=False):
@@ -45,6 +46,7 @@ TECHNIQUES = TechniqueValues(
     lora_rank=16,
     weights_offload=0.0,
     kv_offload=0.0,
+    offload_to_fit=False,
 )
 PRICES = PriceValues(price_per_hour=None, power_watts=None)
 

@@ -28,9 +28,10 @@ class Exports:
         Returns
         -------
         str
-            A program that calls :func:`llmcalc_core.explore`.
+            A program that calls :func:`llmcalc_core.explore`. What is pinned and compared is in
+            its ``others`` and ``fronts``, by name.
         """
-        return code_of(self._scene(), self._pointed.row)
+        return code_of(self._scene(), self._pointed.row, self.outputs.rivals)
 
     def to_png(self) -> bytes:
         """Draw the chart as a PNG file.

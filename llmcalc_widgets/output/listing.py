@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from html import escape
 
 from ipywidgets import HTML, VBox
 
 from llmcalc_widgets.output.code import code_of
+from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
@@ -26,17 +28,20 @@ class Listing(VBox):
     ----------
     selection : Selection
         The plan that the code selects too.
+    rivals : callable
+        Gives what is shown beside the scene.
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, rivals: Callable[[], Sequence[Rival]]) -> None:
         self._selection = selection
+        self._rivals = rivals
         self.code = HTML()
         super().__init__([self.code])
         self.add_class("llmcalc-listing")
 
     def show(self, scene: Scene) -> None:
         """Write the code of a scene, and of what is selected in it."""
-        self.code.value = _page(code_of(scene, self._selection.row))
+        self.code.value = _page(code_of(scene, self._selection.row, self._rivals()))
 
 
 def _page(code: str) -> str:

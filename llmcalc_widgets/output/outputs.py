@@ -16,6 +16,7 @@ from llmcalc_widgets.output.style import output_style
 from llmcalc_widgets.output.table import Table
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.drawing import Drawing
+from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 from llmcalc_widgets.view.why import Why
@@ -44,6 +45,8 @@ class Outputs(VBox):
     ----------
     scene : Scene or None
         What is shown; None before the first evaluation.
+    rivals : tuple of Rival
+        What is shown beside it.
     parts : dict of str to widget
         What has been opened so far, by the name of its drawer.
     """
@@ -52,10 +55,11 @@ class Outputs(VBox):
 
     def __init__(self, selection: Selection, drawing: Drawing) -> None:
         self.scene: Scene | None = None
+        self.rivals: tuple[Rival, ...] = ()
         self._makers: dict[str, Callable[[], Any]] = {
             "Why this plan?": partial(Why, selection),
             "Table of plans": partial(Table, selection),
-            "Python code": partial(Listing, selection),
+            "Python code": partial(Listing, selection, lambda: self.rivals),
             "Files": partial(Files, drawing),
         }
         self.parts: dict[str, Any] = {}
@@ -84,9 +88,9 @@ class Outputs(VBox):
         self.buttons[name].value = True
         return self.parts[name]
 
-    def take(self, scene: Scene) -> None:
-        """Take a scene, to be shown next; the selection already belongs to it."""
-        self.scene = scene
+    def take(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
+        """Take a scene and its rivals, to be shown next; the selection already belongs to it."""
+        self.scene, self.rivals = scene, rivals
 
     def show_selection(self) -> None:
         """Bring what is open to the scene, and to what is selected in it."""

@@ -35,8 +35,13 @@ def technique_words(techniques: Techniques) -> list[str]:
         said.append(f"{adapters} of rank {techniques.lora_rank:,}")
     if techniques.weights_offload:
         said.append(f"{percent_text(techniques.weights_offload)} of the weights in host memory")
+    if techniques.weights_offload_gib:
+        gib = number_text(techniques.weights_offload_gib)
+        said.append(f"{gib} GiB of each device's weights in host memory")
     if techniques.kv_offload:
         said.append(f"{percent_text(techniques.kv_offload)} of the KV cache in host memory")
+    if techniques.offload_to_fit:
+        said.append("as much in host memory as a plan needs to fit")
     return said
 
 

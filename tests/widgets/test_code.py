@@ -44,6 +44,11 @@ def check(explorer: ParetoExplorer) -> None:
         assert "selected" not in names
     else:
         pd.testing.assert_series_equal(names["selected"], explorer.selected)
+    drawn = [rival for rival in explorer.outputs.rivals if rival.scene is not None]
+    assert len(names.get("fronts", ())) == len(drawn)
+    for rival, name in zip(drawn, names.get("fronts", ()), strict=True):
+        pd.testing.assert_frame_equal(names["others"][name], rival.scene.frame)
+        pd.testing.assert_frame_equal(names["fronts"][name], rival.scene.front_frame)
 
 
 AXIS_PAIRS = st.lists(st.sampled_from(list(AXES)), min_size=2, max_size=2, unique=True)
@@ -74,6 +79,23 @@ def test_it_gives_what_is_on_the_screen_in_any_state(state, axes, row):
     if row is not None:
         explorer.select(row % len(explorer.df))
     check(explorer)
+    explorer.close()
+
+
+@pytest.mark.parametrize("y_axis", [None, "energy"])
+def test_what_is_pinned_and_compared_is_in_the_code(y_axis: str | None) -> None:
+    explorer = ParetoExplorer(
+        model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=16, y_axis=y_axis,
+        compared=[{"hardware": "L4"}, {"prefix_hit_rate": 0.5}, {"stage": "prefill"}],
+    )  # fmt: skip
+    explorer.pin(NASTY)
+    explorer.pin("1")
+    explorer.update(precision="fp8", price_per_hour=1.5)
+    check(explorer)
+    assert list(run(explorer.to_code())["fronts"]) == [NASTY, "1", "1 (compared)", "2"]
+    assert "others = {" in explorer.outputs.reveal("Python code").code.value
+    explorer.update(pins=(), compared=())
+    assert "others" not in explorer.to_code()
     explorer.close()
 
 

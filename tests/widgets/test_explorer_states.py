@@ -45,6 +45,7 @@ VALID: dict[str, list[Any]] = {
     "lora_rank": [16, 64],
     "weights_offload": [0.0, 0.25],
     "kv_offload": [0.0, 0.25],
+    "offload_to_fit": [False, True],
     "price_per_hour": [None, 2.5],
     "power_watts": [None, 400.0],
 }
@@ -79,7 +80,7 @@ SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "m
         "prefix_hit_rate", "speculative_tokens", "lora_adapters", "kv_offload")  # fmt: skip
 TECHNIQUES = ("prefix_hit_rate", "speculative_tokens", "acceptance_rate", "draft_model",
               "prefill_chunk_tokens", "lora_adapters", "lora_rank", "weights_offload",
-              "kv_offload", "price_per_hour", "power_watts")  # fmt: skip
+              "kv_offload", "offload_to_fit", "price_per_hour", "power_watts")  # fmt: skip
 MOST_PINS = 3
 
 

@@ -151,3 +151,15 @@ def test_code_does_not_wait_for_a_dragged_slider(explorer: ParetoExplorer) -> No
         return explorer.request.devices + explorer.request.input_tokens
 
     assert asyncio.run(drag_and_set()) == (16, 500)
+
+
+def test_a_slider_says_its_stops_with_their_unit(explorer: ParetoExplorer) -> None:
+    for title in explorer.form.folds:
+        explorer.form.reveal(title)
+    said = {name: field.slider.label for name, field in explorer.form.fields.items()
+            if getattr(field, "slider", None)}  # fmt: skip
+    assert said["devices"] == "4 devices"
+    assert said["input_tokens"] == "2,000 tokens"
+    assert said["batch_min"] == "1 sequence"
+    assert said["memory_fraction"] == "90 %"
+    assert said["lora_adapters"] == "0 adapters"

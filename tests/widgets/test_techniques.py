@@ -13,6 +13,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.form.fields import NumberField
 from llmcalc_widgets.form.settings import DEFAULTS
 from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
 
@@ -26,6 +27,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"speculative_tokens": 3, "acceptance_rate": 0.7, "draft_model": "llama3_2_1b"},
         "3 tokens drafted by meta-llama/Llama-3.2-1B, 70 % accepted",
     ),
+    ({"offload_to_fit": True}, "as much in host memory as a plan needs to fit"),
     ({"price_per_hour": 2.5}, "at 2.5 USD/h a device"),
     ({"power_watts": 400.0}, "at 400 W a device"),
 ]
@@ -86,7 +88,8 @@ def test_what_is_of_no_account_is_off_and_says_why(explorer: ParetoExplorer) -> 
     fields = explorer.form.fields
 
     def off() -> set[str]:
-        return {name for name in TECHNIQUES if name != "draft_model" and fields[name].text.disabled}
+        numbers = (name for name in TECHNIQUES if isinstance(fields[name], NumberField))
+        return {name for name in numbers if fields[name].text.disabled}
 
     assert off() == {"prefill_chunk_tokens", "acceptance_rate", "lora_rank"}
     assert "In stage serving only" in fields["prefill_chunk_tokens"].message.value
