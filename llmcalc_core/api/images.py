@@ -43,7 +43,8 @@ def image_work(model: ModelLike, width: int = 1024, height: int = 1024) -> dict[
         raise ValueError(msg)
     tokens, patches = tower.tokens(width, height), tower.patches(width, height)
     encoded = encoder_flops(
-        patches=patches, layers=tower.layers, hidden=tower.hidden_size,
+        patches=patches, attended=tower.attended(patches),
+        layers=tower.layers, hidden=tower.hidden_size,
         attention=tower.attention_size or tower.hidden_size,
         intermediate=tower.intermediate_size, ups=tower.num_ffi,
     )  # fmt: skip

@@ -113,7 +113,7 @@ def _parts(layer: Layer) -> Iterator[tuple[str, int]]:
 def _sizes(mixer: TokenMixer | None, hidden: int) -> dict[str, float]:
     """Give the parameters of the projections of a token mixer that are not of one size."""
     if isinstance(mixer, Attention):
-        queries = mixer.heads * (mixer.head_dim + mixer.gated * mixer.v_dim)
+        queries = mixer.heads * (mixer.head_dim + mixer.gate)
         keys, values = mixer.kv_heads * mixer.head_dim, mixer.kv_heads * mixer.v_dim
         return {"q_proj": queries, "k_proj": keys, "v_proj": values}
     if isinstance(mixer, LatentAttention):

@@ -78,8 +78,9 @@ class ModelConfig(Provided, MixerFields):
         Residual streams that are mixed before and after each part of a layer (mHC,
         arXiv:2512.24880); layers of a block whose results later layers attend to (attention
         residuals of Kimi K3, arXiv:2607.24653).
-    attn_output_gate : bool, default False
-        Whether the result of attention is multiplied by a gate, projected beside the query.
+    attn_output_gate, attn_gate_per_head : bool, default False
+        Whether the result of attention is multiplied by a gate, projected beside the query: as wide
+        as the result, or one number for each head.
     num_experts, expert_top_k : int, default 1
         Routed experts of a mixture layer, and how many of them a token uses.
     moe_intermediate_size, shared_expert_intermediate_size : int, optional
@@ -152,6 +153,7 @@ class ModelConfig(Provided, MixerFields):
     keys_as_values: bool = False
     num_kv_shared_layers: int = 0
     attn_output_gate: bool = False
+    attn_gate_per_head: bool = False
     learned_positions: int = 0
     embedding_size: int = 0
     per_layer_input_size: int = 0

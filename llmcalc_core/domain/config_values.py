@@ -51,8 +51,8 @@ _FROM_ZERO = (
 _TRUTHS = (
     "tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
     "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "keys_as_values",
-    "attn_output_gate", "shared_expert_gate", "router_bias", "router_scale", "moe_latent_norm",
-    "linear_full_rank_gate", "mamba_norm",
+    "attn_output_gate", "attn_gate_per_head", "shared_expert_gate", "router_bias", "router_scale",
+    "moe_latent_norm", "linear_full_rank_gate", "mamba_norm",
 )  # fmt: skip
 _MAY_BE_ZERO = {
     "attention_sinks",

@@ -58,7 +58,7 @@ def _attention(config: ModelConfig, index: int, kind: str) -> Attention:
     if shared:
         normed -= kv_heads * width if config.qk_norm_wide else width
     biased = hidden + config.qkv_bias
-    gate = config.attn_output_gate * result
+    gate = v_dim * config.attn_output_gate or int(config.attn_gate_per_head)
     return Attention(
         heads=heads,
         kv_heads=kv_heads,
@@ -66,10 +66,11 @@ def _attention(config: ModelConfig, index: int, kind: str) -> Attention:
         v_dim=v_dim,
         window=config.of_layer("sliding_window", index) if kind == "sliding_attention" else None,
         chunk=config.attention_chunk_size if kind == "chunked_attention" else None,
-        gated=config.attn_output_gate,
+        gate=gate,
         shares_cache=shared,
         kv_width=kv_width,
-        parameters=(query + gate + kv_heads * kv_width) * biased
+        parameters=(query + kv_heads * kv_width) * biased
+        + heads * gate * (hidden + config.qkv_bias * config.attn_output_gate)
         + (result + config.attention_output_bias) * hidden
         + config.qk_norm * normed
         + config.of_layer("attention_sinks", index) * heads,

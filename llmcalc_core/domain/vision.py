@@ -8,7 +8,7 @@ from math import ceil
 
 from llmcalc_core.domain.checks import one_of, whole_number
 
-_OPTIONAL = ("attention_size", "image_size", "most_tokens")
+_OPTIONAL = ("attention_size", "window_patches", "image_size", "most_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,8 @@ class VisionTower:
         Up projections of the feed-forward part: 2 if gated.
     attention_size : int, optional
         Width of all its heads together, where it is not ``hidden_size`` [elements].
+    windowed_layers, window_patches : int, optional
+        Layers whose patches attend to a window alone, and its patches.
     image_size : int, optional
         Side that every image (or tile of one) is brought to [pixels]; as it is where not given.
     most_tokens : int, optional
@@ -48,6 +50,8 @@ class VisionTower:
     projector_parameters: int
     num_ffi: int = 1
     attention_size: int | None = None
+    windowed_layers: int = 0
+    window_patches: int | None = None
     image_size: int | None = None
     most_tokens: int | None = None
 
@@ -56,7 +60,8 @@ class VisionTower:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None or field.name not in _OPTIONAL:
-                whole_number(f"vision, {field.name}", value)
+                least = int(field.name != "windowed_layers")
+                whole_number(f"vision, {field.name}", value, least=least)
 
     @property
     def parameters(self) -> int:
@@ -86,6 +91,12 @@ class VisionTower:
         """Count the patches of an image of this size [pixels]."""
         return self.tokens(width, height) * self.merge_size**2
 
+    def attended(self, patches: int) -> float:
+        """Count the patches that one attends to, in the mean over the layers."""
+        window = min(patches, self.window_patches or patches)
+        windowed = self.windowed_layers / self.layers
+        return (1 - windowed) * patches + windowed * window
+
 
 def vision_tower(value: object) -> VisionTower | None:
     """Check the encoder of a configuration: a ``VisionTower``, its fields, or None.
@@ -105,7 +116,8 @@ def vision_tower(value: object) -> VisionTower | None:
     if isinstance(value, Mapping):
         known = {field.name for field in fields(VisionTower)}
         given = {one_of("vision", name, sorted(known)): value[name] for name in value}
-        missing = sorted(known - {"merge_size", "num_ffi", *_OPTIONAL} - set(given))
+        defaulted = {"merge_size", "num_ffi", "windowed_layers", *_OPTIONAL}
+        missing = sorted(known - defaulted - set(given))
         if missing:
             msg = f"vision needs {', '.join(missing)} as well"
             raise ValueError(msg)

@@ -209,7 +209,7 @@ def _width(part: Part) -> float:
 
 def _attention_width(part: Attention | LatentAttention | CompressedAttention) -> float:
     if isinstance(part, Attention):
-        query, key = part.head_dim + (1 + part.gated) * part.v_dim, part.head_dim + part.v_dim
+        query, key = part.head_dim + part.v_dim + part.gate, part.head_dim + part.v_dim
         return part.heads * query + part.kv_heads * key
     if isinstance(part, CompressedAttention):
         return 2 * part.heads * part.head_dim

@@ -85,11 +85,12 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     heads, kv_heads = mixer.heads / tp, np.ceil(mixer.kv_heads / tp)
     width = heads * mixer.head_dim + kv_heads * mixer.kv_width
     results = heads * mixer.v_dim
-    gate = results if mixer.gated else 0.0
+    gate = heads * mixer.gate
     turned = heads * mixer.head_dim
     if not mixer.shares_cache:
         turned = turned + kv_heads * (mixer.head_dim + mixer.v_dim)
-    elementwise = (2 * turned + 3 * gate) * step.precision.output_bytes
+    gating = 2 * results + gate if mixer.gate else 0.0
+    elementwise = (2 * turned + gating) * step.precision.output_bytes
     seen = pairs_seen(step, window=float(mixer.window or np.inf), chunk=mixer.chunk)
     return (
         matrix(step, "QKV projection", m=step.tokens, n=width + gate, k=hidden, packed=3),
@@ -112,7 +113,7 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
         traffic(
             "rotary embedding and cache write",
             step.tokens * elementwise,
-            launches=2.0 if mixer.gated else 1.0,
+            launches=2.0 if mixer.gate else 1.0,
         ),
     )
 

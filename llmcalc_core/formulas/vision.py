@@ -8,6 +8,7 @@ from llmcalc_core.formulas import Values
 def encoder_flops(
     *,
     patches: Values,
+    attended: Values,
     layers: Values,
     hidden: Values,
     attention: Values,
@@ -16,13 +17,13 @@ def encoder_flops(
 ) -> Values:
     """Operations of a vision transformer on one image [FLOP].
 
-    Every patch attends to every other: a layer has four projections, the products of queries with
-    keys and of weights with values, and a feed-forward part.
+    A patch attends to every other, or to those of its window: a layer has four projections, the
+    products of queries with keys and of weights with values, and a feed-forward part.
 
     Parameters
     ----------
-    patches : float or array
-        Patches of the image, N [1].
+    patches, attended : float or array
+        Patches of the image, N, and those that one attends to in the mean over the layers, M [1].
     layers, hidden, attention, intermediate : float or array
         Layers L [1], width d, that of all heads a, and feed-forward width f [elements].
     ups : float or array
@@ -31,7 +32,7 @@ def encoder_flops(
     Returns
     -------
     float or array
-        L (2 N (4 d a + (u + 1) d f) + 4 N^2 a) [FLOP].
+        L (2 N (4 d a + (u + 1) d f) + 4 N M a) [FLOP].
 
     References
     ----------
@@ -40,8 +41,10 @@ def encoder_flops(
 
     Examples
     --------
-    >>> encoder_flops(patches=10, layers=1, hidden=4, attention=4, intermediate=8, ups=1)
+    >>> encoder_flops(
+    ...     patches=10, attended=10, layers=1, hidden=4, attention=4, intermediate=8, ups=1
+    ... )
     4160
     """
     matrices = 4 * hidden * attention + (ups + 1) * hidden * intermediate
-    return layers * (2 * patches * matrices + 4 * patches**2 * attention)
+    return layers * (2 * patches * matrices + 4 * patches * attended * attention)

@@ -9,18 +9,22 @@ from __future__ import annotations
 from llmcalc_core.catalog.dialects.compressed import COMPRESSED
 from llmcalc_core.catalog.dialects.dense import DENSE
 from llmcalc_core.catalog.dialects.early import EARLY
+from llmcalc_core.catalog.dialects.experts import EXPERTS
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
 from llmcalc_core.catalog.dialects.gemma import GEMMA
 from llmcalc_core.catalog.dialects.glm import GLM
 from llmcalc_core.catalog.dialects.granite import GRANITE
+from llmcalc_core.catalog.dialects.hunyuan import HUNYUAN
 from llmcalc_core.catalog.dialects.hybrid import HYBRID
 from llmcalc_core.catalog.dialects.images import IMAGES
 from llmcalc_core.catalog.dialects.kimi import KIMI
+from llmcalc_core.catalog.dialects.llamas import LLAMAS
 from llmcalc_core.catalog.dialects.mimo import MIMO
 from llmcalc_core.catalog.dialects.mixture import MIXTURE
 from llmcalc_core.catalog.dialects.nemotron import NEMOTRON
 from llmcalc_core.catalog.dialects.others import OTHERS
 from llmcalc_core.catalog.dialects.recurrent import RECURRENT
+from llmcalc_core.catalog.dialects.step import STEP
 
 DIALECTS: dict[str, Dialect] = {
     **DENSE,
@@ -31,6 +35,10 @@ DIALECTS: dict[str, Dialect] = {
     **NEMOTRON,
     **MIXTURE,
     **MIMO,
+    **EXPERTS,
+    **HUNYUAN,
+    **STEP,
+    **LLAMAS,
     **COMPRESSED,
     **KIMI,
     **HYBRID,

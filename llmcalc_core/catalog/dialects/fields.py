@@ -31,7 +31,8 @@ _HARMLESS = frozenset(
         "router_aux_loss_coef", "router_jitter_noise", "router_z_loss_coef",
         "scale_attn_by_inverse_layer_idx", "scale_attn_weights", "use_mamba_kernels",
         "attention_multiplier", "embedding_multiplier", "norm_epsilon", "residual_multiplier",
-        "n_group", "num_beam_groups", "num_expert_group", "resid_pdrop", "residual_dropout",
+        "moe_routed_scaling_factor", "moe_router_scaling_factor", "n_group", "num_beam_groups",
+        "router_scaling_factor", "num_expert_group", "resid_pdrop", "residual_dropout",
         "residual_in_fp32", "topk_group", "topk_method", "use_grouped_topk",
     }
 )  # fmt: skip

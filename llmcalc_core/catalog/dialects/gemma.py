@@ -16,7 +16,8 @@ from llmcalc_core.catalog.dialects.dense import (
     windows,
 )
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
-from llmcalc_core.catalog.dialects.vision import gemma4_vision, images, siglip_vision
+from llmcalc_core.catalog.dialects.vision import gemma4_vision, images
+from llmcalc_core.catalog.dialects.vision_tiles import siglip_vision
 
 _NORMS = 4
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from llmcalc_core.catalog.dialects.dense import FULL, KV, attention_bias, common
 from llmcalc_core.catalog.dialects.fields import Dialect, Fields
-from llmcalc_core.catalog.dialects.vision import images, llama4_vision, qwen_vision
+from llmcalc_core.catalog.dialects.vision import images, qwen_vision
+from llmcalc_core.catalog.dialects.vision_tiles import llama4_vision
 
 _LINEAR, _CHUNKED = "linear_attention", "chunked_attention"
 _CHUNK = 8192  # where a file of Llama 4 does not speak of a chunk at all

@@ -1,9 +1,9 @@
-"""Encoders of images, as the ``vision_config`` of each family writes them.
+"""Encoders of images of any size, as the ``vision_config`` of each family writes them.
 
-Sources: the models in Hugging Face transformers (modeling_qwen3_vl.py, modeling_siglip.py,
-modeling_llama4.py, modeling_pixtral.py, modeling_mistral3.py), the modeling files of
-moonshotai/Kimi-K2.5, SGLang's kimi_k3.py, and vLLM's gemma4.py. The sums equal the published
-numbers of parameters to the last digit where those are known.
+Sources: the models in Hugging Face transformers (modeling_qwen2_vl.py, modeling_qwen2_5_vl.py,
+modeling_qwen3_vl.py, modeling_glm4v.py, modeling_pixtral.py, modeling_mistral3.py), the modeling
+files of moonshotai/Kimi-K2.5, SGLang's kimi_k3.py, and vLLM's gemma4.py. The sums equal the
+published numbers of parameters to the last digit where those are known.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from llmcalc_core.catalog.dialects.fields import Fields
 from llmcalc_core.domain.vision import VisionTower
 
-_CHANNELS = 3
-_LLAMA4_EXTRA = 1  # a class token
+CHANNELS = 3
+"""Colours of a pixel."""
 
 
 def images(fields: Fields) -> Fields | None:
@@ -24,7 +24,7 @@ def images(fields: Fields) -> Fields | None:
     return section
 
 
-def _layer(hidden: int, inner: int, *, gated: bool, biased: bool, norms: int) -> int:
+def encoder_layer(hidden: int, inner: int, *, gated: bool, biased: bool, norms: int) -> int:
     """Count a layer: four projections, two or three of the feed-forward part, biases, norms."""
     matrices = 4 * hidden * hidden + (2 + gated) * hidden * inner
     biases = (5 * hidden + (1 + gated) * inner) if biased else 0
@@ -36,7 +36,7 @@ def qwen_vision(vision: Fields) -> VisionTower:
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
     merge, out = vision.number("spatial_merge_size"), vision.number("out_hidden_size")
     patch = vision.number("patch_size")
-    pixels = vision.number("in_channels", default=_CHANNELS) * patch * patch
+    pixels = vision.number("in_channels", default=CHANNELS) * patch * patch
     positions = vision.number("num_position_embeddings") * hidden
     wide = merge * merge * hidden
     merger = wide * wide + wide + wide * out + out
@@ -47,7 +47,7 @@ def qwen_vision(vision: Fields) -> VisionTower:
         intermediate_size=inner,
         patch_size=patch,
         merge_size=merge,
-        layer_parameters=_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
         outside_parameters=vision.number("temporal_patch_size", default=2) * pixels * hidden
         + hidden
         + positions,
@@ -55,21 +55,51 @@ def qwen_vision(vision: Fields) -> VisionTower:
     )
 
 
-def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:
-    """Read SigLIP as Gemma 3 uses it: pooled to a fixed number of tokens, then projected."""
-    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch, side = vision.number("patch_size"), vision.number("image_size")
-    across = side // patch
+def qwen2_vision(vision: Fields) -> VisionTower:
+    """Read Qwen2-VL, or Qwen2.5-VL with gated layers, most of which attend in windows."""
+    gated = vision.value("out_hidden_size") is not None
+    hidden = vision.number("hidden_size" if gated else "embed_dim")
+    inner = vision.number("intermediate_size") if gated else hidden * vision.number("mlp_ratio")
+    out = vision.number("out_hidden_size" if gated else "hidden_size")
+    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size")
+    layers, wide, norm = vision.number("depth"), merge * merge * hidden, (2 - gated) * hidden
+    pixels = vision.number("in_channels", "in_chans", default=CHANNELS) * patch * patch
+    full = len(vision.entries("fullatt_block_indexes"))
+    window = (vision.number("window_size", default=112) // patch) ** 2
     return VisionTower(
-        layers=vision.number("num_hidden_layers"),
+        layers=layers,
         hidden_size=hidden,
         intermediate_size=inner,
         patch_size=patch,
-        merge_size=round(across / tokens**0.5),
-        layer_parameters=_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=_CHANNELS * patch * patch * hidden + across**2 * hidden + 3 * hidden,
-        projector_parameters=hidden * text_hidden + hidden,
-        image_size=side,
+        merge_size=merge,
+        num_ffi=1 + gated,
+        windowed_layers=layers - full if full else 0,
+        window_patches=window if full else None,
+        layer_parameters=encoder_layer(hidden, inner, gated=gated, biased=True, norms=2 * norm),
+        outside_parameters=vision.number("temporal_patch_size", default=2) * pixels * hidden,
+        projector_parameters=norm + wide * wide + wide + wide * out + out,
+    )
+
+
+def glm_vision(vision: Fields) -> VisionTower:
+    """Read GLM-4.1V and 4.5V: gated layers, a convolution that merges, a gated projector."""
+    vision.require("attention_bias", expected=False)
+    hidden, out = vision.number("hidden_size"), vision.number("out_hidden_size")
+    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size")
+    pixels = vision.number("in_channels", default=CHANNELS) * patch * patch
+    positions = (vision.number("image_size") // patch) ** 2 * hidden
+    conv = vision.number("temporal_patch_size", default=2) * pixels * hidden
+    merger = out * out + 2 * out + 3 * out * vision.number("intermediate_size")
+    return VisionTower(
+        layers=vision.number("depth"),
+        hidden_size=hidden,
+        intermediate_size=out,
+        patch_size=patch,
+        merge_size=merge,
+        num_ffi=2,
+        layer_parameters=encoder_layer(hidden, out, gated=True, biased=False, norms=2 * hidden),
+        outside_parameters=conv + positions + 3 * hidden,
+        projector_parameters=merge * merge * hidden * out + out + merger,
     )
 
 
@@ -85,34 +115,11 @@ def gemma4_vision(vision: Fields, text_hidden: int, most_tokens: int | None) -> 
         intermediate_size=inner,
         patch_size=patch,
         merge_size=vision.number("pooling_kernel_size"),
-        layer_parameters=_layer(hidden, inner, gated=True, biased=False, norms=norms),
-        outside_parameters=_CHANNELS * patch * patch * hidden + table,
+        layer_parameters=encoder_layer(hidden, inner, gated=True, biased=False, norms=norms),
+        outside_parameters=CHANNELS * patch * patch * hidden + table,
         projector_parameters=hidden * text_hidden,
         num_ffi=2,
         most_tokens=most_tokens,
-    )
-
-
-def llama4_vision(vision: Fields, text_hidden: int) -> VisionTower:
-    """Read Llama 4: tiles of one size, four patches to a token, an adapter and a projection."""
-    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch, side = vision.number("patch_size"), vision.number("image_size")
-    merged, out = vision.number("projector_input_dim"), vision.number("projector_output_dim")
-    positions = ((side // patch) ** 2 + _LLAMA4_EXTRA) * hidden
-    return VisionTower(
-        layers=vision.number("num_hidden_layers"),
-        hidden_size=hidden,
-        intermediate_size=inner,
-        patch_size=patch,
-        merge_size=2,
-        layer_parameters=_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=_CHANNELS * patch * patch * hidden
-        + positions
-        + (_LLAMA4_EXTRA + 4) * hidden,
-        projector_parameters=4 * hidden * merged
-        + merged * out
-        + vision.number("vision_output_dim") * text_hidden,
-        image_size=side,
     )
 
 
@@ -129,8 +136,8 @@ def moon_vision(vision: Fields) -> VisionTower:
         intermediate_size=inner,
         patch_size=patch,
         merge_size=merge,
-        layer_parameters=_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=_CHANNELS * patch * patch * hidden
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
+        outside_parameters=CHANNELS * patch * patch * hidden
         + hidden
         + height * width * hidden
         + 2 * hidden,
@@ -158,7 +165,7 @@ def moon_vision_2(vision: Fields) -> VisionTower:
         patch_size=patch,
         merge_size=merge,
         layer_parameters=4 * hidden * heads + 2 * hidden * inner + 2 * hidden,
-        outside_parameters=_CHANNELS * patch * patch * hidden + height * width * hidden + hidden,
+        outside_parameters=CHANNELS * patch * patch * hidden + height * width * hidden + hidden,
         projector_parameters=wide * wide + wide * out + out,
     )
 
@@ -173,8 +180,8 @@ def pixtral_vision(vision: Fields, text_hidden: int, merge: int) -> VisionTower:
         intermediate_size=inner,
         patch_size=patch,
         merge_size=merge,
-        layer_parameters=_layer(hidden, inner, gated=True, biased=False, norms=2 * hidden),
-        outside_parameters=_CHANNELS * patch * patch * hidden + hidden,
+        layer_parameters=encoder_layer(hidden, inner, gated=True, biased=False, norms=2 * hidden),
+        outside_parameters=CHANNELS * patch * patch * hidden + hidden,
         projector_parameters=hidden
         + merge * merge * hidden * hidden
         + hidden * text_hidden
