@@ -17,7 +17,7 @@ from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
-from llmcalc_widgets.style import row_of, style_sheet
+from llmcalc_widgets.style import row_of, standing, style_sheet
 
 
 class Answering(Saved, VBox):
@@ -92,3 +92,10 @@ class Answering(Saved, VBox):
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
+        """Give the live view and, for readers without a kernel, the answer as it stands."""
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
+        if bundle is None or not self.answer.value:
+            return bundle
+        return bundle | {"text/html": standing(self.answer.value)}

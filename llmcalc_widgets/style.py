@@ -69,11 +69,11 @@ _CSS = """
 .llmcalc-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--c-text);
   font-size: 12px; padding: 2px 4px; }
 .llmcalc-legend span { white-space: nowrap; }
-.llmcalc-legend svg, .llmcalc th svg, .llmcalc h3 svg { vertical-align: -2px;
+.llmcalc-legend svg, .llmcalc-key svg, .llmcalc th svg, .llmcalc h3 svg { vertical-align: -2px;
   margin-right: 4px; overflow: visible; color: var(--c-strong); }
 .llmcalc-notice { border-left: 4px solid var(--c-error); background: var(--c-back2);
   padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
-.llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 4px; }
+.llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 0; }
 .llmcalc-chart .bqplot { overflow: visible; }
 .llmcalc-stale { opacity: 0.3; }
 .llmcalc-waiting { align-items: center; }
@@ -86,8 +86,9 @@ _CSS = """
   font-weight: 400; background: none; white-space: normal; }
 .llmcalc-rivals thead th { color: var(--c-faint); }
 .llmcalc-rivals tr { background: none !important; }
-.llmcalc-chart .bqplot .curve_label { font-weight: 700; font-size: 13px;
-  fill: var(--c-strong) !important; pointer-events: none; }
+.llmcalc-chart .bqplot .curve_label { font-weight: 700; font-size: 13px; text-anchor: middle;
+  fill: var(--c-strong) !important; pointer-events: none;
+  paint-order: stroke; stroke: var(--c-back); stroke-width: 3px; }
 .llmcalc-details { display: grid !important; align-content: start;
   grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); column-gap: 24px; }
 .llmcalc-details table { border-collapse: collapse; width: 100%;
@@ -130,6 +131,11 @@ d='M5.2,5.9L9,9.7l3.8-3.8l1.2,1.2l-4.9,5l-4.9-5L5.2,5.9z'/%3E%3C/svg%3E"); }
 def style_sheet() -> HTML:
     """Make the invisible widget that carries the style of a part."""
     return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))
+
+
+def standing(part: str) -> str:
+    """Write a part's HTML with its style, to be read without the widget."""
+    return f'<div class="llmcalc"><style>{_CSS}</style>{part}</div>'
 
 
 def row_of(*parts: VBox) -> VBox:

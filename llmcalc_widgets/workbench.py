@@ -157,6 +157,14 @@ class Workbench(VBox):
                 widget.close()
         super().close()
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
+        """Give the live view and, for readers without a kernel, what the open tab gives them."""
+        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
+        place = self.tabs.selected_index
+        if bundle is None or place is None:
+            return bundle
+        return {**self.parts[list(TABS)[place]]._repr_mimebundle_(**kwargs), **bundle}
+
     def _open(self, change: dict[str, Any]) -> None:
         if change["new"] is None:
             return

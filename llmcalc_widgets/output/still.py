@@ -107,11 +107,10 @@ def _rivals(axes: Any, drawing: Drawing) -> list[Any]:  # noqa: ANN401
     lines = drawing.rival_lines.lines
     if lines is None:
         return []
-    named = zip(lines.x, lines.y, lines.colors, lines.labels, strict=True)
+    named = zip(lines.x, lines.y, lines.colors, drawing.rival_lines.names, strict=False)
     return [
         curve
         for across, up, colour, name in named
-        if name
         for curve in axes.plot(across, up, color=colour, lw=2, label=f"front: {name}")
     ]
 

@@ -67,7 +67,9 @@ def operation_words(row: Row, *, both: bool) -> str:
 
 
 def _name(row: Row, *, both: bool) -> str:
-    often = f" \N{MULTIPLICATION SIGN} {row['count']:,.0f}" if row["count"] > 1 else ""
+    often = (
+        f" \N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{row['count']:,.0f}" if row["count"] > 1 else ""
+    )
     return f'{escape(operation_words(row, both=both))}<span class="band">{often}</span>'
 
 

@@ -13,6 +13,9 @@ from llmcalc_widgets.view.ticks import Ends
 _UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
 """Beside a single plan, so that bqplot does not take the arrays for a number."""
 
+_LONGEST = 14
+"""Characters of a name in the chart."""
+
 
 class RivalLines:
     """Draws the front of every rival as steps, with its name at the end.
@@ -21,11 +24,19 @@ class RivalLines:
     ----------
     plot : Plot
         The figure.
+
+    Attributes
+    ----------
+    lines : Lines or None
+        The mark; None before the first rival.
+    names : list of str
+        In full, of each curve.
     """
 
     def __init__(self, plot: Plot) -> None:
         self._plot = plot
         self.lines: Lines | None = None
+        self.names: list[str] = []
 
     def draw(self, rivals: tuple[Rival, ...], ends: tuple[Ends, Ends]) -> None:
         """Draw rivals between the ends of the axes."""
@@ -37,7 +48,13 @@ class RivalLines:
         with self.lines.hold_sync():
             self.lines.x, self.lines.y = together(*curves, _UNSEEN)
             self.lines.colors = [rival_colour(place) for place in range(len(rivals) + 1)]
-            self.lines.labels = [*(rival.name for rival in rivals), ""]
+            self.lines.labels = [*(_short(rival.name) for rival in rivals), ""]
+        self.names = [rival.name for rival in rivals]
+
+
+def _short(name: str) -> str:
+    """Give as much of a name as there is room for; the table below the chart has all of it."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _turned(curve: Curve, place: int) -> Curve:

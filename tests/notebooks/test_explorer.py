@@ -33,6 +33,17 @@ CELLS = [
     "explorer.select(0)\nprint(explorer.selected['tp'], len(explorer.front))",
     "explorer.close()",
 ]
+OTHERS = [
+    (
+        "from llmcalc_widgets import HardwareComparer, Workbench\n"
+        "HardwareComparer(model='llama2_7b', hardware=['A100_80GB', 'H100_80GB'], devices=2)"
+    ),
+    (
+        "bench = Workbench(model='llama2_7b', hardware='A100_80GB', devices=1)\n"
+        "bench.reveal('Memory')\n"
+        "bench"
+    ),
+]
 
 
 @pytest.fixture
@@ -57,9 +68,9 @@ def test_a_notebook_with_the_explorer_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("importable")
-def test_an_exported_notebook_shows_a_picture_and_the_front(tmp_path: Path):
+def test_an_exported_notebook_shows_a_picture_and_the_answers(tmp_path: Path):
     notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(CELLS[0])],
+        cells=[nbformat.v4.new_code_cell(cell) for cell in (CELLS[0], *OTHERS)],
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
     client = NotebookClient(
@@ -69,8 +80,10 @@ def test_an_exported_notebook_shows_a_picture_and_the_front(tmp_path: Path):
         resources={"metadata": {"path": str(tmp_path)}},
     )
     client.execute()
-    (stored,) = notebook.cells[0].outputs
+    stored = notebook.cells[0].outputs[0]
     assert {"image/png", "text/html", "text/plain"} < set(stored["data"])
     page, _ = HTMLExporter().from_notebook_node(notebook)
     assert f'src="data:image/png;base64,{stored["data"]["image/png"].strip()}"' in page
     assert "Plans on the Pareto front" in page
+    assert "best plan of each device" in page
+    assert "Largest batch that fits: 52" in page
