@@ -7,6 +7,7 @@ from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.view.measured import MeasuredChart
+from llmcalc_widgets.what_if import WhatIf
 from llmcalc_widgets.workbench import Workbench
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "MemoryPlanner",
     "ParetoExplorer",
     "SloFinder",
+    "WhatIf",
     "Workbench",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import traitlets
@@ -31,6 +32,8 @@ class Answering(Saved, VBox):
         To start from.
     make_fields : callable
         Makes the controls.
+    folded : mapping of str to collection of str
+        Titles of folded parts of the form, and their settings.
     """
 
     looks: Collection[str] = ()
@@ -41,7 +44,12 @@ class Answering(Saved, VBox):
 
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
-    def __init__(self, settings: Mapping[str, Any], make_fields: MakeFields) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        make_fields: MakeFields,
+        folded: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:
         check_names(settings, self.known, owner=type(self).__name__)
         self._session = Session()
         try:
@@ -49,14 +57,18 @@ class Answering(Saved, VBox):
         except ValueError as error:
             raise TraitError(str(error)) from None
         super().__init__(**start)
-        self.form = Form(self, self._session, make_fields)
+        self.form = Form(self, self._session, make_fields, folded)
         self.answer = HTML()
-        shown = VBox([style_sheet(), self.answer], layout=Layout(flex="3 1 480px", min_width="0"))
+        shown = VBox(
+            [style_sheet(), *self.above(), self.answer],
+            layout=Layout(flex="3 1 480px", min_width="0"),
+        )
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)
         self._parts = parts_of(self)
         self.observe(self._submit, [name for name in self.known if name not in self.looks])
-        self.observe(self._look, list(self.looks))
+        if self.looks:
+            self.observe(self._look, list(self.looks))
         self._session.observe(self._show, "evaluation")
         self._session.observe(self._show_errors, "errors")
         self._session.submit(self.make_request)
@@ -65,15 +77,21 @@ class Answering(Saved, VBox):
         """Return the request that the settings ask for."""
         raise NotImplementedError
 
+    def above(self) -> Sequence[Widget]:
+        """Make what stands above the answer."""
+        return ()
+
     def draw(self, evaluation: Evaluation) -> None:
         """Write the answer, and set ``df``."""
         raise NotImplementedError
 
     def close(self) -> None:
         """Close the widget with every widget that it made."""
-        if self._parts:
+        made, self._parts = self._parts, ()
+        if made:
             self._session.close()
-        for part in self._parts:
+            made = [*made, *parts_of(self)]  # and what was unfolded later
+        for part in made:
             if part is not self:
                 part.close()
         super().close()

@@ -11,7 +11,8 @@ from llmcalc_core import METRICS, Evaluation, compare_hardware
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.fields import Commit, Field
-from llmcalc_widgets.form.several import FIELDS, Several, SeveralValues, several_fields
+from llmcalc_widgets.form.several import FIELDS, FOLDED, Several, SeveralValues, several_fields
+from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
@@ -67,12 +68,12 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     >>> comparer.close()
     """
 
-    known = (*FIELDS, "metric")
+    known = (*FIELDS, *TECHNIQUES, "metric")
     looks = ("metric",)
     metric = traitlets.Enum(METRICS, METRICS[0])
 
     def __init__(self, **settings: Unpack[ComparerValues]) -> None:
-        super().__init__(settings, _fields)
+        super().__init__(settings, _fields, FOLDED)
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""

@@ -12,7 +12,8 @@ from traitlets import TraitError
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
-from llmcalc_widgets.form.several import Several, SeveralValues, several_fields
+from llmcalc_widgets.form.several import FOLDED, Several, SeveralValues, several_fields
+from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.view.slo_page import slo_page
 
 _FIELDS = (
@@ -72,12 +73,12 @@ ttft_limit_ms, workload
     >>> finder.close()
     """
 
-    known = _FIELDS
+    known = (*_FIELDS, *TECHNIQUES)
     looks = ("requests_per_s",)
     requests_per_s = traitlets.Any(10.0)
 
     def __init__(self, **settings: Unpack[FinderValues]) -> None:
-        super().__init__(settings, _fields)
+        super().__init__(settings, _fields, FOLDED)
 
     @traitlets.validate("requests_per_s")
     def _check_load(self, proposal: Any) -> float:  # noqa: ANN401 - traitlets is untyped

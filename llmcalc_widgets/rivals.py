@@ -6,15 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmcalc_core import Evaluation, EvaluationRequest, evaluate
 from llmcalc_widgets.form.rivals import difference_words
 from llmcalc_widgets.form.settings import check_together, to_request
+from llmcalc_widgets.kept import Kept
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
-
-_KEPT = 32
-"""Evaluations that are kept, the latest used ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +28,7 @@ class Rivals:
     """Evaluates what is compared, and keeps what it has evaluated."""
 
     def __init__(self) -> None:
-        self._kept: dict[EvaluationRequest, Evaluation] = {}
+        self._kept = Kept()
 
     def of(self, outlook: Outlook, settings: Mapping[str, Any], scene: Scene) -> tuple[Rival, ...]:
         """Give the rivals of the present settings, seen along the axes of their scene."""
@@ -45,7 +42,7 @@ class Rivals:
         else:
             try:
                 check_together(entry.settings)
-                found = self._evaluated(to_request(entry.settings))
+                found = self._kept.evaluated(to_request(entry.settings))
             except ValueError as error:
                 trouble = str(error)
         return Rival(
@@ -56,13 +53,6 @@ class Rivals:
             scene=None if found is None else Scene(evaluation=found, names=scene.names),
             trouble=trouble,
         )
-
-    def _evaluated(self, request: EvaluationRequest) -> Evaluation:
-        found = self._kept.pop(request, None) or evaluate(request)
-        self._kept[request] = found
-        if len(self._kept) > _KEPT:
-            del self._kept[next(iter(self._kept))]
-        return found
 
 
 def _entries(outlook: Outlook, settings: Mapping[str, Any]) -> Iterator[_Entry]:

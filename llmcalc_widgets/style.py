@@ -64,6 +64,10 @@ _CSS = """
   border-top: 1px solid var(--c-line); }
 .llmcalc-folded { display: grid; grid-template-columns: repeat(auto-fill, minmax(270px, 1fr));
   column-gap: 16px; overflow: visible; }
+.llmcalc-editor { display: grid !important; column-gap: 16px; overflow: visible;
+  grid-column: 1 / -1; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); }
+.llmcalc-edit button { padding: 0 4px; overflow: hidden; text-overflow: ellipsis;
+  font-size: 12px; background: none; color: var(--c-strong); }
 .llmcalc-error pre { overflow: auto; font-size: 11px; }
 .llmcalc h3 { font-size: 14px; font-weight: 600; margin: 0; color: var(--c-strong); }
 .llmcalc-legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--c-text);

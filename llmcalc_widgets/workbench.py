@@ -16,12 +16,14 @@ from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.saved import VERSION, plain, values_of
+from llmcalc_widgets.what_if import WhatIf
 
 TABS: dict[str, Any] = {
     "Plans": ParetoExplorer,
     "Memory": MemoryPlanner,
     "Devices": HardwareComparer,
     "Load": SloFinder,
+    "What if": WhatIf,
 }
 """What each tab holds."""
 
@@ -33,6 +35,7 @@ _SHARED = {
     "Memory": (*_ALL, *_ONE),
     "Devices": (*_ALL, *_LIMITS),
     "Load": (*_ALL, *_LIMITS),
+    "What if": (*_ALL, *_ONE, *_LIMITS),
 }
 """Settings that a tab takes from the others, and gives to them."""
 
@@ -41,7 +44,7 @@ _SEVERAL = ("Devices", "Load")
 
 
 class Workbench(VBox):
-    """Explore plans, memory, devices and loads in tabs that share model, lengths and limits.
+    """Explore plans, memory, devices, loads and changes in tabs that share what is asked.
 
     A tab is made when it is first opened. What is set in it, by hand or by code, holds in the
     others when they are opened next.
@@ -58,7 +61,8 @@ class Workbench(VBox):
     Attributes
     ----------
     parts : dict of str to widget
-        What has been opened, by the name of its tab: 'Plans', 'Memory', 'Devices', 'Load'.
+        What has been opened, by the name of its tab: 'Plans', 'Memory', 'Devices', 'Load',
+        'What if'.
     tabs : Tab
         The tabs.
 

@@ -125,10 +125,10 @@ class NumberField(Field):
         )
         self.text.observe(self._typed, "value")
         self.slider = self._make_slider(label, about) if stops else None
-        row = HBox([self.slider, self.text]) if stops else Box([self.text])
+        self.row = HBox([self.slider, self.text]) if stops else Box([self.text])
         if stops:
             self.text.add_class("llmcalc-hidden-label")
-        super().__init__(row)
+        super().__init__(self.row)
 
     def _make_slider(self, label: str, about: str) -> SelectionSlider:
         slider = SelectionSlider(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from os import PathLike
-from typing import Any, TypedDict
+from typing import Any
 
 import traitlets
 from traitlets import TraitError
@@ -17,6 +17,10 @@ from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.lists import ListField
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.settings import DEFAULTS, TOGETHER, check_together
+from llmcalc_widgets.form.techniques import TECHNIQUES, TechniqueValues
+
+FOLDED = {"Techniques": tuple(TECHNIQUES)}
+"""Settings that are folded away."""
 
 Device = str | Mapping[str, Any] | Hardware
 
@@ -34,7 +38,7 @@ FIELDS = (
 _ABOUT = "The accelerators: click for one, Ctrl and click to add or remove, Shift for a range"
 
 
-class SeveralValues(TypedDict, total=False):
+class SeveralValues(TechniqueValues, total=False):
     """What every question about several devices can be asked."""
 
     model: str | PathLike[str] | Mapping[str, Any] | ModelConfig

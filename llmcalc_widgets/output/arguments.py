@@ -40,13 +40,13 @@ def arguments_of(request: EvaluationRequest) -> list[str]:
     >>> arguments_of(make_request("llama2_7b", "A100_80GB", 2, batch=[1, 8]))[:3]
     ['"llama2_7b"', '"A100_80GB"', 'devices=2']
     """
-    return [*_named(request), *_settings(request)]
+    return [*_named(request), *settings_of(request)]
 
 
 def _named(request: EvaluationRequest) -> list[str]:
     """Write the models and the hardware, by name where the catalogue has them."""
-    models = tuple(_model_name(model) or model for model in request.models)
-    devices = tuple(_hardware_name(device) or device for device in request.hardware)
+    models = tuple(model_name(model) or model for model in request.models)
+    devices = tuple(hardware_name(device) or device for device in request.hardware)
     terms: list[str] = []
     if len(devices) == 1 and isinstance(devices[0], Hardware):
         devices, terms = _with_terms(devices[0])
@@ -62,10 +62,10 @@ def _with_terms(hardware: Hardware) -> tuple[tuple[str | Hardware], list[str]]:
     changed = {name: value for name, value in own.items() if value != getattr(listed, name)}
     if None in changed.values() or listed.replace(**changed) != hardware:
         return (hardware,), []
-    return (hardware.name,), [f"{name}={_expression(value)}" for name, value in changed.items()]
+    return (hardware.name,), [f"{name}={expression(value)}" for name, value in changed.items()]
 
 
-def _settings(request: EvaluationRequest) -> list[str]:
+def settings_of(request: EvaluationRequest) -> list[str]:
     """Write every other argument that is part of the question or not the default."""
     written: list[str] = []
     for field in fields(request):
@@ -94,23 +94,23 @@ def _techniques(techniques: tuple[Techniques, ...]) -> list[str]:
         values = tuple(dict.fromkeys(getattr(one, field.name) for one in techniques))
         if values != (getattr(Techniques(), field.name),):
             if field.name == "draft_model":
-                values = tuple((one and _model_name(one)) or one for one in values)
+                values = tuple((one and model_name(one)) or one for one in values)
             written.append(f"{field.name}={_one_or_list(values)}")
     return written
 
 
 def _one_or_list(value: Any) -> str:  # noqa: ANN401
     if isinstance(value, tuple):
-        parts = [_expression(one) for one in value]
+        parts = [expression(one) for one in value]
         return parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"
-    return _expression(value)
+    return expression(value)
 
 
-def _expression(value: Any) -> str:  # noqa: ANN401
+def expression(value: Any) -> str:  # noqa: ANN401
     """Write a value so that Python reads the same one."""
     if is_dataclass(value):
         given = (
-            f"{field.name}={_expression(getattr(value, field.name))}"
+            f"{field.name}={expression(getattr(value, field.name))}"
             for field in fields(value)
             if getattr(value, field.name) != field.default
         )
@@ -129,8 +129,8 @@ def quoted(value: str) -> str:
 def _tuple(values: tuple[Any, ...]) -> str:
     """Write a tuple, shorter where all in it are the same."""
     if len(values) > 1 and len(set(values)) == 1:
-        return f"({_expression(values[0])},) * {len(values)}"
-    return f"({', '.join(map(_expression, values))}{',' if len(values) == 1 else ''})"
+        return f"({expression(values[0])},) * {len(values)}"
+    return f"({', '.join(map(expression, values))}{',' if len(values) == 1 else ''})"
 
 
 def _precision_name(precision: Precision) -> str | None:
@@ -138,10 +138,12 @@ def _precision_name(precision: Precision) -> str | None:
     return precision.label if named else None
 
 
-def _model_name(config: ModelConfig) -> str | None:
+def model_name(config: ModelConfig) -> str | None:
+    """Give the name under which the catalogue has a model, if it does."""
     return next((name for name in list_models() if find_model(name) == config), None)
 
 
-def _hardware_name(hardware: Hardware) -> str | None:
+def hardware_name(hardware: Hardware) -> str | None:
+    """Give the name under which the catalogue has a device, if it does."""
     known = hardware.name in list_hardware() and find_hardware(hardware.name) == hardware
     return hardware.name if known else None

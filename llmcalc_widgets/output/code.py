@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.output.arguments import arguments_of, quoted
+from llmcalc_widgets.output.arguments import quoted
+from llmcalc_widgets.output.programs import explore_call, program
 from llmcalc_widgets.view.axes import Quantity
 from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
-
-_IMPORTS = ("Hardware", "ModelConfig", "Precision", "explore", "pareto_mask")
 
 
 def code_of(scene: Scene, selected: int | None, rivals: Sequence[Rival] = ()) -> str:
@@ -55,21 +53,13 @@ def code_of(scene: Scene, selected: int | None, rivals: Sequence[Rival] = ()) ->
     front = df[df["on_front"]].sort_values("tpot_s", kind="stable")
     selected = df.iloc[3]
     """
-    lines = [*_call("df = ", scene.evaluation.request, ""), *_front(scene, "df", "front")]
+    lines = [*explore_call("df = ", scene.evaluation.request), *_front(scene, "df", "front")]
     if selected is not None:
         lines.append(f"selected = df.iloc[{selected}]")
     drawn = {name: rival.scene for name, rival in _named(rivals).items() if rival.scene is not None}
     if drawn:
         lines += _beside(drawn, scene)
-    body = "\n".join(lines)
-    imported = [name for name in _IMPORTS if f"{name}(" in body]
-    return f"from llmcalc_core import {', '.join(imported)}\n\n{body}"
-
-
-def _call(target: str, request: EvaluationRequest, end: str, indent: str = "") -> list[str]:
-    """Write a call of ``explore`` on several lines."""
-    arguments = (f"{indent}    {argument}," for argument in arguments_of(request))
-    return [f"{indent}{target}explore(", *arguments, f"{indent}){end}"]
+    return program(lines)
 
 
 def _named(rivals: Sequence[Rival]) -> dict[str, Rival]:
@@ -84,7 +74,8 @@ def _beside(drawn: dict[str, Scene], present: Scene) -> list[str]:
     """Write the plans and the fronts of what is drawn beside the present front."""
     lines = ["others = {"]
     for name, scene in drawn.items():
-        lines += _call(f"{quoted(name)}: ", scene.evaluation.request, ",", "    ")
+        call = explore_call(f"{quoted(name)}: ", scene.evaluation.request)
+        lines += [*(f"    {line}" for line in call[:-1]), "    ),"]
     front = (f"    {line}" for line in _front(present, "other", "fronts[name]"))
     return [*lines, "}", "fronts = {}", "for name, other in others.items():", *front]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -10,14 +9,13 @@ import pandas as pd
 
 from llmcalc_widgets.view import svg
 from llmcalc_widgets.view.facts import facts
+from llmcalc_widgets.view.log_field import HEIGHT, WIDTH, LogField, Place
 from llmcalc_widgets.view.operations import MOST_ROWS, operation_words, two_stages
 from llmcalc_widgets.view.palette import KIND_COLOURS
-from llmcalc_widgets.view.ticks import Ends, limits, tick_labels, ticks
+from llmcalc_widgets.view.ticks import Ends, limits
 from llmcalc_widgets.view.units import number
 from llmcalc_widgets.view.wording import KIND_WORDS, Row, share_words
 
-WIDTH, HEIGHT = 480, 330
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 14, 46
 _TERA = 1e12
 _LEAST_RADIUS, _MORE_RADIUS = 3.0, 13.0
 _MOST_NUMBERS = 6
@@ -25,26 +23,6 @@ _APART = 14.0
 """Numbers nearer to each other than this are left out [pixels]."""
 _ROOM = 1.6
 """Room above the roof and around the operations, as a factor."""
-
-Place = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Field:
-    """Where values are in the drawing: FLOP per byte across, FLOP/s up."""
-
-    across: Ends
-    up: Ends
-
-    def place(self, intensity: float, rate: float) -> Place:
-        x, y = (
-            float(ends.places(np.array([value]))[0])
-            for ends, value in ((self.across, intensity), (self.up, rate))
-        )
-        return (
-            _LEFT + x * (WIDTH - _LEFT - _RIGHT),
-            HEIGHT - _BOTTOM - y * (HEIGHT - _TOP - _BOTTOM),
-        )
 
 
 def roofline(table: pd.DataFrame) -> str:
@@ -68,7 +46,7 @@ def roofline(table: pd.DataFrame) -> str:
     both = two_stages(table)
     longest = own.iloc[0]
     shapes = [
-        *_axes(field),
+        *field.axes("Arithmetic intensity [FLOP/byte]", "Reached [TFLOP/s]", unit=_TERA),
         *_roofs(field, own, bandwidth),
         *_dots(field, own, both=both),
     ]
@@ -80,43 +58,15 @@ def roofline(table: pd.DataFrame) -> str:
     return svg.svg(WIDTH, HEIGHT, shapes, label=label) + _legend(own) + _table(own, both=both)
 
 
-def _field(own: pd.DataFrame, bandwidth: float) -> _Field:
+def _field(own: pd.DataFrame, bandwidth: float) -> LogField:
     """Find axes that show the operations, the roof and its ridge."""
     peaks = own["peak_flops_per_s"].to_numpy()
     intensity = np.append(own["flops_per_byte"].to_numpy(), peaks.max() / bandwidth * _ROOM)
     rates = np.append(own["flops_per_s"].to_numpy(), peaks.max() * _ROOM)
-    return _Field(across=Ends(*limits(intensity)), up=Ends(*limits(rates)))
+    return LogField(across=Ends(*limits(intensity)), up=Ends(*limits(rates)))
 
 
-def _axes(field: _Field) -> list[str]:
-    shapes = []
-    bottom, left = HEIGHT - _BOTTOM, _LEFT
-    for value, text in _labelled(field.across):
-        x, _ = field.place(value, field.up.low)
-        shapes += [
-            svg.line((x, bottom), (x, _TOP), "grid"),
-            svg.words((x, bottom + 16), text),
-        ]
-    for value, text in _labelled(Ends(field.up.low / _TERA, field.up.high / _TERA)):
-        _, y = field.place(field.across.low, value * _TERA)
-        shapes += [
-            svg.line((left, y), (WIDTH - _RIGHT, y), "grid"),
-            svg.words((left - 6, y + 4), text, anchor="end"),
-        ]
-    middle = (left + WIDTH - _RIGHT) / 2, (_TOP + bottom) / 2
-    shapes += [
-        svg.words((middle[0], HEIGHT - 8), "Arithmetic intensity [FLOP/byte]"),
-        svg.upright((14, middle[1]), "Reached [TFLOP/s]"),
-    ]
-    return shapes
-
-
-def _labelled(ends: Ends) -> list[tuple[float, str]]:
-    values = ticks(ends.low, ends.high, most=6)
-    return list(zip(values, tick_labels(values), strict=True))
-
-
-def _roofs(field: _Field, own: pd.DataFrame, bandwidth: float) -> list[str]:
+def _roofs(field: LogField, own: pd.DataFrame, bandwidth: float) -> list[str]:
     """Draw the device's peaks, one for each type used, and what the longest kernels reach."""
     shapes = []
     peaks = sorted(own["peak_flops_per_s"].unique().tolist())
@@ -138,7 +88,7 @@ def _roofs(field: _Field, own: pd.DataFrame, bandwidth: float) -> list[str]:
     return [*shapes, svg.path(reached, "reached")]
 
 
-def _roof(field: _Field, peak: float, bandwidth: float) -> list[Place]:
+def _roof(field: LogField, peak: float, bandwidth: float) -> list[Place]:
     """Follow the bandwidth up to the peak, from where the drawing starts."""
     left = max(field.across.low, field.up.low / bandwidth)
     ridge = min(max(peak / bandwidth, left), field.across.high)
@@ -146,7 +96,7 @@ def _roof(field: _Field, peak: float, bandwidth: float) -> list[Place]:
     return [field.place(*corner) for corner in (*corners, (field.across.high, peak))]
 
 
-def _dots(field: _Field, own: pd.DataFrame, *, both: bool) -> list[str]:
+def _dots(field: LogField, own: pd.DataFrame, *, both: bool) -> list[str]:
     """Draw each operation as large as its share, the longest with their numbers."""
     dots, numbers, written = list[str](), list[str](), list[Place]()
     for _, row in own[::-1].iterrows():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import ipywidgets
 import pytest
 
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer, WhatIf
 
 HALF = 20
 LEFT_BLOCKS = 20
@@ -30,7 +30,14 @@ def comparer() -> HardwareComparer:
     return HardwareComparer(model="llama2_7b", hardware=["A100_80GB", "L4"], devices=1, batch_max=4)
 
 
-@pytest.mark.parametrize("make", [explorer, planner, comparer])
+def what_if() -> WhatIf:
+    made = WhatIf(model="llama2_7b", hardware="A100_80GB", devices=1, batch_max=4)
+    made.folds["model_changes"].reveal()
+    made.hardware_changes = {"memory_bandwidth": 3e12}
+    return made
+
+
+@pytest.mark.parametrize("make", [explorer, planner, comparer, what_if])
 def test_dozens_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
     registry = ipywidgets.widgets.widget._instances
     before = set(registry)

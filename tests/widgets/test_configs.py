@@ -12,13 +12,20 @@ import pytest
 from traitlets import TraitError
 
 from llmcalc_core import find_hardware
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, Workbench
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf, Workbench
 
 OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)
 
 MAKERS: list[Callable[[], Any]] = [
     lambda: MemoryPlanner(model="llama3_8b", hardware=OWN, devices=2, axis="input_tokens", batch=3),
     lambda: HardwareComparer(hardware=[OWN, "L40S"], workload="chat", metric="tokens_per_usd"),
+    lambda: WhatIf(
+        model="llama3_8b",
+        hardware=OWN,
+        hardware_changes={"flops": {"fp8": 3e15}},
+        model_changes={"num_decoder_layers": 20},
+        batch_max=4,
+    ),
     lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
 ]
 

@@ -28,7 +28,7 @@ def test_a_tab_is_made_when_it_is_opened(bench: Workbench) -> None:
     assert bench.tabs.children[2].children == ()
     assert isinstance(bench.reveal("Load"), SloFinder)
     assert bench.tabs.selected_index == 3
-    assert len(bench.tabs.titles) == len(bench.tabs.children) == 4
+    assert len(bench.tabs.titles) == len(bench.tabs.children) == 5
 
 
 def test_what_is_set_in_one_tab_holds_in_those_opened_next(bench: Workbench) -> None:
@@ -87,7 +87,7 @@ def test_wrong_settings_and_names_are_refused(bench: Workbench) -> None:
 def test_it_closes_what_its_tabs_made() -> None:
     before = set(ipywidgets.widgets.widget._instances)
     made = Workbench(model="llama2_7b")
-    for name in ("Memory", "Devices", "Load"):
+    for name in ("Memory", "Devices", "Load", "What if"):
         made.reveal(name)
     made.close()
     assert set(ipywidgets.widgets.widget._instances) == before

@@ -1,0 +1,185 @@
+"""Controls that edit figures: each beside its original, with the change and a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ipywidgets import Button, Layout, VBox
+from traitlets import HasTraits, TraitError
+
+from llmcalc_core import Hardware, ModelConfig
+from llmcalc_widgets.form.fields import Commit, NumberField, number_text, typed_number
+from llmcalc_widgets.form.figures import Figure
+from llmcalc_widgets.session import Session
+from llmcalc_widgets.view.sensitivities import change_words
+from llmcalc_widgets.view.units import rounded
+
+Original = Callable[[], Hardware | ModelConfig]
+
+_RESET = "\N{ANTICLOCKWISE OPEN CIRCLE ARROW}"
+_NO_STOPS = (0.0, 1.0)
+_SAME = 1e-5
+"""What is nearer to the original than this is the original, of which a control shows six digits."""
+
+
+class EditField(NumberField):
+    """A number that can be edited, with its original on the button that brings it back.
+
+    Parameters
+    ----------
+    figure : Figure
+        What it is.
+    commit : callable
+        Takes the text typed or the number slid to, None to reset.
+    """
+
+    def __init__(self, figure: Figure, commit: Commit) -> None:
+        super().__init__(figure.label, _NO_STOPS, commit, about=figure.about)
+        self._figure = figure
+        self._thing: Hardware | ModelConfig | None = None
+        self.reset = Button(layout=Layout(width="118px", flex="0 0 auto", visibility="hidden"))
+        self.reset.on_click(lambda _: commit(None))
+        self.row.children = (*self.row.children, self.reset)
+        self.add_class("llmcalc-edit")
+
+    def show_change(self, thing: Hardware | ModelConfig, changed: Hardware | ModelConfig) -> None:
+        """Show the figure of an edited device or model beside that of the original."""
+        scale = self._figure.scale
+        if thing != self._thing:
+            self._thing = thing
+            self.layout.display = None if self._figure.applies(thing) else "none"
+            self._offer(tuple(rounded_stop(stop / scale) for stop in self._figure.stops(thing)))
+        original, value = self._figure.of(thing), self._figure.of(changed)
+        self.hint("not known" if original is None else "")
+        self.show(None if value is None else rounded_stop(value / scale))
+        same = value == original
+        self.reset.layout.visibility = "hidden" if same else "visible"
+        if not same:
+            self.reset.description = f"{_RESET} {_was(original, value, scale)}"
+            was = "not known" if original is None else number_text(rounded_stop(original / scale))
+            self.reset.tooltip = f"Reset {self._figure.label} to {was}"
+
+    def _offer(self, stops: tuple[float, ...]) -> None:
+        """Replace what the slider offers; where there is nothing to offer it rests."""
+        offered = stops or _NO_STOPS
+        if self.slider is None or offered == self._stops:
+            return
+        self._stops = offered
+        with self._silent(), self.slider.hold_sync():
+            self.slider.options = [(number_text(stop), stop) for stop in offered]
+            self.slider.disabled = not stops
+
+
+class Editor(VBox):
+    """Controls for figures of a device or a model.
+
+    Parameters
+    ----------
+    inputs : HasTraits
+        What is set.
+    trait : str
+        Its trait of changes.
+    figures : tuple of Figure
+        What can be edited.
+    session : Session
+        Whose errors are shown.
+    original : callable
+        Gives the device or model.
+    edited : callable
+        Gives it with changes.
+
+    Attributes
+    ----------
+    fields : list of EditField
+        The controls, in the order of the figures.
+    sliding : bool
+        Whether a slider that is still moving sets a figure.
+    """
+
+    def __init__(
+        self,
+        inputs: HasTraits,
+        trait: str,
+        figures: tuple[Figure, ...],
+        session: Session,
+        *,
+        original: Original,
+        edited: Callable[[Any, Mapping[str, Any]], Any],
+    ) -> None:
+        self._inputs, self._trait, self._session = inputs, trait, session
+        self._figures, self._original, self._edited = figures, original, edited
+        self.sliding = False
+        self.fields = [EditField(one, partial(self._commit, at)) for at, one in enumerate(figures)]
+        super().__init__(self.fields)
+        self.add_class("llmcalc-editor")
+        session.observe(self._show_errors, "errors")
+
+    def show(self) -> None:
+        """Bring the controls to the changes, and forget what was wrong."""
+        thing = self._original()
+        changed = self._edited(thing, getattr(self._inputs, self._trait))
+        for at, field in enumerate(self.fields):
+            field.show_change(thing, changed)
+            self._session.accept(self._name(at))
+
+    def _name(self, at: int) -> str:
+        return f"{self._trait}, {self._figures[at].label}"
+
+    def _commit(self, at: int, value: Any, *, sliding: bool = False) -> None:  # noqa: ANN401
+        """Set a figure to what its control says, or show why not."""
+        figure, changes = self._figures[at], getattr(self._inputs, self._trait)
+        typed = typed_number(value) if isinstance(value, str) else value
+        self.sliding = sliding
+        try:
+            number = None if typed in {None, ""} else _checked(figure, typed) * figure.scale
+            original = figure.of(self._original())
+            if number and original and abs(number / original - 1) < _SAME:
+                number = None
+            setattr(self._inputs, self._trait, figure.put(changes, number, self._original()))
+        except (TraitError, ValueError) as error:
+            self._session.reject(self._name(at), self._worded(str(error)))
+            return
+        finally:
+            self.sliding = False
+        self.show()
+
+    def _worded(self, message: str) -> str:
+        """Call fields what their controls are called."""
+        for figure in self._figures:
+            message = message.replace(figure.key, figure.label)
+        return message
+
+    def _show_errors(self, change: dict[str, Any]) -> None:
+        for at, field in enumerate(self.fields):
+            field.message.show(change["new"].get(self._name(at), ""))
+
+
+def rounded_stop(value: float) -> float:
+    """Round what a control shows to what people type.
+
+    Examples
+    --------
+    >>> rounded_stop(85.520809984), rounded_stop(3.3499999999)
+    (85.5208, 3.35)
+    """
+    return float(f"{value:.6g}") if abs(value) < 1e5 else float(round(value))  # noqa: PLR2004
+
+
+def _checked(figure: Figure, value: object) -> float:
+    """Return a number that was typed in the control's unit, if the figure can be it."""
+    rule = "a number of 0 or more" if figure.free else "a number above 0"
+    number = isinstance(value, (int, float)) and value < float("inf")
+    if not (number and (value > 0 or (figure.free and value == 0))):  # type: ignore[operator]
+        msg = f"Must be {rule}, got {value!r}"
+        raise ValueError(msg)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _was(original: float | None, value: float | None, scale: float) -> str:
+    """Write an original, and by how much it is changed."""
+    if not original or value is None:
+        return "not known" if original is None else number_text(original)
+    change = change_words(value / original - 1)
+    return f"{number_text(rounded(original / scale))} ({change})"
