@@ -184,7 +184,8 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         with self.hold_trait_notifications():
             for name in _CHANGES:
                 setattr(self, name, {})
-        self._show_changes()
+        for editor in self.editors.values():
+            editor.show(afresh=True)
 
     def _unfold(self, name: str) -> list[Widget]:
         figures, edited = _EDITED[name]

@@ -12,6 +12,7 @@ from traitlets import HasTraits, TraitError
 from llmcalc_core import Hardware, ModelConfig
 from llmcalc_widgets.form.fields import Commit, NumberField, number_text, typed_number
 from llmcalc_widgets.form.figures import Figure
+from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.sensitivities import change_words
 from llmcalc_widgets.view.units import rounded
@@ -39,6 +40,7 @@ class EditField(NumberField):
         super().__init__(figure.label, _NO_STOPS, commit, about=figure.about)
         self._figure = figure
         self._thing: Hardware | ModelConfig | None = None
+        self._value: float | None = None
         self.reset = Button(layout=Layout(width="118px", flex="0 0 auto", visibility="hidden"))
         self.reset.on_click(lambda _: commit(None))
         self.row.children = (*self.row.children, self.reset)
@@ -52,6 +54,7 @@ class EditField(NumberField):
             self.layout.display = None if self._figure.applies(thing) else "none"
             self._offer(tuple(rounded_stop(stop / scale) for stop in self._figure.stops(thing)))
         original, value = self._figure.of(thing), self._figure.of(changed)
+        self._value = value
         self.hint("not known" if original is None else "")
         self.show(None if value is None else rounded_stop(value / scale))
         same = value == original
@@ -60,6 +63,10 @@ class EditField(NumberField):
             self.reset.description = f"{_RESET} {_was(original, value, scale)}"
             was = "not known" if original is None else number_text(rounded_stop(original / scale))
             self.reset.tooltip = f"Reset {self._figure.label} to {was}"
+
+    def shows(self, thing: Hardware | ModelConfig, changed: Hardware | ModelConfig) -> bool:
+        """Say whether it was last shown for this original and this value."""
+        return thing == self._thing and self._figure.of(changed) == self._value
 
     def _offer(self, stops: tuple[float, ...]) -> None:
         """Replace what the slider offers; where there is nothing to offer it rests."""
@@ -112,38 +119,58 @@ class Editor(VBox):
         self._figures, self._original, self._edited = figures, original, edited
         self.sliding = False
         self.fields = [EditField(one, partial(self._commit, at)) for at, one in enumerate(figures)]
-        super().__init__(self.fields)
+        super().__init__([name_script(), *self.fields])
+        self.add_class("llmcalc-form")
         self.add_class("llmcalc-editor")
         session.observe(self._show_errors, "errors")
 
-    def show(self) -> None:
-        """Bring the controls to the changes, and forget what was wrong."""
+    def show(self, *, afresh: bool = False) -> None:
+        """Bring the controls to the changes; what was wrong stays unless all are shown afresh."""
         thing = self._original()
         changed = self._edited(thing, getattr(self._inputs, self._trait))
         for at, field in enumerate(self.fields):
-            field.show_change(thing, changed)
-            self._session.accept(self._name(at))
+            wrong = self._name(at) in self._session.errors
+            if afresh or not (wrong and field.shows(thing, changed)):
+                field.show_change(thing, changed)
+                self._session.accept(self._name(at))
 
     def _name(self, at: int) -> str:
         return f"{self._trait}, {self._figures[at].label}"
 
     def _commit(self, at: int, value: Any, *, sliding: bool = False) -> None:  # noqa: ANN401
-        """Set a figure to what its control says, or show why not."""
-        figure, changes = self._figures[at], getattr(self._inputs, self._trait)
-        typed = typed_number(value) if isinstance(value, str) else value
+        """Set a figure to what its control says, and what waits for it to be right."""
         self.sliding = sliding
         try:
-            number = None if typed in {None, ""} else _checked(figure, typed) * figure.scale
-            original = figure.of(self._original())
-            if number and original and abs(number / original - 1) < _SAME:
-                number = None
-            setattr(self._inputs, self._trait, figure.put(changes, number, self._original()))
-        except (TraitError, ValueError) as error:
-            self._session.reject(self._name(at), self._worded(str(error)))
-            return
+            done = self._set(at, value)
         finally:
             self.sliding = False
-        self.show()
+        if done:
+            self.show()
+            self._try_again()
+
+    def _set(self, at: int, value: Any) -> bool:  # noqa: ANN401
+        """Set a figure, or show why not; say whether it was set."""
+        figure, changes = self._figures[at], getattr(self._inputs, self._trait)
+        typed = typed_number(value) if isinstance(value, str) else value
+        thing = self._original()
+        try:
+            number = None if typed in {None, ""} else _checked(figure, typed) * figure.scale
+            original = figure.of(thing)
+            if number and original and abs(number / original - 1) < _SAME:
+                number = None
+            setattr(self._inputs, self._trait, figure.put(changes, number, thing))
+        except (TraitError, ValueError) as error:
+            self._session.reject(self._name(at), self._worded(str(error)))
+            return False
+        self._session.accept(self._name(at))
+        return True
+
+    def _try_again(self) -> None:
+        """Set what was wrong, and may be right with what has changed."""
+        for at, field in enumerate(self.fields):
+            wrong = self._name(at) in self._session.errors
+            if wrong and self._set(at, field.text.value):
+                self.show()
 
     def _worded(self, message: str) -> str:
         """Call fields what their controls are called."""

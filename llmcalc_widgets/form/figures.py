@@ -103,7 +103,7 @@ class Figure:
 DEVICE_FIGURES = (
     Figure(key="memory_bytes", label="Memory [GB]", scale=_GIGA,
            about="Memory of a device, in GB of 10^9 bytes, as its driver reports it"),
-    Figure(key="memory_bandwidth", label="Memory bandwidth [TB/s]", scale=_TERA,
+    Figure(key="memory_bandwidth", label="Bandwidth [TB/s]", scale=_TERA,
            about="Peak rate of reading and writing a device's memory"),
     Figure(key=_FLOPS, types=("bf16", "fp16"), label="16-bit rate [TFLOP/s]", scale=_TERA,
            about="Peak rate of multiplications in BF16 and FP16, dense; they change alike"),

@@ -28,6 +28,7 @@ _CSS = """
 .llmcalc-drawn .before .front, .llmcalc-drawn .before .best { stroke: var(--c-faint); }
 .llmcalc-drawing .before .front, .llmcalc-drawn .before .front { stroke-dasharray: 5 3; }
 .llmcalc-drawing .before circle { stroke: var(--c-faint); stroke-width: 1.4; }
+.llmcalc-both { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .llmcalc-what-if td, .llmcalc-what-if th { text-align: left !important; }
 .llmcalc-what-if .better { color: var(--c-strong); font-weight: 600; }
 """
@@ -69,7 +70,7 @@ def what_if_page(before: Scene, after: Scene) -> str:
         f"<style>{WHY_CSS}{_CSS}</style>"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(before, after))}</div>"
-        f'<div class="llmcalc-panels"><section tabindex="0" role="region" '
+        f'<div class="llmcalc-panels llmcalc-both"><section tabindex="0" role="region" '
         f'aria-label="Before and after"><h3>Recommended plan</h3>{_table(before, after)}</section>'
         f"<section><h3>Pareto fronts</h3>{fronts(before, after)}{_LEGEND}"
         f"{_facts(before, after)}</section></div>"

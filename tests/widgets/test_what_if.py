@@ -80,13 +80,13 @@ def test_the_code_gives_the_same(what_if: WhatIf) -> None:
 
 
 def test_a_control_edits_and_its_button_brings_back(what_if: WhatIf) -> None:
-    field = control(what_if, "hardware_changes", "Memory bandwidth [TB/s]")
+    field = control(what_if, "hardware_changes", "Bandwidth [TB/s]")
     assert field.text.value == "3.352"  # as the catalogue has it
     assert field.reset.layout.visibility == "hidden"
     field.text.value = "6.7"
     assert what_if.hardware_changes == {"memory_bandwidth": pytest.approx(6.7e12)}
     assert "3.35 (+99.9 %)" in field.reset.description
-    assert "Reset Memory bandwidth" in field.reset.tooltip
+    assert "Reset Bandwidth" in field.reset.tooltip
     assert what_if.folds["hardware_changes"].button.description == "Edit the device (1 set)"
     field.reset.click()
     assert what_if.hardware_changes == {}
@@ -136,6 +136,14 @@ def test_wrong_figures_are_said_at_the_control_and_change_nothing(what_if: WhatI
     layers.text.value = "many"
     assert "Must be a number above 0, got &#x27;many&#x27;" in layers.message.value
     assert what_if.df is before
+    control(what_if, "model_changes", "Vocabulary").text.value = "64,000"
+    assert heads.text.value == "7"
+    assert "KV heads must divide" in what_if.error
+    control(what_if, "model_changes", "Query heads").text.value = "56"
+    assert what_if.model_changes == {
+        "vocab_size": 64_000, "num_attention_heads": 56, "num_key_value_heads": 7,
+    }  # fmt: skip
+    assert "KV heads" not in what_if.error
     what_if.reset_all()
     assert what_if.error == ""
     assert (heads.text.value, layers.text.value) == ("8", "32")
@@ -176,7 +184,7 @@ def test_another_device_starts_without_changes(what_if: WhatIf) -> None:
     what_if.hardware = "L40S"
     assert what_if.hardware_changes == {}
     assert what_if.model_changes == {"vocab_size": 1000}
-    assert control(what_if, "hardware_changes", "Memory bandwidth [TB/s]").text.value == "0.864"
+    assert control(what_if, "hardware_changes", "Bandwidth [TB/s]").text.value == "0.864"
 
 
 def test_no_plan_before_is_said_so() -> None:
