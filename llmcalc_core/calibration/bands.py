@@ -107,6 +107,17 @@ def was_measured(model: str, device: str, data_type: str) -> bool:
     return (model, device, data_type) in _measured()
 
 
+def measured_models(device: str) -> int:
+    """Count the models whose runs on a device the constants were fitted to.
+
+    Examples
+    --------
+    >>> measured_models("MI300X"), measured_models("MI325X")
+    (1, 0)
+    """
+    return len({model for model, one, _ in _measured() if one == device})
+
+
 @cache
 def _table() -> dict[str, Any]:
     text = files("llmcalc_core.calibration").joinpath("bands.toml").read_text("utf-8")

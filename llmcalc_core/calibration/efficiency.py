@@ -78,10 +78,8 @@ def efficiency_for(
     'assumed'
     """
     table = _table()
-    facts = table.get(hardware.calibration, table["assumed"])
-    basis, device = facts["basis"], facts.get("like", hardware.calibration)
-    if "like" in facts:
-        facts = table[device]
+    basis, device = kernels_of(hardware.calibration)
+    facts = table.get(device, table["assumed"])
     values = (constants or fitted()).of(engine, device)
     for name, step in hardware.adjustments:
         constant = one_of("adjustments", name, tuple(values))
@@ -121,6 +119,18 @@ def efficiency_for(
         data_type=precision.experts,
         basis=max(known, key=BASES.index),
     )
+
+
+def kernels_of(device: str) -> tuple[str, str]:
+    """Say how well the kernels of a device are known, and whose stand for them.
+
+    Examples
+    --------
+    >>> kernels_of("H20_96GB")
+    ('transferred', 'H100_80GB')
+    """
+    facts = _table().get(device, _table()["assumed"])
+    return facts["basis"], facts.get("like", device)
 
 
 def _scaled(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
@@ -10,9 +11,12 @@ from typing import Any
 from llmcalc_core.catalog.device_tables import device, read_tables
 from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.domain.provided import provide
 
-_FILES = ("nvidia_nvlink", "nvidia_pcie", "nvidia_cards", "nvidia_small", "amd", "google", "aws",
-          "intel", "apple", "cpus")  # fmt: skip
+_FILES = ("nvidia_nvlink_older", "nvidia_hopper", "nvidia_blackwell", "nvidia_pcie",
+          "nvidia_pcie_older", "nvidia_workstation", "nvidia_geforce", "nvidia_geforce_older",
+          "nvidia_small", "amd", "google", "aws", "intel", "apple", "cpus")  # fmt: skip
+_DATE = re.compile(r"20\d\d-\d\d-\d\d")
 
 
 @cache
@@ -72,6 +76,38 @@ def hardware_sources(name: str) -> dict[str, str]:
     ['devices_per_domain', 'flops']
     """
     return dict(tables()[name_of(name)]["sources"])
+
+
+@provide("price_terms")
+def price_terms(hardware: Hardware) -> str:
+    """Say of what kind the price of a device is, and of which day.
+
+    Parameters
+    ----------
+    hardware : Hardware
+        A device with a price.
+
+    Returns
+    -------
+    str
+        The kind, and the earliest date that the source of a built-in device's price names;
+        'as given' for any other price.
+
+    Examples
+    --------
+    >>> price_terms(built_in("H100_80GB"))
+    'cloud, 2026-11-09'
+    >>> price_terms(built_in("DGX_Spark"))
+    'assumed: list price over 4 years, 2026-11-23'
+    >>> price_terms(built_in("H100_80GB").replace(price_per_hour=2.0))
+    'as given'
+    """
+    listed = devices().get(hardware.calibration)
+    if listed is None or listed.price_per_hour != hardware.price_per_hour:
+        return "as given"
+    source = hardware_sources(listed.name)["price_per_hour"]
+    kind = source.partition(":")[0] + ": list price over 4 years" * ("over 4 years" in source)
+    return ", ".join([kind, *sorted(_DATE.findall(source))[:1]])
 
 
 def built_in(name: object) -> Hardware:

@@ -5,21 +5,22 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from llmcalc_core.domain.provided import PROVIDED
+
 if TYPE_CHECKING:
     from llmcalc_core.domain.hardware import Hardware
 
 Facts = list[tuple[str, str]]
+_LEFT = ' style="text-align: left"'  # notebooks align cells right, which words don't read well in
 
 
 def facts(hardware: Hardware) -> Facts:
     """Give what there is to say of a device, as pairs of label and text."""
     rates = ", ".join(f"{kind} {_figure(rate / 1e12)}" for kind, rate in hardware.flops)
     domain, limit = hardware.devices_per_domain, hardware.device_limit
-    price, power = hardware.price_per_hour, hardware.power_watts
+    power = hardware.power_watts
     links = f"{_figure(hardware.link_bandwidth / 2e9)} GB/s each way between {domain:,} devices"
     network = f"{_figure(hardware.node_link_bandwidth / 1e9)} GB/s each way per device"
-    calibration = f"what is known of {hardware.calibration}" if hardware.calibration else "assumed"
-    own = " (edited)" * hardware.edited + ", fitted to measurements" * bool(hardware.adjustments)
     size, bandwidth = hardware.nominal_memory_gb, hardware.memory_bandwidth
     memory = f"{_figure(size)} GB, {_figure(bandwidth / 1e9)} GB/s"
     said = [
@@ -29,14 +30,21 @@ def facts(hardware: Hardware) -> Facts:
         ("network", network + _late(hardware.node_link_latency_s)),
         ("host", _host(hardware)),
         ("power", "not known" if power is None else f"{_figure(power)} W"),
-        ("price", "not known" if price is None else f"{_figure(price)} USD per device hour"),
-        ("efficiencies", calibration + own),
+        ("price", _price(hardware)),
+        ("efficiencies", PROVIDED["efficiencies"](hardware)),
     ]
     return said + ([] if limit is None else [("devices", f"at most {limit:,}")])
 
 
 def _late(latency: float | None) -> str:
     return "" if latency is None else f", {_figure(latency * 1e6)} us"
+
+
+def _price(hardware: Hardware) -> str:
+    price = hardware.price_per_hour
+    if price is None:
+        return "not known"
+    return f"{_figure(price)} USD per device hour, {PROVIDED['price_terms'](hardware)}"
 
 
 def _host(hardware: Hardware) -> str:
@@ -55,7 +63,8 @@ def text(name: str, description: str, said: Facts) -> str:
 def html(name: str, description: str, said: Facts) -> str:
     """Lay facts out as a table."""
     rows = "".join(
-        f"<tr><th>{escape(label)}</th><td>{escape(value)}</td></tr>" for label, value in said
+        f'<tr><th scope="row"{_LEFT}>{escape(label)}</th><td{_LEFT}>{escape(value)}</td></tr>'
+        for label, value in said
     )
     head = f"<b>{escape(name)}</b> {escape(description if description != name else '')}"
     return f"<p>{head.strip()}</p><table>{rows}</table>"

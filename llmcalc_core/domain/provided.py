@@ -1,4 +1,4 @@
-"""What rooms above give a configuration: they know it, it does not know them."""
+"""What rooms above give a configuration or a device: they know it, it does not know them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 PROVIDED: dict[str, Callable[..., Any]] = {}
-"""Functions behind methods of ``ModelConfig``, by the name of the method."""
+"""Functions behind methods of ``ModelConfig``, and what a ``Hardware`` says of itself, by name."""
 
 
-def provide(method: str) -> Callable[[_Function], _Function]:
-    """Put a function behind a method of ``ModelConfig``.
+def provide(name: str) -> Callable[[_Function], _Function]:
+    """Put a function behind a method of ``ModelConfig`` or a line of ``Hardware.describe``.
 
     Examples
     --------
@@ -26,7 +26,7 @@ def provide(method: str) -> Callable[[_Function], _Function]:
     """
 
     def put(function: _Function) -> _Function:
-        PROVIDED[method] = function
+        PROVIDED[name] = function
         return function
 
     return put

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -198,10 +199,39 @@ def test_wrong_clusters(field: str) -> None:
 def test_a_device_in_words() -> None:
     said = H100.describe()
     for part in ("80 GB, 3,352 GB/s", "450 GB/s each way between 8 devices", "700 W",
-                 "3.99 USD per device hour", "what is known of H100_80GB"):  # fmt: skip
+                 "3.99 USD per device hour, cloud, 2026-11-09"):  # fmt: skip
         assert part in said
     assert "at most 16" in H100.cluster(nodes=2).describe()
     assert "not known" in find_hardware("MI350X").describe()
+
+
+def test_a_price_says_whose_it_is() -> None:
+    bought = "assumed: list price over 4 years, 2026-11-23"
+    assert f"0.114 USD per device hour, {bought}" in find_hardware("DGX_Spark").describe()
+    assert "2 USD per device hour, as given" in H100.replace(price_per_hour=2).describe()
+    own = find_hardware(FIELDS | {"price_per_hour": 1.5})
+    assert "1.5 USD per device hour, as given" in own.describe()
+    # another figure leaves the price the catalogue's
+    assert "cloud, 2026-11-09" in H100.replace(memory_bandwidth=4e12).describe()
+
+
+# calibration/efficiency.toml: A100's kernels are fitted, the H20 is like the H100, nothing of the
+# MI325X is; bands.toml: runs of Llama 3.1 405B on the MI300X
+@pytest.mark.parametrize(("name", "known"), [
+    ("A100_40GB", "kernels borrowed from A100_80GB; no runs measured"),
+    ("H20_96GB", "kernels borrowed from H100_80GB; no runs measured"),
+    ("MI300X", "kernels assumed; runs of 1 model measured"),
+    ("MI325X", "kernels assumed; no runs measured"),
+])  # fmt: skip
+def test_efficiencies_are_measured_borrowed_or_assumed(name: str, known: str) -> None:
+    assert known in find_hardware(name).describe()
+
+
+def test_efficiencies_of_an_edited_or_unknown_device() -> None:
+    assert re.search(r"kernels measured; runs of \d+ models measured\n?$", H100.describe())
+    faster = H100.replace(memory_bandwidth=4e12).describe()
+    assert faster.endswith("models measured, before its figures were edited")
+    assert "kernels assumed; no runs measured" in find_hardware(FIELDS).describe()
 
 
 def test_html_is_escaped() -> None:
