@@ -79,6 +79,7 @@ _CSS = """
   padding: 8px 12px; margin: 4px 0; color: var(--c-strong); font-size: 13px; }
 .llmcalc-status { color: var(--c-text); font-size: 12.5px; padding: 2px 0; }
 .llmcalc-chart .bqplot { overflow: visible; }
+.llmcalc-chart .bqplot svg { will-change: transform; } /* drawn apart from the page around it */
 .llmcalc-stale { opacity: 0.3; }
 .llmcalc-waiting { align-items: center; }
 .llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }

@@ -18,6 +18,7 @@ from llmcalc_widgets.form.fields import ErrorLine
 from llmcalc_widgets.output.columns import COLUMNS, PLAN, Column, cells
 from llmcalc_widgets.output.filters import matching
 from llmcalc_widgets.output.page import figures_table, table_status
+from llmcalc_widgets.output.table_keys import table_keys
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
@@ -61,7 +62,8 @@ class Table(VBox):
         self.pager = HBox([self._turner(*turn) for turn in _TURNS])
         sheet = VBox([self.heads, HBox([self.plans, self._figures])])
         sheet.add_class("llmcalc-sheet")
-        super().__init__([self.filter, self.message, sheet, self.pager, self._status])
+        keys = table_keys(PAGE, self.step)
+        super().__init__([self.filter, self.message, sheet, self.pager, self._status, keys])
         self.add_class("llmcalc-table")
         self.filter.observe(self._filtered, "value")
         self.plans.observe(self._chosen, "index")
@@ -74,6 +76,15 @@ class Table(VBox):
             self._arrange()
         self._turn_to_selected()
         self._show_page()
+
+    def step(self, rows: int) -> None:
+        """Move the selection by some rows; from none to the first or the last."""
+        if not len(self._order):
+            return
+        found = np.flatnonzero(self._order == self._selection.row)
+        first = 0 if rows > 0 else len(self._order) - 1
+        at = min(max(0, int(found[0]) + rows), len(self._order) - 1) if len(found) else first
+        self._selection.row = int(self._order[at])
 
     def _head(self, column: Column) -> Button:
         head = Button(

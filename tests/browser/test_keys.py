@@ -44,3 +44,21 @@ def test_keys_are_the_explorers_while_it_has_the_focus(open_notebook: OpenNotebo
     page.keyboard.press("Escape")
     expect(said).to_contain_text("No plan selected")
     expect(page.locator(".jp-Cell")).to_have_count(1)
+
+
+def test_arrows_move_from_row_to_row_and_from_page_to_page(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MAKE])
+    page = notebook.page
+    page.get_by_role("button", name="Table of plans").click()
+    rows = page.get_by_role("radiogroup", name="Plans").get_by_role("radio")
+    expect(rows).to_have_count(25)
+    with notebook.kernel() as kernel:
+        order = kernel.read("explorer.outputs.parts['Table of plans']._order")
+        rows.nth(23).focus()
+        for key, at in (("Space", 23), ("ArrowDown", 24), ("ArrowDown", 25), ("ArrowUp", 24)):
+            page.keyboard.press(key)
+            notebook.wait_until(
+                lambda at=at: kernel.read("explorer.selected_row") == order[at], f"row {at}"
+            )
+            expect(rows.nth(at % 25)).to_be_focused()
+            expect(rows.nth(at % 25)).to_be_checked()

@@ -214,3 +214,20 @@ def test_no_match_is_said(explorer, table):
 def test_cells_are_text():
     row = ("<img src=x onerror=alert(1)>", *["1"] * len(KEYS))
     assert "<img" not in figures_table([row], "tpot", rising=True)
+
+
+def test_steps_move_the_selection_in_the_order_of_the_table(explorer: ParetoExplorer) -> None:
+    table = explorer.outputs.reveal("Table of plans")
+    order = table._order.tolist()
+    assert len(order) > 2 * PAGE
+    for rows, at in [(1, 0), (1, 1), (-1, 0), (-1, 0), (PAGE, PAGE), (1 << 40, len(order) - 1)]:
+        table.step(rows)
+        assert explorer.selected_row == order[at]
+        assert table._page == at // PAGE
+        assert table.plans.index == at % PAGE
+    table.filter.value = "tp=1"
+    table.step(-(1 << 40))
+    assert explorer.selected_row == table._order[0]
+    table.filter.value = "tp=3"
+    table.step(1)
+    assert explorer.selected_row is not None
