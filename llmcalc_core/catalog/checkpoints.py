@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-from llmcalc_core.catalog.module_names import modules_of
+from llmcalc_core.catalog.module_names import modules_of, spellings
 from llmcalc_core.catalog.quantisation import Quantisation, Scheme
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.data_types import STORED_BITS, VALUE_BITS
@@ -37,6 +37,11 @@ def checkpoint_precision(
         Types of the dense layers (where there are none, of the shared experts, else of
         attention) as its main ones, the others as parts; ``stored_bits`` where the weights of a
         part differ. The embedding stays at 16 bits.
+
+    Raises
+    ------
+    ValueError
+        If it says something of modules that this model is not known to have.
     """
     weighed = _weighed(quantisation, config, model_type)
     schemes = {part: counted.most_common(1)[0][0] for part, counted in weighed.items()}
@@ -73,11 +78,18 @@ def _weighed(
     """Count the parameters of each part that have a scheme."""
     model = architecture(config)
     weighed: dict[str, Counter[Scheme]] = {}
+    seen: set[str] = set()
     for index, kind in enumerate(model.sequence):
         for part, name, parameters in modules_of(model.layers[kind], config, model_type):
-            scheme = quantisation.scheme_of(f"layers.{index}.{name}")
+            names = spellings(f"layers.{index}.{name}")
+            seen.update(names)
+            scheme = quantisation.scheme_of(*names)
             counted = weighed.setdefault(part, Counter())
             counted[scheme] += round(parameters)
+    unmet = quantisation.unmet(seen)
+    if unmet:
+        msg = f"the quantisation names parts of layers that are not known, such as {unmet[0]!r}"
+        raise ValueError(msg)
     return weighed
 
 

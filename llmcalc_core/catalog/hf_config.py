@@ -70,7 +70,12 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     quantisation = read_quantisation(stated, f"{name}: quantisation")
     if values.get("expert_dtype") == "fp4" and not quantisation.schemes:
         quantisation = replace(quantisation, schemes=(NARROW_EXPERTS,))
-    return replace(config, precision=checkpoint_precision(quantisation, config, model_type))
+    try:
+        precision = checkpoint_precision(quantisation, config, model_type)
+    except ValueError as error:
+        msg = f"{fields.where}: {error}"
+        raise ValueError(msg) from None
+    return replace(config, precision=precision)
 
 
 def _content(

@@ -91,6 +91,28 @@ def modules_of(
             yield part, name, parameters * share / sum(shares)
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """Give a module's name, and others that checkpoints of the same model have for it.
+
+    Examples
+    --------
+    >>> spellings("layers.0.ffn.w1")
+    ('layers.0.ffn.w1', 'layers.0.ffn.gate_proj', 'layers.0.ffn.gate_up_proj')
+    """
+    inside, _, last = name.rpartition(".")
+    names = [name, *(f"{inside}.{other}" for other in _ALSO.get(last, ()))]
+    for one, other in (("shared_experts", "shared_expert"), ("shared_expert", "shared_experts")):
+        names += [text.replace(f".{one}.", f".{other}.") for text in names if f".{one}." in text]
+    return tuple(dict.fromkeys(names))
+
+
+_ALSO = {
+    "gate_proj": ("w1", "gate_up_proj"), "up_proj": ("w3", "gate_up_proj"), "down_proj": ("w2",),
+    "w1": ("gate_proj", "gate_up_proj"), "w3": ("up_proj", "gate_up_proj"), "w2": ("down_proj",),
+    "q_proj": ("qkv_proj",), "k_proj": ("qkv_proj",), "v_proj": ("qkv_proj",),
+    "wq_a": ("fused_wqa_wkv",), "wkv": ("fused_wqa_wkv",),
+    "in_proj_qkv": ("in_proj_qkvz",), "in_proj_z": ("in_proj_qkvz",),
+}  # fmt: skip
 _BY_SHAPE = ("attention", "recurrent")
 
 

@@ -10,6 +10,9 @@ from fnmatch import translate
 _PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
 """What stands before ``layers.`` in the names of modules that regular expressions are tried on."""
 
+_PART = re.compile(r"attn|mlp|ffn|expert|mixer|_proj|feed_forward")
+_ELSEWHERE = re.compile(r"mtp|visual|vision|audio|lm_head|embed|projector|indexer|router|eh_proj")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
@@ -47,8 +50,9 @@ class Modules:
     False
     """
 
-    spans: tuple[str, ...]
-    patterns: tuple[re.Pattern[str], ...]
+    names: tuple[str, ...]
+    spans: frozenset[str]
+    wildcards: re.Pattern[str] | None
     expressions: tuple[re.Pattern[str], ...]
 
     @classmethod
@@ -57,7 +61,8 @@ class Modules:
 
         Modules of multi-token prediction (``mtp.``) have layers of their own, which are no matter.
         """
-        spans, patterns, expressions = [], [], []
+        spans, wildcards, expressions = [], [], []
+        names = tuple(names)
         for name in names:
             if name.removeprefix("model.").startswith("mtp."):
                 continue
@@ -65,18 +70,23 @@ class Modules:
             if name.startswith("re:"):
                 expressions.append(re.compile(name.removeprefix("re:")))
             elif "*" in name:
-                patterns.append(re.compile(translate(inside)))
-                patterns.append(re.compile(translate(f"{inside}.*")))
+                wildcards += [translate(inside), translate(f"{inside}.*")]
             else:
-                spans.append(f".{inside}.")
-        return cls(spans=tuple(spans), patterns=tuple(patterns), expressions=tuple(expressions))
+                spans.append(inside)
+        return cls(
+            names=names,
+            spans=frozenset(spans),
+            wildcards=re.compile("|".join(wildcards)) if wildcards else None,
+            expressions=tuple(expressions),
+        )
 
     def __contains__(self, name: str) -> bool:
         """Whether a module, such as ``layers.3.self_attn.q_proj``, or what holds it, is meant."""
-        dotted = f".{name}."
+        words = name.split(".")
+        ends = range(1, len(words) + 1)
         return (
-            any(span in dotted for span in self.spans)
-            or any(pattern.match(name) for pattern in self.patterns)
+            any(".".join(words[at:end]) in self.spans for end in ends for at in range(end))
+            or (self.wildcards is not None and self.wildcards.match(name) is not None)
             or any(
                 expression.match(prefix + name)
                 for expression in self.expressions
@@ -109,8 +119,22 @@ class Quantisation:
     kv_cache: str = "bf16"
     head: Scheme = WIDE
 
-    def scheme_of(self, name: str) -> Scheme:
-        """Give the scheme of a module, such as ``layers.3.self_attn.q_proj``."""
-        if name in self.excluded:
+    def scheme_of(self, *names: str) -> Scheme:
+        """Give the scheme of a module by any of its names, such as ``layers.3.mlp.up_proj``."""
+        if any(name in self.excluded for name in names):
             return WIDE
-        return next((scheme for modules, scheme in self.schemes if name in modules), self.default)
+        for modules, scheme in self.schemes:
+            if any(name in modules for name in names):
+                return scheme
+        return self.default
+
+    def unmet(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Give what the checkpoint calls parts of layers that none of these names is."""
+        known = tuple(names)
+        return tuple(
+            target
+            for modules, _ in self.schemes
+            if not any(name in modules for name in known)
+            for target in modules.names
+            if _PART.search(target) and not _ELSEWHERE.search(target)
+        )

@@ -11,12 +11,14 @@ from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.domain.precision import parse_precision
 from tests.core.test_checkpoints import (
     DEEPSEEK_V3,
+    GROUP,
     QWEN3_32B,
     group,
     nvfp4,
     read,
     weight_bytes,
 )
+from tests.core.test_compressed import V4
 
 NEMOTRON = {
     "model_type": "nemotron_h", "vocab_size": 131072, "hidden_size": 2688,
@@ -85,6 +87,34 @@ def test_queries_weigh_more_than_keys() -> None:
 
 def test_layers_of_prediction_are_not_those_of_the_decoder() -> None:
     assert read(DEEPSEEK_V3, nvfp4("lm_head", "mtp.layers.0*")).precision.label == "fp4"
+
+
+def _groups(*targets: str) -> dict[str, Any]:
+    """FP8 for the first targets, NVFP4 for the second, as RedHatAI/DeepSeek-V4-Flash-NVFP4-FP8."""
+    schemes = ({"num_bits": 8, "type": "float"}, GROUP)
+    return {"quant_method": "compressed-tensors", "ignore": [], "config_groups": {
+        target: {"targets": [target], "weights": weights, "input_activations": weights}
+        for target, weights in zip(targets, schemes, strict=True)
+    }}  # fmt: skip
+
+
+def test_modules_by_other_names_are_found() -> None:
+    """Files of DeepSeek-V4 call the parts of an expert w1 or gate_proj, by who converted them."""
+    targets = ("re:.*attn.*(fused_wqa_wkv|wq_b|wo_a|wo_b)$", "re:.*ffn.*(gate|up|down)_proj$")
+    precision = read(V4, _groups(*targets)).precision
+    assert (precision.attention, precision.experts, precision.shared) == ("fp8", "fp4", "fp4")
+    assert precision.stored_bits == ()
+    shared = [rf"re:.*\.mlp\.shared_expert\.{name}_proj$" for name in ("gate", "up", "down")]
+    assert read(DEEPSEEK_V3, nvfp4("lm_head", *shared)).precision.shared == "bf16"
+
+
+def test_what_a_file_says_of_unknown_modules_is_refused() -> None:
+    """Never 16 bits for what is stored in four, because its name is not known."""
+    targets = ("re:.*attn.*", "re:.*ffn.*(first|second)_proj$")
+    with pytest.raises(ValueError, match=r"not known, such as 're:\.\*ffn"):
+        read(V4, _groups(*targets))
+    others = ("re:.*attn.*", "re:.*(visual|mtp).*_proj$")
+    assert read(V4, _groups(*others)).precision.experts == "bf16"
 
 
 # (quantisation of the head, bits of one of its weights)

@@ -25,7 +25,10 @@ def _deepseek_v4(fields: Fields) -> dict[str, Any]:
     fields.require("mlp_bias", expected=False)
     fields.require("topk_method", expected="noaux_tc")
     fields.ignore("hc_sinkhorn_iters", "hc_eps", "compress_rope_theta", "expert_dtype")
-    fields.ignore("partial_rotary_factor")
+    fields.ignore("partial_rotary_factor", "rope_interleave", "first_k_dense_replace")
+    fields.ignore("compress_rope_parameters")
+    nope = fields.number("head_dim") - fields.number("qk_rope_head_dim")
+    fields.require("qk_nope_head_dim", expected=nope)
     layers = fields.number("num_hidden_layers")
     kinds, hashed = _kinds(fields, layers), _hashed(fields, layers)
     return {

@@ -29,7 +29,7 @@ def _step3p5(fields: Fields) -> dict[str, Any]:
     kinds = _kinds(fields, layers, predicted)
     heads = fields.number("num_attention_heads")
     sliding = _sliding_heads(fields, heads)
-    channels = _channels(fields, layers + predicted)
+    channels = _channels(fields, layers, predicted)
     module: dict[str, str | int] = {}
     if predicted:
         own = sliding if kinds[layers] == SLIDING else heads
@@ -87,21 +87,25 @@ def _sliding_heads(fields: Fields, heads: int) -> int:
     return other.number("num_attention_heads", default=heads)
 
 
-def _channels(fields: Fields, layers: int) -> tuple[str, ...]:
-    """Read which layers have experts: by their names, their numbers, or all after the first."""
+def _channels(fields: Fields, layers: int, predicted: int) -> tuple[str, ...]:
+    """Read which layers have experts: by their names, their numbers, or all after the first.
+
+    Modules of prediction have none where the file does not name theirs.
+    """
     named, listed = fields.entries("mlp_layer_types"), fields.value("moe_layers_enum")
     first = fields.number("first_k_dense_replace", default=_FIRST)
+    both = layers + predicted
     if named:
-        if not set(named) <= {"dense", "sparse"}:
-            fields.refuse("mlp_layer_types", "can only hold dense and sparse")
-        return (*named, *("dense",) * (layers - len(named)))[:layers]
+        if len(named) not in (layers, both) or not set(named) <= {"dense", "sparse"}:
+            fields.refuse("mlp_layer_types", f"must be dense or sparse for each of {layers} layers")
+        return (*named, *("dense",) * (both - len(named)))
     sparse = set(range(first, layers))
     if listed is not None:
         texts = listed.split(",") if isinstance(listed, str) else listed
         if not isinstance(texts, list) or not all(str(text).strip().isdigit() for text in texts):
             fields.refuse("moe_layers_enum", "must be numbers of layers")
         sparse = {int(text) for text in texts}
-    return tuple("sparse" if layer in sparse else "dense" for layer in range(layers))
+    return tuple("sparse" if layer in sparse else "dense" for layer in range(both))
 
 
 def _step3p7(fields: Fields) -> dict[str, Any]:
