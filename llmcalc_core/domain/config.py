@@ -74,6 +74,9 @@ class ModelConfig(Provided, MixerFields):
         ``hidden_size`` (then two projections).
     per_layer_input_size, per_layer_input_vocab : int, default 0
         Width and rows of an embedding that every layer has for itself (Gemma 3n).
+    altup_num_inputs, laurel_rank : int, default 0
+        Streams of alternating updates (arXiv:2301.13310), with ``altup_correct_scale`` a weight of
+        its own for each element; rank of a way around attention (arXiv:2411.07501; Gemma 3n).
     hyper_connections, residual_block_size : int, default 0
         Residual streams that are mixed before and after each part of a layer (mHC,
         arXiv:2512.24880); layers of a block whose results later layers attend to (attention
@@ -158,6 +161,9 @@ class ModelConfig(Provided, MixerFields):
     embedding_size: int = 0
     per_layer_input_size: int = 0
     per_layer_input_vocab: int = 0
+    altup_num_inputs: int = 0
+    altup_correct_scale: bool = False
+    laurel_rank: int = 0
     hyper_connections: int = 0
     residual_block_size: int = 0
     num_experts: int = 1

@@ -46,13 +46,13 @@ _FROM_ZERO = (
     "intermediate_size", "n_shared_experts", "first_k_dense_replace", "moe_layer_offset",
     "learned_positions", "embedding_size", "norms_per_layer", "num_kv_shared_layers",
     "per_layer_input_size", "per_layer_input_vocab", "hyper_connections", "residual_block_size",
-    "mtp_layers",
+    "mtp_layers", "altup_num_inputs", "laurel_rank",
 )  # fmt: skip
 _TRUTHS = (
     "tie_word_embeddings", "qkv_bias", "attention_output_bias", "mlp_bias", "lm_head_bias",
     "final_norm", "qk_norm", "qk_norm_wide", "attention_sinks", "keys_as_values",
     "attn_output_gate", "attn_gate_per_head", "shared_expert_gate", "router_bias", "router_scale",
-    "moe_latent_norm", "linear_full_rank_gate", "mamba_norm",
+    "moe_latent_norm", "linear_full_rank_gate", "mamba_norm", "altup_correct_scale",
 )  # fmt: skip
 _MAY_BE_ZERO = {
     "attention_sinks",

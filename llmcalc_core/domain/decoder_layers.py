@@ -7,10 +7,12 @@ from math import gcd
 from llmcalc_core.domain.channel_mixers import channel_mixer
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.layers import (
+    AlternatingUpdates,
     BlockResiduals,
     HyperConnections,
     Layer,
     LayerInputs,
+    LowRankResidual,
     Norms,
     Residual,
 )
@@ -50,6 +52,14 @@ def _beside(config: ModelConfig) -> tuple[Residual, ...]:
     if config.per_layer_input_size:
         width = config.per_layer_input_size
         beside = (*beside, LayerInputs(width=width, parameters=(2 * width + 1) * hidden))
+    if config.altup_num_inputs:
+        inputs = config.altup_num_inputs
+        rows = inputs + 1 + config.altup_correct_scale  # a router, its norm, a scale
+        around = rows * hidden + inputs**2 + inputs**3
+        beside = (*beside, AlternatingUpdates(streams=inputs, parameters=around))
+    if config.laurel_rank:
+        rank = config.laurel_rank
+        beside = (*beside, LowRankResidual(rank=rank, parameters=(2 * rank + 1) * hidden))
     return beside
 
 

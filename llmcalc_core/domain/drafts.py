@@ -71,7 +71,7 @@ def _module(model: Model, prediction: TokenPrediction) -> Draft:
         model, name=f"{model.name} (prediction)",
         layers=(replace(layer, norms=layer.norms + 2, beside=(*layer.beside, *joins)),),
         sequence=(0,), embedding_parameters=0, head_parameters=0,
-        final_norm_parameters=prediction.final_parameters, layer_input_width=0, tied=True,
-        prediction=None, vision=None,
+        final_norm_parameters=prediction.final_parameters, layer_input_width=0,
+        further_streams=0, tied=True, prediction=None, vision=None,
     )  # fmt: skip
     return Draft(model=module, copies=prediction.count, own=True)

@@ -103,9 +103,25 @@ class LayerInputs:
     parameters: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlternatingUpdates:
+    """Streams of which a layer updates one and predicts the others (AltUp, arXiv:2301.13310)."""
+
+    streams: int
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowRankResidual:
+    """A way around attention through a low rank, normalised and added (arXiv:2411.07501)."""
+
+    rank: int
+    parameters: int
+
+
 TokenMixer = Attention | LatentAttention | CompressedAttention | Recurrent | Projection
 ChannelMixer = FeedForward | Mixture | Projection
-Residual = HyperConnections | BlockResiduals | LayerInputs
+Residual = HyperConnections | BlockResiduals | LayerInputs | AlternatingUpdates | LowRankResidual
 Part = TokenMixer | ChannelMixer | Norms | Residual
 
 

@@ -10,6 +10,7 @@ from llmcalc_core.domain.attention import Attention, LatentAttention
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.decoder_layers import decoder_layer, norm_parameters, shardable_heads
 from llmcalc_core.domain.layers import (
+    AlternatingUpdates,
     BlockResiduals,
     HyperConnections,
     Layer,
@@ -36,6 +37,8 @@ class Model:
         what joins several residual streams).
     layer_input_width : int
         Width of the embeddings that layers have for themselves, over all layers [elements].
+    further_streams : int
+        Streams of alternating updates beside the first, projected from it and back.
     prediction : TokenPrediction or None
         Modules of multi-token prediction, apart from the decoder.
     vision : VisionTower or None
@@ -52,6 +55,7 @@ class Model:
     head_parameters: int
     final_norm_parameters: int
     layer_input_width: int
+    further_streams: int
     tied: bool
     max_context: int | None
     prediction: TokenPrediction | None = None
@@ -74,7 +78,7 @@ class Model:
         One, or every stream, or the blocks that later layers attend to.
         """
         for part in self.parts:
-            if isinstance(part, HyperConnections):
+            if isinstance(part, HyperConnections | AlternatingUpdates):
                 return float(part.streams)
             if isinstance(part, BlockResiduals):
                 return part.blocks
@@ -175,6 +179,7 @@ def architecture(config: ModelConfig) -> Model:
         head_parameters=head + config.vocab_size * config.lm_head_bias,
         final_norm_parameters=_final_parameters(config),
         layer_input_width=config.per_layer_input_size * config.num_decoder_layers,
+        further_streams=_further_streams(config),
         tied=config.tie_word_embeddings,
         max_context=config.max_model_len,
         prediction=_prediction(config),
@@ -190,7 +195,11 @@ def _embedding_parameters(config: ModelConfig) -> int:
     if config.per_layer_input_size:
         inputs = config.per_layer_input_size * config.num_decoder_layers
         embedding += inputs * (config.per_layer_input_vocab + hidden) + config.per_layer_input_size
-    return embedding
+    return embedding + _further_streams(config) * hidden**2
+
+
+def _further_streams(config: ModelConfig) -> int:
+    return max(config.altup_num_inputs - 1, 0)
 
 
 def _prediction(config: ModelConfig) -> TokenPrediction | None:
@@ -211,4 +220,5 @@ def _final_parameters(config: ModelConfig) -> int:
     streams, hidden = config.hyper_connections, config.hidden_size
     joined = streams * streams * hidden + streams + 1 if streams else 0
     attended = 2 * hidden if config.residual_block_size else 0
-    return norm_parameters(config) * config.final_norm + joined + attended
+    further = _further_streams(config) * hidden**2
+    return norm_parameters(config) * config.final_norm + joined + attended + further

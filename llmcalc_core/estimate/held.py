@@ -6,10 +6,12 @@ import numpy as np
 
 from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.domain.layers import (
+    AlternatingUpdates,
     BlockResiduals,
     FeedForward,
     HyperConnections,
     LayerInputs,
+    LowRankResidual,
     Mixture,
     Norms,
     Part,
@@ -39,14 +41,14 @@ WAITING_BYTES = 4
 
 def part_weights(part: Part, precision: Precision, grid: Grid) -> Values:
     """Bytes of weights on one device: projections sharded, norms and router replicated."""
-    if isinstance(part, Norms | HyperConnections | BlockResiduals):
+    if isinstance(part, Norms | HyperConnections | BlockResiduals | AlternatingUpdates):
         return part.parameters * precision.unquantised_bytes
     if isinstance(part, Mixture):
         return _mixture_weights(part, precision, grid)
     if isinstance(part, FeedForward):
         columns = np.ceil(part.width / grid.tp) / part.width
         return part.parameters * columns * precision.weight_bytes
-    if isinstance(part, LayerInputs | Projection):
+    if isinstance(part, LayerInputs | LowRankResidual | Projection):
         return part.parameters * precision.weight_bytes
     own = precision.part(precision_part(part)).weight_bytes
     held = _shard(part, grid) * own

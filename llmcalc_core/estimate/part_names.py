@@ -6,10 +6,12 @@ from collections import Counter
 
 from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.domain.layers import (
+    AlternatingUpdates,
     BlockResiduals,
     FeedForward,
     HyperConnections,
     LayerInputs,
+    LowRankResidual,
     Mixture,
     Norms,
     Part,
@@ -32,6 +34,8 @@ _NAMES: dict[type, str] = {
     HyperConnections: "hyper-connections",
     BlockResiduals: "attention residuals",
     LayerInputs: "layer inputs",
+    AlternatingUpdates: "alternating updates",
+    LowRankResidual: "low-rank residual",
 }
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from llmcalc_core.domain.layers import BlockResiduals, HyperConnections, LayerInputs, Residual
+from llmcalc_core.domain.layers import (
+    AlternatingUpdates,
+    BlockResiduals,
+    HyperConnections,
+    LayerInputs,
+    LowRankResidual,
+    Residual,
+)
 from llmcalc_core.estimate.work import Operation, Pass, matrix, traffic
 
 _HALVES = 2
@@ -22,6 +29,10 @@ def residual_work(part: Residual, step: Pass) -> tuple[Operation, ...]:
         return _hyper_connections(part, step)
     if isinstance(part, BlockResiduals):
         return (_block_residuals(part, step),)
+    if isinstance(part, AlternatingUpdates):
+        return _alternating_updates(part, step)
+    if isinstance(part, LowRankResidual):
+        return _low_rank_residual(part, step)
     return _layer_inputs(part, step)
 
 
@@ -62,5 +73,28 @@ def _layer_inputs(part: LayerInputs, step: Pass) -> tuple[Operation, ...]:
         matrix(step, "gate projection", m=step.tokens, n=part.width, k=step.hidden),
         traffic("gate", step.tokens * 3 * part.width * element),
         matrix(step, "projection back", m=step.tokens, n=step.hidden, k=part.width),
+        norm_work(step),
+    )
+
+
+def _alternating_updates(part: AlternatingUpdates, step: Pass) -> tuple[Operation, ...]:
+    """Work of AltUp (arXiv:2301.13310): all streams are predicted before a layer, corrected after.
+
+    A router of the normalised first stream gives the numbers that mix them, each time.
+    """
+    row = step.hidden * step.precision.output_bytes
+    router = matrix(
+        step, "stream router", m=_HALVES * step.tokens, n=part.streams, k=step.hidden,
+        quantised=False,
+    )  # fmt: skip
+    moved = _HALVES * step.tokens * (2 * part.streams + 2) * row
+    return router, traffic("stream prediction and correction", moved, launches=2.0 * _HALVES)
+
+
+def _low_rank_residual(part: LowRankResidual, step: Pass) -> tuple[Operation, ...]:
+    """Work of LAuReL (arXiv:2411.07501): to a low rank and back, a norm, a sum."""
+    return (
+        matrix(step, "low-rank projection", m=step.tokens, n=part.rank, k=step.hidden),
+        matrix(step, "projection back", m=step.tokens, n=step.hidden, k=part.rank),
         norm_work(step),
     )

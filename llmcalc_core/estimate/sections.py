@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.domain.layers import (
-    BlockResiduals,
     FeedForward,
-    HyperConnections,
-    LayerInputs,
     Mixture,
     Norms,
     Part,
     Projection,
+    Residual,
     precision_part,
 )
 from llmcalc_core.domain.model import Model
@@ -40,7 +38,7 @@ def part_section(part: Part, step: Pass) -> Section:
 def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Message, ...]]:
     if isinstance(part, Norms):
         return (norm_work(step),), ()
-    if isinstance(part, HyperConnections | BlockResiduals | LayerInputs):
+    if isinstance(part, Residual):
         return residual_work(part, step), ()
     if isinstance(part, Projection):
         whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
@@ -68,13 +66,22 @@ def first_section(model: Model, step: Pass) -> Section:
     """
     width = model.hidden + model.layer_input_width
     row = width * (step.precision.unquantised_bytes + step.precision.output_bytes)
-    gathered = traffic("embedding lookup", step.tokens * row)
-    if not model.layer_input_width:
-        return Section(operations=(gathered,), messages=())
-    projected = matrix(
-        step, "layer input projection", m=step.tokens, n=model.layer_input_width, k=model.hidden
+    operations: tuple[Operation, ...] = (traffic("embedding lookup", step.tokens * row),)
+    if model.layer_input_width:
+        width = model.layer_input_width
+        projected = matrix(step, "layer input projection", m=step.tokens, n=width, k=model.hidden)
+        operations = (*operations, projected)
+    return Section(operations=(*operations, *_stream_projections(model, step)), messages=())
+
+
+def _stream_projections(model: Model, step: Pass) -> tuple[Operation, ...]:
+    """Project the first stream to the others, or each of those back (AltUp in Gemma 3n)."""
+    if not model.further_streams:
+        return ()
+    width = model.further_streams * model.hidden
+    return (
+        matrix(step, "stream projections", m=step.tokens, n=width, k=model.hidden, quantised=False),
     )
-    return Section(operations=(gathered, projected), messages=())
 
 
 def last_section(model: Model, step: Pass) -> Section:
@@ -89,4 +96,5 @@ def last_section(model: Model, step: Pass) -> Section:
         size=sampled * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,
     )
-    return Section(operations=(head, norm), messages=(gathered,))
+    streams = _stream_projections(model, step)
+    return Section(operations=(head, norm, *streams), messages=(gathered,))

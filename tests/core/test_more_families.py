@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
+from llmcalc_core import ModelConfig, Precision
 from llmcalc_core.catalog.hf_config import read_hf_config
 from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.estimate.grid import make_grid
+from llmcalc_core.estimate.sections import sections
+from llmcalc_core.estimate.stages import whole_counts
+from llmcalc_core.estimate.work import make_pass
 
 # Four layers and 1,000 tokens of each; other fields are the defaults of the family's configuration
 # class. (model_type, parameters of the text part and of the rest as transformers 5.23.0 counts them
@@ -76,6 +82,10 @@ FAMILIES: list[tuple[str, int, int, int, dict[str, Any], dict[str, Any]]] = [
     ("vaultgemma", 313_751_808, 0, 0, {"head_dim": 256, "hidden_size": 2304,
      "intermediate_size": 9216, "num_attention_heads": 8, "num_key_value_heads": 4,
      "sliding_window": 4096}, {}),
+    ("gemma3n_text", 743_493_696, 0, 0, {"hidden_size": 2048, "intermediate_size": [16384] * 4,
+     "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 256, "sliding_window": 512,
+     "num_kv_shared_layers": 2, "hidden_size_per_layer_input": 256, "laurel_rank": 64,
+     "vocab_size_per_layer_input": 262144, "altup_num_inputs": 4}, {}),
     ("helium", 326_269_440, 0, 0, {"hidden_size": 2560, "intermediate_size": 7040,
      "num_attention_heads": 20}, {}),
     ("qwen2_vl", 3_527_131_136, 675_759_104, 0, {"hidden_size": 8192, "intermediate_size":
@@ -175,3 +185,36 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 def test_what_cannot_be_described_is_refused(model_type, values, message) -> None:
     with pytest.raises(ValueError, match=message):
         read_hf_config({**BY_TYPE[model_type], **values})
+
+
+def test_a_pass_of_gemma_3n_by_hand() -> None:
+    """A token through every matrix of a layer, its streams there and back, and the head.
+
+    Of a layer 64 wide, with 4 heads of 16 and 2 of keys and values: attention, a dense layer of
+    128, a gate of 8 for its input and back, a rank of 4 around attention, two routers of 3 streams.
+    """
+    config = ModelConfig(
+        vocab_size=1000, hidden_size=64, num_decoder_layers=1, num_attention_heads=4,
+        num_key_value_heads=2, intermediate_size=128, per_layer_input_size=8,
+        per_layer_input_vocab=1000, altup_num_inputs=3, laurel_rank=4, tie_word_embeddings=True,
+    )  # fmt: skip
+    model = architecture(config)
+    grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
+    step = make_pass(model, grid, Precision(), decode=True)
+    parts = zip(whole_counts(model).tolist(), sections(model, step), strict=True)
+    work = [(count, one) for count, section in parts for one in section.operations]
+    layer = 64 * 16 * (4 + 2 + 2 + 4) + 3 * 64 * 128 + 2 * 8 * 64 + 2 * 4 * 64 + 2 * 3 * 64
+    outside = 8 * 64 + 2 * 2 * 64**2 + 64 * 1000  # inputs of the layer, streams, head
+    gemms = sum(count * float(one.flops) for count, one in work if one.kind == "gemm")
+    assert gemms == 2 * (layer + outside)
+    assert model.carried == 3
+
+
+def test_encoders_of_gemma_3n_are_refused_by_name() -> None:
+    text = BY_TYPE["gemma3n_text"]
+    whole = {"model_type": "gemma3n", "text_config": text}
+    assert read_hf_config(whole).altup_num_inputs == 4
+    with pytest.raises(ValueError, match=r"vision_config cannot be described .*give text_config"):
+        read_hf_config({**whole, "vision_config": {"hidden_size": 2048}})
+    with pytest.raises(ValueError, match=r"intermediate_size can only be .*same in every layer"):
+        read_hf_config({**text, "intermediate_size": [64, 128, 64, 64]})

@@ -83,6 +83,15 @@ class Fields:
         given = next(name for name in names if self._has(name))
         return whole_number(f"{self.where}: {given}", value, least=0)
 
+    def alike(self, name: str, *, default: int | None = None) -> int:
+        """Give a whole number, or the one that a list has for every layer."""
+        value = self.value(name)
+        if not isinstance(value, list):
+            return self.number(name, default=default)
+        if len(set(value)) != 1 or not isinstance(value[0], int):
+            self.refuse(name, "can only be described where it is the same in every layer")
+        return whole_number(f"{self.where}: {name}", value[0], least=0)
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Give true or false."""
         value = self.value(name)

@@ -63,6 +63,42 @@ def _gemma3(fields: Fields) -> dict[str, Any]:
     return described
 
 
+def _gemma3n_text(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 3n: inputs of layers, alternating updates, a low-rank way around attention."""
+    fields.number("sliding_window")
+    fields.ignore("altup_active_idx", "altup_coef_clip", "activation_sparsity_pattern")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("hidden_size"),
+        "num_decoder_layers": fields.number("num_hidden_layers"),
+        "num_attention_heads": fields.number("num_attention_heads"),
+        "num_key_value_heads": fields.number(KV),
+        "head_dim": fields.number("head_dim"),
+        "intermediate_size": fields.alike("intermediate_size"),
+        "max_model_len": fields.optional("max_position_embeddings"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        **attention_bias(fields),
+        **windows(fields, (*(SLIDING,) * 4, FULL)),
+        "num_kv_shared_layers": fields.number("num_kv_shared_layers", default=15),
+        "norms_per_layer": _NORMS,
+        "qk_norm": True,
+        "altup_num_inputs": fields.number("altup_num_inputs", default=4),
+        "altup_correct_scale": fields.flag("altup_correct_scale", default=True),
+        "laurel_rank": fields.number("laurel_rank", default=64),
+        **_inputs_of_layers(fields),
+    }
+
+
+def _gemma3n(fields: Fields) -> dict[str, Any]:
+    """Read the text part where it is alone; its encoders are no transformers of images."""
+    for name in ("vision_config", "audio_config"):
+        if fields.value(name):
+            fields.refuse(name, "cannot be described (a MobileNet, a Conformer); give text_config")
+    text = fields.section("text_config")
+    fields.ignore_rest()
+    return _gemma3n_text(text)
+
+
 def _gemma4_text(fields: Fields) -> dict[str, Any]:
     """Read Gemma 4, whose full layers have heads of their own, and values from the keys."""
     fields.require("use_bidirectional_attention", expected="vision")
@@ -159,6 +195,8 @@ GEMMA: dict[str, Dialect] = {
     "gemma2": _gemma2,
     "gemma3": _gemma3,
     "gemma3_text": _gemma3_text,
+    "gemma3n": _gemma3n,
+    "gemma3n_text": _gemma3n_text,
     "gemma4": _gemma4,
     "gemma4_text": _gemma4_text,
 }

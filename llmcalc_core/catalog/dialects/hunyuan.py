@@ -52,22 +52,14 @@ def _hunyuan_v1_moe(fields: Fields) -> dict[str, Any]:
         "mlp_bias": fields.flag("mlp_bias", default=False),
         "qk_norm": fields.flag("use_qk_norm", default=True),
         "num_experts": fields.number("num_experts"),
-        "expert_top_k": _alike(fields, "moe_topk"),
-        "moe_intermediate_size": _alike(fields, "moe_intermediate_size", base["intermediate_size"]),
-        "n_shared_experts": _alike(fields, "num_shared_expert", 1),
+        "expert_top_k": fields.alike("moe_topk"),
+        "moe_intermediate_size": fields.alike(
+            "moe_intermediate_size", default=base["intermediate_size"]
+        ),
+        "n_shared_experts": fields.alike("num_shared_expert", default=1),
         "shared_expert_intermediate_size": base["intermediate_size"],
         "first_k_dense_replace": fields.number("moe_layer_num_skipped", default=0),
     }
-
-
-def _alike(fields: Fields, name: str, default: int | None = None) -> int:
-    """Read a number, or a list of the same number for every layer."""
-    value = fields.value(name)
-    if not isinstance(value, list):
-        return fields.number(name, default=default)
-    if len(set(value)) != 1 or not isinstance(value[0], int):
-        fields.refuse(name, "can only be described where it is the same in every layer")
-    return int(value[0])
 
 
 def _hy_v3(fields: Fields) -> dict[str, Any]:
