@@ -16,6 +16,7 @@ from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.output.listing import CodeFold
 from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of, standing, style_sheet
@@ -59,8 +60,9 @@ class Answering(Saved, VBox):
         super().__init__(**start)
         self.form = Form(self, self._session, make_fields, folded)
         self.answer = HTML()
+        self.code = CodeFold(self.to_code)
         shown = VBox(
-            [style_sheet(), *self.above(), self.answer],
+            [style_sheet(), *self.above(), self.answer, self.code],
             layout=Layout(flex="3 1 480px", min_width="0"),
         )
         shown.add_class("llmcalc")
@@ -85,6 +87,28 @@ class Answering(Saved, VBox):
         """Write the answer, and set ``df``."""
         raise NotImplementedError
 
+    def write_code(self) -> str:
+        """Write the Python that gives ``df`` as it is shown."""
+        raise NotImplementedError
+
+    def to_code(self) -> str:
+        """Write the Python that gives ``df``.
+
+        Returns
+        -------
+        str
+            A program that needs llmcalc only.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        if self._session.evaluation is None:
+            msg = f"{type(self).__name__} needs an evaluation first: {self.error}"
+            raise ValueError(msg)
+        return self.write_code()
+
     def close(self) -> None:
         """Close the widget with every widget that it made."""
         made, self._parts = self._parts, ()
@@ -100,13 +124,18 @@ class Answering(Saved, VBox):
         self._session.submit(self.make_request, soon=self.form.sliding)
 
     def _show(self, change: dict[str, Any]) -> None:
-        self.draw(change["new"])
+        self._draw(change["new"])
 
     def _look(self, _: object) -> None:
         """Draw what is there already in another way."""
         self._session.flush()
         if self._session.evaluation is not None:
-            self.draw(self._session.evaluation)
+            self._draw(self._session.evaluation)
+
+    def _draw(self, evaluation: Evaluation) -> None:
+        self._shown = evaluation
+        self.draw(evaluation)
+        self.code.refresh()
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())

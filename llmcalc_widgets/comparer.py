@@ -13,6 +13,8 @@ from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.fields import Commit, Field
 from llmcalc_widgets.form.several import FIELDS, FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
+from llmcalc_widgets.output.arguments import quoted
+from llmcalc_widgets.output.programs import explore_call, program
 from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
@@ -80,6 +82,11 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         frame = compare_hardware(evaluation.frame, self.metric)
         self.answer.value = devices_page(frame, evaluation.request, self.metric)
         self.set_trait("df", frame)
+
+    def write_code(self) -> str:
+        """Write the Python that gives ``df`` as it is shown."""
+        plans = explore_call("plans = ", self._shown.request)
+        return program([*plans, f"df = compare_hardware(plans, {quoted(self.metric)})"])
 
 
 def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:

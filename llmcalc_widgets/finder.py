@@ -14,6 +14,7 @@ from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.several import FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
+from llmcalc_widgets.output.programs import explore_call, program
 from llmcalc_widgets.view.slo_page import slo_page
 
 _FIELDS = (
@@ -98,6 +99,11 @@ ttft_limit_ms, workload
         frame = slo_plans(evaluation.frame, self.requests_per_s)
         self.answer.value = slo_page(frame, evaluation.request, self.requests_per_s)
         self.set_trait("df", frame)
+
+    def write_code(self) -> str:
+        """Write the Python that gives ``df`` as it is shown."""
+        plans = explore_call("plans = ", self._shown.request)
+        return program([*plans, f"df = slo_plans(plans, {self.requests_per_s!r})"])
 
 
 def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:

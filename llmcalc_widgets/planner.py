@@ -10,7 +10,7 @@ import pandas as pd
 import traitlets
 from ipywidgets import HTML
 
-from llmcalc_core import Evaluation, evaluate, largest_that_fits
+from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
 from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.checked import MOST_BATCH, MOST_TOKENS
 from llmcalc_widgets.form.planning import (
@@ -21,11 +21,13 @@ from llmcalc_widgets.form.planning import (
     planning_fields,
 )
 from llmcalc_widgets.form.settings import doublings
+from llmcalc_widgets.output.arguments import quoted
+from llmcalc_widgets.output.programs import explore_call, program
 from llmcalc_widgets.view.memory_chart import memory_chart
 from llmcalc_widgets.view.planning_words import (
     AXIS_WORDS,
+    LAYOUT_COLUMNS,
     heading_words,
-    layout_words,
     layouts_of,
     verdict_words,
 )
@@ -93,7 +95,9 @@ memory_fraction
         shown = self._layout_among(layouts)
         plan = layouts[shown]
         most = {name: largest_that_fits(evaluation.request, plan, name) for name in AXIS_WORDS}
-        frame = _bars(evaluation, shown, self.axis, most[self.axis])
+        asked = _bars(evaluation.request, self.axis, most[self.axis])
+        frame = _of_layout(evaluate(asked).frame, plan)
+        self._drawn = asked, plan
         marks = {int(plan[self.axis]): "here"}
         if most[self.axis]:
             marks[most[self.axis]] = "largest"
@@ -106,6 +110,21 @@ memory_fraction
         with self.hold_trait_notifications():
             self.set_trait("df", frame)
             self.set_trait("largest", most[self.axis])
+
+    def write_code(self) -> str:
+        """Write the Python that gives ``df`` and ``largest`` as it is shown."""
+        asked, plan = self._drawn
+        names = [name for name in LAYOUT_COLUMNS if name in plan]
+        return program(
+            [
+                *explore_call("df = ", asked),
+                f"layout = {{{', '.join(f'{quoted(name)}: {plan[name]}' for name in names)}}}",
+                "df = df[(df[list(layout)] == list(layout.values())).all(axis=1)]",
+                "df = df.reset_index(drop=True)",
+                'fitting = df[df["memory_headroom_bytes"] >= 0]',
+                f"largest = int(fitting[{quoted(self.axis)}].max()) if len(fitting) else 0",
+            ]
+        )
 
     def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
         """Give the layout to show, and say so if it is not the one that is asked for."""
@@ -125,14 +144,20 @@ def _width(plan: dict[str, Any]) -> tuple[int, ...]:
     return plan["tp"], -plan["attention_dp"], -plan["replicas"], -plan["pp"], -plan["ep"]
 
 
-def _bars(evaluation: Evaluation, layout: str, axis: str, largest: int) -> pd.DataFrame:
-    """Evaluate a layout over batches or prompts, up to twice the largest that fits."""
-    request = evaluation.request
+def _bars(request: EvaluationRequest, axis: str, largest: int) -> EvaluationRequest:
+    """Ask for batches or prompts up to twice the largest that fits."""
     field = "batches" if axis == "batch" else axis
     (present,) = getattr(request, field)
     end = max(present, min(2 * largest, _MOST[axis]))
     values = {*doublings(min(_LEAST[axis], end), end), present, largest or present}
     changes: dict[str, Any] = {field: tuple(sorted(values))}
-    frame = evaluate(replace(request, **changes)).frame
-    same = [name == layout for name in map(layout_words, frame.to_dict("records"))]
+    return replace(request, **changes)
+
+
+def _of_layout(frame: pd.DataFrame, plan: dict[str, Any]) -> pd.DataFrame:
+    """Take the rows that use the devices as a plan does."""
+    same = pd.Series(data=True, index=frame.index)
+    for name in LAYOUT_COLUMNS:
+        if name in frame:
+            same &= frame[name] == plan[name]
     return frame[same].reset_index(drop=True)

@@ -140,7 +140,9 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the answer before and after the changes."""
-        before = self._kept.evaluated(super().make_request())
+        self._before = super().make_request()
+        self._changes = self.hardware_changes, self.model_changes
+        before = self._kept.evaluated(self._before)
         scenes = [scene_of(one, None, None) for one in (before, evaluation)]
         self.answer.value = what_if_page(*scenes)
         frames = {"before": before.frame, "after": evaluation.frame}
@@ -151,15 +153,9 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
             self.set_trait("hardware_used", request.hardware[0])
             self.set_trait("model_used", request.models[0])
 
-    def to_code(self) -> str:
-        """Write the Python that gives ``hardware``, ``model`` and ``df``.
-
-        Returns
-        -------
-        str
-            A program that calls :func:`llmcalc_core.explore`.
-        """
-        return what_if_code(super().make_request(), self.hardware_changes, self.model_changes)
+    def write_code(self) -> str:
+        """Write the Python that gives ``df``, ``hardware`` and ``model`` as it is shown."""
+        return what_if_code(self._before, *self._changes)
 
     def above(self) -> Sequence[Widget]:
         """Make the folds of figures, the device's open, and the way back."""

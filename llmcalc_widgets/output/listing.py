@@ -1,4 +1,4 @@
-"""The drawer with the Python behind the chart, to be copied."""
+"""The Python behind what is shown, to be copied."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from html import escape
 
 from ipywidgets import HTML, VBox
 
+from llmcalc_widgets.fold import Fold
 from llmcalc_widgets.output.code import code_of
+from llmcalc_widgets.output.style import output_style
 from llmcalc_widgets.view.rivalry import Rival
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
@@ -19,6 +21,43 @@ _COPY = (
     "this.textContent = document.execCommand('copy') ? 'Copied' : 'Press Ctrl+C'; "
     "this.focus(); setTimeout(() => { this.textContent = 'Copy'; }, 2000);"
 )
+
+
+class CodeFold(Fold):
+    """A folded program, which is written while it is unfolded.
+
+    Parameters
+    ----------
+    write : callable
+        Gives the program.
+
+    Attributes
+    ----------
+    listing : HTML
+        The program and its button, made when it is first unfolded.
+    """
+
+    listing: HTML
+
+    def __init__(self, write: Callable[[], str]) -> None:
+        self._write = write
+        super().__init__("Python code", self._make_listing)
+        self.button.observe(lambda _: self.refresh(), "value")
+
+    def refresh(self) -> None:
+        """Write the program again if it is seen."""
+        if not self.button.value:
+            return
+        try:
+            self.listing.value = code_page(self._write())
+        except ValueError as error:
+            self.listing.value = f'<div class="llmcalc-note">{escape(str(error))}</div>'
+
+    def _make_listing(self) -> list[VBox]:
+        self.listing = HTML()
+        shown = VBox([output_style(), self.listing])
+        shown.add_class("llmcalc-listing")
+        return [shown]
 
 
 class Listing(VBox):
@@ -41,11 +80,11 @@ class Listing(VBox):
 
     def show(self, scene: Scene) -> None:
         """Write the code of a scene, and of what is selected in it."""
-        self.code.value = _page(code_of(scene, self._selection.row, self._rivals()))
+        self.code.value = code_page(code_of(scene, self._selection.row, self._rivals()))
 
 
-def _page(code: str) -> str:
-    """Write the code and its button as HTML."""
+def code_page(code: str) -> str:
+    """Write code and its button as HTML."""
     lines = code.count("\n") + 1
     return (
         f'<button type="button" class="jupyter-button" onclick="{escape(_COPY)}">Copy</button>'

@@ -47,6 +47,7 @@ _TABLE = f"""
 
 _REST = """
 .llmcalc-outputs a { color: var(--c-strong); text-decoration: underline; }
+.llmcalc-listing { grid-column: 1 / -1; }
 .llmcalc-listing .widget-html-content { position: relative; }
 .llmcalc-listing textarea { display: block; box-sizing: border-box; width: 100%; resize: vertical;
   padding: 8px 12px; font: 12.5px/1.5 var(--jp-code-font-family, monospace); overflow: auto;

@@ -14,6 +14,8 @@ AXIS_WORDS = {
     "batch": "Batch per replica [sequences]",
     "input_tokens": "Input tokens of each sequence",
 }
+LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
+"""What a layout is, of the columns that there are."""
 
 
 def layout_words(row: Row) -> str:

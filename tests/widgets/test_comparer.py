@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
+from html import escape, unescape
+from typing import Any
 
 import ipywidgets
 import pandas as pd
@@ -36,6 +37,19 @@ def test_df_is_the_best_of_what_explore_gives(comparer: HardwareComparer) -> Non
     pd.testing.assert_frame_equal(comparer.df, compare_hardware(frame))
     comparer.metric = "tokens_per_joule"
     pd.testing.assert_frame_equal(comparer.df, compare_hardware(frame, "tokens_per_joule"))
+
+
+def test_the_code_gives_the_same_and_follows_while_it_is_seen(comparer: HardwareComparer) -> None:
+    assert not hasattr(comparer.code, "listing")  # nothing is made before it is seen
+    comparer.code.reveal()
+    comparer.metric = "tokens_per_usd"
+    comparer.hardware = ("L40S", find_hardware("H100_80GB").replace(name="mine", memory_bytes=9e10))
+    comparer.prefix_hit_rate = 0.5
+    scope: dict[str, Any] = {}
+    exec(comparer.to_code(), scope)  # noqa: S102 - what it is for
+    pd.testing.assert_frame_equal(scope["df"], comparer.df)
+    assert escape(comparer.to_code()) in comparer.code.listing.value
+    assert ">Copy</button>" in comparer.code.listing.value
 
 
 def test_bars_are_as_long_as_the_figures(comparer: HardwareComparer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from html import unescape
+from typing import Any
 
 import ipywidgets
 import pandas as pd
@@ -37,6 +38,13 @@ def test_df_is_what_the_core_finds(finder: SloFinder) -> None:
     pd.testing.assert_frame_equal(finder.df, find_slo_plan("llama2_70b", TWO, 20, **limits))
     finder.requests_per_s = 35
     pd.testing.assert_frame_equal(finder.df, find_slo_plan("llama2_70b", TWO, 35, **limits))
+
+
+def test_the_code_gives_the_same(finder: SloFinder) -> None:
+    finder.requests_per_s = 7.5
+    scope: dict[str, Any] = {}
+    exec(finder.to_code(), scope)  # noqa: S102 - what it is for
+    pd.testing.assert_frame_equal(scope["df"], finder.df)
 
 
 def test_the_answer_is_said_in_words(finder: SloFinder) -> None:

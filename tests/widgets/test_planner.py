@@ -59,6 +59,17 @@ def test_controls_and_code_set_the_same(planner: MemoryPlanner) -> None:
     assert planner.form.fields["memory_fraction"].text.value == "0.5"
 
 
+def test_the_code_gives_the_same(planner: MemoryPlanner) -> None:
+    planner.layout, planner.axis = "TP 2 \N{MULTIPLICATION SIGN} PP 2", "input_tokens"
+    scope: dict[str, Any] = {}
+    exec(planner.to_code(), scope)  # noqa: S102 - what it is for
+    pd.testing.assert_frame_equal(scope["df"], planner.df)
+    assert scope["largest"] == planner.largest > 0
+    planner.devices, planner.layout = 1, WIDEST
+    exec(planner.to_code(), scope)  # noqa: S102 - as above
+    assert scope["largest"] == planner.largest == 0
+
+
 def test_a_layout_that_the_devices_lack_is_said(planner: MemoryPlanner) -> None:
     planner.layout = "TP 2 \N{MULTIPLICATION SIGN} PP 2"
     planner.devices = 3
