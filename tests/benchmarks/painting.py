@@ -1,6 +1,9 @@
-"""Two notebooks with a chart each, and how long a change of a dropdown takes to be painted."""
+"""Two notebooks with a chart each, and how long it takes until a changed control is painted."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
 
 from playwright.sync_api import Page
 
@@ -9,7 +12,7 @@ from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
 """
 
-# bqplot alone: as many marks in as many colours, which all move when the dropdown changes, a line
+# bqplot alone: as many marks in as many colours, which all move when a control changes, a line
 # through some, and axes that stay as they are: one message for the marks and one for the line.
 BARE = """
 import bqplot, ipywidgets, numpy
@@ -24,8 +27,8 @@ points = bqplot.Scatter(
     preserve_domain={{"x": True, "y": True, "color": True}},
 )
 line = bqplot.Lines(scales=scales)
-def show(name):
-    across, up = halves[name]
+def show(name, shift=0):
+    across, up = halves[name] * (1 + shift / 100)
     with points.hold_sync(), line.hold_sync():
         points.x, points.y, points.color = across, up, hues[name]
         line.x, line.y = numpy.sort(across[:40]), numpy.sort(up[:40])
@@ -33,8 +36,10 @@ show("bf16")
 axes = [bqplot.Axis(scale=scales["x"]), bqplot.Axis(scale=scales["y"], orientation="vertical")]
 choice = ipywidgets.Dropdown(options=["bf16", "fp8"], description="Precision")
 choice.observe(lambda change: show(change["new"]), "value")
+slider = ipywidgets.IntSlider(description="Input tokens", max=30)
+slider.observe(lambda change: show("bf16", change["new"]), "value")
 figure = bqplot.Figure(marks=[line, points], axes=axes, animation_duration=0)
-ipywidgets.VBox([choice, figure])
+ipywidgets.VBox([choice, slider, figure])
 """
 
 _POINTS = ".bqplot.figure .object_grp > path.dot"
@@ -68,9 +73,53 @@ _CHANGE_TO_PAINT = """([select, option, quiet]) => new Promise((resolve, reject)
     select.dispatchEvent(new Event("change", {bubbles: true}));
 })"""
 
+DRAG_S, DRAG_PAUSE_MS = 1.0, 10
+"""How long a drag takes, and the pause after each move of the mouse in it."""
+
+# Counts the frames in which marks have moved, and notes when the mouse was let go.
+_WATCH = """() => {
+    const figure = document.querySelector(".bqplot.figure svg.svg-figure");
+    const noted = window.llmcalcDrag = {repaints: 0, painted: 0, released: 0};
+    let waits = false;
+    noted.seen = new MutationObserver(changes => {
+        const moved = changes.some(change => change.target.classList.contains("object_grp"));
+        if (waits || !moved) return;
+        waits = true;
+        requestAnimationFrame(() => requestAnimationFrame(() => {
+            waits = false;
+            noted.repaints += 1;
+            noted.painted = performance.now();
+        }));
+    });
+    noted.seen.observe(figure, {attributes: true, attributeFilter: ["transform"], subtree: true});
+    const note = () => { noted.released = performance.now(); };
+    window.addEventListener("pointerup", note, {capture: true, once: true});
+}"""
+_WATCHED = """() => {
+    const {seen, repaints, painted, released} = window.llmcalcDrag;
+    seen.disconnect();
+    return [repaints, (painted - released) / 1000];
+}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drag:
+    """What a drag of a slider led to.
+
+    Attributes
+    ----------
+    repaints : int
+        Frames in which marks had moved.
+    settled_s : float
+        From letting go to the last of them; 0 if it came before [s].
+    """
+
+    repaints: int
+    settled_s: float
+
 
 class ChartPage:
-    """A page with one chart and one dropdown named "Precision".
+    """A page with one chart, one dropdown named "Precision" and one slider, "Input tokens".
 
     Parameters
     ----------
@@ -100,3 +149,26 @@ class ChartPage:
         option = "bf16" if self._dropdown.input_value() == "fp8" else "fp8"
         select = self._dropdown.element_handle()
         return float(self._page.evaluate(_CHANGE_TO_PAINT, [select, option, QUIET_MS]))
+
+    def drag(self) -> Drag:
+        """Drag the slider over its whole length and back for a second."""
+        label = self._page.locator(".widget-label").get_by_text("Input tokens", exact=True)
+        slider = self._page.locator(".widget-slider, .widget-hslider").filter(has=label).first
+        handle, track = (slider.locator(part).first for part in (".noUi-handle", ".noUi-target"))
+        at, along = handle.bounding_box(), track.bounding_box()
+        if at is None or along is None:
+            message = "the slider is not on the page"
+            raise RuntimeError(message)
+        mouse, down = self._page.mouse, at["y"] + at["height"] / 2
+        self._page.evaluate(_WATCH)
+        mouse.move(at["x"] + at["width"] / 2, down)
+        mouse.down()
+        start = monotonic()
+        while (gone_s := monotonic() - start) < DRAG_S:
+            share = abs(1 - 1.8 * gone_s / DRAG_S)
+            mouse.move(along["x"] + share * along["width"], down)
+            self._page.wait_for_timeout(DRAG_PAUSE_MS)
+        mouse.up()
+        self._page.wait_for_timeout(2 * QUIET_MS)
+        repaints, settled = self._page.evaluate(_WATCHED)
+        return Drag(repaints=repaints, settled_s=max(settled, 0.0))
