@@ -87,6 +87,11 @@ PICTURES = {
     "load": Picture(
         make='SloFinder(model="llama3_70b", workload="chat", requests_per_s=20)', width=1240
     ),
+    "what_if": Picture(
+        make='WhatIf(model="llama3_70b", hardware="H100_80GB", devices=8, workload="chat", '
+        'hardware_changes={"memory_bandwidth": 4.8e12, "memory_bytes": 141e9})',
+        width=1440,
+    ),
     "workbench": Picture(
         make='Workbench(model="llama3_8b", hardware="L40S", devices=4, tpot_limit_ms=50)',
         part=".widget-tab",
