@@ -101,11 +101,12 @@ def explore_disaggregated(
         flight, of a worker), ``load`` (part of the time, or of the batch, that is in use; NaN of
         replicas, whose two pools are the same workers); ``ttft_s``, ``tpot_s`` with the ends
         ``_low_s`` and ``_high_s`` of their bands, ``e2e_latency_s`` [s]; ``tokens_per_s`` and
-        ``tokens_per_s_per_device`` (generated), ``requests_per_s``; ``cost_usd_per_hour`` of
-        the devices used, ``cost_usd_per_million_input_tokens`` (the prefill pool's price) and
-        ``cost_usd_per_million_output_tokens`` (the decode pool's; of replicas by time as in
-        :func:`explore`), NaN where a price is not known; ``transfer_bytes`` and ``transfer_s`` of
-        a request's cache; ``prefill_memory_bytes``, ``decode_memory_bytes`` of
+        ``tokens_per_s_per_device`` (generated), ``requests_per_s``; ``cost_usd_per_hour``
+        and ``power_w`` of the devices used, ``cost_usd_per_million_input_tokens`` and
+        ``energy_j_per_input_token`` (the prefill pool's), ``cost_usd_per_million_output_tokens``
+        and ``energy_j_per_output_token`` (the decode pool's; of replicas divided as in
+        :func:`explore`), NaN where price or power is not known; ``transfer_bytes`` and
+        ``transfer_s`` of a request's cache; ``prefill_memory_bytes``, ``decode_memory_bytes`` of
         the fullest device; ``rejected_for`` ('', 'TTFT limit' or 'TPOT limit'), ``on_front``
         (time per output token against tokens per second and device, of all rows), ``basis``.
 
@@ -126,7 +127,9 @@ def explore_disaggregated(
     openai_disagg_server.py; NVIDIA Dynamo, architecture flow; read 2026-11-23). Requests arrive at
     random, evenly over workers that take them in order (an M/D/1 queue each, DistServe, section
     3.1); bursts, uneven lengths and routing make real queues longer. No disaggregated run was among
-    the measurements: the bands are those of colocated serving.
+    the measurements: the bands are those of colocated serving. Power is that of :func:`explore`,
+    for the part of the time, or of the batch, that a pool is in use, and idle power for the rest;
+    the transfers' own is left out.
 
     Examples
     --------

@@ -88,6 +88,8 @@ class Efficiency:
     host_launch_s : float
         Time in which the host starts one kernel of a prefill [s]; decode steps are captured
         graphs, which start at once.
+    draft_pass_s : float
+        Time that the host adds to each pass of what drafts in a decode step [s].
     behaviour : Behaviour
         How the engine serves.
     device, data_type : str
@@ -103,6 +105,7 @@ class Efficiency:
     sequence_step_s: float
     overlaps_host: bool
     host_launch_s: float
+    draft_pass_s: float
     behaviour: Behaviour
     device: str
     data_type: str

@@ -36,8 +36,8 @@ class Techniques:
         arXiv:2412.19437, section 2.2), with a pass of one module for each token. A draft is split
         over tensor parallel devices like the large model where its heads allow that, else whole on
         each of them, as vLLM's draft_tensor_parallel_size can only be the same or 1; of a pipeline
-        it is on the last stage. Its passes of a step add their kernels, and none of the engine's
-        overheads (assumed).
+        it is on the last stage. Its passes add their kernels, and 0.19 ms each for the engine (from
+        one published run of EAGLE, see calibration/efficiency.toml).
     prefill_chunk_tokens : int, optional
         Most tokens of prompts and sequences that an engine computes in one step of continuous
         batching (Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 4; max_num_batched_tokens

@@ -144,12 +144,13 @@ def _drafting(
     timed = time_sections(sections(draft, step), hardware, efficiency, decode=decode)
     counts = whole_counts(draft)
     kinds, bounds = time_of_model(timed, counts)
-    if decode:
-        return [grid.drafted * part for part in kinds], [grid.drafted * part for part in bounds]
-    host = count_launches(timed, counts) * efficiency.host_launch_s
-    delay = host_delay(total(kinds), host, efficiency, decode=False)
+    passes = grid.drafted if decode else 1.0
+    delay: Values = efficiency.draft_pass_s
+    if not decode:
+        host = count_launches(timed, counts) * efficiency.host_launch_s
+        delay = host_delay(total(kinds), host, efficiency, decode=False)
     kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
-    return kinds, bounds
+    return [passes * part for part in kinds], [passes * part for part in bounds]
 
 
 def _joined(own: list[Values], others: list[Values]) -> list[Values]:

@@ -121,6 +121,7 @@ def nothing_fits(
         beam_size=workload.beam_size,
         memory_fraction=memory_fraction,
         techniques=workload.techniques,
+        splits_only=True,
     )
     return does_not_fit(
         model,

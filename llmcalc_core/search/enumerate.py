@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from llmcalc_core.domain.layers import Mixture
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout, divisors, slots, tensor_widths
 
 MOST_SLOTS = 1.25
 """Most slots for each expert that are tried, assumed; DeepSeek-V3 has 1.125 (arXiv:2412.19437,
 section 3.4: 32 redundant experts beside 256)."""
+
+LEAST_COLUMNS = 128
+"""Fewest columns of an expert on a device that are tried beside attention replicas: a block of FP8
+weights, which SGLang does not divide (server_args.py, weight_block_size; read 2026-11-23)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +88,7 @@ def plans(model: Model, devices: int, contexts: tuple[int, ...] = (1,)) -> tuple
         for replicas in divisors(devices)
         for width in contexts
         if devices // replicas % width == 0 and (width == 1 or model.divides_prompts)
-        for layout in _stages(model, devices // replicas // width, width)
+        for layout in stage_layouts(model, devices // replicas // width, width)
     }
     return tuple(sorted(found, key=lambda plan: (plan.layout, plan.replicas)))
 
@@ -116,7 +121,7 @@ def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -
     )
 
 
-def _stages(model: Model, devices: int, contexts: int) -> tuple[Layout, ...]:
+def stage_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Layout, ...]:
     """Layouts of one replica, whose prompts are divided over so many groups of devices."""
     if model.has_mixture and contexts == 1:
         return _with_replicas(model, devices)
@@ -138,10 +143,29 @@ def _with_replicas(model: Model, devices: int) -> tuple[Layout, ...]:
             if group % tp:
                 continue
             dp = group // tp
-            found.update(
-                Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in _expert_widths(model, tp, dp)
-            )
+            widths = _expert_widths(model, tp, dp)
+            if dp > 1:
+                widths += _narrower(model, dp, group)
+            found.update(Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in widths)
     return tuple(sorted(found))
+
+
+def _narrower(model: Model, dp: int, group: int) -> tuple[int, ...]:
+    """Expert parallel widths besides the widest to try beside attention replicas.
+
+    1: the columns of all experts over all devices, as vLLM does where expert parallelism is not
+    asked for (docs, data parallel deployment: a tensor parallel group of DP x TP); and as many as
+    replicas: whole experts across them, columns over the devices of each (SGLang's hybrid of expert
+    and tensor parallelism, ep_size below tp_size; TensorRT-LLM, moe_tp_size x moe_ep_size; all read
+    2026-11-23). Not where a device would have too few columns.
+    """
+    least = min(layer.channel.width for layer in model.layers if isinstance(layer.channel, Mixture))
+    return tuple(
+        ep
+        for ep in (1, dp)
+        if slots(model.experts, ep) <= MOST_SLOTS * model.experts
+        and least * ep >= LEAST_COLUMNS * group
+    )
 
 
 def _expert_widths(model: Model, tp: int, groups: int) -> tuple[int, ...]:

@@ -13,6 +13,10 @@ from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.offload import offloaded
+from llmcalc_core.search.enumerate import stage_layouts
+
+MOST_TRIED = 257
+"""From so many devices on, layouts with attention replicas are no longer tried for the fewest."""
 
 
 def fits(memory: Memory, hardware: Hardware, memory_fraction: float) -> NDArray[np.bool_]:
@@ -36,6 +40,7 @@ def minimum_devices(
     beam_size: int = 1,
     memory_fraction: float = 0.9,
     techniques: Techniques = NO_TECHNIQUES,
+    splits_only: bool = False,
 ) -> int | None:
     """Find the fewest devices on which one replica fits.
 
@@ -49,32 +54,37 @@ def minimum_devices(
         Part of a device's memory that may be used.
     techniques : Techniques
         What the replica does with its requests.
+    splits_only : bool, default False
+        Whether to leave out the attention replicas and expert parallelism that a mixture can have.
 
     Returns
     -------
     int or None
-        Number of devices; None if no tensor and pipeline split fits at all.
+        Number of devices; None if nothing fits at all.
     """
+
+    def fewest(tried: tuple[Layout, ...]) -> int | None:
+        grid = make_grid(
+            tried, batches=(batch,), inputs=(input_tokens,), outputs=(output_tokens,),
+            beams=beam_size, techniques=techniques,
+        )  # fmt: skip
+        usable = hardware.usable_bytes(memory_fraction)
+        memory = device_memory(model, precision, offloaded(model, precision, grid, usable))
+        enough = np.broadcast_to(fits(memory, hardware, memory_fraction), grid.shape).reshape(-1)
+        devices = np.array([layout.devices for layout in tried])
+        return int(devices[enough].min()) if enough.any() else None
+
     splits = tuple(
         Layout(tp=tp, pp=pp)
         for tp in tensor_widths(model)
         for pp in range(1, model.layer_count + 1)
     )
-    grid = make_grid(
-        splits,
-        batches=(batch,),
-        inputs=(input_tokens,),
-        outputs=(output_tokens,),
-        beams=beam_size,
-        techniques=techniques,
-    )
-    usable = hardware.usable_bytes(memory_fraction)
-    memory = device_memory(model, precision, offloaded(model, precision, grid, usable))
-    enough = fits(memory, hardware, memory_fraction).reshape(-1)
-    if not enough.any():
-        return None
-    devices = np.array([split.devices for split in splits])
-    return int(devices[enough].min())
+    found = fewest(splits)
+    if splits_only or not model.has_mixture:
+        return found
+    fewer = range(2, min(found or MOST_TRIED, MOST_TRIED))
+    layouts = tuple(layout for count in fewer for layout in stage_layouts(model, count))
+    return (fewest(layouts) if layouts else None) or found
 
 
 def does_not_fit(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.parallelism import Layout, divisors
 from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.load import stage_load
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.prompts import prompts
 from llmcalc_core.estimate.step import stage_times
@@ -48,6 +49,8 @@ class Pool:
         Requests that a worker can serve at its ``load`` [1/s].
     load : array
         Part of the time that it is given work for [1].
+    share : array
+        Load of its devices, between idle and full power, while it has work [1].
     memory : array
         Bytes on its fullest device [bytes].
     """
@@ -62,6 +65,7 @@ class Pool:
     period: Floats
     rate: Floats
     load: Floats
+    share: Floats
     memory: Floats
 
 
@@ -114,6 +118,7 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
         service, hardware, grid,
         seconds=times.latency_s,
         period=times.period_s,
+        share=stage_load(times, grid, decode=False).share,
         memory=replace(
             memory,
             total=memory.total + memory.kv_cache,
@@ -151,6 +156,7 @@ def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) ->
         service, hardware, grid,
         seconds=times.latency_s,
         period=times.period_s * grid.outputs,
+        share=stage_load(times, grid, decode=True).share,
         memory=memory,
         loads=(1.0,),
     )  # fmt: skip
@@ -170,6 +176,7 @@ def _worth_trying(
     *,
     seconds: Floats,
     period: Values,
+    share: Values,
     memory: Memory,
     loads: tuple[float, ...],
 ) -> Pool:
@@ -178,11 +185,11 @@ def _worth_trying(
     if not held_by.any():
         raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
     shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
-    devices, holders, requests, own, busy, held, enough = (
+    devices, holders, requests, own, busy, drawn, held, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
         for values in (
             grid.group * grid.pp, grid.group * grid.pp / grid.attention_ranks,
-            grid.batch, seconds, period, memory.total, held_by,
+            grid.batch, seconds, period, share, memory.total, held_by,
         )
     )  # fmt: skip
     load = np.broadcast_to(np.array(loads), shape).reshape(-1)
@@ -203,6 +210,7 @@ def _worth_trying(
         period=busy[kept],
         rate=rate[kept],
         load=load[kept],
+        share=drawn[kept],
         memory=held[kept],
     )
 

@@ -28,15 +28,17 @@ GRIDS = {
         "model": "mixtral_8x7b",
         "hardware": "H100_80GB",
         "devices": [*range(1, 13)],
-        "input_tokens": [128 * step for step in range(1, 5)],
-        **LENGTHS,
+        "input_tokens": [128 * step for step in range(1, 4)],
+        "output_tokens": [64 * step for step in range(1, 8)],
+        "batch": [*range(1, 257)],
     },
     "compressed attention": {
         "model": "deepseek_v4_flash",
         "hardware": "H100_80GB",
         "devices": [*range(1, 13)],
-        "input_tokens": [128 * step for step in range(1, 5)],
-        **LENGTHS,
+        "input_tokens": [128 * step for step in range(1, 4)],
+        "output_tokens": [64 * step for step in range(1, 8)],
+        "batch": [*range(1, 257)],
     },
 }
 

@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmcalc_core import ModelConfig, find_model, parse_precision
+from llmcalc_core import (
+    ModelConfig,
+    find_hardware,
+    find_model,
+    get_minimum_system_size,
+    parse_precision,
+)
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.work import make_pass
 from llmcalc_core.search.enumerate import plans
+from llmcalc_core.search.feasibility import minimum_devices
 from tests.core.one_layer import layer_section
 
 BF16 = parse_precision("bf16")
@@ -31,11 +38,13 @@ def grid_of(layout: Layout, *, batch: int = 8, prompt: int = 2000) -> Grid:
 # (model, devices, tensor parallel, attention replicas, expert parallel widths)
 WIDTHS = [
     ("mixtral_8x7b", 8, 8, 1, {1, 2, 4, 8}),
-    ("mixtral_8x7b", 8, 1, 8, {8}),
-    ("mixtral_8x7b", 3, 1, 3, {3}),  # nine slots, one for a copy of a busy expert
-    ("mixtral_8x7b", 16, 1, 16, {8}),  # more devices than experts: two share an expert's columns
-    ("mixtral_8x7b", 6, 1, 6, {3}),  # six would need twelve slots for eight experts
-    ("deepseek_v3", 16, 2, 8, {16}),
+    ("mixtral_8x7b", 8, 1, 8, {1, 8}),  # columns of all on each, or one each
+    ("mixtral_8x7b", 8, 2, 4, {1, 4, 8}),  # or two on each pair, a half of the columns each
+    ("mixtral_8x7b", 3, 1, 3, {1, 3}),  # nine slots, one for a copy of a busy expert
+    ("mixtral_8x7b", 16, 1, 16, {1, 8}),  # more devices than experts: two share an expert's columns
+    ("mixtral_8x7b", 6, 1, 6, {1, 3}),  # six would need twelve slots for eight experts
+    ("deepseek_v3", 16, 2, 8, {1, 8, 16}),  # 2048 / 16 columns: a block of 128
+    ("deepseek_v3", 32, 2, 16, {16, 32}),  # 2048 / 32 columns are half a block
     ("deepseek_v3", 72, 1, 72, {72}),  # 288 slots for 256 experts, as in its own deployment
     ("deepseek_v3", 48, 48, 1, set()),  # 48 does not divide 128 heads
 ]
@@ -50,6 +59,29 @@ def test_widths_that_are_tried(case: tuple[str, int, int, int, set[int]]) -> Non
         if (plan.layout.tp, plan.layout.dp, plan.layout.pp) == (tp, replicas, 1)
     }
     assert found == expected
+
+
+def test_replicas_of_attention_hold_a_cache_on_fewer_devices() -> None:
+    # The latent cache of DeepSeek-V2-Lite, 27 layers x 576 x 2 bytes a token, is whole on each
+    # tensor parallel device, and divided by attention replicas: 2048 requests of 32,256 tokens have
+    # 2.05 TB, more than 26 x 77 GB. With 27 stages of a layer each, 76 GB leave no room for weights.
+    asked: dict[str, Any] = {
+        "batch": 2048, "input_tokens": 32_000, "output_tokens": 256,
+    }  # fmt: skip
+    model, device = architecture(find_model("deepseek_v2_lite")), find_hardware("H100_80GB")
+    assert minimum_devices(model, device, BF16, **asked, splits_only=True) is None
+    found = minimum_devices(model, device, BF16, **asked)
+    assert found is not None
+    fit = [
+        np.min(device_memory(model, BF16, make_grid(
+            tuple(plan.layout for plan in plans(model, devices) if plan.replicas == 1),
+            batches=(2048,), inputs=(32_000,), outputs=(256,),
+        )).total) <= device.usable_bytes(0.9)
+        for devices in range(1, found + 1)
+    ]  # fmt: skip
+    assert fit == [False] * (found - 1) + [True]
+    asked = {"batch_size": 2048, "input_tokens": 32_000, "output_tokens": 256}
+    assert get_minimum_system_size("deepseek_v2_lite", **asked, system_name="H100_80GB") == found
 
 
 # (layout, experts' weights of a layer on a device in units of one expert)

@@ -121,7 +121,7 @@ def one_worker(hardware: Hardware, layout: Layout, seconds: float, rate: float) 
     return Pool(
         hardware=hardware, layouts=(layout,), layout=np.zeros(1, dtype=np.intp),
         devices=one * layout.devices, holders=one * layout.tp * layout.pp, requests=one,
-        seconds=one * seconds, period=one / rate, rate=one * rate, load=one, memory=one,
+        seconds=one * seconds, period=one / rate, rate=one * rate, load=one, share=one, memory=one,
     )  # fmt: skip
 
 

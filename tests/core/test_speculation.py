@@ -143,6 +143,21 @@ def test_drafts_take_their_passes() -> None:
     assert itself - none > 3 * 4.79e-3
 
 
+# vLLM issue 20780 (2025-07-10; read 2026-11-23): Llama 3.1 8B, one sequence, EAGLE's time per token
+# [ms] and tokens per step by the number drafted.
+EAGLE = {2: (4.37, 2.10), 3: (4.29, 2.29), 4: (4.48, 2.39), 5: (4.71, 2.43), 6: (4.94, 2.45),
+         7: (5.20, 2.47)}  # fmt: skip
+
+
+def test_steps_with_eagle_are_those_of_a_published_run() -> None:
+    # EAGLE drafts with one layer of the model's own sizes and its head (Li et al., 2401.15077).
+    large = llm.find_model("llama3.1_8b")
+    draft = replace(large, num_decoder_layers=1)
+    for count, (token, gained) in EAGLE.items():
+        found = latency(large, drafted(count, 0.0, draft), Layout(), batch=1)
+        assert found == pytest.approx(token * gained / 1e3, rel=0.03)
+
+
 def test_a_draft_takes_its_memory() -> None:
     large, draft = llm.find_model("llama3_70b"), llm.find_model("llama3_8b")
     asked: dict[str, Any] = {"batches": (16,), "inputs": (1000,), "outputs": (200,)}
