@@ -13,6 +13,9 @@ MOST_SLOTS = 1.25
 """Most slots for each expert that are tried, assumed; DeepSeek-V3 has 1.125 (arXiv:2412.19437,
 section 3.4: 32 redundant experts beside 256)."""
 
+MOST_SHARING = 8
+"""Most devices that share an expert's columns beside attention replicas: a node's, assumed."""
+
 LEAST_COLUMNS = 128
 """Fewest columns of an expert on a device that are tried beside attention replicas: a block of FP8
 weights, which SGLang does not divide (server_args.py, weight_block_size; read 2026-11-23)."""
@@ -80,17 +83,20 @@ def plans(model: Model, devices: int, contexts: tuple[int, ...] = (1,)) -> tuple
     Returns
     -------
     tuple of Plan
-        Sorted by layout; every device count has at least the plan of single-device replicas where
-        ``contexts`` has 1 in it.
+        Sorted by layout, those of :func:`narrower_layouts` last; every device count has at least
+        the plan of single-device replicas where ``contexts`` has 1 in it.
     """
-    found = {
-        Plan(layout=layout, replicas=replicas)
-        for replicas in divisors(devices)
-        for width in contexts
-        if devices // replicas % width == 0 and (width == 1 or model.divides_prompts)
-        for layout in stage_layouts(model, devices // replicas // width, width)
-    }
-    return tuple(sorted(found, key=lambda plan: (plan.layout, plan.replicas)))
+    found: list[Plan] = []
+    for layouts_of in (stage_layouts, narrower_layouts):
+        alike = {
+            Plan(layout=layout, replicas=replicas)
+            for replicas in divisors(devices)
+            for width in contexts
+            if devices // replicas % width == 0 and (width == 1 or model.divides_prompts)
+            for layout in layouts_of(model, devices // replicas // width, width)
+        }
+        found += sorted(alike, key=lambda plan: (plan.layout, plan.replicas))
+    return tuple(found)
 
 
 def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -> ValueError:
@@ -124,7 +130,11 @@ def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -
 def stage_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Layout, ...]:
     """Layouts of one replica, whose prompts are divided over so many groups of devices."""
     if model.has_mixture and contexts == 1:
-        return _with_replicas(model, devices)
+        return tuple(
+            Layout(tp=tp, pp=stages, ep=ep, dp=dp)
+            for tp, stages, dp in _with_replicas(model, devices)
+            for ep in _expert_widths(model, tp, dp)
+        )
     return tuple(
         Layout(tp=one.tp, pp=one.pp, ep=ep, cp=contexts)
         for one in layouts(model, devices)
@@ -132,40 +142,41 @@ def stage_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Layout
     )
 
 
-def _with_replicas(model: Model, devices: int) -> tuple[Layout, ...]:
-    """Layouts of one replica of a mixture: attention replicas and experts inside a stage."""
-    found: set[Layout] = set()
-    for group in divisors(devices):
-        stages = devices // group
-        if stages > model.layer_count:
-            continue
-        for tp in tensor_widths(model):
-            if group % tp:
-                continue
-            dp = group // tp
-            widths = _expert_widths(model, tp, dp)
-            if dp > 1:
-                widths += _narrower(model, dp, group)
-            found.update(Layout(tp=tp, pp=stages, ep=ep, dp=dp) for ep in widths)
-    return tuple(sorted(found))
+def narrower_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Layout, ...]:
+    """Layouts whose attention replicas share experts over fewer groups than they could.
 
-
-def _narrower(model: Model, dp: int, group: int) -> tuple[int, ...]:
-    """Expert parallel widths besides the widest to try beside attention replicas.
-
-    1: the columns of all experts over all devices, as vLLM does where expert parallelism is not
-    asked for (docs, data parallel deployment: a tensor parallel group of DP x TP); and as many as
+    One: the columns of all experts over all devices, as vLLM does where expert parallelism is not
+    asked for (docs, data parallel deployment: a tensor parallel group of DP x TP); or as many as
     replicas: whole experts across them, columns over the devices of each (SGLang's hybrid of expert
     and tensor parallelism, ep_size below tp_size; TensorRT-LLM, moe_tp_size x moe_ep_size; all read
-    2026-11-23). Not where a device would have too few columns.
+    2026-11-23). Not where too many devices share an expert, or one has too few of its columns.
     """
-    least = min(layer.channel.width for layer in model.layers if isinstance(layer.channel, Mixture))
-    return tuple(
-        ep
-        for ep in (1, dp)
-        if slots(model.experts, ep) <= MOST_SLOTS * model.experts
-        and least * ep >= LEAST_COLUMNS * group
+    if not model.has_mixture or contexts > 1:
+        return ()
+    experts = model.experts
+    columns = min(
+        layer.channel.width for layer in model.layers if isinstance(layer.channel, Mixture)
     )
+    return tuple(
+        Layout(tp=tp, pp=stages, ep=ep, dp=dp)
+        for tp, stages, dp in _with_replicas(model, devices)
+        for ep in sorted({1, dp} - {*_expert_widths(model, tp, dp)})
+        if ep <= experts
+        and slots(experts, ep) <= MOST_SLOTS * experts
+        and tp * dp <= min(MOST_SHARING, columns // LEAST_COLUMNS) * ep
+        and dp > 1
+    )
+
+
+def _with_replicas(model: Model, devices: int) -> list[tuple[int, int, int]]:
+    """Tensor and pipeline parallel widths and attention replicas of one replica of a mixture."""
+    return [
+        (tp, devices // group, group // tp)
+        for group in divisors(devices)
+        if devices // group <= model.layer_count
+        for tp in tensor_widths(model)
+        if group % tp == 0
+    ]
 
 
 def _expert_widths(model: Model, tp: int, groups: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.offload import offloaded
-from llmcalc_core.search.enumerate import stage_layouts
+from llmcalc_core.search.enumerate import narrower_layouts, stage_layouts
 
 MOST_TRIED = 257
 """From so many devices on, layouts with attention replicas are no longer tried for the fewest."""
@@ -83,7 +83,11 @@ def minimum_devices(
     if splits_only or not model.has_mixture:
         return found
     fewer = range(2, min(found or MOST_TRIED, MOST_TRIED))
-    layouts = tuple(layout for count in fewer for layout in stage_layouts(model, count))
+    layouts = tuple(
+        layout
+        for count in fewer
+        for layout in (*stage_layouts(model, count), *narrower_layouts(model, count))
+    )
     return (fewest(layouts) if layouts else None) or found
 
 

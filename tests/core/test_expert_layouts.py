@@ -41,10 +41,11 @@ WIDTHS = [
     ("mixtral_8x7b", 8, 1, 8, {1, 8}),  # columns of all on each, or one each
     ("mixtral_8x7b", 8, 2, 4, {1, 4, 8}),  # or two on each pair, a half of the columns each
     ("mixtral_8x7b", 3, 1, 3, {1, 3}),  # nine slots, one for a copy of a busy expert
-    ("mixtral_8x7b", 16, 1, 16, {1, 8}),  # more devices than experts: two share an expert's columns
+    ("mixtral_8x7b", 16, 1, 16, {8}),  # more devices than experts: two share an expert's columns
     ("mixtral_8x7b", 6, 1, 6, {1, 3}),  # six would need twelve slots for eight experts
-    ("deepseek_v3", 16, 2, 8, {1, 8, 16}),  # 2048 / 16 columns: a block of 128
-    ("deepseek_v3", 32, 2, 16, {16, 32}),  # 2048 / 32 columns are half a block
+    ("deepseek_v3", 16, 2, 8, {8, 16}),  # not of 16 devices the columns of each
+    ("deepseek_v3", 32, 2, 16, {16, 32}),
+    ("qwen3_30b_a3b", 8, 2, 4, {4, 8}),  # 768 / 8 columns are less than a block of 128
     ("deepseek_v3", 72, 1, 72, {72}),  # 288 slots for 256 experts, as in its own deployment
     ("deepseek_v3", 48, 48, 1, set()),  # 48 does not divide 128 heads
 ]
@@ -64,7 +65,7 @@ def test_widths_that_are_tried(case: tuple[str, int, int, int, set[int]]) -> Non
 def test_replicas_of_attention_hold_a_cache_on_fewer_devices() -> None:
     # The latent cache of DeepSeek-V2-Lite, 27 layers x 576 x 2 bytes a token, is whole on each
     # tensor parallel device, and divided by attention replicas: 2048 requests of 32,256 tokens have
-    # 2.05 TB, more than 26 x 77 GB. With 27 stages of a layer each, 76 GB leave no room for weights.
+    # 2.05 TB, more than 26 x 77 GB. 27 stages of a layer each with 76 GB have no room for weights.
     asked: dict[str, Any] = {
         "batch": 2048, "input_tokens": 32_000, "output_tokens": 256,
     }  # fmt: skip

@@ -42,6 +42,7 @@ def single(row: dict[str, Any], function: Any, **settings: Any) -> dict[str, Any
         input_tokens=row["input_tokens"],
         system_name=row["hardware"],
         expert_parallel=row["ep"],
+        attention_data_parallel=row["attention_dp"],
         **(widths | settings),
     )
 

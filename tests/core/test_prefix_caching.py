@@ -16,6 +16,7 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.prompts import arriving_prompts, packed_prompts
 from llmcalc_core.estimate.sections import sections
 from llmcalc_core.estimate.work import Operation, make_pass
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -87,6 +88,19 @@ def test_the_last_token_is_always_computed() -> None:
     everything = Techniques(prefix_hit_rate=1.0)
     assert work(config(), everything, prompt=1000)[0].flops == 2 * 2 * 512 * 768
     assert kernel(config(), everything).flops == pytest.approx(2 * 999.5 * 2 * 8 * 128)
+
+
+def test_what_is_computed_is_packed_into_steps() -> None:
+    # A step of 8,192 tokens holds four prompts of 2,000, eight of which half is computed, and
+    # sixteen of which a quarter is; of 50 that wait for each of two replicas it takes no more.
+    for share, expected in ((0.0, 4), (0.5, 8), (0.75, 16), (0.95, 50)):
+        grid = make_grid(
+            (Layout(tp=2, dp=2, ep=4),), batches=(100,), inputs=(2000,), outputs=(2,),
+            techniques=Techniques(prefix_hit_rate=share),
+        )  # fmt: skip
+        assert packed_prompts(grid) == expected
+        # Half of 50 requests end with each step: as many arrive, as far as a step holds them.
+        assert arriving_prompts(grid) == min(expected, 25)
 
 
 def test_cached_tokens_take_their_memory() -> None:
