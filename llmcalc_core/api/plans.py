@@ -1,4 +1,4 @@
-"""Which splits there are, which is best, which are on the front, how few devices do."""
+"""Which splits there are, which is best, and which are on the front."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from llmcalc_core.domain.techniques import TechniqueArguments
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.best import Table, best_first, fitting_splits, guide_frame
 from llmcalc_core.search.enumerate import layouts
-from llmcalc_core.search.feasibility import DoesNotFitError, minimum_devices
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.single import Workload
 
@@ -221,87 +220,6 @@ def get_pareto_optimal_performance(
     front = np.flatnonzero(pareto_mask(table["Latency(ms)"], -best_first(table, aim)))
     by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
     return guide_frame({name: values[by_latency] for name, values in table.items()})
-
-
-@takes_techniques
-def get_minimum_system_size(
-    model: ModelLike = "llama2_7b",
-    batch_size: int = 1,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
-    system_name: HardwareLike | None = None,
-    bits: PrecisionLike = CHECKPOINT,
-    *,
-    beam_size: int = 1,
-    memory_fraction: float = 0.9,
-    **techniques: Unpack[TechniqueArguments],
-) -> int:
-    """Find the fewest devices that hold the model, its cache and a runtime reserve.
-
-    Parameters
-    ----------
-    model : name, path, dict or ModelConfig
-        The model.
-    batch_size, beam_size : int
-        Requests in flight; sequences decoded per request.
-    input_tokens, output_tokens : int
-        Prompt and generated tokens.
-    system_name : name, dict or Hardware, optional
-        The device; an A100 of 80 GB where not given.
-    bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
-    **techniques : optional
-        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
-
-    Returns
-    -------
-    int
-        Number of devices: the true minimum, not the next power of two.
-
-    Raises
-    ------
-    DoesNotFitError
-        If no number of devices holds it. A ``ValueError``.
-    ValueError
-        For an unknown name or a value out of range.
-
-    Examples
-    --------
-    Weights of 138 GB need two devices of 85.5 GB.
-
-    >>> get_minimum_system_size(model="llama2_70b", system_name="A100_80GB")
-    2
-    """
-    question = ask(model, system_name, bits, memory_fraction)
-    asked = workload(
-        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
-    )
-    enough = minimum_devices(
-        question.model,
-        question.hardware,
-        question.precision,
-        batch=asked.batches[0],
-        input_tokens=asked.input_tokens,
-        output_tokens=asked.output_tokens,
-        beam_size=asked.beam_size,
-        memory_fraction=question.memory_fraction,
-        techniques=asked.techniques,
-    )
-    limit = question.hardware.device_limit
-    if enough is not None and limit is not None and enough > limit:
-        system = question.hardware.name
-        msg = f"{question.model.name} needs {enough} devices, and {system} has {limit}"
-        raise DoesNotFitError(msg)
-    if enough is None:
-        msg = (
-            f"{question.model.name} with batch_size {batch_size} and {input_tokens} + "
-            f"{output_tokens} tokens fits on no number of {question.hardware.name} devices; "
-            "a smaller batch or shorter sequences would"
-        )
-        raise DoesNotFitError(msg)
-    return enough
 
 
 def _splits(

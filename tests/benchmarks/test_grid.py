@@ -29,16 +29,14 @@ GRIDS = {
         "hardware": "H100_80GB",
         "devices": [*range(1, 13)],
         "input_tokens": [128 * step for step in range(1, 4)],
-        "output_tokens": [64 * step for step in range(1, 8)],
-        "batch": [*range(1, 257)],
+        **LENGTHS,
     },
     "compressed attention": {
         "model": "deepseek_v4_flash",
         "hardware": "H100_80GB",
         "devices": [*range(1, 13)],
         "input_tokens": [128 * step for step in range(1, 4)],
-        "output_tokens": [64 * step for step in range(1, 8)],
-        "batch": [*range(1, 257)],
+        **LENGTHS,
     },
 }
 

@@ -1,0 +1,109 @@
+"""A request in, an evaluation out: the whole path of a query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.request import EvaluationRequest
+from llmcalc_core.search.frame import as_frame
+from llmcalc_core.search.names import names_of
+from llmcalc_core.search.objective import front_of, gain_of
+from llmcalc_core.search.performance import LATENCY_COLUMNS
+from llmcalc_core.search.table import candidates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Evaluation:
+    """The answer to a request: every candidate, as a frame.
+
+    Attributes
+    ----------
+    request : EvaluationRequest
+        The question.
+    frame : DataFrame
+        One row per candidate; see :func:`explore` for its columns.
+    """
+
+    request: EvaluationRequest
+    frame: pd.DataFrame
+
+    @property
+    def latency_column(self) -> str:
+        """Column of the stage's latency: time per output token, or to the first token [s]."""
+        return LATENCY_COLUMNS[self.request.stage]
+
+    @property
+    def band_columns(self) -> tuple[str, str]:
+        """Columns of the ends of its 80 % band [s]."""
+        name = self.latency_column.removesuffix("_s")
+        return f"{name}_low_s", f"{name}_high_s"
+
+    @cached_property
+    def front(self) -> pd.DataFrame:
+        """The candidates on the Pareto front, by latency."""
+        latency = self.frame[self.latency_column].to_numpy()[self._front_rows]
+        return self.frame.iloc[self._front_rows[np.argsort(latency, kind="stable")]]
+
+    @cached_property
+    def feasible(self) -> pd.DataFrame:
+        """The candidates that are not rejected."""
+        return self.frame[self.frame["rejected_for"] == ""]
+
+    @cached_property
+    def recommended(self) -> int | None:
+        """Row of the front that is best at the objective; None if none fits."""
+        if not len(self._front_rows):
+            return None
+        gain = gain_of(self.frame, self.request.objective)[self._front_rows]
+        return int(self._front_rows[gain.argmax()])
+
+    @cached_property
+    def _front_rows(self) -> NDArray[np.intp]:
+        return np.flatnonzero(self.frame["on_front"].to_numpy())
+
+
+def evaluate(request: EvaluationRequest) -> Evaluation:
+    """Estimate every candidate of a request.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`make_request`.
+
+    Returns
+    -------
+    Evaluation
+        The request and the frame of candidates.
+    """
+    names = names_of(request)
+    position = {precision: at for at, precision in enumerate(names.precision.values())}
+    cases = [
+        (
+            (model_at, hardware_at, position[precision], technique_at),
+            candidates(architecture(model), hardware, precision, techniques, request),
+        )
+        for model_at, model in enumerate(request.models)
+        for hardware_at, hardware in enumerate(request.hardware)
+        for precision in request.precisions_of(model)
+        for technique_at, techniques in enumerate(request.techniques)
+    ]
+    frame = as_frame(
+        cases,
+        models=tuple(names.model),
+        hardware=tuple(names.hardware),
+        precisions=tuple(names.precision),
+        techniques=request.techniques,
+    )
+    found = Evaluation(request=request, frame=frame)
+    if request.objective != "throughput":
+        frame["on_front"] = front_of(frame, request.objective, found.latency_column)
+    return found
