@@ -54,6 +54,18 @@ def test_figures(facts: tuple[str, str, float, float, float, float]) -> None:
     assert device.power_watts == power
 
 
+def test_networks_and_hosts_of_servers() -> None:
+    # 200 Gb/s for each GPU (NVIDIA Enterprise Reference Architecture 2-8-5-200), 25 GB/s each way
+    assert find_hardware("RTX_PRO_6000").node_link_bandwidth == 200e9 / 8
+    # 12,800 Gb/s of EFA and 8,192 GiB for 64 devices (Amazon EC2 Trn3 Architecture, AWS Neuron)
+    trainium = find_hardware("Trainium3")
+    assert trainium.node_link_bandwidth == 12_800e9 / 8 / 64
+    assert trainium.host_memory_bytes == 8192 * 2**30 / 64
+    # half of the 480 GB and 512 GB/s of the Grace that two GPUs share (NVIDIA GB200 NVL72 page)
+    blackwell = find_hardware("GB200_186GB")
+    assert (blackwell.host_memory_bytes, blackwell.host_link_bandwidth) == (240e9, 256e9)
+
+
 def test_there_are_fifty_and_every_maker() -> None:
     assert len(list_hardware()) >= 50
     makers = {table["vendor"] for table in tables().values()}
