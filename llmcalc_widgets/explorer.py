@@ -188,7 +188,7 @@ weights_offload, kv_offload, offload_to_fit, context_parallel_max, price_per_hou
         return self.make_request()
 
     def _show_busy(self, _: object) -> None:
-        self.chart.waiting.show(self._session.expected_s)
+        self.chart.waiting.show(self._session.expected_s, self._session.expected_plans)
 
     def _cancel(self) -> None:
         """Go back to the settings of what is shown."""

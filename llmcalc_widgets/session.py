@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic
 from traceback import format_exc
 
-from traitlets import Dict, Float, HasTraits, Instance, Unicode
+from traitlets import Dict, Float, HasTraits, Instance, Int, Unicode
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
 from llmcalc_widgets.later import running_loop
@@ -36,19 +36,22 @@ class Session(HasTraits):
         Where the last evaluation failed; empty if it did not.
     expected_s : float
         How long the evaluation that runs in the background will take, about [s]; 0 if none runs.
+    expected_plans : int
+        How many plans it is of, about.
     """
 
     evaluation = Instance(Evaluation, allow_none=True)
     errors = Dict(key_trait=Unicode(), value_trait=Unicode())
     traceback = Unicode()
     expected_s = Float(0.0)
+    expected_plans = Int(0)
 
     def __init__(self) -> None:
         super().__init__()
         self._patient = False
         self._running: EvaluationRequest | None = None
         self._future: asyncio.Future[_Timed] | None = None
-        self._seconds_each = 0.0
+        self._seconds_each = self._plans_each = 0.0
         self._waiting: MakeRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._next_s = 0.0
@@ -97,6 +100,7 @@ class Session(HasTraits):
         if loop is None:
             self._finish(partial(_timed, request))
             return
+        self.expected_plans = round(self._plans_each * _size(request))
         self.expected_s = expected_s
         if self._future is not None:
             self._waiting = make
@@ -130,6 +134,7 @@ class Session(HasTraits):
             self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
             raise
         self._seconds_each = seconds / _size(evaluation.request)
+        self._plans_each = len(evaluation.frame) / _size(evaluation.request)
         self.accept("")
         self.evaluation = evaluation
         self._next_s = monotonic() + PAUSE_S

@@ -81,7 +81,8 @@ _CSS = """
 .llmcalc-chart .bqplot { overflow: visible; }
 .llmcalc-chart .bqplot svg { will-change: transform; } /* drawn apart from the page around it */
 .llmcalc-stale { opacity: 0.3; }
-.llmcalc-waiting { align-items: center; }
+.llmcalc-waiting { align-items: center; column-gap: 12px; }
+.llmcalc-waiting > :nth-child(2) { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
 .llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
 .llmcalc-rivals { border-collapse: collapse; width: 100%; }
@@ -95,7 +96,7 @@ _CSS = """
   fill: var(--c-strong) !important; pointer-events: none;
   paint-order: stroke; stroke: var(--c-back); stroke-width: 3px; }
 .llmcalc-details { display: grid !important; align-content: start;
-  grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); column-gap: 24px; }
+  grid-template-columns: repeat(auto-fit, minmax(min(350px, 100%), 1fr)); column-gap: 24px; }
 .llmcalc-details table { border-collapse: collapse; width: 100%;
   font-variant-numeric: tabular-nums; }
 .llmcalc-details th, .llmcalc-details td { padding: 3px 8px 3px 0; text-align: right;
