@@ -75,8 +75,9 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
     if model.max_context:
         yield "architecture", "longest context", model.max_context, "tokens"
     yield "architecture", "layers", model.layer_count, ""
-    for kind, count in sorted(Counter(model.sequence).items()):
-        yield "architecture", f"{count} x", layer_words(model.layers[kind]), ""
+    layers = Counter(layer_words(model.layers[kind]) for kind in model.sequence)
+    for words, count in layers.items():
+        yield "architecture", f"{count} x", words, ""
     if model.prediction:
         yield "architecture", "modules of multi-token prediction", model.prediction.count, ""
     for part, parameters in parameters_by_part(model).items():
@@ -110,17 +111,35 @@ def description_html(config: ModelConfig) -> str:
     """Give the description as a table for a notebook; every name is escaped text."""
     frame = describe(config)
     cell, right = 'style="text-align:left"', 'style="text-align:right"'
+    decoder = architecture(config).parameters
     lines = []
     for section, rows in frame.groupby("section", sort=False):
         lines.append(f'<tr><th colspan="3" {cell}>{escape(str(section)).capitalize()}</th></tr>')
         for item, value, unit in rows[["item", "value", "unit"]].itertuples(index=False):
             side = cell if isinstance(value, str) else right
             shown = value if isinstance(value, str) else _number(value)
+            said = _said(value, unit, decoder) if section != "architecture" else unit
             lines.append(
                 f"<tr><td {cell}>{escape(item)}</td><td {side}>{escape(shown)}</td>"
-                f"<td {cell}>{escape(unit)}</td></tr>"
+                f"<td {cell}>{escape(said)}</td></tr>"
             )
     return f'<table class="llmcalc-model">{"".join(lines)}</table>'
+
+
+def _said(value: float, unit: str, decoder: int) -> str:
+    """Say more than the unit: the share of the decoder, or bytes in thousands of thousands.
+
+    Examples
+    --------
+    >>> _said(5, "parameters", 200), _said(1_500_000, "bytes", 200), _said(4096, "bytes", 200)
+    ('parameters, 2.5 %', 'bytes, 1.5 MB', 'bytes, 4.1 kB')
+    """
+    if unit == "parameters":
+        return f"{unit}, {100 * value / decoder:.3g} %"
+    for power, prefix in ((12, "TB"), (9, "GB"), (6, "MB"), (3, "kB")):
+        if unit == "bytes" and value >= 10**power:
+            return f"{unit}, {value / 10**power:.1f} {prefix}"
+    return unit
 
 
 def _number(value: float) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from llmcalc_core.catalog.checkpoints import checkpoint_precision
 from llmcalc_core.catalog.dialects import DIALECTS, Fields
 from llmcalc_core.catalog.quantisation_methods import NARROW_EXPERTS, read_quantisation
+from llmcalc_core.domain.checks import nearest
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.provided import provide
 
@@ -89,7 +90,8 @@ def _content(
     if path.is_dir():
         path /= "config.json"
     values = _json_object(path)
-    named = path.absolute().parent.name if path.name == "config.json" else path.stem
+    stem = path.stem.removesuffix("_config").replace("--", "/")
+    named = path.absolute().parent.name if path.name == "config.json" else stem
     beside = path.with_name(path.name.replace("config.json", "hf_quant_config.json"))
     own = _json_object(beside) if beside != path and beside.is_file() else {}
     return named or "config.json", values, own
@@ -139,8 +141,10 @@ def _model_type(values: Mapping[str, Any], name: str) -> str:
     if model_type is None:
         msg = f"{name}: a model's config.json has a field model_type, this one has none"
         raise ValueError(msg)
-    known = ", ".join(sorted(DIALECTS))
-    msg = f"{name}: model_type must be one that can be read ({known}), got {model_type!r}"
+    msg = (
+        f"{name}: the field model_type must be one of the {len(DIALECTS)} that can be read, got "
+        f"{model_type!r}{nearest(str(model_type), DIALECTS)}"
+    )
     raise ValueError(msg)
 
 

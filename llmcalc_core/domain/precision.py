@@ -93,7 +93,8 @@ class Precision:
     @cached_property
     def weight_bytes(self) -> float:
         """Bytes of one weight of a linear layer, scales included."""
-        return self.bits("weights") / 8
+        mixed = self.stored_bits
+        return (self.bits("weights") if mixed else self._stored_bits(self.weights)) / 8
 
     def part(self, name: str) -> Precision:
         """Give the types of 'attention', 'attention_output', 'recurrent' or 'shared'.
@@ -153,7 +154,8 @@ class Precision:
     @cached_property
     def expert_weight_bytes(self) -> float:
         """Bytes of one weight of a routed expert, scales included."""
-        return self.bits("experts") / 8
+        mixed = self.stored_bits
+        return (self.bits("experts") if mixed else self._stored_bits(self.experts)) / 8
 
     @property
     def head_bytes(self) -> float:

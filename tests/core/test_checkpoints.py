@@ -204,7 +204,9 @@ def test_the_file_beside_is_read(tmp_path: Path) -> None:
         (tmp_path / f"{start}config.json").write_text(json.dumps(QWEN3_32B))
         beside = tmp_path / f"{start}hf_quant_config.json"
         beside.write_text(json.dumps({"quantization": quantisation}))
-        assert read_hf_config(tmp_path / f"{start}config.json").precision.label == "fp8"
+        found = read_hf_config(tmp_path / f"{start}config.json")
+        assert found.precision.label == "fp8"
+        assert found.model == ("nvidia/Model" if start else tmp_path.name)
     assert read_hf_config(tmp_path).precision.label == "fp8"
 
 

@@ -170,6 +170,20 @@ def test_a_notebook_shows_a_table() -> None:
     assert {"Architecture", "Parameters", "Memory", "671,026,419,200", "70,272"} <= set(page.texts)
 
 
+def test_a_table_says_shares_and_bytes_in_large_units() -> None:
+    texts = Cells(find_model("deepseek_v3")._repr_html_()).texts
+    # 653,908,770,816 of 671,026,419,200
+    assert texts[texts.index("routed") + 1 : texts.index("routed") + 3] == [
+        "653,908,770,816", "parameters, 97.4 %",
+    ]  # fmt: skip
+    assert texts[texts.index("KV cache of a token") + 2] == "bytes, 70.3 kB"
+
+
+def test_layers_that_read_the_same_are_said_once() -> None:
+    items = describe("deepseek_v4_flash")["item"].tolist()
+    assert [one for one in items if one.endswith(" x")] == ["2 x", "21 x", "20 x"]
+
+
 def test_names_are_text_in_the_table() -> None:
     name = "<script>alert('x')</script>&amp;"
     page = Cells(replace(find_model("llama2_7b"), model=name)._repr_html_())
