@@ -12,6 +12,7 @@ from typing import Any
 
 from llmcalc_core.catalog.dialects.fields import Fields
 from llmcalc_core.catalog.quantisation import WIDE, Modules, Quantisation, Scheme
+from llmcalc_core.catalog.quantisation_others import auto_round, quark
 
 _ALGORITHMS = {
     "FP8": Scheme(weights="fp8", activations="fp8"),
@@ -180,6 +181,8 @@ METHODS: dict[str, Callable[[Fields], Quantisation]] = {
     "modelopt": model_optimizer,
     "modelopt_fp4": model_optimizer,
     "modelopt_mixed": model_optimizer,
+    "quark": quark,
+    "auto-round": auto_round,
 }
 """The reader of each ``quant_method``."""
 

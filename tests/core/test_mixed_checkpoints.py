@@ -140,6 +140,45 @@ def test_a_narrow_head_takes_less() -> None:
     assert weight_bytes(wide) - weight_bytes(narrow) == pytest.approx(151936 * 5120)
 
 
+MX = {"dtype": "fp4", "qscheme": "per_group", "group_size": 32}
+EIGHT = {"dtype": "fp8_e4m3", "qscheme": "per_tensor"}
+ROUND = {"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True,
+         "packing_format": "auto_round:auto_gptq"}  # fmt: skip
+# (quantisation as Quark and AutoRound write it, label)
+OTHERS: list[tuple[dict[str, Any], str]] = [
+    ({"quant_method": "quark", "global_quant_config": {"weight": MX, "input_tensors": MX},
+      "exclude": ["lm_head", "re:.*self_attn.*"]}, "w4a4, attention bf16, 4.25 bits"),
+    ({"quant_method": "quark", "global_quant_config": {"weight": EIGHT, "input_tensors": EIGHT},
+      "layer_quant_config": {"*.k_proj": {"weight": EIGHT, "input_tensors": EIGHT,
+                                          "output_tensors": EIGHT}},
+      "exclude": ["lm_head"]}, "fp8"),
+    (ROUND, "int4, 4.125 bits"),
+    ({**ROUND, "extra_config": {f"model.layers.{layer}.self_attn.{name}_proj": {"bits": 16}
+                                for layer in range(64) for name in "qkvo"}},
+     "int4, attention bf16, 4.125 bits"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("quantisation", "label"), OTHERS)
+def test_quark_and_auto_round(quantisation, label) -> None:
+    assert read(QWEN3_32B, quantisation).precision.label == label
+
+
+@pytest.mark.parametrize(
+    ("quantisation", "message"),
+    [
+        ({**ROUND, "bits": 2}, "bits can only be described as 4 or 8, got 2"),
+        ({**ROUND, "data_type": "mx_fp"}, "data_type can only be described as int"),
+        ({**ROUND, "extra_config": {"model.layers.0.mlp.up_proj": {"bits": 8}}}, "extra_config"),
+        ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp6_e3m2"}}},
+         "dtype must be one of fp4, .*got 'fp6_e3m2'"),
+    ],
+)  # fmt: skip
+def test_what_quark_and_auto_round_cannot_say_is_refused(quantisation, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        read(QWEN3_32B, quantisation)
+
+
 def test_a_tied_head_is_the_embedding() -> None:
     tied = {**QWEN3_32B, "tie_word_embeddings": True}
     assert read(tied, group({"num_bits": 8, "type": "float"}, None)).precision.stored_bits == ()
