@@ -151,6 +151,20 @@ def test_a_file_says_what_the_layer_is() -> None:
             )
 
 
+def test_a_file_of_qwen3_next_says_nothing_of_its_module() -> None:
+    values = {
+        "model_type": "qwen3_next", "vocab_size": 151936, "hidden_size": 2048,
+        "num_hidden_layers": 48, "num_attention_heads": 16, "num_key_value_heads": 2,
+        "head_dim": 256, "linear_num_key_heads": 16, "linear_num_value_heads": 32,
+        "linear_key_head_dim": 128, "linear_value_head_dim": 128, "num_experts": 512,
+        "num_experts_per_tok": 10, "moe_intermediate_size": 512,
+        "shared_expert_intermediate_size": 512, "intermediate_size": 5120,
+    }  # fmt: skip
+    found = architecture(read_hf_config(values)).mtp_parameters
+    assert found == architecture(find_model("qwen3_next_80b_a3b")).mtp_parameters > 0
+    assert read_hf_config({**values, "mtp_num_hidden_layers": 0}).mtp_layers == 0
+
+
 def test_a_negative_number_is_refused() -> None:
     with pytest.raises(ValueError, match="mtp_layers must be a whole number of at least 0"):
         replace(find_model("deepseek_v3"), mtp_layers=-1)

@@ -13,6 +13,7 @@ from llmcalc_core.catalog.dialects.vision import images, qwen_vision
 from llmcalc_core.catalog.dialects.vision_tiles import llama4_vision
 
 _LINEAR, _CHUNKED = "linear_attention", "chunked_attention"
+_QWEN3_NEXT_PREDICTED = 1  # safetensors total of Qwen/Qwen3-Next-80B-A3B-Instruct
 _CHUNK = 8192  # where a file of Llama 4 does not speak of a chunk at all
 
 
@@ -56,6 +57,12 @@ def _qwen3_5_moe_text(fields: Fields, *, tied: bool = False) -> dict[str, Any]:
         "shared_expert_intermediate_size": fields.number("shared_expert_intermediate_size"),
         "shared_expert_gate": True,
     }
+
+
+def _qwen3_next(fields: Fields) -> dict[str, Any]:
+    """Read Qwen3-Next, whose files do not say that the weights hold a module of prediction."""
+    predicted = fields.number("mtp_num_hidden_layers", default=_QWEN3_NEXT_PREDICTED)
+    return {**_qwen3_5_moe_text(fields), "mtp_layers": predicted}
 
 
 def _text_part(fields: Fields) -> tuple[Fields, bool]:
@@ -118,7 +125,7 @@ HYBRID: dict[str, Dialect] = {
     "qwen3_5_text": _qwen3_5_text,
     "qwen3_5_moe": _qwen3_5_moe,
     "qwen3_5_moe_text": _qwen3_5_moe_text,
-    "qwen3_next": _qwen3_5_moe_text,
+    "qwen3_next": _qwen3_next,
     "llama4": _llama4,
     "llama4_text": _llama4_text,
 }
