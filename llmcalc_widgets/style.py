@@ -12,7 +12,7 @@ _CSS = """
   --c-line: var(--jp-border-color2, #d0d0d0);
   --c-back: var(--jp-layout-color1, #fff);
   --c-back2: var(--jp-layout-color2, #f2f2f2);
-  --c-error: var(--jp-error-color0, #c62828);
+  --c-error: color-mix(in srgb, var(--jp-error-color0, #c62828) 72%, var(--c-strong));
   color: var(--c-text);
   font-family: var(--jp-ui-font-family, sans-serif);
   font-size: 13px;

@@ -37,7 +37,13 @@ class EditField(NumberField):
     """
 
     def __init__(self, figure: Figure, commit: Commit) -> None:
-        super().__init__(figure.label, _NO_STOPS, commit, about=figure.about)
+        super().__init__(
+            figure.label,
+            _NO_STOPS,
+            commit,
+            about=figure.about,
+            say=lambda stop: f"{number_text(stop)} {figure.unit}".strip(),
+        )
         self._figure = figure
         self._thing: Hardware | ModelConfig | None = None
         self._value: float | None = None
@@ -75,7 +81,7 @@ class EditField(NumberField):
             return
         self._stops = offered
         with self._silent(), self.slider.hold_sync():
-            self.slider.options = [(number_text(stop), stop) for stop in offered]
+            self.slider.options = [(self._say(stop), stop) for stop in offered]
             self.slider.disabled = not stops
 
 

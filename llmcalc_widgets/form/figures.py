@@ -50,6 +50,11 @@ class Figure:
     most: float = float("inf")
     free: bool = False
 
+    @property
+    def unit(self) -> str:
+        """Of the control, as its label has it; empty for a count."""
+        return self.label.partition("[")[2].removesuffix("]")
+
     def of(self, thing: Hardware | ModelConfig) -> float | None:
         """Give the figure of a device or model in the field's unit; None where it has none."""
         if isinstance(thing, Hardware) and self.types:

@@ -57,6 +57,11 @@ class Quantity:
     banded: bool = False
     whole: bool = False
 
+    @property
+    def noun(self) -> str:
+        """The name within a sentence: abbreviations stay as they are."""
+        return self.name if self.name.isupper() else self.name.lower()
+
     def of(self, stage: str) -> Quantity:
         """Give the same of the tokens that a stage is about."""
         word, side = _TOKENS[stage]

@@ -66,12 +66,12 @@ def ratio_words(rival: Scene, present: Scene) -> str:
     ratios = reached(rival, across) / reached(present, across)
     ratios = ratios[np.isfinite(ratios)]
     if not len(ratios):
-        return f"no {x_axis.name.lower()} in common"
+        return f"no {x_axis.noun} in common"
     low, middle, high = (float(one) for one in np.quantile(ratios, [0, 0.5, 1]))
     if max(abs(low - 1), abs(high - 1)) < _SAME:
         return "the same"
     span = "" if high - low < _SAME else f" ({number(low)} to {number(high)})"
-    return f"{number(middle)} times{span} at the same {x_axis.name.lower()}"
+    return f"{number(middle)} times{span} at the same {x_axis.noun}"
 
 
 def rivalry(rivals: tuple[Rival, ...], present: Scene) -> str:
@@ -79,7 +79,7 @@ def rivalry(rivals: tuple[Rival, ...], present: Scene) -> str:
     if not rivals:
         return ""
     y_axis = present.axes[1]
-    heads = ("Front", "Differs in", f"Best {y_axis.name.lower()}", "Beside the present front")
+    heads = ("Front", "Differs in", f"Best {y_axis.noun}", "Beside the present front")
     rows = [_row("present", "", _best(present, y_axis), "")]
     for place, rival in enumerate(rivals):
         mark = drawing(_LINE.format(colour=rival_colour(place)), 14)

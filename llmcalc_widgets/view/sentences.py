@@ -112,7 +112,7 @@ def unknown_words(scene: Scene) -> str:
     if scene.known.any():
         return ""
     missing = [
-        axis.name.lower()
+        axis.noun
         for axis, figures in zip(scene.axes, scene.figures, strict=True)
         if not np.isfinite(figures).any()
     ]

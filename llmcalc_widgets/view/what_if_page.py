@@ -28,7 +28,8 @@ _CSS = """
 .llmcalc-drawn .before .front, .llmcalc-drawn .before .best { stroke: var(--c-faint); }
 .llmcalc-drawing .before .front, .llmcalc-drawn .before .front { stroke-dasharray: 5 3; }
 .llmcalc-drawing .before circle { stroke: var(--c-faint); stroke-width: 1.4; }
-.llmcalc-both { grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
+.llmcalc-panels.llmcalc-both {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
 .llmcalc-what-if td, .llmcalc-what-if th { text-align: left !important; }
 .llmcalc-what-if .better { color: var(--c-strong); font-weight: 600; }
 """
@@ -92,7 +93,7 @@ def summary(before: Scene, after: Scene) -> str:
     said = f"Recommended plan: tokens/s per device {_change(rate)}"
     said += f", time per output token {_change(time)}."
     if len(before.front) and len(after.front):
-        up = before.axes[1].name.lower()
+        up = before.axes[1].noun
         said += f" Fronts: {up} after is {ratio_words(after, before)}."
     return said
 

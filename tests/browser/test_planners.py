@@ -11,11 +11,12 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 from IPython.display import display
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf
 planner = MemoryPlanner(model="llama2_7b", hardware="A100_80GB", devices=1)
 comparer = HardwareComparer(model="llama2_7b", hardware=["A100_80GB", "H100_80GB"], devices=2)
 finder = SloFinder(model="llama2_7b", hardware=["A100_80GB", "H100_80GB"], devices=2)
-display(planner, planner, comparer, comparer, finder, finder)
+what_if = WhatIf(model="llama2_7b", hardware="A100_80GB", devices=1, batch_max=8)
+display(planner, planner, comparer, comparer, finder, finder, what_if, what_if)
 """
 
 
@@ -28,7 +29,7 @@ def typed(view: Locator, name: str, value: str) -> None:
 def test_each_answers_in_all_its_views(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([MAKE])
     views = notebook.page.locator(".llmcalc-row")
-    expect(views).to_have_count(6)
+    expect(views).to_have_count(8)
     planner, comparer, finder = (views.nth(first) for first in (0, 2, 4))
 
     typed(planner, "Batch", "64")
@@ -51,6 +52,21 @@ def test_each_answers_in_all_its_views(open_notebook: OpenNotebook) -> None:
         expect(views.nth(place).get_by_role("heading", name="for 25 requests/s")).to_be_visible()
     typed(views.nth(5), "TPOT limit [ms]", "0.01")
     expect(finder).to_contain_text("No plan on any of these devices")
+
+    edited = views.nth(6)
+    edited.get_by_role("slider", name="Bandwidth [TB/s]").press("ArrowRight")
+    edited.get_by_role("button", name="Edit the model").click()
+    typed(edited, "Layers", "many")
+    for place in (6, 7):
+        expect(views.nth(place).get_by_role("status")).to_contain_text("Recommended plan: tokens/s")
+        expect(views.nth(place).get_by_role("alert")).to_contain_text("Must be a number")
+    views.nth(7).get_by_role("button", name="Reset all").click()
+    for place in (6, 7):
+        expect(views.nth(place).get_by_role("status")).to_contain_text("Nothing is changed yet")
+        expect(views.nth(place).get_by_role("alert")).to_have_count(0)
+        layers = views.nth(place).get_by_role("textbox", name="Layers", exact=True)
+        expect(layers).to_have_value("32")
+
     with notebook.kernel() as kernel:
         assert kernel.read("[planner.batch, planner.axis, planner.largest > 0]") == [
             64,
@@ -58,5 +74,5 @@ def test_each_answers_in_all_its_views(open_notebook: OpenNotebook) -> None:
             True,
         ]
         assert kernel.read("[comparer.metric, finder.requests_per_s]") == ["tokens_per_usd", 25]
-        kernel.run("planner.close(); comparer.close(); finder.close()")
+        kernel.run("planner.close(); comparer.close(); finder.close(); what_if.close()")
     expect(notebook.page.locator(".llmcalc-form")).to_have_count(0)

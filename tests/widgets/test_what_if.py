@@ -100,6 +100,7 @@ def test_sliders_offer_valid_figures_and_find_the_original(what_if: WhatIf) -> N
     heads.slider.index = offered.index(4)
     assert what_if.model_changes == {"num_key_value_heads": 4}
     memory = control(what_if, "hardware_changes", "Memory [GB]")
+    assert memory.slider.label == "85.5208 GB"  # 81,559 MiB
     start = memory.slider.index
     memory.slider.index = start + 1
     assert memory.reset.layout.visibility == "visible"
