@@ -14,6 +14,7 @@ from llmcalc_widgets.comparer import HardwareComparer
 from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.form.settings import check_names
+from llmcalc_widgets.form.techniques import DRAFTING, undrafted
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.saved import VERSION, plain, values_of
 from llmcalc_widgets.what_if import WhatIf
@@ -181,6 +182,8 @@ class Workbench(VBox):
         part = self.parts[name]
         if name == "Plans" and asked["devices"] < (part.devices_min or 0):
             asked["devices_min"] = None
+        if part.has_trait("speculative_tokens"):
+            asked |= undrafted({one: asked.get(one, getattr(part, one)) for one in DRAFTING})
         with part.hold_trait_notifications():
             for trait, value in asked.items():
                 setattr(part, trait, value)

@@ -150,6 +150,21 @@ def check_drafting(settings: Mapping[str, Any]) -> None:
         raise ValueError(msg) from None
 
 
+def undrafted(settings: Mapping[str, Any]) -> dict[str, int]:
+    """Give what to set where another model has come that cannot draft: no tokens are drafted.
+
+    Examples
+    --------
+    >>> undrafted({"model": "llama2_7b", "speculative_tokens": 2, "draft_model": None})
+    {'speculative_tokens': 0}
+    """
+    try:
+        check_drafting(settings)
+    except ValueError:
+        return {"speculative_tokens": 0}
+    return {}
+
+
 def idle_words(name: str, settings: Mapping[str, Any]) -> str:
     """Say why a setting is of no account beside others; empty if it counts.
 

@@ -59,6 +59,16 @@ def test_fewer_devices_than_a_range_begins_with_end_the_range(bench: Workbench) 
     assert set(plans.df["devices"]) == {2}
 
 
+def test_a_model_that_cannot_draft_ends_the_drafting() -> None:
+    bench = Workbench(model="deepseek_v3", devices=16)
+    plans = bench.parts["Plans"]
+    plans.speculative_tokens = 1
+    bench.reveal("Memory").model = "llama2_7b"
+    bench.reveal("Plans")
+    assert (plans.model, plans.speculative_tokens, plans.error) == ("llama2_7b", 0, "")
+    bench.close()
+
+
 def test_nothing_hidden_is_computed(bench: Workbench) -> None:
     load = bench.reveal("Load")
     before = load.df
