@@ -117,7 +117,9 @@ def _table(before: Scene, after: Scene) -> str:
         + f"{_cell(line, *rows)}</tr>"
         for line in _lines(before)
     )
-    heads = "".join(f'<th scope="col">{head}</th>' for head in ("", "Before", "After", "Change"))
+    heads = "".join(
+        f'<th scope="col">{head}</th>' for head in ("Figure", "Before", "After", "Change")
+    )
     return (
         f'<table class="llmcalc-what-if"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>'
         "</table>"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import ipywidgets
 import pytest
 
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer, WhatIf
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf
 
 HALF = 20
 LEFT_BLOCKS = 20
@@ -37,7 +37,13 @@ def what_if() -> WhatIf:
     return made
 
 
-@pytest.mark.parametrize("make", [explorer, planner, comparer, what_if])
+def finder() -> SloFinder:
+    made = SloFinder(model="llama2_7b", hardware="A100_80GB", devices=1)
+    made.code.reveal()
+    return made
+
+
+@pytest.mark.parametrize("make", [explorer, planner, comparer, finder, what_if])
 def test_dozens_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
     registry = ipywidgets.widgets.widget._instances
     before = set(registry)
