@@ -37,7 +37,8 @@ from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import parse_precision
 from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.domain.vision import VisionTower

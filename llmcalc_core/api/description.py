@@ -14,7 +14,8 @@ from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import PLAIN, Precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import PLAIN
 from llmcalc_core.domain.provided import provide
 from llmcalc_core.evaluation import ModelLike
 

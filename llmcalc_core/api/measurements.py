@@ -15,7 +15,7 @@ from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.domain.precision import PLAIN
+from llmcalc_core.domain.precision_names import PLAIN
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.fitting.flat import grid_of
 from llmcalc_core.fitting.runs import Configuration, Run

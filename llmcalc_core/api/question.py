@@ -10,7 +10,8 @@ from llmcalc_core.domain.checkpoint import asked_precision
 from llmcalc_core.domain.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import PLAIN, Precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import PLAIN
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.search.single import Workload

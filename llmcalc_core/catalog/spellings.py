@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import parse_precision
 
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")

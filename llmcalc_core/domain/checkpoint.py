@@ -7,7 +7,8 @@ from dataclasses import fields
 
 from llmcalc_core.domain.checks import one_of
 from llmcalc_core.domain.data_types import PRECISIONS
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import parse_precision
 
 CHECKPOINT = "checkpoint"
 """In place of a precision: the types that each model's own checkpoint is stored in."""

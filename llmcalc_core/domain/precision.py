@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 
 from llmcalc_core.domain.checks import one_of, positive
 from llmcalc_core.domain.data_types import (
     MEANINGS,
-    PRECISIONS,
     STORED_BITS,
     VALUE_BITS,
-    canonical,
     data_type,
 )
 
@@ -223,7 +221,7 @@ def _part(precision: Precision, weights: str) -> Precision:
     if weights == precision.experts:
         activations = precision.expert_activations
     else:
-        activations = _named(weights).activations
+        _, activations, _ = MEANINGS[weights]
     scales = precision.scale_bits if weights == precision.narrowest else None
     return replace(precision, weights=weights, activations=activations, scale_bits=scales)
 
@@ -232,31 +230,3 @@ def _part(precision: Precision, weights: str) -> Precision:
 def _mixed_part(precision: Precision, weights: str, bits: float) -> Precision:
     """Give the same, with the mean bits of the part."""
     return replace(_part(precision, weights), stored_bits={"weights": bits})
-
-
-def parse_precision(bits: str | Precision) -> Precision:
-    """Turn a name such as 'bf16', 'FP8' or 'w4a16' into a :class:`Precision`.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not known, with the nearest one.
-
-    Examples
-    --------
-    >>> parse_precision("w4a16").activations
-    'bf16'
-    """
-    if isinstance(bits, Precision):
-        return bits
-    return _named(one_of("bits", canonical(bits), PRECISIONS))
-
-
-@cache
-def _named(name: str) -> Precision:
-    weights, activations, kv_cache = MEANINGS[name]
-    return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
-
-
-PLAIN = Precision()
-"""All in 16 bits, as a checkpoint is that does not say otherwise."""

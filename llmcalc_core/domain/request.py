@@ -10,7 +10,8 @@ from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.precision import PLAIN, Precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import PLAIN
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_STAGES = ("prefill", "decode")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.precision import Precision, parse_precision
+from llmcalc_core.domain.precision import Precision
+from llmcalc_core.domain.precision_names import parse_precision
 
 
 def checkpoint_precision(

@@ -8,7 +8,7 @@ import pytest
 
 from llmcalc_core import Precision, estimate_decode_performance
 from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.precision import parse_precision
+from llmcalc_core.domain.precision_names import parse_precision
 from tests.core.test_checkpoints import (
     DEEPSEEK_V3,
     GROUP,
