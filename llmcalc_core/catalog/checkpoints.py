@@ -15,6 +15,7 @@ from llmcalc_core.domain.precision import Precision
 
 _FIRST = ("dense", "shared", "attention", "recurrent", "experts")
 _NEAR = 1e-9
+_WIDE_BITS = 16.0
 
 
 def checkpoint_precision(
@@ -68,7 +69,11 @@ def checkpoint_precision(
     means.pop("dense", None)
     if not config.tie_word_embeddings:
         means["head"] = _bits(quantisation.head)
+    prediction = f"layers.{config.num_decoder_layers}.mlp.experts.0.gate_proj"
     mixed = {part: mean for part, mean in means.items() if abs(plain.bits(part) - mean) > _NEAR}
+    narrow = any(scheme.weights in VALUE_BITS for scheme in schemes.values())
+    if config.mtp_layers and narrow and quantisation.leaves_prediction(prediction):
+        mixed["mtp"] = _WIDE_BITS
     return replace(plain, stored_bits=mixed) if mixed else plain
 
 

@@ -128,6 +128,11 @@ class Quantisation:
                 return scheme
         return self.default
 
+    def leaves_prediction(self, module: str) -> bool:
+        """Whether modules of multi-token prediction are left out, one of which is named."""
+        named = any(name.removeprefix("model.").startswith("mtp") for name in self.excluded.names)
+        return named or self.scheme_of(module) == WIDE
+
     def unmet(self, names: Iterable[str]) -> tuple[str, ...]:
         """Give what the checkpoint calls parts of layers that none of these names is."""
         known = tuple(names)

@@ -7,8 +7,11 @@ from functools import lru_cache
 
 from llmcalc_core.domain.layers import Projection
 from llmcalc_core.domain.model import Model, architecture
+from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.prediction import TokenPrediction
 from llmcalc_core.domain.techniques import Techniques
+
+_WIDE_BITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +60,23 @@ def draft_of(model: Model, techniques: Techniques) -> Draft:
         "family, got None"
     )
     raise ValueError(msg)
+
+
+def held_precision(draft: Draft, precision: Precision) -> Precision:
+    """Give the types that a draft is held in: of a checkpoint's own modules maybe 16 bits.
+
+    Examples
+    --------
+    >>> from llmcalc_core.domain.config import ModelConfig
+    >>> tiny = architecture(ModelConfig(
+    ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
+    ...     intermediate_size=8, mtp_layers=1))
+    >>> own = draft_of(tiny, Techniques(speculative_tokens=1))
+    >>> held_precision(own, Precision(weights="fp4", stored_bits={"mtp": 16})).weights
+    'bf16'
+    """
+    wide = draft.own and dict(precision.stored_bits).get("mtp", 0.0) >= _WIDE_BITS
+    return Precision(kv_cache=precision.kv_cache) if wide else precision
 
 
 @lru_cache(maxsize=256)

@@ -49,7 +49,8 @@ class Precision:
     stored_bits : mapping of str to float
         Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above
         or the ``head``, where a checkpoint stores them in several types (the type above is then
-        that of most) or a head in fewer than 16. Kept as a tuple of pairs.
+        that of most) or a head in fewer than 16; 16 of ``mtp`` where it leaves its modules of
+        multi-token prediction as they are. Kept as a tuple of pairs.
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
@@ -109,9 +110,12 @@ class Precision:
         'bf16'
         """
         weights: str = getattr(self, name)
-        if self.stored_bits:
-            return _mixed_part(self, weights, self.bits(name))
-        return self if weights == self.weights else _part(self, weights)
+        if not self.stored_bits:
+            return self if weights == self.weights else _part(self, weights)
+        bits = self.bits(name)
+        if weights == self.weights and bits == self.bits("weights"):
+            return self
+        return _mixed_part(self, weights, bits)
 
     def bits(self, name: str) -> float:
         """Give the mean bits of a stored weight of ``weights``, ``experts``, a part or the head.
@@ -209,7 +213,7 @@ class Precision:
 
 def _checked_bits(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     for name in given:
-        one_of("stored_bits", name, ("weights", "experts", *PARTS, "head"))
+        one_of("stored_bits", name, ("weights", "experts", *PARTS, "head", "mtp"))
     return tuple(
         (name, positive(f"stored_bits, {name}", given[name], unit="bits")) for name in sorted(given)
     )

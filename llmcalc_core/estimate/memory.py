@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
-from llmcalc_core.domain.drafts import draft_of
+from llmcalc_core.domain.drafts import draft_of, held_precision
 from llmcalc_core.domain.layers import FeedForward, Mixture, Part
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
@@ -83,7 +83,8 @@ def device_memory(
     first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft = draft_of(model, grid.techniques)
-        held_too = device_memory(draft.model, precision, draft_grid(draft.model, grid))
+        own = held_precision(draft, precision)
+        held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
         last = last + draft.copies * held_too.weights
         cached = [*cached, NOTHING, draft.copies * held_too.kv_cache]
         if draft.own and not model.tied:

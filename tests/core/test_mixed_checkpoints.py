@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core import Precision, estimate_decode_performance
+from llmcalc_core import ModelConfig, Precision, Techniques, estimate_decode_performance
 from llmcalc_core.catalog.hf_config import read_hf_config
+from llmcalc_core.domain.model import architecture
+from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision_names import parse_precision
+from llmcalc_core.estimate.grid import make_grid
+from llmcalc_core.estimate.memory import device_memory
 from tests.core.test_checkpoints import (
     DEEPSEEK_V3,
     GROUP,
@@ -144,6 +148,31 @@ MX = {"dtype": "fp4", "qscheme": "per_group", "group_size": 32}
 EIGHT = {"dtype": "fp8_e4m3", "qscheme": "per_tensor"}
 ROUND = {"quant_method": "auto-round", "bits": 4, "group_size": 128, "sym": True,
          "packing_format": "auto_round:auto_gptq"}  # fmt: skip
+
+
+@pytest.mark.parametrize("left_out", ["model.layers.61*", "mtp.layers.0*"])
+def test_modules_of_prediction_left_out_are_held_in_16_bits(left_out: str) -> None:
+    """NVFP4 files leave the module of DeepSeek-V3 as it is: 2 bytes of each of its 11.6 billion."""
+    drafting = Techniques(speculative_tokens=1, acceptance_rate=0.8)
+
+    def added(config: ModelConfig) -> float:
+        model = architecture(config)
+        grids = [
+            make_grid((Layout(),), batches=(1,), inputs=(15,), outputs=(1,), techniques=one)
+            for one in (Techniques(), drafting)
+        ]
+        usual, more = (
+            device_memory(model, config.precision, grid).weights.item() for grid in grids
+        )
+        return more - usual
+
+    values = {**DEEPSEEK_V3, "num_nextn_predict_layers": 1}
+    wide, narrow = (read(values, nvfp4("lm_head", *out)) for out in ([left_out], []))
+    assert wide.precision.bits("mtp") == 16
+    assert added(wide) == pytest.approx(2 * architecture(wide).mtp_parameters, rel=1e-6)
+    assert added(narrow) < added(wide) / 3
+
+
 # (quantisation as Quark and AutoRound write it, label)
 OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"quant_method": "quark", "global_quant_config": {"weight": MX, "input_tensors": MX},
