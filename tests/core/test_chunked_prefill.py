@@ -18,7 +18,8 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import ServingTimes, serving_times
+from llmcalc_core.estimate.serving import ServingTimes, _beside, serving_times
+from llmcalc_core.estimate.step import stage_times
 from llmcalc_core.estimate.work import make_pass
 from tests.core.loops import met
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -78,6 +79,17 @@ def test_the_loop_waits_for_the_steps_beside_by_hand() -> None:
     assert parts.ttft - usual.ttft == pytest.approx(0.03 + 0.2 * 10 * 0.5 * 0.03, rel=1e-9)
     assert parts.burst_ttft - usual.burst_ttft == pytest.approx(0.03 + 5 * 0.03, rel=1e-9)
     assert parts.tpot == usual.tpot
+
+
+def test_parts_but_the_first_run_beside_a_step_of_the_others() -> None:
+    # Four parts wait for three steps, which give a token each; alone, for none.
+    model, device, precision = architecture(SMALL), llm.find_hardware("H100_80GB"), Precision()
+    efficiency = efficiency_for(device, precision, mixture=False, engine="vllm")
+    for batch, steps in ((2, 3), (1, 0)):
+        grid = grid_of(250 + batch, batch=batch)
+        decode = stage_times(model, device, precision, grid, efficiency, decode=True)
+        assert grid.pieces == 4
+        assert _beside(decode, grid) == pytest.approx(steps * decode.latency_s)
 
 
 def served(case: Case, techniques: Techniques) -> ServingTimes:
