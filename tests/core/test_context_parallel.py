@@ -177,6 +177,20 @@ def test_keys_cross_between_nodes_where_each_holds_a_group() -> None:
     assert added == pytest.approx(80 * (25e-6 + size / 2 / 20e9 - near), rel=1e-6)
 
 
+def test_a_group_has_its_part_of_a_prompt_alive() -> None:
+    # 4,096 tokens over two groups are as many as 2,048 on one; the weights are in both.
+    whole, part, half = (
+        device_memory(LLAMA, BF16, grid_of(layout, prompt=prompt))
+        for layout, prompt in (
+            (Layout(tp=8), 4096),
+            (Layout(tp=8, cp=2), 4096),
+            (Layout(tp=8), 2048),
+        )
+    )
+    assert part.activations == half.activations < whole.activations
+    assert part.weights == whole.weights
+
+
 # Yang et al., Context Parallelism for Scalable Million-Token Inference, arXiv:2411.01783, abstract:
 # Llama 3 405B on 128 H100 in 16 nodes (tensor parallel in each), in a ring that hides messages.
 PUBLISHED = [(131_072, 3.8), (1_000_000, 77.0)]

@@ -145,6 +145,20 @@ def test_single_estimates_agree_with_the_grid_and_its_what_ifs() -> None:
     assert single["memory_bytes"] == pytest.approx(single["memory_capacity_bytes"])
 
 
+def test_hosts_hold_the_cache_of_the_stage_that_has_most() -> None:
+    # Of Jamba's 32 layers the 4th, 12th, 20th and 28th from 0 have attention: the second of three
+    # stages, of layers 11 to 21, has two of them. 8,208 tokens in whole blocks of 64 requests, keys
+    # and values of 8 heads of 128 elements of 2 bytes each.
+    model = architecture(llm.find_model("jamba_v0_1"))
+    grid = make_grid(
+        (Layout(pp=3),), batches=(64,), inputs=(8000,), outputs=(200,),
+        techniques=Techniques(kv_offload=1),
+    )  # fmt: skip
+    found = device_memory(model, llm.Precision(), grid)
+    assert found.kv_cache == 0
+    assert float(found.host_kv_cache) >= 2 * 64 * 8208 * 2 * 8 * 128 * 2
+
+
 ERRORS: list[tuple[dict[str, Any], str]] = [
     ({"weights_offload_gib": -1}, r"weights_offload_gib must be a finite number from 0 \[GiB\]"),
     ({"weights_offload_gib": 1, "weights_offload": 0.1}, "give one of them, got 0.1 and 1.0"),
