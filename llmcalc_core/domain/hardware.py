@@ -8,7 +8,7 @@ from typing import Any
 from llmcalc_core.domain.checks import fraction
 from llmcalc_core.domain.hardware_copies import clustered, edited_copy
 from llmcalc_core.domain.hardware_figures import checked_figures
-from llmcalc_core.domain.hardware_text import facts, html, text
+from llmcalc_core.domain.hardware_text import facts, html, price_text, text
 from llmcalc_core.domain.rates import Rates, checked_rates, running_rate
 
 
@@ -242,6 +242,11 @@ class Hardware:
             )
             raise ValueError(msg)
         return count
+
+    @property
+    def price_words(self) -> str:
+        """The price with its unit, of what kind it is, and of which day; or 'not known'."""
+        return price_text(self)
 
     def describe(self) -> str:
         """Describe the device in a few lines, with units."""

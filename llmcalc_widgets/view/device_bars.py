@@ -59,7 +59,7 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
     return (
         f"<style>{WHY_CSS}</style>"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
-        f"{escape(summary(frame, metric))}</div>"
+        f"{escape(summary(frame, metric) + price_caution(frame, request, metric))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
         f"{device_bars(frame, metric)}</section>"
         '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
@@ -87,6 +87,35 @@ def summary(frame: pd.DataFrame, metric: str) -> str:
     return f"{best}.{rest}"
 
 
+def price_caution(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> str:
+    """Warn where rents are compared with prices of another kind.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From :func:`llmcalc_core.compare_hardware`.
+    request : EvaluationRequest
+        What it answers.
+    metric : str
+        By which it is ordered.
+
+    Returns
+    -------
+    str
+        A sentence; empty where no dollars are compared, or all prices are of one kind.
+    """
+    prices = _prices(request)
+    known = frame.loc[frame[metric].notna(), "hardware"]
+    kinds = {prices[name].split(", ")[1] for name in known if "," in prices[name]}
+    if metric != "tokens_per_usd" or len(kinds) < 2:  # noqa: PLR2004 - one kind, or several
+        return ""
+    return f" Prices are of different kinds ({'; '.join(sorted(kinds))}): see the table."
+
+
+def _prices(request: EvaluationRequest) -> dict[str, str]:
+    return {one.name: one.price_words for one in request.hardware}
+
+
 def device_bars(frame: pd.DataFrame, metric: str) -> str:
     """Draw a bar for each device, or say why it has none."""
     words = METRIC_WORDS[metric]
@@ -109,6 +138,7 @@ def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
         *(upper_first(METRIC_WORDS[name].unit) for name in METRICS),
         "TTFT [ms]",
         "TPOT [ms]",
+        "Price",
         "Plan",
         "Times are",
     )
@@ -122,13 +152,14 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
     name = f'<th scope="row">{escape(str(row["hardware"]))}</th>'
     if row["rejected_for"]:
         told = f"{rejection_words(row, request)}, at best with {_devices_words(row, request)}"
-        return f'<tr>{name}<td colspan="7" class="said">{escape(told)}</td></tr>'
+        return f'<tr>{name}<td colspan="8" class="said">{escape(told)}</td></tr>'
     figures = [
         number(row[metric]) if isfinite(row[metric]) else METRIC_WORDS[metric].unknown
         for metric in METRICS
     ]
     cells = (*figures, number(row["ttft_s"] * 1e3), number(row["tpot_s"] * 1e3))
-    said = (_devices_words(row, request), str(row["basis"]))
+    price = _prices(request)[str(row["hardware"])]
+    said = (price, _devices_words(row, request), str(row["basis"]))
     return (
         f"<tr>{name}"
         + "".join(f"<td>{cell}</td>" for cell in cells)

@@ -69,6 +69,18 @@ def test_without_a_price_a_device_says_so_and_has_no_bar(comparer: HardwareCompa
     assert "no price" in text_of(comparer.answer.value)
 
 
+def test_prices_of_different_kinds_are_named(comparer: HardwareComparer) -> None:
+    comparer.hardware = ("Gaudi3", "H100_80GB")
+    assert "different kinds" not in text_of(comparer.answer.value)  # per device
+    comparer.metric = "tokens_per_usd"
+    told = text_of(comparer.answer.value)
+    assert "different kinds (assumed: list price over 4 years; cloud): see the table" in told
+    for name in comparer.hardware:
+        assert find_hardware(name).price_words in told
+    comparer.hardware = ("A100_80GB", "H100_80GB")
+    assert "different kinds" not in text_of(comparer.answer.value)
+
+
 def test_what_does_not_fit_or_keep_the_limits_says_by_how_much(
     comparer: HardwareComparer,
 ) -> None:
