@@ -20,8 +20,10 @@ MAKE = """
 from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
 """
-NOT_OURS = "reading 'schema'"
-"""Notebook 7.6 logs an error of its list of shortcuts when it opens, whatever the notebook."""
+NOT_OURS = ("reading 'schema'", "Command 'filebrowser:open-path' not registered")
+"""Notebook 7.6 logs an error of its list of shortcuts when it opens, whatever the notebook, and now
+and then one of a command of its file browser, which a notebook's page has not."""
+TRIES = 10
 
 
 @pytest.fixture
@@ -34,12 +36,22 @@ def page(browser: Browser, server: LabServer) -> Iterator[Page]:
     problems = watched(page, server.url)
     page.goto(f"{server.url}notebooks/{NAME}?token={server.token}")
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
-    page.locator(".jp-Notebook .cm-content").first.click()
-    page.keyboard.press("ControlOrMeta+Enter")
+    run_cell(page)
     yield page
     page.context.close()
     server.end_sessions()
-    assert [problem for problem in problems if NOT_OURS not in problem] == []
+    assert [one for one in problems if not any(known in one for known in NOT_OURS)] == []
+
+
+def run_cell(page: Page) -> None:
+    """Run the cell; a run that is given before the kernel has connected is dropped, so again."""
+    untouched = page.locator(".jp-Notebook .jp-InputPrompt").filter(has_text="[ ]:")
+    for _ in range(TRIES):
+        page.locator(".jp-Notebook .cm-content").first.click()
+        page.keyboard.press("ControlOrMeta+Enter")
+        page.wait_for_timeout(1000)
+        if not untouched.count():
+            return
 
 
 def test_keys_move_sliders_and_step_along_the_front(page: Page) -> None:
