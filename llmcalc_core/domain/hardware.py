@@ -8,7 +8,7 @@ from typing import Any
 from llmcalc_core.domain.checks import fraction
 from llmcalc_core.domain.hardware_copies import clustered, edited_copy
 from llmcalc_core.domain.hardware_figures import checked_figures
-from llmcalc_core.domain.hardware_text import facts, html, price_text, text
+from llmcalc_core.domain.hardware_text import facts, html, price_kind, text
 from llmcalc_core.domain.rates import Rates, checked_rates, running_rate
 
 
@@ -244,9 +244,9 @@ class Hardware:
         return count
 
     @property
-    def price_words(self) -> str:
-        """The price with its unit, of what kind it is, and of which day; or 'not known'."""
-        return price_text(self)
+    def price_kind(self) -> str:
+        """Of what kind the price is: 'cloud', 'assumed: ...', 'as given' or 'not known'."""
+        return price_kind(self)
 
     def describe(self) -> str:
         """Describe the device in a few lines, with units."""

@@ -30,7 +30,7 @@ def facts(hardware: Hardware) -> Facts:
         ("network", network + _late(hardware.node_link_latency_s)),
         ("host", _host(hardware)),
         ("power", "not known" if power is None else f"{_figure(power)} W"),
-        ("price", price_text(hardware)),
+        ("price", _price(hardware)),
         ("efficiencies", PROVIDED["efficiencies"](hardware)),
     ]
     return said + ([] if limit is None else [("devices", f"at most {limit:,}")])
@@ -40,8 +40,15 @@ def _late(latency: float | None) -> str:
     return "" if latency is None else f", {_figure(latency * 1e6)} us"
 
 
-def price_text(hardware: Hardware) -> str:
-    """Give the price with its unit, of what kind it is, and of which day; or 'not known'."""
+def price_kind(hardware: Hardware) -> str:
+    """Say of what kind the price is, without its day."""
+    if hardware.price_per_hour is None:
+        return "not known"
+    kind: str = PROVIDED["price_terms"](hardware).partition(",")[0]
+    return kind
+
+
+def _price(hardware: Hardware) -> str:
     price = hardware.price_per_hour
     if price is None:
         return "not known"

@@ -104,16 +104,11 @@ def price_caution(frame: pd.DataFrame, request: EvaluationRequest, metric: str) 
     str
         A sentence; empty where no dollars are compared, or all prices are of one kind.
     """
-    prices = _prices(request)
-    known = frame.loc[frame[metric].notna(), "hardware"]
-    kinds = {prices[name].split(", ")[1] for name in known if "," in prices[name]}
+    devices = {one.name: one for one in request.hardware}
+    kinds = {devices[name].price_kind for name in frame.loc[frame[metric].notna(), "hardware"]}
     if metric != "tokens_per_usd" or len(kinds) < 2:  # noqa: PLR2004 - one kind, or several
         return ""
     return f" Prices are of different kinds ({'; '.join(sorted(kinds))}): see the table."
-
-
-def _prices(request: EvaluationRequest) -> dict[str, str]:
-    return {one.name: one.price_words for one in request.hardware}
 
 
 def device_bars(frame: pd.DataFrame, metric: str) -> str:
@@ -138,7 +133,7 @@ def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
         *(upper_first(METRIC_WORDS[name].unit) for name in METRICS),
         "TTFT [ms]",
         "TPOT [ms]",
-        "Price",
+        "USD/h",
         "Plan",
         "Times are",
     )
@@ -157,15 +152,22 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
         number(row[metric]) if isfinite(row[metric]) else METRIC_WORDS[metric].unknown
         for metric in METRICS
     ]
-    cells = (*figures, number(row["ttft_s"] * 1e3), number(row["tpot_s"] * 1e3))
-    price = _prices(request)[str(row["hardware"])]
-    said = (price, _devices_words(row, request), str(row["basis"]))
+    times = (number(row["ttft_s"] * 1e3), number(row["tpot_s"] * 1e3))
+    cells = (*figures, *times, _price_words(row, request))
+    said = (_devices_words(row, request), str(row["basis"]))
     return (
         f"<tr>{name}"
         + "".join(f"<td>{cell}</td>" for cell in cells)
         + "".join(f'<td class="said">{escape(cell)}</td>' for cell in said)
         + "</tr>"
     )
+
+
+def _price_words(row: Row, request: EvaluationRequest) -> str:
+    device = next(one for one in request.hardware if one.name == row["hardware"])
+    if device.price_per_hour is None:
+        return "not known"
+    return f"{number(device.price_per_hour)} {device.price_kind.partition(':')[0]}"
 
 
 def _devices_words(row: Row, request: EvaluationRequest) -> str:

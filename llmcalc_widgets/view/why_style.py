@@ -43,6 +43,6 @@ WHY_CSS = """
 .llmcalc-slo th:first-child, .llmcalc-slo th:last-child, .llmcalc-slo td:last-child,
 .llmcalc-slo td.said { text-align: left !important; }
 .llmcalc-devices th:first-child, .llmcalc-devices td.said,
-.llmcalc-devices th:nth-child(n + 7) { text-align: left !important; }
-.llmcalc-devices td.said:nth-child(7) { min-width: 150px; }
+.llmcalc-devices th:nth-child(n + 8) { text-align: left !important; }
+.llmcalc-devices td.said:nth-child(8) { min-width: 150px; }
 """

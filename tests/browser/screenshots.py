@@ -82,7 +82,7 @@ PICTURES = {
         width=1240,
     ),
     "devices": Picture(
-        make='HardwareComparer(model="llama3_70b", devices=8, workload="chat")', width=1240
+        make='HardwareComparer(model="llama3_70b", devices=8, workload="chat")', width=1300
     ),
     "load": Picture(
         make='SloFinder(model="llama3_70b", workload="chat", requests_per_s=20)', width=1240

@@ -75,8 +75,8 @@ def test_prices_of_different_kinds_are_named(comparer: HardwareComparer) -> None
     comparer.metric = "tokens_per_usd"
     told = text_of(comparer.answer.value)
     assert "different kinds (assumed: list price over 4 years; cloud): see the table" in told
-    for name in comparer.hardware:
-        assert find_hardware(name).price_words in told
+    assert f"{number(find_hardware('Gaudi3').price_per_hour)} assumed" in told
+    assert f"{number(find_hardware('H100_80GB').price_per_hour)} cloud" in told
     comparer.hardware = ("A100_80GB", "H100_80GB")
     assert "different kinds" not in text_of(comparer.answer.value)
 
