@@ -140,6 +140,8 @@ def _model_type(values: Mapping[str, Any], name: str) -> str:
         return model_type
     if model_type is None:
         msg = f"{name}: a model's config.json has a field model_type, this one has none"
+        if "quantization" in values:
+            msg += "; it is a quantisation alone: give the config.json beside it, or the folder"
         raise ValueError(msg)
     msg = (
         f"{name}: the field model_type must be one of the {len(DIALECTS)} that can be read, got "

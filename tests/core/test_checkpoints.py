@@ -256,3 +256,9 @@ def test_each_part_counts_its_own_bytes() -> None:
     halved = replace(config, precision=Precision(weights="fp8", attention_output="bf16"))
     sharded = weight_bytes(halved, tp=8) - weight_bytes(config, tp=8)
     assert sharded == pytest.approx(output / 8, rel=1e-6)
+
+
+def test_a_quantisation_file_alone_points_to_the_model() -> None:
+    alone = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
+    with pytest.raises(ValueError, match=r"has a field model_type.*give the config\.json beside"):
+        read_hf_config(alone)
