@@ -203,11 +203,10 @@ def rounded_stop(value: float) -> float:
 def _checked(figure: Figure, value: object) -> float:
     """Return a number that was typed in the control's unit, if the figure can be it."""
     rule = "a number of 0 or more" if figure.free else "a number above 0"
-    number = isinstance(value, (int, float)) and value < float("inf")
-    if not (number and (value > 0 or (figure.free and value == 0))):  # type: ignore[operator]
-        msg = f"Must be {rule}, got {value!r}"
-        raise ValueError(msg)
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, (int, float)) and 0 <= value < float("inf") and (value or figure.free):
+        return float(value)
+    msg = f"Must be {rule}, got {value!r}"
+    raise ValueError(msg)
 
 
 def _was(original: float | None, value: float | None, scale: float) -> str:

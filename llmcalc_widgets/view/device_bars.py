@@ -105,7 +105,8 @@ def price_caution(frame: pd.DataFrame, request: EvaluationRequest, metric: str) 
         A sentence; empty where no dollars are compared, or all prices are of one kind.
     """
     devices = {one.name: one for one in request.hardware}
-    kinds = {devices[name].price_kind for name in frame.loc[frame[metric].notna(), "hardware"]}
+    compared = frame[metric].notna() & (frame["rejected_for"] == "")
+    kinds = {devices[name].price_kind for name in frame.loc[compared, "hardware"]}
     if metric != "tokens_per_usd" or len(kinds) < 2:  # noqa: PLR2004 - one kind, or several
         return ""
     return f" Prices are of different kinds ({'; '.join(sorted(kinds))}): see the table."

@@ -79,6 +79,8 @@ def test_prices_of_different_kinds_are_named(comparer: HardwareComparer) -> None
     assert f"{number(find_hardware('H100_80GB').price_per_hour)} cloud" in told
     comparer.hardware = ("A100_80GB", "H100_80GB")
     assert "different kinds" not in text_of(comparer.answer.value)
+    comparer.hardware = ("RTX_5080", "H100_80GB")  # bought, and too small
+    assert "different kinds" not in text_of(comparer.answer.value)
 
 
 def test_what_does_not_fit_or_keep_the_limits_says_by_how_much(
