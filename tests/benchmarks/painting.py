@@ -1,15 +1,20 @@
-"""Two notebooks with a chart each, and how long it takes until a changed control is painted."""
+"""Notebooks with a chart each, and how long it takes until a changed control is painted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from time import monotonic
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 EXPLORER = """
 from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
+"""
+
+WHAT_IF = """
+from llmcalc_widgets import WhatIf
+WhatIf(model="mixtral_8x7b", devices=32, batch_max=1024)
 """
 
 # bqplot alone: as many marks in as many colours, which all move when a control changes, a line
@@ -42,36 +47,39 @@ figure = bqplot.Figure(marks=[line, points], axes=axes, animation_duration=0)
 ipywidgets.VBox([choice, slider, figure])
 """
 
+_FIGURE = ".bqplot.figure svg.svg-figure"
 _POINTS = ".bqplot.figure .object_grp > path.dot"
 
 QUIET_MS = 400
 """With no change of the chart for so long, it is taken to be at rest [ms]."""
 
-# From the dropdown's change event to two animation frames after the chart's last change.
-_CHANGE_TO_PAINT = """([select, option, quiet]) => new Promise((resolve, reject) => {
-    const figure = document.querySelector(".bqplot.figure svg.svg-figure");
-    let painted = null, moved = false, still = null;
-    const give_up = setTimeout(() => reject(new Error("no mark of the chart moved")), 10000);
+# From a control's change event to two animation frames after the last change of what is watched.
+# ``MOVED`` says of one change whether the answer is new.
+_CHANGE_TO_PAINT = """([control, value, quiet, watched]) => new Promise((resolve, reject) => {
+    let painted = null, answered = false, still = null;
+    const give_up = setTimeout(() => reject(new Error("the answer did not change")), 10000);
     const seen = new MutationObserver(changes => {
-        moved ||= changes.some(change => change.attributeName === "transform"
-            && change.target.classList.contains("object_grp"));
+        answered ||= changes.some(change => MOVED);
         clearTimeout(still);
         requestAnimationFrame(() => requestAnimationFrame(() => {
             painted = performance.now();
             clearTimeout(still);
             still = setTimeout(() => {
-                if (!moved) return;
+                if (!answered) return;
                 clearTimeout(give_up);
                 seen.disconnect();
                 resolve((painted - start) / 1000);
             }, quiet);
         }));
     });
-    seen.observe(figure, {attributes: true, childList: true, characterData: true, subtree: true});
-    select.value = option;
+    seen.observe(document.querySelector(watched),
+        {attributes: true, childList: true, characterData: true, subtree: true});
+    control.value = value;
     const start = performance.now();
-    select.dispatchEvent(new Event("change", {bubbles: true}));
+    control.dispatchEvent(new Event("change", {bubbles: true}));
 })"""
+_MARKS_MOVED = 'change.attributeName === "transform" && change.target.matches(".object_grp")'
+_ANSWER_WRITTEN = 'change.target.querySelector?.(".llmcalc-what-if")'
 
 DRAG_S, DRAG_PAUSE_MS = 1.0, 10
 """How long a drag takes, and the pause after each move of the mouse in it."""
@@ -147,8 +155,7 @@ class ChartPage:
             Where no mark of the chart moved.
         """
         option = "bf16" if self._dropdown.input_value() == "fp8" else "fp8"
-        select = self._dropdown.element_handle()
-        return float(self._page.evaluate(_CHANGE_TO_PAINT, [select, option, QUIET_MS]))
+        return _time_to_paint(self._dropdown, option, _FIGURE, _MARKS_MOVED)
 
     def drag(self) -> Drag:
         """Drag the slider over its whole length and back for a second."""
@@ -172,3 +179,36 @@ class ChartPage:
         self._page.wait_for_timeout(2 * QUIET_MS)
         repaints, settled = self._page.evaluate(_WATCHED)
         return Drag(repaints=repaints, settled_s=max(settled, 0.0))
+
+
+class WhatIfPage:
+    """A page with a ``WhatIf``.
+
+    Parameters
+    ----------
+    page : Page
+        Where the notebook is open and has run.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._bandwidth = page.get_by_role("textbox", name="Bandwidth [TB/s]")
+        page.locator(".llmcalc-what-if").wait_for()
+        self.change_to_paint()
+
+    def change_to_paint(self) -> float:
+        """Type another bandwidth; return the time until table and fronts are painted [s].
+
+        Raises
+        ------
+        playwright.sync_api.Error
+            Where the answer was not written again.
+        """
+        typed = "5" if self._bandwidth.input_value() == "4" else "4"
+        return _time_to_paint(self._bandwidth, typed, ".llmcalc-row", _ANSWER_WRITTEN)
+
+
+def _time_to_paint(control: Locator, value: str, watched: str, moved: str) -> float:
+    """Change a control; return the time until what is watched is painted and at rest [s]."""
+    script = _CHANGE_TO_PAINT.replace("MOVED", moved)
+    given = [control.element_handle(), value, QUIET_MS, watched]
+    return float(control.page.evaluate(script, given))

@@ -78,7 +78,8 @@ def _lines(name: str, ours: Benchmark, genz: Benchmark | None) -> list[str]:
             f"| its peak memory, all of Python | {peak:.0f} MB | {limit:.0f} MB | {added} | |"
         )
     if "p95_s" in info:
-        beside, ratio = _bqplot(info["p95_s"], info["p95_bqplot_s"])
+        if "p95_bqplot_s" in info:
+            beside, ratio = _bqplot(info["p95_s"], info["p95_bqplot_s"])
         limit = _time(info["p95_limit_s"])
         lines.append(
             f"| 95 of 100 within | {_time(info['p95_s'])} | {limit} | {beside} | {ratio} |"

@@ -2,6 +2,7 @@
 
 The explorer and a plain bqplot figure with as many marks are open in two notebooks of one server;
 each round changes a control in one and then in the other, so that both meet the same noise.
+``WhatIf``, whose answer is no bqplot figure, is measured by itself.
 Needs the extra ``test`` and Debian's Chromium. Run as ``tests/benchmarks/test_speed.py`` says.
 """
 
@@ -16,10 +17,11 @@ pytest.importorskip("playwright", reason="needs the extra: test")
 from playwright.sync_api import expect
 
 from tests.benchmarks.clock import REPORTED
-from tests.benchmarks.painting import BARE, EXPLORER, ChartPage
+from tests.benchmarks.painting import BARE, EXPLORER, WHAT_IF, ChartPage, WhatIfPage
 from tests.browser.conftest import browser, chromium, open_notebook, server  # noqa: F401
 
 RATIO_LIMIT = 1.5
+MEDIAN_LIMIT_S = 0.075
 P95_LIMIT_S = 0.12
 ROUNDS, WARMUP_ROUNDS = 60, 3
 DRAGS = 5
@@ -54,6 +56,21 @@ def test_change_to_paint(benchmark, open_notebook):  # noqa: F811 - the fixture 
         "p95_limit_s": P95_LIMIT_S,
     }
     assert ours.marks() == bare.marks() > 300
+
+
+@pytest.mark.browser
+@pytest.mark.benchmark(group="WhatIf: change to painted table and fronts", timer=REPORTED)
+def test_what_if_change_to_paint(benchmark, open_notebook):  # noqa: F811 - as above
+    page = WhatIfPage(open_notebook([WHAT_IF]).page)
+    benchmark.pedantic(
+        lambda: REPORTED.add(page.change_to_paint()), rounds=ROUNDS, warmup_rounds=WARMUP_ROUNDS
+    )
+    benchmark.extra_info |= {
+        "by": "llmcalc",
+        "limit_s": MEDIAN_LIMIT_S,
+        "p95_s": p95(benchmark.stats.stats.data),
+        "p95_limit_s": P95_LIMIT_S,
+    }
 
 
 @pytest.mark.browser
