@@ -47,7 +47,7 @@ def draft_of(model: Model, techniques: Techniques) -> Draft:
     >>> tiny = architecture(ModelConfig(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8, mtp_layers=1))
-    >>> draft_of(tiny, Techniques(speculative_tokens=1)).model.layer_count
+    >>> draft_of(tiny, Techniques(speculative_tokens=1, acceptance_rate=0.8)).model.layer_count
     1
     """
     if techniques.draft_model is not None:
@@ -71,7 +71,7 @@ def held_precision(draft: Draft, precision: Precision) -> Precision:
     >>> tiny = architecture(ModelConfig(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8, mtp_layers=1))
-    >>> own = draft_of(tiny, Techniques(speculative_tokens=1))
+    >>> own = draft_of(tiny, Techniques(speculative_tokens=1, acceptance_rate=0.8))
     >>> held_precision(own, Precision(weights="fp4", stored_bits={"mtp": 16})).weights
     'bf16'
     """

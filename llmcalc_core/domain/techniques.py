@@ -25,11 +25,12 @@ class Techniques:
         from a request's own earlier turns and too much where all share a system prompt.
     speculative_tokens : int, default 0
         Tokens of each sequence that are drafted before a step, which verifies them all and one
-        more (Leviathan et al., arXiv:2211.17192, algorithm 1; vLLM, num_speculative_tokens).
+        more (Leviathan et al., arXiv:2211.17192, algorithm 1; vLLM, num_speculative_tokens). Set to
+        0 where none is ever accepted.
     acceptance_rate : float, default 0
         Probability that a drafted token is accepted if those before it were, the alpha of
-        Leviathan et al., arXiv:2211.17192, section 3.1; 0: all are rejected. Of no account, and
-        set to 0, where none is drafted.
+        Leviathan et al., arXiv:2211.17192, section 3.1. At 0 nothing is drafted, as drafts would
+        only cost time and memory: that is no speculation. Set to 0 where none is drafted.
     draft_model : ModelConfig, optional
         What drafts: a small model of the same vocabulary (the same paper), stored and computed in
         the same types. Where none is named, the model's own multi-token prediction (DeepSeek-V3,
@@ -116,7 +117,8 @@ class Techniques:
         rank = whole_number("lora_rank", self.lora_rank, least=min(adapters, 1))
         self._set("lora_adapters", adapters)
         self._set("lora_rank", rank if adapters else 0)
-        if not drafted:
+        if not (drafted and self.acceptance_rate):
+            self._set("speculative_tokens", 0)
             self._set("acceptance_rate", 0.0)
             self._set("draft_model", None)
 

@@ -70,9 +70,9 @@ class Field(VBox):
         """Bring the control to a value."""
         raise NotImplementedError
 
-    def rest(self, reason: str) -> None:
-        """Say why the control is of no account now; nothing if it counts."""
-        self.message.aside(reason)
+    def rest(self, reason: str, remark: str = "") -> None:
+        """Say why the control is of no account now; where it counts, the remark."""
+        self.message.aside(reason or remark)
 
     @contextmanager
     def _silent(self) -> Iterator[None]:
@@ -157,9 +157,9 @@ class NumberField(Field):
         if self.slider is not None:
             self.slider.description = label
 
-    def rest(self, reason: str) -> None:
-        """Switch the control off, and say why; on again for no reason."""
-        super().rest(reason)
+    def rest(self, reason: str, remark: str = "") -> None:
+        """Switch the control off, and say why; on again for no reason, with the remark."""
+        super().rest(reason, remark)
         self.text.disabled = bool(reason)
         if self.slider is not None:
             self.slider.disabled = bool(reason)

@@ -23,7 +23,14 @@ from llmcalc_widgets.form.fields import (
 from llmcalc_widgets.form.settings import DEFAULTS, OPTIONAL, RANGES
 from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.form.technique_controls import technique_fields
-from llmcalc_widgets.form.techniques import DRAFTING, PRICES, TECHNIQUES, idle_words, listed_words
+from llmcalc_widgets.form.techniques import (
+    DRAFTING,
+    PRICES,
+    TECHNIQUES,
+    idle_words,
+    listed_words,
+    neutral_words,
+)
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import style_sheet
 
@@ -37,7 +44,7 @@ _PARTNERS = {
 """Settings that may be right again when another changes."""
 
 _BATCHES = ("batch_min", "batch_max")
-_BEARING = ("stage", "hardware", "speculative_tokens", "lora_adapters")
+_BEARING = ("stage", "hardware", "speculative_tokens", "acceptance_rate", "lora_adapters")
 """Settings that decide which others count."""
 
 
@@ -155,7 +162,8 @@ class Form(VBox):
             return
         settings = self._inputs.settings()
         for name, field in self.fields.items():
-            field.rest(idle_words(name, settings) if name in DEFAULTS else "")
+            if name in DEFAULTS:
+                field.rest(idle_words(name, settings), neutral_words(name, settings))
             if name in _BATCHES:
                 field.rename(label_of(name, settings["stage"]))
             elif name in PRICES:

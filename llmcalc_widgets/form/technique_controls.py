@@ -26,7 +26,7 @@ _ABOUT = {
     "speculative_tokens": "Speculative decoding: tokens of each sequence that are drafted before a "
     "step, which verifies them all",
     "acceptance_rate": "Probability, 0 to 1, that a drafted token is accepted if those before it "
-    "were",
+    "were; at 0 none is drafted",
     "draft_model": "What drafts: a small model of the same vocabulary, or none where the model "
     "predicts several tokens itself (MTP)",
     "lora_adapters": "Low-rank adapters held in memory, of which every request uses one",

@@ -59,6 +59,7 @@ DRAFTING = ("model", "speculative_tokens", "draft_model")
 _SERVING_ONLY = ("prefill_chunk_tokens",)
 _BESIDE: dict[str, dict[str, int]] = {
     "acceptance_rate": {"speculative_tokens": 1},
+    "speculative_tokens": {"acceptance_rate": 1},
     "lora_rank": {"lora_adapters": 1},
 }
 """Values of no account unless others are set, which are set while they are checked."""
@@ -140,7 +141,9 @@ def check_drafting(settings: Mapping[str, Any]) -> None:
     if not drafted or settings["draft_model"] is not None:
         return
     try:
-        make_request(settings["model"], "H100_80GB", 1, speculative_tokens=drafted)
+        make_request(
+            settings["model"], "H100_80GB", 1, speculative_tokens=drafted, acceptance_rate=1
+        )
     except ValueError:
         model = find_model(settings["model"]).model or "the model"
         msg = (
@@ -183,6 +186,21 @@ def idle_words(name: str, settings: Mapping[str, Any]) -> str:
     if name == "lora_rank" and not settings["lora_adapters"]:
         return "Without LoRA adapters there is no rank."
     return ""
+
+
+def neutral_words(name: str, settings: Mapping[str, Any]) -> str:
+    """Say what a setting that counts is still missing to change anything; empty if nothing.
+
+    Examples
+    --------
+    >>> neutral_words("acceptance_rate", {"speculative_tokens": 3, "acceptance_rate": 0.0})
+    'At 0 no token is drafted, as none would be kept.'
+    >>> neutral_words("acceptance_rate", {"speculative_tokens": 3, "acceptance_rate": 0.7})
+    ''
+    """
+    if name != "acceptance_rate" or not settings["speculative_tokens"] or settings[name]:
+        return ""
+    return "At 0 no token is drafted, as none would be kept."
 
 
 def listed_words(name: str, hardware: str | Hardware | tuple[str | Hardware, ...]) -> str:

@@ -115,7 +115,11 @@ def test_more_adapters_are_never_faster(
 
 def test_drafts_are_not_adapted() -> None:
     asked: dict[str, Any] = {"batches": (8,), "inputs": (100,), "outputs": (10,)}
-    draft = {"speculative_tokens": 3, "draft_model": llm.find_model("llama_3_2_1b")}
+    draft = {
+        "speculative_tokens": 3,
+        "acceptance_rate": 0.5,
+        "draft_model": llm.find_model("llama_3_2_1b"),
+    }
     model = architecture(LLAMA)
     weights = {
         adapters: device_memory(

@@ -68,7 +68,7 @@ def test_sequences_use_the_budget_up() -> None:
     assert grid_of(512, batch=13).pieces == 3  # 499 are left
     assert grid_of(512, batch=500).pieces == 84  # 12 are left: 1000 / 12 = 83.3
     assert grid_of(512, batch=5000).pieces == 1000  # one is left at least
-    draft = {"speculative_tokens": 3, "draft_model": SMALL}
+    draft = {"speculative_tokens": 3, "acceptance_rate": 0.5, "draft_model": SMALL}
     assert grid_of(512, batch=3, **draft).pieces == 2
     assert grid_of(512, batch=4, **draft).pieces == 3  # 4 x (3 + 1) tokens are verified
 

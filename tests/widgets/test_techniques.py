@@ -116,6 +116,11 @@ def test_tokens_need_something_that_drafts_them(explorer: ParetoExplorer) -> Non
     fields["speculative_tokens"].text.value = "0"
     assert (explorer.draft_model, explorer.error) == (None, "")
     explorer.update(model="deepseek_v3", devices=16, speculative_tokens=1)
+    assert "At 0 no token is drafted" in fields["acceptance_rate"].message.value
+    assert not fields["acceptance_rate"].text.disabled
+    assert "drafted" not in explorer.chart._head.value
+    explorer.acceptance_rate = 0.85
+    assert fields["acceptance_rate"].message.value == ""
     assert "1 token drafted by the model itself" in explorer.chart._head.value
     with pytest.raises(TraitError, match="predicts no tokens ahead"):
         explorer.model = "llama3_8b"
