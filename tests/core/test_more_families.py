@@ -160,6 +160,29 @@ def test_step_in_the_words_of_its_own_file() -> None:
     assert model.experts == 288
 
 
+def test_modules_of_ernie_and_k_exaone_are_dense() -> None:
+    # vLLM's ernie_mtp.py: two norms, the joining matrix and a layer of Llama's, no norm after it.
+    ernie = architecture(read_hf_config({**BY_TYPE["ernie4_5_moe"], "num_nextn_predict_layers": 1}))
+    attention = 2560 * 128 * (2 * 20 + 2 * 4)
+    assert ernie.mtp_parameters == attention + 3 * 2560 * 12288 + 2 * 2560**2 + 4 * 2560
+    # Its exaone_moe_mtp.py: the same with a norm at the end, and norms of queries and keys.
+    own = {**BY_TYPE["exaone_moe"], "num_nextn_predict_layers": 1}
+    attention = 4096 * 128 * (2 * 32 + 2 * 32) + 2 * 128
+    for given, kind in (
+        ({}, "full_attention"),
+        ({"mtp_layer_types": ["full_attention"]}, "full_attention"),
+        (
+            {"mtp_layer_types": ["sliding_attention"], "mtp_sliding_windows": [128],
+             "sliding_window": 128},
+            "sliding_attention",
+        ),
+    ):  # fmt: skip
+        config = read_hf_config({**own, **given})
+        found = architecture(config).mtp_parameters
+        assert found == attention + 3 * 4096 * 16384 + 2 * 4096**2 + 5 * 4096
+        assert config.mixers_of(config.num_decoder_layers) == (kind, "dense")
+
+
 def test_windows_of_an_encoder_make_images_cheaper() -> None:
     """Qwen2.5-VL: 28 of 32 layers attend in windows of 8 x 8 patches."""
     tower = read_hf_config(BY_TYPE["qwen2_5_vl"]).vision
@@ -171,6 +194,28 @@ def test_windows_of_an_encoder_make_images_cheaper() -> None:
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("ernie4_5_moe", {"moe_layer_interval": 2}, "moe_layer_interval .* got 2"),
     ("ernie4_5_moe", {"moe_layer_end_index": 1}, "moe_layer_end_index .* got 1"),
+    (
+        "ernie4_5_moe",
+        {"use_bias": True, "num_nextn_predict_layers": 1},
+        "num_nextn_predict_layers .* got 1",
+    ),
+    ("exaone_moe", {"num_nextn_predict_layers": 2}, "num_nextn_predict_layers .* 0 or 1, got 2"),
+    (
+        "exaone_moe",
+        {"num_nextn_predict_layers": 1, "mtp_layer_types": ["linear_attention"]},
+        "mtp_layer_types must be one of .* got .'linear_attention'",
+    ),
+    (
+        "exaone_moe",
+        {
+            "num_nextn_predict_layers": 1,
+            "mtp_layer_types": ["sliding_attention"],
+            "mtp_sliding_windows": [64],
+            "sliding_window": 128,
+        },
+        "mtp_sliding_windows .* sliding_window, got .64",
+    ),
+    ("solar_open", {"num_nextn_predict_layers": 1}, "num_nextn_predict_layers may change .* got 1"),
     ("hy_v3", {"mlp_layer_types": ["sparse", "dense"] * 2}, "mlp_layer_types .* 2 dense layers"),
     ("laguna", {"gating": "per-element"}, "gating .* got 'per-element'"),
     ("laguna", {"num_attention_heads_per_layer": [48]}, "num_attention_heads_per_layer must be"),

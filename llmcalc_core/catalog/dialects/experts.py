@@ -32,7 +32,7 @@ def first_dense(fields: Fields, layers: int, *names: str, default: int = 0) -> i
 
 
 def _exaone_moe(fields: Fields) -> dict[str, Any]:
-    """Read K-EXAONE; the layer of its multi-token prediction is not described."""
+    """Read K-EXAONE, with one dense module of multi-token prediction."""
     fields.require("moe_layer_freq", expected=1)
     fields.ignore("is_moe_layer", "sliding_window_pattern", "rope_layers")
     base = common(fields, needs=(KV,))
@@ -48,7 +48,29 @@ def _exaone_moe(fields: Fields) -> dict[str, Any]:
             fields, base["num_decoder_layers"], "first_k_dense_replace", default=1
         ),
         "router_bias": True,
+        **_exaone_prediction(fields),
     }  # fmt: skip
+
+
+def _exaone_prediction(fields: Fields) -> dict[str, Any]:
+    """Read K-EXAONE's module, of full attention where nothing else is said.
+
+    As in vLLM's exaone_moe_mtp.py and exaone_moe.py (055e47c) and in Megatron Bridge's
+    exaone_moe_bridge.py; all read 2026-11-23. Several modules would share their matrix and norms.
+    """
+    fields.ignore("mtp_num_speculative_steps", "mtp_share_layers", "mtp_loss_scaling_factor")
+    count = fields.number("num_nextn_predict_layers", default=0)
+    kinds = fields.entries("mtp_layer_types") or (FULL,) * count
+    own = fields.entries("mtp_sliding_windows")
+    if not count:
+        return {}
+    if count > 1:
+        fields.refuse("num_nextn_predict_layers", "can only be described as 0 or 1")
+    if len(kinds) != 1 or kinds[0] not in (FULL, SLIDING):
+        fields.refuse("mtp_layer_types", f"must be one of '{FULL}' and '{SLIDING}'")
+    if kinds[0] == SLIDING and own != (fields.number("sliding_window"),):
+        fields.refuse("mtp_sliding_windows", "can only be described where it is sliding_window")
+    return {"mtp_layers": count, "mtp_layer": {"layer_type": kinds[0], "mlp_layer_type": _DENSE}}
 
 
 def _pattern(fields: Fields) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ _HARMLESS = frozenset(
         "embd_pdrop", "ep_size", "fused_add_norm", "gradient_checkpointing", "input_jitter_noise",
         "layer_norm_eps", "layer_norm_epsilon", "layerdrop", "layernorm_epsilon", "mamba_dt_init",
         "max_window_layers", "mixer_rms_eps", "norm_eps", "norm_topk_prob",
-        "num_nextn_predict_layers",
         "original_max_position_embeddings", "output_attentions", "output_hidden_states",
         "output_router_logits", "pad_vocab_size_multiple", "query_pre_attn_scalar",
         "reorder_and_upcast_attn", "rescale_prenorm_residual", "rms_norm_eps", "rotary_dim",
