@@ -31,7 +31,11 @@ def _mixtral(fields: Fields) -> dict[str, Any]:
 
 
 def _minimax_m2(fields: Fields) -> dict[str, Any]:
-    """Read MiniMax-M2, whose norm of query and key is over all their heads at once."""
+    """Read MiniMax-M2, whose norm of query and key is over all their heads at once.
+
+    The modules of prediction that its files count are in none of its published checkpoints
+    (MiniMax-AI/MiniMax-M2.7, issue 16, 2026-04-18; read 2026-11-23).
+    """
     fields.require("qk_norm_type", expected="per_layer")
     fields.ignore("use_mtp", "num_mtp_modules", "mtp_transformer_layers", "attn_type_list")
     if set(fields.entries("attn_type_list")) - {1}:
