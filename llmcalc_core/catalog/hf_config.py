@@ -18,6 +18,7 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.provided import provide
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
+_QUANTISATION_FILE = "hf_quant_config.json"
 
 
 @provide("from_hf")
@@ -32,7 +33,8 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     Parameters
     ----------
     source : str, path or mapping
-        The file, the folder it is in, or its parsed content.
+        The file, the folder it is in, or its parsed content; a ``hf_quant_config.json`` stands for
+        the ``config.json`` beside it.
 
     Returns
     -------
@@ -89,10 +91,13 @@ def _content(
     path = _path(source)
     if path.is_dir():
         path /= "config.json"
+    whole = path.with_name(path.name.replace(_QUANTISATION_FILE, "config.json"))
+    if whole.is_file():
+        path = whole
     values = _json_object(path)
     stem = path.stem.removesuffix("_config").replace("--", "/")
     named = path.absolute().parent.name if path.name == "config.json" else stem
-    beside = path.with_name(path.name.replace("config.json", "hf_quant_config.json"))
+    beside = path.with_name(path.name.replace("config.json", _QUANTISATION_FILE))
     own = _json_object(beside) if beside != path and beside.is_file() else {}
     return named or "config.json", values, own
 

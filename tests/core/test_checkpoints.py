@@ -207,6 +207,7 @@ def test_the_file_beside_is_read(tmp_path: Path) -> None:
         found = read_hf_config(tmp_path / f"{start}config.json")
         assert found.precision.label == "fp8"
         assert found.model == ("nvidia/Model" if start else tmp_path.name)
+        assert read_hf_config(beside) == found
     assert read_hf_config(tmp_path).precision.label == "fp8"
 
 
