@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.precision_names import PLAIN
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.grid import Grid
+from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.fitting.flat import grid_of
 from llmcalc_core.fitting.runs import Configuration, Run
-from llmcalc_core.search.loaded import most_in_flight
+from llmcalc_core.search.admitted import most_in_flight
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,9 +187,12 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
 
 def _check_memory(one: Configuration) -> None:
     """Refuse requests that would wait for memory: their times tell of the queue alone."""
-    grid = grid_of(one)
-    memory = device_memory(one.model, one.precision, grid)
-    most = most_in_flight(memory, grid, one.hardware.memory_bytes)
+
+    def held(batch: int) -> tuple[Memory, Grid]:
+        grid = grid_of(replace(one, batch=batch))
+        return device_memory(one.model, one.precision, grid), grid
+
+    most = most_in_flight(held, one.batch, one.hardware.memory_bytes)
     if most < one.batch:
         msg = (
             f"concurrency must be at most {most}, as many requests as fit in the memory of "

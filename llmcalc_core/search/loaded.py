@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.estimate.serving import ServingTimes, serving_times
 from llmcalc_core.estimate.time import BOUNDS, KINDS
+from llmcalc_core.search.admitted import most_in_flight
 from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.cost import cost_numbers
 from llmcalc_core.search.single import Workload
@@ -63,12 +64,15 @@ def serving_figures(
     )
     asked = workload.batches[0]
     usable = hardware.usable_bytes(memory_fraction)
-    grid = offloaded(model, precision, _grid(layout, workload, asked), usable)
-    memory = device_memory(model, precision, grid)
-    most = most_in_flight(memory, grid, usable, hardware.host_memory_bytes)
+
+    @cache
+    def held(batch: int) -> tuple[Memory, Grid]:
+        grid = offloaded(model, precision, _grid(layout, workload, batch), usable)
+        return device_memory(model, precision, grid), grid
+
+    most = most_in_flight(held, asked, usable, hardware.host_memory_bytes)
     running = min(asked, most) if most else asked
-    if running < asked:
-        grid = offloaded(model, precision, _grid(layout, workload, running), usable)
+    memory, grid = held(asked)[0], held(running)[1]
     times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
@@ -99,36 +103,6 @@ def serving_figures(
         "basis": basis,
         **cost_numbers(grid, hardware, times.load, per_second),
     }
-
-
-def most_in_flight(memory: Memory, grid: Grid, usable: float, host: float = math.inf) -> int:
-    """Count the requests of full length whose cache fits beside the weights.
-
-    Parameters
-    ----------
-    memory : Memory
-        Of one layout and batch.
-    grid : Grid
-        That layout and batch.
-    usable : float
-        Bytes that may be used.
-    host : float
-        Bytes of the host's memory for a device, of which offloaded cache takes some.
-
-    Returns
-    -------
-    int
-        0 if not even one fits.
-    """
-    cache, away = memory.kv_cache.item(), float(memory.host_kv_cache)
-    room, host_room = usable - (memory.total.item() - cache), host - float(memory.host_weights)
-    if room < 0 or host_room < 0:
-        return 0
-    ranks = float(np.asarray(grid.attention_ranks).item())
-    per_rank = math.ceil(float(np.asarray(grid.batch).item()) / ranks)
-    held = [(room, cache), (host_room, away)]
-    fit = [place / (own / per_rank) * (1 + 1e-12) for place, own in held if own > 0]
-    return math.floor(min(fit, default=per_rank)) * round(ranks)
 
 
 def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:

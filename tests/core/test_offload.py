@@ -16,7 +16,7 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
 from llmcalc_core.estimate.time import BOUNDS
-from llmcalc_core.search.loaded import most_in_flight
+from llmcalc_core.search.admitted import beside_buffers
 from tests.core.physical_bound import BITS, Counted
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
@@ -156,9 +156,9 @@ def test_hosts_have_room_for_so_many_requests() -> None:
     memory = device_memory(model, llm.Precision(), grid)
     each = 1200 * 131_072  # 1,200 tokens of 131,072 bytes
     host = float(memory.host_weights) + 5.5 * each
-    assert most_in_flight(memory, grid, memory.total.item(), host) == 5
-    assert most_in_flight(memory, grid, memory.total.item() - 1, host) == 0
-    assert most_in_flight(memory, grid, memory.total.item(), float(memory.host_weights) - 1) == 0
+    assert beside_buffers(memory, grid, memory.total.item(), host) == 5
+    assert beside_buffers(memory, grid, memory.total.item() - 1, host) == 0
+    assert beside_buffers(memory, grid, memory.total.item(), float(memory.host_weights) - 1) == 0
 
 
 def test_a_host_that_is_too_small_rejects() -> None:

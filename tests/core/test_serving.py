@@ -20,7 +20,7 @@ from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.estimate.grid import make_grid
 from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.search.loaded import most_in_flight
+from llmcalc_core.search.admitted import beside_buffers
 
 # A request of 1,000 and 200 tokens: 75 blocks of 16 tokens, no rounding.
 ASKED = {"input_tokens": 1000, "output_tokens": 200, "system_name": "H100_80GB"}
@@ -114,28 +114,28 @@ def test_a_burst_waits_longest(plan: dict[str, Any]) -> None:
 def test_how_many_requests_fit_by_hand() -> None:
     # Llama 3 8B in bf16: 8,030,261,248 parameters are 16,060,522,496 bytes. A token's cache has
     # keys and values of 8 heads of 128 elements in each of 32 layers: 131,072 bytes; 1,200
-    # tokens 157,286,400. Nine tenths of the device, less buffers and reserve.
+    # tokens 157,286,400. Nine tenths of the device, less buffers and reserve. The buffers are those
+    # of 8,192 tokens and the logits of each request, 2 x 128,256 of 2 bytes: 513,024.
     found = served(64, PLANS["dense"])
     memory = device_memory(
         architecture(find_model("llama3_8b")), Precision(),
         make_grid((Layout(),), batches=(64,), inputs=(1000,), outputs=(200,)),
     )  # fmt: skip
     usable = 0.9 * find_hardware("H100_80GB").memory_bytes
-    room = usable - 16_060_522_496 - memory.activations.item() - memory.reserve
+    besides = 16_060_522_496 + memory.activations.item() - 64 * 513_024 + memory.reserve
     assert found["memory_capacity_bytes"] == pytest.approx(usable, rel=1e-12)
-    assert found["max_concurrency"] == math.floor(room / 157_286_400)
-    held = usable - room + 64 * 157_286_400
+    assert found["max_concurrency"] == math.floor((usable - besides) / (157_286_400 + 513_024))
+    held = besides + 64 * (157_286_400 + 513_024)
     assert found["memory_bytes"] == pytest.approx(held, rel=1e-12)
 
 
 @PLANNED
 def test_what_runs_fits_and_one_more_does_not(plan: dict[str, Any]) -> None:
     most = served(1, plan)["max_concurrency"]
-    # Buffers grow with the requests, so that the limit is sought from where it is asked.
-    while served(most, plan)["max_concurrency"] < most:
-        most -= ranks_of(plan)
     full, over = served(most, plan), served(most + 1, plan)
     assert (full["fits"], over["fits"]) == (True, False)
+    # Buffers grow with the requests, but what fits is the same wherever the search begins.
+    assert {served(asked, plan)["max_concurrency"] for asked in (64, 3000, 10**6)} == {most}
     assert full["memory_bytes"] <= full["memory_capacity_bytes"] < over["memory_bytes"]
     assert (full["running"], over["running"]) == (most, over["max_concurrency"])
     assert most % ranks_of(plan) == 0
@@ -176,9 +176,9 @@ def test_a_state_of_fixed_size_counts_per_request() -> None:
     besides = memory.total.item() - memory.kv_cache.item()
     each = memory.kv_cache.item() / 10
     for count in (0, 1, 7, 123):
-        assert most_in_flight(memory, grid, besides + (count + 0.5) * each) == count
-    assert most_in_flight(memory, grid, besides + 7 * each) == 7
-    assert most_in_flight(memory, grid, besides - 1) == 0
+        assert beside_buffers(memory, grid, besides + (count + 0.5) * each) == count
+    assert beside_buffers(memory, grid, besides + 7 * each) == 7
+    assert beside_buffers(memory, grid, besides - 1) == 0
 
 
 def test_attention_ranks_share_the_requests() -> None:
@@ -188,7 +188,7 @@ def test_attention_ranks_share_the_requests() -> None:
     memory = device_memory(model, Precision(weights="fp8", activations="fp8", kv_cache="fp8"), grid)
     besides = memory.total.item() - memory.kv_cache.item()
     each = memory.kv_cache.item() / 3  # 40 requests over 16 ranks: the fullest has three
-    assert most_in_flight(memory, grid, besides + 5.5 * each) == 5 * 16
+    assert beside_buffers(memory, grid, besides + 5.5 * each) == 5 * 16
     # Ranks read their prompts side by side: 16 requests queue as one does.
     assert served(16, plan)["ttft_ms"] == served(16, plan)["ttft_burst_ms"]
     assert served(17, plan)["ttft_ms"] < served(17, plan)["ttft_burst_ms"]
