@@ -16,13 +16,14 @@ from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
+from llmcalc_widgets.output.displayed import Displayed, Still
 from llmcalc_widgets.output.listing import CodeFold
 from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of, standing, style_sheet
 
 
-class Answering(Saved, VBox):
+class Answering(Saved, Displayed, VBox):
     """A form beside an answer that is written anew for each evaluation.
 
     Comes after a class that has the settings as traits.
@@ -140,9 +141,9 @@ class Answering(Saved, VBox):
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
-        """Give the live view and, for readers without a kernel, the answer as it stands."""
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
-        if bundle is None or not self.answer.value:
-            return bundle
-        return bundle | {"text/html": standing(self.answer.value)}
+    def still(self) -> Still | None:
+        """Give the answer as it stands."""
+        if not self.answer.value:
+            return None
+        words = f"{type(self).__name__}, as it was when its cell ran"
+        return Still(words=words, html=standing(self.answer.value))

@@ -124,6 +124,11 @@ _CSS = """
   margin-right: 4px; vertical-align: -1px; }
 .llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
 .llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
+.jp-OutputArea-child:has(.llmcalc-row) + .jp-OutputArea-child:has(.llmcalc-still),
+.jp-OutputArea-child:has(.llmcalc-row) +
+  .jp-OutputArea-child:has(+ .jp-OutputArea-child .llmcalc-still.below),
+.jp-OutputArea-child:has(.llmcalc-row) + .jp-OutputArea-child +
+  .jp-OutputArea-child:has(.llmcalc-still.below) { display: none; } /* while it is live */
 .llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
 .llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
   padding: 6px 10px; color: var(--jp-ui-font-color0, #000);

@@ -15,6 +15,7 @@ from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.techniques import DRAFTING, undrafted
+from llmcalc_widgets.output.displayed import Displayed, Still
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.saved import VERSION, plain, values_of
 from llmcalc_widgets.what_if import WhatIf
@@ -44,7 +45,7 @@ _SEVERAL = ("Devices", "Load")
 """Tabs that share a list of devices."""
 
 
-class Workbench(VBox):
+class Workbench(Displayed, VBox):
     """Explore plans, memory, devices, loads and changes in tabs that share what is asked.
 
     A tab is made when it is first opened. What is set in it, by hand or by code, holds in the
@@ -162,13 +163,10 @@ class Workbench(VBox):
                 widget.close()
         super().close()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
-        """Give the live view and, for readers without a kernel, what the open tab gives them."""
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)
+    def still(self) -> Still | None:
+        """Give that of the open tab."""
         place = self.tabs.selected_index
-        if bundle is None or place is None:
-            return bundle
-        return {**self.parts[list(TABS)[place]]._repr_mimebundle_(**kwargs), **bundle}
+        return None if place is None else self.parts[list(TABS)[place]].still()
 
     def _open(self, change: dict[str, Any]) -> None:
         if change["new"] is None:

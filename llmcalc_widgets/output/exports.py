@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
 
 from llmcalc_widgets.output.code import code_of
+from llmcalc_widgets.output.displayed import Displayed, Still
 from llmcalc_widgets.output.outputs import Outputs
-from llmcalc_widgets.output.reading import page_of, summary_of
+from llmcalc_widgets.output.reading import front_table, summary_of
 from llmcalc_widgets.output.still import picture
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
 
-class Exports:
+class Exports(Displayed):
     """Methods of an explorer that write down what it shows at this moment."""
 
     chart: Chart
@@ -71,11 +71,10 @@ class Exports:
             raise ValueError(msg)
         return self.outputs.scene
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:  # noqa: ANN401
-        """Give the live view and, for readers without a kernel, a still and the front as text."""
-        bundle: dict[str, Any] | None = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
-        if bundle is None or self.outputs.scene is None:
-            return bundle
+    def still(self) -> Still | None:
+        """Give the picture, where matplotlib is installed, and the front as a table."""
         scene = self.outputs.scene
-        still = self.to_png() if find_spec("matplotlib") else None
-        return bundle | page_of(scene, still) | {"text/plain": summary_of(scene)}
+        if scene is None:
+            return None
+        png = self.to_png() if find_spec("matplotlib") else None
+        return Still(words=summary_of(scene), html=front_table(scene), png=png)

@@ -192,7 +192,7 @@ class WhatIfPage:
 
     def __init__(self, page: Page) -> None:
         self._bandwidth = page.get_by_role("textbox", name="Bandwidth [TB/s]")
-        page.locator(".llmcalc-what-if").wait_for()
+        page.locator(".llmcalc-row .llmcalc-what-if").wait_for()
         self.change_to_paint()
 
     def change_to_paint(self) -> float:

@@ -106,9 +106,9 @@ def test_without_matplotlib_it_says_what_to_install(explorer, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ImportError, match=r"pip install 'llmcalc\[still\]'"):
         explorer.to_png()
-    bundle = explorer._repr_mimebundle_()
-    assert "image/png" not in bundle
-    assert "<table>" in bundle["text/html"]
+    (_, _), (table, _) = explorer._outputs()
+    assert "<table>" in table["text/html"]
+    assert "llmcalc-still below" not in table["text/html"], "there is no picture above it to hide"
     files = explorer.outputs.reveal("Files")
     files.buttons["Chart (PNG)"].click()
     assert "llmcalc[still]" in files.link.value
@@ -133,23 +133,30 @@ def test_a_link_goes_with_what_it_was_made_of(explorer):
     assert explorer.outputs.reveal("Files").link.value == ""
 
 
-def test_a_notebook_stores_a_picture_and_the_front_beside_the_view(explorer):
-    bundle = explorer._repr_mimebundle_()
-    view = bundle["application/vnd.jupyter.widget-view+json"]
+def test_a_notebook_stores_a_picture_and_the_front_after_the_view(explorer):
+    (live, _), (picture, described), (table, _) = explorer._outputs()
+    view = live["application/vnd.jupyter.widget-view+json"]
     assert view["model_id"] == explorer.model_id
-    assert base64.b64decode(bundle["image/png"]) == explorer.to_png()
-    assert f"base64,{bundle['image/png']}" in bundle["text/html"]
-    assert bundle["text/html"].count("<tr>") == len(explorer.front) + 1
-    assert "TPOT [ms]" in bundle["text/html"]
-    assert f"{len(explorer.df)} plans" in bundle["text/plain"]
+    assert f"{len(explorer.df)} plans" in live["text/plain"]
+    assert base64.b64decode(picture["image/png"]) == explorer.to_png()
+    assert described["image/png"]["alt"] == live["text/plain"]
+    assert table["text/html"].count("<tr>") == len(explorer.front) + 1
+    assert "TPOT [ms]" in table["text/html"]
+
+
+def test_a_closed_explorer_shows_its_name_only():
+    made = ParetoExplorer(model="llama2_7b", devices=1)
+    made.close()
+    ((shown, _),) = made._outputs()
+    assert shown == {"text/plain": repr(made)}
 
 
 def test_names_are_text_wherever_they_go(nasty):
     assert any(NASTY in word for word in texts(nasty.to_svg()))
     assert nasty.to_png().startswith(PNG)
-    bundle = nasty._repr_mimebundle_()
-    assert "&lt;img" in bundle["text/html"]
-    assert "<img src=x" not in bundle["text/html"]
+    table, _ = nasty._outputs()[-1]
+    assert "&lt;img" in table["text/html"]
+    assert "<img src=x" not in table["text/html"]
     name, _ = saved(nasty, "All plans (CSV)")
     assert re.fullmatch(r"llmcalc-[A-Za-z0-9_-]+\.csv", name)
     assert len(name) < 255

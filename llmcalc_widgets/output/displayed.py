@@ -1,0 +1,62 @@
+"""What a cell shows of a widget: the live view, and what its readers without a kernel see."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from typing import Any
+
+from IPython.display import display
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A widget as it is at this moment, to be read without it.
+
+    Attributes
+    ----------
+    words : str
+        What it shows, in a line.
+    html : str
+        Its answer, with the style that it needs.
+    png : bytes or None
+        A picture of it, if there is one.
+    """
+
+    words: str
+    html: str
+    png: bytes | None = None
+
+
+class Displayed:
+    """A widget whose cell also stores a still of it.
+
+    Readers take one form of each output: the live view where a notebook has the state of its
+    widgets, also where they cannot draw it. So the still is in outputs of its own, the picture
+    first, which the style of a live view hides.
+    """
+
+    def still(self) -> Still | None:
+        """Give what is shown; None where nothing is."""
+        raise NotImplementedError
+
+    def _outputs(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Give what the cell stores: forms by type and their metadata, for each output."""
+        draws = getattr(self, "_repr_mimebundle_", None)  # None once it is closed
+        view = draws() if draws else {"text/plain": repr(self)}
+        still = self.still() if draws else None
+        if still is None:
+            return [(view, {})]
+        outputs: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            ({**view, "text/plain": still.words}, {})
+        ]
+        where = ""
+        if still.png is not None:
+            coded, where = b64encode(still.png).decode(), " below"
+            outputs.append(({"image/png": coded}, {"image/png": {"alt": still.words}}))
+        answer = f'<div class="llmcalc-still{where}">{still.html}</div>'
+        return [*outputs, ({"text/html": answer}, {})]
+
+    def _ipython_display_(self) -> None:
+        for forms, metadata in self._outputs():
+            display(forms, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
