@@ -22,6 +22,7 @@ from llmcalc_core.api import (
     get_various_parallelization,
     image_work,
     largest_that_fits,
+    parameters_by_part,
     sensitivity,
     slo_plans,
 )
@@ -35,7 +36,6 @@ from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.data_types import PRECISIONS
 from llmcalc_core.domain.engine import ENGINES
 from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.inventory import parameters_by_part
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.precision_names import parse_precision

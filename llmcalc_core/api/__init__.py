@@ -7,7 +7,7 @@ SI units throughout.
 
 from llmcalc_core.api.calibrate import Calibration, calibrate
 from llmcalc_core.api.comparison import METRICS, compare_hardware
-from llmcalc_core.api.description import describe
+from llmcalc_core.api.description import describe, parameters_by_part
 from llmcalc_core.api.disaggregated import explore_disaggregated
 from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
 from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
@@ -43,6 +43,7 @@ __all__ = [
     "get_various_parallelization",
     "image_work",
     "largest_that_fits",
+    "parameters_by_part",
     "sensitivity",
     "slo_plans",
 ]

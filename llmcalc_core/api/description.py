@@ -12,7 +12,7 @@ from llmcalc_core.api.images import image_work
 from llmcalc_core.api.layer_words import layer_words
 from llmcalc_core.catalog.models import find_model
 from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.inventory import parameters_by_part
+from llmcalc_core.domain.inventory import part_parameters
 from llmcalc_core.domain.model import Model, architecture
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.precision_names import PLAIN
@@ -67,6 +67,35 @@ def describe(model: ModelLike) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["section", "item", "value", "unit"])
 
 
+def parameters_by_part(model: ModelLike | Model) -> dict[str, int]:
+    """Count the parameters of each part that a model has.
+
+    Parameters
+    ----------
+    model : name, path, dict, ModelConfig or Model
+        The model, or its architecture.
+
+    Returns
+    -------
+    dict of str to int
+        Those of 'embedding', 'attention', 'recurrent', 'dense', 'routed', 'shared', 'router',
+        'norms', 'other' and 'head' that are not zero, which sum to the decoder's, then those of
+        'vision' and 'mtp' beside it. ``attention`` and ``recurrent`` are token mixers, ``dense``
+        feed-forward layers, ``routed`` and ``shared`` experts.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a file that cannot be described faithfully.
+
+    Examples
+    --------
+    >>> parameters_by_part("llama3_8b")["attention"]
+    1342177280
+    """
+    return part_parameters(model if isinstance(model, Model) else architecture(find_model(model)))
+
+
 def _rows(config: ModelConfig) -> Iterator[Row]:
     model, precision = architecture(config), config.precision or PLAIN
     yield "architecture", "model", config.model, ""
@@ -81,7 +110,7 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
         yield "architecture", f"{count} x", words, ""
     if model.prediction:
         yield "architecture", "modules of multi-token prediction", model.prediction.count, ""
-    for part, parameters in parameters_by_part(model).items():
+    for part, parameters in part_parameters(model).items():
         yield "parameters", part, parameters, "parameters"
     yield "parameters", "decoder in all", model.parameters, "parameters"
     yield "parameters", "used by a token", model.active_parameters, "parameters"

@@ -15,7 +15,7 @@ BESIDE = ("vision", "mtp")
 """Parts beside the decoder: the encoder of images, modules of multi-token prediction."""
 
 
-def parameters_by_part(model: Model) -> dict[str, int]:
+def part_parameters(model: Model) -> dict[str, int]:
     """Count the parameters of each part that a model has.
 
     Parameters
@@ -34,7 +34,7 @@ def parameters_by_part(model: Model) -> dict[str, int]:
     --------
     >>> from llmcalc_core.domain.config import ModelConfig
     >>> from llmcalc_core.domain.model import architecture
-    >>> parameters_by_part(architecture(ModelConfig(
+    >>> part_parameters(architecture(ModelConfig(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=1, num_attention_heads=2,
     ...     intermediate_size=16)))
     {'embedding': 80, 'attention': 256, 'dense': 384, 'norms': 24, 'head': 80}

@@ -8,7 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from llmcalc_core import ModelConfig, describe, explore, find_model, list_models
-from llmcalc_core.domain.inventory import BESIDE, PARTS, parameters_by_part
+from llmcalc_core.api.description import parameters_by_part
+from llmcalc_core.domain.inventory import BESIDE, PARTS
 from llmcalc_core.domain.model import architecture
 
 
@@ -47,7 +48,8 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("name", "parts"), BY_HAND, ids=[case[0] for case in BY_HAND])
 def test_parts_by_hand(name: str, parts: dict[str, int]) -> None:
-    counted = parameters_by_part(architecture(find_model(name)))
+    counted = parameters_by_part(name)
+    assert counted == parameters_by_part(find_model(name))
     assert {part: counted[part] for part in parts} == parts
     assert ("head" in counted) == (name != "gemma3_4b")
     assert ("recurrent" in counted) == (name == "qwen3_next_80b_a3b")
