@@ -58,9 +58,12 @@ class Scene:
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
-        """Whether both values of a plan are known: cost and energy are not on every device."""
-        across, up = self.figures
-        return np.isfinite(across) & np.isfinite(up)
+        """Whether both values of a plan are known, and above 0 as logarithmic axes need them.
+
+        Cost and energy are not known on every device, and a device may be free.
+        """
+        across, up = (np.isfinite(values) & (values > 0) for values in self.figures)
+        return across & up
 
     @cached_property
     def bands(self) -> tuple[Values, Values] | None:

@@ -111,12 +111,19 @@ def unknown_words(scene: Scene) -> str:
     """Say why an axis shows nothing; empty if both show something."""
     if scene.known.any():
         return ""
+    device = scene.evaluation.request.hardware[0].name
+    nouns = [axis.noun for axis in scene.axes]
+    free = [noun for noun, one in zip(nouns, scene.figures, strict=True) if not one.any()]
+    if free:
+        return (
+            f"The {' and '.join(free)} of tokens on {device} is 0, which a logarithmic axis cannot "
+            "show. Choose another axis, or give its price under Prices."
+        )
     missing = [
-        axis.noun
-        for axis, figures in zip(scene.axes, scene.figures, strict=True)
+        noun
+        for noun, figures in zip(nouns, scene.figures, strict=True)
         if not np.isfinite(figures).any()
     ]
-    device = scene.evaluation.request.hardware[0].name
     return (
         f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
         "not in the catalogue. Choose another axis, or give it under Prices."

@@ -140,6 +140,16 @@ def test_what_is_not_known_is_said_and_not_drawn() -> None:
     explorer.close()
 
 
+def test_what_costs_nothing_is_said_where_an_axis_cannot_show_it(explorer: ParetoExplorer) -> None:
+    explorer.hardware = find_hardware("H100_80GB").replace(name="mine", price_per_hour=0)
+    with np.errstate(all="raise"):
+        explorer.x_axis = "cost"
+    assert explorer.error == ""
+    assert "The cost of tokens on mine is 0" in explorer.chart._notice.value
+    explorer.x_axis = None
+    assert explorer.chart._notice.value == ""
+
+
 def test_the_tooltip_says_what_the_axes_show(explorer: ParetoExplorer) -> None:
     explorer.update(y_axis="devices")
     pointed = explorer.chart.plot.candidates
