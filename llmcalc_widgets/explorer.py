@@ -45,7 +45,8 @@ class ParetoExplorer(SavedSelection, Exports, Inputs, Outlook, VBox):
 batch_min, batch_max, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
-weights_offload, kv_offload, offload_to_fit, context_parallel_max, price_per_hour, power_watts
+weights_offload, weights_offload_gib, kv_offload, offload_to_fit, context_parallel_max, \
+price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
         once; a wrong value raises and changes nothing.
     x_axis, y_axis, pins, compared

@@ -25,6 +25,7 @@ from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.form.technique_controls import technique_fields
 from llmcalc_widgets.form.techniques import (
     DRAFTING,
+    OFFLOADING,
     PRICES,
     TECHNIQUES,
     idle_words,
@@ -39,7 +40,11 @@ MakeFields = Callable[[Callable[[str], Commit]], dict[str, Field]]
 _PARTNERS = {
     **{least: (most,) for least, most in RANGES.items()},
     **{most: (least,) for least, most in RANGES.items()},
-    **{name: tuple(other for other in DRAFTING if other != name) for name in DRAFTING},
+    **{
+        name: tuple(other for other in together if other != name)
+        for together in (DRAFTING, OFFLOADING)
+        for name in together
+    },
 }
 """Settings that may be right again when another changes."""
 
@@ -178,6 +183,6 @@ class Form(VBox):
 def _without_name(name: str, message: str) -> str:
     """Write a message as it stands under its control: without its name, and others' in words."""
     rest = message.removeprefix(f"{name} ")
-    for other in TECHNIQUES:
+    for other in sorted(TECHNIQUES, key=len, reverse=True):
         rest = rest.replace(other, other.replace("_", " "))
     return rest[:1].upper() + rest[1:]

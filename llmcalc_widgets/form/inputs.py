@@ -46,7 +46,7 @@ class Inputs(HasTraits):
     tpot_limit_ms, ttft_limit_ms : float or None
         Longest time per output token (in decode and serving) and to the first token [ms].
     prefix_hit_rate, speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, \
-lora_adapters, lora_rank, weights_offload, kv_offload, offload_to_fit
+lora_adapters, lora_rank, weights_offload, weights_offload_gib, kv_offload, offload_to_fit
         Techniques, as :class:`llmcalc_core.Techniques` describes them; neutral at first.
     context_parallel_max : int or None
         Widest context parallel: the powers of two up to it are tried; None for what
@@ -93,6 +93,7 @@ lora_adapters, lora_rank, weights_offload, kv_offload, offload_to_fit
     lora_adapters = traitlets.Any(DEFAULTS["lora_adapters"])
     lora_rank = traitlets.Any(DEFAULTS["lora_rank"])
     weights_offload = traitlets.Any(DEFAULTS["weights_offload"])
+    weights_offload_gib = traitlets.Any(DEFAULTS["weights_offload_gib"])
     kv_offload = traitlets.Any(DEFAULTS["kv_offload"])
     offload_to_fit = traitlets.Any(DEFAULTS["offload_to_fit"])
     price_per_hour = traitlets.Any(DEFAULTS["price_per_hour"])

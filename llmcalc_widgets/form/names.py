@@ -10,8 +10,8 @@ def name_of(value: object) -> str:
 
     Examples
     --------
-    >>> name_of("H100_80GB"), name_of(None), name_of(1024)
-    ('H100_80GB', 'none', '1,024')
+    >>> name_of("H100_80GB"), name_of(None), name_of(1024), name_of(True)
+    ('H100_80GB', 'none', '1,024', 'yes')
     """
     if isinstance(value, Hardware):
         return value.name
@@ -19,6 +19,8 @@ def name_of(value: object) -> str:
         return value.model or "unnamed"
     if isinstance(value, Precision):
         return value.label
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, (int, float)):
         return f"{value:,.10g}"
     return "none" if value is None else str(value)

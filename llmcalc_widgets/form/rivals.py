@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmcalc_widgets.form.checked import checked
+from llmcalc_widgets.form.comparing import TECHNIQUE_LABELS
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.settings import DEFAULTS, check_names, check_together
 from llmcalc_widgets.form.workloads import with_workload
@@ -20,6 +21,7 @@ _LABELS = {
     "batch_min": "in flight from",
     "batch_max": "in flight to",
     "memory_fraction": "memory share",
+    **TECHNIQUE_LABELS,
 }
 
 

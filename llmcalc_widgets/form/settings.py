@@ -17,12 +17,14 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.form.techniques import (
     DRAFTING,
+    OFFLOADING,
     OPTIONAL_TECHNIQUES,
     PRICES,
     TECHNIQUES,
     PriceValues,
     TechniqueValues,
     check_drafting,
+    check_offloading,
     technique_arguments,
 )
 
@@ -80,7 +82,7 @@ OPTIONAL = (*LIMITS, "devices_min", *OPTIONAL_TECHNIQUES)
 RANGES = {"batch_min": "batch_max", "devices_min": "devices"}
 """Smallest numbers, and the largest ones that they may not exceed."""
 
-TOGETHER = frozenset({*RANGES, *RANGES.values(), *DRAFTING})
+TOGETHER = frozenset({*RANGES, *RANGES.values(), *DRAFTING, *OFFLOADING})
 """Settings that depend on each other."""
 
 
@@ -90,7 +92,8 @@ def check_together(settings: Mapping[str, Any]) -> None:
     Raises
     ------
     ValueError
-        If a smallest number is above its largest, or nothing drafts what is to be drafted.
+        If a smallest number is above its largest, nothing drafts what is to be drafted, or what is
+        offloaded is said in two ways.
     """
     for least, most in RANGES.items():
         low, high = settings[least], settings[most]
@@ -98,6 +101,7 @@ def check_together(settings: Mapping[str, Any]) -> None:
             msg = f"{least} must be at most {most}, which is {high:,}, got {low:,}"
             raise ValueError(msg)
     check_drafting(settings)
+    check_offloading(settings)
 
 
 def check_names(

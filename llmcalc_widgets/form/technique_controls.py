@@ -6,7 +6,14 @@ from collections.abc import Callable, Collection
 
 from llmcalc_core import list_models
 from llmcalc_widgets.form.choices import ChoiceField, SearchField
-from llmcalc_widgets.form.fields import Commit, Field, NumberField, counted_text, percent_text
+from llmcalc_widgets.form.fields import (
+    Commit,
+    Field,
+    NumberField,
+    counted_text,
+    number_text,
+    percent_text,
+)
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
 
@@ -17,6 +24,7 @@ _SHARES = tuple(percent / 100 for percent in range(0, 101, 5))
 _DRAFTED = (*range(9), 10, 12, 16)
 _ADAPTERS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 _RANKS = (8, 16, 32, 64, 128, 256)
+_GIB = (0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
 
 _ABOUT = {
     "prefix_hit_rate": "Prefix caching: share of the prompt, 0 to 1, whose KV cache is there "
@@ -33,6 +41,8 @@ _ABOUT = {
     "lora_rank": "Rank of each adapter",
     "weights_offload": "Share of the layers' weights, 0 to 1, that stays in the host's memory and "
     "crosses its link in every pass",
+    "weights_offload_gib": "The same as GiB of every device (cpu_offload_gb of vLLM), in place of "
+    "a share; at most what its layers weigh",
     "kv_offload": "Share of the KV cache, 0 to 1, that stays in the host's memory and crosses its "
     "link in every step",
     "offload_to_fit": "Whether every plan also offloads what it must to fit on its devices, "
@@ -95,6 +105,13 @@ def technique_fields(
         "lora_adapters": lambda: count("lora_adapters", "LoRA adapters", _ADAPTERS, "adapter"),
         "lora_rank": lambda: count("lora_rank", "LoRA rank", _RANKS, ""),
         "weights_offload": lambda: share("weights_offload", "Weights offloaded"),
+        "weights_offload_gib": lambda: NumberField(
+            "Weights offloaded [GiB]",
+            _GIB,
+            committer("weights_offload_gib"),
+            about=_ABOUT["weights_offload_gib"],
+            say=lambda gib: f"{number_text(gib)} GiB a device",
+        ),
         "kv_offload": lambda: share("kv_offload", "KV cache offloaded"),
         "offload_to_fit": lambda: ChoiceField(
             "Offload to fit",

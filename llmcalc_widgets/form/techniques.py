@@ -24,6 +24,7 @@ class TechniqueValues(TypedDict, total=False):
     lora_adapters: int
     lora_rank: int
     weights_offload: float
+    weights_offload_gib: float
     kv_offload: float
     offload_to_fit: bool
 
@@ -45,6 +46,7 @@ TECHNIQUES = TechniqueValues(
     lora_adapters=0,
     lora_rank=16,
     weights_offload=0.0,
+    weights_offload_gib=0.0,
     kv_offload=0.0,
     offload_to_fit=False,
 )
@@ -56,6 +58,9 @@ OPTIONAL_TECHNIQUES = ("prefill_chunk_tokens", "draft_model", "context_parallel_
 DRAFTING = ("model", "speculative_tokens", "draft_model")
 """Settings that must agree: tokens are drafted by a draft model, or by the model itself."""
 
+OFFLOADING = ("weights_offload", "weights_offload_gib")
+"""Settings of which one says what the other would: a share of the weights, or GiB of them."""
+
 _SERVING_ONLY = ("prefill_chunk_tokens",)
 _BESIDE: dict[str, dict[str, int]] = {
     "acceptance_rate": {"speculative_tokens": 1},
@@ -65,7 +70,7 @@ _BESIDE: dict[str, dict[str, int]] = {
 """Values of no account unless others are set, which are set while they are checked."""
 
 _MOST = {"prefill_chunk_tokens": 1_000_000, "speculative_tokens": 64, "lora_adapters": 10_000,
-         "lora_rank": 4096}  # fmt: skip
+         "lora_rank": 4096, "weights_offload_gib": 100_000}  # fmt: skip
 """Beyond these a figure is a slip of the pen."""
 
 
@@ -151,6 +156,23 @@ def check_drafting(settings: Mapping[str, Any]) -> None:
             f"because {model} predicts no tokens ahead itself (MTP); got {drafted} without one"
         )
         raise ValueError(msg) from None
+
+
+def check_offloading(settings: Mapping[str, Any]) -> None:
+    """Check that what of the weights is offloaded is said in one way.
+
+    Raises
+    ------
+    ValueError
+        If it is said in two.
+    """
+    share, gib = (settings[name] for name in OFFLOADING)
+    if share and gib:
+        msg = (
+            "either weights_offload or weights_offload_gib must be 0, as they say the same in two "
+            f"ways, got {share:g} and {gib:g}"
+        )
+        raise ValueError(msg)
 
 
 def undrafted(settings: Mapping[str, Any]) -> dict[str, int]:

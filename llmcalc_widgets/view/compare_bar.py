@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_core import PRECISIONS, list_hardware, list_models
 from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.form.comparing import offered, typed_changes
 from llmcalc_widgets.form.fields import ErrorLine
-from llmcalc_widgets.form.workloads import WORKLOADS
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival, rivalry
 from llmcalc_widgets.view.scene import Scene
-
-_OFFERED: dict[str, Callable[[], Sequence[str]]] = {
-    "hardware": list_hardware,
-    "model": list_models,
-    "precision": lambda: PRECISIONS,
-    "workload": lambda: tuple(WORKLOADS),
-}
 
 
 class CompareBar(VBox):
@@ -44,10 +36,11 @@ class CompareBar(VBox):
             layout=Layout(width="auto", flex="0 0 auto"),
         )
         self.search = Combobox(
-            options=[f"{kind}: {name}" for kind, names in _OFFERED.items() for name in names()],
+            options=offered(),
             description="Compare with",
-            placeholder="hardware, model, precision or workload: type to search",
-            tooltip="Draws the front of other hardware, say, beside this one; it follows the form",
+            placeholder="hardware, model, technique ... type to search",
+            tooltip="Draws the front of other hardware, say, beside this one. The rest follows the "
+            "form, techniques and prices too; a ';' separates several changes",
             continuous_update=False,
             layout=Layout(flex="1 1 260px", width="auto"),
             style={"description_width": "initial"},
@@ -95,11 +88,7 @@ class CompareBar(VBox):
             self._try(partial(self._add, change["new"]))
 
     def _add(self, text: str) -> None:
-        kind, _, name = text.partition(":")
-        if kind.strip() not in _OFFERED:
-            kind, name = "hardware", text
-        changes = {kind.strip(): name.strip()}
-        self._outlook.compared = (*self._outlook.compared, changes)
+        self._outlook.compared = (*self._outlook.compared, typed_changes(text))
         self.search.value = ""
 
     def _try(self, change: Callable[[], None]) -> None:

@@ -116,4 +116,4 @@ def _best(scene: Scene, axis: Quantity) -> str:
 
 
 def _why_not(rival: Rival) -> str:
-    return escape(rival.trouble) or "no plan fits"
+    return escape(rival.trouble) or "no plan fits and keeps the limits"

@@ -44,6 +44,7 @@ VALID: dict[str, list[Any]] = {
     "lora_adapters": [0, 4],
     "lora_rank": [16, 64],
     "weights_offload": [0.0, 0.25],
+    "weights_offload_gib": [0.0, 1.5],
     "kv_offload": [0.0, 0.25],
     "offload_to_fit": [False, True],
     "price_per_hour": [None, 2.5],
@@ -70,6 +71,7 @@ INVALID: dict[str, list[Any]] = {
     "lora_adapters": [-1],
     "lora_rank": [0],
     "weights_offload": [2],
+    "weights_offload_gib": [-1, "all"],
     "kv_offload": ["all"],
     "price_per_hour": [0, "free"],
     "power_watts": [-5],
@@ -80,7 +82,8 @@ SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "m
         "prefix_hit_rate", "speculative_tokens", "lora_adapters", "kv_offload")  # fmt: skip
 TECHNIQUES = ("prefix_hit_rate", "speculative_tokens", "acceptance_rate", "draft_model",
               "prefill_chunk_tokens", "lora_adapters", "lora_rank", "weights_offload",
-              "kv_offload", "offload_to_fit", "price_per_hour", "power_watts")  # fmt: skip
+              "weights_offload_gib", "kv_offload", "offload_to_fit", "price_per_hour",
+              "power_watts")  # fmt: skip
 MOST_PINS = 3
 
 
@@ -202,7 +205,7 @@ class ExplorerStates(RuleBasedStateMachine):
             self.explorer.chart.compare.pin_button.click()
             assert self.explorer.pins[-1]["settings"] == self.explorer.settings()
 
-    @rule(text=st.sampled_from(["L4", "precision: fp8", "hardware: nonsense"]))
+    @rule(text=st.sampled_from(["L4", "KV cache offloaded: 0.1", "hardware: nonsense"]))
     def compare(self, text: str) -> None:
         before = self.explorer.compared
         if len(before) < MOST_PINS:
@@ -271,6 +274,7 @@ class ExplorerStates(RuleBasedStateMachine):
             (asked["devices_min"] or 0) > asked["devices"]
             or asked["batch_min"] > asked["batch_max"]
             or (asked["speculative_tokens"] > 0 and asked["draft_model"] is None)
+            or (asked["weights_offload"] > 0 and asked["weights_offload_gib"] > 0)
         )
 
 

@@ -80,6 +80,32 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["1", "2", "3"]
 
 
+def test_techniques_are_compared_and_followed(explorer: ParetoExplorer) -> None:
+    search = explorer.chart.compare.search
+    assert {"prefix hit rate: 0.5", "offload to fit: yes"} <= set(search.options)
+    search.value = "prefix hit rate: 0.5"
+    search.value = "LoRA adapters: 8; LoRA rank: 64"
+    search.value = "prefill chunk [tokens]: none; offload to fit: yes"
+    assert explorer.compared == (
+        {"prefix_hit_rate": 0.5},
+        {"lora_adapters": 8, "lora_rank": 64},
+        {"prefill_chunk_tokens": None, "offload_to_fit": True},
+    )
+    explorer.kv_offload = 0.1
+    frame = explore(
+        "llama2_7b", "A100_80GB", 4, stage="serving", prefix_hit_rate=0.5, kv_offload=0.1
+    )
+    assert front_of(frame) <= set(corners(explorer, 0))
+    table = explorer.chart.compare._table.value
+    assert "prefix hit rate 0.5 instead of 0" in table
+    assert "LoRA adapters 8 instead of 0" in table
+    assert "offload to fit yes instead of no" in table
+    for wrong, says in [("prefix hit rate: 2", "0 to 1"), ("LoRA adapters: yes", "whole number")]:
+        search.value = wrong
+        assert says in explorer.chart.compare._message.value
+    assert len(explorer.compared) == 3
+
+
 def test_a_wrong_comparison_is_a_message(explorer: ParetoExplorer) -> None:
     search, message = explorer.chart.compare.search, explorer.chart.compare._message
     search.value = "H101"
@@ -106,7 +132,7 @@ def test_what_cannot_be_drawn_says_why(explorer: ParetoExplorer) -> None:
     explorer.update(stage="decode", batch_max=64)
     table = explorer.chart.compare._table.value
     assert "not drawn: it is of stage serving" in table
-    assert "no plan fits" in table
+    assert "no plan fits and keeps the limits" in table
     explorer.compared = [{"batch_min": 128}]
     assert "batch_min must be at most batch_max" in explorer.chart.compare._table.value
 

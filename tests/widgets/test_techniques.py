@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"prefix_hit_rate": 0.5}, "50 % of the prompt cached"),
     ({"lora_adapters": 8, "lora_rank": 64}, "8 LoRA adapters of rank 64"),
     ({"weights_offload": 0.25}, "25 % of the weights in host memory"),
+    ({"weights_offload_gib": 2.5}, "2.5 GiB of each device's weights in host memory"),
     ({"kv_offload": 0.1}, "10 % of the KV cache in host memory"),
     ({"prefill_chunk_tokens": 1024, "stage": "serving"}, "at most 1,024 tokens a step"),
     (
@@ -49,7 +51,7 @@ def test_each_is_what_the_core_says_and_stands_in_the_headline(
     batches = [1, 2, 4, 8, 16]
     expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **settings)
     pd.testing.assert_frame_equal(explorer.df, expected)
-    assert words in explorer.chart._head.value
+    assert escape(words) in explorer.chart._head.value
     names: dict[str, Any] = {}
     exec(explorer.to_code(), names)  # noqa: S102 - it is to be run
     pd.testing.assert_frame_equal(names["df"], explorer.df)
@@ -125,6 +127,23 @@ def test_tokens_need_something_that_drafts_them(explorer: ParetoExplorer) -> Non
     with pytest.raises(TraitError, match="predicts no tokens ahead"):
         explorer.model = "llama3_8b"
     assert explorer.model == "deepseek_v3"
+
+
+def test_weights_are_offloaded_by_share_or_by_gib(explorer: ParetoExplorer) -> None:
+    explorer.form.reveal("Techniques")
+    share, gib = (explorer.form.fields[f"weights_offload{one}"] for one in ("", "_gib"))
+    share.slider.index = 5
+    gib.text.value = "2.5"
+    assert (
+        "Either weights offload or weights offload gib must be 0, as they say the same in two "
+        "ways, got 0.25 and 2.5" in gib.message.value
+    )
+    assert (explorer.weights_offload, explorer.weights_offload_gib) == (0.25, 0)
+    share.text.value = "0"
+    assert (explorer.weights_offload, explorer.weights_offload_gib) == (0, 2.5)
+    assert explorer.error == ""
+    with pytest.raises(TraitError, match="weights_offload_gib must be 0"):
+        explorer.weights_offload = 0.5
 
 
 def test_a_price_that_is_not_set_is_the_listed_one(explorer: ParetoExplorer) -> None:
