@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 
 from llmcalc_core.validation import closed_loop, published
@@ -88,8 +89,13 @@ def schema_of(header: tuple[str, ...]) -> Schema:
     raise ValueError(msg)
 
 
-def predict_file(path: Path) -> tuple[Schema, list[Outcome]]:
+def predict_file(path: str | PathLike[str]) -> tuple[Schema, list[Outcome]]:
     """Predict every row of a file that can be predicted.
+
+    Parameters
+    ----------
+    path : str or path
+        A CSV file of either schema.
 
     Returns
     -------
@@ -107,7 +113,7 @@ def predict_file(path: Path) -> tuple[Schema, list[Outcome]]:
     return schema, [predict_row(schema, fields) for fields in rows]
 
 
-def read_cases(path: Path) -> list[Case]:
+def read_cases(path: str | PathLike[str]) -> list[Case]:
     """Read the rows of a file that can be predicted.
 
     Raises
@@ -121,9 +127,9 @@ def read_cases(path: Path) -> list[Case]:
     return [case for fields in rows if (case := _case_or_none(schema, fields)) is not None]
 
 
-def _read(path: Path) -> tuple[Schema, list[dict[str, str]]]:
+def _read(path: str | PathLike[str]) -> tuple[Schema, list[dict[str, str]]]:
     """Read the rows of a file, and tell its schema."""
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    with Path(path).open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines, restval="")
         return schema_of(tuple(rows.fieldnames or ())), list(rows)
 
