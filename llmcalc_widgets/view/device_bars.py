@@ -8,7 +8,7 @@ from math import isfinite
 
 import pandas as pd
 
-from llmcalc_core import METRICS, EvaluationRequest
+from llmcalc_core import METRICS, EvaluationRequest, Hardware
 from llmcalc_widgets.view.named_bars import Bar, named_bars
 from llmcalc_widgets.view.units import counted, number
 from llmcalc_widgets.view.why_style import WHY_CSS
@@ -59,9 +59,9 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
     return (
         f"<style>{WHY_CSS}</style>"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
-        f"{escape(summary(frame, metric) + price_caution(frame, request, metric))}</div>"
+        f"{escape(summary(frame, metric))}{_notice(price_caution(frame, request, metric))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
-        f"{device_bars(frame, metric)}</section>"
+        f"{device_bars(frame, request, metric)}</section>"
         '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
         f"{device_table(frame, request)}</section></div>"
     )
@@ -104,27 +104,42 @@ def price_caution(frame: pd.DataFrame, request: EvaluationRequest, metric: str) 
     str
         A sentence; empty where no dollars are compared, or all prices are of one kind.
     """
-    devices = {one.name: one for one in request.hardware}
+    kinds = set(_mixed_kinds(frame, request, metric).values())
+    named = "; ".join(sorted(kinds))
+    return f"Prices are of different kinds and compare only roughly: {named}." if kinds else ""
+
+
+def _mixed_kinds(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> dict[str, str]:
+    """Give the kind of price of each device with a bar; nothing unless dollars of several."""
     compared = frame[metric].notna() & (frame["rejected_for"] == "")
-    kinds = {devices[name].price_kind for name in frame.loc[compared, "hardware"]}
-    if metric != "tokens_per_usd" or len(kinds) < 2:  # noqa: PLR2004 - one kind, or several
-        return ""
-    return f" Prices are of different kinds ({'; '.join(sorted(kinds))}): see the table."
+    kinds = {name: _device(name, request).price_kind for name in frame.loc[compared, "hardware"]}
+    several = metric == "tokens_per_usd" and len(set(kinds.values())) > 1
+    return kinds if several else {}
 
 
-def device_bars(frame: pd.DataFrame, metric: str) -> str:
+def _notice(words: str) -> str:
+    return f'<div class="llmcalc-notice">{escape(words)}</div>' if words else ""
+
+
+def device_bars(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> str:
     """Draw a bar for each device, or say why it has none."""
     words = METRIC_WORDS[metric]
-    bars = [_bar(row, float(row[metric]), words.unknown) for _, row in frame.iterrows()]
+    kinds = _mixed_kinds(frame, request, metric)
+    bars = [
+        _bar(row, float(row[metric]), words.unknown, kinds.get(str(row["hardware"]), ""))
+        for _, row in frame.iterrows()
+    ]
     return named_bars(bars, f"{upper_first(words.unit)}, in the table below")
 
 
-def _bar(row: Row, value: float, unknown: str) -> Bar:
+def _bar(row: Row, value: float, unknown: str, price_kind: str) -> Bar:
     name = str(row["hardware"])
     if row["rejected_for"]:
         return Bar(name=name, value=None, words=why_not(row))
-    known = isfinite(value)
-    return Bar(name=name, value=value if known else None, words=number(value) if known else unknown)
+    if not isfinite(value):
+        return Bar(name=name, value=None, words=unknown)
+    kind = f" (price: {_short(price_kind)})" if price_kind else ""
+    return Bar(name=name, value=value, words=f"{number(value)}{kind}")
 
 
 def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
@@ -165,10 +180,18 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
 
 
 def _price_words(row: Row, request: EvaluationRequest) -> str:
-    device = next(one for one in request.hardware if one.name == row["hardware"])
+    device = _device(str(row["hardware"]), request)
     if device.price_per_hour is None:
         return "not known"
-    return f"{number(device.price_per_hour)} {device.price_kind.partition(':')[0]}"
+    return f"{number(device.price_per_hour)} {_short(device.price_kind)}"
+
+
+def _device(name: str, request: EvaluationRequest) -> Hardware:
+    return next(one for one in request.hardware if one.name == name)
+
+
+def _short(price_kind: str) -> str:
+    return price_kind.partition(":")[0]
 
 
 def _devices_words(row: Row, request: EvaluationRequest) -> str:

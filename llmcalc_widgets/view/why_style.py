@@ -45,4 +45,8 @@ WHY_CSS = """
 .llmcalc-devices th:first-child, .llmcalc-devices td.said,
 .llmcalc-devices th:nth-child(n + 8) { text-align: left !important; }
 .llmcalc-devices td.said:nth-child(8) { min-width: 150px; }
+@media (max-width: 900px) {
+  .llmcalc-panels table.llmcalc-devices { font-size: 11px; }
+  .llmcalc-panels .llmcalc-devices th, .llmcalc-panels .llmcalc-devices td { padding-right: 4px; }
+  .llmcalc-devices td.said:nth-child(8) { min-width: 100px; } }
 """

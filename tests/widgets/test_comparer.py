@@ -74,7 +74,8 @@ def test_prices_of_different_kinds_are_named(comparer: HardwareComparer) -> None
     assert "different kinds" not in text_of(comparer.answer.value)  # per device
     comparer.metric = "tokens_per_usd"
     told = text_of(comparer.answer.value)
-    assert "different kinds (assumed: list price over 4 years; cloud): see the table" in told
+    assert "compare only roughly: assumed: list price over 4 years; cloud." in told
+    assert "(price: assumed)" in told  # beside its bar
     assert f"{number(find_hardware('Gaudi3').price_per_hour)} assumed" in told
     assert f"{number(find_hardware('H100_80GB').price_per_hour)} cloud" in told
     comparer.hardware = ("A100_80GB", "H100_80GB")
