@@ -11,7 +11,7 @@ from ipywidgets import HTML, Layout, VBox, Widget
 from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.closing import close_all, parts_of
 from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
@@ -116,9 +116,7 @@ class Answering(Saved, Displayed, VBox):
         if made:
             self._session.close()
             made = [*made, *parts_of(self)]  # and what was unfolded later
-        for part in made:
-            if part is not self:
-                part.close()
+        close_all(part for part in made if part is not self)
         super().close()
 
     def _submit(self, _: object) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ipywidgets import Widget
+from bqplot import Figure
+from ipywidgets import HTML, Combobox, Widget
 
 
 def parts_of(root: Widget) -> list[Widget]:
@@ -23,6 +24,23 @@ def parts_of(root: Widget) -> list[Widget]:
         for name in widget.keys:
             waiting.extend(_widgets_in(getattr(widget, name)))
     return list(found.values())
+
+
+def close_all(parts: Iterable[Widget]) -> None:
+    """Close widgets, after all that show much are empty.
+
+    JupyterLab keeps what a closed widget showed until the kernel ends.
+    """
+    closing = list(parts)
+    for part in closing:
+        if isinstance(part, HTML):
+            part.value = ""
+        elif isinstance(part, Combobox):
+            part.options = ()
+        elif isinstance(part, Figure):
+            part.marks = []
+    for part in closing:
+        part.close()
 
 
 def _widgets_in(value: object) -> Iterator[Widget]:

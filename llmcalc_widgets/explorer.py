@@ -9,7 +9,7 @@ import traitlets
 from ipywidgets import VBox, Widget
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.closing import close_all, parts_of
 from llmcalc_widgets.config import KNOWN, ExplorerValues, checked_values
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
@@ -176,9 +176,7 @@ price_per_hour, power_watts
             self._session.close()
             self._words.cancel()
             made = [*made, *parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
-        for part in made:
-            if part is not self:
-                part.close()
+        close_all(part for part in made if part is not self)
         super().close()
 
     def _submit(self, _: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self
 from ipywidgets import Tab, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.closing import close_all, parts_of
 from llmcalc_widgets.comparer import HardwareComparer
 from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
@@ -158,9 +158,7 @@ class Workbench(Displayed, VBox):
         """Close the workbench with every widget that it made."""
         made = [*self.parts.values(), *parts_of(self)] if self._live else []
         self._live = False
-        for widget in made:
-            if widget is not self:
-                widget.close()
+        close_all(widget for widget in made if widget is not self)
         super().close()
 
     def still(self) -> Still | None:
