@@ -16,6 +16,7 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques, in_use
 from llmcalc_core.estimate.grid import Grid, make_grid
+from llmcalc_core.estimate.memory import counting
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.search.names import names_of
 
@@ -63,7 +64,8 @@ class ChosenPlan:
             techniques=self.techniques,
         )
         usable = (hardware or self.hardware).usable_bytes(self.request.memory_fraction)
-        return offloaded(self.model, self.precision, grid, usable)
+        counted = counting(self.request.memory_fraction, self.request.engine)
+        return offloaded(self.model, self.precision, grid, usable, counted=counted)
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""

@@ -83,7 +83,8 @@ def explore_disaggregated(
         Of each device to the other pool, one direction [bytes/s]. Where not given, 0.8 of the
         slower network (assumed), or of half the link inside a domain that holds all devices.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
     ttft_limit_s, tpot_limit_s : float, optional
         Longest time to the first token and per output token [s].
     **techniques : optional

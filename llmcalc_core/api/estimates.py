@@ -57,7 +57,8 @@ def estimate_prefill_performance(
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
     constants : Constants, optional
@@ -150,7 +151,8 @@ def estimate_decode_performance(
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
     constants : Constants, optional

@@ -75,6 +75,7 @@ def estimate_stage(
         asked,
         stage=stage,
         memory_fraction=question.memory_fraction,
+        engine=find_engine(engine),
     )
     if debug:
         _log.info("%s of %s on %s: %s", stage, question.model.name, question.hardware.name, result)

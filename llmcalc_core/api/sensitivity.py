@@ -179,4 +179,5 @@ def _largest(chosen: ChosenPlan, name: str, hardware: Hardware) -> int:
 def _lacking(chosen: ChosenPlan, name: str, hardware: Hardware, value: int) -> bool:
     """Whether another batch or length does not fit."""
     memory = device_memory(chosen.model, chosen.precision, chosen.grid(hardware, **{name: value}))
-    return not fits(memory, hardware, chosen.request.memory_fraction)
+    request = chosen.request
+    return not fits(memory, hardware, request.memory_fraction, request.engine)

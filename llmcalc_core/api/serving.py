@@ -65,7 +65,8 @@ def estimate_serving_performance(
         Whether prompts are read in chunks beside decode steps, as engines do by default; else a
         prompt interrupts decoding for its whole length.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used. What does not fit waits.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache. What does not fit waits.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional

@@ -68,7 +68,8 @@ def find_slo_plan(
         Requests in flight that a replica may have; 1 to 768 in steps of a third or a half where
         not given.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
 
     Returns
     -------

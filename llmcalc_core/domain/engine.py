@@ -7,6 +7,9 @@ from llmcalc_core.domain.checks import one_of
 ENGINES = ("vllm", "trtllm", "sglang", "fastertransformer", "lmdeploy")
 """The serving engines that were measured."""
 
+DEFAULT_ENGINE = ENGINES[0]
+"""What serves where nothing is said."""
+
 PREFILL_CHUNK_TOKENS = 8192
 """Most tokens that an engine reads in one step unless told otherwise.
 
@@ -19,6 +22,13 @@ OVERLAPPING = ("trtllm",)
 """Engines that prepare a decode step on the host while the devices still run the one before
 (TensorRT-LLM documentation, Overlap Scheduler, which is on by default). SGLang documents the same,
 but its measured times are those of host and devices in turn."""
+
+SHARING_WHAT_IS_FREE = ("trtllm",)
+"""Engines of whose memory ``memory_fraction`` is the cache's share of what weights, buffers and
+runtime leave free (TensorRT-LLM, kv_cache_free_gpu_mem_fraction, 0.9 unless given:
+docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read
+2026-11-23), and not the part of the whole that all of it may fill (vLLM,
+gpu_memory_utilization)."""
 
 _SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
 

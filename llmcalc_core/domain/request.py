@@ -60,7 +60,8 @@ class EvaluationRequest:
     beam_size : int
         Sequences decoded per request; 1 in serving.
     memory_fraction : float
-        Part of a device's memory that may be used, above 0 and at most 1.
+        Part of a device's memory that may be used, above 0 and at most 1; with TensorRT-LLM that
+        of what weights and buffers leave free, for the cache.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
     ttft_limit_s : float, optional

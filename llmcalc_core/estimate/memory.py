@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import methodcaller
 
 import numpy as np
 
 from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.domain.drafts import draft_of, held_precision
+from llmcalc_core.domain.engine import SHARING_WHAT_IS_FREE
 from llmcalc_core.domain.layers import FeedForward, Mixture, Part
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
@@ -48,6 +51,34 @@ class Memory:
     def host(self) -> Values:
         """All that a device has in its host's memory [bytes]."""
         return self.host_weights + self.host_kv_cache
+
+    def counted(self, *, memory_fraction: float, engine: str) -> Floats:
+        """Count what must be at most ``memory_fraction`` of a device's memory for a plan to fit.
+
+        Where the engine gives that fraction of what is free to the cache, c <= f (M - r) with the
+        rest r, that is f r + c.
+
+        Parameters
+        ----------
+        memory_fraction : float
+            Part of a device's memory that the engine may use, f [1].
+        engine : str
+            The serving engine.
+
+        Returns
+        -------
+        array
+            Bytes [bytes]: all that is held, or less.
+        """
+        if engine not in SHARING_WHAT_IS_FREE:
+            return self.total
+        rest = self.total - self.kv_cache
+        return memory_fraction * rest + self.kv_cache
+
+
+def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
+    """Give :meth:`Memory.counted` of an engine as a function of the memory."""
+    return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
 
 
 def device_memory(

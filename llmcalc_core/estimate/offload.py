@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.estimate.memory import Memory, device_memory
 from llmcalc_core.formulas import Floats, Values
 
 _STEP = 2.0**-30
@@ -22,6 +24,7 @@ def offloaded(
     grid: Grid,
     usable: float,
     *,
+    counted: Callable[[Memory], Floats] = attrgetter("total"),
     whole_prompts: bool = False,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
@@ -34,6 +37,8 @@ def offloaded(
         Plans and workloads, with the shares that are the same for all.
     usable : float
         Bytes of a device that may be used [bytes].
+    counted : callable
+        What of a plan's memory counts against them; all of it unless given.
     whole_prompts : bool, default False
         As for :func:`llmcalc_core.estimate.memory.device_memory`.
 
@@ -51,7 +56,7 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return device_memory(model, precision, tried, whole_prompts=whole_prompts).total
+        return counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
 
     without = replace(grid, weights_away=1.0)
     weights = _share(grid.weights_away, (total(grid), total(without)), usable)

@@ -72,7 +72,8 @@ def explore(
     beam_size : int, default 1
         Sequences decoded per request; 1 in serving.
     memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
     latency_limit_s : float, optional
         Longest time per output token (decode, serving) or to the first token (prefill) [s].
     ttft_limit_s : float, optional

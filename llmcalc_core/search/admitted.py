@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import count
+from operator import attrgetter
 
 import numpy as np
 
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.memory import Memory
+from llmcalc_core.formulas import Floats
 
 Held = Callable[[int], tuple[Memory, Grid]]
 """Gives what a device holds for so many requests, and their grid of one layout and batch."""
@@ -18,7 +20,14 @@ _GUESSES = 3
 """Of so many trials one halves what is left, lest guesses creep."""
 
 
-def most_in_flight(held: Held, asked: int, usable: float, host: float = math.inf) -> int:
+def most_in_flight(
+    held: Held,
+    asked: int,
+    usable: float,
+    host: float = math.inf,
+    *,
+    counted: Callable[[Memory], Floats] = attrgetter("total"),
+) -> int:
     """Count the requests of full length that fit at once, with the buffers of so many.
 
     Parameters
@@ -31,6 +40,8 @@ def most_in_flight(held: Held, asked: int, usable: float, host: float = math.inf
         Bytes that may be used [bytes].
     host : float
         Bytes of the host's memory for a device, of which offloaded cache takes some [bytes].
+    counted : callable
+        What of the memory counts against ``usable``; all of it unless given.
 
     Returns
     -------
@@ -39,7 +50,7 @@ def most_in_flight(held: Held, asked: int, usable: float, host: float = math.inf
     """
     low, high, trial = 0, math.inf, asked
     for turn in count(1):
-        own = beside_buffers(*held(trial), usable, host)
+        own = beside_buffers(*held(trial), usable, host, counted=counted)
         if own >= trial:
             low = trial
         else:
@@ -52,7 +63,14 @@ def most_in_flight(held: Held, asked: int, usable: float, host: float = math.inf
     return low
 
 
-def beside_buffers(memory: Memory, grid: Grid, usable: float, host: float = math.inf) -> int:
+def beside_buffers(
+    memory: Memory,
+    grid: Grid,
+    usable: float,
+    host: float = math.inf,
+    *,
+    counted: Callable[[Memory], Floats] = attrgetter("total"),
+) -> int:
     """Count the requests whose cache fits beside the weights and the buffers of one batch.
 
     Parameters
@@ -61,7 +79,7 @@ def beside_buffers(memory: Memory, grid: Grid, usable: float, host: float = math
         Of one layout and batch.
     grid : Grid
         That layout and batch.
-    usable, host : float
+    usable, host, counted
         As for :func:`most_in_flight`.
 
     Returns
@@ -70,7 +88,7 @@ def beside_buffers(memory: Memory, grid: Grid, usable: float, host: float = math
         0 if not even one fits.
     """
     cache, away = memory.kv_cache.item(), float(memory.host_kv_cache)
-    room, host_room = usable - (memory.total.item() - cache), host - float(memory.host_weights)
+    room, host_room = usable - (counted(memory).item() - cache), host - float(memory.host_weights)
     if room < 0 or host_room < 0:
         return 0
     ranks = float(np.asarray(grid.attention_ranks).item())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.domain.engine import DEFAULT_ENGINE
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import tensor_widths
@@ -82,7 +83,7 @@ def fitting_splits(
     found = estimate_layouts(
         model, hardware, precision, splits, workload, stage=stage, memory_fraction=memory_fraction
     )
-    enough = fits(found.memory, hardware, memory_fraction)
+    enough = fits(found.memory, hardware, memory_fraction, DEFAULT_ENGINE)
     kept = np.broadcast_to(enough, found.grid.shape).reshape(-1)
     if not kept.any():
         raise nothing_fits(
@@ -129,6 +130,7 @@ def nothing_fits(
         devices=devices,
         memory=found.memory,
         memory_fraction=memory_fraction,
+        engine=DEFAULT_ENGINE,
         enough=enough,
     )
 

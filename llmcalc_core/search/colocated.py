@@ -30,7 +30,7 @@ def together(service: Service, hardware: Hardware, at: int, devices: int) -> Col
         service.model, hardware, service.precision, grid, service.efficiency(hardware)
     )
     held = device_memory(service.model, service.precision, grid)
-    enough = fits(held, hardware, service.memory_fraction)
+    enough = fits(held, hardware, service.memory_fraction, service.engine)
     index = [place[plan.layout] for plan in found]
     rows = np.flatnonzero(np.broadcast_to(enough, grid.shape)[index])
     figures = (

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.domain.engine import DEFAULT_ENGINE
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout, tensor_widths
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.memory import Memory, counting, device_memory
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.search.enumerate import narrower_layouts, stage_layouts
 
@@ -19,9 +20,12 @@ MOST_TRIED = 257
 """From so many devices on, layouts with attention replicas are no longer tried for the fewest."""
 
 
-def fits(memory: Memory, hardware: Hardware, memory_fraction: float) -> NDArray[np.bool_]:
+def fits(
+    memory: Memory, hardware: Hardware, memory_fraction: float, engine: str
+) -> NDArray[np.bool_]:
     """Tell which plans fit on their devices, and in the memory of their hosts."""
-    here = memory.total <= hardware.usable_bytes(memory_fraction)
+    counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
+    here = counted <= hardware.usable_bytes(memory_fraction)
     return np.asarray(here & (memory.host <= hardware.host_memory_bytes))
 
 
@@ -39,6 +43,7 @@ def minimum_devices(
     output_tokens: int,
     beam_size: int = 1,
     memory_fraction: float = 0.9,
+    engine: str = DEFAULT_ENGINE,
     techniques: Techniques = NO_TECHNIQUES,
     splits_only: bool = False,
 ) -> int | None:
@@ -52,6 +57,8 @@ def minimum_devices(
         The workload of the replica.
     memory_fraction : float
         Part of a device's memory that may be used.
+    engine : str
+        The serving engine, which says of what memory that is a part.
     techniques : Techniques
         What the replica does with its requests.
     splits_only : bool, default False
@@ -69,8 +76,12 @@ def minimum_devices(
             beams=beam_size, techniques=techniques,
         )  # fmt: skip
         usable = hardware.usable_bytes(memory_fraction)
-        memory = device_memory(model, precision, offloaded(model, precision, grid, usable))
-        enough = np.broadcast_to(fits(memory, hardware, memory_fraction), grid.shape).reshape(-1)
+        settled = offloaded(
+            model, precision, grid, usable,
+            counted=counting(memory_fraction, engine),
+        )  # fmt: skip
+        held = fits(device_memory(model, precision, settled), hardware, memory_fraction, engine)
+        enough = np.broadcast_to(held, grid.shape).reshape(-1)
         devices = np.array([layout.devices for layout in tried])
         return int(devices[enough].min()) if enough.any() else None
 
@@ -98,6 +109,7 @@ def does_not_fit(
     devices: int,
     memory: Memory,
     memory_fraction: float,
+    engine: str,
     enough: int | None,
 ) -> DoesNotFitError:
     """Make the error that says by how much nothing fits, and how many devices would do.
@@ -112,6 +124,8 @@ def does_not_fit(
         What the plans need.
     memory_fraction : float
         Part of a device's memory that may be used.
+    engine : str
+        The serving engine.
     enough : int or None
         How many devices would do, if any number does.
 
@@ -120,20 +134,21 @@ def does_not_fit(
     DoesNotFitError
         To be raised.
     """
-    needed, usable = float(memory.total.min()), hardware.usable_bytes(memory_fraction)
+    counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
+    needed, more = float(memory.total.min()), counted.min() - hardware.usable_bytes(memory_fraction)
     place = "on a device"
-    if needed <= usable:
-        needed, usable = float(np.min(memory.host)), hardware.host_memory_bytes
-        place = "in the host's memory for a device"
-    short = (needed - usable) / 1e9
+    if more <= 0:
+        needed = float(np.min(memory.host))
+        more, place = needed - hardware.host_memory_bytes, "in the host's memory for a device"
     remedy = (
         f"{enough} device{'s' if enough > 1 else ''} would do"
         if enough
         else "no number of devices would do"
     )
     count = f"{devices} device{'s' if devices > 1 else ''}"
+    allowed = (needed - more) / 1e9
     return DoesNotFitError(
         f"{model.name} does not fit on {count} of {hardware.name}: the smallest plan needs "
-        f"{needed / 1e9:.1f} GB {place}, {short:.1f} GB more than the {usable / 1e9:.1f} GB "
+        f"{needed / 1e9:.1f} GB {place}, {more / 1e9:.1f} GB more than the {allowed:.1f} GB "
         f"that may be used; {remedy}"
     )

@@ -24,6 +24,7 @@ def figures(
     *,
     stage: str,
     memory_fraction: float,
+    engine: str,
 ) -> dict[str, Any]:
     """Describe the one layout and batch of an estimate.
 
@@ -40,6 +41,8 @@ def figures(
         Which stage was estimated.
     memory_fraction : float
         Part of the device's memory that may be used.
+    engine : str
+        The serving engine.
 
     Returns
     -------
@@ -56,8 +59,9 @@ def figures(
     batch, decoding = workload.batches[0], stage == "decode"
     tokens = batch / period * (1 if decoding else workload.input_tokens)
     per_request = workload.output_tokens if decoding else workload.input_tokens
-    capacity = hardware.usable_bytes(memory_fraction)
     total = memory.total.item()
+    counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
+    capacity = hardware.usable_bytes(memory_fraction) + (total - counted.item())
     basis = basis_of(model, hardware, found.efficiency, workload.techniques)
     around = band_of("latency", basis, model)
     result: dict[str, Any] = {
@@ -82,7 +86,7 @@ def figures(
         "memory_bytes": total,
         "memory_capacity_bytes": capacity,
         "host_memory_bytes": float(memory.host),
-        "fits": bool(fits(memory, hardware, memory_fraction)),
+        "fits": bool(fits(memory, hardware, memory_fraction, engine)),
         "devices": found.grid.layouts[0].devices,
         "basis": basis,
         **cost_numbers(

@@ -15,7 +15,7 @@ from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.memory import Memory, counting, device_memory
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.estimate.serving import ServingTimes, serving_times
 from llmcalc_core.estimate.time import BOUNDS, KINDS
@@ -64,13 +64,15 @@ def serving_figures(
     )
     asked = workload.batches[0]
     usable = hardware.usable_bytes(memory_fraction)
+    counted = counting(memory_fraction, engine)
 
     @cache
     def held(batch: int) -> tuple[Memory, Grid]:
-        grid = offloaded(model, precision, _grid(layout, workload, batch), usable)
+        grid = _grid(layout, workload, batch)
+        grid = offloaded(model, precision, grid, usable, counted=counted)
         return device_memory(model, precision, grid), grid
 
-    most = most_in_flight(held, asked, usable, hardware.host_memory_bytes)
+    most = most_in_flight(held, asked, usable, hardware.host_memory_bytes, counted=counted)
     running = min(asked, most) if most else asked
     memory, grid = held(asked)[0], held(running)[1]
     times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
@@ -96,7 +98,7 @@ def serving_figures(
         "max_concurrency": most,
         "fits": most >= asked,
         "memory_bytes": memory.total.item(),
-        "memory_capacity_bytes": usable,
+        "memory_capacity_bytes": usable + (memory.total.item() - counted(memory).item()),
         "host_memory_bytes": float(memory.host),
         "devices": layout.devices,
         "engine": engine,

@@ -181,7 +181,7 @@ def _worth_trying(
     loads: tuple[float, ...],
 ) -> Pool:
     """Keep the workers that fit and that no other of their size beats in both time and rate."""
-    held_by = fits(memory, hardware, service.memory_fraction)
+    held_by = fits(memory, hardware, service.memory_fraction, service.engine)
     if not held_by.any():
         raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
     shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
@@ -221,9 +221,10 @@ def _nothing_fits(
     enough = minimum_devices(
         service.model, hardware, service.precision, batch=1,
         input_tokens=service.input_tokens, output_tokens=service.output_tokens,
-        memory_fraction=service.memory_fraction, techniques=service.techniques,
+        memory_fraction=service.memory_fraction, engine=service.engine,
+        techniques=service.techniques,
     )  # fmt: skip
     return does_not_fit(
         service.model, hardware, devices=devices, memory=memory,
-        memory_fraction=service.memory_fraction, enough=enough,
+        memory_fraction=service.memory_fraction, engine=service.engine, enough=enough,
     )  # fmt: skip

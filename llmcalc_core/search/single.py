@@ -13,7 +13,7 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.memory import Memory, counting, device_memory
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.estimate.step import StageTimes, stage_times
 
@@ -89,7 +89,10 @@ def estimate_layouts(
     whole = engine == WHOLE_PROMPT_ENGINE
     if workload.techniques.offloads_by_plan:
         usable = hardware.usable_bytes(memory_fraction)
-        grid = offloaded(model, precision, grid, usable, whole_prompts=whole)
+        grid = offloaded(
+            model, precision, grid, usable,
+            counted=counting(memory_fraction, engine), whole_prompts=whole,
+        )  # fmt: skip
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
     )

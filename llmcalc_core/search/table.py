@@ -16,7 +16,7 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.estimate.memory import Memory, counting, device_memory
 from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.formulas import Floats
 from llmcalc_core.search.certainty import band_of, basis_of
@@ -102,7 +102,8 @@ def candidates(
         techniques=techniques,
     )
     usable = hardware.usable_bytes(request.memory_fraction)
-    grid = offloaded(model, precision, grid, usable)
+    counted = counting(request.memory_fraction, request.engine)
+    grid = offloaded(model, precision, grid, usable, counted=counted)
     position = {layout: index for index, layout in enumerate(layouts)}
     index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
     spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
@@ -118,10 +119,11 @@ def candidates(
     columns = _plan_columns(found, spread, divided=request.contexts != (1,))
     columns |= _performance_columns(found, spread, times, bands)
     columns |= _cost_columns(found, spread, times, hardware)
-    columns |= _memory_columns(spread, memory, usable)
+    needed = counted(memory)
+    columns |= _memory_columns(spread, memory, usable - needed)
     if any(one.offloads for one in request.techniques):
         columns["host_memory_bytes"] = spread.column(memory.host)
-    lacking = (memory.host > hardware.host_memory_bytes, usable < memory.total)
+    lacking = (memory.host > hardware.host_memory_bytes, usable < needed)
     columns |= _judgement_columns(spread, times, lacking, request)
     size = len(columns["tp"])
     columns["basis"] = np.full(size, BASES.index(basis), dtype=np.int8)
@@ -198,11 +200,11 @@ def _cost_columns(
     return columns
 
 
-def _memory_columns(spread: _Spread, memory: Memory, usable: float) -> Columns:
+def _memory_columns(spread: _Spread, memory: Memory, headroom: Floats) -> Columns:
     parts = (memory.weights, memory.kv_cache, memory.activations, memory.reserve)
     columns = {name: spread.column(part) for name, part in zip(MEMORY_COLUMNS, parts, strict=True)}
     columns["device_memory_bytes"] = spread.column(memory.total)
-    columns["memory_headroom_bytes"] = usable - columns["device_memory_bytes"]
+    columns["memory_headroom_bytes"] = spread.column(headroom)
     return columns
 
 

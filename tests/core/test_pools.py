@@ -39,7 +39,7 @@ SIZES, RATES = st.sampled_from([1, 2, 3, 4, 8, 16]), st.floats(0.01, 100)
 LIMITS = st.none() | st.integers(0, 12)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.integers(1, 96), st.tuples(SIZES, SIZES), st.tuples(RATES, RATES), st.tuples(LIMITS, LIMITS)
 )

@@ -12,6 +12,7 @@ from llmcalc_core import (
     Precision,
     estimate_decode_performance,
     estimate_serving_performance,
+    explore,
     find_hardware,
     find_model,
 )
@@ -127,6 +128,38 @@ def test_how_many_requests_fit_by_hand() -> None:
     assert found["max_concurrency"] == math.floor((usable - besides) / (157_286_400 + 513_024))
     held = besides + 64 * (157_286_400 + 513_024)
     assert found["memory_bytes"] == pytest.approx(held, rel=1e-12)
+
+
+def test_tensorrt_llm_fills_a_part_of_what_is_free() -> None:
+    # Llama 3.1 70B in FP8 is 70.6 GB, on an H100 of 85.5: nine tenths of the whole leave room for a
+    # few requests, nine tenths of what is free for twice as many and more, and 911.6 tokens/s were
+    # measured (TensorRT-LLM 0.17, perf-overview.md at 258c7540; read 2026-11-23).
+    narrow = Precision(weights="fp8", activations="fp8", kv_cache="fp8")
+    plan = {"model": "llama3.1_70b", "bits": narrow, "input_tokens": 128, "output_tokens": 2048}
+    usual, found = (served(500, plan, engine=engine) for engine in ("vllm", "trtllm"))
+    most = found["max_concurrency"]
+    assert most > 2 * usual["max_concurrency"] > 0
+    assert found["tokens_per_s"] == pytest.approx(911.6, rel=0.3)
+    full, over = (served(count, plan, engine="trtllm") for count in (most, most + 1))
+    assert (full["fits"], over["fits"]) == (True, False)
+    assert full["memory_bytes"] <= full["memory_capacity_bytes"]
+    assert over["memory_bytes"] > over["memory_capacity_bytes"]
+    whole = find_hardware("H100_80GB").memory_bytes
+    for count, enough in ((most, True), (most + 1, False)):
+        memory = device_memory(
+            architecture(find_model("llama3.1_70b")), narrow,
+            make_grid((Layout(),), batches=(count,), inputs=(128,), outputs=(2048,)),
+        )  # fmt: skip
+        # A cached token is 80 layers x 2 x 8 heads x 128 elements of a byte.
+        assert memory.kv_cache == count * 2176 * 163_840
+        free = whole - (memory.total - memory.kv_cache)
+        assert (memory.kv_cache <= 0.9 * free) == enough
+    table = explore(
+        "llama3.1_70b", "H100_80GB", 1, batch=[most, most + 1], stage="serving", precision=narrow,
+        engine="trtllm", input_tokens=128, output_tokens=2048,
+    ).set_index("batch")  # fmt: skip
+    assert (table["rejected_for"] == "").to_dict() == {most: True, most + 1: False}
+    assert table["memory_headroom_bytes"].between(-1e9, 1e9).all()
 
 
 @PLANNED
