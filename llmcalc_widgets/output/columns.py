@@ -95,10 +95,10 @@ COLUMNS = (
            "prefill, else generated; unknown without the device's power [J]",
            source="energy_j_per_{tokens}_token", text=_if_known, width=92),
     Column(key="bound", heading="Bound by", about="What most of the time goes to",
-           source="bound_by", text=BOUND_WORDS.__getitem__, width=140),
+           source="bound_by", text=BOUND_WORDS.__getitem__, width=160),
     Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "
            "the limit, or what memory it lacks on a device; sorts and filters by free memory [GB]",
-           source="memory_headroom_bytes", size=1e9, width=112),
+           source="memory_headroom_bytes", size=1e9, width=128),
 )  # fmt: skip
 
 PARTS = ("tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch")

@@ -34,9 +34,10 @@ def figures_table(rows: list[tuple[str, ...]], by: str, *, rising: bool) -> str:
         for column in COLUMNS
     )
     widths = "".join(f'<col style="width:{column.width}px">' for column in COLUMNS[1:])
+    width = sum(column.width for column in COLUMNS[1:])
     body = "".join(_row(*row) for row in rows)
     return (
-        "<table><caption>Plans</caption>"
+        f'<table style="width:{width}px"><caption>Plans</caption>'
         f'<colgroup><col style="width:0">{widths}</colgroup>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
     )

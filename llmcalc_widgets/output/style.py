@@ -32,7 +32,7 @@ _TABLE = f"""
 .llmcalc-table .widget-radio-box label:has(:focus-visible) {{ font-weight: 600; }}
 .llmcalc-table .widget-radio-box label:has(:focus-visible)::after {{
   box-shadow: inset 0 0 0 2px var(--jp-brand-color1, #1976d2), inset 0 0 0 3px var(--c-back); }}
-.llmcalc-table table {{ table-layout: fixed; border-collapse: collapse; width: max-content;
+.llmcalc-table table {{ table-layout: fixed; border-collapse: collapse;
   font-size: 12.5px; font-variant-numeric: tabular-nums; color: var(--c-text); }}
 .llmcalc-table td {{ height: {_ROW}px; padding: 0 8px; box-sizing: border-box; text-align: right;
   white-space: nowrap; overflow: hidden; text-overflow: ellipsis; background: none; border: none;

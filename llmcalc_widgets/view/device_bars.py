@@ -14,6 +14,7 @@ from llmcalc_widgets.view.units import counted, number
 from llmcalc_widgets.view.why_style import WHY_CSS
 from llmcalc_widgets.view.wording import Row, plan_words, rejection_words
 
+_SAME = number(1.0)
 _TOKENS = {"prefill": "prompt tokens", "decode": "generated tokens", "serving": "generated tokens"}
 
 
@@ -82,8 +83,8 @@ def summary(frame: pd.DataFrame, metric: str) -> str:
     best = f"{first['hardware']} is best {words.name}: {number(first[metric])} {words.unit}"
     if len(known) > 1:
         second = known.iloc[1]
-        times = number(first[metric] / second[metric])
-        best += f", {times} times those of {second['hardware']}"
+        times, other = number(first[metric] / second[metric]), second["hardware"]
+        best += f", {times} times those of {other}" if times != _SAME else f", like {other}"
     return f"{best}.{rest}"
 
 

@@ -5,7 +5,8 @@ WHY_CSS = """
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 520px), 1fr)); }
 .llmcalc-panels section { min-width: 0; }
 .llmcalc-panels h3 { margin: 6px 0; }
-.llmcalc-drawing { display: block; width: 100%; max-width: 640px; height: auto; }
+.llmcalc-drawing { display: block; width: 100%; max-width: 640px; height: auto;
+  overflow: visible; }
 .llmcalc-drawing text { font: 11px var(--jp-ui-font-family, sans-serif); fill: var(--c-text); }
 .llmcalc-drawing text.number { font-weight: 600; fill: var(--c-strong);
   paint-order: stroke; stroke: var(--c-back); stroke-width: 3px; stroke-linejoin: round; }
@@ -46,7 +47,8 @@ WHY_CSS = """
 .llmcalc-devices th:nth-child(n + 8) { text-align: left !important; }
 .llmcalc-devices td.said:nth-child(8) { min-width: 150px; }
 @media (max-width: 900px) {
-  .llmcalc-panels table.llmcalc-devices { font-size: 11px; }
-  .llmcalc-panels .llmcalc-devices th, .llmcalc-panels .llmcalc-devices td { padding-right: 4px; }
-  .llmcalc-devices td.said:nth-child(8) { min-width: 100px; } }
+  .llmcalc-wide table { font-size: 11px !important; }
+  .llmcalc-wide th, .llmcalc-wide td { padding-right: 4px !important; }
+  .llmcalc-devices td.said:nth-child(8) { min-width: 76px; } }
+@media (min-width: 1750px) { .llmcalc-why section:first-child { grid-row: span 2; } }
 """
