@@ -52,13 +52,12 @@ class PickField(Field):
         self.list = self.kind(
             options=self._named(choices),
             description=label,
-            tooltip=about,
             layout=Layout(width="auto"),
             style={"description_width": LABEL_WIDTH},
             **self.extras,
         )
         self.list.observe(self._chosen, "value")
-        super().__init__(self.list)
+        super().__init__(self.list, about)
         if self.style_class:
             self.add_class(self.style_class)
 
@@ -129,7 +128,7 @@ class SwitchField(Field):
             style={"description_width": LABEL_WIDTH, "button_width": "auto"},
         )
         self.buttons.observe(self._pressed, "value")
-        super().__init__(self.buttons)
+        super().__init__(self.buttons, about)
 
     def show(self, value: str) -> None:
         """Press the button of a value."""
@@ -177,13 +176,12 @@ class SearchField(Field):
             options=tuple(choices),
             description=label,
             placeholder=hint or f"type to search {len(choices)}",
-            tooltip=about,
             continuous_update=False,
             layout=Layout(width="auto"),
             style={"description_width": LABEL_WIDTH},
         )
         self.text.observe(self._typed, "value")
-        super().__init__(self.text)
+        super().__init__(self.text, about)
         self.add_class("llmcalc-search")
 
     def show(self, value: Any) -> None:  # noqa: ANN401
@@ -212,6 +210,8 @@ class ExplainedChoice(ChoiceField):
         Takes the value chosen, or None.
     name_of : callable
         Names a value.
+    about : str
+        What the choice means.
     """
 
     def __init__(
@@ -220,6 +220,8 @@ class ExplainedChoice(ChoiceField):
         notes: Mapping[str, str],
         commit: Commit,
         name_of: Callable[[Any], str],
+        *,
+        about: str = "",
     ) -> None:
         self._notes = notes
         self.note = HTML(layout=Layout(display="none"))
@@ -227,7 +229,7 @@ class ExplainedChoice(ChoiceField):
         def take(value: Any, *, sliding: bool = False) -> None:  # noqa: ANN401
             commit(value or None, sliding=sliding)
 
-        super().__init__(label, tuple(notes), take, name_of)
+        super().__init__(label, tuple(notes), take, name_of, about=about)
         self.children = (self.dropdown, self.message, self.note)
 
     def show(self, value: Any) -> None:  # noqa: ANN401

@@ -36,6 +36,7 @@ _ABOUT = {
     "devices": "Accelerators in all; every plan uses as many, or one of the counts from the fewest",
     "devices_min": "Fewest accelerators: this count, the powers of two above it, and Devices are "
     "all tried",
+    "workload": "Usual lengths and limits of a kind of use; choosing one sets them",
     "input_tokens": "Prompt tokens of a request",
     "output_tokens": "Generated tokens of a request",
     "batch_min": "Sequences in a replica's batch, in serving its concurrency: the fewest requests "
@@ -105,6 +106,7 @@ def make_fields(
             {"": "", **{name: one.about for name, one in WORKLOADS.items()}},
             committer("workload"),
             name_of=lambda name: WORKLOADS[name].label if name else _OWN,
+            about=_ABOUT["workload"],
         ),
         "input_tokens": lambda: number("input_tokens", "Input tokens", _TOKENS, "token"),
         "output_tokens": lambda: number("output_tokens", "Output tokens", _TOKENS, "token"),

@@ -10,9 +10,9 @@ from ipywidgets import Button, Layout, VBox
 from traitlets import HasTraits, TraitError
 
 from llmcalc_core import Hardware, ModelConfig
+from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Commit, NumberField, number_text, typed_number
 from llmcalc_widgets.form.figures import Figure
-from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.sensitivities import change_words
 from llmcalc_widgets.view.units import rounded
@@ -125,7 +125,7 @@ class Editor(VBox):
         self._figures, self._original, self._edited = figures, original, edited
         self.sliding = False
         self.fields = [EditField(one, partial(self._commit, at)) for at, one in enumerate(figures)]
-        super().__init__([name_script(), *self.fields])
+        super().__init__([explaining_script(), *self.fields])
         self.add_class("llmcalc-form")
         self.add_class("llmcalc-editor")
         session.observe(self._show_errors, "errors")

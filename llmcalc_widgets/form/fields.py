@@ -22,11 +22,17 @@ _FOLDED = "<details><summary>Traceback</summary><pre>{}</pre></details>"
 
 
 class ErrorLine(HTML):
-    """A line that says what is wrong, or an aside, and takes no room while there is neither."""
+    """A line that says what is wrong, or an aside, and takes no room while there is neither.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    about : str
+        What the control above it means, where the form's script finds it.
+    """
+
+    def __init__(self, about: str = "") -> None:
         self._message = self._traceback = self._aside = ""
-        super().__init__(layout=Layout(display="none"))
+        super().__init__(tooltip=about or None, layout=Layout(display="none"))
         self.add_class("llmcalc-error")
 
     def show(self, message: str, traceback: str = "") -> None:
@@ -58,10 +64,12 @@ class Field(VBox):
     ----------
     control : Widget
         What is above the message.
+    about : str
+        What the control means.
     """
 
-    def __init__(self, control: Any) -> None:  # noqa: ANN401 - ipywidgets is untyped
-        self.message = ErrorLine()
+    def __init__(self, control: Any, about: str = "") -> None:  # noqa: ANN401 - ipywidgets is untyped
+        self.message = ErrorLine(about)
         self._quiet = False
         super().__init__([control, self.message])
         self.add_class("llmcalc-field")
@@ -118,7 +126,6 @@ class NumberField(Field):
         self.text = Text(
             description=label,
             placeholder=hint,
-            tooltip=about,
             continuous_update=False,
             layout=Layout(width="76px" if stops else "auto", flex="0 0 auto" if stops else "1"),
             style={"description_width": LABEL_WIDTH},
@@ -128,7 +135,7 @@ class NumberField(Field):
         self.row = HBox([self.slider, self.text]) if stops else Box([self.text])
         if stops:
             self.text.add_class("llmcalc-hidden-label")
-        super().__init__(self.row)
+        super().__init__(self.row, about)
 
     def _make_slider(self, label: str, about: str) -> SelectionSlider:
         slider = SelectionSlider(
@@ -175,6 +182,20 @@ class NumberField(Field):
     def _slid(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(self._stops[change["new"]], sliding=True)
+
+
+def explained(label: str, about: str) -> dict[str, Any]:
+    """Describe a control outside a form, so that its label has a tooltip.
+
+    ipywidgets shows the tooltip of a list or a text field only where it has no label.
+
+    Examples
+    --------
+    >>> explained("Up", "What is up")["description"]
+    '<span title="What is up">Up</span>'
+    """
+    words = f'<span title="{html.escape(about)}">{html.escape(label)}</span>'
+    return {"description": words, "description_allow_html": True}
 
 
 def number_text(value: float) -> str:

@@ -12,6 +12,7 @@ from traitlets import TraitError
 
 from llmcalc_widgets.fold import Fold
 from llmcalc_widgets.form.controls import label_of, make_fields
+from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import (
     Commit,
     ErrorLine,
@@ -21,7 +22,6 @@ from llmcalc_widgets.form.fields import (
     typed_time,
 )
 from llmcalc_widgets.form.settings import DEFAULTS, OPTIONAL, RANGES
-from llmcalc_widgets.form.slider_names import name_script
 from llmcalc_widgets.form.technique_controls import technique_fields
 from llmcalc_widgets.form.techniques import (
     DRAFTING,
@@ -95,7 +95,7 @@ class Form(VBox):
             inputs.observe(partial(self._count, title), list(folded[title]))
             self._count(title, None)
         super().__init__(
-            [style_sheet(), name_script(), *fields, *self.folds.values(), self._general],
+            [style_sheet(), explaining_script(), *fields, *self.folds.values(), self._general],
             layout=Layout(flex="1 1 290px", min_width="270px"),
         )
         self.add_class("llmcalc")

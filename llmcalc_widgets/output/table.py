@@ -14,7 +14,7 @@ import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
 from numpy.typing import NDArray
 
-from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.form.fields import ErrorLine, explained
 from llmcalc_widgets.output.columns import COLUMNS, PLAN, Column, cells
 from llmcalc_widgets.output.filters import matching
 from llmcalc_widgets.output.page import figures_table, table_status
@@ -46,10 +46,12 @@ class Table(VBox):
         self._by, self._rising = _FIRST_ORDER, False
         self._quiet = False
         self.filter = Text(
-            description="Filter",
+            **explained(
+                "Filter",
+                "Conditions between spaces or commas: a column or tp, pp, ep, replicas, batch, a "
+                "sign and a number; fits, front, rejected",
+            ),
             placeholder="such as: fits, tp=4, tpot<30, memory<=60",
-            tooltip="Conditions between spaces or commas: a column or tp, pp, ep, replicas, batch, "
-            "a sign and a number; fits, front, rejected",
             continuous_update=False,
             layout=Layout(width="420px", max_width="100%"),
             style={"description_width": "40px"},

@@ -6,6 +6,7 @@ from typing import Any
 
 from ipywidgets import Dropdown, HBox, Layout
 
+from llmcalc_widgets.form.fields import explained
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.axes import AXES
 
@@ -31,12 +32,11 @@ class AxisChoice(HBox):
         self.lists = {
             name: Dropdown(
                 options=[(axis.name, key) for key, axis in AXES.items()],
-                description=label,
-                tooltip=tooltip,
+                **explained(label, about),
                 layout=Layout(width="auto"),
                 style={"description_width": "initial"},
             )
-            for name, (label, tooltip) in _LISTS.items()
+            for name, (label, about) in _LISTS.items()
         }
         super().__init__(
             list(self.lists.values()), layout=Layout(flex="1 1 auto", flex_flow="row wrap")

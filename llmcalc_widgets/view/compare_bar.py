@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from llmcalc_widgets.closing import parts_of
 from llmcalc_widgets.form.comparing import offered, typed_changes
-from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.form.fields import ErrorLine, explained
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival, rivalry
 from llmcalc_widgets.view.scene import Scene
@@ -37,10 +37,12 @@ class CompareBar(VBox):
         )
         self.search = Combobox(
             options=offered(),
-            description="Compare with",
+            **explained(
+                "Compare with",
+                "Draws the front of other hardware, say, beside this one. The rest follows the "
+                "form, techniques and prices too; a ';' separates several changes",
+            ),
             placeholder="hardware, model, technique ... type to search",
-            tooltip="Draws the front of other hardware, say, beside this one. The rest follows the "
-            "form, techniques and prices too; a ';' separates several changes",
             continuous_update=False,
             layout=Layout(flex="1 1 260px", width="auto"),
             style={"description_width": "initial"},

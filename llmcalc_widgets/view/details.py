@@ -8,6 +8,7 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, Layout, VBox
 
 from llmcalc_core import Evaluation
+from llmcalc_widgets.form.fields import explained
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.bars import memory_bar, time_bar
 from llmcalc_widgets.view.comparison import comparison, plan_heading
@@ -36,7 +37,7 @@ class Details(VBox):
         self._quiet = False
         self.picker = Dropdown(
             options=[_NONE],
-            description="Selected",
+            **explained("Selected", "The plan whose figures stand beside the recommended ones"),
             layout=Layout(width="auto"),
             style={"description_width": "64px"},
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Locator, Page
 
 
 def control(page: Page, description: str) -> Locator:
     """Return the widget whose label reads ``description``; ipywidgets gives it no other name."""
-    label = page.locator(".widget-label", has_text=description).and_(
-        page.get_by_text(description, exact=True)
-    )
+    whole = re.compile(rf"^\s*{re.escape(description)}\s*$")
+    label = page.locator(".widget-label").filter(has_text=whole)
     return page.locator(".jupyter-widgets").filter(has=label).last
 
 

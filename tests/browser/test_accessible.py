@@ -20,6 +20,26 @@ explorer.select(0)
 explorer.form.fields["devices_min"].text.value = "nonsense"
 explorer
 """
+WHATEVER = """
+from IPython.display import display
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf
+shown = [explorer, MemoryPlanner(), HardwareComparer(), SloFinder(), WhatIf()]
+for one in shown:
+    for title in one.form.folds:
+        one.form.reveal(title)
+for fold in shown[-1].folds.values():
+    fold.reveal()
+display(*shown[1:])
+"""
+UNEXPLAINED = """() => [...document.querySelectorAll(
+        '.llmcalc-row :is(input, select, [role=slider])')]
+    .filter(control => control.offsetParent && control.type !== 'radio')
+    .filter(control => {
+        const label = control.closest('.jupyter-widgets').querySelector('.widget-label');
+        const titled = control.closest('[title]') || label?.querySelector('[title]');
+        return !titled || !titled.title || titled.title === 'null';
+    })
+    .map(control => control.closest('.jupyter-widgets').textContent)"""
 GRAVE = ("serious", "critical")
 
 
@@ -41,3 +61,15 @@ def test_nothing_serious_in_either_theme(open_notebook: OpenNotebook) -> None:
             for node in one["nodes"]
         ]
     assert not found, "\n".join(found)
+
+
+def test_every_control_has_a_tooltip(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([MAKE, WHATEVER])
+    page = notebook.page
+    page.get_by_role("button", name="Table of plans").click()
+    expect(page.locator(".llmcalc-table").get_by_label("Filter")).to_be_visible()
+    expect(page.locator(".llmcalc-what-if").first).to_be_attached()
+    notebook.wait_until(lambda: page.evaluate(UNEXPLAINED) == [], "every control to be explained")
+    model = page.locator(".llmcalc-row").first.get_by_label("Model", exact=True)
+    expect(model).to_have_accessible_name("Model")
+    expect(model).to_have_attribute("title", "What is deployed: type part of a name to search")

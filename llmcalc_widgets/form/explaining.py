@@ -1,7 +1,10 @@
-"""What screen readers are told of the sliders' handles, which ipywidgets leaves without a name.
+"""Names and explanations of a form's controls that ipywidgets does not give them: a script does.
 
-ipywidgets' selection sliders announce the place of the value among the stops. The words of the
-stop stand in their readout, which we do not show: a script copies them to the handle.
+ipywidgets leaves the handle of a slider without a name, and its selection sliders announce the
+place of the value among the stops. The words of the stop stand in their readout, which we do not
+show: the script copies them to the handle. Of text fields and lists that have a label, ipywidgets
+shows no tooltip; the line for errors below each control carries its explanation, which the script
+copies to label and control.
 """
 
 from __future__ import annotations
@@ -26,6 +29,14 @@ const tell = () => {
       handle.setAttribute('aria-valuetext', words);
     }
   }
+  for (const field of form.querySelectorAll('.llmcalc-field')) {
+    const about = field.querySelector('.llmcalc-error > label')?.title;
+    const parts = 'label, input, select, .slider-container, .widget-toggle-button';
+    if (!about || about === 'null') continue;
+    for (const part of field.querySelectorAll(parts)) {
+      if (part.title !== about) part.title = about;
+    }
+  }
 };
 new MutationObserver(tell).observe(form, {
   subtree: true, childList: true, attributes: true, attributeFilter: ['aria-valuetext']
@@ -34,6 +45,6 @@ tell();
 """
 
 
-def name_script() -> HTML:
+def explaining_script() -> HTML:
     """Make the invisible widget whose script names the handles of the form around it."""
     return HTML(f'<style onload="{escape(_SCRIPT)}"></style>', layout=Layout(display="none"))
