@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmcalc_core import PRECISIONS, list_hardware, list_models
-from llmcalc_widgets.form.fields import typed_number
 from llmcalc_widgets.form.names import name_of
+from llmcalc_widgets.form.numbers import typed_number
 from llmcalc_widgets.form.settings import OPTIONAL
 from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.form.workloads import WORKLOADS

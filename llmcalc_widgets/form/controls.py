@@ -13,8 +13,9 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
-from llmcalc_widgets.form.fields import Commit, Field, NumberField, counted_text, percent_text
+from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
+from llmcalc_widgets.form.numbers import counted_text, percent_text
 from llmcalc_widgets.form.workloads import WORKLOADS
 
 _POWERS = tuple(2**power for power in range(11))

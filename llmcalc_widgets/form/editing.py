@@ -11,8 +11,9 @@ from traitlets import HasTraits, TraitError
 
 from llmcalc_core import Hardware, ModelConfig
 from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import Commit, NumberField, number_text, typed_number
+from llmcalc_widgets.form.fields import Commit, NumberField
 from llmcalc_widgets.form.figures import Figure
+from llmcalc_widgets.form.numbers import number_text, typed_number
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.view.sensitivities import change_words
 from llmcalc_widgets.view.units import rounded

@@ -10,6 +10,7 @@ copies to label and control.
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 from ipywidgets import HTML, Layout
 
@@ -46,5 +47,19 @@ tell();
 
 
 def explaining_script() -> HTML:
-    """Make the invisible widget whose script names the handles of the form around it."""
+    """Make the invisible widget whose script names and explains the controls around it."""
     return HTML(f'<style onload="{escape(_SCRIPT)}"></style>', layout=Layout(display="none"))
+
+
+def explained(label: str, about: str) -> dict[str, Any]:
+    """Describe a control outside a form, so that its label has a tooltip.
+
+    ipywidgets shows the tooltip of a list or a text field only where it has no label.
+
+    Examples
+    --------
+    >>> explained("Up", "What is up")["description"]
+    '<span title="What is up">Up</span>'
+    """
+    words = f'<span title="{escape(about)}">{escape(label)}</span>'
+    return {"description": words, "description_allow_html": True}

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from ipywidgets import HTML, Box, HBox, Layout, SelectionSlider, Text, VBox
 
+from llmcalc_widgets.form.numbers import number_text
+
 
 class Commit(Protocol):
     """Takes what a control was set to."""
@@ -182,82 +184,3 @@ class NumberField(Field):
     def _slid(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(self._stops[change["new"]], sliding=True)
-
-
-def explained(label: str, about: str) -> dict[str, Any]:
-    """Describe a control outside a form, so that its label has a tooltip.
-
-    ipywidgets shows the tooltip of a list or a text field only where it has no label.
-
-    Examples
-    --------
-    >>> explained("Up", "What is up")["description"]
-    '<span title="What is up">Up</span>'
-    """
-    words = f'<span title="{html.escape(about)}">{html.escape(label)}</span>'
-    return {"description": words, "description_allow_html": True}
-
-
-def number_text(value: float) -> str:
-    """Write a number as it is typed: whole ones with separators of thousands.
-
-    Examples
-    --------
-    >>> number_text(32000), number_text(0.9)
-    ('32,000', '0.9')
-    """
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
-
-
-def counted_text(what: str) -> Callable[[float], str]:
-    """Make what writes a number of things.
-
-    Examples
-    --------
-    >>> counted_text("token")(2000), counted_text("token")(1), counted_text("")(16)
-    ('2,000 tokens', '1 token', '16')
-    """
-    return lambda value: f"{number_text(value)} {what}{'s' if what and value != 1 else ''}".strip()
-
-
-def percent_text(share: float) -> str:
-    """Write a share in percent.
-
-    Examples
-    --------
-    >>> percent_text(0.55)
-    '55 %'
-    """
-    return f"{100 * share:.10g} %"
-
-
-def typed_number(text: str) -> float | str:
-    """Read a number that was typed; what is none comes back as it is.
-
-    Examples
-    --------
-    >>> typed_number("32,000"), typed_number(" 0.9 "), typed_number("eight")
-    (32000, 0.9, 'eight')
-    """
-    plain = text.strip().replace(",", "").replace("_", "").replace(" ", "")
-    for kind in (int, float):
-        try:
-            return kind(plain)
-        except ValueError:
-            continue
-    return text.strip()
-
-
-def typed_time(text: str) -> float | str:
-    """Read a time [ms] that was typed, also as the rate that it leaves a user.
-
-    Examples
-    --------
-    >>> typed_time("40"), typed_time("25 tokens/s"), typed_time("25/s"), typed_time("0/s")
-    (40, 40.0, 40.0, '0/s')
-    """
-    rate = text.strip().removesuffix("/s").removesuffix("tokens").removesuffix("tok")
-    if not text.strip().endswith("/s"):
-        return typed_number(text)
-    number = typed_number(rate)
-    return text.strip() if isinstance(number, str) or number <= 0 else 1e3 / number

@@ -13,14 +13,8 @@ from traitlets import TraitError
 from llmcalc_widgets.fold import Fold
 from llmcalc_widgets.form.controls import label_of, make_fields
 from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import (
-    Commit,
-    ErrorLine,
-    Field,
-    NumberField,
-    typed_number,
-    typed_time,
-)
+from llmcalc_widgets.form.fields import Commit, ErrorLine, Field, NumberField
+from llmcalc_widgets.form.numbers import typed_number, typed_time
 from llmcalc_widgets.form.settings import DEFAULTS, OPTIONAL, RANGES
 from llmcalc_widgets.form.technique_controls import technique_fields
 from llmcalc_widgets.form.techniques import (

@@ -6,15 +6,9 @@ from collections.abc import Callable, Collection
 
 from llmcalc_core import list_models
 from llmcalc_widgets.form.choices import ChoiceField, SearchField
-from llmcalc_widgets.form.fields import (
-    Commit,
-    Field,
-    NumberField,
-    counted_text,
-    number_text,
-    percent_text,
-)
+from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
+from llmcalc_widgets.form.numbers import counted_text, number_text, percent_text
 from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
 
 FOLDED = {"Techniques": tuple(TECHNIQUES), "Prices": tuple(PRICES)}

@@ -14,7 +14,8 @@ import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
 from numpy.typing import NDArray
 
-from llmcalc_widgets.form.fields import ErrorLine, explained
+from llmcalc_widgets.form.explaining import explained
+from llmcalc_widgets.form.fields import ErrorLine
 from llmcalc_widgets.output.columns import COLUMNS, PLAN, Column, cells
 from llmcalc_widgets.output.filters import matching
 from llmcalc_widgets.output.page import figures_table, table_status

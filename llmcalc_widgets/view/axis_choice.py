@@ -6,7 +6,7 @@ from typing import Any
 
 from ipywidgets import Dropdown, HBox, Layout
 
-from llmcalc_widgets.form.fields import explained
+from llmcalc_widgets.form.explaining import explained
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.axes import AXES
 

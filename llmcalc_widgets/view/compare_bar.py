@@ -11,7 +11,8 @@ from traitlets import TraitError
 
 from llmcalc_widgets.closing import parts_of
 from llmcalc_widgets.form.comparing import offered, typed_changes
-from llmcalc_widgets.form.fields import ErrorLine, explained
+from llmcalc_widgets.form.explaining import explained
+from llmcalc_widgets.form.fields import ErrorLine
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival, rivalry
 from llmcalc_widgets.view.scene import Scene

@@ -8,7 +8,7 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, Layout, VBox
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.form.fields import explained
+from llmcalc_widgets.form.explaining import explained
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.bars import memory_bar, time_bar
 from llmcalc_widgets.view.comparison import comparison, plan_heading

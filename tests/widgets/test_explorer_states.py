@@ -16,7 +16,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.form.fields import number_text
+from llmcalc_widgets.form.numbers import number_text
 from llmcalc_widgets.view.axes import AXES, axes_of
 
 VALID: dict[str, list[Any]] = {
