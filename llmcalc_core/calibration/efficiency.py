@@ -15,7 +15,6 @@ from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.domain.checks import one_of
-from llmcalc_core.domain.data_types import STORED_BITS
 from llmcalc_core.domain.engine import OVERLAPPING
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
@@ -95,21 +94,21 @@ def efficiency_for(
         "gemm": _find(facts, "gemm", rates["gemm"][0], engine),
         "gemm_wide": _find(facts, "gemm", wide[0], engine),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
-        "attention_decode": _find(facts, "attention_decode", precision.kv_cache),
-        "mixture": _mixture_facts(facts, rates["mixture"][0], precision),
+        "attention_decode": _find(facts, "attention_decode", precision.kv_cache, engine),
+        "mixture": _find(table["assumed"], "mixture", rates["mixture"][0]),
     } | {f"gemm_{kind}": _find(facts, "gemm", rates[f"gemm_{kind}"][0], engine) for kind in apart}
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
     base["traffic"] = _traffic(table["engine"], wide[1])
-    used = ("gemm", "attention_decode", *(("mixture",) if mixture else ()))
+    used = ("gemm", "attention_decode")
     known = [basis, *(looked_up[family][1] for family in used)]
     types = {family: rate[0] for family, rate in rates.items()}
     return Efficiency(
-        decode=_scaled(base, values, types, precision.experts, decode=True),
-        prefill=_scaled(base, values, types, precision.experts, decode=False),
-        links=_links(facts, table["engine"], values, hardware),
+        decode=_scaled(base, values, types, decode=True),
+        prefill=_scaled(base, values, types, decode=False),
+        links=_links(_reduces(facts, engine), table["engine"], hardware),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         overlaps_host=engine in OVERLAPPING,
@@ -138,21 +137,18 @@ def _scaled(
     base: dict[str, Curve],
     values: dict[str, float],
     types: dict[str, str],
-    experts_stored: str,
     *,
     decode: bool,
 ) -> dict[str, Curve]:
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
-    matrices = values["gemm_time"] * (1.0 if decode else values["prefill_gemm_time"])
-    narrow = {"fp8": values["fp8_gemm_time"], "fp4": values["fp4_gemm_time"]}
-    experts = values["mixture_time"] * (1.0 if decode else values["prefill_gemm_time"])
-    packed = values["packed_experts_time"] if experts_stored in ("fp4", "int4") else 1.0
+    matrices = 1.0 if decode else values["prefill_gemm_time"]
+    narrow = {"fp8": values["fp8_gemm_time"]}
     longer = {
         "gemm_wide": matrices,
         "attention_decode": values["attention_time"],
         "attention_prefill": 1.0,
-        "mixture": experts * packed,
+        "mixture": matrices,
         "traffic": 1.0,
     }
     longer |= {
@@ -204,20 +200,6 @@ def _find(
     return by_type[nearest], "transferred"
 
 
-def _mixture_facts(
-    facts: dict[str, Any], computed: str, precision: Precision
-) -> tuple[dict[str, Any], str]:
-    """Give the facts of grouped kernels for weights of this width.
-
-    At few rows per expert such a kernel takes as long as reading the weights, which its curve
-    holds as the rows at half efficiency: for narrower weights than measured they shrink alike.
-    """
-    narrow = any(entry["type"] == precision.experts for entry in facts.get("mixture", ()))
-    entry, basis = _find(facts, "mixture", precision.experts if narrow else computed)
-    share = min(1.0, STORED_BITS[precision.experts] / STORED_BITS[entry["type"]])
-    return {**entry, "half": entry.get("half", 0.0) * share}, basis
-
-
 def _curve(entry: dict[str, Any], peak: float) -> Curve:
     return Curve(
         peak=peak,
@@ -229,14 +211,17 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
     )
 
 
-def _links(
-    facts: dict[str, Any], engine: dict[str, Any], values: dict[str, float], hardware: Hardware
-) -> Links:
+def _reduces(facts: dict[str, Any], engine: str) -> list[dict[str, Any]]:
+    """Give the all-reduces of the engine, else those that stand for every engine."""
+    known: list[dict[str, Any]] = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
+    own = [entry for entry in known if entry.get("engine") == engine]
+    return own or [entry for entry in known if "engine" not in entry]
+
+
+def _links(entries: list[dict[str, Any]], engine: dict[str, Any], hardware: Hardware) -> Links:
     """Look up what messages reach; latencies that the hardware states go before the table's."""
-    entries = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
     near, far = hardware.link_latency_s, hardware.node_link_latency_s
-    own = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
-    later = values["collective_latency"] * own
+    later = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
     return Links(
         log_widths=np.array([math.log2(entry["devices"]) for entry in entries]),
         latencies_s=np.array([later * entry["latency_us"] * 1e-6 for entry in entries]),

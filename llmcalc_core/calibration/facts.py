@@ -61,9 +61,7 @@ class Links:
 class Behaviour:
     """How a serving engine mixes prefill and decoding; see ``constants.toml``."""
 
-    prefill_share: Values
     waiting_together: Values
-    waiting_slope: Values
     first_token_s: Values
     first_token_prefills: Values
     first_token_steps: Values

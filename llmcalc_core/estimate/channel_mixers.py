@@ -14,7 +14,7 @@ from llmcalc_core.estimate.work import (
     traffic,
 )
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.mixture import experts_touched, rows_per_expert
+from llmcalc_core.formulas.mixture import experts_touched, most_touched, rows_per_expert
 from llmcalc_core.formulas.roofline import matrix_flops
 
 Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
@@ -75,14 +75,16 @@ def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
 
 
 def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
-    """Routed experts: the weights of every expert touched are read, however few its rows."""
+    """Routed experts: the device with most experts touched reads the weights of each of them."""
     grid, precision, inside = step.grid, step.precision, mixer.latent or step.hidden
     columns = np.ceil(mixer.width / (grid.group / grid.ep))
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
     rows = _routed_tokens(step) * mixer.top_k / grid.ep
     matrices = mixer.up_projections + 1
-    slots = np.ceil(mixer.experts / grid.ep) * grid.ep / mixer.experts
-    read = touched / grid.ep * slots
+    held = np.ceil(mixer.experts / grid.ep)
+    read = most_touched(
+        experts=held, touched=touched * held / mixer.experts, groups=np.asarray(grid.ep, float)
+    )
     weights = read * matrices * columns * inside * precision.expert_weight_bytes
     entering = rows * (inside + columns) * precision.expert_activation_bytes
     leaving = rows * (mixer.up_projections * columns + inside) * precision.output_bytes

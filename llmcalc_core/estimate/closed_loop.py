@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from llmcalc_core.formulas.serving import (
     interference_seconds,
     queue_seconds,
     steady_queue_seconds,
-    waiting_share,
 )
 
 _IN_TURN = 0.5
@@ -70,14 +69,11 @@ def closed_loop(
     Met
         Times to the first token and per output token, and what prefills add to the latter.
     """
-    share = behaviour.prefill_share
+    waiting = behaviour.waiting_together
     added = interference_seconds(
-        requests=requests, prefill=occupied, share=share, waiting=0.0, output_tokens=output_tokens
+        requests=requests, prefill=occupied, waiting=0.0, output_tokens=output_tokens
     )
     load = added / (added + decode)
-    waiting = waiting_share(
-        together=behaviour.waiting_together, load=load, slope=behaviour.waiting_slope
-    )
     interference = added * (1 - waiting / 2)
     tpot = decode + interference
     own = (
@@ -88,8 +84,8 @@ def closed_loop(
     )
     each = together + beside
     ahead = np.minimum(waiting * ranks**_IN_TURN, 1.0)
-    queue = queue_seconds(requests=requests, prefill=each, share=share, waiting=ahead)
-    burst = own + queue_seconds(requests=requests, prefill=each, share=1.0, waiting=1.0)
+    queue = queue_seconds(requests=requests, prefill=each, waiting=ahead)
+    burst = own + queue_seconds(requests=requests, prefill=each, waiting=1.0)
     steady = own + steady_queue_seconds(load=load, prefill=occupied)
     all_prompts = requests * together  # read while one request is in flight, at the least
     return Met(
@@ -99,8 +95,3 @@ def closed_loop(
         tpot=tpot,
         interference=interference,
     )
-
-
-def interrupting(behaviour: Behaviour) -> Behaviour:
-    """Give the behaviour of an engine whose prefills stop decoding for their whole length."""
-    return replace(behaviour, prefill_share=1.0)

@@ -11,7 +11,7 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
-from llmcalc_core.estimate.closed_loop import closed_loop, interrupting
+from llmcalc_core.estimate.closed_loop import closed_loop
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.estimate.load import Load, serving_load, stage_load
 from llmcalc_core.estimate.prompts import Prefills, arriving_prompts, packed_prompts, prefills
@@ -74,8 +74,8 @@ def serving_times(
     efficiency : Efficiency
         What the device reaches, and how the engine behaves.
     chunked : bool, default True
-        Whether prefills run in chunks beside decode steps as far as the engine did when it was
-        measured; else each interrupts decoding for its whole length.
+        Whether prefills run beside decode steps; else each interrupts decoding, and waits by itself
+        for its kernels to be started.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def serving_times(
         ranks=grid.attention_ranks,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
-        behaviour=efficiency.behaviour if chunked else interrupting(efficiency.behaviour),
+        behaviour=efficiency.behaviour,
     )
     e2e = np.asarray(met.ttft + (grid.outputs - 1) * met.tpot)
     reading = stage_load(arriving.times, arriving.grid, decode=False)

@@ -19,7 +19,6 @@ SPREADS: Mapping[str, float] = {
     "step_overhead_s": 0.5,
     "first_token_s": 0.5,
     "host_launch_s": 0.5,
-    "prefill_share": 0.5,
 }
 """Constants that move, and how far each is believed to be off, on its scale. Assumed: what differs
 between two servers with the same device."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from llmcalc_core.formulas import Values
 
 
@@ -35,6 +37,39 @@ def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values
     7.92
     """
     return experts * (1.0 - (1.0 - top_k / experts) ** tokens)
+
+
+def most_touched(*, experts: Values, touched: Values, groups: Values) -> Values:
+    """Expect this number of touched experts on the device that has the most of them.
+
+    Parameters
+    ----------
+    experts : float or array
+        Routed experts that each group of devices holds [1].
+    touched : float or array
+        Those of them that a batch touches in the mean over the groups [1].
+    groups : float or array
+        Groups of devices that the experts are divided over [1].
+
+    Returns
+    -------
+    float or array
+        Experts [1]: the mean and sqrt(2 ln g) standard deviations of a binomial count, at most all.
+
+    References
+    ----------
+    Leading term of the expected maximum of g normal variables: Cramer, Mathematical Methods of
+    Statistics (1946), section 28.6 (recalled); independence of the groups is assumed.
+
+    Examples
+    --------
+    >>> round(float(most_touched(experts=16.0, touched=4.0, groups=8.0)), 2)
+    7.53
+    >>> float(most_touched(experts=128.0, touched=20.0, groups=1.0))
+    20.0
+    """
+    spread = np.sqrt(2 * np.log(groups) * touched * np.maximum(1 - touched / experts, 0.0))
+    return np.minimum(touched + spread, experts)
 
 
 def rows_per_expert(*, tokens: Values, top_k: Values, touched: Values) -> Values:

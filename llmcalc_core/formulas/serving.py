@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.roofline import overlapped_seconds
+
+_OVERLAP = 4.0
 
 
 def interference_seconds(
-    *, requests: Values, prefill: Values, share: Values, waiting: Values, output_tokens: Values
+    *, requests: Values, prefill: Values, waiting: Values, output_tokens: Values
 ) -> Values:
     """Time that the prefills of other requests add to each output token.
 
@@ -18,8 +21,6 @@ def interference_seconds(
         Requests in flight that share the devices, n [1].
     prefill : float or array
         Time in which one prompt occupies the devices [s].
-    share : float or array
-        Part of it that delays decoding [1]; chunked prefill hides the rest in decode steps.
     waiting : float or array
         Part of the requests whose prompts arrive together and wait for each other [1].
     output_tokens : float or array
@@ -39,10 +40,10 @@ def interference_seconds(
 
     Examples
     --------
-    >>> interference_seconds(requests=33, prefill=0.25, share=0.5, waiting=0.5, output_tokens=100)
+    >>> interference_seconds(requests=33, prefill=0.125, waiting=0.5, output_tokens=100)
     0.03
     """
-    return (requests - 1) * prefill * share * (1 - waiting / 2) / output_tokens
+    return (requests - 1) * prefill * (1 - waiting / 2) / output_tokens
 
 
 def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Values:
@@ -60,20 +61,22 @@ def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Va
     Returns
     -------
     float or array
-        Time [s]: the longer of the two if they overlap, else both.
+        Time [s]: little more than the longer of the two if they overlap, else both.
 
     References
     ----------
-    TensorRT-LLM documentation, Overlap Scheduler.
+    TensorRT-LLM documentation, Overlap Scheduler; the 4-norm is assumed: steps differ, and at like
+    times now one waits, now the other.
 
     Examples
     --------
-    >>> decode_step_seconds(device=0.02, host=0.005, overlaps=np.array([1.0, 0.0])).tolist()
-    [0.02, 0.025]
+    >>> decode_step_seconds(device=0.02, host=0.01, overlaps=np.array([1.0, 0.0])).round(4).tolist()
+    [0.0203, 0.03]
     """
-    if isinstance(overlaps, float):
-        return np.maximum(device, host) if overlaps else device + host
-    return np.where(overlaps, np.maximum(device, host), device + host)
+    if isinstance(overlaps, float) and not overlaps:
+        return device + host
+    longer = overlapped_seconds(compute=device, memory=host, sharpness=_OVERLAP)
+    return longer if isinstance(overlaps, float) else np.where(overlaps, longer, device + host)
 
 
 def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Values:
@@ -107,13 +110,13 @@ def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Value
     return longer
 
 
-def queue_seconds(*, requests: Values, prefill: Values, share: Values, waiting: Values) -> Values:
+def queue_seconds(*, requests: Values, prefill: Values, waiting: Values) -> Values:
     """Mean time that a request waits for the prompts that arrive with it.
 
     Parameters
     ----------
-    requests, prefill, share, waiting : float or array
-        As in :func:`interference_seconds` [1, s, 1, 1].
+    requests, prefill, waiting : float or array
+        As in :func:`interference_seconds` [1, s, 1].
 
     Returns
     -------
@@ -126,10 +129,10 @@ def queue_seconds(*, requests: Values, prefill: Values, share: Values, waiting: 
 
     Examples
     --------
-    >>> queue_seconds(requests=11, prefill=0.1, share=1.0, waiting=1.0)
+    >>> queue_seconds(requests=11, prefill=0.1, waiting=1.0)
     0.5
     """
-    return waiting / 2 * (requests - 1) * prefill * share
+    return waiting / 2 * (requests - 1) * prefill
 
 
 def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
@@ -159,34 +162,3 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
         return np.where(busy < 1, busy * prefill / (2 * np.maximum(1 - busy, 0.0)), np.inf)
-
-
-def waiting_share(*, together: Values, load: Values, slope: Values) -> Values:
-    """Part of the requests of a closed loop whose prompts arrive together.
-
-    Parameters
-    ----------
-    together : float or array
-        The share at a load of one half [1].
-    load : float or array
-        Part of the time in which prompts are read [1].
-    slope : float or array
-        How fast the log-odds rise with the load [1].
-
-    Returns
-    -------
-    float or array
-        Share [1], between 0 and 1: requests that wait for each other's prompts go on together.
-
-    References
-    ----------
-    A logistic curve, fitted (calibration/constants.toml).
-
-    Examples
-    --------
-    >>> float(waiting_share(together=0.5, load=0.5, slope=3.0))
-    0.5
-    """
-    odds = together / (1 - together) * np.exp(slope * (load - 0.5))
-    share: Values = odds / (1 + odds)
-    return share

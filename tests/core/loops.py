@@ -8,9 +8,7 @@ from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.estimate.closed_loop import Met, closed_loop
 
 BEHAVIOUR = Behaviour(
-    prefill_share=0.5,
     waiting_together=0.4,
-    waiting_slope=3.0,
     first_token_s=0.05,
     first_token_prefills=2.0,
     first_token_steps=1.0,
@@ -19,7 +17,7 @@ BEHAVIOUR = Behaviour(
 
 def met(**changes: Any) -> Met:
     given = {
-        "decode": 0.01, "prefill": 0.3, "occupied": 0.2, "together": 0.1, "requests": 11.0,
+        "decode": 0.01, "prefill": 0.3, "occupied": 0.1, "together": 0.05, "requests": 11.0,
         "ranks": 1.0, "output_tokens": 100.0, "behaviour": BEHAVIOUR,
     }  # fmt: skip
     return closed_loop(**(given | changes))

@@ -249,8 +249,9 @@ def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
     assert times(model, batch=3, **both).latency_s == pytest.approx(devices + 5e-3)
     assert devices < 5e-3
     hosted = times(model, batch=3, **both, overlaps_host=True)
-    assert hosted.latency_s == pytest.approx(5e-3)
-    assert hosted.kinds[4] == pytest.approx(5e-3 - devices + times(model).kinds[4] - DECODE_STEP)
+    longer = (5e-3**4 + devices**4) ** (1 / 4)  # the 4-norm
+    assert hosted.latency_s == pytest.approx(longer)
+    assert hosted.kinds[4] == pytest.approx(longer - devices + times(model).kinds[4] - DECODE_STEP)
     idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps_host=True)
     assert idle.latency_s == pytest.approx(devices)
 

@@ -92,12 +92,12 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
 
 def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
     moved = {(one.spec.name, one.scope) for one in parameters(runs)}
-    assert ("prefill_share", "vllm") in moved
-    assert ("prefill_share", "trtllm") not in moved
-    assert ("mixture_time", "trtllm") not in moved
+    assert ("waiting_together", "vllm") in moved
+    assert ("waiting_together", "trtllm") not in moved
+    assert ("mixture_floor", "trtllm") not in moved
     assert ("step_overhead_s", "trtllm") in moved
-    assert "prefill_share" not in {
-        one.spec.name for one in parameters(runs, fixed=["prefill_share"])
+    assert "waiting_together" not in {
+        one.spec.name for one in parameters(runs, fixed=["waiting_together"])
     }
 
 
