@@ -54,6 +54,20 @@ class Spec:
         odds = value / (1 - value) * math.exp(shift)
         return odds / (1 + odds)
 
+    def shift(self, before: float, after: float) -> float:
+        """Give the step on the scale between two values.
+
+        Examples
+        --------
+        >>> share = Spec(name="share", scale="logit", prior=0.5, spread=1.0, engine_spread=0.0,
+        ...              device_spread=0.0, devices=())
+        >>> round(share.shift(0.5, 0.731), 3)
+        1.0
+        """
+        if self.scale == "log":
+            return math.log(after / before)
+        return math.log(after / (1 - after)) - math.log(before / (1 - before))
+
 
 @dataclass(frozen=True, slots=True)
 class Constants:

@@ -82,6 +82,15 @@ def as_constants(moved: tuple[Parameter, ...], steps: Floats) -> Constants:
     return Constants(tuple((name, scope, number) for (name, scope), number in table.items()))
 
 
+def as_steps(moved: tuple[Parameter, ...], constants: Constants) -> Floats:
+    """Turn constants into steps; a shift that they do not have is 0."""
+    table = {(name, scope): number for name, scope, number in constants.entries}
+    return np.array([
+        table.get((spec.name, scope), 0.0) if scope else spec.shift(spec.prior, table[spec.name, ""])
+        for spec, scope in ((one.spec, one.scope) for one in moved)
+    ])  # fmt: skip
+
+
 def fit(
     runs: Runs,
     weights: Floats,

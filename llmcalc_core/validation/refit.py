@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors, last_worth
 from llmcalc_core.calibration.constants import Constants, fitted, specs
-from llmcalc_core.fitting.parameters import Parameter, as_constants, fit, parameters
+from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation import left_out
@@ -64,9 +64,9 @@ class Refit:
 
 
 def refit(runs: Runs, weights: Floats) -> Refit:
-    """Fit to all runs, then judge by fits that leave some out."""
+    """Fit to all runs, from the last fit's constants, then judge by fits that leave some out."""
     moved = parameters(runs)
-    steps = fit(runs, weights, moved)
+    steps = fit(runs, weights, moved, start=as_steps(moved, fitted()))
     constants = as_constants(moved, steps)
     parts = {"rows": left_out.rows, "pairs": left_out.pairs, "devices": left_out.devices}
     misses = {"fit": runs.misses(constants)}

@@ -75,8 +75,8 @@ def test_sequences_use_the_budget_up() -> None:
 
 def test_the_loop_waits_for_the_steps_beside_by_hand() -> None:
     usual, parts = met(), met(beside=0.03)
-    # The own prompt waits for them once, the 0.2 x 10 x 0.5 prompts before it once each.
-    assert parts.ttft - usual.ttft == pytest.approx(0.03 + 0.2 * 10 * 0.5 * 0.03, rel=1e-9)
+    # The own prompt waits for them once, the 0.2 x 10 prompts before it once each.
+    assert parts.ttft - usual.ttft == pytest.approx(0.03 + 0.2 * 10 * 0.03, rel=1e-9)
     assert parts.burst_ttft - usual.burst_ttft == pytest.approx(0.03 + 5 * 0.03, rel=1e-9)
     assert parts.tpot == usual.tpot
 

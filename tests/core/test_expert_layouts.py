@@ -112,12 +112,18 @@ def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> No
     assert found == 3 * 2256 * 16 * 4 * 2 * 128 * 2
 
 
-# (layout, sequences, distinct experts touched by them of a device's share, its part of the rows)
+# (layout, sequences, distinct experts that the busiest device reads, its part of the rows). Of the
+# held experts h a part p = 1 - 0.75**m is touched in the mean; the busiest of g devices touches
+# sqrt(2 ln g h p (1 - p)) more, at most all.
 READ = [
-    (Layout(tp=2, ep=4, dp=4), 8, 8 * (1 - 0.75**8) / 4 / 2, 8 * 2 / 4, 14_336 / 2),
-    (Layout(ep=8, dp=16), 32, 8 * (1 - 0.75**32) / 8 / 2, 32 * 2 / 8, 14_336 / 2),
-    # three of nine slots: 9/8 of a third of the experts that are touched
-    (Layout(ep=3, dp=3), 6, 8 * (1 - 0.75**6) / 3 * 9 / 8, 6 * 2 / 3, 14_336),
+    # 2 p = 1.80, and 0.71 more are above the two that it holds halves of
+    (Layout(tp=2, ep=4, dp=4), 8, 2 / 2, 8 * 2 / 4, 14_336 / 2),
+    # the one expert that it holds a half of, nearly always
+    (Layout(ep=8, dp=16), 32, 1 / 2, 32 * 2 / 8, 14_336 / 2),
+    # three of nine slots: 3 p = 2.47, and 0.98 more are above three
+    (Layout(ep=3, dp=3), 6, 3, 6 * 2 / 3, 14_336),
+    # four held of eight, two sequences: 4 p = 1.75, and sqrt(2 ln 2 x 1.75 x 0.5625) more
+    (Layout(ep=2, dp=2), 2, 1.75 + np.sqrt(2 * np.log(2) * 1.75 * 0.5625), 2 * 2 / 2, 14_336),
 ]
 
 

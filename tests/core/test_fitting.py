@@ -15,7 +15,7 @@ from llmcalc_core import (
 )
 from llmcalc_core.calibration.constants import Spec, specs
 from llmcalc_core.fitting.own import SPREADS, fit_hardware, left_out_seconds
-from llmcalc_core.fitting.parameters import Parameter, as_constants, fit, parameters
+from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import Run
 from tests.core.sampled_runs import SAMPLE, configuration, runs_of, two_engines
@@ -39,6 +39,7 @@ def test_steps_come_back_from_constants(data: st.DataObject) -> None:
     moved = parameters(two_engines())
     steps = np.array([data.draw(st.floats(-2, 2)) for _ in moved])
     constants = as_constants(moved, steps)
+    assert as_steps(moved, constants) == pytest.approx(steps, abs=1e-6)
     drawn = dict(zip(((one.spec.name, one.scope) for one in moved), steps, strict=True))
     for engine, device in (("vllm", "H100_80GB"), ("trtllm", "L40S"), ("sglang", "none")):
         for name, value in constants.of(engine, device).items():
