@@ -85,10 +85,13 @@ def as_constants(moved: tuple[Parameter, ...], steps: Floats) -> Constants:
 def as_steps(moved: tuple[Parameter, ...], constants: Constants) -> Floats:
     """Turn constants into steps; a shift that they do not have is 0."""
     table = {(name, scope): number for name, scope, number in constants.entries}
-    return np.array([
-        table.get((spec.name, scope), 0.0) if scope else spec.shift(spec.prior, table[spec.name, ""])
-        for spec, scope in ((one.spec, one.scope) for one in moved)
-    ])  # fmt: skip
+    steps = [
+        table.get((one.spec.name, one.scope), 0.0)
+        if one.scope
+        else one.spec.shift(one.spec.prior, table[one.spec.name, ""])
+        for one in moved
+    ]
+    return np.array(steps)
 
 
 def fit(
