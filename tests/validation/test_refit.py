@@ -80,7 +80,7 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
         np.abs(found.misses[part]).mean() for part in ("fit", "rows", "pairs", "devices")
     )
     assert 1.5 * fit < rows
-    assert 2 * rows < pairs < devices
+    assert 1.5 * rows < pairs < devices
     assert len(set(left_out.pairs(runs))) == 3
     assert set(left_out.devices(runs)) == {"H100_80GB", "A100_80GB"}
     parts = left_out.rows(runs)
@@ -95,7 +95,7 @@ def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
     assert ("waiting_together", "vllm") in moved
     assert ("waiting_together", "trtllm") not in moved
     assert ("mixture_floor", "trtllm") not in moved
-    assert ("step_overhead_s", "trtllm") in moved
+    assert ("launch_floor", "trtllm") in moved
     assert "waiting_together" not in {
         one.spec.name for one in parameters(runs, fixed=["waiting_together"])
     }
