@@ -95,7 +95,7 @@ def efficiency_for(
         "gemm_wide": _find(facts, "gemm", wide[0], engine),
         "attention_prefill": _find(facts, "attention_prefill", wide[0]),
         "attention_decode": _find(facts, "attention_decode", precision.kv_cache, engine),
-        "mixture": _find(table["assumed"], "mixture", rates["mixture"][0]),
+        "mixture": _mixture(facts, rates["mixture"][0], precision.experts, engine),
     } | {f"gemm_{kind}": _find(facts, "gemm", rates[f"gemm_{kind}"][0], engine) for kind in apart}
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
@@ -108,7 +108,7 @@ def efficiency_for(
     return Efficiency(
         decode=_scaled(base, values, types, decode=True),
         prefill=_scaled(base, values, types, decode=False),
-        links=_links(_reduces(facts, engine), table["engine"], hardware),
+        links=_links(_reduces(facts, engine), table["engine"], hardware, values),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         overlaps_host=engine in OVERLAPPING,
@@ -142,19 +142,12 @@ def _scaled(
 ) -> dict[str, Curve]:
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
-    matrices = 1.0 if decode else values["prefill_gemm_time"]
-    narrow = {"fp8": values["fp8_gemm_time"]}
-    longer = {
-        "gemm_wide": matrices,
-        "attention_decode": values["attention_time"],
-        "attention_prefill": 1.0,
-        "mixture": matrices,
-        "traffic": 1.0,
-    }
+    narrow = dict.fromkeys(("fp8", "fp4"), _table()["engine"]["narrow_gemm_time"])
+    longer = dict.fromkeys(base, 1.0)
+    longer |= {family: narrow.get(kind, 1.0) for family, kind in types.items()}
     longer |= {
-        family: matrices * narrow.get(kind, 1.0)
-        for family, kind in types.items()
-        if family != "mixture"
+        "attention_decode": values["attention_time"],
+        "mixture": values["mixture_time"],
     }
     floors = {"mixture": values["mixture_floor"]}
     return {
@@ -200,6 +193,25 @@ def _find(
     return by_type[nearest], "transferred"
 
 
+def _mixture(
+    facts: dict[str, Any], computed: str, stored: str, engine: str
+) -> tuple[dict[str, Any], str]:
+    """Give the facts of grouped kernels: those assumed for all, and what is known to differ.
+
+    Weights of 4 bits that are multiplied in 16 are unpacked by kernels of their own.
+    """
+    entry, basis = _find(_table()["assumed"], "mixture", computed)
+    kind = computed
+    if computed in ("bf16", "fp16"):
+        kind = f"{stored} to 16 bits" if stored in ("fp4", "int4") else "bf16"
+    own = (
+        other
+        for other in facts.get("mixture", ())
+        if other["type"] == kind and other.get("engine", engine) == engine
+    )
+    return entry | next(own, {}), basis
+
+
 def _curve(entry: dict[str, Any], peak: float) -> Curve:
     return Curve(
         peak=peak,
@@ -218,10 +230,16 @@ def _reduces(facts: dict[str, Any], engine: str) -> list[dict[str, Any]]:
     return own or [entry for entry in known if "engine" not in entry]
 
 
-def _links(entries: list[dict[str, Any]], engine: dict[str, Any], hardware: Hardware) -> Links:
+def _links(
+    entries: list[dict[str, Any]],
+    engine: dict[str, Any],
+    hardware: Hardware,
+    values: dict[str, float],
+) -> Links:
     """Look up what messages reach; latencies that the hardware states go before the table's."""
     near, far = hardware.link_latency_s, hardware.node_link_latency_s
-    later = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
+    own = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
+    later = values["collective_latency"] * own
     return Links(
         log_widths=np.array([math.log2(entry["devices"]) for entry in entries]),
         latencies_s=np.array([later * entry["latency_us"] * 1e-6 for entry in entries]),

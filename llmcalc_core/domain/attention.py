@@ -10,11 +10,12 @@ class Attention:
     """Multi-head, grouped-query or multi-query attention: full, in a sliding window or in chunks.
 
     A token looks back on ``window`` tokens, or to the start of its own chunk of ``chunk`` tokens.
-    ``gate`` is the width of the gate that the result of a head is multiplied by, if any, and
-    ``shares_cache`` says whether keys and values are those of an earlier layer. ``kv_width`` is
-    that of the key and value projections of one head (one of them where keys are values too), and
-    ``kv_parameters`` theirs, which are replicated where there are fewer heads than devices;
-    ``output_parameters`` are those of the last projection.
+    ``gate`` is the width of the gate that the result of a head is multiplied by, if any,
+    ``normed`` says whether queries and keys are normalised, and ``shares_cache`` whether keys and
+    values are those of an earlier layer. ``kv_width`` is that of the key and value projections of
+    one head (one of them where keys are values too), and ``kv_parameters`` theirs, which are
+    replicated where there are fewer heads than devices; ``output_parameters`` are those of the last
+    projection.
     """
 
     heads: int
@@ -24,6 +25,7 @@ class Attention:
     window: int | None
     chunk: int | None
     gate: int
+    normed: bool
     shares_cache: bool
     kv_width: int
     parameters: int

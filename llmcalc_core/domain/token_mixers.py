@@ -67,6 +67,7 @@ def _attention(config: ModelConfig, index: int, kind: str) -> Attention:
         window=config.of_layer("sliding_window", index) if kind == "sliding_attention" else None,
         chunk=config.attention_chunk_size if kind == "chunked_attention" else None,
         gate=gate,
+        normed=config.qk_norm,
         shares_cache=shared,
         kv_width=kv_width,
         parameters=(query + kv_heads * kv_width) * biased

@@ -89,6 +89,7 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
     turned = heads * mixer.head_dim
     if not mixer.shares_cache:
         turned = turned + kv_heads * (mixer.head_dim + mixer.v_dim)
+    normed = (_norms(mixer, step, heads, kv_heads),) if mixer.normed else ()
     gating = 2 * results + gate if mixer.gate else 0.0
     elementwise = (2 * turned + gating) * step.precision.output_bytes
     seen = pairs_seen(step, window=float(mixer.window or np.inf), chunk=mixer.chunk)
@@ -110,12 +111,21 @@ def _attention(mixer: Attention, step: Pass) -> tuple[Operation, ...]:
             seen=seen,
             read=keys_read(step, seen, reach=float(mixer.window or mixer.chunk or np.inf)),
         ),
+        *normed,
         traffic(
             "rotary embedding and cache write",
             step.tokens * elementwise,
             launches=2.0 if mixer.gate else 1.0,
         ),
     )
+
+
+def _norms(mixer: Attention, step: Pass, heads: Values, kv_heads: Values) -> Operation:
+    """Normalise queries and keys, each in a kernel of its own (vLLM, models/qwen3.py)."""
+    keys = 0.0 if mixer.shares_cache else kv_heads
+    moved = 2 * (heads + keys) * mixer.head_dim * step.precision.output_bytes
+    launches = 1.0 if mixer.shares_cache else 2.0
+    return traffic("norms of queries and keys", step.tokens * moved, launches=launches)
 
 
 def _latent_attention(mixer: LatentAttention, step: Pass) -> tuple[Operation, ...]:

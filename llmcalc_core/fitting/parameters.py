@@ -13,7 +13,7 @@ from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
 
-_OF_MIXTURES = ("mixture_floor",)
+_OF_MIXTURES = ("mixture_floor", "mixture_time")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,10 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 
+_LARGEST = (0.0, 0.5642, 1.0294, 1.4236, 1.7660, 2.0697, 2.3437, 2.5946, 2.8269, 3.0439, 3.2482)
+"""Expected largest of 1, 2, 4 ... 1,024 standard normal variables (Tippett, Biometrika 17, 1925;
+integrated anew)."""
+
 
 def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values:
     """Expect this number of distinct experts that a batch of tokens uses under uniform routing.
@@ -54,22 +58,24 @@ def most_touched(*, experts: Values, touched: Values, groups: Values) -> Values:
     Returns
     -------
     float or array
-        Experts [1]: the mean and sqrt(2 ln g) standard deviations of a binomial count, at most all.
+        Experts [1]: the mean of a binomial count and as many of its standard deviations as the
+        largest of so many normal variables is above theirs, at most all.
 
     References
     ----------
-    Leading term of the expected maximum of g normal variables: Cramer, Mathematical Methods of
-    Statistics (1946), section 28.6 (recalled); independence of the groups is assumed.
+    Tippett, Biometrika 17 (1925), for the largest of a sample; that the groups are independent is
+    assumed.
 
     Examples
     --------
     >>> round(float(most_touched(experts=16.0, touched=4.0, groups=8.0)), 2)
-    7.53
+    6.47
     >>> float(most_touched(experts=128.0, touched=20.0, groups=1.0))
     20.0
     """
-    spread = np.sqrt(2 * np.log(groups) * touched * np.maximum(1 - touched / experts, 0.0))
-    return np.minimum(touched + spread, experts)
+    above = np.interp(np.log2(groups), np.arange(len(_LARGEST)), _LARGEST)
+    spread = np.sqrt(touched * np.maximum(1 - touched / experts, 0.0))
+    return np.minimum(touched + above * spread, experts)
 
 
 def rows_per_expert(*, tokens: Values, top_k: Values, touched: Values) -> Values:
