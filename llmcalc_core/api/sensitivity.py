@@ -153,6 +153,7 @@ def _changed(chosen: ChosenPlan, change: str, more: float) -> tuple[Hardware, Ef
             decode_step_s=efficiency.decode_step_s / more,
             sequence_step_s=efficiency.sequence_step_s / more,
             host_launch_s=efficiency.host_launch_s / more,
+            draft_step_s=efficiency.draft_step_s / more,
             draft_pass_s=efficiency.draft_pass_s / more,
         )
     return hardware, efficiency

@@ -113,6 +113,7 @@ def efficiency_for(
         sequence_step_s=values["sequence_overhead_s"],
         overlaps_host=engine in OVERLAPPING,
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
+        draft_step_s=table["engine"]["draft_step_us"] * 1e-6,
         draft_pass_s=table["engine"]["draft_pass_us"] * 1e-6,
         behaviour=_behaviour(values),
         device=hardware.calibration,

@@ -86,8 +86,8 @@ class Efficiency:
     host_launch_s : float
         Time in which the host starts one kernel of a prefill [s]; decode steps are captured
         graphs, which start at once.
-    draft_pass_s : float
-        Time that the host adds to each pass of what drafts in a decode step [s].
+    draft_step_s, draft_pass_s : float
+        Time that the host adds to a decode step that drafts, and to each of its passes [s].
     behaviour : Behaviour
         How the engine serves.
     device, data_type : str
@@ -103,8 +103,13 @@ class Efficiency:
     sequence_step_s: float
     overlaps_host: bool
     host_launch_s: float
+    draft_step_s: float
     draft_pass_s: float
     behaviour: Behaviour
     device: str
     data_type: str
     basis: str
+
+    def draft_delay_s(self, passes: Values) -> Values:
+        """Give the time that the host adds to each of so many passes of what drafts [s]."""
+        return self.draft_pass_s + self.draft_step_s / passes

@@ -217,11 +217,12 @@ def _drafting(case: Case, *, decode: bool) -> list[Spent]:
     draft = draft_of(model, grid.techniques).model
     step = make_pass(draft, draft_grid(draft, grid), precision, decode=decode)
     spent = _pass(draft, step, hardware, efficiency)
+    passes = grid.drafted if decode else 1.0
     if decode:
-        spent.append(_overhead("decode", "work per pass", efficiency.draft_pass_s))
+        delay = _number(efficiency.draft_delay_s(passes))
+        spent.append(_overhead("decode", "work per pass", delay))
     else:
         spent.append(_host(spent, efficiency))
-    passes = grid.drafted if decode else 1.0
     return [replace(one, part=f"draft: {one.part}", count=one.count * passes) for one in spent]
 
 

@@ -145,8 +145,10 @@ def _drafting(
     counts = whole_counts(draft)
     kinds, bounds = time_of_model(timed, counts)
     passes = grid.drafted if decode else 1.0
-    delay: Values = efficiency.draft_pass_s
-    if not decode:
+    delay: Values
+    if decode:
+        delay = efficiency.draft_delay_s(passes)
+    else:
         host = count_launches(timed, counts) * efficiency.host_launch_s
         delay = host_delay(total(kinds), host, efficiency, decode=False)
     kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
