@@ -85,7 +85,7 @@ def find_slo_plan(
     --------
     >>> plan = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02).iloc[0]
     >>> int(plan["replicas"]), int(plan["replica_devices"]), int(plan["devices"])
-    (6, 1, 6)
+    (3, 2, 6)
     """
     load = positive("requests_per_s", requests_per_s, unit="requests/s")
     frame = explore(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors, last_worth
-from llmcalc_core.calibration.constants import Constants, fitted, specs
+from llmcalc_core.calibration.constants import Constants, fitted
 from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.formulas import Floats
@@ -93,7 +93,7 @@ def worth(runs: Runs, weights: Floats, found: Refit) -> dict[str, tuple[int, flo
 
     usual = error(found.moved, found.steps)
     table = {}
-    for name in specs():
+    for name in dict.fromkeys(parameter.spec.name for parameter in found.moved):
         kept = np.array([parameter.spec.name != name for parameter in found.moved])
         moved = parameters(runs, fixed=(name,))
         start = fit(runs, weights, moved, start=found.steps[kept], rounds=_ABLATION_ROUNDS)

@@ -22,7 +22,7 @@ from llmcalc_core.validation.estimated import saturated_run
 from llmcalc_core.validation.measured_runs import runs_of, weights_of
 from tests.validation.measured_rows import closed_loop_row, published_row
 
-SLOWER = {("step_overhead_s", ""): 4e-3, ("first_token_s", ""): 0.2}
+SLOWER = {("sequence_overhead_s", ""): 3e-4, ("first_token_s", ""): 0.2}
 """What the made-up engine of these tests takes longer for [s]."""
 
 
@@ -71,7 +71,7 @@ def found(runs: Runs) -> refit.Refit:
 def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None:
     before, after = runs.misses(fitted()), found.misses["fit"]
     assert np.abs(after).mean() < 0.3 * np.abs(before).mean()
-    assert found.constants.of("vllm", "")["step_overhead_s"] > 2e-3
+    assert found.constants.of("vllm", "")["sequence_overhead_s"] > 1.5e-4
     assert found.constants == as_constants(found.moved, found.steps)
 
 
@@ -80,7 +80,7 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
         np.abs(found.misses[part]).mean() for part in ("fit", "rows", "pairs", "devices")
     )
     assert 1.5 * fit < rows
-    assert 1.5 * rows < pairs < devices
+    assert 2 * rows < pairs < devices
     assert len(set(left_out.pairs(runs))) == 3
     assert set(left_out.devices(runs)) == {"H100_80GB", "A100_80GB"}
     parts = left_out.rows(runs)
