@@ -1,12 +1,10 @@
-"""Efficiency facts of a device and precision, looked up in the table beside this file."""
+"""What a device reaches at a precision with an engine: its kernels' facts and the constants."""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import fields, replace
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,22 +12,20 @@ import numpy as np
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
+from llmcalc_core.calibration.kernels import (
+    find_facts,
+    kernels_of,
+    mixture_facts,
+    reduce_facts,
+    table,
+)
 from llmcalc_core.domain.checks import one_of
 from llmcalc_core.domain.engine import OVERLAPPING
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 
-_NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
-"""Types of like width, whose kernels reach a like part of their peak."""
-
 _MOST = 0.97
 """No fitted constant lets an operation come closer to a device's peak than this."""
-
-
-@cache
-def _table() -> dict[str, Any]:
-    text = files("llmcalc_core.calibration").joinpath("efficiency.toml").read_text("utf-8")
-    return tomllib.loads(text)
 
 
 @lru_cache(maxsize=512)
@@ -76,9 +72,9 @@ def efficiency_for(
     >>> efficiency_for(find_hardware("TPUv4"), Precision()).basis
     'assumed'
     """
-    table = _table()
+    devices, general = table(), table()["engine"]
     basis, device = kernels_of(hardware.calibration)
-    facts = table.get(device, table["assumed"])
+    facts = devices.get(device, devices["assumed"])
     values = (constants or fitted()).of(engine, device)
     for name, step in hardware.adjustments:
         constant = one_of("adjustments", name, tuple(values))
@@ -91,47 +87,38 @@ def efficiency_for(
     rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
     wide = hardware.rate("bf16")
     looked_up = {
-        "gemm": _find(facts, "gemm", rates["gemm"][0], engine),
-        "gemm_wide": _find(facts, "gemm", wide[0], engine),
-        "attention_prefill": _find(facts, "attention_prefill", wide[0]),
-        "attention_decode": _find(facts, "attention_decode", precision.kv_cache, engine),
-        "mixture": _mixture(facts, rates["mixture"][0], precision.experts, engine),
-    } | {f"gemm_{kind}": _find(facts, "gemm", rates[f"gemm_{kind}"][0], engine) for kind in apart}
+        "gemm": find_facts(facts, "gemm", rates["gemm"][0], engine),
+        "gemm_wide": find_facts(facts, "gemm", wide[0], engine),
+        "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
+        "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, engine),
+        "mixture": mixture_facts(facts, rates["mixture"][0], precision.experts, engine),
+    } | {
+        f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], engine)
+        for kind in apart
+    }
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
-    base["traffic"] = _traffic(table["engine"], wide[1])
+    base["traffic"] = _traffic(general, wide[1])
     used = ("gemm", "attention_decode")
     known = [basis, *(looked_up[family][1] for family in used)]
     types = {family: rate[0] for family, rate in rates.items()}
     return Efficiency(
         decode=_scaled(base, values, types, decode=True),
         prefill=_scaled(base, values, types, decode=False),
-        links=_links(_reduces(facts, engine), table["engine"], hardware, values),
+        links=_links(reduce_facts(facts, engine), general, hardware, values),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         overlaps_host=engine in OVERLAPPING,
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
-        draft_step_s=table["engine"]["draft_step_us"] * 1e-6,
-        draft_pass_s=table["engine"]["draft_pass_us"] * 1e-6,
+        draft_step_s=general["draft_step_us"] * 1e-6,
+        draft_pass_s=general["draft_pass_us"] * 1e-6,
         behaviour=_behaviour(values),
         device=hardware.calibration,
         data_type=precision.experts,
         basis=max(known, key=BASES.index),
     )
-
-
-def kernels_of(device: str) -> tuple[str, str]:
-    """Say how well the kernels of a device are known, and whose stand for them.
-
-    Examples
-    --------
-    >>> kernels_of("H20_96GB")
-    ('transferred', 'H100_80GB')
-    """
-    facts = _table().get(device, _table()["assumed"])
-    return facts["basis"], facts.get("like", device)
 
 
 def _scaled(
@@ -143,9 +130,11 @@ def _scaled(
 ) -> dict[str, Curve]:
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
-    narrow = dict.fromkeys(("fp8", "fp4"), _table()["engine"]["narrow_gemm_time"])
+    narrow: float = table()["engine"]["narrow_gemm_time"]
     longer = dict.fromkeys(base, 1.0)
-    longer |= {family: narrow.get(kind, 1.0) for family, kind in types.items()}
+    longer |= {
+        family: (narrow if kind in ("fp8", "fp4") else 1.0) for family, kind in types.items()
+    }
     longer |= {
         "attention_decode": values["attention_time"],
         "mixture": values["mixture_time"],
@@ -176,43 +165,6 @@ def _behaviour(values: dict[str, float]) -> Behaviour:
     return Behaviour(**{name: values[name] for name in names})
 
 
-def _find(
-    facts: dict[str, Any], family: str, data_type: str, engine: str = ""
-) -> tuple[dict[str, Any], str]:
-    """Give the facts of a family for a type, else for the nearest one, and how they are known.
-
-    Facts of the engine's own kernels go before those that stand for every engine.
-    """
-    if family not in facts:
-        return _table()["assumed"][family][0], "assumed"
-    usable = [entry for entry in facts[family] if entry.get("engine", engine) == engine]
-    by_type = {entry["type"]: entry for entry in sorted(usable, key=lambda own: "engine" in own)}
-    same = {"fp16": "bf16"}.get(data_type, data_type)
-    if same in by_type:
-        return by_type[same], "calibrated"
-    nearest = next(near for near in (*_NEAREST.get(same, ()), "bf16") if near in by_type)
-    return by_type[nearest], "transferred"
-
-
-def _mixture(
-    facts: dict[str, Any], computed: str, stored: str, engine: str
-) -> tuple[dict[str, Any], str]:
-    """Give the facts of grouped kernels: those assumed for all, and what is known to differ.
-
-    Weights of 4 bits that are multiplied in 16 are unpacked by kernels of their own.
-    """
-    entry, basis = _find(_table()["assumed"], "mixture", computed)
-    kind = computed
-    if computed in ("bf16", "fp16"):
-        kind = f"{stored} to 16 bits" if stored in ("fp4", "int4") else "bf16"
-    own = (
-        other
-        for other in facts.get("mixture", ())
-        if other["type"] == kind and other.get("engine", engine) == engine
-    )
-    return entry | next(own, {}), basis
-
-
 def _curve(entry: dict[str, Any], peak: float) -> Curve:
     return Curve(
         peak=peak,
@@ -222,13 +174,6 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
         sharpness=entry.get("sharpness", math.inf),
         half=entry.get("half", 0.0),
     )
-
-
-def _reduces(facts: dict[str, Any], engine: str) -> list[dict[str, Any]]:
-    """Give the all-reduces of the engine, else those that stand for every engine."""
-    known: list[dict[str, Any]] = facts.get("all_reduce") or _table()["assumed"]["all_reduce"]
-    own = [entry for entry in known if entry.get("engine") == engine]
-    return own or [entry for entry in known if "engine" not in entry]
 
 
 def _links(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from llmcalc_core.calibration.bands import BASES, Band, band, measured_models, was_measured
-from llmcalc_core.calibration.efficiency import kernels_of
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.calibration.kernels import kernels_of
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.provided import provide
