@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from ipywidgets import HTML, Layout, VBox
 
 _CSS = """
@@ -124,11 +126,6 @@ _CSS = """
   margin-right: 4px; vertical-align: -1px; }
 .llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
 .llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
-.jp-OutputArea-child:has(.llmcalc-row) + .jp-OutputArea-child:has(.llmcalc-still),
-.jp-OutputArea-child:has(.llmcalc-row) +
-  .jp-OutputArea-child:has(+ .jp-OutputArea-child .llmcalc-still.below),
-.jp-OutputArea-child:has(.llmcalc-row) + .jp-OutputArea-child +
-  .jp-OutputArea-child:has(.llmcalc-still.below) { display: none; } /* while it is live */
 .llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
 .llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
   padding: 6px 10px; color: var(--jp-ui-font-color0, #000);
@@ -139,9 +136,27 @@ d='M5.2,5.9L9,9.7l3.8-3.8l1.2,1.2l-4.9,5l-4.9-5L5.2,5.9z'/%3E%3C/svg%3E"); }
 """
 
 
+_HIDE_STILL = """
+const output = this.closest('.jp-OutputArea-child');
+const hide = () => {
+  const next = output.nextElementSibling, second = next?.nextElementSibling;
+  const pictured = second?.querySelector('.llmcalc-still.below');
+  const stills = pictured ? [next, second] : next?.querySelector('.llmcalc-still') ? [next] : [];
+  for (const still of stills) still.style.display = 'none';
+};
+if (output && !output.dataset.llmcalcLive) {
+  output.dataset.llmcalcLive = 'yes';
+  new MutationObserver(hide).observe(output.parentElement, {childList: true});
+  hide();
+}
+"""
+"""Hides the still after a live view; in CSS, ``:has`` would cost milliseconds at every change."""
+
+
 def style_sheet() -> HTML:
-    """Make the invisible widget that carries the style of a part."""
-    return HTML(f"<style>{_CSS}</style>", layout=Layout(display="none"))
+    """Make the invisible widget that carries the style of a part, and hides what stands for it."""
+    sheet = f'<style onload="{escape(_HIDE_STILL)}">{_CSS}</style>'
+    return HTML(sheet, layout=Layout(display="none"))
 
 
 def standing(part: str) -> str:

@@ -33,7 +33,7 @@ class Displayed:
 
     Readers take one form of each output: the live view where a notebook has the state of its
     widgets, also where they cannot draw it. So the still is in outputs of its own, the picture
-    first, which the style of a live view hides.
+    first, which the style sheet of a live view hides.
     """
 
     def still(self) -> Still | None:

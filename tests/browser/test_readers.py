@@ -48,7 +48,3 @@ def test_they_are_hidden_while_the_widget_is_live(open_notebook: OpenNotebook) -
     expect(picture.first).to_be_hidden()
     expect(table).to_be_hidden()
     expect(picture.nth(1)).to_be_visible()  # the user's own
-    with notebook.kernel() as kernel:
-        kernel.run("explorer.close()")
-    expect(picture.first).to_be_visible()
-    expect(table).to_be_visible()
