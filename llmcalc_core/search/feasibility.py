@@ -135,7 +135,9 @@ def does_not_fit(
         To be raised.
     """
     counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
-    needed, more = float(memory.total.min()), counted.min() - hardware.usable_bytes(memory_fraction)
+    smallest = int(counted.argmin())
+    needed = memory.total.reshape(-1)[smallest]
+    more = counted.reshape(-1)[smallest] - hardware.usable_bytes(memory_fraction)
     place = "on a device"
     if more <= 0:
         needed = float(np.min(memory.host))

@@ -121,6 +121,7 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
         share=stage_load(times, grid, decode=False).share,
         memory=replace(
             memory,
+            kv_cache=2 * memory.kv_cache,
             total=memory.total + memory.kv_cache,
             host_kv_cache=2 * memory.host_kv_cache,
         ),

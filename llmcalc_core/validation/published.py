@@ -53,8 +53,11 @@ _ACCELMARK_LENGTHS = (280, 310)
 """Median lengths of AccelMark's suites; a time per token at batch 1 hardly depends on them."""
 
 _SATURATED = "TensorRT-LLM perf-overview"
-"""Its document gives the command of each table: mixtures run with attention data parallelism and
-expert parallelism over all devices of a stage, and each pair of lengths with so many requests."""
+"""Its document says with how many requests each pair of lengths ran."""
+
+_DIVIDED = f"{_SATURATED} v1"
+"""From version 1.0 on it has mixtures run with attention data parallelism and expert parallelism
+over all devices of a stage; in 0.17 their tensors are divided."""
 
 _REQUESTS = {
     (128, 128): 30_000, (128, 2048): 3000, (128, 4096): 1500, (500, 2000): 3000,
@@ -121,7 +124,7 @@ def _refuse_queued(fields: Mapping[str, str]) -> None:
 
 def _layout(fields: Mapping[str, str], config: ModelConfig) -> Layout:
     tp, ep, ranks = stated_count(fields, "tp"), count_or_one(fields, "ep"), None
-    if config.num_experts > 1 and source_of(fields).startswith(_SATURATED):
+    if config.num_experts > 1 and source_of(fields).startswith(_DIVIDED):
         tp, ep, ranks = 1, tp, tp
     layout = check_layout(
         architecture(config), tp=tp, pp=count_or_one(fields, "pp"), ep=ep, dp=ranks

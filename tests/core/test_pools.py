@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcalc_core import Hardware, Techniques, find_hardware, find_model, parse_precision
+from llmcalc_core import (
+    DoesNotFitError,
+    Hardware,
+    Precision,
+    Techniques,
+    find_hardware,
+    find_model,
+    parse_precision,
+)
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import Layout
@@ -71,6 +82,20 @@ def test_no_other_numbers_of_workers_serve_more(
 def test_sizes_of_workers() -> None:
     assert worker_sizes((6, 10)) == (1, 2, 3, 4, 5, 6, 8, 10)
     assert worker_sizes((72,)) == (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 64, 72)
+
+
+def test_two_caches_fill_what_tensorrt_llm_gives_them() -> None:
+    # While one prompt is read the cache of the one before is on its way, and both together may
+    # take nine tenths of what weights and buffers of one device leave.
+    narrow = Precision(weights="fp8", activations="fp8", kv_cache="fp8")
+    asked = replace(service("llama3.1_70b"), precision=narrow, engine="trtllm")
+    for prompt in range(10_000, 45_000, 500):
+        one = replace(asked, input_tokens=prompt)
+        memory = device_memory(one.model, narrow, one.grid((Layout(),), (1,), outputs=1))
+        free = H100.memory_bytes - (memory.total - memory.kv_cache).item()
+        enough = 2 * memory.kv_cache.item() <= 0.9 * free
+        with nullcontext() if enough else pytest.raises(DoesNotFitError):
+            prefill_pool(one, H100, (1,))
 
 
 def test_prefill_workers_are_those_of_single_estimates() -> None:

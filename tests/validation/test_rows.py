@@ -266,3 +266,15 @@ def test_other_names_are_looked_up():
 def test_what_was_not_measured_is_not_a_number():
     row = {name: text for name, text in closed_loop_row(tpot_ms="").items() if name != "ttft_ms"}
     assert all(math.isnan(value) for value in closed_loop.read_case(row).measured)
+
+
+@pytest.mark.parametrize(
+    ("version", "layout"), [("1.0", Layout(tp=1, ep=2, dp=2)), ("0.17", Layout(tp=2))]
+)
+def test_how_tensorrt_llm_divided_mixtures_is_of_its_version(version, layout):
+    # The pages' commands: attention data parallelism in 1.0 (00f37686), none in 0.17 (258c7540).
+    row = published_row(
+        model="mistralai/Mixtral-8x7B-v0.1", n_devices="2", tp="2", kind="inflight_saturated",
+        source_title=f"TensorRT-LLM perf-overview v{version} (saturated)",
+    )  # fmt: skip
+    assert published.read_case(row).layout == layout
