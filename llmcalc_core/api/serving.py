@@ -8,7 +8,9 @@ from llmcalc_core.api.question import ask, workload
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.arguments import takes_techniques
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.checkpoint import CHECKPOINT
+from llmcalc_core.domain.checks import positive
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.techniques import TechniqueArguments
@@ -33,6 +35,8 @@ def estimate_serving_performance(
     engine: str = "vllm",
     chunked_prefill: bool = True,
     memory_fraction: float = 0.9,
+    fixed_lengths: bool = False,
+    held_steps: float = 0.0,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -67,6 +71,12 @@ def estimate_serving_performance(
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
         buffers leave free, for the cache. What does not fit waits.
+    fixed_lengths : bool, default False
+        Whether a benchmark's prompts and answers are all of these lengths, and not drawn from 0.8
+        to 1.0 of a longest one: its requests then stay in step, and wait longer for each other.
+    held_steps : float, default 0
+        Decode steps for which a setting of the server holds a prompt, or its first token, back:
+        TensorRT-LLM's ``batch_wait_timeout_iters``, half of SGLang's ``--scheduler-recv-interval``.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional
@@ -134,5 +144,9 @@ def estimate_serving_performance(
         engine=find_engine(engine),
         memory_fraction=question.memory_fraction,
         chunked=chunked_prefill,
+        arrivals=Arrivals(
+            fixed_lengths=fixed_lengths,
+            held_steps=positive("held_steps", held_steps, zero=True),
+        ),
         constants=constants,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,7 +20,7 @@ from llmcalc_core.calibration.kernels import (
     table,
 )
 from llmcalc_core.domain.checks import one_of
-from llmcalc_core.domain.engine import OVERLAPPING
+from llmcalc_core.domain.engine import OVERLAPPING, PREFILL_FIRST
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 
@@ -103,18 +103,17 @@ def efficiency_for(
     base["traffic"] = _traffic(general, wide[1])
     used = ("gemm", "attention_decode")
     known = [basis, *(looked_up[family][1] for family in used)]
-    types = {family: rate[0] for family, rate in rates.items()}
+    types = {family: entry["type"] for family, (entry, _) in looked_up.items() if family in rates}
     return Efficiency(
         decode=_scaled(base, values, types, decode=True),
         prefill=_scaled(base, values, types, decode=False),
         links=_links(reduce_facts(facts, engine), general, hardware, values),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
-        overlaps_host=engine in OVERLAPPING,
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
         draft_step_s=general["draft_step_us"] * 1e-6,
         draft_pass_s=general["draft_pass_us"] * 1e-6,
-        behaviour=_behaviour(values),
+        behaviour=_behaviour(values, engine),
         device=hardware.calibration,
         data_type=precision.experts,
         basis=max(known, key=BASES.index),
@@ -131,21 +130,15 @@ def _scaled(
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
     narrow: float = table()["engine"]["narrow_gemm_time"]
-    longer = dict.fromkeys(base, 1.0)
-    longer |= {
-        family: (narrow if kind in ("fp8", "fp4") else 1.0) for family, kind in types.items()
-    }
-    longer |= {
-        "attention_decode": values["attention_time"],
-        "mixture": values["mixture_time"],
-    }
-    floors = {"mixture": values["mixture_floor"]}
+    narrower = {family: narrow for family, kind in types.items() if kind in ("fp8", "fp4")}
+    longer = {"mixture": values["mixture_time"]}
+    computing = narrower | longer
     return {
         family: replace(
             curve,
-            compute=min(_MOST, curve.compute / (longer[family] * device)),
-            memory=min(_MOST, curve.memory / (longer[family] * device)),
-            floor_s=curve.floor_s * floors.get(family, values["launch_floor"]),
+            compute=min(_MOST, curve.compute / (computing.get(family, 1.0) * device)),
+            memory=min(_MOST, curve.memory / (longer.get(family, 1.0) * device)),
+            floor_s=curve.floor_s * values["launch_floor"],
         )
         for family, curve in base.items()
     }
@@ -160,9 +153,13 @@ def _traffic(engine: dict[str, Any], peak: float) -> Curve:
     )
 
 
-def _behaviour(values: dict[str, float]) -> Behaviour:
-    names = (field.name for field in fields(Behaviour))
-    return Behaviour(**{name: values[name] for name in names})
+def _behaviour(values: dict[str, float], engine: str) -> Behaviour:
+    return Behaviour(
+        first_token_s=values["first_token_s"],
+        first_token_steps=values["first_token_steps"],
+        prefill_first=float(engine in PREFILL_FIRST),
+        overlaps=float(engine in OVERLAPPING),
+    )
 
 
 def _curve(entry: dict[str, Any], peak: float) -> Curve:

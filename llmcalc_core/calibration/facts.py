@@ -59,12 +59,23 @@ class Links:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """How a serving engine mixes prefill and decoding; see ``constants.toml``."""
+    """How a serving engine mixes prefill and decoding.
 
-    waiting_together: Values
+    Attributes
+    ----------
+    first_token_s, first_token_steps : float or array
+        Fixed time to the first token [s], and decode steps until it [1]; see ``constants.toml``.
+    prefill_first : float or array
+        Whether it reads all prompts that wait before it decodes again, 1 or 0 [1].
+    overlaps : float or array
+        Whether the host works on a step while the devices run the one before, so that tokens are
+        sent a step later, 1 or 0 [1].
+    """
+
     first_token_s: Values
-    first_token_prefills: Values
     first_token_steps: Values
+    prefill_first: Values
+    overlaps: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +92,6 @@ class Efficiency:
         Fixed time of a decode step on the host [s].
     sequence_step_s : float
         Time that each sequence adds to a decode step on the host [s].
-    overlaps_host : bool
-        Whether the host works on a decode step while the devices run the one before.
     host_launch_s : float
         Time in which the host starts one kernel of a prefill [s]; decode steps are captured
         graphs, which start at once.
@@ -101,7 +110,6 @@ class Efficiency:
     links: Links
     decode_step_s: float
     sequence_step_s: float
-    overlaps_host: bool
     host_launch_s: float
     draft_step_s: float
     draft_pass_s: float

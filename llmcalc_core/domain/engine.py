@@ -23,6 +23,11 @@ OVERLAPPING = ("trtllm",)
 (TensorRT-LLM documentation, Overlap Scheduler, which is on by default). SGLang documents the same,
 but its measured times are those of host and devices in turn."""
 
+PREFILL_FIRST = ("sglang",)
+"""Engines that read every prompt that waits before they decode again, unless told to mix them
+(SGLang, server_args.py: enable_mixed_chunk is off by default; read 2026-11-28). Others read prompts
+beside decode steps."""
+
 SHARING_WHAT_IS_FREE = ("trtllm",)
 """Engines of whose memory ``memory_fraction`` is the cache's share of what weights, buffers and
 runtime leave free (TensorRT-LLM, kv_cache_free_gpu_mem_fraction, 0.9 unless given:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.domain.arrivals import DRAWN, Arrivals
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
@@ -62,6 +63,7 @@ def serving_times(
     efficiency: Efficiency,
     *,
     chunked: bool = True,
+    arrivals: Arrivals = DRAWN,
 ) -> ServingTimes:
     """Time requests under continuous batching.
 
@@ -76,6 +78,8 @@ def serving_times(
     chunked : bool, default True
         Whether prefills run beside decode steps; else each interrupts decoding, and waits by itself
         for its kernels to be started.
+    arrivals : Arrivals, optional
+        How requests come, and for how long the server holds them back.
 
     Returns
     -------
@@ -93,11 +97,13 @@ def serving_times(
         prefill=prefill.of(prefill.times.latency_s),
         occupied=added / counts[1],
         together=packed.of(packed.times.period_s) / counts[2],
+        group=counts[2],
         beside=_beside(decode, grid),
         requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
         ranks=grid.attention_ranks,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
+        arrivals=arrivals,
         behaviour=efficiency.behaviour,
     )
     e2e = np.asarray(met.ttft + (grid.outputs - 1) * met.tpot)

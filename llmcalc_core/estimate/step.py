@@ -180,6 +180,6 @@ def host_delay(device: Floats, host: Values, efficiency: Efficiency, *, decode: 
     prepares before the devices start, or while they still run the last.
     """
     if decode:
-        overlaps = float(efficiency.overlaps_host)
+        overlaps = efficiency.behaviour.overlaps
         return decode_step_seconds(device=device, host=host, overlaps=overlaps) - device
     return overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from llmcalc_core.calibration.constants import Constants, Spec, specs
-from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
 
-_OF_MIXTURES = ("mixture_floor", "mixture_time")
+_OF_MIXTURES = ("mixture_time",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +50,8 @@ def parameters(runs: Runs, *, fixed: Collection[str] = ()) -> tuple[Parameter, .
         Constants first, then the shifts of engines and devices.
     """
     engines = {one.engine for one in runs.configurations}
-    serving = {one.engine for one in runs.configurations if one.loop}
     mixing = {one.engine for one in runs.configurations if one.model.has_mixture}
-    behaviour = {field.name for field in fields(Behaviour)}
-    told = dict.fromkeys(behaviour, serving) | dict.fromkeys(_OF_MIXTURES, mixing)
+    told = dict.fromkeys(_OF_MIXTURES, mixing)
     free = [spec for name, spec in specs().items() if name not in fixed]
     common = [
         Parameter(spec=spec, scope="", spread=spec.spread) for spec in free if spec.spread > 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.facts import Behaviour, Efficiency
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.closed_loop import closed_loop
 from llmcalc_core.estimate.prompts import arriving_prompts, packed_prompts
@@ -53,6 +54,10 @@ class Runs:
         ]
         self._loop = self._numbers("loop")
         self._outputs = self._numbers("output_tokens")
+        self._arrivals = Arrivals(
+            fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
+            held_steps=np.array([one.arrivals.held_steps for one in known]),
+        )
         ranks = np.array([one.layout.dp for one in known], dtype=float)
         self._ranks = ranks
         self._requests = np.maximum(self._numbers("batch") / ranks, 1.0)
@@ -82,11 +87,12 @@ class Runs:
             for own, precision, mixture, engine in self._kinds
         ]
         devices = [hardware or kind[0] for kind in self._kinds]
+        behaviour = self._behaviour(found)
         each = self._by_group([one.sequence_step_s for one in found])
         decode = decode_step_seconds(
             device=device_seconds(self._decode, found, devices, decode=True),
             host=self._by_group([one.decode_step_s for one in found]) + self._sequences * each,
-            overlaps=self._by_group([float(one.overlaps_host) for one in found]),
+            overlaps=behaviour.overlaps,
         )
         launch = self._by_group([one.host_launch_s for one in found])
         own, arriving, packed = (
@@ -103,10 +109,12 @@ class Runs:
             prefill=prefill,
             occupied=added / self._arriving,
             together=together / self._together,
+            group=self._together,
             requests=self._requests,
             ranks=self._ranks,
             output_tokens=self._outputs,
-            behaviour=self._behaviour(found),
+            arrivals=self._arrivals,
+            behaviour=behaviour,
         )
         loop = self._loop > 0
         ttft, tpot = np.where(loop, met.ttft, prefill), np.where(loop, met.tpot, decode)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llmcalc_core.domain.arrivals import DRAWN, Arrivals
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
@@ -27,6 +28,8 @@ class Configuration:
         Requests in flight.
     input_tokens, output_tokens : int
         Mean lengths [tokens].
+    arrivals : Arrivals
+        How requests of a closed loop come.
     """
 
     model: Model
@@ -38,6 +41,7 @@ class Configuration:
     batch: int
     input_tokens: int
     output_tokens: int
+    arrivals: Arrivals = DRAWN
 
     @property
     def pair(self) -> tuple[str, str]:

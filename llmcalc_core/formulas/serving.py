@@ -10,9 +10,7 @@ from llmcalc_core.formulas.roofline import overlapped_seconds
 _OVERLAP = 4.0
 
 
-def interference_seconds(
-    *, requests: Values, prefill: Values, waiting: Values, output_tokens: Values
-) -> Values:
+def interference_seconds(*, requests: Values, prefill: Values, output_tokens: Values) -> Values:
     """Time that the prefills of other requests add to each output token.
 
     Parameters
@@ -21,8 +19,6 @@ def interference_seconds(
         Requests in flight that share the devices, n [1].
     prefill : float or array
         Time in which one prompt occupies the devices [s].
-    waiting : float or array
-        Part of the requests whose prompts arrive together and wait for each other [1].
     output_tokens : float or array
         Tokens generated per request [tokens].
 
@@ -30,8 +26,7 @@ def interference_seconds(
     -------
     float or array
         Time per output token [s]: while a request decodes, every other one is replaced once, so
-        n - 1 prompts are read in its O tokens; of those that arrive with it, it sees half as its
-        own wait for the first token instead.
+        n - 1 prompts are read in its O tokens.
 
     References
     ----------
@@ -40,10 +35,10 @@ def interference_seconds(
 
     Examples
     --------
-    >>> interference_seconds(requests=33, prefill=0.125, waiting=0.5, output_tokens=100)
-    0.03
+    >>> interference_seconds(requests=33, prefill=0.125, output_tokens=100)
+    0.04
     """
-    return (requests - 1) * prefill * (1 - waiting / 2) / output_tokens
+    return (requests - 1) * prefill / output_tokens
 
 
 def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Values:
@@ -110,29 +105,85 @@ def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Value
     return longer
 
 
-def queue_seconds(*, requests: Values, prefill: Values, waiting: Values) -> Values:
-    """Mean time that a request waits for the prompts that arrive with it.
+def burst_seconds(*, requests: Values, prefill: Values, group: Values) -> Values:
+    """Mean time until a prompt is read when all requests arrive at once.
 
     Parameters
     ----------
-    requests, prefill, waiting : float or array
-        As in :func:`interference_seconds` [1, s, 1].
+    requests : float or array
+        Requests, n [1].
+    prefill : float or array
+        Time of one prompt in a step that reads several [s].
+    group : float or array
+        Prompts that a step reads, g, at most n [1].
 
     Returns
     -------
     float or array
-        Time [s]; with all together (``waiting`` 1) the mean of 0 to n - 1 prefills.
+        Time [s]: of n / g steps the mean request waits for its own and those before it.
 
     References
     ----------
-    Counting: in a burst of n the mean request has (n - 1) / 2 before it.
+    Counting: the mean of g, 2 g, ... n prompts is (n + g) / 2.
 
     Examples
     --------
-    >>> queue_seconds(requests=11, prefill=0.1, waiting=1.0)
-    0.5
+    >>> burst_seconds(requests=11, prefill=0.125, group=1)
+    0.75
     """
-    return waiting / 2 * (requests - 1) * prefill
+    return (requests + group) / 2 * prefill
+
+
+def dispersed_queue_seconds(
+    *,
+    requests: Values,
+    prefill: Values,
+    decode: Values,
+    output_tokens: Values,
+    spread: float,
+    rounds: int,
+) -> Values:
+    """Mean wait for other prompts in a closed loop that started with a burst.
+
+    Parameters
+    ----------
+    requests : float or array
+        Requests in flight, n [1].
+    prefill : float or array
+        Time of one prefill [s].
+    decode : float or array
+        Time of a decode step [s].
+    output_tokens : float or array
+        Mean tokens generated per request [tokens].
+    spread : float
+        Width of the range that these are drawn from, over their mean [1].
+    rounds : int
+        Requests that each client sends, the burst included [1].
+
+    Returns
+    -------
+    float or array
+        Time [s], of the rounds after the burst. In round k the n requests of a wave come over
+        ``spread`` times the root of k of the time that one decodes; a queue served at random
+        (M/D/1) is then loaded to that part of the time in which it reads, and the load over what it
+        leaves is n prefills over that width.
+
+    References
+    ----------
+    Kleinrock, Queueing Systems, vol. 1 (1975), equation 5.63; the sum of k uniform lengths has
+    the root of k times the width of one.
+
+    Examples
+    --------
+    >>> dispersed_queue_seconds(
+    ...     requests=10, prefill=0.1, decode=0.02, output_tokens=100, spread=0.5, rounds=2
+    ... )
+    0.05
+    """
+    width = spread * np.sqrt(np.arange(1, max(rounds, 2)))
+    loaded = requests * prefill / (output_tokens * decode)
+    queue: Values = prefill * loaded * float(np.mean(1 / (2 * width)))
+    return queue
 
 
 def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:

@@ -168,11 +168,7 @@ def _timed(
     behaviour = service.efficiency(prefill.hardware).behaviour
     load = served * prefill.period[first] / (workers[0] * prefill.requests[first])
     tpot = decode.seconds[second]
-    own = (
-        behaviour.first_token_s
-        + np.maximum(behaviour.first_token_prefills, 1.0) * prefill.seconds[first]
-        + behaviour.first_token_steps * tpot
-    )
+    own = behaviour.first_token_s + prefill.seconds[first] + behaviour.first_token_steps * tpot
     waiting = steady_queue_seconds(load=load, prefill=prefill.period[first])
     return Pairs(
         prefill=first,

@@ -10,6 +10,7 @@ import numpy as np
 from llmcalc_core.calibration.bands import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.efficiency import efficiency_for
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
@@ -35,6 +36,7 @@ def serving_figures(
     engine: str,
     memory_fraction: float,
     chunked: bool,
+    arrivals: Arrivals,
     constants: Constants | None,
 ) -> dict[str, Any]:
     """Estimate one replica under a closed loop of requests.
@@ -51,6 +53,8 @@ def serving_figures(
         Part of a device's memory that may be used.
     chunked : bool
         Whether prefills run in chunks beside decode steps.
+    arrivals : Arrivals
+        How requests come.
     constants : Constants, optional
         In place of the fitted ones.
 
@@ -75,7 +79,9 @@ def serving_figures(
     most = most_in_flight(held, asked, usable, hardware.host_memory_bytes, counted=counted)
     running = min(asked, most) if most else asked
     memory, grid = held(asked)[0], held(running)[1]
-    times = serving_times(model, hardware, precision, grid, efficiency, chunked=chunked)
+    times = serving_times(
+        model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
+    )
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
     waiting = (asked - running) * e2e / running

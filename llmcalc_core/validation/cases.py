@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from llmcalc_core.domain.arrivals import DRAWN, Arrivals
 from llmcalc_core.domain.checks import positive, whole_number
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
@@ -46,6 +47,8 @@ class Case:
         Its values, NaN where the file has none.
     per : int, default 1
         Devices that ``tokens_per_s`` is divided by.
+    arrivals : Arrivals
+        How requests of a closed loop or a saturated run come.
     """
 
     id: str
@@ -63,6 +66,7 @@ class Case:
     measured: tuple[float, ...]
     per: int = 1
     requests: int = 0
+    arrivals: Arrivals = DRAWN
 
     @property
     def mixture(self) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from llmcalc_core.domain.arrivals import SHORTEST_SHARE, Arrivals
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.validation.cases import (
@@ -14,6 +16,7 @@ from llmcalc_core.validation.cases import (
     stated_count,
 )
 from llmcalc_core.validation.checkpoints import checkpoint_precision
+from llmcalc_core.validation.inferencex import settings
 from llmcalc_core.validation.names import device, engine, model
 
 COLUMNS = (
@@ -26,8 +29,11 @@ COLUMNS = (
 METRICS = ("ttft_ms", "tpot_ms")
 
 _INFERENCEX_LENGTHS = (1024, 8192)
-_INFERENCEX_SHARE = 0.9
-"""InferenceX draws lengths uniformly from 0.8 to 1.0 of the nominal ones."""
+_DRAWN_SHARE = (1 + SHORTEST_SHARE) / 2
+"""Mean length over the nominal one where lengths are drawn."""
+
+_DRAWING = "InferenceX"
+"""The source that draws lengths; the lengths of others are fixed."""
 
 _NODE_DEVICES = 8
 """Devices of a server: no row is of more."""
@@ -43,7 +49,7 @@ def source_of(fields: Mapping[str, str]) -> str:
     """
     nominal = [str(length) for length in _INFERENCEX_LENGTHS]
     drawn = all(fields[name].strip() in nominal for name in ("input_tokens", "output_tokens"))
-    return "InferenceX" if drawn else "vendor sweep"
+    return _DRAWING if drawn else "vendor sweep"
 
 
 def read_case(fields: Mapping[str, str]) -> Case:
@@ -59,10 +65,12 @@ def read_case(fields: Mapping[str, str]) -> Case:
     config = model(fields["model"])
     hardware = device(fields["hardware"])
     served_by = engine(fields["engine"])
-    share = _INFERENCEX_SHARE if source_of(fields) == "InferenceX" else 1.0
-    return Case(
+    source = source_of(fields)
+    drawn = source == _DRAWING
+    share = _DRAWN_SHARE if drawn else 1.0
+    case = Case(
         id=fields["id"],
-        source=source_of(fields),
+        source=source,
         model=config,
         hardware=hardware,
         engine=served_by,
@@ -82,6 +90,18 @@ def read_case(fields: Mapping[str, str]) -> Case:
         output_tokens=round(share * stated_count(fields, "output_tokens")),
         metrics=METRICS,
         measured=tuple(measured_number(fields, metric) for metric in METRICS),
+        arrivals=Arrivals(fixed_lengths=not drawn),
+    )
+    return _as_its_server_was_set(case) if drawn else case
+
+
+def _as_its_server_was_set(case: Case) -> Case:
+    told = settings(case)
+    kv_cache = told.kv_cache or case.precision.kv_cache
+    return replace(
+        case,
+        precision=replace(case.precision, kv_cache=kv_cache),
+        arrivals=Arrivals(held_steps=told.held_steps),
     )
 
 

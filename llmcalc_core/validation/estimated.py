@@ -47,7 +47,10 @@ def static_estimate(case: Case, stage: str, trial: Mapping[str, object]) -> Esti
 
 def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
     """Estimate continuous batching at the case's concurrency."""
-    asked = {**_shared(case), **trial, "attention_data_parallel": case.layout.dp}
+    asked = {
+        **_shared(case), **trial, "attention_data_parallel": case.layout.dp,
+        "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
+    }  # fmt: skip
     return api.estimate_serving_performance(
         **asked, concurrency=case.batch, output_tokens=case.output_tokens
     )

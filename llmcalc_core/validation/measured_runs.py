@@ -98,4 +98,5 @@ def _configuration(case: Case) -> Configuration:
         batch=case.batch,
         input_tokens=case.input_tokens,
         output_tokens=case.output_tokens,
+        arrivals=case.arrivals,
     )

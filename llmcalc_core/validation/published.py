@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
@@ -105,6 +106,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         measured=(measured_number(fields, "value"),),
         per=_per(fields, layout) if metric == "tokens_per_s" else 1,
         requests=_requests(fields, kind, (input_tokens, output_tokens)),
+        arrivals=Arrivals(fixed_lengths=kind == "saturated"),
     )
 
 

@@ -7,17 +7,12 @@ from typing import Any
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.estimate.closed_loop import Met, closed_loop
 
-BEHAVIOUR = Behaviour(
-    waiting_together=0.4,
-    first_token_s=0.05,
-    first_token_prefills=2.0,
-    first_token_steps=1.0,
-)
+BEHAVIOUR = Behaviour(first_token_s=0.05, first_token_steps=1.0, prefill_first=0.0, overlaps=0.0)
 
 
 def met(**changes: Any) -> Met:
     given = {
-        "decode": 0.01, "prefill": 0.3, "occupied": 0.1, "together": 0.05, "requests": 11.0,
-        "ranks": 1.0, "output_tokens": 100.0, "behaviour": BEHAVIOUR,
+        "decode": 0.01, "prefill": 0.1, "occupied": 0.1, "together": 0.05, "group": 1.0,
+        "requests": 11.0, "ranks": 1.0, "output_tokens": 100.0, "behaviour": BEHAVIOUR,
     }  # fmt: skip
     return closed_loop(**(given | changes))

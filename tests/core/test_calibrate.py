@@ -104,13 +104,13 @@ def test_calibrating_again_changes_next_to_nothing(slower: Calibration) -> None:
 
 
 def test_other_adjustments_stay() -> None:
-    start = replace(DEVICE, adjustments=(("attention_time", 0.1), ("first_token_s", 0.4)))
+    start = replace(DEVICE, adjustments=(("mixture_launch", 0.1), ("first_token_s", 0.4)))
     rows = [
         {name: value for name, value in row.items() if name != "ttft_ms"}
         for row in rows_like(tpot=1.4)
     ]
     steps = dict(calibrate(rows, start).hardware.adjustments)
-    assert steps["attention_time"] == 0.1
+    assert steps["mixture_launch"] == 0.1
     assert steps["first_token_s"] == 0.4  # a time per token tells nothing of it
     assert steps["decode_time"] > 0
 

@@ -9,24 +9,66 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.estimate.closed_loop import closed_loop
 from tests.core.loops import BEHAVIOUR, met
+
+FIXED = Arrivals(fixed_lengths=True)
 
 
 def test_a_closed_loop_by_hand() -> None:
     found = met()
     # Ten others' prompts of 100 ms in 100 tokens: 10 x 0.1 / 100 = 10 ms a token, as long as the
-    # step itself: the load is one half. Half of the 0.4 that arrive together are met as a wait for
-    # the first token instead: 10 x (1 - 0.4 / 2) = 8 ms.
-    assert found.interference == pytest.approx(0.008, rel=1e-12)
-    assert found.tpot == pytest.approx(0.010 + 0.008, rel=1e-12)
-    # Fixed time, two prefills of its own and a step: 0.05 + 2 x 0.3 + 0.018 = 0.668 s. Of the ten
-    # others 0.4 / 2 are before it, each 0.05 s: 0.2 x 10 x 0.05 = 0.1 s.
-    assert found.ttft == pytest.approx(0.668 + 0.1, rel=1e-12)
-    # All at once: (11 - 1) / 2 prompts before it on average: 5 x 0.05 s.
-    assert found.burst_ttft == pytest.approx(0.668 + 0.25, rel=1e-12)
+    # step itself: the load is one half. One request in ten is of the first burst, and reads half of
+    # the prompts before its own: 0.95 of that.
+    assert found.interference == pytest.approx(0.0095, rel=1e-12)
+    assert found.tpot == pytest.approx(0.0195, rel=1e-12)
+    # Fixed time, its own prefill and a step: 0.05 + 0.1 + 0.0195 = 0.1695 s.
+    # All at once, eleven prompts of 50 ms: (11 + 1) / 2 x 0.05 = 0.3 s, its own 0.1 of it.
+    assert found.burst_ttft == pytest.approx(0.1695 + 0.2, rel=1e-12)
+    # Dispersed: 11 x 0.05 / (100 x 0.01) = 0.55 prompts of 50 ms, times the mean of
+    # 1 / (2 w root k) over nine rounds with w = 0.2 / 0.9, 1.1763: 32.35 ms; a tenth waits for the
+    # burst.
+    roots = sum(k**-0.5 for k in range(1, 10)) / 9
+    dispersed = 0.05 * 0.55 * roots / (2 * 0.2 / 0.9)
+    assert dispersed == pytest.approx(0.03235, rel=1e-3)
+    assert found.ttft == pytest.approx(0.1695 + 0.2 / 10 + 0.9 * dispersed, rel=1e-12)
     # At random: load x prompt / (2 x (1 - load)) = 0.5 x 0.1 / (2 x 0.5) = 0.05 s.
-    assert found.steady_ttft == pytest.approx(0.668 + 0.05, rel=1e-12)
+    assert found.steady_ttft == pytest.approx(0.1695 + 0.05, rel=1e-12)
+
+
+def test_requests_of_one_length_each_wait_for_the_one_before() -> None:
+    found = met(arrivals=FIXED)
+    assert found.tpot == pytest.approx(0.0195, rel=1e-12)
+    assert found.ttft == pytest.approx(0.1695 + 0.2 / 10 + 0.9 * 0.05, rel=1e-12)
+    alone = met(arrivals=FIXED, requests=1.0)
+    assert alone.ttft == pytest.approx(0.05 + 0.1 + 0.01, rel=1e-12)
+
+
+def test_an_engine_that_reads_first_lets_requests_of_one_length_decode_in_step() -> None:
+    eager = replace(BEHAVIOUR, prefill_first=1.0)
+    found = met(arrivals=FIXED, behaviour=eager, group=4.0)
+    # Groups of four: those behind one's own, (11 - 4) / 2 prompts of 50 ms, delay 100 tokens.
+    assert found.tpot == pytest.approx(0.01 + 3.5 * 0.05 / 100, rel=1e-12)
+    # Every round is a burst: (11 + 4) / 2 x 0.05 = 0.375 s, its own 0.1 of it.
+    assert found.ttft == pytest.approx(0.05 + 0.1 + found.tpot + 0.275, rel=1e-12)
+    assert found.ttft == pytest.approx(found.burst_ttft, rel=1e-12)
+    drawn = met(behaviour=eager)
+    assert (drawn.tpot, drawn.ttft) == (met().tpot, met().ttft)
+
+
+def test_an_engine_that_overlaps_sends_tokens_a_step_later() -> None:
+    late = replace(BEHAVIOUR, overlaps=1.0)
+    # The next step reads a prompt of 50 ms too: half of the time, or always where all are in step.
+    assert met(behaviour=late).ttft - met().ttft == pytest.approx(0.5 * 0.05)
+    fixed = met(behaviour=late, arrivals=FIXED).ttft - met(arrivals=FIXED).ttft
+    assert fixed == pytest.approx(0.05)
+
+
+def test_a_server_that_holds_prompts_back_delays_the_first_token_alone() -> None:
+    held = met(arrivals=Arrivals(held_steps=20.0))
+    assert held.ttft - met().ttft == pytest.approx(20 * 0.0195)
+    assert held.tpot == met().tpot
 
 
 def test_devices_read_all_prompts_while_a_request_is_in_flight() -> None:
@@ -38,31 +80,38 @@ def test_devices_read_all_prompts_while_a_request_is_in_flight() -> None:
     assert found.ttft + found.tpot == pytest.approx(11.0, rel=1e-12)
 
 
-def test_an_own_prefill_is_never_skipped() -> None:
-    eager = replace(BEHAVIOUR, first_token_prefills=0.2)
-    assert met(behaviour=eager, requests=1.0).ttft == pytest.approx(0.05 + 0.3 + 0.01, rel=1e-12)
-
-
-def test_attention_replicas_wait_for_each_other() -> None:
-    # Four replicas wait twice (the root of four) as often as one, never more than in a burst.
-    one, four = met(), met(ranks=4.0)
-    own = 0.05 + 2 * 0.3 + one.tpot
-    assert four.ttft - own == pytest.approx(2 * (one.ttft - own))
-    assert four.tpot == one.tpot
+def test_attention_replicas_take_turns() -> None:
+    # Two replicas wait twice as often as one, never more than in a burst.
+    one, two = met(requests=5.0), met(requests=5.0, ranks=2.0)
+    own = 0.05 + 0.1 + one.tpot
+    assert two.ttft - own == pytest.approx(2 * (one.ttft - own))
+    assert two.tpot == one.tpot
     assert met(ranks=100.0).ttft <= met(ranks=100.0).burst_ttft
 
 
 @given(
     requests=st.floats(1, 300), decode=st.floats(1e-4, 1), prefill=st.floats(1e-3, 10),
     packed=st.floats(0.1, 1), outputs=st.floats(1, 3e3), ranks=st.integers(1, 16),
+    group=st.integers(1, 16), fixed=st.booleans(), eager=st.booleans(),
 )  # fmt: skip
 @settings(max_examples=200, deadline=None)
 def test_what_holds_in_any_closed_loop(
-    *, requests: float, decode: float, prefill: float, packed: float, outputs: float, ranks: int
+    *,
+    requests: float,
+    decode: float,
+    prefill: float,
+    packed: float,
+    outputs: float,
+    ranks: int,
+    group: int,
+    fixed: bool,
+    eager: bool,
 ) -> None:
     given = {
         "decode": decode, "prefill": prefill, "occupied": prefill, "together": packed * prefill,
-        "output_tokens": outputs, "behaviour": BEHAVIOUR, "ranks": ranks,
+        "output_tokens": outputs, "ranks": ranks, "group": float(group),
+        "behaviour": replace(BEHAVIOUR, prefill_first=float(eager)),
+        "arrivals": Arrivals(fixed_lengths=fixed),
     }  # fmt: skip
     found, more = (
         closed_loop(**given, requests=requests),

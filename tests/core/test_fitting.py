@@ -53,14 +53,13 @@ def test_engines_have_shifts_of_what_their_runs_tell_about() -> None:
     every = parameters(runs)
     found = {(one.spec.name, one.scope) for one in every}
     assert len(found) == len(every)
-    assert ("first_token_s", "vllm") in found
-    assert ("first_token_s", "trtllm") not in found  # it served nothing
-    assert ("mixture_floor", "trtllm") in found
-    assert ("mixture_floor", "vllm") not in found  # it ran no mixture
+    assert ("mixture_time", "trtllm") in found
+    assert ("mixture_time", "vllm") not in found  # it ran no mixture
     assert {scope for _, scope in found} >= {"", "vllm", "trtllm", "H100_80GB"}
-    assert "attention_time" in {name for name, _ in found}
-    fixed = parameters(runs, fixed=["attention_time"])
-    assert "attention_time" not in {one.spec.name for one in fixed}
+    assert "mixture_launch" in {name for name, _ in found}
+    fixed = parameters(runs, fixed=["mixture_launch"])
+    assert "mixture_launch" not in {one.spec.name for one in fixed}
+    assert "prefill_time" not in {name for name, _ in found}  # assumed
 
 
 def test_a_fit_of_constants_recovers_them() -> None:
@@ -112,10 +111,10 @@ def test_what_runs_tell_nothing_of_stays() -> None:
     device = find_hardware("H100_80GB")
     slower = replace(device, adjustments=(("decode_time", 0.3),))
     runs = measured_on(slower, (1, 8, 64), metrics=("tpot",))
-    start = replace(device, adjustments=(("first_token_s", 0.9), ("attention_time", 0.1)))
+    start = replace(device, adjustments=(("first_token_s", 0.9), ("mixture_launch", 0.1)))
     steps = dict(fit_hardware(runs, start).adjustments)
     assert steps["first_token_s"] == 0.9  # the first token's time is in no time per token
-    assert steps["attention_time"] == 0.1  # no constant of a user's own
+    assert steps["mixture_launch"] == 0.1  # no constant of a user's own
     assert steps["decode_time"] != 0
 
 

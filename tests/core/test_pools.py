@@ -225,11 +225,7 @@ def test_what_a_request_meets() -> None:
     assert found.prefill_load.item() == pytest.approx(5 / 6)
     assert found.decode_load.item() == 1.0
     behaviour = efficiency_for(H100, parse_precision("fp8")).behaviour
-    own = (
-        behaviour.first_token_s
-        + behaviour.first_token_prefills * 0.4
-        + behaviour.first_token_steps * 0.02
-    )
+    own = behaviour.first_token_s + 0.4 + behaviour.first_token_steps * 0.02
     # M/D/1: load / (2 (1 - load)) of the half second that a worker needs for a prompt.
     queue = (5 / 6) / (2 * (1 / 6)) * 0.5
     expected = own + queue + found.transfer_s.item()

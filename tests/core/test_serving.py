@@ -108,8 +108,8 @@ def test_prefills_in_one_piece_are_never_faster(plan: dict[str, Any], concurrenc
 @PLANNED
 def test_a_burst_waits_longest(plan: dict[str, Any]) -> None:
     found = served(64, plan)
-    assert found["ttft_burst_ms"] > found["ttft_ms"]
-    assert found["ttft_burst_ms"] >= found["ttft_steady_ms"]
+    assert found["ttft_burst_ms"] >= found["ttft_ms"]
+    assert found["ttft_burst_ms"] > found["ttft_steady_ms"]
 
 
 def test_how_many_requests_fit_by_hand() -> None:
@@ -224,7 +224,7 @@ def test_attention_ranks_share_the_requests() -> None:
     assert beside_buffers(memory, grid, besides + 5.5 * each) == 5 * 16
     # Ranks read their prompts side by side: 16 requests queue as one does.
     assert served(16, plan)["ttft_ms"] == served(16, plan)["ttft_burst_ms"]
-    assert served(17, plan)["ttft_ms"] < served(17, plan)["ttft_burst_ms"]
+    assert served(32, plan)["ttft_burst_ms"] > served(16, plan)["ttft_burst_ms"]
     assert served(16, plan)["devices"] == 16
 
 

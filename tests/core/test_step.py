@@ -41,16 +41,19 @@ def times(
     batch: int = 1,
     hardware: Hardware = A100,
     tokens: tuple[int, int] = (1000, 101),
+    overlaps: float = 0.0,
     **facts: Any,
 ) -> StageTimes:
     grid = make_grid((layout or Layout(),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
     precision = Precision()
+    known = efficiency_for(hardware, precision, constants=NEUTRAL)
+    behaviour = replace(known.behaviour, overlaps=overlaps)
     return stage_times(
         architecture(model),
         hardware,
         precision,
         grid,
-        replace(efficiency_for(hardware, precision, constants=NEUTRAL), **facts),
+        replace(known, behaviour=behaviour, **facts),
         decode=decode,
     )
 
@@ -248,18 +251,18 @@ def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
     # Three sequences keep the host busy for 2 + 3 x 1 = 5 ms.
     assert times(model, batch=3, **both).latency_s == pytest.approx(devices + 5e-3)
     assert devices < 5e-3
-    hosted = times(model, batch=3, **both, overlaps_host=True)
+    hosted = times(model, batch=3, **both, overlaps=1.0)
     longer = (5e-3**4 + devices**4) ** (1 / 4)  # the 4-norm
     assert hosted.latency_s == pytest.approx(longer)
     assert hosted.kinds[4] == pytest.approx(longer - devices + times(model).kinds[4] - DECODE_STEP)
-    idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps_host=True)
+    idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps=1.0)
     assert idle.latency_s == pytest.approx(devices)
 
 
 def test_a_pipeline_overlaps_the_host_with_its_slowest_stage() -> None:
     model, layout = config(8), Layout(pp=2)
     alone = times(model, layout, batch=2, decode_step_s=0.0).latency_s.item()
-    slow = times(model, layout, batch=2, decode_step_s=0.1, overlaps_host=True).latency_s.item()
+    slow = times(model, layout, batch=2, decode_step_s=0.1, overlaps=1.0).latency_s.item()
     # Two micro batches a cycle, each at the pace of the host.
     assert slow == pytest.approx(2 * 0.1)
     assert alone < 0.1

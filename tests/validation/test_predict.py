@@ -71,6 +71,14 @@ def test_closed_loop_asks_for_serving(estimates):
     assert (stage, widths) == ("serving", [2, 1, 4, 2])
     lengths = (asked["concurrency"], asked["input_tokens"], asked["output_tokens"])
     assert (*lengths, asked["engine"]) == (16, 922, 7373, "vllm")
+    assert (asked["fixed_lengths"], asked["held_steps"]) == (False, 0.0)
+
+
+def test_what_a_row_says_of_arrivals_is_asked(estimates):
+    predict.predict(closed_loop.read_case(closed_loop_row(output_tokens="500")))
+    predict.predict(closed_loop.read_case(closed_loop_row(engine="trtllm", output_tokens="1024")))
+    told = [(asked["fixed_lengths"], asked["held_steps"]) for _, asked in estimates.calls]
+    assert told == [(True, 0.0), (False, 20.0)]
 
 
 SATURATED = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}

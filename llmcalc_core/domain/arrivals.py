@@ -1,0 +1,40 @@
+"""How the requests of a closed loop come, and for how long a server holds them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROUNDS = 10
+"""Requests that each client of a benchmark sends, one after the other; the first ones come at once.
+
+The number of InferenceX (``--num-prompts`` is ten times ``--max-concurrency``, benchmarks/ of
+SemiAnalysisAI/InferenceX, 73ef922; read 2026-11-28)."""
+
+SHORTEST_SHARE = 0.8
+"""Shortest length over the longest where a benchmark draws lengths uniformly between them.
+
+That of InferenceX (``--random-range-ratio 0.8``; read 2026-11-28)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """How requests come and are let in.
+
+    Attributes
+    ----------
+    fixed_lengths : bool or array of bool
+        Whether all prompts and all answers are of one length, so that requests end in the order in
+        which they came, one step apart; else lengths are drawn from a range.
+    held_steps : float or array
+        Decode steps for which the server's settings hold a prompt, or its first token, back [1].
+    """
+
+    fixed_lengths: bool | NDArray[np.bool_] = False
+    held_steps: float | NDArray[np.float64] = 0.0
+
+
+DRAWN = Arrivals()
+"""Drawn lengths, nothing held back."""
