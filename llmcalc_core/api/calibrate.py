@@ -93,10 +93,10 @@ def calibrate(
 ) -> Calibration:
     """Fit a device to your own measurements; five rows are enough to help.
 
-    Nothing leaves the machine. At most six constants move: the time of decode kernels and of
-    prefill kernels, a step's overhead, the fixed time to the first token, the host's time to
-    start a kernel, and how much prefills delay decoding. Few rows move them little, and what rows
-    tell nothing of stays. Estimates stay at or above the physical bound whatever was measured.
+    Nothing leaves the machine. At most five constants move: the time of decode kernels and of
+    prefill kernels, a step's overhead, the fixed time to the first token, and the host's time to
+    start a kernel. Few rows move them little, and what rows tell nothing of stays. Estimates stay
+    at or above the physical bound whatever was measured.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def calibrate(
         ``concurrency``, ``input_tokens``, ``output_tokens``, and ``ttft_ms``, ``tpot_ms`` or both
         (means; one may be blank). Optional: ``precision`` (that of the model's checkpoint where
         blank), ``expert_parallel``, ``attention_data_parallel``, ``engine``,
-        ``pipeline_parallel`` (has to be 1), and ``kind``: 'closed_loop' (as one request ends, the
-        next arrives) or
-        'static' (a batch that starts together), which may have ``e2e_ms``.
+        ``pipeline_parallel`` (has to be 1), ``fixed_lengths`` (true where a benchmark's lengths are
+        not drawn), and ``kind``: 'closed_loop' (as one request ends, the next arrives) or 'static'
+        (a batch that starts together), which may have ``e2e_ms``.
     hardware : name, dict or Hardware
         What they were measured on. One that was calibrated before is fitted anew, from where it
         is: give all rows together.

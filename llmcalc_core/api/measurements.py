@@ -9,8 +9,9 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.catalog.models import find_model
+from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
-from llmcalc_core.domain.checks import one_of, positive, whole_number
+from llmcalc_core.domain.checks import one_of, positive, truth, whole_number
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import architecture
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("model", "tensor_parallel", "concurrency", "input_tokens", "output_tokens")
 OPTIONAL = ("pipeline_parallel", "expert_parallel", "attention_data_parallel", "precision",
-            "engine", "kind")  # fmt: skip
+            "engine", "kind", "fixed_lengths")  # fmt: skip
 FIGURES = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 """Columns of what was measured, and the metric of each."""
 
@@ -179,6 +180,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
         batch=_count(cells, "concurrency"),
         input_tokens=_count(cells, "input_tokens"),
         output_tokens=_count(cells, "output_tokens"),
+        arrivals=Arrivals(fixed_lengths=_is_so(cells, "fixed_lengths")),
     )
     if one.loop:
         _check_memory(one)
@@ -203,6 +205,15 @@ def _check_memory(one: Configuration) -> None:
 
 def _count(cells: Cells, column: str) -> int:
     return whole_number(column, _number(cells, column))
+
+
+def _is_so(cells: Cells, column: str) -> bool:
+    """Read a cell that says yes or no, blank for no; files write true and false."""
+    value = cells.get(column, False)
+    written = {"true": True, "false": False}
+    return truth(
+        column, written.get(value.strip().lower(), value) if isinstance(value, str) else value
+    )
 
 
 def _number(cells: Cells, column: str) -> object:

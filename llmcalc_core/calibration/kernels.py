@@ -39,7 +39,7 @@ def find_facts(facts: Facts, family: str, data_type: str, engine: str = "") -> t
     Facts of the engine's own kernels go before those that stand for every engine.
     """
     if family not in facts:
-        return table()["assumed"][family][0], "assumed"
+        return find_facts(table()["assumed"], family, data_type)[0], "assumed"
     usable = [entry for entry in facts[family] if entry.get("engine", engine) == engine]
     by_type = {entry["type"]: entry for entry in sorted(usable, key=lambda own: "engine" in own)}
     same = {"fp16": "bf16"}.get(data_type, data_type)

@@ -28,6 +28,25 @@ def test_what_a_row_says_is_used() -> None:
     assert found == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("said", "fixed"), [(True, True), (" TRUE ", True), ("false", False), (None, False)]
+)
+def test_lengths_may_be_fixed(said: object, fixed: bool) -> None:  # noqa: FBT001 - a case
+    row = ALIKE | {"concurrency": 32, "tpot_ms": 20.0, "engine": "sglang"}
+    found = calibrate([row | {"fixed_lengths": said}] * 3, DEVICE).report["before_ms"].tolist()
+    expected = served(row | {"fixed_lengths": fixed})["tpot_ms"]
+    assert found == pytest.approx([expected] * 3, rel=1e-9)
+    assert expected != served(row | {"fixed_lengths": not fixed})["tpot_ms"]
+
+
+def test_lengths_that_are_neither() -> None:
+    rows = [row | {"fixed_lengths": "maybe"} for row in rows_like()]
+    with pytest.raises(
+        ValueError, match=r"row 1 .* fixed_lengths must be True or False, got 'maybe'"
+    ):
+        calibrate(rows, DEVICE)
+
+
 def test_static_batches() -> None:
     row = ALIKE | {"concurrency": 8, "kind": "static"}
     found = calibrate([row | {"ttft_ms": 99, "tpot_ms": 9, "e2e_ms": 3000}], DEVICE).report
