@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 from bqplot import Lines, Scatter
 from ipywidgets import HTML, Widget
 
@@ -18,6 +17,9 @@ _EMPTY: dict[str, Any] = {
     "index": None,
 }
 """State of widgets that show nothing, as the page takes it."""
+
+_NO_NUMBERS = {"dtype": "float64", "shape": [0], "type": None}
+"""An array beside its values, as bqplot writes it."""
 
 
 def parts_of(root: Widget) -> list[Widget]:
@@ -54,13 +56,14 @@ def close_all(parts: Iterable[Widget]) -> None:
 
 def _empty(part: Widget) -> None:
     """Let the page show nothing of a widget; here, where others observe it, it stays as it is."""
-    if isinstance(part, (Lines, Scatter)):
-        with part.hold_sync():
-            part.x = part.y = np.array([])
     state = {name: nothing for name, nothing in _EMPTY.items() if name in part.keys}
     if isinstance(part, HTML):
         state["value"] = ""
-    part.comm.send(data={"method": "update", "state": state, "buffer_paths": []})
+    sides = ("x", "y") if isinstance(part, (Lines, Scatter)) else ()
+    state |= dict.fromkeys(sides, _NO_NUMBERS)
+    paths = [[side, "value"] for side in sides]
+    update = {"method": "update", "state": state, "buffer_paths": paths}
+    part.comm.send(data=update, buffers=[b"" for _ in paths])
 
 
 def _widgets_in(value: object) -> Iterator[Widget]:

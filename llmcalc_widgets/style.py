@@ -126,6 +126,7 @@ _CSS = """
   margin-right: 4px; vertical-align: -1px; }
 .llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
 .llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
+.llmcalc-still.below .llmcalc-drawing, .llmcalc-still.below .llmcalc-drawn { display: none; }
 .llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
 .llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
   padding: 6px 10px; color: var(--jp-ui-font-color0, #000);
