@@ -16,14 +16,14 @@ from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
-from llmcalc_widgets.output.displayed import Displayed, Still
+from llmcalc_widgets.output.displayed import Pictured, Still
 from llmcalc_widgets.output.listing import CodeFold
 from llmcalc_widgets.saved import Saved
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of, standing, style_sheet
 
 
-class Answering(Saved, Displayed, VBox):
+class Answering(Saved, Pictured, VBox):
     """A form beside an answer that is written anew for each evaluation.
 
     Comes after a class that has the settings as traits.
@@ -92,6 +92,14 @@ class Answering(Saved, Displayed, VBox):
         """Write the Python that gives ``df`` as it is shown."""
         raise NotImplementedError
 
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the answer as it is shown on matplotlib's figure."""
+        raise NotImplementedError
+
+    def words(self) -> str:
+        """Say in a line or two what the answer is; not escaped."""
+        raise NotImplementedError
+
     def to_code(self) -> str:
         """Write the Python that gives ``df``.
 
@@ -105,10 +113,24 @@ class Answering(Saved, Displayed, VBox):
         ValueError
             If nothing has been evaluated yet.
         """
+        self._check_answered()
+        return self.write_code()
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the answer on matplotlib's figure.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        self._check_answered()
+        self.draw_still(figure)
+
+    def _check_answered(self) -> None:
         if self._session.evaluation is None:
             msg = f"{type(self).__name__} needs an evaluation first: {self.error}"
             raise ValueError(msg)
-        return self.write_code()
 
     def close(self) -> None:
         """Close the widget with every widget that it made."""
@@ -143,5 +165,6 @@ class Answering(Saved, Displayed, VBox):
         """Give the answer as it stands."""
         if not self.answer.value:
             return None
-        words = f"{type(self).__name__}, as it was when its cell ran"
-        return Still(words=words, html=standing(self.answer.value))
+        words = f"{type(self).__name__}: {self.words()}"
+        html, png = standing(self.answer.value), self.png_if_possible()
+        return Still(words=words, html=html, png=png)

@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
-from bqplot import Figure
-from ipywidgets import HTML, Combobox, Widget
+from bqplot import Lines, Scatter
+from ipywidgets import HTML, Widget
+
+_EMPTY: dict[str, Any] = {
+    "children": [],
+    "marks": [],
+    "axes": [],
+    "options": [],
+    "_options_labels": [],
+    "index": None,
+}
+"""State of widgets that show nothing, as the page takes it."""
+
+_NO_NUMBERS = {"dtype": "float64", "shape": [0], "type": None}
+"""An array beside its values, as bqplot writes it."""
 
 
 def parts_of(root: Widget) -> list[Widget]:
@@ -27,20 +41,29 @@ def parts_of(root: Widget) -> list[Widget]:
 
 
 def close_all(parts: Iterable[Widget]) -> None:
-    """Close widgets, after all that show much are empty.
+    """Close widgets, after the page has let go of nearly all that they showed.
 
-    JupyterLab keeps what a closed widget showed until the kernel ends.
+    JupyterLab keeps the model of a closed widget until the kernel ends, and through it every view:
+    those of ipywidgets listen to the model and never stop. So all are emptied before, the inner
+    ones first, as a view that its parent has dropped is told nothing any more.
     """
-    closing = list(parts)
-    for part in closing:
-        if isinstance(part, HTML):
-            part.value = ""
-        elif isinstance(part, Combobox):
-            part.options = ()
-        elif isinstance(part, Figure):
-            part.marks = []
+    closing = [part for part in parts if part.comm is not None]
+    for part in reversed(closing):
+        _empty(part)
     for part in closing:
         part.close()
+
+
+def _empty(part: Widget) -> None:
+    """Let the page show nothing of a widget; here, where others observe it, it stays as it is."""
+    state = {name: nothing for name, nothing in _EMPTY.items() if name in part.keys}
+    if isinstance(part, HTML):
+        state["value"] = ""
+    sides = ("x", "y") if isinstance(part, (Lines, Scatter)) else ()
+    state |= dict.fromkeys(sides, _NO_NUMBERS)
+    paths = [[side, "value"] for side in sides]
+    update = {"method": "update", "state": state, "buffer_paths": paths}
+    part.comm.send(data=update, buffers=[b"" for _ in paths])
 
 
 def _widgets_in(value: object) -> Iterator[Widget]:

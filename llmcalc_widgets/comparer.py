@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Unpack
+from typing import Any, Unpack
 
 import traitlets
 
@@ -14,8 +14,17 @@ from llmcalc_widgets.form.fields import Commit, Field
 from llmcalc_widgets.form.several import FIELDS, FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.output.arguments import quoted
+from llmcalc_widgets.output.bars_still import paint_bars
 from llmcalc_widgets.output.programs import explore_call, program
-from llmcalc_widgets.view.device_bars import METRIC_WORDS, devices_page
+from llmcalc_widgets.view.device_bars import (
+    METRIC_WORDS,
+    bars_of,
+    devices_page,
+    heading_words,
+    price_caution,
+    summary,
+)
+from llmcalc_widgets.view.sentences import workload_line
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
 
@@ -87,6 +96,21 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         """Write the Python that gives ``df`` as it is shown."""
         plans = explore_call("plans = ", self._shown.request)
         return program([*plans, f"df = compare_hardware(plans, {quoted(self.metric)})"])
+
+    def words(self) -> str:
+        """Say which device is best."""
+        return summary(self.df, self.metric)
+
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the bars on matplotlib's figure."""
+        request = self._shown.request
+        lines = (
+            heading_words(request, self.metric),
+            workload_line(request),
+            self.words(),
+            price_caution(self.df, request, self.metric),
+        )
+        paint_bars(figure, lines, bars_of(self.df, request, self.metric))
 
 
 def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:

@@ -241,7 +241,7 @@ price_per_hour, power_watts
         rows = brushed if brushed is not None else () if row is None else (row,)
         self.selected_row = row
         self.set_trait("selected", None if row is None else frame.iloc[row])
-        self.set_trait("selection", frame.iloc[list(rows)])
+        self.set_trait("selection", frame.iloc[list(rows)] if rows else frame.iloc[:0])
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())

@@ -14,8 +14,10 @@ from llmcalc_widgets.answering import Answering
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.several import FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
+from llmcalc_widgets.output.bars_still import paint_bars
 from llmcalc_widgets.output.programs import explore_call, program
-from llmcalc_widgets.view.slo_page import slo_page
+from llmcalc_widgets.view.sentences import workload_line
+from llmcalc_widgets.view.slo_page import bars_of, heading_words, slo_page, summary
 
 _FIELDS = (
     "model", "hardware", "precision", "engine", "workload", "input_tokens", "output_tokens",
@@ -104,6 +106,16 @@ ttft_limit_ms, workload
         """Write the Python that gives ``df`` as it is shown."""
         plans = explore_call("plans = ", self._shown.request)
         return program([*plans, f"df = slo_plans(plans, {self.requests_per_s!r})"])
+
+    def words(self) -> str:
+        """Say which device needs fewest."""
+        return summary(self.df, self.requests_per_s)
+
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the bars on matplotlib's figure."""
+        workload = workload_line(self._shown.request)
+        lines = heading_words(self.requests_per_s), workload, self.words()
+        paint_bars(figure, lines, bars_of(self.df))
 
 
 def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:

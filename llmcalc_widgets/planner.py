@@ -22,6 +22,7 @@ from llmcalc_widgets.form.planning import (
 )
 from llmcalc_widgets.form.settings import doublings
 from llmcalc_widgets.output.arguments import quoted
+from llmcalc_widgets.output.memory_still import paint_memory
 from llmcalc_widgets.output.programs import explore_call, program
 from llmcalc_widgets.view.memory_chart import memory_chart
 from llmcalc_widgets.view.planning_words import (
@@ -101,10 +102,12 @@ memory_fraction
         marks = {int(plan[self.axis]): "here"}
         if most[self.axis]:
             marks[most[self.axis]] = "largest"
-        words = verdict_words(plan, most)
+        self._marks = marks
+        self._words = heading_words(evaluation.request, shown), verdict_words(plan, most)
+        heading, words = map(escape, self._words)
         self.answer.value = (
-            f"<style>{WHY_CSS}</style><h3>{escape(heading_words(evaluation.request, shown))}</h3>"
-            f'<div class="llmcalc-status" role="status" aria-live="polite">{escape(words)}</div>'
+            f"<style>{WHY_CSS}</style><h3>{heading}</h3>"
+            f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
             f"{memory_chart(frame, self.axis, AXIS_WORDS[self.axis], marks=marks)}"
         )
         with self.hold_trait_notifications():
@@ -125,6 +128,15 @@ memory_fraction
                 f"largest = int(fitting[{quoted(self.axis)}].max()) if len(fitting) else 0",
             ]
         )
+
+    def words(self) -> str:
+        """Say what fits; not escaped."""
+        return ". ".join(self._words)
+
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the bars on matplotlib's figure."""
+        label = AXIS_WORDS[self.axis]
+        paint_memory(figure, self._words, self.df, self.axis, label, marks=self._marks)
 
     def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
         """Give the layout to show, and say so if it is not the one that is asked for."""

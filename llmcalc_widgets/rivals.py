@@ -8,6 +8,7 @@ from typing import Any
 
 from llmcalc_widgets.form.rivals import difference_words
 from llmcalc_widgets.form.settings import check_together, to_request
+from llmcalc_widgets.form.techniques import PRICES
 from llmcalc_widgets.kept import Kept
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival
@@ -59,4 +60,10 @@ def _entries(outlook: Outlook, settings: Mapping[str, Any]) -> Iterator[_Entry]:
     for at, pin in enumerate(outlook.pins):
         yield _Entry(name=pin["name"], kind="pins", at=at, settings=pin["settings"])
     for at, changes in enumerate(outlook.compared):
-        yield _Entry(name=str(at + 1), kind="compared", at=at, settings={**settings, **changes})
+        yield _Entry(name=str(at + 1), kind="compared", at=at, settings=_changed(settings, changes))
+
+
+def _changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change settings; a price or power that is set is that of its device, not of another one."""
+    other = changes.get("hardware", settings["hardware"]) != settings["hardware"]
+    return {**settings, **(PRICES if other else {}), **changes}

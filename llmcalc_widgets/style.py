@@ -56,7 +56,7 @@ _CSS = """
 .llmcalc-field .widget-toggle-buttons button { padding: 0 5px; margin: 2px 1px; }
 .llmcalc-field .slider-container { margin-right: 10px; }
 .llmcalc-row { padding: 6px; box-sizing: border-box; }
-.llmcalc-row > * { margin: 0 !important; }
+.llmcalc-row > .widget-vbox { margin: 0 !important; }
 .llmcalc .llmcalc-error .widget-html-content { color: var(--c-error); font-size: 12px;
   padding: 0 4px 4px 112px; }
 .llmcalc .llmcalc-error .aside { color: var(--c-faint); }
@@ -84,7 +84,7 @@ _CSS = """
 .llmcalc-chart .bqplot svg { will-change: transform; } /* drawn apart from the page around it */
 .llmcalc-stale { opacity: 0.3; }
 .llmcalc-waiting { align-items: center; column-gap: 12px; }
-.llmcalc-waiting > :nth-child(2) { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
+.llmcalc-elapsed { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
 .llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
 .llmcalc-rivals { border-collapse: collapse; width: 100%; }
@@ -126,6 +126,7 @@ _CSS = """
   margin-right: 4px; vertical-align: -1px; }
 .llmcalc-key i.free { border: 1px solid var(--c-faint); box-sizing: border-box; }
 .llmcalc-note { color: var(--c-faint); font-size: 12px; margin: 4px 0; }
+.llmcalc-still.below .llmcalc-drawing, .llmcalc-still.below .llmcalc-drawn { display: none; }
 .llmcalc-tooltip { font-family: var(--jp-ui-font-family, sans-serif); font-size: 12px; }
 .llmcalc-tooltip .widget-html-content { white-space: pre-line; line-height: 1.4;
   padding: 6px 10px; color: var(--jp-ui-font-color0, #000);

@@ -35,9 +35,11 @@ from llmcalc_widgets.form.settings import DEFAULTS, InputValues
 from llmcalc_widgets.form.several import FOLDED
 from llmcalc_widgets.form.techniques import PRICES
 from llmcalc_widgets.kept import Kept
+from llmcalc_widgets.output.fronts_still import paint_fronts
 from llmcalc_widgets.output.what_if_code import what_if_code
 from llmcalc_widgets.view.scene import scene_of
-from llmcalc_widgets.view.what_if_page import what_if_page
+from llmcalc_widgets.view.sentences import question_words
+from llmcalc_widgets.view.what_if_page import summary, what_if_page
 
 _EDITED: dict[str, Any] = {
     "hardware_changes": (DEVICE_FIGURES, edited_hardware),
@@ -143,8 +145,8 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         self._before = super().make_request()
         self._changes = self.hardware_changes, self.model_changes
         before = self._kept.evaluated(self._before)
-        scenes = [scene_of(one, None, None) for one in (before, evaluation)]
-        self.answer.value = what_if_page(*scenes)
+        self._scenes = scene_of(before, None, None), scene_of(evaluation, None, None)
+        self.answer.value = what_if_page(*self._scenes)
         frames = {"before": before.frame, "after": evaluation.frame}
         both = pd.concat(frames, names=["which", None]).reset_index("which")
         request = evaluation.request
@@ -156,6 +158,15 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
     def write_code(self) -> str:
         """Write the Python that gives ``df``, ``hardware`` and ``model`` as it is shown."""
         return what_if_code(self._before, *self._changes)
+
+    def words(self) -> str:
+        """Say what the changes do."""
+        return summary(*self._scenes)
+
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw both fronts on matplotlib's figure."""
+        lines = (*question_words(self._before), self.words())
+        paint_fronts(figure, lines, *self._scenes)
 
     def above(self) -> Sequence[Widget]:
         """Make the folds of figures, the device's open, and the way back."""

@@ -15,7 +15,7 @@ from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.techniques import DRAFTING, undrafted
-from llmcalc_widgets.output.displayed import Displayed, Still
+from llmcalc_widgets.output.displayed import Pictured, Still
 from llmcalc_widgets.planner import MemoryPlanner
 from llmcalc_widgets.saved import VERSION, plain, values_of
 from llmcalc_widgets.what_if import WhatIf
@@ -45,7 +45,7 @@ _SEVERAL = ("Devices", "Load")
 """Tabs that share a list of devices."""
 
 
-class Workbench(Displayed, VBox):
+class Workbench(Pictured, VBox):
     """Explore plans, memory, devices, loads and changes in tabs that share what is asked.
 
     A tab is made when it is first opened. What is set in it, by hand or by code, holds in the
@@ -163,8 +163,22 @@ class Workbench(Displayed, VBox):
 
     def still(self) -> Still | None:
         """Give that of the open tab."""
-        place = self.tabs.selected_index
-        return None if place is None else self.parts[list(TABS)[place]].still()
+        opened: Still | None = self._opened().still()
+        return opened
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw what the open tab shows on matplotlib's figure.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        self._opened().paint(figure)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - each tab holds a widget of its own
+        """Give what the open tab holds; the first where none is open."""
+        return self.parts[list(TABS)[self.tabs.selected_index or 0]]
 
     def _open(self, change: dict[str, Any]) -> None:
         if change["new"] is None:

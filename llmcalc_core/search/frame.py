@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def as_frame(
     data: dict[str, Any] = {}
     for axis, (name, names) in enumerate(named.items()):
         codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
-        data[name] = pd.Categorical.from_codes(codes, categories=pd.Index(names))
+        data[name] = pd.Categorical.from_codes(codes, dtype=_categories(names))
     for name, used in in_use(techniques).items():
         data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
     labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
@@ -54,7 +55,15 @@ def as_frame(
         parts = [columns[name] for _, columns in cases]
         values = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if name in labels:
-            data[name] = pd.Categorical.from_codes(values, categories=pd.Index(labels[name]))
+            data[name] = pd.Categorical.from_codes(values, dtype=_categories(labels[name]))
         else:
             data[name] = values
     return pd.DataFrame(data, copy=False)
+
+
+@lru_cache(maxsize=64)
+def _categories(names: tuple[str, ...]) -> pd.CategoricalDtype:
+    """Make the type of a column of names: making it takes longer than filling the column."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    return pd.CategoricalDtype(pd.Index(names))

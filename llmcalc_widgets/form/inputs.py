@@ -52,7 +52,8 @@ lora_adapters, lora_rank, weights_offload, weights_offload_gib, kv_offload, offl
         Widest context parallel: the powers of two up to it are tried; None for what
         :func:`llmcalc_core.explore` tries by itself.
     price_per_hour, power_watts : float or None
-        Price [USD/h] and design power [W] of a device; None for its own.
+        Price [USD/h] and design power [W] of a device; None for its own. Other devices that are
+        compared keep theirs.
     workload : str or None
         Name of the lengths and limits, 'chat', 'retrieval', 'summarising', 'coding agent' or
         'batch'; None where they are no known workload's. Setting it sets them.

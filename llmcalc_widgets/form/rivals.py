@@ -9,6 +9,7 @@ from llmcalc_widgets.form.checked import checked
 from llmcalc_widgets.form.comparing import TECHNIQUE_LABELS
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.settings import DEFAULTS, check_names, check_together
+from llmcalc_widgets.form.techniques import PRICES
 from llmcalc_widgets.form.workloads import with_workload
 
 MOST_RIVALS = 12
@@ -21,6 +22,8 @@ _LABELS = {
     "batch_min": "in flight from",
     "batch_max": "in flight to",
     "memory_fraction": "memory share",
+    "price_per_hour": "price [USD/h]",
+    "power_watts": "power [W]",
     **TECHNIQUE_LABELS,
 }
 
@@ -75,12 +78,16 @@ def difference_words(settings: Mapping[str, Any], others: Mapping[str, Any]) -> 
     'devices 4 instead of 8'
     """
     words = [
-        f"{_LABELS.get(name, name.replace('_', ' '))} {name_of(value)} "
-        f"instead of {name_of(others[name])}"
+        f"{_LABELS.get(name, name.replace('_', ' '))} {_value_words(name, value)} "
+        f"instead of {_value_words(name, others[name])}"
         for name, value in settings.items()
         if value != others[name]
     ]
     return "; ".join(words) or "the present settings"
+
+
+def _value_words(name: str, value: object) -> str:
+    return "as listed" if value is None and name in PRICES else name_of(value)
 
 
 def _several(name: str, values: Any) -> Iterable[Mapping[str, Any]]:  # noqa: ANN401

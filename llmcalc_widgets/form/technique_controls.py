@@ -43,8 +43,10 @@ _ABOUT = {
     "weights first, then KV cache",
     "context_parallel_max": "Widest context parallel: the tokens of a prompt are divided over so "
     "many groups of devices; powers of two up to it are tried",
-    "price_per_hour": "Price of a device [USD per hour], in place of the listed one",
-    "power_watts": "Design power of a device [W], in place of the listed one",
+    "price_per_hour": "Price of the chosen device [USD per hour], in place of the listed one; "
+    "other devices that are compared keep theirs",
+    "power_watts": "Design power of the chosen device [W], in place of the listed one; other "
+    "devices that are compared keep theirs",
 }
 
 

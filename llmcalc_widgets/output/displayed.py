@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from IPython.display import display
+
+from llmcalc_widgets.output.still import picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +63,50 @@ class Displayed:
     def _ipython_display_(self) -> None:
         for forms, metadata in self._outputs():
             display(forms, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+class Pictured(Displayed):
+    """A widget that also draws a picture of what it shows at this moment."""
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw it on matplotlib's figure.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        raise NotImplementedError
+
+    def to_png(self) -> bytes:
+        """Draw what is shown as a PNG file.
+
+        Returns
+        -------
+        bytes
+            The file, with titles, units and the legend.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        return picture(self.paint, "png")
+
+    def to_svg(self) -> str:
+        """Draw what is shown as the text of an SVG file; see :meth:`to_png`.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        return picture(self.paint, "svg").decode()
+
+    def png_if_possible(self) -> bytes | None:
+        """Draw it where matplotlib is installed."""
+        return self.to_png() if find_spec("matplotlib") else None

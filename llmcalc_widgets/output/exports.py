@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from typing import Any
 
+from llmcalc_widgets.output.chart_still import paint_chart
 from llmcalc_widgets.output.code import code_of
-from llmcalc_widgets.output.displayed import Displayed, Still
+from llmcalc_widgets.output.displayed import Pictured, Still
 from llmcalc_widgets.output.outputs import Outputs
 from llmcalc_widgets.output.reading import front_table, summary_of
-from llmcalc_widgets.output.still import picture
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.selection import Selection
 
 
-class Exports(Displayed):
+class Exports(Pictured):
     """Methods of an explorer that write down what it shows at this moment."""
 
     chart: Chart
@@ -33,30 +33,9 @@ class Exports(Displayed):
         """
         return code_of(self._scene(), self._pointed.row, self.outputs.rivals)
 
-    def to_png(self) -> bytes:
-        """Draw the chart as a PNG file.
-
-        Returns
-        -------
-        bytes
-            The file: plans, front, 80 % band, limits, titles with units and the legend.
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib, which the extra ``still`` installs.
-        """
-        return picture(self.chart.drawing, self._scene(), "png")
-
-    def to_svg(self) -> str:
-        """Draw the chart as the text of an SVG file; see :meth:`to_png`.
-
-        Raises
-        ------
-        ImportError
-            Without matplotlib, which the extra ``still`` installs.
-        """
-        return picture(self.chart.drawing, self._scene(), "svg").decode()
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the chart on matplotlib's figure: plans, front, 80 % band, limits and legend."""
+        paint_chart(figure, self.chart.drawing, self._scene())
 
     def _scene(self) -> Scene:
         """Give what is shown.
@@ -76,5 +55,5 @@ class Exports(Displayed):
         scene = self.outputs.scene
         if scene is None:
             return None
-        png = self.to_png() if find_spec("matplotlib") else None
+        png = self.png_if_possible()
         return Still(words=summary_of(scene), html=front_table(scene), png=png)

@@ -11,6 +11,7 @@ from html import escape
 import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
+from llmcalc_widgets.output.chart_still import paint_chart
 from llmcalc_widgets.output.still import picture
 from llmcalc_widgets.view.drawing import Drawing
 from llmcalc_widgets.view.scene import Scene
@@ -26,11 +27,15 @@ def _csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
+def _picture(drawing: Drawing, scene: Scene, kind: str) -> bytes:
+    return picture(lambda figure: paint_chart(figure, drawing, scene), kind)
+
+
 _KINDS: dict[str, tuple[str, str, str, Maker]] = {
     "All plans (CSV)": ("plans", "csv", "text/csv", lambda _, scene: _csv(scene.frame)),
     "Front (CSV)": ("front", "csv", "text/csv", lambda _, scene: _csv(scene.front_frame)),
-    "Chart (PNG)": ("chart", "png", "image/png", partial(picture, kind="png")),
-    "Chart (SVG)": ("chart", "svg", "image/svg+xml", partial(picture, kind="svg")),
+    "Chart (PNG)": ("chart", "png", "image/png", partial(_picture, kind="png")),
+    "Chart (SVG)": ("chart", "svg", "image/svg+xml", partial(_picture, kind="svg")),
 }
 """What can be saved: what it is called in a file's name, its ending, its type, what makes it."""
 

@@ -55,17 +55,23 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
     str
         HTML.
     """
-    words = METRIC_WORDS[metric]
-    heading = f"{upper_first(words.unit)}: {_TOKENS[request.stage]}, best plan of each device"
+    heading = heading_words(request, metric)
+    label = f"{upper_first(METRIC_WORDS[metric].unit)}, in the table below"
     return (
         f"<style>{WHY_CSS}</style>"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(frame, metric))}{_notice(price_caution(frame, request, metric))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading}</h3>'
-        f"{device_bars(frame, request, metric)}</section>"
+        f"{named_bars(bars_of(frame, request, metric), label)}</section>"
         '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
         f"{device_table(frame, request)}</section></div>"
     )
+
+
+def heading_words(request: EvaluationRequest, metric: str) -> str:
+    """Say what the bars are of."""
+    unit = upper_first(METRIC_WORDS[metric].unit)
+    return f"{unit}: {_TOKENS[request.stage]}, best plan of each device"
 
 
 def summary(frame: pd.DataFrame, metric: str) -> str:
@@ -122,15 +128,14 @@ def _notice(words: str) -> str:
     return f'<div class="llmcalc-notice">{escape(words)}</div>' if words else ""
 
 
-def device_bars(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> str:
-    """Draw a bar for each device, or say why it has none."""
-    words = METRIC_WORDS[metric]
+def bars_of(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -> list[Bar]:
+    """Give a bar for each device, or why it has none."""
+    unknown = METRIC_WORDS[metric].unknown
     kinds = _mixed_kinds(frame, request, metric)
-    bars = [
-        _bar(row, float(row[metric]), words.unknown, kinds.get(str(row["hardware"]), ""))
+    return [
+        _bar(row, float(row[metric]), unknown, kinds.get(str(row["hardware"]), ""))
         for _, row in frame.iterrows()
     ]
-    return named_bars(bars, f"{upper_first(words.unit)}, in the table below")
 
 
 def _bar(row: Row, value: float, unknown: str, price_kind: str) -> Bar:

@@ -25,14 +25,10 @@ def fronts(before: Scene, after: Scene) -> str:
     str
         SVG; empty where there is no plan on either.
     """
-    shown = [scene for scene in (before, after) if len(scene.front)]
-    if not shown:
+    if not (len(before.front) or len(after.front)):
         return ""
-    ends = (
-        Ends(*limits(np.concatenate([scene.figures[at][scene.front] for scene in shown])))
-        for at in (0, 1)
-    )
-    field = LogField(across=next(ends), up=next(ends))
+    ends = ends_of(before, after)
+    field = LogField(across=ends[0], up=ends[1])
     across, up = before.axes
     label = f"Pareto fronts before and after: {up.label} over {across.label}"
     shapes = [
@@ -41,6 +37,15 @@ def fronts(before: Scene, after: Scene) -> str:
         *_front(after, field, "after"),
     ]
     return svg.svg(WIDTH, HEIGHT, shapes, label=label)
+
+
+def ends_of(before: Scene, after: Scene) -> tuple[Ends, Ends]:
+    """Give ends of the axes that show both fronts."""
+    across, up = (
+        Ends(*limits(np.concatenate([scene.figures[at][scene.front] for scene in (before, after)])))
+        for at in (0, 1)
+    )
+    return across, up
 
 
 def _front(scene: Scene, field: LogField, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from llmcalc_widgets.view.wording import MEMORY_WORDS, Row
 
 WIDTH, HEIGHT = 480, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 34, 46
-_GIGA = 1e9
+GIGA = 1e9
 _FILLED = 0.72
 """Part of a bar's room that it fills."""
 _MOST_LABELS = 12
@@ -42,9 +42,7 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[in
     str
         HTML.
     """
-    first = frame.iloc[0]
-    usable = float(first["device_memory_bytes"] + first["memory_headroom_bytes"])
-    highest = float(min(max(frame["device_memory_bytes"].max(), usable), _HIGHEST * usable)) * 1.08
+    usable, highest = usable_of(frame), highest_of(frame)
     wide = (WIDTH - _LEFT - _RIGHT) / len(frame)
     shapes = _axis(highest, label)
     every = -(-len(frame) // _MOST_LABELS)
@@ -62,7 +60,7 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[in
         if marked or (at % every == 0 and not (beside and every > 1)):
             style = "number" if marked else ""
             shapes.append(
-                svg.words((middle, HEIGHT - _BOTTOM + 16), _short(row[column]), style=style)
+                svg.words((middle, HEIGHT - _BOTTOM + 16), short(row[column]), style=style)
             )
     y = _height(usable, highest)
     shapes += [
@@ -88,6 +86,18 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[in
     return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>{table}'
 
 
+def usable_of(frame: pd.DataFrame) -> float:
+    """Give what may be used of a device [bytes]."""
+    first = frame.iloc[0]
+    return float(first["device_memory_bytes"] + first["memory_headroom_bytes"])
+
+
+def highest_of(frame: pd.DataFrame) -> float:
+    """Give the size at which bars end [bytes]."""
+    usable = usable_of(frame)
+    return float(min(max(frame["device_memory_bytes"].max(), usable), _HIGHEST * usable)) * 1.08
+
+
 def _table(frame: pd.DataFrame, column: str, label: str) -> str:
     heads = [label, *MEMORY_WORDS.values(), "total", "free"]
     sizes = [*MEMORY_COLUMNS, "device_memory_bytes", "memory_headroom_bytes"]
@@ -102,12 +112,12 @@ def _table(frame: pd.DataFrame, column: str, label: str) -> str:
 
 def _axis(highest: float, label: str) -> list[str]:
     """Draw lines at round sizes, and say what is up and across."""
-    rough = highest / _GIGA / _TICKS
+    rough = highest / GIGA / _TICKS
     power = 10.0 ** (len(str(int(rough))) - 1) if rough >= 1 else 0.1
     step = next(factor * power for factor in _ROUND if factor * power >= rough)
     shapes = []
-    for count in range(int(highest / _GIGA / step) + 1):
-        y = _height(count * step * _GIGA, highest)
+    for count in range(int(highest / GIGA / step) + 1):
+        y = _height(count * step * GIGA, highest)
         shapes += [
             svg.line((_LEFT, y), (WIDTH - _RIGHT, y), "grid"),
             svg.words((_LEFT - 6, y + 4), f"{count * step:g}", anchor="end"),
@@ -136,12 +146,12 @@ def _height(size: float, highest: float) -> float:
     return HEIGHT - _BOTTOM - size / highest * (HEIGHT - _TOP - _BOTTOM)
 
 
-def _short(value: int) -> str:
+def short(value: int) -> str:
     """Write a count in little room.
 
     Examples
     --------
-    >>> _short(256), _short(32_000), _short(2_500_000)
+    >>> short(256), short(32_000), short(2_500_000)
     ('256', '32k', '2.5M')
     """
     for size, unit in ((1_000_000, "M"), (1_000, "k")):

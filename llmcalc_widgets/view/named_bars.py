@@ -11,7 +11,7 @@ from llmcalc_widgets.view.palette import PALETTE
 _WIDTH, _ROW, _LEFT, _RIGHT = 640, 22, 130, 190
 _FILLED = 15
 _TOP = 4
-_COLOUR = PALETTE[5]
+COLOUR = PALETTE[5]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Bar:
 
 def named_bars(bars: Sequence[Bar], label: str) -> str:
     """Draw bars below each other, the longest over the whole width; ``label`` says what of."""
-    longest = max((bar.value for bar in bars if bar.value is not None), default=1.0)
+    longest = longest_of(bars)
     shapes: list[str] = []
     for at, bar in enumerate(bars):
         top = _TOP + at * _ROW
@@ -35,10 +35,15 @@ def named_bars(bars: Sequence[Bar], label: str) -> str:
         if bar.value is not None:
             wide = bar.value / longest * (_WIDTH - _LEFT - _RIGHT)
             title = f"{bar.name}: {bar.words}"
-            shapes.append(svg.box((_LEFT, top), (wide, _FILLED), _COLOUR, title))
+            shapes.append(svg.box((_LEFT, top), (wide, _FILLED), COLOUR, title))
             end += int(wide)
         style = "" if bar.value is None else "number"
         shapes.append(svg.words((end + 6, base), bar.words, anchor="start", style=style))
     high = _TOP + len(bars) * _ROW
     shapes.append(svg.line((_LEFT, 0), (_LEFT, high), "capacity"))
     return svg.svg(_WIDTH, high + _TOP, shapes, label=label)
+
+
+def longest_of(bars: Sequence[Bar]) -> float:
+    """Give the length of the longest bar; 1 where there is none."""
+    return max((bar.value for bar in bars if bar.value is not None), default=1.0)

@@ -1,4 +1,4 @@
-"""Which candidates are drawn: the whole front, what is chosen, and an even sample of the rest."""
+"""Which candidates are drawn: the front, what is chosen, and one of those that lie together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_widgets.view.scene import Scene
+from llmcalc_widgets.view.ticks import Ends, limits
 
-MOST_MARKS = 400
+MOST_MARKS = 300
 REACH = 4.0
 """Rejected plans this many times worse than every other are left out: they squeeze the rest."""
+
+FEW = 200
+"""As many near plans are all drawn."""
+
+CELLS = 30
+"""Of the chart, along each axis: a cell is about twice as wide and as high as a mark."""
 
 
 def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> NDArray[np.intp]:
@@ -20,7 +27,7 @@ def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> N
     Parameters
     ----------
     scene : Scene
-        Candidates and axes; they are sampled evenly along the one across.
+        Candidates and axes.
     always : iterable of int
         Rows that must be there.
     most : int
@@ -29,11 +36,12 @@ def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> N
     Returns
     -------
     array of int
-        Rows, ascending: all that are near each other, where there are few.
+        Rows, ascending: all that are near each other, where there are few; else the front, and of
+        the others in each cell of the chart one that fits and one that is rejected.
     """
     drawn = _near(scene)
     drawn[list(always)] = True
-    if drawn.sum() <= most:
+    if drawn.sum() <= min(FEW, most):
         return np.flatnonzero(drawn)
     along = scene.figures[0]
     keep = np.zeros(len(along), dtype=bool)
@@ -42,7 +50,7 @@ def drawn_rows(scene: Scene, always: Iterable[int], most: int = MOST_MARKS) -> N
         keep = _evenly(along, keep, most)
     keep[list(always)] = True
     room = max(0, most - int(keep.sum()))
-    return np.flatnonzero(keep | _evenly(along, drawn & ~keep, room))
+    return np.flatnonzero(keep | _evenly(along, _apart(scene, drawn & ~keep), room))
 
 
 def _near(scene: Scene) -> NDArray[np.bool_]:
@@ -57,6 +65,20 @@ def _near(scene: Scene) -> NDArray[np.bool_]:
         else:
             near &= values >= values[fits].min() / REACH
     return fits | near
+
+
+def _apart(scene: Scene, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark one of the rows in ``among`` in each cell of the chart, whichever, of either kind."""
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(among))
+    cell = scene.rejected[rows].astype(np.intp)
+    for values in scene.figures:
+        places = Ends(*limits(values[rows])).places(values[rows])
+        cell = cell * CELLS + (places * CELLS).astype(np.intp)
+    own = np.full(2 * CELLS**2, -1, dtype=np.intp)
+    own[cell] = rows
+    chosen = np.zeros(len(among), dtype=bool)
+    chosen[own[own >= 0]] = True
+    return chosen
 
 
 def _evenly(along: NDArray[np.float64], among: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

@@ -41,6 +41,12 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     return deployed, "; ".join([workload, *further])
 
 
+def workload_line(request: EvaluationRequest) -> str:
+    """Say what is served how, whatever it runs on; not escaped."""
+    _, workload = question_words(request)
+    return f"{request.models[0].model or 'unnamed model'}: {workload}"
+
+
 def span_words(numbers: tuple[int, ...]) -> str:
     """Say from where to where ascending numbers go.
 

@@ -48,16 +48,14 @@ def slo_page(frame: pd.DataFrame, request: EvaluationRequest, load: float) -> st
     str
         HTML.
     """
-    most = _LONGEST * int(frame["devices"].iloc[0])
-    bars = [_bar(row, most) for _, row in frame.iterrows()]
+    bars = named_bars(bars_of(frame), "Devices needed, in the table below")
     head = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
     body = "".join(_table_row(row, request) for _, row in frame.iterrows())
     return (
         f"<style>{WHY_CSS}</style>"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(frame, load))}</div>"
-        f'<div class="llmcalc-panels"><section><h3>Fewest devices for {load:,.10g} requests/s'
-        f"</h3>{named_bars(bars, 'Devices needed, in the table below')}</section>"
+        f'<div class="llmcalc-panels"><section><h3>{heading_words(load)}</h3>{bars}</section>'
         '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
         f'<table class="llmcalc-slo"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         "</section>"
@@ -65,6 +63,17 @@ def slo_page(frame: pd.DataFrame, request: EvaluationRequest, load: float) -> st
         "alike; bursts and long ones need more. Times are means with every replica at what it can "
         "carry.</div></div>"
     )
+
+
+def heading_words(load: float) -> str:
+    """Say what the bars are of."""
+    return f"Fewest devices for {load:,.10g} requests/s"
+
+
+def bars_of(frame: pd.DataFrame) -> list[Bar]:
+    """Give a bar for each device, or why it has none."""
+    most = _LONGEST * int(frame["devices"].iloc[0])
+    return [_bar(row, most) for _, row in frame.iterrows()]
 
 
 def summary(frame: pd.DataFrame, load: float) -> str:

@@ -38,6 +38,7 @@ class Waiting(HBox):
         self._start_s = self._expected_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._words, self._bar = HTML(), HTML()
+        self._bar.add_class("llmcalc-elapsed")
         self.button = Button(
             description="Cancel",
             tooltip="Give up, and go back to the settings of the chart",

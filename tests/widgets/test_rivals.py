@@ -80,6 +80,25 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["1", "2", "3"]
 
 
+def test_a_price_is_of_the_chosen_device(explorer: ParetoExplorer) -> None:
+    explorer.update(stage="decode", x_axis="tpot", y_axis="cost", price_per_hour=9, power_watts=500)
+    explorer.compared = [
+        {"hardware": "H100_80GB"},
+        {"precision": "fp8"},
+        {"hardware": "L4", "price_per_hour": 1},
+    ]
+    used = [rival.scene.evaluation.request.hardware[0] for rival in explorer.outputs.rivals]
+    h100 = find_hardware("H100_80GB")
+    assert [one.price_per_hour for one in used] == [h100.price_per_hour, 9, 1]
+    assert [one.power_watts for one in used][:2] == [h100.power_watts, 500]
+    assert "price [USD/h] as listed instead of 9" in explorer.chart.compare._table.value
+    names: dict[str, object] = {}
+    exec(explorer.to_code(), names)  # noqa: S102 - running it is the point
+    assert names["df"].equals(explorer.df)
+    for rival, frame in zip(explorer.outputs.rivals, names["others"].values(), strict=True):
+        assert frame.equals(rival.scene.frame)
+
+
 def test_techniques_are_compared_and_followed(explorer: ParetoExplorer) -> None:
     search = explorer.chart.compare.search
     assert {"prefix hit rate: 0.5", "offload to fit: yes"} <= set(search.options)

@@ -13,7 +13,7 @@ from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.view.bars import memory_bar
 from llmcalc_widgets.view.palette import PALETTE, colour_slots
-from llmcalc_widgets.view.sample import MOST_MARKS, drawn_rows
+from llmcalc_widgets.view.sample import FEW, MOST_MARKS, drawn_rows
 from llmcalc_widgets.view.scene import scene_of
 from llmcalc_widgets.view.sentences import status_words
 from llmcalc_widgets.view.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
@@ -62,8 +62,18 @@ def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
     rows = drawn_rows(scene, always=[7, 11])
     assert len(rows) <= MOST_MARKS
     assert set(np.flatnonzero(frame["on_front"])) | {7, 11} <= set(rows)
-    kept = frame["tpot_s"].to_numpy()[rows]
-    assert np.median(kept) == pytest.approx(frame["tpot_s"].median(), rel=0.1)
+
+
+def test_of_plans_that_lie_together_one_is_drawn() -> None:
+    scene = scene_of(evaluate(make_request("mixtral_8x7b", "H100_80GB", 64)), None, None)
+    across, up = np.log(scene.figures)
+    assert len(across) > FEW
+    rows = drawn_rows(scene, always=[])
+    assert len(rows) < len(across) / 2
+    for row in np.setdiff1d(np.arange(len(across)), rows):
+        near = abs(across[rows] - across[row]) < np.ptp(across) / 20
+        near &= abs(up[rows] - up[row]) < np.ptp(up) / 20
+        assert (near & (scene.rejected[rows] == scene.rejected[row])).any()
 
 
 def test_axes_stay_while_plans_fill_most_of_them() -> None:
