@@ -10,7 +10,7 @@ from llmcalc_core.catalog.techniques import find_technique
 from llmcalc_core.domain.arguments import takes_techniques
 from llmcalc_core.domain.arrivals import Arrivals
 from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.checks import positive
+from llmcalc_core.domain.checks import positive, truth
 from llmcalc_core.domain.engine import find_engine
 from llmcalc_core.domain.parallelism import check_layout
 from llmcalc_core.domain.techniques import TechniqueArguments
@@ -145,7 +145,7 @@ def estimate_serving_performance(
         memory_fraction=question.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(
-            fixed_lengths=fixed_lengths,
+            fixed_lengths=truth("fixed_lengths", fixed_lengths),
             held_steps=positive("held_steps", held_steps, zero=True),
         ),
         constants=constants,

@@ -64,7 +64,7 @@ def closed_loop(
     requests : float or array
         Requests in flight on one attention replica [1].
     ranks : float or array
-        Attention replicas, which take every step together and turns in reading [1].
+        Attention replicas: they take every step together, and after the burst turns in reading [1].
     output_tokens : float or array
         Tokens generated per request [tokens].
     step_tokens : float or array
@@ -99,8 +99,8 @@ def closed_loop(
         rounds=ROUNDS,
     )
     in_order = np.where(behaviour.prefill_first, queue, one_before)
-    later = np.where(arrivals.fixed_lengths, in_order, dispersed)
-    waited = np.minimum(ranks * (queue / ROUNDS + (1 - 1 / ROUNDS) * later), queue)
+    later = np.minimum(ranks * np.where(arrivals.fixed_lengths, in_order, dispersed), queue)
+    waited = queue / ROUNDS + (1 - 1 / ROUNDS) * later
     next_step = np.where(arrivals.fixed_lengths, one_before, load * together)
     own = (
         behaviour.first_token_s

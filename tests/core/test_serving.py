@@ -112,6 +112,27 @@ def test_a_burst_waits_longest(plan: dict[str, Any]) -> None:
     assert found["ttft_burst_ms"] > found["ttft_steady_ms"]
 
 
+def test_arrivals_are_asked_for() -> None:
+    usual, held, fixed = (
+        served(64, PLANS["dense"], engine="sglang", **changes)
+        for changes in ({}, {"held_steps": 10}, {"fixed_lengths": True})
+    )
+    assert held["ttft_ms"] - usual["ttft_ms"] == pytest.approx(10 * usual["tpot_ms"])
+    assert held["tpot_ms"] == usual["tpot_ms"]
+    # In step: every round is a burst, and no prompt is read while others decode but in it.
+    assert fixed["ttft_ms"] == pytest.approx(fixed["ttft_burst_ms"])
+    assert fixed["tpot_ms"] < usual["tpot_ms"]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"fixed_lengths": "yes"}, "fixed_lengths must be True or False, got 'yes'"),
+    ({"held_steps": -1}, "held_steps must be .* got -1"),
+])  # fmt: skip
+def test_arrivals_that_make_no_sense(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        served(8, PLANS["dense"], **changes)
+
+
 def test_how_many_requests_fit_by_hand() -> None:
     # Llama 3 8B in bf16: 8,030,261,248 parameters are 16,060,522,496 bytes. A token's cache has
     # keys and values of 8 heads of 128 elements in each of 32 layers: 131,072 bytes; 1,200

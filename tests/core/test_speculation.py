@@ -152,7 +152,8 @@ def test_drafts_take_their_passes() -> None:
 
 
 # vLLM issue 20780 (2025-07-10; read 2026-11-23): Llama 3.1 8B, one sequence, EAGLE's time per token
-# [ms] and tokens per step by the number drafted.
+# [ms] and tokens per step by the number drafted; 7.07 ms without.
+WITHOUT = 7.07
 EAGLE = {2: (4.37, 2.10), 3: (4.29, 2.29), 4: (4.48, 2.39), 5: (4.71, 2.43), 6: (4.94, 2.45),
          7: (5.20, 2.47)}  # fmt: skip
 
@@ -161,9 +162,10 @@ def test_steps_with_eagle_are_those_of_a_published_run() -> None:
     # EAGLE drafts with one layer of the model's own sizes and its head (Li et al., 2401.15077).
     large = llm.find_model("llama3.1_8b")
     draft = replace(large, num_decoder_layers=1)
+    none = latency(large, Techniques(), Layout(), batch=1)
     for count, (token, gained) in EAGLE.items():
         found = latency(large, drafted(count, REJECTED, draft), Layout(), batch=1)
-        assert found == pytest.approx(token * gained / 1e3, rel=0.03)
+        assert found - none == pytest.approx((token * gained - WITHOUT) / 1e3, rel=0.06)
 
 
 def test_the_last_stage_drafts_for_every_micro_batch() -> None:
