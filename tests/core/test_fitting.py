@@ -59,7 +59,7 @@ def test_engines_have_shifts_of_what_their_runs_tell_about() -> None:
     assert "mixture_launch" in {name for name, _ in found}
     fixed = parameters(runs, fixed=["mixture_launch"])
     assert "mixture_launch" not in {one.spec.name for one in fixed}
-    assert "prefill_time" not in {name for name, _ in found}  # assumed
+    assert "step_overhead_s" not in {name for name, _ in found}  # assumed
 
 
 def test_a_fit_of_constants_recovers_them() -> None:
