@@ -28,14 +28,14 @@ class Spread:
     ----------
     grid : Grid
         Of layouts and workloads.
-    plans : list of Plan
+    plans : tuple of Plan
         The plans, in the order of the rows.
     index : array of int
         Each plan's layout in the grid.
     """
 
     grid: Grid
-    plans: list[Plan]
+    plans: tuple[Plan, ...]
     index: NDArray[np.intp]
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from operator import attrgetter
 
 import numpy as np
@@ -12,6 +12,7 @@ from llmcalc_core.calibration.bands import BASES, Band
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
@@ -21,7 +22,7 @@ from llmcalc_core.estimate.offload import offloaded
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.search.certainty import band_of, basis_of
 from llmcalc_core.search.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
-from llmcalc_core.search.enumerate import no_plan, plans
+from llmcalc_core.search.enumerate import Plan, no_plan, plans
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.performance import (
     BAND_METRICS,
@@ -71,10 +72,9 @@ def candidates(
     dict of str to function
         Each makes a column, all of equal length; categories as small integers.
     """
-    found = [plan for count in request.devices for plan in plans(model, count, request.contexts)]
+    found, layouts, index = _laid_out(model, request.devices, request.contexts)
     if not found:
         raise no_plan(model, request.devices, request.contexts)
-    layouts = tuple(dict.fromkeys(plan.layout for plan in found))
     grid = make_grid(
         layouts,
         batches=request.batches,
@@ -86,8 +86,6 @@ def candidates(
     usable = hardware.usable_bytes(request.memory_fraction)
     counted = counting(request.memory_fraction, request.engine)
     grid = offloaded(model, precision, grid, usable, counted=counted)
-    position = {layout: index for index, layout in enumerate(layouts)}
-    index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
     spread = Spread(grid=grid, plans=found, index=index)
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=request.engine
@@ -109,6 +107,17 @@ def candidates(
     columns |= _judgement_columns(spread, times, lacking, request)
     columns["basis"] = spread.constant(BASES.index(basis))
     return columns
+
+
+@lru_cache(maxsize=64)
+def _laid_out(
+    model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]
+) -> tuple[tuple[Plan, ...], tuple[Layout, ...], NDArray[np.intp]]:
+    """Give the plans, the layouts that they have, and which of these each has."""
+    found = tuple(plan for count in devices for plan in plans(model, count, contexts))
+    position: dict[Layout, int] = {}
+    places = [position.setdefault(plan.layout, len(position)) for plan in found]
+    return found, tuple(position), np.array(places, dtype=np.intp)
 
 
 def _plan_columns(spread: Spread, *, divided: bool) -> Columns:
@@ -211,10 +220,11 @@ def _judgement_columns(
         if np.any(short):
             reason[spread.full(short, np.bool_)] = REASONS.index(name)
     layout_count, batches, inputs, outputs = spread.grid.shape
+    lengths = inputs * outputs
     mask = pareto_mask(
         np.where(reason == 0, latency, np.nan).reshape(-1),
         spread.full(_rate_per_device(spread.grid, times)).reshape(-1),
-        np.tile(np.arange(inputs * outputs), layout_count * batches),
+        np.tile(np.arange(lengths), layout_count * batches) if lengths > 1 else None,
     )
     return {
         "rejected_for": spread.column(reason, np.int8),
