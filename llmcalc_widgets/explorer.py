@@ -241,11 +241,10 @@ price_per_hour, power_watts
         row, brushed = self._pointed.row, self._pointed.brushed
         if evaluation is None:
             return
-        rows = brushed if brushed is not None else () if row is None else (row,)
-        chosen = list(rows) if rows else slice(0)
+        rows = [*brushed] if brushed is not None else [] if row is None else [row]
         self.selected_row = row
         self.set_trait("selected", None if row is None else lambda: evaluation.frame.iloc[row])
-        self.set_trait("selection", lambda: evaluation.frame.iloc[chosen])
+        self.set_trait("selection", lambda: evaluation.frame.iloc[rows or slice(0)])
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())
