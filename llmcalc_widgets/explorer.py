@@ -145,14 +145,13 @@ price_per_hour, power_watts
         ValueError
             If ``df`` has no such row.
         """
-        check_row(row, self.df)
+        check_row(row, self._session.evaluation)
         self._pointed.row = row
 
     @traitlets.validate("selected_row")
     def _check_row(self, proposal: Any) -> int | None:  # noqa: ANN401 - traitlets is untyped
-        row = proposal["value"]
         try:
-            return None if row is None else check_row(row, self.df)
+            return check_row(proposal["value"], self._session.evaluation)
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,7 @@ class Evaluation:
     """
 
     request: EvaluationRequest
-    cases: Cases
+    cases: Cases = field(repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -54,6 +54,10 @@ class Evaluation:
             frame["on_front"] = front_of(frame, request.objective, self.latency_column)
         self.cases.clear()
         return frame
+
+    def has(self, name: str) -> bool:
+        """Say whether plans have a figure of this name, beside what they were asked for."""
+        return name in (self.cases[0][1] if self.cases else self.frame)
 
     def column(self, name: str) -> NDArray[Any]:
         """Give the values of a column of numbers or of truths, without the others if it can.

@@ -28,6 +28,8 @@ def test_columns_are_those_of_the_frame(asked: dict[str, Any]) -> None:
             np.testing.assert_array_equal(found.column(name), frame[name].to_numpy(), strict=True)
         np.testing.assert_array_equal(found.rejected, (frame["rejected_for"] != "").to_numpy())
         assert found.recommended == late.recommended
+        assert found.has("tp")
+        assert not found.has("cp")
 
 
 def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) -> None:

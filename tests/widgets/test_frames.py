@@ -60,3 +60,13 @@ def test_an_explorer_tells_who_observes_its_frames() -> None:
     assert seen[-2]["name"] == "selected"
     assert seen[-2]["new"].equals(explorer.df.loc[explorer.front.index[0]])
     explorer.close()
+
+
+def test_a_selected_plan_is_followed() -> None:
+    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    explorer.select(int(explorer.front.index[0]))
+    plan = explorer.selected[["tp", "pp", "replicas", "batch"]]
+    explorer.batch_max = 512
+    assert explorer.selected_row != plan.name
+    assert explorer.selected[plan.index].equals(plan.rename(explorer.selected_row))
+    explorer.close()
