@@ -23,16 +23,16 @@ _NO_NUMBERS = {"dtype": "float64", "shape": [0], "type": None}
 
 
 def parts_of(root: Widget) -> list[Widget]:
-    """Every widget reachable from another through its traits, itself included.
+    """Every open widget reachable from another through its open ones, itself included.
 
-    Children, but also layouts, styles, scales, axes, marks and tooltips, which
+    Those in its traits: children, but also layouts, styles, scales, axes, marks and tooltips, which
     ``Widget.close_all`` apart nothing in ipywidgets closes.
     """
     found: dict[str, Widget] = {}
     waiting = [root]
     while waiting:
         widget = waiting.pop()
-        if widget.model_id is None or widget.model_id in found:
+        if widget.comm is None or widget.model_id in found:
             continue
         found[widget.model_id] = widget
         for name in widget.keys:

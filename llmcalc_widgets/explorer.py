@@ -145,13 +145,13 @@ price_per_hour, power_watts
         ValueError
             If ``df`` has no such row.
         """
-        check_row(row, self.df)
+        check_row(row, self._session.evaluation)
         self._pointed.row = row
 
     @traitlets.validate("selected_row")
     def _check_row(self, proposal: Any) -> int | None:  # noqa: ANN401 - traitlets is untyped
         try:
-            return check_row(proposal["value"], self.df)
+            return check_row(proposal["value"], self._session.evaluation)
         except ValueError as error:
             raise traitlets.TraitError(str(error)) from None
 
@@ -212,15 +212,14 @@ price_per_hour, power_watts
         self._pointed.row, self._pointed.brushed = row, None
         self._pointed.observe(self._show_selection)
         scene = scene_of(evaluation, self.x_axis, self.y_axis)
-        front = scene.front_frame  # made here, as little may follow a message that is to leave soon
         rivals = self._rivals.of(self, self._shown, scene)
         self.chart.draw(scene, rivals)
         self.details.take(scene)
         self.outputs.take(scene, rivals)
         self._words.do(self._show_words)
-        with self.hold_trait_notifications():
-            self.set_trait("df", evaluation.frame)
-            self.set_trait("front", front)
+        with self.hold_trait_notifications():  # little may follow a message that is to leave soon
+            self.set_trait("df", lambda: evaluation.frame)
+            self.set_trait("front", lambda: scene.front_frame)
             self.set_trait("request", evaluation.request)
             self._publish_selection()
 
@@ -237,11 +236,14 @@ price_per_hour, power_watts
         self._publish_selection()
 
     def _publish_selection(self) -> None:
-        frame, row, brushed = self.df, self._pointed.row, self._pointed.brushed
-        rows = brushed if brushed is not None else () if row is None else (row,)
+        evaluation = self._session.evaluation
+        row, brushed = self._pointed.row, self._pointed.brushed
+        if evaluation is None:
+            return
+        rows = [*brushed] if brushed is not None else [] if row is None else [row]
         self.selected_row = row
-        self.set_trait("selected", None if row is None else frame.iloc[row])
-        self.set_trait("selection", frame.iloc[list(rows)] if rows else frame.iloc[:0])
+        self.set_trait("selected", None if row is None else lambda: evaluation.frame.iloc[row])
+        self.set_trait("selection", lambda: evaluation.frame.iloc[rows or slice(0)])
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())

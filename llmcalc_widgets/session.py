@@ -20,7 +20,7 @@ LONG_S = 0.3
 """An evaluation that takes longer runs in the background, where it can be cancelled [s]."""
 
 MakeRequest = Callable[[], EvaluationRequest]
-_Timed = tuple[Evaluation, float]
+_Timed = tuple[Evaluation, int, float]
 
 
 class Session(HasTraits):
@@ -106,7 +106,7 @@ class Session(HasTraits):
             self._waiting = make
             return
         self._running = request
-        self._future = loop.run_in_executor(None, _timed, request)
+        self._future = loop.run_in_executor(None, partial(_timed, request, whole=True))
         self._future.add_done_callback(partial(self._finish_running, request))
 
     def stop(self) -> None:
@@ -124,7 +124,7 @@ class Session(HasTraits):
     def _finish(self, result: Callable[[], _Timed]) -> None:
         """Take an evaluation, or show why there is none; what is no wrong value is raised too."""
         try:
-            evaluation, seconds = result()
+            evaluation, plans, seconds = result()
         except ValueError as error:
             self.traceback = format_exc()
             self.reject("", str(error))
@@ -134,7 +134,7 @@ class Session(HasTraits):
             self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
             raise
         self._seconds_each = seconds / _size(evaluation.request)
-        self._plans_each = len(evaluation.frame) / _size(evaluation.request)
+        self._plans_each = plans / _size(evaluation.request)
         self.accept("")
         self.evaluation = evaluation
         self._next_s = monotonic() + PAUSE_S
@@ -160,9 +160,12 @@ class Session(HasTraits):
         self.flush()
 
 
-def _timed(request: EvaluationRequest) -> _Timed:
+def _timed(request: EvaluationRequest, *, whole: bool = False) -> _Timed:
+    """Evaluate, count the plans and time it; as a whole, with the frame that is asked for later."""
     start = monotonic()
-    return evaluate(request), monotonic() - start
+    evaluation = evaluate(request)
+    plans = len(evaluation.frame if whole else evaluation.rejected)
+    return evaluation, plans, monotonic() - start
 
 
 def _size(request: EvaluationRequest) -> int:

@@ -166,8 +166,8 @@ def _figures(chosen: ChosenPlan, hardware: Hardware, efficiency: Efficiency) -> 
     )  # fmt: skip
     per_replica = times.requests_per_s * times.tokens_per_request
     return {
-        "ttft_s": times.ttft_s.item(),
-        "tpot_s": times.tpot_s.item(),
+        "ttft_s": times.ttft_s().item(),
+        "tpot_s": times.tpot_s().item(),
         "tokens_per_s": per_replica.item() * chosen.replicas,
     }
 

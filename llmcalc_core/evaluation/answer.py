@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.request import EvaluationRequest
-from llmcalc_core.search.frame import as_frame
+from llmcalc_core.search.frame import Cases, as_frame, column_of
 from llmcalc_core.search.names import names_of
 from llmcalc_core.search.objective import front_of, gain_of
 from llmcalc_core.search.performance import LATENCY_COLUMNS
-from llmcalc_core.search.table import candidates
+from llmcalc_core.search.table import REASONS, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,18 +23,67 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Evaluation:
-    """The answer to a request: every candidate, as a frame.
+    """The answer to a request: every candidate.
 
     Attributes
     ----------
     request : EvaluationRequest
         The question.
+    cases : list
+        The columns of each model, device, precision and way to serve, made when they are asked
+        for; none are kept beside the frame.
     frame : DataFrame
-        One row per candidate; see :func:`explore` for its columns.
+        One row per candidate; see :func:`explore` for its columns. Made when it is first read.
     """
 
     request: EvaluationRequest
-    frame: pd.DataFrame
+    cases: Cases = field(repr=False)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """One row per candidate."""
+        request, names = self.request, names_of(self.request)
+        frame = as_frame(
+            self.cases,
+            models=tuple(names.model),
+            hardware=tuple(names.hardware),
+            precisions=tuple(names.precision),
+            techniques=request.techniques,
+        )
+        if request.objective != "throughput":
+            frame["on_front"] = front_of(frame, request.objective, self.latency_column)
+        self.cases.clear()
+        return frame
+
+    def has(self, name: str) -> bool:
+        """Say whether plans have a figure of this name, beside what they were asked for."""
+        return name in (self.cases[0][1] if self.cases else self.frame)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Give the values of a column of numbers or of truths, without the others if it can.
+
+        Parameters
+        ----------
+        name : str
+            Which.
+
+        Returns
+        -------
+        array
+            One value per candidate.
+        """
+        judged = name == "on_front" and self.request.objective != "throughput"
+        if judged or not self.cases:
+            return self.frame[name].to_numpy()
+        return column_of(self.cases, name)
+
+    @cached_property
+    def rejected(self) -> NDArray[np.bool_]:
+        """Whether a candidate is rejected."""
+        if not self.cases:
+            return (self.frame["rejected_for"] != "").to_numpy()
+        reasons = column_of(self.cases, "rejected_for")
+        return np.asarray(reasons != REASONS.index(""))
 
     @property
     def latency_column(self) -> str:
@@ -50,25 +99,25 @@ class Evaluation:
     @cached_property
     def front(self) -> pd.DataFrame:
         """The candidates on the Pareto front, by latency."""
-        latency = self.frame[self.latency_column].to_numpy()[self._front_rows]
+        latency = self.column(self.latency_column)[self._front_rows]
         return self.frame.iloc[self._front_rows[np.argsort(latency, kind="stable")]]
 
     @cached_property
     def feasible(self) -> pd.DataFrame:
         """The candidates that are not rejected."""
-        return self.frame[self.frame["rejected_for"] == ""]
+        return self.frame[~self.rejected]
 
     @cached_property
     def recommended(self) -> int | None:
         """Row of the front that is best at the objective; None if none fits."""
         if not len(self._front_rows):
             return None
-        gain = gain_of(self.frame, self.request.objective)[self._front_rows]
+        gain = gain_of(self.column, self.request.objective)[self._front_rows]
         return int(self._front_rows[gain.argmax()])
 
     @cached_property
     def _front_rows(self) -> NDArray[np.intp]:
-        return np.flatnonzero(self.frame["on_front"].to_numpy())
+        return np.flatnonzero(self.column("on_front"))
 
 
 def evaluate(request: EvaluationRequest) -> Evaluation:
@@ -96,14 +145,4 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
         for precision in request.precisions_of(model)
         for technique_at, techniques in enumerate(request.techniques)
     ]
-    frame = as_frame(
-        cases,
-        models=tuple(names.model),
-        hardware=tuple(names.hardware),
-        precisions=tuple(names.precision),
-        techniques=request.techniques,
-    )
-    found = Evaluation(request=request, frame=frame)
-    if request.objective != "throughput":
-        frame["on_front"] = front_of(frame, request.objective, found.latency_column)
-    return found
+    return Evaluation(request=request, cases=cases)

@@ -6,18 +6,23 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.domain.techniques import Techniques, in_use
 from llmcalc_core.estimate.time import BOUNDS
-from llmcalc_core.search.table import REASONS, Columns
+from llmcalc_core.search.spread import Columns
+from llmcalc_core.search.table import REASONS
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Cases = list[tuple[tuple[int, int, int, int], Columns]]
+"""Positions of a model, a device, a precision and techniques among those asked for, and columns."""
+
 
 def as_frame(
-    cases: list[tuple[tuple[int, int, int, int], Columns]],
+    cases: Cases,
     *,
     models: tuple[str, ...],
     hardware: tuple[str, ...],
@@ -42,7 +47,7 @@ def as_frame(
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
-    sizes = [len(columns["tp"]) for _, columns in cases]
+    sizes = [len(columns["tp"]()) for _, columns in cases]
     named = {"model": models, "hardware": hardware, "precision": precisions}
     data: dict[str, Any] = {}
     for axis, (name, names) in enumerate(named.items()):
@@ -52,13 +57,31 @@ def as_frame(
         data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
     labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
     for name in cases[0][1]:
-        parts = [columns[name] for _, columns in cases]
-        values = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        values = column_of(cases, name)
         if name in labels:
             data[name] = pd.Categorical.from_codes(values, dtype=_categories(labels[name]))
         else:
             data[name] = values
     return pd.DataFrame(data, copy=False)
+
+
+def column_of(cases: Cases, name: str) -> NDArray[Any]:
+    """Join one column of several cases; a category as small integers.
+
+    Parameters
+    ----------
+    cases : list of (positions, columns)
+        As :func:`as_frame` takes them.
+    name : str
+        Which.
+
+    Returns
+    -------
+    array
+        One value per candidate.
+    """
+    parts = [columns[name]() for _, columns in cases]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @lru_cache(maxsize=64)

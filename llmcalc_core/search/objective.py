@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,13 @@ _APART = (
 _SPENT = {"cost": "cost_usd_per_hour", "energy": "power_w"}
 
 
-def gain_of(frame: pd.DataFrame, objective: str) -> Floats:
+def gain_of(column: Callable[[str], NDArray[Any]], objective: str) -> Floats:
     """Give what an objective wants large, by row.
 
     Parameters
     ----------
-    frame : DataFrame
-        Of candidates.
+    column : function
+        Gives a column of candidates by its name.
     objective : {'throughput', 'cost', 'energy'}
         Which.
 
@@ -42,9 +43,8 @@ def gain_of(frame: pd.DataFrame, objective: str) -> Floats:
         [USD s/h] or takes [J], which for given lengths order plans as a token's do.
     """
     if objective == "throughput":
-        return frame["tokens_per_s_per_device"].to_numpy(np.float64)
-    spent = frame[_SPENT[objective]].to_numpy(np.float64)
-    lost: Floats = spent / frame["requests_per_s"].to_numpy(np.float64)
+        return column("tokens_per_s_per_device")
+    lost: Floats = column(_SPENT[objective]).astype(np.float64) / column("requests_per_s")
     return -lost
 
 
@@ -69,5 +69,5 @@ def front_of(frame: pd.DataFrame, objective: str, latency: str) -> NDArray[np.bo
     together = [name for name in _APART if name in frame.columns]
     group = frame.groupby(together, observed=True, sort=False).ngroup().to_numpy()
     slow = np.asarray(np.where(fits, frame[latency].to_numpy(), np.nan), dtype=np.float64)
-    gain = np.asarray(gain_of(frame, objective), dtype=np.float64)
+    gain = np.asarray(gain_of(lambda name: frame[name].to_numpy(), objective), dtype=np.float64)
     return pareto_mask(slow, gain, group.astype(np.intp))

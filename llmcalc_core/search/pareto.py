@@ -55,7 +55,7 @@ def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.in
     """Give the positions on the front, by a sort and a sweep."""
     if not len(cost):
         return np.zeros(0, dtype=np.intp)
-    order = np.lexsort((-gain, cost, group))
+    order = np.lexsort((-gain, cost, group) if group.any() else (-gain, cost))
     spent, earned, own = cost[order], gain[order], group[order]
     fresh = np.r_[True, own[1:] != own[:-1]]
     rank = np.unique(earned, return_inverse=True)[1] + np.cumsum(fresh) * len(earned)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +36,9 @@ class Performance:
 
     Attributes
     ----------
-    ttft_s, tpot_s, e2e_s : array
-        Time to the first token, per output token, and from end to end [s].
+    ttft_s, tpot_s, e2e_s : function that gives an array
+        Time to the first token, per output token, and from end to end [s]. Those that need another
+        stage than the one asked about take long the first time.
     requests_per_s : array
         Requests that one replica ends [1/s].
     tokens_per_request : array
@@ -48,9 +51,9 @@ class Performance:
         What its devices are busy with.
     """
 
-    ttft_s: Floats
-    tpot_s: Floats
-    e2e_s: Floats
+    ttft_s: Callable[[], Floats]
+    tpot_s: Callable[[], Floats]
+    e2e_s: Callable[[], Floats]
     requests_per_s: Floats
     tokens_per_request: Floats
     kinds: list[Values]
@@ -88,14 +91,14 @@ def performance(
     case = (model, hardware, precision, grid, efficiency)
     if stage == "serving":
         return _serving(*case)
-    decode, prefill = (stage_times(*case, decode=decoding) for decoding in (True, False))
+    decode, prefill = (cache(partial(stage_times, *case, decode=one)) for one in (True, False))
     decoding = stage == "decode"
-    times = decode if decoding else prefill
+    times = decode() if decoding else prefill()
     batches_per_s = 1 / (times.period_s * grid.outputs if decoding else times.period_s)
     return Performance(
-        ttft_s=prefill.latency_s,
-        tpot_s=decode.latency_s,
-        e2e_s=prefill.latency_s + (grid.outputs - 1) * decode.latency_s,
+        ttft_s=lambda: prefill().latency_s,
+        tpot_s=lambda: decode().latency_s,
+        e2e_s=lambda: prefill().latency_s + (grid.outputs - 1) * decode().latency_s,
         requests_per_s=grid.batch * batches_per_s,
         tokens_per_request=grid.outputs if decoding else grid.inputs,
         kinds=times.kinds,
@@ -109,9 +112,9 @@ def _serving(
 ) -> Performance:
     times = serving_times(model, hardware, precision, grid, efficiency)
     return Performance(
-        ttft_s=times.ttft_s,
-        tpot_s=times.tpot_s,
-        e2e_s=times.e2e_s,
+        ttft_s=lambda: times.ttft_s,
+        tpot_s=lambda: times.tpot_s,
+        e2e_s=lambda: times.e2e_s,
         requests_per_s=grid.batch / times.e2e_s,
         tokens_per_request=grid.outputs,
         kinds=times.kinds,

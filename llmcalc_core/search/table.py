@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from functools import cache, lru_cache, partial
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,16 @@ from llmcalc_core.calibration.bands import BASES, Band
 from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
+from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.request import EvaluationRequest
 from llmcalc_core.domain.techniques import Techniques
 from llmcalc_core.estimate.grid import Grid, make_grid
 from llmcalc_core.estimate.memory import Memory, counting, device_memory
 from llmcalc_core.estimate.offload import offloaded
-from llmcalc_core.formulas import Floats
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.search.certainty import band_of, basis_of
-from llmcalc_core.search.cost import OF_ALL_REPLICAS, cost_figures
+from llmcalc_core.search.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
 from llmcalc_core.search.enumerate import Plan, no_plan, plans
 from llmcalc_core.search.pareto import pareto_mask
 from llmcalc_core.search.performance import (
@@ -29,6 +30,7 @@ from llmcalc_core.search.performance import (
     Performance,
     performance,
 )
+from llmcalc_core.search.spread import Column, Columns, Spread
 
 REASONS = ("", "memory", "latency limit", "TTFT limit", "host memory")
 """Why a candidate is rejected; empty if it is not."""
@@ -36,34 +38,15 @@ REASONS = ("", "memory", "latency limit", "TTFT limit", "host memory")
 TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
 MEMORY_COLUMNS = ("weights_bytes", "kv_cache_bytes", "activations_bytes", "reserve_bytes")
 
-Columns = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Spread:
-    """Turns arrays over layouts into columns over plans."""
-
-    grid: Grid
-    index: NDArray[np.intp]
-    shape: tuple[int, int, int, int]
-
-    def full(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Give an array over layouts the grid's whole shape."""
-        return np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
-
-    def block(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Repeat an array over layouts for the plans: (plans, batches, inputs, outputs)."""
-        repeated: NDArray[Any] = self.full(values, dtype)[self.index]
-        return repeated
-
-    def column(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Give the same as a column."""
-        return self.block(values, dtype).reshape(-1)
-
-    def plan_column(self, values: list[int]) -> NDArray[np.int32]:
-        """Repeat one number per plan for its workloads."""
-        per_plan = np.array(values, dtype=np.int32).reshape(-1, 1, 1, 1)
-        return np.broadcast_to(per_plan, self.shape).reshape(-1)
+_PLAN_NUMBERS = {
+    "devices": attrgetter("devices"),
+    "tp": attrgetter("layout.tp"),
+    "pp": attrgetter("layout.pp"),
+    "ep": attrgetter("layout.ep"),
+    "attention_dp": attrgetter("layout.dp"),
+    "cp": attrgetter("layout.cp"),
+    "replicas": attrgetter("replicas"),
+}
 
 
 def candidates(
@@ -86,13 +69,12 @@ def candidates(
 
     Returns
     -------
-    dict of str to array
-        Columns of equal length; categories as small integers.
+    dict of str to function
+        Each makes a column, all of equal length; categories as small integers.
     """
-    found = [plan for count in request.devices for plan in plans(model, count, request.contexts)]
+    found, layouts, index = _laid_out(model, request.devices, request.contexts)
     if not found:
         raise no_plan(model, request.devices, request.contexts)
-    layouts = tuple(dict.fromkeys(plan.layout for plan in found))
     grid = make_grid(
         layouts,
         batches=request.batches,
@@ -104,9 +86,7 @@ def candidates(
     usable = hardware.usable_bytes(request.memory_fraction)
     counted = counting(request.memory_fraction, request.engine)
     grid = offloaded(model, precision, grid, usable, counted=counted)
-    position = {layout: index for index, layout in enumerate(layouts)}
-    index = np.array([position[plan.layout] for plan in found], dtype=np.intp)
-    spread = _Spread(grid=grid, index=index, shape=(len(found), *grid.shape[1:]))
+    spread = Spread(grid=grid, plans=found, index=index)
     efficiency = efficiency_for(
         hardware, precision, mixture=model.has_mixture, engine=request.engine
     )
@@ -116,59 +96,65 @@ def candidates(
         name: band_of(metric, basis, model) for name, metric in BAND_METRICS[request.stage].items()
     }
     memory = device_memory(model, precision, grid)
-    columns = _plan_columns(found, spread, divided=request.contexts != (1,))
-    columns |= _performance_columns(found, spread, times, bands)
-    columns |= _cost_columns(found, spread, times, hardware)
+    columns = _plan_columns(spread, divided=request.contexts != (1,))
+    columns |= _performance_columns(spread, times, bands)
+    columns |= _cost_columns(spread, times, hardware)
     needed = counted(memory)
     columns |= _memory_columns(spread, memory, usable - needed)
     if any(one.offloads for one in request.techniques):
         columns["host_memory_bytes"] = spread.column(memory.host)
     lacking = (memory.host > hardware.host_memory_bytes, usable < needed)
     columns |= _judgement_columns(spread, times, lacking, request)
-    size = len(columns["tp"])
-    columns["basis"] = np.full(size, BASES.index(basis), dtype=np.int8)
+    columns["basis"] = spread.constant(BASES.index(basis))
     return columns
 
 
-def _plan_columns(found: list[Plan], spread: _Spread, *, divided: bool) -> Columns:
-    layouts = [plan.layout for plan in found]
-    widths = {
-        "tp": [one.tp for one in layouts],
-        "pp": [one.pp for one in layouts],
-        "ep": [one.ep for one in layouts],
-        "attention_dp": [one.dp for one in layouts],
-    }
-    if divided:
-        widths["cp"] = [one.cp for one in layouts]
-    return {
-        "devices": spread.plan_column([plan.devices for plan in found]),
-        **{name: spread.plan_column(own) for name, own in widths.items()},
-        "replicas": spread.plan_column([plan.replicas for plan in found]),
-        "batch": spread.column(spread.grid.batch, np.int32),
-        "micro_batch": spread.column(spread.grid.micro, np.int32),
-        "input_tokens": spread.column(spread.grid.inputs, np.int32),
-        "output_tokens": spread.column(spread.grid.outputs, np.int32),
-    }
+@lru_cache(maxsize=64)
+def _laid_out(
+    model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]
+) -> tuple[tuple[Plan, ...], tuple[Layout, ...], NDArray[np.intp]]:
+    """Give the plans, the layouts that they have, and which of these each has."""
+    found = tuple(plan for count in devices for plan in plans(model, count, contexts))
+    position: dict[Layout, int] = {}
+    places = [position.setdefault(plan.layout, len(position)) for plan in found]
+    return found, tuple(position), np.array(places, dtype=np.intp)
 
 
-def _performance_columns(
-    found: list[Plan], spread: _Spread, times: Performance, bands: dict[str, Band]
-) -> Columns:
-    replicas = np.array([plan.replicas for plan in found], dtype=float).reshape(-1, 1, 1, 1)
-    requests = spread.block(times.requests_per_s)
-    requests *= replicas
+def _plan_columns(spread: Spread, *, divided: bool) -> Columns:
+    grid = spread.grid
+    numbers = {
+        name: spread.plan_column(number)
+        for name, number in _PLAN_NUMBERS.items()
+        if divided or name != "cp"
+    }
+    workloads = {
+        "batch": grid.batch,
+        "micro_batch": grid.micro,
+        "input_tokens": grid.inputs,
+        "output_tokens": grid.outputs,
+    }
+    return numbers | {name: spread.column(axis, np.int32) for name, axis in workloads.items()}
+
+
+def _performance_columns(spread: Spread, times: Performance, bands: dict[str, Band]) -> Columns:
+    @cache
+    def requests() -> Floats:
+        ended: Floats = spread.block(times.requests_per_s)
+        ended *= spread.each(_PLAN_NUMBERS["replicas"], np.float64)
+        return ended
+
     columns: Columns = {
         "ttft_s": spread.column(times.ttft_s),
         "tpot_s": spread.column(times.tpot_s),
         "e2e_latency_s": spread.column(times.e2e_s),
     }
     for name, around in bands.items():
-        columns[f"{name}_low_s"] = columns[f"{name}_s"] * around.low
-        columns[f"{name}_high_s"] = columns[f"{name}_s"] * around.high
+        columns[f"{name}_low_s"] = partial(_scaled, columns[f"{name}_s"], around.low)
+        columns[f"{name}_high_s"] = partial(_scaled, columns[f"{name}_s"], around.high)
     columns |= {
-        "tokens_per_s": (requests * times.tokens_per_request).reshape(-1),
+        "tokens_per_s": lambda: (requests() * times.tokens_per_request).reshape(-1),
         "tokens_per_s_per_device": spread.column(_rate_per_device(spread.grid, times)),
-        "requests_per_s": requests.reshape(-1),
+        "requests_per_s": lambda: requests().reshape(-1),
     }
     columns |= {
         name: spread.column(kind) for name, kind in zip(TIME_COLUMNS, times.kinds, strict=True)
@@ -177,30 +163,36 @@ def _performance_columns(
     return columns
 
 
-def _cost_columns(
-    found: list[Plan], spread: _Spread, times: Performance, hardware: Hardware
-) -> Columns:
+def _scaled(column: Column, factor: float) -> Floats:
+    scaled: Floats = column() * factor
+    return scaled
+
+
+def _cost_columns(spread: Spread, times: Performance, hardware: Hardware) -> Columns:
     """Give cost, power and energy, in single precision: prices are known to few digits."""
-    grid = spread.grid
-    figures = cost_figures(
-        hardware,
-        devices=grid.group * grid.pp,
-        load=times.load,
-        requests_per_s=times.requests_per_s,
-        input_tokens=grid.inputs,
-        output_tokens=grid.outputs,
-    )
-    replicas = np.array([plan.replicas for plan in found], np.float32).reshape(-1, 1, 1, 1)
-    columns = {}
-    for name, values in figures.items():
-        block = spread.block(values, np.float32)
+
+    @cache
+    def figures() -> dict[str, Values]:
+        grid = spread.grid
+        return cost_figures(
+            hardware,
+            devices=grid.group * grid.pp,
+            load=times.load,
+            requests_per_s=times.requests_per_s,
+            input_tokens=grid.inputs,
+            output_tokens=grid.outputs,
+        )
+
+    def column(name: str) -> NDArray[np.float32]:
+        block = spread.block(figures()[name], np.float32)
         if name in OF_ALL_REPLICAS:
-            block *= replicas
-        columns[name] = block.reshape(-1)
-    return columns
+            block *= spread.each(_PLAN_NUMBERS["replicas"], np.float32)
+        return block.reshape(-1)
+
+    return {name: partial(column, name) for name in COST_COLUMNS}
 
 
-def _memory_columns(spread: _Spread, memory: Memory, headroom: Floats) -> Columns:
+def _memory_columns(spread: Spread, memory: Memory, headroom: Floats) -> Columns:
     parts = (memory.weights, memory.kv_cache, memory.activations, memory.reserve)
     columns = {name: spread.column(part) for name, part in zip(MEMORY_COLUMNS, parts, strict=True)}
     columns["device_memory_bytes"] = spread.column(memory.total)
@@ -209,7 +201,7 @@ def _memory_columns(spread: _Spread, memory: Memory, headroom: Floats) -> Column
 
 
 def _judgement_columns(
-    spread: _Spread,
+    spread: Spread,
     times: Performance,
     lacking: tuple[NDArray[np.bool_] | bool, NDArray[np.bool_]],
     request: EvaluationRequest,
@@ -218,20 +210,21 @@ def _judgement_columns(
 
     ``lacking`` says whether the host's memory is too small, and whether the device's is.
     """
-    latency = spread.full(getattr(times, LATENCY_COLUMNS[request.stage]))
+    latency = spread.full(getattr(times, LATENCY_COLUMNS[request.stage])())
     reason = np.zeros(spread.grid.shape, dtype=np.int8)
     if request.ttft_limit_s is not None:
-        reason[spread.full(times.ttft_s) > request.ttft_limit_s] = REASONS.index("TTFT limit")
+        reason[spread.full(times.ttft_s()) > request.ttft_limit_s] = REASONS.index("TTFT limit")
     if request.latency_limit_s is not None:
         reason[latency > request.latency_limit_s] = REASONS.index("latency limit")
     for name, short in zip(("host memory", "memory"), lacking, strict=True):
         if np.any(short):
             reason[spread.full(short, np.bool_)] = REASONS.index(name)
     layout_count, batches, inputs, outputs = spread.grid.shape
+    lengths = inputs * outputs
     mask = pareto_mask(
         np.where(reason == 0, latency, np.nan).reshape(-1),
         spread.full(_rate_per_device(spread.grid, times)).reshape(-1),
-        np.tile(np.arange(inputs * outputs), layout_count * batches),
+        np.tile(np.arange(lengths), layout_count * batches) if lengths > 1 else None,
     )
     return {
         "rejected_for": spread.column(reason, np.int8),

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from llmcalc_widgets.output.still import FAINT, GRID, INK, TITLE_SIZE, add_legend, open_sides
+from llmcalc_widgets.output.still import (
+    FAINT,
+    GRID,
+    INK,
+    add_legend,
+    add_title,
+    open_sides,
+    title_high,
+)
 from llmcalc_widgets.view.drawing import Drawing
 from llmcalc_widgets.view.palette import GREY, PALETTE
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.sentences import question_words, status_words
 from llmcalc_widgets.view.units import number
 
-_PLACE = (0.085, 0.205, 0.9, 0.675)
-"""Left, bottom, width and height of the chart in the picture, the legend below it."""
+_LEFT, _BOTTOM, _WIDTH = 0.085, 0.205, 0.9
+"""Where the chart is in the picture, the legend below it and the title above."""
 
 
 def paint_chart(figure: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: ANN401 - matplotlib is optional
@@ -29,9 +35,13 @@ def paint_chart(figure: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: A
     scene : Scene
         What they are of.
     """
-    axes = figure.add_axes(_PLACE)
+    drawn = sum(map(len, drawing.rows.values()))
+    words = *question_words(scene.evaluation.request), status_words(scene, drawn, None)
+    add_title(figure, words)
+    _, high = figure.get_size_inches()
+    axes = figure.add_axes((_LEFT, _BOTTOM, _WIDTH, 1 - _BOTTOM - title_high(words) / high))
     handles = _draw(axes, drawing, scene)
-    _label(axes, drawing, scene)
+    _label(axes, drawing)
     handles += _limits(axes, drawing, scene) + _rivals(axes, drawing)
     add_legend(figure, handles)
 
@@ -85,8 +95,8 @@ def _rivals(axes: Any, drawing: Drawing) -> list[Any]:  # noqa: ANN401
     ]
 
 
-def _label(axes: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: ANN401
-    """Write ticks, titles and the count of plans; names are text, never formulas."""
+def _label(axes: Any, drawing: Drawing) -> None:  # noqa: ANN401
+    """Write ticks and what the axes show; names are text, never formulas."""
     plot = drawing.plot
     for axis, widget in ((axes.xaxis, plot.x_axis), (axes.yaxis, plot.y_axis)):
         axis.set_ticks(widget.tick_values, list(widget.tick_labels.values()))
@@ -94,7 +104,3 @@ def _label(axes: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: ANN401
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(axis="y", color=GRID, lw=0.8)
     open_sides(axes)
-    deployed, workload = question_words(scene.evaluation.request)
-    drawn = int(np.sum([len(rows) for rows in drawing.rows.values()]))
-    words = f"{deployed}\n{workload}\n{status_words(scene, drawn, None)}"
-    axes.set_title(words, loc="left", fontsize=TITLE_SIZE, parse_math=False)

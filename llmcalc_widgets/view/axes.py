@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from llmcalc_core import EvaluationRequest
+from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.view.units import number
 
 Values = NDArray[np.float64]
@@ -69,16 +68,16 @@ class Quantity:
             self, label=self.label.format(tokens=word), column=self.column.format(tokens=side)
         )
 
-    def values(self, frame: pd.DataFrame) -> Values:
+    def values(self, found: Evaluation) -> Values:
         """Give the value of every row."""
-        return self.shown(frame[self.column].to_numpy())
+        return self.shown(found.column(self.column))
 
-    def bands(self, frame: pd.DataFrame) -> tuple[Values, Values]:
+    def bands(self, found: Evaluation) -> tuple[Values, Values]:
         """Give the low and the high end of every row's 80 % band: the value, where it has none."""
         if not self.banded:
-            return self.values(frame), self.values(frame)
+            return self.values(found), self.values(found)
         name = self.column.removesuffix("_s")
-        low, high = (self.shown(frame[f"{name}_{end}_s"].to_numpy()) for end in ("low", "high"))
+        low, high = (self.shown(found.column(f"{name}_{end}_s")) for end in ("low", "high"))
         return (high, low) if self.inverse else (low, high)
 
     def shown(self, figures: Values) -> Values:
@@ -89,9 +88,9 @@ class Quantity:
         """Write a value with its unit."""
         return f"{int(value):,} {self.unit}" if self.whole else f"{number(value)} {self.unit}"
 
-    def cost(self, frame: pd.DataFrame) -> Values:
+    def cost(self, found: Evaluation) -> Values:
         """Give what is better the smaller it is, above zero."""
-        values = self.values(frame)
+        values = self.values(found)
         return values if self.small else 1 / values
 
     def limit(self, request: EvaluationRequest) -> float | None:

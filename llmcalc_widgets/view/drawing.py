@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from llmcalc_widgets.view.figures import (
     NO_CURVE,
@@ -94,15 +93,15 @@ class Drawing:
         """Give the tensor parallel widths that are drawn, and their places in the palette."""
         if self._scene is None:
             return {}
-        drawn = set(self._scene.frame["tp"].to_numpy()[self.rows["candidates"]].tolist())
-        slots = _slots(self._scene.frame)
+        drawn = set(self._scene.widths[self.rows["candidates"]].tolist())
+        slots = _slots(self._scene)
         return {width: slot for width, slot in slots.items() if width in drawn}
 
     def rows_within(self, across: Iterable[float], up: Iterable[float]) -> tuple[int, ...]:
         """Give the plans in a rectangle of places, drawn or not."""
         if self._scene is None:
             return ()
-        inside = np.ones(len(self._scene.frame), dtype=bool)
+        inside = np.ones(len(self._scene.rejected), dtype=bool)
         for sides, values, ends in zip((across, up), self._scene.figures, self.ends, strict=True):
             low, *_, high = sorted(sides)
             at = ends.places(values)
@@ -122,8 +121,7 @@ class Drawing:
             mark = getattr(self.plot, name)
             mark.x, mark.y = self._place(scene, rows)
             mark.tooltip.value = ""
-        slots = _slots(scene.frame)
-        widths = scene.frame["tp"].to_numpy()[self.rows["candidates"]]
+        slots, widths = _slots(scene), scene.widths[self.rows["candidates"]].tolist()
         self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
         best = scene.evaluation.recommended
         self.plot.recommended.x, self.plot.recommended.y = self._place(
@@ -195,5 +193,5 @@ class Drawing:
         return Ends(*limits(np.concatenate(shown)))
 
 
-def _slots(frame: pd.DataFrame) -> dict[int, int]:
-    return colour_slots(int(width) for width in frame["tp"].unique())
+def _slots(scene: Scene) -> dict[int, int]:
+    return colour_slots(scene.widths.tolist())

@@ -54,7 +54,7 @@ class Scene:
     def figures(self) -> tuple[Values, Values]:
         """Every plan's values across and up."""
         across, up = self.axes
-        return across.values(self.frame), up.values(self.frame)
+        return across.values(self.evaluation), up.values(self.evaluation)
 
     @cached_property
     def known(self) -> NDArray[np.bool_]:
@@ -68,17 +68,22 @@ class Scene:
     @cached_property
     def bands(self) -> tuple[Values, Values] | None:
         """Ends of every plan's 80 % band along :attr:`banded`; None if neither axis has one."""
-        return None if self.banded is None else self.axes[self.banded].bands(self.frame)
+        return None if self.banded is None else self.axes[self.banded].bands(self.evaluation)
 
     @property
     def banded(self) -> int | None:
         """The axis whose bands are drawn: 0 across, else 1 up; None if neither has one."""
         return next((at for at, axis in enumerate(self.axes) if axis.banded), None)
 
-    @cached_property
+    @property
     def rejected(self) -> NDArray[np.bool_]:
         """Whether a plan is rejected."""
-        return (self.frame["rejected_for"] != "").to_numpy()
+        return self.evaluation.rejected
+
+    @cached_property
+    def widths(self) -> NDArray[np.int32]:
+        """Every plan's tensor parallel width."""
+        return self.evaluation.column("tp")
 
     @property
     def usual(self) -> bool:
@@ -93,9 +98,9 @@ class Scene:
     def front(self) -> Rows:
         """Rows on the Pareto front of the two axes, from left to right."""
         if self.usual:
-            mask = self.frame["on_front"].to_numpy()
+            mask = self.evaluation.column("on_front")
         else:
-            across, up = (axis.cost(self.frame) for axis in self.axes)
+            across, up = (axis.cost(self.evaluation) for axis in self.axes)
             mask = pareto_mask(np.where(self.rejected, np.nan, across), 1 / up)
         rows = np.flatnonzero(mask)
         return rows[np.argsort(self.figures[0][rows], kind="stable")]

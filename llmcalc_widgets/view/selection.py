@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from traitlets import HasTraits, Int, Tuple
 
 from llmcalc_core import Evaluation
@@ -33,23 +32,24 @@ def same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int |
     """Find the plan of a row in another evaluation."""
     if old is None or row is None:
         return None
-    names = [name for name in PLAN if name in old.frame and name in new.frame]
-    plan = old.frame[names].to_numpy()[row]
-    same = (new.frame[names].to_numpy() == plan).all(axis=1)
+    same = np.ones(len(new.rejected), dtype=bool)
+    for name in PLAN:
+        if old.has(name) and new.has(name):
+            same &= new.column(name) == old.column(name)[row]
     return int(same.argmax()) if same.any() else None
 
 
-def check_row(row: Any, frame: pd.DataFrame | None) -> int | None:  # noqa: ANN401
-    """Return a row of a frame, or None.
+def check_row(row: Any, found: Evaluation | None) -> int | None:  # noqa: ANN401
+    """Return a row of an evaluation, or None.
 
     Raises
     ------
     ValueError
-        If the frame has no such row.
+        If it has no such row.
     """
     if row is None:
         return None
-    count = 0 if frame is None else len(frame)
+    count = 0 if found is None else len(found.rejected)
     if isinstance(row, bool) or not isinstance(row, (int, np.integer)) or not 0 <= row < count:
         msg = f"row must be from 0 to {count - 1} or None, got {row!r}"
         raise ValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -57,3 +58,27 @@ def test_dozens_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
     left = sys.getallocatedblocks() - held
     assert set(registry) == before
     assert left < HALF * LEFT_BLOCKS
+
+
+OPEN_AT_THE_END = """
+from llmcalc_widgets import (
+    HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf, Workbench
+)
+kinds = HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf, Workbench
+widgets = [kind() for kind in kinds]
+"""
+
+
+def test_widgets_may_be_open_when_python_ends() -> None:
+    ended = subprocess.run(  # noqa: S603 - the program is the constant above
+        [sys.executable, "-c", OPEN_AT_THE_END], capture_output=True, text=True, check=True
+    )
+    assert ended.stderr == ""
+
+
+def test_a_part_may_be_closed_before_the_whole() -> None:
+    registry = ipywidgets.widgets.widget._instances
+    before, explorer = set(registry), ParetoExplorer(model="llama2_7b", devices=2)
+    explorer.chart.close()
+    explorer.close()
+    assert set(registry) <= before

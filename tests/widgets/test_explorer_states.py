@@ -239,7 +239,9 @@ class ExplorerStates(RuleBasedStateMachine):
     def front_is_the_pareto_front_of_the_axes(self) -> None:
         frame, stage = self.explorer.df, self.explorer.stage
         names = axes_of(stage, self.explorer.x_axis, self.explorer.y_axis)
-        across, up = (AXES[name].of(stage).cost(frame) for name in names)
+        axes = [AXES[name].of(stage) for name in names]
+        shown = [axis.shown(frame[axis.column].to_numpy()) for axis in axes]
+        across, up = (one if axis.small else 1 / one for axis, one in zip(axes, shown, strict=True))
         taken = (frame["rejected_for"] == "").to_numpy() & np.isfinite(across) & np.isfinite(up)
         front = self.explorer.front.index.to_numpy()
         assert taken[front].all()
