@@ -36,7 +36,8 @@ def p95(times: list[float]) -> float:
 @pytest.mark.benchmark(group="change to painted chart", timer=REPORTED)
 def test_change_to_paint(benchmark, open_notebook):  # noqa: F811 - the fixture above
     ours = ChartPage(open_notebook([EXPLORER]).page)
-    bare = ChartPage(open_notebook([BARE.format(marks=ours.marks())]).page)
+    marks = ours.marks()  # of one precision; of the other there are about as many
+    bare = ChartPage(open_notebook([BARE.format(marks=marks)]).page)
     alone = []
     benchmark.pedantic(
         lambda: REPORTED.add(ours.change_to_paint()),
@@ -46,14 +47,14 @@ def test_change_to_paint(benchmark, open_notebook):  # noqa: F811 - the fixture 
     )
     benchmark.extra_info |= {
         "by": "llmcalc",
-        "marks": ours.marks(),
+        "marks": marks,
         "bqplot_s": median(alone[WARMUP_ROUNDS:]),
         "limit_s": MEDIAN_LIMIT_S,
         "p95_s": p95(benchmark.stats.stats.data),
         "p95_bqplot_s": p95(alone[WARMUP_ROUNDS:]),
         "p95_limit_s": P95_LIMIT_S,
     }
-    assert ours.marks() == bare.marks() > 150
+    assert bare.marks() == marks > 150
 
 
 @pytest.mark.browser
