@@ -24,8 +24,9 @@ from llmcalc_core.domain.engine import OVERLAPPING, PREFILL_FIRST
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 
-_MOST = 0.97
-"""No fitted constant lets an operation come closer to a device's peak than this."""
+_MOST, _NEARING = 0.97, 16
+"""No fitted constant lets an operation come closer to a device's peak than this. It nears it as the
+norm of that power of both has it: at a corner a fit would not find which way is down."""
 
 
 @lru_cache(maxsize=512)
@@ -136,12 +137,17 @@ def _scaled(
     return {
         family: replace(
             curve,
-            compute=min(_MOST, curve.compute / (computing.get(family, 1.0) * device)),
-            memory=min(_MOST, curve.memory / (longer.get(family, 1.0) * device)),
+            compute=_reached(curve.compute / (computing.get(family, 1.0) * device)),
+            memory=_reached(curve.memory / (longer.get(family, 1.0) * device)),
             floor_s=curve.floor_s * values["launch_floor"],
         )
         for family, curve in base.items()
     }
+
+
+def _reached(share: float) -> float:
+    """Keep the share of a peak that constants ask for below the peak."""
+    return float(share / (1 + (share / _MOST) ** _NEARING) ** (1 / _NEARING))
 
 
 def _traffic(engine: dict[str, Any], peak: float) -> Curve:

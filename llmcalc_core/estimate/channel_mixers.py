@@ -14,7 +14,12 @@ from llmcalc_core.estimate.work import (
     traffic,
 )
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.mixture import experts_touched, most_touched, rows_per_expert
+from llmcalc_core.formulas.mixture import (
+    busiest_load,
+    experts_touched,
+    most_touched,
+    rows_per_expert,
+)
 from llmcalc_core.formulas.roofline import matrix_flops
 
 Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
@@ -75,16 +80,15 @@ def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
 
 
 def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
-    """Routed experts: the device with most experts touched reads the weights of each of them."""
+    """Routed experts: of the device with most experts touched, and of that with most tokens."""
     grid, precision, inside = step.grid, step.precision, mixer.latent or step.hidden
     columns = np.ceil(mixer.width / (grid.group / grid.ep))
     touched = experts_touched(experts=mixer.experts, top_k=mixer.top_k, tokens=step.stage_tokens)
-    rows = _routed_tokens(step) * mixer.top_k / grid.ep
+    held, groups = np.ceil(mixer.experts / grid.ep), np.asarray(grid.ep, float)
+    busiest = mixer.top_k / grid.ep * busiest_load(experts=held, groups=groups)
+    rows = _routed_tokens(step) * np.minimum(busiest, np.minimum(held, mixer.top_k))
     matrices = mixer.up_projections + 1
-    held = np.ceil(mixer.experts / grid.ep)
-    read = most_touched(
-        experts=held, touched=touched * held / mixer.experts, groups=np.asarray(grid.ep, float)
-    )
+    read = most_touched(experts=held, touched=touched * held / mixer.experts, groups=groups)
     weights = read * matrices * columns * inside * precision.expert_weight_bytes
     entering = rows * (inside + columns) * precision.expert_activation_bytes
     leaving = rows * (mixer.up_projections * columns + inside) * precision.output_bytes

@@ -12,8 +12,6 @@ from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
 
-_OF_MIXTURES = ("mixture_time",)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
@@ -49,9 +47,7 @@ def parameters(runs: Runs, *, fixed: Collection[str] = ()) -> tuple[Parameter, .
     tuple of Parameter
         Constants first, then the shifts of engines and devices.
     """
-    engines = {one.engine for one in runs.configurations}
-    mixing = {one.engine for one in runs.configurations if one.model.has_mixture}
-    told = dict.fromkeys(_OF_MIXTURES, mixing)
+    engines = sorted({one.engine for one in runs.configurations})
     free = [spec for name, spec in specs().items() if name not in fixed]
     common = [
         Parameter(spec=spec, scope="", spread=spec.spread) for spec in free if spec.spread > 0
@@ -60,7 +56,7 @@ def parameters(runs: Runs, *, fixed: Collection[str] = ()) -> tuple[Parameter, .
         Parameter(spec=spec, scope=engine, spread=spec.engine_spread)
         for spec in free
         if spec.engine_spread
-        for engine in sorted(told.get(spec.name, engines))
+        for engine in engines
     ]
     by_device = [
         Parameter(spec=spec, scope=device, spread=spec.device_spread)

@@ -64,8 +64,8 @@ def solve(
     found = residuals(at)
     cost = _cost(found, at, prior, spread, scale)
     for _ in range(rounds):
-        slope = slopes(residuals, at, found)
-        curvature, downhill = normal_equations(found, slope, at - prior, spread, scale)
+        slope = _slopes(residuals, at, found)
+        curvature, downhill = _normal_equations(found, slope, at - prior, spread, scale)
         better = None
         while better is None and damping < _MOST_DAMPING:
             damped = curvature + damping * np.diag(np.diag(curvature))
@@ -85,25 +85,10 @@ def solve(
     return at
 
 
-def normal_equations(
-    found: Floats, slope: Floats, moved: Floats, spread: Floats, scale: float = SCALE
+def _normal_equations(
+    found: Floats, slope: Floats, moved: Floats, spread: Floats, scale: float
 ) -> tuple[Floats, Floats]:
-    """Give the curvature and the slope of the loss: one over the other is the next step.
-
-    Parameters
-    ----------
-    found, slope : arrays of shape (points,) and (points, parameters)
-        Residuals, and how each rises with each parameter.
-    moved, spread : arrays
-        How far parameters are from what was believed, and how far they may be.
-    scale : float, default SCALE
-        As for :func:`solve`.
-
-    Returns
-    -------
-    tuple of arrays of shape (parameters, parameters) and (parameters,)
-        Both of half the loss.
-    """
+    """Give the curvature and the slope of half the loss: one over the other is the next step."""
     weight = 1 / np.sqrt(1 + (found / scale) ** 2)
     pull = scale**2 / spread**2
     curvature = slope.T @ (weight[:, None] * slope) + np.diag(pull)
@@ -117,7 +102,7 @@ def _cost(found: Floats, at: Floats, prior: Floats, spread: Floats, scale: float
     return total if np.isfinite(total) else np.inf
 
 
-def slopes(residuals: Callable[[Floats], Floats], at: Floats, found: Floats) -> Floats:
+def _slopes(residuals: Callable[[Floats], Floats], at: Floats, found: Floats) -> Floats:
     """Differentiate residuals, which are ``found`` at ``at``: one column per parameter."""
     columns = []
     for index in range(len(at)):

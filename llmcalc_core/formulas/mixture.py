@@ -11,6 +11,14 @@ _LARGEST = (0.0, 0.5642, 1.0294, 1.4236, 1.7660, 2.0697, 2.3437, 2.5946, 2.8269,
 integrated anew)."""
 
 
+_EXPERT_SPREAD = 1.36
+"""Standard deviation of the tokens of an expert over their mean [1].
+
+DeepSeek-R1's ranks of 8 experts had 491.7 of 1,024 in the mean over its layers, before balancing:
+times the root of 8 (TensorRT-LLM, examples/wide_ep/ep_load_balancer/README.md at 2a595f8, read
+2026-11-28)."""
+
+
 def experts_touched(*, experts: Values, top_k: Values, tokens: Values) -> Values:
     """Expect this number of distinct experts that a batch of tokens uses under uniform routing.
 
@@ -73,9 +81,44 @@ def most_touched(*, experts: Values, touched: Values, groups: Values) -> Values:
     >>> float(most_touched(experts=128.0, touched=20.0, groups=1.0))
     20.0
     """
-    above = np.interp(np.log2(groups), np.arange(len(_LARGEST)), _LARGEST)
     spread = np.sqrt(touched * np.maximum(1 - touched / experts, 0.0))
-    return np.minimum(touched + above * spread, experts)
+    return np.minimum(touched + _above(groups) * spread, experts)
+
+
+def busiest_load(*, experts: Values, groups: Values) -> Values:
+    """Expect this many times the mean of routed tokens on the devices that get the most.
+
+    Parameters
+    ----------
+    experts : float or array
+        Routed experts that each group of devices holds [1].
+    groups : float or array
+        Groups of devices that the experts are divided over [1].
+
+    Returns
+    -------
+    float or array
+        Load over its mean [1]: some experts are routed to more often than others, and every step
+        waits for the busiest group. 1 for a single group.
+
+    References
+    ----------
+    Tippett, Biometrika 17 (1925), for the largest of a sample; the spread of an expert's tokens is
+    that of DeepSeek-R1 without a load balancer, assumed for every model.
+
+    Examples
+    --------
+    >>> round(float(busiest_load(experts=32.0, groups=8.0)), 2)
+    1.34
+    >>> float(busiest_load(experts=256.0, groups=1.0))
+    1.0
+    """
+    return 1.0 + _above(groups) * _EXPERT_SPREAD / np.sqrt(experts)
+
+
+def _above(groups: Values) -> Values:
+    """How many standard deviations the largest of some normal variables is above their mean."""
+    return np.interp(np.log2(groups), np.arange(len(_LARGEST)), _LARGEST)
 
 
 def rows_per_expert(*, tokens: Values, top_k: Values, touched: Values) -> Values:

@@ -28,6 +28,8 @@ class Case:
         The row's name in its file; who measured it.
     model, hardware, engine, precision, layout
         What ran on what: one replica, or one instance of a static batch.
+    engine_version : str, optional
+        As the file has it; '' where it does not say.
     kind : {'closed_loop', 'static', 'saturated'}
         Whether requests follow each other at a fixed concurrency, start together, or are all
         queued at once before an engine that takes as many as it can.
@@ -67,6 +69,7 @@ class Case:
     per: int = 1
     requests: int = 0
     arrivals: Arrivals = DRAWN
+    engine_version: str = ""
 
     @property
     def mixture(self) -> bool:

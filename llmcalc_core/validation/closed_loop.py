@@ -74,6 +74,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         model=config,
         hardware=hardware,
         engine=served_by,
+        engine_version=fields.get("engine_version", ""),
         precision=checkpoint_precision(
             fields["weights"], model=config, hardware=hardware, engine=served_by
         ),

@@ -11,7 +11,6 @@ from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.fitting.parameters import Parameter, as_constants, fit
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import Run
-from llmcalc_core.fitting.solve import normal_equations, slopes
 from llmcalc_core.formulas import Floats
 
 _FOLDS = 5
@@ -44,6 +43,7 @@ def left_out_misses(
     parts: Sequence[Hashable],
     *,
     start: Floats,
+    rounds: int = _ROUNDS,
 ) -> Floats:
     """Estimate each part by a fit to all the others.
 
@@ -55,6 +55,8 @@ def left_out_misses(
         Which part each run is of.
     start : array
         Steps to start each fit from.
+    rounds : int, optional
+        Most iterations of each fit.
 
     Returns
     -------
@@ -64,48 +66,7 @@ def left_out_misses(
     left_out = np.zeros(len(weights))
     for part in dict.fromkeys(parts):
         own = np.array([other == part for other in parts])
-        steps = fit(runs, np.where(own, 0.0, weights), moved, start=start, rounds=_ROUNDS)
-        left_out[own] = runs.misses(as_constants(moved, steps))[own]
-    return left_out
-
-
-def one_step_misses(
-    runs: Runs,
-    weights: Floats,
-    moved: tuple[Parameter, ...],
-    parts: Sequence[Hashable],
-    *,
-    start: Floats,
-) -> Floats:
-    """Estimate each part by what one step from the fit to all makes of a fit to all the others.
-
-    Much quicker than :func:`left_out_misses`, for comparing many fits.
-
-    Parameters
-    ----------
-    runs, weights, moved, parts
-        As there.
-    start : array
-        Steps of the fit to all.
-
-    Returns
-    -------
-    array
-        Logarithm of each estimate over its measurement.
-    """
-
-    def residuals(steps: Floats) -> Floats:
-        missed: Floats = weights * runs.misses(as_constants(moved, steps))
-        return missed
-
-    found = residuals(start)
-    slope = slopes(residuals, start, found)
-    spread = np.array([parameter.spread for parameter in moved])
-    left_out = np.zeros(len(weights))
-    for part in dict.fromkeys(parts):
-        own = np.array([other == part for other in parts])
-        curvature, downhill = normal_equations(found[~own], slope[~own], start, spread)
-        steps = start - np.linalg.solve(curvature, downhill)
+        steps = fit(runs, np.where(own, 0.0, weights), moved, start=start, rounds=rounds)
         left_out[own] = runs.misses(as_constants(moved, steps))[own]
     return left_out
 

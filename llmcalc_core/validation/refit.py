@@ -20,7 +20,8 @@ from llmcalc_core.validation.measured_runs import runs_of, weights_of
 from llmcalc_core.validation.schemas import read_cases
 from llmcalc_core.validation.write_tables import write_bands, write_constants
 
-_ABLATION_ROUNDS = 8
+_ABLATION_ROUNDS, _WORTH_ROUNDS = 8, 3
+"""Most iterations of a fit without one of the constants, and of those that leave a pair out too."""
 
 _INSIDE = (0.1, 0.9)
 """Quantiles between which a band holds eight in ten."""
@@ -88,7 +89,9 @@ def worth(runs: Runs, weights: Floats, found: Refit) -> dict[str, tuple[int, flo
     pairs = left_out.pairs(runs)
 
     def error(moved: tuple[Parameter, ...], start: Floats) -> float:
-        missed = left_out.one_step_misses(runs, weights, moved, pairs, start=start)
+        missed = left_out.left_out_misses(
+            runs, weights, moved, pairs, start=start, rounds=_WORTH_ROUNDS
+        )
         return float(np.abs(missed).mean())
 
     usual = error(found.moved, found.steps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -115,16 +116,29 @@ def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> No
 # (layout, sequences, distinct experts that the busiest device reads, its part of the rows). Of the
 # held experts h a part p = 1 - 0.75**m is touched in the mean; the busiest of g devices touches
 # k sqrt(h p (1 - p)) more, at most all; the largest of 2, 3, 4 and 8 normal variables is k = 0.564,
-# 0.85, 1.029 and 1.424 above their mean.
+# 0.84, 1.029 and 1.424 above their mean. Of the tokens, which spread 1.36 times their mean over
+# single experts (DeepSeek-R1, TensorRT-LLM's wide_ep), it gets 1 + 1.36 k / sqrt(h) times the mean.
 READ = [
     # 2 p = 1.80, and 0.44 more are above the two that it holds halves of
-    (Layout(tp=2, ep=4, dp=4), 8, 2 / 2, 8 * 2 / 4, 14_336 / 2),
+    (Layout(tp=2, ep=4, dp=4), 8, 2 / 2, 8 * 2 / 4 * (1 + 1.36 * 1.0294 / 2**0.5), 14_336 / 2),
     # the one expert that it holds a half of, nearly always
-    (Layout(ep=8, dp=16), 32, 1 / 2, 32 * 2 / 8, 14_336 / 2),
+    (Layout(ep=8, dp=16), 32, 1 / 2, 32 * 2 / 8 * (1 + 1.36 * 1.4236), 14_336 / 2),
     # three of nine slots: 3 p = 2.47, and 0.56 more are above three
-    (Layout(ep=3, dp=3), 6, 3, 6 * 2 / 3, 14_336),
+    (
+        Layout(ep=3, dp=3),
+        6,
+        3,
+        6 * 2 / 3 * (1 + 1.36 * (0.5642 + 0.4652 * np.log2(1.5)) / 3**0.5),
+        14_336,
+    ),
     # four held of eight, two sequences: 4 p = 1.75, and 0.5642 sqrt(1.75 x 0.5625) = 0.56 more
-    (Layout(ep=2, dp=2), 2, 1.75 + 0.5642 * np.sqrt(1.75 * 0.5625), 2 * 2 / 2, 14_336),
+    (
+        Layout(ep=2, dp=2),
+        2,
+        1.75 + 0.5642 * np.sqrt(1.75 * 0.5625),
+        2 * 2 / 2 * (1 + 1.36 * 0.5642 / 2),
+        14_336,
+    ),
 ]
 
 
@@ -140,6 +154,25 @@ def test_work_of_the_experts_on_a_device(case: tuple[Layout, int, float, float, 
     activations = 2 * rows * (4096 + columns + 2 * columns + 4096)
     expected = 2 * experts * EXPERT + activations
     assert np.asarray(found.moved).item() == pytest.approx(expected, rel=1e-12)
+
+
+def rows_of_experts(experts: int, top_k: int, layout: Layout, batch: int) -> float:
+    """Count the rows that a mixture of Mixtral's width computes on the busiest device."""
+    config = replace(find_model("mixtral_8x7b"), num_experts=experts, expert_top_k=top_k)
+    model = architecture(config)
+    step = make_pass(model, grid_of(layout, batch=batch), BF16, decode=True)
+    (found,) = (
+        one for one in layer_section(model.layers[0], step).operations if one.family == "mixture"
+    )
+    return np.asarray(found.flops).item() / (2 * 3 * 4096 * 14_336)
+
+
+def test_the_busiest_device_gets_no_token_twice_for_one_expert() -> None:
+    # One of 256 experts: 1 + 1.36 x 2.8269 times the mean of 8 / 256 of 1,024 tokens. One of two,
+    # to both of which every token goes: all of them, not 1 + 1.36 x 0.5642 times as many.
+    wide = rows_of_experts(256, 8, Layout(ep=256, dp=256), 1024)
+    assert wide == pytest.approx(32 * (1 + 1.36 * 2.8269), rel=1e-12)
+    assert rows_of_experts(2, 2, Layout(ep=2, dp=2), 8) == 8
 
 
 TINY: dict[str, Any] = {

@@ -53,8 +53,8 @@ def test_engines_have_shifts_of_what_their_runs_tell_about() -> None:
     every = parameters(runs)
     found = {(one.spec.name, one.scope) for one in every}
     assert len(found) == len(every)
-    assert ("mixture_time", "trtllm") in found
-    assert ("mixture_time", "vllm") not in found  # it ran no mixture
+    assert {("launch_floor", "vllm"), ("launch_floor", "trtllm")} <= found
+    assert ("launch_floor", "sglang") not in found  # it ran nothing
     assert {scope for _, scope in found} >= {"", "vllm", "trtllm", "H100_80GB"}
     assert "mixture_launch" in {name for name, _ in found}
     fixed = parameters(runs, fixed=["mixture_launch"])

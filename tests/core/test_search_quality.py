@@ -49,12 +49,16 @@ def test_deepseek_on_two_nodes_answers_quickest_in_tensor_parallel_nodes(
 
 def test_deepseek_on_two_nodes_serves_most_with_attention_replicas(deepseek: pd.DataFrame) -> None:
     # ... while data parallel attention with expert parallelism works better for high load: each
-    # tensor parallel device would hold the whole compressed cache.
+    # tensor parallel device would hold the whole compressed cache. Within a node, experts cut in
+    # eight beat whole ones that no balancer moves by 7 % (DeepSeek-V4 on eight MI355X, 6.97 against
+    # 6.48 requests/s: ROCm/ATOM, pull request 1210).
     for limit in (0.1, 1.0):
         best = busiest(deepseek, limit)
         assert best["attention_dp"] >= 8
-        assert best["ep"] == best["attention_dp"] * best["tp"]
         assert best["pp"] == 1
+        whole = deepseek["ep"] == deepseek["attention_dp"] * deepseek["tp"]
+        parallel = busiest(deepseek[whole], limit)
+        assert parallel["tokens_per_s_per_device"] > 0.9 * best["tokens_per_s_per_device"]
     # No plan of the front that serves many sums over the network.
     front = deepseek[deepseek["on_front"] & (deepseek["batch"] >= 128)]
     assert (front["tp"] <= 8).all()

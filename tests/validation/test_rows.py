@@ -106,6 +106,17 @@ HELD = [
     ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "8"}, 5.0 + 10.0),
     ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "16"}, 15.0 + 10.0),
     ({"engine": "sglang", "model": DEEPSEEK}, 10.0),
+    ({"engine": "sglang", "model": DEEPSEEK, "engine_version": "0.5.9"}, 0.0),
+    (
+        {
+            "engine": "sglang",
+            "model": DEEPSEEK,
+            "engine_version": "0.5.9",
+            "hardware": B200,
+            "concurrency": "8",
+        },
+        5.0,
+    ),
     ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B", "hardware": B200}, 15.0),
     ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B"}, 0.0),
     ({"engine": "sglang", "model": "zai-org/GLM-5"}, 0.0),
