@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import traitlets
@@ -216,7 +217,7 @@ price_per_hour, power_watts
         self.chart.draw(scene, rivals)
         self.details.take(scene)
         self.outputs.take(scene, rivals)
-        self._words.do(self._show_words)
+        self._words.do(partial(self._session.attempt, self._show_words))
         with self.hold_trait_notifications():  # little may follow a message that is to leave soon
             self.set_trait("df", lambda: evaluation.frame)
             self.set_trait("front", lambda: scene.front_frame)

@@ -130,14 +130,25 @@ class Session(HasTraits):
             self.reject("", str(error))
             return
         except Exception as error:
-            self.traceback = format_exc()
-            self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
+            self._fail(error)
             raise
         self._seconds_each = seconds / _size(evaluation.request)
         self._plans_each = plans / _size(evaluation.request)
         self.accept("")
         self.evaluation = evaluation
         self._next_s = monotonic() + PAUSE_S
+
+    def attempt(self, work: Callable[[], None]) -> None:
+        """Do what an evaluation needs to be shown; a failure is shown itself, and raised."""
+        try:
+            work()
+        except Exception as error:
+            self._fail(error)
+            raise
+
+    def _fail(self, error: Exception) -> None:
+        self.traceback = format_exc()
+        self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
 
     def reject(self, name: str, message: str) -> None:
         """Note what is wrong with a setting; the last good result stays."""

@@ -31,3 +31,23 @@ def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
     assert (explorer.error, line.value) == ("", "")
     assert set(explorer.df["devices"]) == {4}
     explorer.close()
+
+
+def test_a_failure_of_columns_that_are_made_later_is_shown_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+
+    def fail_later(_: Evaluation) -> None:
+        raise ZeroDivisionError("columns")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Evaluation, "frame", property(fail_later))
+        with pytest.raises(ZeroDivisionError):
+            explorer.devices = 2
+    assert explorer.error == "The calculation failed: ZeroDivisionError: columns"
+    assert "in fail_later" in explorer.form.children[-1].value
+    explorer.devices = 4
+    assert explorer.error == ""
+    assert set(explorer.df["devices"]) == {4}
+    explorer.close()
