@@ -135,7 +135,7 @@ class Session(HasTraits):
         self._seconds_each = seconds / _size(evaluation.request)
         self._plans_each = plans / _size(evaluation.request)
         self.accept("")
-        self.evaluation = evaluation
+        self.attempt(partial(setattr, self, "evaluation", evaluation))
         self._next_s = monotonic() + PAUSE_S
 
     def attempt(self, work: Callable[[], None]) -> None:

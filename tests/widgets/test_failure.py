@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets import ParetoExplorer, session
+from llmcalc_widgets import HardwareComparer, ParetoExplorer, session
 
 
 def fail(request: EvaluationRequest) -> Evaluation:
@@ -51,3 +51,18 @@ def test_a_failure_of_columns_that_are_made_later_is_shown_too(
     assert explorer.error == ""
     assert set(explorer.df["devices"]) == {4}
     explorer.close()
+
+
+def test_a_failure_while_an_answer_is_written_is_shown_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    comparer = HardwareComparer(model="llama2_7b", devices=1)
+    answer = comparer.answer.value
+    with monkeypatch.context() as patch:
+        patch.setattr(comparer, "draw", fail)
+        with pytest.raises(AttributeError):
+            comparer.devices = 2
+    assert comparer.error.startswith("The calculation failed: AttributeError")
+    assert comparer.answer.value == answer
+    comparer.devices = 4
+    assert comparer.error == ""
+    assert comparer.answer.value != answer
+    comparer.close()
