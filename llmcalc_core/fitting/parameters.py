@@ -38,7 +38,7 @@ def parameters(runs: Runs, *, fixed: Collection[str] = ()) -> tuple[Parameter, .
     Parameters
     ----------
     runs : Runs
-        What was measured: an engine has shifts only of what its runs tell about.
+        What was measured: only engines that ran have shifts.
     fixed : collection of str
         Constants that stay at their prior.
 

@@ -20,9 +20,10 @@ _BATCH_WAIT = 20.0
 _SHORT, _WIDEST = 1024, 8
 
 _SENT_AT_ONCE = ("0.5.9",)
-"""Versions of SGLang among the rows that send the first token at once whatever the interval of a
-stream: scheduler_output_processor_mixin.py of sgl-project/sglang compares the count with 1, as at
-004ec01. Rows without a version are older, of when it waited for as many as the interval."""
+"""Versions of SGLang among the rows that are taken to send the first token at once whatever the
+interval of a stream, as scheduler_output_processor_mixin.py does at 004ec01 of sgl-project/sglang
+(it compares the count with 1, earlier code with 0). Since which release was not found: that 0.5.9
+does, and rows without a version do not, is told by the rows' own times."""
 
 
 @dataclass(frozen=True, slots=True)

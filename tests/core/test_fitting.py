@@ -48,7 +48,7 @@ def test_steps_come_back_from_constants(data: st.DataObject) -> None:
             assert back == pytest.approx(total, abs=1e-6)
 
 
-def test_engines_have_shifts_of_what_their_runs_tell_about() -> None:
+def test_engines_that_ran_have_shifts() -> None:
     runs = two_engines()
     every = parameters(runs)
     found = {(one.spec.name, one.scope) for one in every}

@@ -50,8 +50,8 @@ def test_deepseek_on_two_nodes_answers_quickest_in_tensor_parallel_nodes(
 def test_deepseek_on_two_nodes_serves_most_with_attention_replicas(deepseek: pd.DataFrame) -> None:
     # ... while data parallel attention with expert parallelism works better for high load: each
     # tensor parallel device would hold the whole compressed cache. Within a node, experts cut in
-    # eight beat whole ones that no balancer moves by 7 % (DeepSeek-V4 on eight MI355X, 6.97 against
-    # 6.48 requests/s: ROCm/ATOM, pull request 1210).
+    # eight beat whole ones that no balancer moves (DeepSeek-V4 on eight MI355X, 6.97 requests/s
+    # against 5.71 to 6.48: ROCm/ATOM, pull request 1210; other settings differ too).
     for limit in (0.1, 1.0):
         best = busiest(deepseek, limit)
         assert best["attention_dp"] >= 8

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+LLAMA, GPT_OSS = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b"
+DEEPSEEK, KIMI = "deepseek-ai/DeepSeek-V3", "moonshotai/Kimi-K2.5"
+H200, B200 = "H200_SXM_141GB", "B200_SXM_180GB"
+
 CLOSED_LOOP = {
     "id": "c1", "model": "meta-llama/Llama-3.1-70B", "hardware": "H200_SXM_141GB",
     "engine": "vllm", "weights": "fp8", "concurrency": "16", "tensor_parallel": "2",

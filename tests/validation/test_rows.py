@@ -12,7 +12,18 @@ from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.validation import closed_loop, names, published
 from llmcalc_core.validation.cases import CannotPredictError
 from llmcalc_core.validation.schemas import schema_of
-from tests.validation.measured_rows import CLOSED_LOOP, PUBLISHED, closed_loop_row, published_row
+from tests.validation.measured_rows import (
+    B200,
+    CLOSED_LOOP,
+    DEEPSEEK,
+    GPT_OSS,
+    H200,
+    KIMI,
+    LLAMA,
+    PUBLISHED,
+    closed_loop_row,
+    published_row,
+)
 
 BF16 = {"weights": "bf16", "activations": "bf16"}
 
@@ -56,11 +67,6 @@ def test_inferencex_lengths_are_nine_tenths_of_the_nominal(lengths, read, source
     assert case.source == source == closed_loop.source_of(row)
 
 
-LLAMA, GPT_OSS = "meta-llama/Llama-3.1-70B", "openai/gpt-oss-120b"
-DEEPSEEK, KIMI = "deepseek-ai/DeepSeek-V3", "moonshotai/Kimi-K2.5"
-H200, B200 = "H200_SXM_141GB", "B200_SXM_180GB"
-
-
 @pytest.mark.parametrize(
     ("model", "hardware", "engine", "weights", "precision"),
     [
@@ -90,52 +96,6 @@ H200, B200 = "H200_SXM_141GB", "B200_SXM_180GB"
 def test_checkpoint_decides_the_types(model, hardware, engine, weights, precision):
     row = closed_loop_row(model=model, hardware=hardware, engine=engine, weights=weights)
     assert closed_loop.read_case(row).precision == precision
-
-
-SHORT = {"input_tokens": "1024", "output_tokens": "1024"}
-ONE, EIGHT = {"tensor_parallel": "1"}, {"tensor_parallel": "8"}
-
-# From InferenceX's scripts, named in validation/inferencex.py: TensorRT-LLM's
-# batch_wait_timeout_iters; half of SGLang's scheduler-recv-interval, and its stream-interval.
-HELD = [
-    ({"engine": "trtllm", **SHORT}, 20.0),
-    ({"engine": "trtllm", **SHORT, **EIGHT}, 0.0),
-    ({"engine": "trtllm", "output_tokens": "8192"}, 0.0),
-    ({"engine": "vllm", **SHORT}, 0.0),
-    ({"engine": "trtllm", "model": GPT_OSS, **SHORT, **ONE}, 0.0),
-    ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "8"}, 5.0 + 10.0),
-    ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "16"}, 15.0 + 10.0),
-    ({"engine": "sglang", "model": DEEPSEEK}, 10.0),
-    ({"engine": "sglang", "model": DEEPSEEK, "engine_version": "0.5.9"}, 0.0),
-    (
-        {
-            "engine": "sglang",
-            "model": DEEPSEEK,
-            "engine_version": "0.5.9",
-            "hardware": B200,
-            "concurrency": "8",
-        },
-        5.0,
-    ),
-    ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B", "hardware": B200}, 15.0),
-    ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B"}, 0.0),
-    ({"engine": "sglang", "model": "zai-org/GLM-5"}, 0.0),
-]
-
-
-@pytest.mark.parametrize(("changes", "steps"), HELD, ids=str)
-def test_a_server_holds_prompts_back_as_it_was_told(changes, steps):
-    arrivals = closed_loop.read_case(closed_loop_row(**changes)).arrivals
-    assert (arrivals.held_steps, arrivals.fixed_lengths) == (steps, False)
-
-
-def test_lengths_of_vendor_sweeps_and_saturated_runs_are_fixed():
-    swept = closed_loop.read_case(closed_loop_row(engine="sglang", model=DEEPSEEK, hardware=B200,
-                                                  input_tokens="2048"))  # fmt: skip
-    assert (swept.arrivals.held_steps, swept.arrivals.fixed_lengths) == (0.0, True)
-    queued = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}
-    assert published.read_case(published_row(**queued)).arrivals.fixed_lengths
-    assert not published.read_case(published_row()).arrivals.fixed_lengths
 
 
 @pytest.mark.parametrize(("ranks", "groups"), [("16", "4.0"), ("64", "8.0"), ("4", "2.0")], ids=str)
