@@ -48,7 +48,7 @@ class Session(HasTraits):
 
     def __init__(self) -> None:
         super().__init__()
-        self._patient = False
+        self._patient, self._shown = False, True
         self._running: EvaluationRequest | None = None
         self._future: asyncio.Future[_Timed] | None = None
         self._seconds_each = self._plans_each = 0.0
@@ -92,7 +92,7 @@ class Session(HasTraits):
         except ValueError as error:
             self.reject("", str(error))
             return
-        if self.evaluation is not None and self.evaluation.request == request:
+        if self._shown and self.evaluation is not None and self.evaluation.request == request:
             self.accept("")
             return
         expected_s = self._seconds_each * _size(request)
@@ -130,25 +130,30 @@ class Session(HasTraits):
             self.reject("", str(error))
             return
         except Exception as error:
-            self._fail(error)
+            self._fail("The calculation", error)
             raise
         self._seconds_each = seconds / _size(evaluation.request)
         self._plans_each = plans / _size(evaluation.request)
         self.accept("")
+        self._shown = True
         self.attempt(partial(setattr, self, "evaluation", evaluation))
         self._next_s = monotonic() + PAUSE_S
 
     def attempt(self, work: Callable[[], None]) -> None:
-        """Do what an evaluation needs to be shown; a failure is shown itself, and raised."""
+        """Do what an evaluation needs to be shown, or what others do with it.
+
+        A failure is shown itself, and raised; asking for the same again evaluates it anew.
+        """
         try:
             work()
         except Exception as error:
-            self._fail(error)
+            self._shown = False
+            self._fail("Showing the result", error)
             raise
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, what: str, error: Exception) -> None:
         self.traceback = format_exc()
-        self.reject("", f"The calculation failed: {type(error).__name__}: {error}")
+        self.reject("", f"{what} failed: {type(error).__name__}: {error}")
 
     def reject(self, name: str, message: str) -> None:
         """Note what is wrong with a setting; the last good result stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from llmcalc_core import Evaluation, EvaluationRequest
@@ -45,7 +46,7 @@ def test_a_failure_of_columns_that_are_made_later_is_shown_too(
         patch.setattr(Evaluation, "frame", property(fail_later))
         with pytest.raises(ZeroDivisionError):
             explorer.devices = 2
-    assert explorer.error == "The calculation failed: ZeroDivisionError: columns"
+    assert explorer.error == "Showing the result failed: ZeroDivisionError: columns"
     assert "in fail_later" in explorer.form.children[-1].value
     explorer.devices = 4
     assert explorer.error == ""
@@ -60,9 +61,24 @@ def test_a_failure_while_an_answer_is_written_is_shown_too(monkeypatch: pytest.M
         patch.setattr(comparer, "draw", fail)
         with pytest.raises(AttributeError):
             comparer.devices = 2
-    assert comparer.error.startswith("The calculation failed: AttributeError")
+    assert comparer.error.startswith("Showing the result failed: AttributeError")
     assert comparer.answer.value == answer
-    comparer.devices = 4
+    asked = comparer._session.evaluation.request
+    comparer._session.submit(lambda: asked)
     assert comparer.error == ""
     assert comparer.answer.value != answer
     comparer.close()
+
+
+def test_an_error_in_ones_own_observer_is_no_failed_calculation() -> None:
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+
+    def read_what_is_not_there(change: dict[str, pd.DataFrame]) -> None:
+        change["new"]["no such column"]
+
+    explorer.observe(read_what_is_not_there, "df")
+    with pytest.raises(KeyError):
+        explorer.devices = 2
+    assert explorer.error == "Showing the result failed: KeyError: 'no such column'"
+    assert "in read_what_is_not_there" in explorer.form.children[-1].value
+    explorer.close()
