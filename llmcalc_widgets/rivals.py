@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.rivals import difference_words
 from llmcalc_widgets.form.settings import check_together, to_request
 from llmcalc_widgets.form.techniques import PRICES
+from llmcalc_widgets.form.workloads import WORKLOAD_SETTINGS, WORKLOADS, workload_of
 from llmcalc_widgets.kept import Kept
 from llmcalc_widgets.outlook import Outlook
 from llmcalc_widgets.view.rivalry import Rival
@@ -57,10 +59,24 @@ class Rivals:
 
 
 def _entries(outlook: Outlook, settings: Mapping[str, Any]) -> Iterator[_Entry]:
+    names = {pin["name"] for pin in outlook.pins}
     for at, pin in enumerate(outlook.pins):
         yield _Entry(name=pin["name"], kind="pins", at=at, settings=pin["settings"])
     for at, changes in enumerate(outlook.compared):
-        yield _Entry(name=str(at + 1), kind="compared", at=at, settings=_changed(settings, changes))
+        called = _called(changes)
+        name = str(at + 1) if called in names else called or str(at + 1)
+        names.add(name)
+        yield _Entry(name=name, kind="compared", at=at, settings=_changed(settings, changes))
+
+
+def _called(changes: Mapping[str, Any]) -> str:
+    """Call what is compared by its device, model, precision or workload; empty if it is by more."""
+    if set(changes) == set(WORKLOAD_SETTINGS):
+        workload = workload_of(changes)
+        return WORKLOADS[workload].label if workload else ""
+    ((setting, value), *others) = changes.items()
+    named = setting in ("hardware", "model", "precision") and not others
+    return name_of(value).rpartition("/")[2] if named else ""
 
 
 def _changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

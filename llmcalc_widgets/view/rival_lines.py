@@ -44,7 +44,7 @@ class RivalLines:
             if not rivals:
                 return
             self.lines = self._plot.add_lines()
-        curves = [_turned(_curve(rival, ends), place) for place, rival in enumerate(rivals)]
+        curves = _apart([_curve(rival, ends) for rival in rivals])
         with self.lines.hold_sync():
             self.lines.x, self.lines.y = together(*curves, _UNSEEN)
             self.lines.colors = [rival_colour(place) for place in range(len(rivals) + 1)]
@@ -57,10 +57,17 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _turned(curve: Curve, place: int) -> Curve:
-    """Let every second curve end where the others begin, so that their names are apart."""
-    across, up = curve
-    return (across[::-1], up[::-1]) if place % 2 else curve
+def _apart(curves: list[Curve]) -> list[Curve]:
+    """Let each curve end where its name is farthest from those before, up or down."""
+    taken: list[float] = []
+    found: list[Curve] = []
+    for across, up in curves:
+        ends = [float(up[at]) for at in (-1, 0) if len(up)]
+        room = [min((abs(end - one) for one in taken), default=0.0) for end in ends]
+        turned = bool(ends) and room[1] > room[0]
+        found.append((across[::-1], up[::-1]) if turned else (across, up))
+        taken += ends[turned : turned + 1]
+    return found
 
 
 def _curve(rival: Rival, ends: tuple[Ends, Ends]) -> Curve:

@@ -89,10 +89,10 @@ def test_what_is_pinned_and_compared_is_in_the_code(y_axis: str | None) -> None:
         compared=[{"hardware": "L4"}, {"prefix_hit_rate": 0.5}, {"stage": "prefill"}],
     )  # fmt: skip
     explorer.pin(NASTY)
-    explorer.pin("1")
+    explorer.pin("2")
     explorer.update(precision="fp8", price_per_hour=1.5)
     check(explorer)
-    assert list(run(explorer.to_code())["fronts"]) == [NASTY, "1", "1 (compared)", "2"]
+    assert list(run(explorer.to_code())["fronts"]) == [NASTY, "2", "L4", "2 (compared)"]
     assert "others = {" in explorer.outputs.reveal("Python code").code.value
     explorer.update(pins=(), compared=())
     assert "others" not in explorer.to_code()

@@ -11,6 +11,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, find_hardware
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.view.rival_lines import _apart
 from llmcalc_widgets.view.rivalry import ratio_words, reached
 from llmcalc_widgets.view.ticks import Ends
 
@@ -77,7 +78,27 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     explorer.input_tokens = 500
     frame = explore("llama2_7b", "H100_80GB", 4, stage="serving", input_tokens=500)
     assert front_of(frame) <= set(corners(explorer, 0))
-    assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["1", "2", "3"]
+    assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["H100_80GB", "L4", "Chat"]
+
+
+def test_what_is_compared_is_called_by_what_differs(explorer: ParetoExplorer) -> None:
+    explorer.pin("fp8")
+    explorer.compared = [
+        {"model": "meta-llama/Llama-3.1-8B"},
+        {"precision": "fp8"},
+        {"hardware": "L4", "devices": 2},
+        {"hardware": "L4"},
+        {"hardware": "L4"},
+    ]
+    names = [rival.name for rival in explorer.outputs.rivals]
+    assert names == ["fp8", "llama3_8b", "2", "3", "L4", "5"]
+
+
+def test_names_at_the_ends_of_fronts_are_apart() -> None:
+    rising = np.array([0.1, 0.9]), np.array([0.2, 0.8])
+    lower = np.array([0.2, 0.9]), np.array([0.25, 0.7])
+    ends = [up[-1] for _, up in _apart([rising, rising, lower])]
+    assert ends == [0.8, 0.2, 0.7]
 
 
 def test_a_price_is_of_the_chosen_device(explorer: ParetoExplorer) -> None:
