@@ -94,6 +94,7 @@ _CSS = """
   font-weight: 400; background: none; white-space: normal; }
 .llmcalc-rivals thead th { color: var(--c-faint); }
 .llmcalc-rivals tr { background: none !important; }
+.llmcalc-rival { white-space: nowrap; }
 .llmcalc-chart .bqplot .curve_label { font-weight: 700; font-size: 13px; text-anchor: middle;
   fill: var(--c-strong) !important; pointer-events: none;
   paint-order: stroke; stroke: var(--c-back); stroke-width: 3px; }

@@ -16,6 +16,9 @@ _UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
 _LONGEST = 14
 """Characters of a name in the chart."""
 
+_EMPTY, _WIDTH = "\N{EM SPACE}", 0.6
+"""An empty character as wide as the text is high, and how wide others are beside it."""
+
 
 class RivalLines:
     """Draws the front of every rival as steps, with its name at the end.
@@ -48,13 +51,24 @@ class RivalLines:
         with self.lines.hold_sync():
             self.lines.x, self.lines.y = together(*curves, _UNSEEN)
             self.lines.colors = [rival_colour(place) for place in range(len(rivals) + 1)]
-            self.lines.labels = [*(_short(rival.name) for rival in rivals), ""]
+            named = zip(rivals, curves, strict=True)
+            self.lines.labels = [*(_label(rival.name, curve) for rival, curve in named), ""]
         self.names = [rival.name for rival in rivals]
 
 
 def _short(name: str) -> str:
     """Give as much of a name as there is room for; the table below the chart has all of it."""
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _label(name: str, curve: Curve) -> str:
+    """Write a name for the end of a curve, in the middle of which bqplot draws it.
+
+    At the left end empty characters move it to the right, where no plans are.
+    """
+    text, (across, _) = _short(name), curve
+    leftmost = len(across) > 0 and across[-1] < np.mean(across)
+    return _EMPTY * round(_WIDTH * len(text)) + text if leftmost else text
 
 
 def _apart(curves: list[Curve]) -> list[Curve]:

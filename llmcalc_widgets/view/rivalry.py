@@ -13,6 +13,9 @@ from llmcalc_widgets.view.palette import RIVAL_COLOURS
 from llmcalc_widgets.view.scene import Scene
 from llmcalc_widgets.view.units import number
 
+_SHORT = 16
+"""Characters of a name that stays in one line, beside its mark."""
+
 _LINE = '<path d="M0 9H7V3H14" fill="none" stroke="{colour}" stroke-width="2.4"/>'
 _SAME = 0.0005
 
@@ -85,11 +88,11 @@ def rivalry(rivals: tuple[Rival, ...], present: Scene) -> str:
         mark = drawing(_LINE.format(colour=rival_colour(place)), 14)
         words = escape(rival.words)
         if rival.scene is None or not len(rival.scene.front):
-            rows.append(_row(f"{mark}{escape(rival.name)}", words, "", _why_not(rival)))
+            rows.append(_row(_named(mark, rival.name), words, "", _why_not(rival)))
             continue
         beside = ratio_words(rival.scene, present) if len(present.front) else ""
         best = _best(rival.scene, y_axis)
-        rows.append(_row(f"{mark}{escape(rival.name)}", words, best, beside))
+        rows.append(_row(_named(mark, rival.name), words, best, beside))
     titles = "".join(f'<th scope="col">{title}</th>' for title in heads)
     return (
         '<table class="llmcalc-rivals"><caption>Fronts beside each other</caption>'
@@ -100,6 +103,11 @@ def rivalry(rivals: tuple[Rival, ...], present: Scene) -> str:
 def rival_colour(place: int) -> str:
     """Give the colour of the rival at a place."""
     return RIVAL_COLOURS[place % len(RIVAL_COLOURS)]
+
+
+def _named(mark: str, name: str) -> str:
+    words = f"{mark}{escape(name)}"
+    return f'<span class="llmcalc-rival">{words}</span>' if len(name) <= _SHORT else words
 
 
 def _row(name: str, *cells: str) -> str:

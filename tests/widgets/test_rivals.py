@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, find_hardware
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.view.rival_lines import _apart
+from llmcalc_widgets.view.rival_lines import _apart, _label
 from llmcalc_widgets.view.rivalry import ratio_words, reached
 from llmcalc_widgets.view.ticks import Ends
 
@@ -57,7 +57,7 @@ def test_a_pin_stays_while_the_settings_change(explorer: ParetoExplorer) -> None
     assert [pin["name"] for pin in explorer.pins] == ["A", "the best"]
     assert front_of(pinned) <= set(corners(explorer, 0))
     lines, table = explorer.chart.drawing.rival_lines.lines, explorer.chart.compare._table.value
-    assert lines.labels[:-1] == ["A", "the best"]
+    assert [label.strip() for label in lines.labels[:-1]] == ["A", "the best"]
     assert "hardware A100_80GB instead of H100_80GB" in table
     assert "devices 4 instead of 2" in table
     explorer.chart.compare.chips.children[0].click()
@@ -78,7 +78,7 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     explorer.input_tokens = 500
     frame = explore("llama2_7b", "H100_80GB", 4, stage="serving", input_tokens=500)
     assert front_of(frame) <= set(corners(explorer, 0))
-    assert explorer.chart.drawing.rival_lines.lines.labels[:-1] == ["H100_80GB", "L4", "Chat"]
+    assert explorer.chart.drawing.rival_lines.names == ["H100_80GB", "L4", "Chat"]
 
 
 def test_what_is_compared_is_called_by_what_differs(explorer: ParetoExplorer) -> None:
@@ -97,8 +97,10 @@ def test_what_is_compared_is_called_by_what_differs(explorer: ParetoExplorer) ->
 def test_names_at_the_ends_of_fronts_are_apart() -> None:
     rising = np.array([0.1, 0.9]), np.array([0.2, 0.8])
     lower = np.array([0.2, 0.9]), np.array([0.25, 0.7])
-    ends = [up[-1] for _, up in _apart([rising, rising, lower])]
-    assert ends == [0.8, 0.2, 0.7]
+    curves = _apart([rising, rising, lower])
+    assert [up[-1] for _, up in curves] == [0.8, 0.2, 0.7]
+    assert _label("front", curves[0]) == "front"
+    assert _label("front", curves[1]) == "\N{EM SPACE}" * 3 + "front"
 
 
 def test_a_price_is_of_the_chosen_device(explorer: ParetoExplorer) -> None:
