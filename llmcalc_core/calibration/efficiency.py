@@ -13,6 +13,7 @@ from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernels import (
+    facts_of,
     find_facts,
     kernels_of,
     mixture_facts,
@@ -73,9 +74,8 @@ def efficiency_for(
     >>> efficiency_for(find_hardware("TPUv4"), Precision()).basis
     'assumed'
     """
-    devices, general = table(), table()["engine"]
+    general, facts = table()["engine"], facts_of(hardware.calibration)
     basis, device = kernels_of(hardware.calibration)
-    facts = devices.get(device, devices["assumed"])
     values = (constants or fitted()).of(engine, device)
     for name, step in hardware.adjustments:
         constant = one_of("adjustments", name, tuple(values))
@@ -92,7 +92,7 @@ def efficiency_for(
         "gemm_wide": find_facts(facts, "gemm", wide[0], engine),
         "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
         "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, engine),
-        "mixture": mixture_facts(facts, rates["mixture"][0], precision.experts, engine),
+        "mixture": (mixture_facts(facts, rates["mixture"][0], precision.experts, engine), ""),
     } | {
         f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], engine)
         for kind in apart
@@ -132,14 +132,13 @@ def _scaled(
     device = values["decode_time"] if decode else values["prefill_time"]
     narrow: float = table()["engine"]["narrow_gemm_time"]
     narrower = {family: narrow for family, kind in types.items() if kind in ("fp8", "fp4")}
-    longer = {"mixture": values["mixture_time"]}
-    computing = narrower | longer
     return {
         family: replace(
             curve,
-            compute=_reached(curve.compute / (computing.get(family, 1.0) * device)),
-            memory=_reached(curve.memory / (longer.get(family, 1.0) * device)),
+            compute=_reached(curve.compute / (narrower.get(family, 1.0) * device)),
+            memory=_reached(curve.memory / device),
             floor_s=curve.floor_s * values["launch_floor"],
+            ramp_s=curve.ramp_s * values["launch_floor"],
         )
         for family, curve in base.items()
     }
@@ -176,6 +175,7 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
         floor_s=entry["floor_us"] * 1e-6,
         sharpness=entry.get("sharpness", math.inf),
         half=entry.get("half", 0.0),
+        ramp_s=entry.get("ramp_us", 0.0) * 1e-6,
     )
 
 

@@ -24,6 +24,8 @@ class Curve:
         The p of the norm that joins compute and memory time [1].
     half : float
         Size at which half of ``compute`` is reached [tokens].
+    ramp_s : float
+        Time that a large transfer adds, however large [s]; see ``ramp_seconds``.
     """
 
     peak: float
@@ -32,6 +34,7 @@ class Curve:
     floor_s: float
     sharpness: float = math.inf
     half: float = 0.0
+    ramp_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -13,12 +13,37 @@ Facts = dict[str, Any]
 _NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
 """Types of like width, whose kernels reach a like part of their peak."""
 
+_STANDS_FOR = {"bf16": "bf16", "fp8": "fp8", "fp4": "fp8"}
+"""Of which type a relative's products have the curve that a device's own do."""
+
 
 @cache
 def table() -> dict[str, Facts]:
     """Read the table: devices, ``assumed`` and ``engine``."""
     text = files("llmcalc_core.calibration").joinpath("efficiency.toml").read_text("utf-8")
     return tomllib.loads(text)
+
+
+def facts_of(device: str) -> Facts:
+    """Give the facts of a device: its own families, and those of the relative it names.
+
+    Examples
+    --------
+    >>> [entry["compute"] for entry in facts_of("RTX_PRO_6000")["gemm"] if entry["type"] == "bf16"]
+    [0.891, 0.891]
+    >>> facts_of("RTX_PRO_6000")["attention_decode"] == facts_of("L40S")["attention_decode"]
+    True
+    """
+    own = table().get(device, table()["assumed"])
+    found: Facts = table().get(own.get("like", device), {}) | own
+    if "products" in own:
+        found["gemm"] = [
+            entry | {"type": kind, "compute": own["products"][kind]}
+            for kind, stands in _STANDS_FOR.items()
+            for entry in found["gemm"]
+            if entry["type"] == stands
+        ]
+    return found
 
 
 def kernels_of(device: str) -> tuple[str, str]:
@@ -49,12 +74,20 @@ def find_facts(facts: Facts, family: str, data_type: str, engine: str = "") -> t
     return by_type[nearest], "transferred"
 
 
-def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> tuple[Facts, str]:
+def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> Facts:
     """Give the facts of grouped kernels: those assumed for all, and what is known to differ.
 
-    Weights of 4 bits that are multiplied in 16 are unpacked by kernels of their own.
+    They reach a share of what the device's dense products of the type do. Weights of 4 bits that
+    are multiplied in 16 are unpacked by kernels of their own.
+
+    Examples
+    --------
+    >>> facts = mixture_facts(facts_of("H200_141GB"), "fp8", "fp8", "trtllm")
+    >>> dense, _ = find_facts(facts_of("H200_141GB"), "gemm", "fp8", "trtllm")
+    >>> facts["compute"] / dense["compute"]
+    0.5
     """
-    entry, basis = find_facts(table()["assumed"], "mixture", computed)
+    (entry,) = table()["assumed"]["mixture"]
     kind = computed
     if computed in ("bf16", "fp16"):
         kind = f"{stored} to 16 bits" if stored in ("fp4", "int4") else "bf16"
@@ -63,7 +96,10 @@ def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> tupl
         for other in facts.get("mixture", ())
         if other["type"] == kind and other.get("engine", engine) == engine
     )
-    return entry | next(own, {}), basis
+    dense, _ = find_facts(facts, "gemm", computed, engine)
+    compute = entry["dense_share"] * dense["compute"]
+    found: Facts = entry | {"compute": compute} | next(own, {})
+    return found
 
 
 def reduce_facts(facts: Facts, engine: str) -> list[Facts]:

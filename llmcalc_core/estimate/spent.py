@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.domain.drafts import draft_of
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.model import Model
@@ -22,6 +22,7 @@ from llmcalc_core.estimate.step import host_delay, stage_times
 from llmcalc_core.estimate.time import time_sections
 from llmcalc_core.estimate.work import Message, Operation, Pass, Section, make_pass
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.roofline import ramp_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +171,16 @@ def _timed(
         memory_bytes=_number(own.moved),
         peak_flops=curve.peak,
         most_flops=curve.peak * curve.compute / (1.0 + curve.half / _number(own.size)),
-        most_bytes=hardware.memory_bandwidth * curve.memory,
+        most_bytes=_most_bytes(_number(own.moved), curve, hardware),
     )
+
+
+def _most_bytes(moved: float, curve: Curve, hardware: Hardware) -> float:
+    """Give the rate at which so many bytes move if nothing else bounds them [bytes/s]."""
+    rate = hardware.memory_bandwidth * curve.memory
+    if not curve.ramp_s:
+        return rate
+    return moved / (moved / rate + _number(ramp_seconds(moved=moved, ramp=curve.ramp_s)))
 
 
 def _streamed(streamed: Values, step: Pass, hardware: Hardware, efficiency: Efficiency) -> Spent:

@@ -12,7 +12,12 @@ from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.estimate.work import Message, Operation, Section
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import collective_seconds
-from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
+from llmcalc_core.formulas.roofline import (
+    compute_seconds,
+    memory_seconds,
+    overlapped_seconds,
+    ramp_seconds,
+)
 
 KINDS = ("gemm", "attention", "communication", "memory", "overhead")
 """Where the time of a step goes, as reported."""
@@ -127,6 +132,9 @@ def _time_group(group: list[tuple[int, Operation, Curve]], hardware: Hardware) -
         )
     compute = _products([operation.flops for operation, _ in once.values()], each, shape)
     memory = _products([operation.moved for operation, _ in once.values()], read, shape)
+    for row, (operation, curve) in enumerate(once.values()):
+        if curve.ramp_s:
+            memory[row] += ramp_seconds(moved=operation.moved, ramp=curve.ramp_s)
     floors = np.array([operation.launches * curve.floor_s for operation, curve in once.values()])
     along = (count, *([1] * len(shape)))
     bound = compute > memory

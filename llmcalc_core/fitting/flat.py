@@ -22,7 +22,12 @@ from llmcalc_core.estimate.time import message_seconds
 from llmcalc_core.estimate.work import Message, Operation, make_pass
 from llmcalc_core.fitting.runs import Configuration
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.roofline import compute_seconds, memory_seconds, overlapped_seconds
+from llmcalc_core.formulas.roofline import (
+    compute_seconds,
+    memory_seconds,
+    overlapped_seconds,
+    ramp_seconds,
+)
 
 _FAMILIES = (
     "gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic",
@@ -151,12 +156,13 @@ def device_seconds(
         Times, without the step's own overhead.
     """
     facts = np.array([_curves(one, decode=decode) for one in efficiencies])
-    peak, compute, memory, floor, sharpness, half = facts[flat.group, flat.family].T
+    peak, compute, memory, floor, sharpness, half, ramp = facts[flat.group, flat.family].T
     bandwidth = np.array([one.memory_bandwidth for one in hardware])[flat.group]
     computing = compute_seconds(
         flops=flat.flops, peak=peak, efficiency=compute, size=flat.tokens, half=half
     )
     moving = memory_seconds(moved=flat.moved, bandwidth=bandwidth, efficiency=memory)
+    moving += ramp_seconds(moved=flat.moved, ramp=ramp)
     busy = overlapped_seconds(compute=computing, memory=moving, sharpness=sharpness)
     each = (busy + flat.launches * floor) * flat.count
     total: Floats = np.bincount(flat.owner, each, flat.size).astype(float)
@@ -190,7 +196,7 @@ def grid_of(one: Configuration) -> Grid:
 def _curves(efficiency: Efficiency, *, decode: bool) -> list[tuple[float, ...]]:
     curves = efficiency.decode if decode else efficiency.prefill
     return [
-        (one.peak, one.compute, one.memory, one.floor_s, one.sharpness, one.half)
+        (one.peak, one.compute, one.memory, one.floor_s, one.sharpness, one.half, one.ramp_s)
         for one in (curves.get(family, curves["gemm"]) for family in _FAMILIES)
     ]
 

@@ -6,6 +6,8 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 
+_RAMP_BYTES = 16e6
+
 
 def matrix_flops(*, m: Values, n: Values, k: Values) -> Values:
     """Floating point operations of an (m, k) by (k, n) multiplication.
@@ -128,6 +130,35 @@ def memory_seconds(*, moved: Values, bandwidth: Values, efficiency: Values) -> V
     0.001
     """
     return moved / (bandwidth * efficiency)
+
+
+def ramp_seconds(*, moved: Values, ramp: Values) -> Values:
+    """Time that a transfer loses while it reaches its rate and when its last blocks run out.
+
+    Parameters
+    ----------
+    moved : float or array
+        Traffic to and from device memory [bytes].
+    ramp : float or array
+        What a large transfer loses [s].
+
+    Returns
+    -------
+    float or array
+        Time [s], beside that of the bytes at the full rate: ``ramp * moved / (moved + 16 MB)``.
+
+    References
+    ----------
+    Decode attention measured alone (aiconfigurator, commit 095f58a5) takes 8 to 20 us for a cache
+    of kilobytes, 20 to 40 us more from some ten megabytes on, and beyond that its bytes at nearly
+    the full bandwidth; the size was fitted to the medians by size of 27 such kernels.
+
+    Examples
+    --------
+    >>> ramp_seconds(moved=16e6, ramp=20e-6)
+    1e-05
+    """
+    return ramp * moved / (moved + _RAMP_BYTES)
 
 
 def overlapped_seconds(*, compute: Values, memory: Values, sharpness: Values) -> Values:

@@ -17,6 +17,10 @@ _METRICS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
 """Sources that are only judged by: lengths, layouts or devices of theirs are not stated."""
 
+_UNEXPLAINED = {("vllm", "Qwen/Qwen3-235B-A22B")}
+"""Engines and models whose runs are judged by, not fitted: vLLM 0.12 takes 51 to 59 ms a token
+there whatever prompts and requests (examples/measured/not_trusted.csv)."""
+
 _FIRST_TOKEN_WEIGHT = 0.6
 """A time to first token counts less than one per output token: it depends on how a client asks."""
 
@@ -53,6 +57,8 @@ def weights_of(runs: list[Run]) -> Floats:
 
 
 def _weight(run: Run) -> float:
+    if (run.configuration.engine, run.configuration.model.name) in _UNEXPLAINED:
+        return 0.0
     if run.metric == "ttft":
         return _FIRST_TOKEN_WEIGHT
     return _SATURATED_WEIGHT if run.configuration.loop and run.metric == "latency" else 1.0

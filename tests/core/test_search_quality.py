@@ -70,8 +70,11 @@ def test_deepseek_on_a_rack_spreads_its_experts_widely() -> None:
     found = serving("deepseek_v3", "GB200", 72, "fp8")
     best = busiest(found, 0.03)
     assert best["ep"] > 8
-    assert best["tp"] == 1
-    assert best["attention_dp"] == best["ep"]
+    assert best["attention_dp"] * best["tp"] == best["ep"]
+    # Whether one device or two share the attention of a request decides less than one per cent.
+    alone = busiest(found[found["tp"] == 1], 0.03)
+    assert alone["attention_dp"] == alone["ep"] > 8
+    assert alone["tokens_per_s_per_device"] > 0.97 * best["tokens_per_s_per_device"]
     narrow = found[found["ep"] <= 8]
     assert best["tokens_per_s_per_device"] > 1.3 * busiest(narrow, 0.03)["tokens_per_s_per_device"]
 

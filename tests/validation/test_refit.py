@@ -92,7 +92,7 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
 
 def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
     moved = {(one.spec.name, one.scope) for one in parameters(runs)}
-    assert ("mixture_time", "trtllm") not in moved
+    assert ("sequence_overhead_s", "trtllm") not in moved
     assert ("launch_floor", "trtllm") in moved
     assert "launch_floor" not in {one.spec.name for one in parameters(runs, fixed=["launch_floor"])}
 
