@@ -7,6 +7,7 @@ import numpy as np
 from llmcalc_core.formulas import Values
 
 _RAMP_BYTES = 16e6
+"""Size of a transfer that loses half of what a large one does [bytes]."""
 
 
 def matrix_flops(*, m: Values, n: Values, k: Values) -> Values:
