@@ -150,9 +150,9 @@ def ramp_seconds(*, moved: Values, ramp: Values) -> Values:
 
     References
     ----------
-    Decode attention measured alone (aiconfigurator, commit 095f58a5) takes 8 to 20 us for a cache
-    of kilobytes, 20 to 40 us more from some ten megabytes on, and beyond that its bytes at nearly
-    the full bandwidth; the size was fitted to the medians by size of 27 such kernels.
+    Decode attention measured alone (aiconfigurator, commit 095f58a5) takes 7 to 20 us for a cache
+    of kilobytes, up to 22 us more from some ten megabytes on, and beside that its bytes at 0.67 to
+    0.98 of the bandwidth. Sizes of 2 to 16 MB fit the medians by size of 27 such kernels alike.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from bqplot import Lines
 
+from llmcalc_widgets.view.axes import Values
 from llmcalc_widgets.view.figures import NO_CURVE, Curve, steps, together
 from llmcalc_widgets.view.plot import Plot
 from llmcalc_widgets.view.rivalry import Rival, rival_colour
@@ -15,6 +16,9 @@ _UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
 
 _LONGEST = 14
 """Characters of a name in the chart."""
+
+_NAME = np.array([0.23, 0.04])
+"""Width and height of the longest name, as shares of the chart's."""
 
 _EMPTY, _WIDTH = "\N{EM SPACE}", 0.6
 """An empty character as wide as the text is high, and how wide others are beside it."""
@@ -72,13 +76,13 @@ def _label(name: str, curve: Curve) -> str:
 
 
 def _apart(curves: list[Curve]) -> list[Curve]:
-    """Let each curve end where its name is farthest from those before, up or down."""
-    taken: list[float] = []
+    """Let each curve end where its name is farthest from those before, in names' sizes."""
+    taken: list[Values] = []
     found: list[Curve] = []
     for across, up in curves:
-        ends = [float(up[at]) for at in (-1, 0) if len(up)]
-        room = [min((abs(end - one) for one in taken), default=0.0) for end in ends]
-        turned = bool(ends) and room[1] > room[0]
+        ends = [np.array([across[at], up[at]]) / _NAME for at in (-1, 0) if len(up)]
+        room = [min((np.abs(end - one).max() for one in taken), default=0.0) for end in ends]
+        turned = bool(ends and room[1] > room[0])
         found.append((across[::-1], up[::-1]) if turned else (across, up))
         taken += ends[turned : turned + 1]
     return found

@@ -99,6 +99,10 @@ def test_names_at_the_ends_of_fronts_are_apart() -> None:
     lower = np.array([0.2, 0.9]), np.array([0.25, 0.7])
     curves = _apart([rising, rising, lower])
     assert [up[-1] for _, up in curves] == [0.8, 0.2, 0.7]
+    # Two names at one height are apart where they are not one above the other.
+    first, wide = (np.array([0.6, 0.8]), np.array([0.7, 0.3])), np.array([0.1, 0.75])
+    curves = _apart([first, (wide, np.array([0.31, 0.32]))])
+    assert [across[-1] for across, _ in curves] == [0.8, 0.1]
     assert _label("front", curves[0]) == "front"
     assert _label("front", curves[1]) == "\N{EM SPACE}" * 3 + "front"
 
