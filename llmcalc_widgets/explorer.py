@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any, Unpack
 
@@ -225,9 +226,14 @@ price_per_hour, power_watts
             self._publish_selection()
 
     def _show_words(self) -> None:
-        self.chart.show_words()
-        self.details.show_selection()
-        self.outputs.show_selection()
+        """Say all that is said of the drawing, or nothing: what was said is of another one."""
+        with ExitStack() as unsaid:
+            unsaid.callback(self.chart.clear_words)
+            unsaid.callback(self.details.clear)
+            self.chart.show_words()
+            self.details.show_selection()
+            self.outputs.show_selection()
+            unsaid.pop_all()
 
     def _show_selection(self, _: object) -> None:
         self._words.flush()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-SOON_S = 0.03
-"""How long it waits [s]: two frames of the screen, in which what goes first is drawn."""
+SOON_S = 0.045
+"""How long it waits [s]: three frames of the screen, in which what goes first is drawn."""
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:

@@ -87,6 +87,11 @@ _CSS = """
 .llmcalc-elapsed { flex: 0 0 auto; font-variant-numeric: tabular-nums; }
 .llmcalc-chart .bqplot:focus-visible { outline: 2px solid var(--jp-brand-color1, #1976d2); }
 .llmcalc-chart .bqplot path.line { pointer-events: none; }
+.llmcalc-chart .bqplot g:first-child > .curve:nth-child(n+4) path.line { stroke-linecap: square;
+  stroke-width: 15px !important; transform-box: fill-box; transform-origin: center;
+  transform: rotate(45deg); } /* the recommended plan: a line of no length is drawn as its ends */
+.llmcalc-chart .bqplot g:first-child > .curve:nth-child(5) path.line {
+  stroke-width: 11px !important; }
 .llmcalc-rivals { border-collapse: collapse; width: 100%; }
 .llmcalc-rivals caption { text-align: left; font-weight: 600; color: var(--c-strong); }
 .llmcalc-rivals th, .llmcalc-rivals td { padding: 3px 10px 3px 0; text-align: left;

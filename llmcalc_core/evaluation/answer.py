@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.domain.model import architecture
 from llmcalc_core.domain.request import EvaluationRequest
-from llmcalc_core.search.frame import Cases, as_frame, column_of
+from llmcalc_core.search.frame import LABELS, Cases, as_frame, column_of
 from llmcalc_core.search.names import names_of
 from llmcalc_core.search.objective import front_of, gain_of
 from llmcalc_core.search.performance import LATENCY_COLUMNS
@@ -19,6 +19,30 @@ from llmcalc_core.search.table import REASONS, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """The figures of one candidate, each read from its column when it is asked for.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        Whose.
+    row : int
+        Its row in the frame.
+    """
+
+    evaluation: Evaluation
+    row: int
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - figures differ in type
+        """Read a figure by the name of its column."""
+        return self.evaluation.column(name)[self.row]
+
+    def get(self, name: str, default: Any) -> Any:  # noqa: ANN401 - as above
+        """Read a figure, or give the default where plans have none of this name."""
+        return self[name] if self.evaluation.has(name) else default
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +84,7 @@ class Evaluation:
         return name in (self.cases[0][1] if self.cases else self.frame)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give the values of a column of numbers or of truths, without the others if it can.
+        """Give the values of a column, without the others if it can.
 
         Parameters
         ----------
@@ -70,12 +94,17 @@ class Evaluation:
         Returns
         -------
         array
-            One value per candidate.
+            One value per candidate: a number, a truth or, of a category, a word.
         """
         judged = name == "on_front" and self.request.objective != "throughput"
         if judged or not self.cases:
             return self.frame[name].to_numpy()
-        return column_of(self.cases, name)
+        values = column_of(self.cases, name)
+        return np.array(LABELS[name], dtype=object)[values] if name in LABELS else values
+
+    def plan(self, row: int) -> Plan:
+        """Give the figures of one candidate, without making the frame."""
+        return Plan(evaluation=self, row=row)
 
     @cached_property
     def rejected(self) -> NDArray[np.bool_]:

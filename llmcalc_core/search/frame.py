@@ -17,6 +17,9 @@ from llmcalc_core.search.table import REASONS
 if TYPE_CHECKING:
     import pandas as pd
 
+LABELS = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
+"""What the small integers of a category stand for."""
+
 Cases = list[tuple[tuple[int, int, int, int], Columns]]
 """Positions of a model, a device, a precision and techniques among those asked for, and columns."""
 
@@ -55,11 +58,10 @@ def as_frame(
         data[name] = pd.Categorical.from_codes(codes, dtype=_categories(names))
     for name, used in in_use(techniques).items():
         data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
-    labels = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
     for name in cases[0][1]:
         values = column_of(cases, name)
-        if name in labels:
-            data[name] = pd.Categorical.from_codes(values, dtype=_categories(labels[name]))
+        if name in LABELS:
+            data[name] = pd.Categorical.from_codes(values, dtype=_categories(LABELS[name]))
         else:
             data[name] = values
     return pd.DataFrame(data, copy=False)

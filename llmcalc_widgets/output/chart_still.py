@@ -49,17 +49,15 @@ def paint_chart(figure: Any, drawing: Drawing, scene: Scene) -> None:  # noqa: A
 def _draw(axes: Any, drawing: Drawing, scene: Scene) -> list[Any]:  # noqa: ANN401 - as above
     """Draw every mark of the chart in its order, and give those that the legend names."""
     plot, slots = drawing.plot, drawing.slots()
-    (band, front, bar), (band_up, front_up, bar_up) = plot.front.x, plot.front.y
+    (band, front, bar, *_), (band_up, front_up, bar_up, *_) = plot.front.x, plot.front.y
     areas = axes.fill(band, band_up, color=FAINT, alpha=0.25, lw=0, label="80 % band")
     handles = axes.plot(front, front_up, color=INK, lw=1.4, label="Pareto front")
     handles += areas if scene.banded is not None else []
     axes.plot(bar, bar_up, color=INK, lw=1.4)
-    for mark, shape, size in ((plot.recommended, "D", 110), (plot.selected, "o", 120)):
-        label = "recommended" if mark is plot.recommended else "selected"
-        ring = axes.scatter(
-            mark.x, mark.y, size, "none", marker=shape, edgecolors=INK, lw=1.8, label=label
-        )
-        handles += [ring] if len(mark.x) else []
+    pointed = {"recommended": drawing.recommended, "selected": (plot.selected.x, plot.selected.y)}
+    for (label, place), shape, size in zip(pointed.items(), "Do", (110, 120), strict=True):
+        ring = axes.scatter(*place, size, "none", marker=shape, edgecolors=INK, lw=1.8, label=label)
+        handles += [ring] if len(place[0]) else []
     axes.scatter(plot.rejected.x, plot.rejected.y, 30, GREY, marker="P", lw=0, alpha=0.75)
     hues = [PALETTE[int(slot)] for slot in plot.candidates.color]
     axes.scatter(plot.candidates.x, plot.candidates.y, 26, hues, edgecolors=FAINT, lw=0.5)

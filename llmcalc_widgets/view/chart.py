@@ -109,6 +109,11 @@ class Chart(VBox):
         self.compare.show(self._rivals, scene)
         self._show_status(scene)
 
+    def clear_words(self) -> None:
+        """Say nothing around the drawing."""
+        for words in (self._head, self._legend, self._notice, self._status, self._said):
+            words.value = ""
+
     def show_selection(self) -> None:
         """Mark the selected plan, and count the plans in the brush."""
         row, scene = self._selection.row, self._scene

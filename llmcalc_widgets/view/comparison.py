@@ -33,9 +33,9 @@ def comparison(evaluation: Evaluation, selected: int | None) -> str:
     """
     columns: list[tuple[str, Row]] = []
     if evaluation.recommended is not None:
-        columns.append((_RECOMMENDED, evaluation.frame.iloc[evaluation.recommended]))
+        columns.append((_RECOMMENDED, evaluation.plan(evaluation.recommended)))
     if selected is not None:
-        columns.append((_SELECTED, evaluation.frame.iloc[selected]))
+        columns.append((_SELECTED, evaluation.plan(selected)))
     if not columns:
         return '<div class="llmcalc-note">No plan to recommend.</div>'
     heads = "".join(f'<th scope="col">{head}</th>' for head, _ in columns)

@@ -69,7 +69,7 @@ class Details(VBox):
         if row is None:
             self._bars.value = self._basis.value = ""
             return
-        plan = evaluation.frame.iloc[row]
+        plan = evaluation.plan(row)
         stage = evaluation.request.stage
         self._bars.value = (
             plan_heading(selected=self._selection.row is not None)
@@ -80,6 +80,10 @@ class Details(VBox):
             f'<div class="llmcalc-note">Times are {BASIS_WORDS[str(plan["basis"])]}. '
             "Eight in ten measurements are inside the 80 % band.</div>"
         )
+
+    def clear(self) -> None:
+        """Show no plan."""
+        self._table.value = self._bars.value = self._basis.value = ""
 
     def _fill_picker(self, evaluation: Evaluation) -> None:
         rows = self._front.tolist()

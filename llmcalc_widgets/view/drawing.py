@@ -39,6 +39,8 @@ class Drawing:
         Rows of the plans in each scatter, in its order.
     ends : tuple of two Ends
         Ends of the axes across and up.
+    recommended : array, array
+        Where the recommended plan is, across and up; empty if there is none.
     rival_lines : RivalLines
         The fronts beside the present one.
     marking : bool
@@ -49,6 +51,7 @@ class Drawing:
         self.plot = make_plot()
         self.rows = {"candidates": NO_ROWS, "rejected": NO_ROWS}
         self.ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
+        self.recommended = NO_CURVE
         self.marking = False
         self._scene: Scene | None = None
         self.rival_lines = RivalLines(self.plot)
@@ -78,8 +81,7 @@ class Drawing:
         self._draw_front(scene, row)
         self.marking = True
         with self.plot.selected.hold_sync():
-            chosen = NO_ROWS if row is None else np.array([row])
-            self.plot.selected.x, self.plot.selected.y = self._place(scene, chosen)
+            self.plot.selected.x, self.plot.selected.y = self._place(scene, _alone(row))
         for name, rows in self.rows.items():
             at = np.flatnonzero(rows == row) if row is not None else NO_ROWS
             getattr(self.plot, name).selected = at if len(at) else None
@@ -123,15 +125,15 @@ class Drawing:
             mark.tooltip.value = ""
         slots, widths = _slots(scene), scene.widths[self.rows["candidates"]].tolist()
         self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
-        best = scene.evaluation.recommended
-        self.plot.recommended.x, self.plot.recommended.y = self._place(
-            scene, NO_ROWS if best is None else np.array([best])
-        )
 
     def _draw_front(self, scene: Scene, selected: int | None) -> None:
-        """Draw the front, its band, and the band of the selected plan, else the recommended."""
-        row = scene.evaluation.recommended if selected is None else selected
-        pointed = NO_ROWS if row is None else np.array([row])
+        """Draw the front, its band, the recommended plan, and the band of the selected, else its.
+
+        The other curves are drawn in the order that the plot has them.
+        """
+        best = _alone(scene.evaluation.recommended)
+        pointed = best if selected is None else _alone(selected)
+        self.recommended = self._place(scene, best)
         stairs = partial(steps, level_first=scene.axes[0].small)
         low, high = self._band_ends(scene, scene.front)
         with self.plot.front.hold_sync():
@@ -139,6 +141,8 @@ class Drawing:
                 outline(stairs(*low), stairs(*high)),
                 stairs(*self._place(scene, scene.front)),
                 self._bar(scene, pointed),
+                self.recommended,
+                self.recommended,
             )
 
     def _band_ends(self, scene: Scene, rows: Rows) -> tuple[Curve, Curve]:
@@ -191,6 +195,10 @@ class Drawing:
         if (limit := scene.limits[at]) is not None:
             shown.append([limit])
         return Ends(*limits(np.concatenate(shown)))
+
+
+def _alone(row: int | None) -> Rows:
+    return NO_ROWS if row is None else np.array([row], dtype=np.intp)
 
 
 def _slots(scene: Scene) -> dict[int, int]:

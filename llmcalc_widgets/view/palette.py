@@ -16,6 +16,7 @@ RIVAL_COLOURS = ("#C2185B", "#0072B2", "#7B5EA7", "#00796B", "#8D6E63", "#B8A800
 GREY = "#8C8C8C"
 STRONG = "var(--c-strong, #444444)"
 FAINT = "var(--c-faint, #777777)"
+BACK = "var(--c-back, #ffffff)"
 
 MEMORY_COLOURS = {
     "weights_bytes": "#0072B2",

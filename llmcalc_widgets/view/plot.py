@@ -19,7 +19,7 @@ from bqplot import (
 from bqplot.interacts import BrushSelector
 from ipywidgets import HTML, Layout
 
-from llmcalc_widgets.view.palette import FAINT, GREY, PALETTE, STRONG
+from llmcalc_widgets.view.palette import BACK, FAINT, GREY, PALETTE, STRONG
 
 _NOTHING = np.array([], dtype=np.float64)
 _MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
@@ -37,11 +37,12 @@ class Plot:
     x_axis, y_axis : Axis
         Their axes.
     front : Lines
-        Three curves: the 80 % band of the Pareto front as a filled outline, the front as steps,
-        and the band of the plan pointed at as a line with ends. They are one mark, below all
-        others, as every mark costs each change some milliseconds.
-    recommended, selected : Scatter
-        A diamond and a ring around one point each, below the candidates.
+        Curves: the 80 % band of the Pareto front as a filled outline, the front as steps, the band
+        of the plan pointed at as a line with ends, and twice the place of the recommended plan,
+        where the style sheet draws a diamond and its inside. They are one mark, below all others,
+        as every mark costs each change some milliseconds.
+    selected : Scatter
+        A ring around one point, below the candidates.
     limit : Lines
         The latency limit.
     rejected, candidates : Scatter
@@ -57,7 +58,6 @@ class Plot:
     x_axis: Axis
     y_axis: Axis
     front: Lines
-    recommended: Scatter
     selected: Scatter
     limit: Lines
     rejected: Scatter
@@ -94,14 +94,13 @@ def make_plot() -> Plot:
     own = {
         "front": _line(
             scales,
-            colors=["transparent", STRONG, STRONG],
-            opacities=[1.0, 0.7, 1.0],
+            colors=["transparent", STRONG, STRONG, STRONG, BACK],
+            opacities=[1.0, 0.7, 1.0, 1.0, 1.0],
             fill="inside",
-            fill_colors=[FAINT, "transparent", "transparent"],
-            fill_opacities=[0.25, 0.0, 0.0],
+            fill_colors=[FAINT, *["transparent"] * 4],
+            fill_opacities=[0.25, *[0.0] * 4],
         ),
-        "recommended": _ring(scales, "diamond", 230),
-        "selected": _ring(scales, "circle", 190),
+        "selected": _ring(scales),
         "limit": _line(scales, colors=[STRONG], line_style="dashed"),
         "rejected": _points(
             scales, marker="cross", colors=[GREY], default_size=34, opacities=[0.75]
@@ -131,13 +130,13 @@ def make_plot() -> Plot:
     return Plot(**scales, **own, x_axis=x_axis, y_axis=y_axis, brush=brush, figure=figure)
 
 
-def _ring(scales: dict[str, Any], marker: str, size: int) -> Scatter:
+def _ring(scales: dict[str, Any]) -> Scatter:
     return Scatter(
         x=_NOTHING,
         y=_NOTHING,
         scales=scales,
-        marker=marker,
-        default_size=size,
+        marker="circle",
+        default_size=190,
         fill=False,
         stroke=STRONG,
         stroke_width=2.0,

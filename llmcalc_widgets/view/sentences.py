@@ -61,10 +61,10 @@ def span_words(numbers: tuple[int, ...]) -> str:
 
 def status_words(scene: Scene, drawn: int, brushed: int | None) -> str:
     """Count the plans, those drawn if not all are, and those in the brush if there is one."""
-    frame, request = scene.frame, scene.evaluation.request
-    fitting = int((~frame["rejected_for"].isin(TOO_LARGE)).sum())
-    some = f" ({drawn:,} of them drawn)" if drawn < len(frame) else ""
-    parts = [counted(len(frame), "plan") + some, f"{fitting:,} fit in memory"]
+    plans, request = len(scene.rejected), scene.evaluation.request
+    fitting = plans - int(np.isin(scene.evaluation.column("rejected_for"), TOO_LARGE).sum())
+    some = f" ({drawn:,} of them drawn)" if drawn < plans else ""
+    parts = [counted(plans, "plan") + some, f"{fitting:,} fit in memory"]
     if limits := limit_words(request):
         within = int((~scene.rejected).sum())
         parts.append(f"{within:,} within the limit{'s' if len(limits) > 1 else ''}")
@@ -95,9 +95,9 @@ def limit_words(request: EvaluationRequest) -> list[str]:
 
 def nothing_words(evaluation: Evaluation) -> str:
     """Say why no plan is left, and what would help; empty if some plan is."""
-    frame, request = evaluation.frame, evaluation.request
     if evaluation.recommended is not None:
         return ""
+    frame, request = evaluation.frame, evaluation.request
     fitting = frame[~frame["rejected_for"].isin(TOO_LARGE)]
     if not fitting.empty:
         return f"{_unmet_words(request)} {_fastest_words(evaluation, fitting)}"

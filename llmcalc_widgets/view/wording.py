@@ -162,9 +162,9 @@ def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
 
 def _column(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
     """List a column of some rows, faster than a frame of them is made; a width not tried is 1."""
-    if name not in evaluation.frame:
+    if not evaluation.has(name):
         return [1] * len(rows)
-    return list(evaluation.frame[name].to_numpy()[rows].tolist())
+    return list(evaluation.column(name)[rows].tolist())
 
 
 def share_words(part: float, whole: float) -> str:

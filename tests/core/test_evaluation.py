@@ -26,10 +26,23 @@ def test_columns_are_those_of_the_frame(asked: dict[str, Any]) -> None:
     for found in (early, late):
         for name in numbers:
             np.testing.assert_array_equal(found.column(name), frame[name].to_numpy(), strict=True)
+        for name in ("bound_by", "rejected_for", "basis"):
+            np.testing.assert_array_equal(found.column(name), frame[name].to_numpy(), strict=True)
+        plan = found.plan(5)
+        assert [plan[name] for name in ("ttft_s", "tp", "bound_by")] == [
+            frame[name].iloc[5] for name in ("ttft_s", "tp", "bound_by")
+        ]
+        assert (plan.get("tp", -1), plan.get("cp", -1)) == (frame["tp"].iloc[5], -1)
         np.testing.assert_array_equal(found.rejected, (frame["rejected_for"] != "").to_numpy())
         assert found.recommended == late.recommended
         assert found.has("tp")
         assert not found.has("cp")
+
+
+def test_a_plan_is_read_without_a_frame() -> None:
+    found = evaluate(make_request("llama2_7b", "A100_80GB", 2))
+    assert found.plan(0)["tokens_per_s"] > 0
+    assert "frame" not in vars(found)
 
 
 def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) -> None:

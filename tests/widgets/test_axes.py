@@ -135,7 +135,7 @@ def test_what_is_not_known_is_said_and_not_drawn() -> None:
     drawing = explorer.chart.drawing
     assert "The cost of tokens on mine is not known" in explorer.chart._notice.value
     assert not any(map(len, drawing.rows.values()))
-    assert len(drawing.plot.recommended.x) == len(explorer.front) == 0
+    assert len(drawing.recommended[0]) == len(explorer.front) == 0
     explorer.hardware = "H100_80GB"
     assert explorer.chart._notice.value == ""
     assert len(explorer.front) > 0

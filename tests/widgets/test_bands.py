@@ -34,7 +34,7 @@ def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[
     return [
         (ends.low * (ends.high / ends.low) ** across[:length], up[:length])
         for across, up, length in zip(
-            mark.x, mark.y, (4 * count - 2, 2 * count - 1, 6), strict=True
+            mark.x[:3], mark.y[:3], (4 * count - 2, 2 * count - 1, 6), strict=True
         )
     ]
 
@@ -67,9 +67,9 @@ def test_the_bar_is_the_band_of_the_plan_pointed_at(explorer: ParetoExplorer) ->
         across, up = curves(explorer)[2]
         ends = frame.loc[row, ["tpot_low_s", "tpot_high_s"]].to_numpy(float) * 1e3
         np.testing.assert_allclose(across, np.repeat(ends, 3))
-        pointed = plot.recommended if row == best else plot.selected
-        np.testing.assert_allclose(up[2:4], np.repeat(pointed.y, 2))
-        assert up.min() < pointed.y[0] < up.max()
+        place = plot.front.y[3, 0] if row == best else plot.selected.y[0]
+        np.testing.assert_allclose(up[2:4], np.repeat(place, 2))
+        assert up.min() < place < up.max()
     explorer.update(model="llama3_405b", devices=1)
     assert (plot.front.x < 0).all()
     assert (plot.front.y < 0).all()
@@ -96,7 +96,7 @@ def test_a_change_sends_each_mark_once(
     monkeypatch.setattr(Widget, "send_state", counted)
     explorer.precision = "fp8"
     plot = explorer.chart.plot
-    moved = [plot.front, plot.recommended, plot.candidates]
+    moved = [plot.front, plot.candidates]
     assert [sent[mark.model_id] for mark in moved] == [1] * len(moved)
     assert max(sent[mark.model_id] for mark in plot.figure.marks) == 1
     sent.clear()

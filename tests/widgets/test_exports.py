@@ -87,9 +87,10 @@ def test_a_still_draws_the_points_of_the_chart(explorer):
     drawn = {(round(float(x), 1), round(float(y), 1)) for x, y in uses}
     width, height = 8.4 * 72, 5.6 * 72
     high = 1 - 0.205 - 0.71 / 5.6  # above the legend, below three lines of title
-    for mark in (plot.candidates, plot.rejected, plot.recommended):
-        across = (0.085 + 0.9 * mark.x) * width
-        down = (1 - 0.205 - high * mark.y) * height
+    places = [(mark.x, mark.y) for mark in (plot.candidates, plot.rejected)]
+    for right, up in [*places, explorer.chart.drawing.recommended]:
+        across = (0.085 + 0.9 * right) * width
+        down = (1 - 0.205 - high * up) * height
         wanted = np.round(np.stack([across, down], axis=1), 1)
         near = [min(abs(x - a) + abs(y - b) for a, b in drawn) for x, y in wanted]
         assert max(near) < 0.3

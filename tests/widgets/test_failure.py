@@ -34,22 +34,26 @@ def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
     explorer.close()
 
 
-def test_a_failure_of_columns_that_are_made_later_is_shown_too(
+def test_a_failure_of_what_is_said_later_is_shown_too_beside_nothing_of_the_plan_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
 
-    def fail_later(_: Evaluation) -> None:
-        raise ZeroDivisionError("columns")
+    said = explorer.chart._head, explorer.chart._said, explorer.details._table
+
+    def fail_later(_: Evaluation, row: int) -> None:
+        raise ZeroDivisionError(row)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Evaluation, "frame", property(fail_later))
+        patch.setattr(Evaluation, "plan", fail_later)
         with pytest.raises(ZeroDivisionError):
             explorer.devices = 2
-    assert explorer.error == "Showing the result failed: ZeroDivisionError: columns"
+    assert explorer.error.startswith("Showing the result failed: ZeroDivisionError: ")
+    assert not any(words.value for words in said)
     assert "in fail_later" in explorer.form.children[-1].value
     explorer.devices = 4
     assert explorer.error == ""
+    assert all(words.value for words in said)
     assert set(explorer.df["devices"]) == {4}
     explorer.close()
 

@@ -111,7 +111,7 @@ def test_chart_and_table_say_the_same() -> None:
     assert 0 < drawn.min() < drawn.max() < 1
     best = frame["tokens_per_s_per_device"][frame["on_front"]].idxmax()
     np.testing.assert_allclose(
-        _values(up, plot.recommended.y), [frame["tokens_per_s_per_device"][best]]
+        _values(up, explorer.chart.drawing.recommended[1]), [frame["tokens_per_s_per_device"][best]]
     )
     explorer.close()
 
