@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_SMALL = 20_000
+_SMALL = 1_000
 _BINS = 512
 
 
@@ -55,10 +55,12 @@ def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.in
     """Give the positions on the front, by a sort and a sweep."""
     if not len(cost):
         return np.zeros(0, dtype=np.intp)
-    order = np.lexsort((-gain, cost, group) if group.any() else (-gain, cost))
+    several = group.any()
+    order = np.lexsort((-gain, cost, group) if several else (-gain, cost))
     spent, earned, own = cost[order], gain[order], group[order]
-    fresh = np.r_[True, own[1:] != own[:-1]]
-    rank = np.unique(earned, return_inverse=True)[1] + np.cumsum(fresh) * len(earned)
+    fresh, rank = np.r_[True, own[1:] != own[:-1]], earned
+    if several:
+        rank = np.unique(earned, return_inverse=True)[1] + np.cumsum(fresh) * len(earned)
     best = np.maximum.accumulate(rank)
     leads = fresh | np.r_[True, rank[1:] > best[:-1]]
     twin = np.r_[False, (spent[1:] == spent[:-1]) & (earned[1:] == earned[:-1])] & ~fresh

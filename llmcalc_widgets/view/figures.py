@@ -111,8 +111,10 @@ def together(*curves: Curve) -> Curve:
     [[0.3, 0.4], [0.6, 0.6]]
     """
     length = max(1, *(len(across) for across, _ in (*curves, NO_CURVE)))
-    across, up = (
-        np.array([[*own, *np.repeat([_UNSEEN, *own][-1], length - len(own))] for own in axis])
-        for axis in zip(*curves, strict=True)
-    )
+    both = np.full((2, len(curves), length), _UNSEEN)
+    for at, curve in enumerate(curves):
+        if count := len(curve[0]):
+            both[:, at, :count] = curve
+            both[:, at, count:] = both[:, at, count - 1, None]
+    across, up = both
     return across, up

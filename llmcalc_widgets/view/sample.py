@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,8 @@ def _near(scene: Scene) -> NDArray[np.bool_]:
 
 def _apart(scene: Scene, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Mark one of the rows in ``among`` in each cell of the chart, whichever, of either kind."""
-    rows = np.random.default_rng(0).permutation(np.flatnonzero(among))
+    rows = np.flatnonzero(among)
+    rows = rows[_shuffled(len(rows))]
     cell = scene.rejected[rows].astype(np.intp)
     for values in scene.figures:
         places = Ends(*limits(values[rows])).places(values[rows])
@@ -79,6 +81,12 @@ def _apart(scene: Scene, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
     chosen = np.zeros(len(among), dtype=bool)
     chosen[own[own >= 0]] = True
     return chosen
+
+
+@lru_cache(maxsize=8)
+def _shuffled(count: int) -> NDArray[np.intp]:
+    """Give the numbers below a count in an order that is always the same."""
+    return np.random.default_rng(0).permutation(count)
 
 
 def _evenly(along: NDArray[np.float64], among: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, floor, log, log10
 
 import numpy as np
@@ -68,9 +69,16 @@ class Ends:
 
     def ticks(self) -> tuple[list[float], dict[str, str]]:
         """Say where the ticks are, and what is written at each."""
-        values = ticks(self.low, self.high)
-        places = self.places(np.array(values)).round(_PLACES).tolist()
-        return places, dict(zip(map(_script_number, places), tick_labels(values), strict=True))
+        places, labels = _placed_ticks(self)
+        return [*places], dict(labels)
+
+
+@lru_cache(maxsize=64)
+def _placed_ticks(ends: Ends) -> tuple[tuple[float, ...], tuple[tuple[str, str], ...]]:
+    """Give places of ticks, and what is written at each: an axis mostly stays as it was."""
+    values = ticks(ends.low, ends.high)
+    places = ends.places(np.array(values)).round(_PLACES).tolist()
+    return (*places,), (*zip(map(_script_number, places), tick_labels(values), strict=True),)
 
 
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:
