@@ -110,16 +110,17 @@ class Area:
     opacity: float
 
 
-def filled_area(figure: Locator, mark: int) -> Area:
-    """Return what the first curve of the lines at this place in ``Figure.marks`` fills."""
+def filled_area(figure: Locator, mark: int, curve: int = 0) -> Area:
+    """Return what one curve of the lines at this place in ``Figure.marks`` fills."""
     left, top, right, bottom, opacity = figure.evaluate(
-        """(figure, [marks, mark]) => {
-            const line = figure.querySelector(marks).children[mark].querySelector("path.line");
+        """(figure, [marks, mark, curve]) => {
+            const lines = figure.querySelector(marks).children[mark].querySelectorAll("path.line");
+            const line = lines[curve];
             const box = line.getBoundingClientRect(), style = getComputedStyle(line);
             const opacity = style.fill === "none" ? 0 : style.opacity * style.fillOpacity;
             return [box.left, box.top, box.right, box.bottom, opacity];
         }""",
-        [_MARKS, mark],
+        [_MARKS, mark, curve],
     )
     return Area(left=left, top=top, right=right, bottom=bottom, opacity=opacity)
 

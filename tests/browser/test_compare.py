@@ -67,7 +67,7 @@ def test_what_takes_long_can_be_cancelled(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([MAKE])
     page = notebook.page
     chart = figure(page)
-    before = steady_points(chart, 5)
+    before = steady_points(chart, 4)
     with notebook.kernel() as kernel:
         kernel.run(SLOW)
     type_number(page, "Devices", 16)
@@ -81,4 +81,4 @@ def test_what_takes_long_can_be_cancelled(open_notebook: OpenNotebook) -> None:
     with notebook.kernel() as kernel:
         assert kernel.read("[explorer.devices, int(explorer.df.devices.max())]") == [8, 8]
     page.wait_for_timeout(2_200)
-    assert steady_points(chart, 5) == before
+    assert steady_points(chart, 4) == before

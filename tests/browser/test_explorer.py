@@ -20,7 +20,7 @@ from tests.browser.page import NotebookPage
 
 pytestmark = pytest.mark.browser
 
-BAND, RECOMMENDED, REJECTED, CANDIDATES = 0, 1, 4, 5
+BAND, REJECTED, CANDIDATES = 0, 3, 4
 """Positions of marks in the figure."""
 
 MAKE = """
@@ -125,9 +125,12 @@ def test_serving_has_a_chart_of_its_own(notebook: NotebookPage) -> None:
     served = filled_area(chart, BAND)
     assert served != band
     assert served.opacity > 0.1
-    best = steady_points(chart, RECOMMENDED)[0]
-    assert served.left < best.x < served.right
-    assert served.top - 1 <= best.y <= served.bottom
+    best = filled_area(chart, BAND, curve=3)  # a line of no length, whose ends are the diamond
+    assert served.left < best.left == best.right < served.right
+    assert served.top - 1 <= best.top <= served.bottom
+    diamond = chart.locator("g:first-child > .curve:nth-child(4) path.line")
+    expect(diamond).to_have_css("stroke-width", "15px")
+    expect(diamond).to_have_css("stroke-linecap", "square")
 
 
 def test_the_band_does_not_take_a_click(notebook: NotebookPage) -> None:

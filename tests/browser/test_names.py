@@ -32,7 +32,7 @@ def test_a_name_of_markup_is_text_and_runs_nothing(open_notebook: OpenNotebook) 
     notebook = open_notebook([MAKE])
     page = notebook.page
     chart = figure(page)
-    click_point(chart, loneliest(steady_points(chart, 5)))
+    click_point(chart, loneliest(steady_points(chart, 4)))
     expect(page.locator(".llmcalc-tooltip").first).to_be_attached()
     for name in ("Why this plan?", "Table of plans", "Python code", "Files"):
         page.get_by_role("button", name=name).click()

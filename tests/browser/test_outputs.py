@@ -12,7 +12,7 @@ from tests.browser.controls import press_button
 
 pytestmark = pytest.mark.browser
 
-CANDIDATES = 5
+CANDIDATES = 4
 """Position of the plans in the figure."""
 RIGHT = "cells => cells.map(cell => Math.round(cell.getBoundingClientRect().right))"
 

@@ -18,7 +18,7 @@ from tests.browser.watch import watched
 
 pytestmark = pytest.mark.browser
 
-CANDIDATES = 5
+CANDIDATES = 4
 """Position of the plans in the figure."""
 
 MAKE = """
