@@ -13,6 +13,7 @@ from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.calibration.constants import Constants, fitted, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernels import (
+    Facts,
     facts_of,
     find_facts,
     kernels_of,
@@ -108,7 +109,7 @@ def efficiency_for(
     return Efficiency(
         decode=_scaled(base, values, types, decode=True),
         prefill=_scaled(base, values, types, decode=False),
-        links=_links(reduce_facts(facts, engine), general, hardware, values),
+        links=_links(facts, engine, general, hardware, values),
         decode_step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
@@ -180,19 +181,26 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
 
 
 def _links(
-    entries: list[dict[str, Any]],
+    facts: Facts,
+    name: str,
     engine: dict[str, Any],
     hardware: Hardware,
     values: dict[str, float],
 ) -> Links:
-    """Look up what messages reach; latencies that the hardware states go before the table's."""
+    """Look up what messages of an engine reach.
+
+    A latency that the hardware states is that of an all-reduce that stands for every engine; an
+    engine's own changes with it.
+    """
+    entries, every = reduce_facts(facts, name), reduce_facts(facts, "")
     near, far = hardware.link_latency_s, hardware.node_link_latency_s
-    own = 1.0 if near is None else near * 1e6 / entries[0]["latency_us"]
+    own = 1.0 if near is None else near * 1e6 / every[0]["latency_us"]
     later = values["collective_latency"] * own
     return Links(
         log_widths=np.array([math.log2(entry["devices"]) for entry in entries]),
         latencies_s=np.array([later * entry["latency_us"] * 1e-6 for entry in entries]),
         fractions=np.array([entry["fraction"] for entry in entries]),
+        ramps_s=np.array([entry.get("ramp_us", 0.0) * 1e-6 for entry in entries]),
         node_latency_s=engine["node_latency_us"] * 1e-6 if far is None else far,
         node_fraction=engine["node_fraction"],
         hand_over_latency_s=max(engine["hand_over_latency_us"] * 1e-6, near or 0.0),

@@ -43,9 +43,10 @@ class Links:
 
     Attributes
     ----------
-    log_widths, latencies_s, fractions : array
+    log_widths, latencies_s, fractions, ramps_s : array
         Binary logarithm of the participants measured [1], time of an empty all-reduce [s], bus
-        bandwidth over the link's rate in one direction [1].
+        bandwidth over the link's rate in one direction [1], and what a large one loses until it
+        reaches that [s]; see ``collective_seconds``.
     host_fraction : float
         What a device reaches of the rate of the link to its host [1].
     """
@@ -53,6 +54,7 @@ class Links:
     log_widths: Floats
     latencies_s: Floats
     fractions: Floats
+    ramps_s: Floats
     node_latency_s: float
     node_fraction: float
     hand_over_latency_s: float

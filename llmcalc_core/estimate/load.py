@@ -20,10 +20,10 @@ of 165 W on A30 (0.20 to 0.22) (checked 2026-11-23). A CUDA context adds 26 to 5
 (arXiv 2605.23918, abstract; read 2026-11-23).
 """
 
-MEMORY_SHARE = 0.46
+MEMORY_SHARE = 0.45
 """Load while memory bounds the device [1].
 
-Assumed: with it, decoding of an 8B model on an H200 comes out at 274 to 296 W, and 137 to 300 W
+Assumed: with it, decoding of an 8B model on an H200 comes out at 277 to 297 W, and 137 to 300 W
 were measured over batches and attention paradigms (arXiv 2605.11999, abstract; read 2026-11-23).
 About 0.6 to 0.7 of an A100's power (Patel et al., POLCA, arXiv 2308.12908; recalled) would ask for
 0.5 to 0.65.

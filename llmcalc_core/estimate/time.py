@@ -224,6 +224,7 @@ def message_seconds(
         participants=inside,
         latency=np.interp(width, links.log_widths, links.latencies_s),
         bandwidth=fraction * (hardware.link_bandwidth / 2),
+        ramp=np.interp(width, links.log_widths, links.ramps_s),
     )
     nodes = np.ceil(participants / together)
     if nodes.max() <= 1:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from llmcalc_core.formulas import Values
 
+_RAMP_BYTES = 2e6
+"""Size of a message that loses half of what a large one does."""
+
 
 def collective_seconds(
     *,
@@ -12,6 +15,7 @@ def collective_seconds(
     participants: Values,
     latency: Values,
     bandwidth: Values,
+    ramp: Values = 0.0,
 ) -> Values:
     """Time of a collective operation.
 
@@ -27,16 +31,22 @@ def collective_seconds(
     latency : float or array
         Time of an empty operation [s].
     bandwidth : float or array
-        Bus bandwidth per device, one direction [bytes/s].
+        Bus bandwidth per device, one direction, that large messages reach [bytes/s].
+    ramp : float or array
+        What a large all-reduce loses while it gets there [s].
 
     Returns
     -------
     float or array
-        Time [s]: latency + passes (n - 1)/n of the message over the bus bandwidth.
+        Time [s]: latency + passes (n - 1)/n of the message over the bus bandwidth
+        and, of an all-reduce, ``ramp * message / (message + 2 MB)``.
 
     References
     ----------
     NVIDIA, nccl-tests, doc/PERFORMANCE.md, sections "AllReduce" and "AlltoAll" (bus bandwidth).
+    All-reduces measured alone (aiconfigurator, commit 095f58a5) take 3 to 8 us for kilobytes, up to
+    60 us more from some megabytes on, where another algorithm takes over, and beside that their
+    bytes at 0.4 to 0.97 of the link. Sizes of 1 to 8 MB fit ten sizes of 44 of them alike.
 
     Examples
     --------
@@ -44,7 +54,8 @@ def collective_seconds(
     2.5e-05
     """
     share = passes * (participants - 1) / participants
-    return latency * (participants > 1) + share * message / bandwidth
+    lost = latency + (passes - 1) * ramp * message / (message + _RAMP_BYTES)
+    return lost * (participants > 1) + share * message / bandwidth
 
 
 def point_to_point_seconds(*, message: Values, latency: Values, bandwidth: Values) -> Values:

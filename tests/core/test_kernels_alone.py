@@ -1,16 +1,21 @@
 """Facts of kernels beside times of the same kernels, measured alone.
 
 Median times and shares of the bandwidth are those of ranges of cache sizes in the kernel
-measurements that NVIDIA's aiconfigurator project publishes (Apache-2.0, commit 095f58a5).
+measurements that NVIDIA's aiconfigurator project publishes (Apache-2.0, commit 095f58a5); so are
+times of all-reduces by their size.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from llmcalc_core import find_hardware
+from llmcalc_core import Precision, find_hardware
+from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.kernels import facts_of, find_facts, mixture_facts
+from llmcalc_core.estimate.time import message_seconds
 from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
+from tests.core.neutral import NEUTRAL
 
 DECODE_ATTENTION = [
     ("H200_141GB", "trtllm", "fp8", 12.6, 0.092),
@@ -22,6 +27,17 @@ DECODE_ATTENTION = [
     ("H100_80GB", "vllm", "bf16", 364.0, 0.903),
     ("B200_180GB", "trtllm", "fp8", 32.5, 0.490),
     ("B200_180GB", "trtllm", "fp8", 161.4, 0.872),
+]
+ALL_REDUCES = [
+    ("H100_80GB", "trtllm", 8, 65_536, 4.59),
+    ("H100_80GB", "trtllm", 8, 1_048_576, 25.96),
+    ("H100_80GB", "trtllm", 8, 16_777_216, 122.32),
+    ("H100_80GB", "trtllm", 8, 268_435_456, 1089.62),
+    ("H200_141GB", "vllm", 4, 1_048_576, 12.1),
+    ("H200_141GB", "vllm", 4, 8_388_608, 51.77),
+    ("H200_141GB", "sglang", 8, 2_097_152, 19.31),
+    ("B200_180GB", "trtllm", 8, 1_048_576, 17.78),
+    ("B200_180GB", "trtllm", 8, 16_777_216, 84.76),
 ]
 LARGE_PRODUCTS = [
     ("RTX_PRO_6000", "bf16", 427.6e12),
@@ -45,6 +61,16 @@ def test_decode_attention_takes_its_time(
     ramp = ramp_seconds(moved=moved, ramp=facts["ramp_us"] * 1e-6)
     assert basis == "calibrated"
     assert facts["floor_us"] * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.16)
+
+
+@pytest.mark.parametrize(("device", "engine", "devices", "size", "took_us"), ALL_REDUCES)
+def test_an_all_reduce_takes_its_time(
+    device: str, engine: str, devices: int, size: int, took_us: float
+) -> None:
+    hardware = find_hardware(device)
+    links = efficiency_for(hardware, Precision(), engine=engine, constants=NEUTRAL).links
+    found = message_seconds(float(size), 2.0, np.asarray(float(devices)), hardware, links)
+    assert np.asarray(found).item() == pytest.approx(took_us * 1e-6, rel=0.17)
 
 
 @pytest.mark.parametrize(("device", "data_type", "reached"), LARGE_PRODUCTS)

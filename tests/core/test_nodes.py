@@ -43,9 +43,9 @@ def latency(
     ).latency_s.item()  # fmt: skip
 
 
-# 1 MB between 16 devices of two nodes: inside, 6.66 us and 7/8 of it at 0.611 x 300 GB/s
+# 1 MB between 16 devices of two nodes: inside, 6.24 us and 7/8 of it at 0.674 x 300 GB/s
 # (efficiency.toml); between, half of what has to cross.
-NEAR = 6.66e-6 + 7 / 8 * 1e6 / (0.611 * 300e9)
+NEAR = 6.24e-6 + 7 / 8 * 1e6 / (0.674 * 300e9)
 CROSSING = [
     ("all-gather: a device's part of its node's eighth", np.inf, 1e6 / 8),
     ("all-to-all, each part for one device", 1.0, 1e6),
@@ -68,7 +68,7 @@ def further(size: float, crossing: float, passes: int) -> float:
 
     Inside a node goes 7/8 of a message, in a rack 15/16.
     """
-    return LATENCY + passes * (crossing / 2 / RATE - size / 16 / (0.611 * 300e9))
+    return LATENCY + passes * (crossing / 2 / RATE - size / 16 / (0.674 * 300e9))
 
 
 def test_an_all_reduce_crosses_with_a_share() -> None:
