@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcalc_core.formulas import Values
 
 _RAMP_BYTES = 2e6
-"""Size of a message that loses half of what a large one does."""
+"""Size of a message that loses half of what a large one does [bytes]."""
 
 
 def collective_seconds(
@@ -44,13 +44,17 @@ def collective_seconds(
     References
     ----------
     NVIDIA, nccl-tests, doc/PERFORMANCE.md, sections "AllReduce" and "AlltoAll" (bus bandwidth).
-    All-reduces measured alone (aiconfigurator, commit 095f58a5) take 3 to 8 us for kilobytes, up to
-    60 us more from some megabytes on, where another algorithm takes over, and beside that their
-    bytes at 0.4 to 0.97 of the link. Sizes of 1 to 8 MB fit ten sizes of 44 of them alike.
+    All-reduces measured alone (aiconfigurator, commit 095f58a5) take 3 to 8 us for kilobytes (NCCL
+    up to 22), 7 to 79 us more from some megabytes on, where another algorithm takes over, and
+    beside that their bytes at 0.58 to 0.99 of the link. Ramps of 1 to 8 MB fit ten sizes of 48 of
+    them alike.
 
     Examples
     --------
     >>> collective_seconds(message=4e6, passes=2, participants=8, latency=5e-6, bandwidth=350e9)
+    2.5e-05
+    >>> round(collective_seconds(
+    ...     message=2e6, passes=2, participants=8, latency=5e-6, bandwidth=350e9, ramp=20e-6), 9)
     2.5e-05
     """
     share = passes * (participants - 1) / participants
