@@ -103,7 +103,13 @@ def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> Fact
 
 
 def reduce_facts(facts: Facts, engine: str) -> list[Facts]:
-    """Give the all-reduces of the engine, else those that stand for every engine."""
+    """Give the all-reduces of the engine, else those that stand for every engine.
+
+    Examples
+    --------
+    >>> [reduce_facts(facts_of("B200_180GB"), "vllm")[2][key] for key in ("engine", "devices")]
+    ['trtllm', 8]
+    """
     known: list[Facts] = facts.get("all_reduce") or table()["assumed"]["all_reduce"]
-    own = [entry for entry in known if entry.get("engine") == engine]
+    own = [entry for entry in known if engine in (entry.get("engine"), *entry.get("serves", ()))]
     return own or [entry for entry in known if "engine" not in entry]

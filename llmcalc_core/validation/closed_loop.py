@@ -99,9 +99,11 @@ def read_case(fields: Mapping[str, str]) -> Case:
 def _as_its_server_was_set(case: Case) -> Case:
     told = settings(case)
     kv_cache = told.kv_cache or case.precision.kv_cache
+    layout = replace(case.layout, ep=case.layout.tp) if told.experts_apart else case.layout
     return replace(
         case,
         precision=replace(case.precision, kv_cache=kv_cache),
+        layout=layout,
         arrivals=Arrivals(held_steps=told.held_steps),
     )
 

@@ -1,7 +1,7 @@
 """What InferenceX's scripts set in the servers that its rows were measured on.
 
 Rows do not record it. From benchmarks/ of SemiAnalysisAI/InferenceX, at the commits named below;
-read 2026-11-28. Later and earlier commits differ in places, as do the rows.
+read 2026-11-28 and 29. Later and earlier commits differ in places, as do the rows.
 """
 
 from __future__ import annotations
@@ -36,25 +36,52 @@ class Settings:
         Decode steps for which it holds a prompt, or its first token, back.
     kv_cache : str
         Type of the KV cache; '' where it is what the engine chooses.
+    experts_apart : bool
+        Whether it keeps whole experts on each device, though the row says that it divides them.
     """
 
     held_steps: float = 0.0
     kv_cache: str = ""
+    experts_apart: bool = False
 
 
 def settings(case: Case) -> Settings:
     """Look up what the server of a row was told, by model, device and engine."""
+    of_engine = {"trtllm": _of_trtllm, "vllm": _of_vllm, "sglang": _of_sglang}
+    if case.engine not in of_engine:
+        return Settings()
+    return of_engine[case.engine](case, blackwell=case.hardware.rate("fp4")[0] == "fp4")
+
+
+def _of_trtllm(case: Case, *, blackwell: bool) -> Settings:
     name = case.model.model
-    blackwell = case.hardware.rate("fp4")[0] == "fp4"
-    if case.engine == "trtllm" and "Llama-3.1-70B" in name:
+    if "Llama-3.1-70B" in name:
         short = max(case.input_tokens, case.output_tokens) < _SHORT  # on average
         return Settings(held_steps=_BATCH_WAIT if short and case.layout.tp < _WIDEST else 0.0)
-    if case.engine == "trtllm" and name.startswith("openai/gpt-oss"):
+    if name.startswith("openai/gpt-oss"):
         # dtype: auto on H200 (gptoss_fp4_h200_trt_slurm.sh, 2e46dba), fp8 on B200
         # (gptoss_fp4_b200_trt_slurm.sh, 0d8d7d1).
         return Settings(kv_cache="fp8" if blackwell else "bf16")
-    if case.engine != "sglang":
-        return Settings()
+    return Settings()
+
+
+def _of_vllm(case: Case, *, blackwell: bool) -> Settings:
+    name = case.model.model
+    if "Llama-3.1-70B" in name and case.precision.weights != "bf16":
+        # --kv-cache-dtype fp8 (70b_fp8_b200_docker.sh, bb4c7f9, 70b_fp8_h200_slurm.sh, 409e9a4).
+        return Settings(kv_cache="fp8")
+    if "MiniMax" in name:
+        # --kv-cache-dtype fp8 on Blackwell (minimaxm2.5_fp4_b200.sh, a52c31a, and
+        # minimaxm2.5_fp8_b300.sh, 5632483), not on H200 (minimaxm2.5_fp8_h200.sh, 1c3aa8b); there
+        # --enable-expert-parallel whatever EP_SIZE is (f2931b4 of a fork): eighths of its experts
+        # would not be whole blocks of 128, which have one scale.
+        apart = not blackwell and case.layout.tp == _WIDEST
+        return Settings(kv_cache="fp8" if blackwell else "", experts_apart=apart)
+    return Settings()
+
+
+def _of_sglang(case: Case, *, blackwell: bool) -> Settings:
+    name = case.model.model
     # --scheduler-recv-interval 10, and 30 from 16 requests in flight on: half of it on average.
     polled = (5.0 if case.batch < _BUSY else 15.0) if blackwell else 0.0
     if "DeepSeek" in name:
@@ -63,7 +90,7 @@ def settings(case: Case) -> Settings:
         sent = 0.0 if case.engine_version in _SENT_AT_ONCE else 10.0
         return Settings(held_steps=polled + sent, kv_cache="fp8" if blackwell else "")
     if "Qwen3.5" in name:
-        # A later SGLang (qwen3.5_fp8_b200.sh, 01fa35c, and qwen3.5_fp8_h200.sh, 2116fc4);
-        # --kv-cache-dtype fp8_e4m3.
-        return Settings(held_steps=polled, kv_cache="fp8")
+        # A later SGLang; --kv-cache-dtype fp8_e4m3 on H200 (qwen3.5_fp8_h200.sh, 2116fc4), none on
+        # B200, in 16 bits (qwen3.5_bf16_b200.sh, 29d69fa).
+        return Settings(held_steps=polled, kv_cache="" if blackwell else "fp8")
     return Settings()

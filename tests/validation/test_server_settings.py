@@ -7,6 +7,7 @@ import pytest
 from llmcalc_core.validation import closed_loop, published
 from tests.validation.measured_rows import B200, DEEPSEEK, GPT_OSS, closed_loop_row, published_row
 
+MINIMAX = "MiniMaxAI/MiniMax-M2.5"
 SHORT = {"input_tokens": "1024", "output_tokens": "1024"}
 ONE, EIGHT = {"tensor_parallel": "1"}, {"tensor_parallel": "8"}
 
@@ -42,6 +43,35 @@ HELD = [
 def test_a_server_holds_prompts_back_as_it_was_told(changes, steps):
     arrivals = closed_loop.read_case(closed_loop_row(**changes)).arrivals
     assert (arrivals.held_steps, arrivals.fixed_lengths) == (steps, False)
+
+
+# --kv-cache-dtype of the same scripts; 16 bits where they say none.
+CACHES = [
+    ({"engine": "vllm", **SHORT}, "fp8"),
+    ({"engine": "vllm", "hardware": B200}, "fp8"),
+    ({"engine": "vllm", "model": MINIMAX, "hardware": B200}, "fp8"),
+    ({"engine": "vllm", "model": MINIMAX}, "bf16"),
+    ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B"}, "fp8"),
+    ({"engine": "sglang", "model": "Qwen/Qwen3.5-397B-A17B", "hardware": B200}, "bf16"),
+]
+
+
+@pytest.mark.parametrize(("changes", "kept"), CACHES, ids=str)
+def test_a_server_keeps_its_cache_as_it_was_told(changes, kept):
+    case = closed_loop.read_case(closed_loop_row(**changes))
+    assert case.precision.kv_cache == kept
+
+
+def test_a_sweep_keeps_the_cache_that_its_engine_chooses():
+    swept = closed_loop.read_case(closed_loop_row(engine="vllm", input_tokens="2048"))
+    assert swept.precision.kv_cache == "bf16"
+
+
+@pytest.mark.parametrize(("changes", "groups"), [(EIGHT, 8), ({"tensor_parallel": "4"}, 1)])
+def test_eighths_of_minimax_are_whole_experts(changes, groups):
+    row = closed_loop_row(engine="vllm", model=MINIMAX, **changes)
+    assert closed_loop.read_case(row).layout.ep == groups
+    assert closed_loop.read_case(row | {"hardware": B200}).layout.ep == 1
 
 
 def test_lengths_of_vendor_sweeps_and_saturated_runs_are_fixed():
