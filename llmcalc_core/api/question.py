@@ -68,6 +68,7 @@ def workload(
     *,
     name: str = "batch_size",
     techniques: Techniques = NO_TECHNIQUES,
+    graph_sizes: object = None,
 ) -> Workload:
     """Check batches, lengths and beams, and add what is done with them.
 
@@ -90,4 +91,5 @@ def workload(
         output_tokens=whole_number("output_tokens", output_tokens),
         beam_size=beams,
         techniques=techniques,
+        graph_sizes=() if graph_sizes is None else whole_numbers("graph_batch_sizes", graph_sizes),
     )

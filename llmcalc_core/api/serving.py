@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Unpack
 
 from llmcalc_core.api.question import ask, workload
@@ -37,6 +38,7 @@ def estimate_serving_performance(
     memory_fraction: float = 0.9,
     fixed_lengths: bool = False,
     held_steps: float = 0.0,
+    graph_batch_sizes: Sequence[int] | None = None,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -77,6 +79,10 @@ def estimate_serving_performance(
     held_steps : float, default 0
         Decode steps for which a setting of the server holds a prompt, or its first token, back:
         TensorRT-LLM's ``batch_wait_timeout_iters``, half of SGLang's ``--scheduler-recv-interval``.
+    graph_batch_sizes : sequence of int, optional
+        Batches of an attention replica that decode steps are padded to: TensorRT-LLM's
+        ``cuda_graph_config.batch_sizes`` with ``enable_padding``. Where none are given, steps are
+        as large as their batch.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional
@@ -140,6 +146,7 @@ def estimate_serving_performance(
             output_tokens,
             name="concurrency",
             techniques=technique,
+            graph_sizes=graph_batch_sizes,
         ),
         engine=find_engine(engine),
         memory_fraction=question.memory_fraction,

@@ -12,8 +12,9 @@ BASES = ("measured", "calibrated", "transferred", "assumed")
 """What an estimate rests on, from best to worst: this model was measured on this device;
 others were; only a relative of the device or the type was; nothing was."""
 
-METRICS = ("ttft", "tpot", "latency")
-"""Time to first token, time per output token, and latency of a static batch."""
+METRICS = ("ttft", "tpot", "latency", "prefill", "full_load")
+"""Time to first token and per output token while serving, latency of a static batch, that of its
+prefill, and time of a request of an engine that has as many in flight as fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +76,8 @@ def band(metric: str, basis: str, *, mixture: bool) -> Band:
 
     Parameters
     ----------
-    metric : {'ttft', 'tpot', 'latency'}
-        What is estimated.
+    metric : str
+        What is estimated, one of :data:`METRICS`.
     basis : str
         One of :data:`BASES`.
     mixture : bool

@@ -57,6 +57,8 @@ class Grid:
         Most tokens that the engine computes in a step of continuous batching [tokens].
     pieces : float or array of shape (L, B, I, 1)
         Parts in which it reads a prompt [1].
+    graph_sizes : tuple of int
+        Batches that decode steps are padded to, those of captured kernels; none: as they are.
     drafted, gained : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
@@ -84,6 +86,7 @@ class Grid:
     techniques: Techniques
     chunk_tokens: float
     pieces: Values
+    graph_sizes: tuple[int, ...]
     drafted: float
     gained: float
     beams: float
@@ -99,6 +102,7 @@ def make_grid(
     outputs: tuple[int, ...],
     beams: int = 1,
     techniques: Techniques = NO_TECHNIQUES,
+    graph_sizes: tuple[int, ...] = (),
 ) -> Grid:
     """Lay out the axes.
 
@@ -112,6 +116,8 @@ def make_grid(
         Sequences decoded per request.
     techniques : Techniques
         What the deployment does with the requests.
+    graph_sizes : tuple of int, optional
+        Batches of an attention replica that decode steps are padded to, rising.
 
     Returns
     -------
@@ -148,6 +154,7 @@ def make_grid(
         techniques=techniques,
         chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
         pieces=_pieces(prompt - cached, batch, dp, techniques),
+        graph_sizes=graph_sizes,
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),

@@ -115,7 +115,7 @@ def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Opera
 
 def _queries(step: Pass) -> Values:
     """Count the queries of the pass on one device that see as many keys each [1]."""
-    return step.tokens if step.decode else step.sequences / step.parts
+    return step.replica_tokens if step.decode else step.sequences / step.parts
 
 
 def _size(step: Pass) -> Values:

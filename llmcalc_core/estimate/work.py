@@ -11,6 +11,7 @@ from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.estimate.grid import Grid
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
 
 
@@ -104,16 +105,16 @@ class Pass:
     sequences : array
         Sequences on one attention replica.
     tokens : array
-        New tokens on one device [tokens].
+        New tokens on one device, those of padding included [tokens].
     replica_tokens : array
-        New tokens on all devices of an attention replica [tokens].
+        New tokens of sequences on all devices of an attention replica [tokens].
     parts : float or array
         Groups of its devices that they are divided over.
     behind : float or array
         Cached tokens of a sequence before its new ones, in the mean over the parts of a prompt;
         decode steps count their own [tokens].
     stage_tokens : array
-        New tokens over all devices of a stage [tokens].
+        New tokens over all devices of a stage, those of padding included [tokens].
     states : float
         Recurrent states of a sequence that are read or written: one before, one after, and one
         for each drafted token, of which some are kept (vLLM, MambaSpec) [1].
@@ -147,13 +148,19 @@ class Pass:
 def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
     """Describe the pass: the prompt is shared by the beams, decode steps are not.
 
-    A decode step adds a token to every sequence, beside which it verifies those drafted.
+    A decode step adds a token to every sequence, beside which it verifies those drafted. Where it
+    is padded to the next captured batch, all that is computed for each token is for that many;
+    attention reads the caches that there are.
     """
     requests = np.ceil(grid.micro / grid.attention_ranks)
+    run, micro = requests, grid.micro
+    if decode and grid.graph_sizes:
+        run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
+        micro = run * grid.attention_ranks
     beams = grid.beams if decode else 1.0
     length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
     parts: Values = 1.0 if decode else grid.contexts
-    tokens = requests * beams * length
+    tokens = run * beams * length
     return Pass(
         grid=grid,
         precision=precision,
@@ -162,10 +169,10 @@ def make_pass(model: Model, grid: Grid, precision: Precision, *, decode: bool) -
         decode=decode,
         sequences=requests * beams,
         tokens=tokens / parts,
-        replica_tokens=tokens,
+        replica_tokens=requests * beams * length,
         parts=parts,
         behind=0.0 if decode else _behind(grid),
-        stage_tokens=grid.micro * beams * length,
+        stage_tokens=micro * beams * length,
         states=2.0 + grid.drafted if decode else 2.0,
         hidden_bytes=tokens / parts * model.hidden * precision.output_bytes,
     )

@@ -190,6 +190,7 @@ def grid_of(one: Configuration) -> Grid:
         batches=(one.batch,),
         inputs=(one.input_tokens,),
         outputs=(one.output_tokens,),
+        graph_sizes=one.graph_sizes,
     )
 
 

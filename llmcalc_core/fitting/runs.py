@@ -30,6 +30,8 @@ class Configuration:
         Mean lengths [tokens].
     arrivals : Arrivals
         How requests of a closed loop come.
+    graph_sizes : tuple of int
+        Batches that decode steps were padded to, if any.
     """
 
     model: Model
@@ -42,6 +44,7 @@ class Configuration:
     input_tokens: int
     output_tokens: int
     arrivals: Arrivals = DRAWN
+    graph_sizes: tuple[int, ...] = ()
 
     @property
     def pair(self) -> tuple[str, str]:

@@ -63,7 +63,7 @@ def figures(
     counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
     capacity = hardware.usable_bytes(memory_fraction) + (total - counted.item())
     basis = basis_of(model, hardware, found.efficiency, workload.techniques)
-    around = band_of("latency", basis, model)
+    around = band_of("latency" if decoding else "prefill", basis, model)
     result: dict[str, Any] = {
         "latency": latency * 1e3,
         "latency_low": latency * 1e3 * around.low,

@@ -120,6 +120,7 @@ def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:
         inputs=(workload.input_tokens,),
         outputs=(workload.output_tokens,),
         techniques=workload.techniques,
+        graph_sizes=workload.graph_sizes,
     )
 
 

@@ -23,11 +23,11 @@ LATENCY_COLUMNS = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
 """Column of each stage's latency, which its limit and its Pareto front are about."""
 
 BAND_METRICS = {
-    "prefill": {"ttft": "latency", "tpot": "latency"},
+    "prefill": {"ttft": "prefill", "tpot": "prefill"},
     "decode": {"ttft": "latency", "tpot": "latency"},
     "serving": {"ttft": "ttft", "tpot": "tpot"},
 }
-"""Whose band the times of each stage have: a static batch has one for all."""
+"""Whose band the times of each stage have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

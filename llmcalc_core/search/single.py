@@ -30,6 +30,7 @@ class Workload:
     output_tokens: int
     beam_size: int = 1
     techniques: Techniques = NO_TECHNIQUES
+    graph_sizes: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

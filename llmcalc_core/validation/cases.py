@@ -36,6 +36,10 @@ class Case:
     batch : int
         Requests in flight; the most that may be for a saturated case, 0 where memory alone
         limits them.
+    graph_sizes : tuple of int
+        Batches of an attention replica that decode steps were padded to, if any.
+    memory_fraction : float, default 0.9
+        What a server was told that it may use of a device's memory.
     requests : int, default 0
         Requests of a whole saturated run, which ends with fewer in flight; 0 where the source
         does not say.
@@ -70,6 +74,8 @@ class Case:
     requests: int = 0
     arrivals: Arrivals = DRAWN
     engine_version: str = ""
+    graph_sizes: tuple[int, ...] = ()
+    memory_fraction: float = 0.9
 
     @property
     def mixture(self) -> bool:

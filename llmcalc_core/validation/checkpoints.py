@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from llmcalc_core.domain.config import ModelConfig
 from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.domain.precision import Precision
 from llmcalc_core.domain.precision_names import parse_precision
+
+_NVFP4: dict[str, dict[str, Any]] = {
+    "Qwen/Qwen3-": {},
+    "DeepSeek-V3": {"attention": "bf16", "attention_output": "fp4"},
+    "DeepSeek-R1": {"attention": "bf16", "attention_output": "fp4"},
+    "GLM-5": {"attention": "bf16", "attention_output": "bf16"},
+}
+"""What NVIDIA's NVFP4 checkpoints of mixtures keep in another type: the others keep all but routed
+experts in 16 bits. From ``exclude_modules`` of the ``hf_quant_config.json`` of
+nvidia/Qwen3-235B-A22B-NVFP4, nvidia/DeepSeek-V3.1-NVFP4, nvidia/GLM-5-NVFP4 (only Qwen3.5's,
+MiniMax-M2.5's and Kimi-K2.6's of those read leave out more; Llama 4's was not at hand)."""
 
 
 def checkpoint_precision(
@@ -28,9 +40,9 @@ def checkpoint_precision(
     Returns
     -------
     Precision
-        Of NVFP4, MXFP4 and INT4 checkpoints of mixtures the routed experts alone are narrow.
-        The MXFP4 experts of gpt-oss multiply FP8 activations on a device with FP4 units
-        (Blackwell) and 16-bit ones on others.
+        Of MXFP4 and INT4 checkpoints of mixtures the routed experts alone are narrow, of NVFP4
+        ones what ``_NVFP4`` says. The MXFP4 experts of gpt-oss multiply FP8 activations on a
+        device with FP4 units (Blackwell) and 16-bit ones on others.
 
     Raises
     ------
@@ -47,7 +59,10 @@ def checkpoint_precision(
     named = parse_precision(weights.strip() or "bf16")
     if named.weights in ("fp8", "fp4"):
         named = replace(named, kv_cache="fp8" if engine == "trtllm" else "bf16")
-    if model.num_experts > 1 and named.weights in ("fp4", "int4"):
+    own = next((kept for name, kept in _NVFP4.items() if name in model.model), None)
+    if named.weights == "fp4" and own is not None:
+        named = replace(named, **own, kv_cache="fp8")
+    elif model.num_experts > 1 and named.weights in ("fp4", "int4"):
         named = _narrow_experts(named, model, hardware)
     elif named.weights == "fp4":
         named = replace(named, kv_cache="fp8")

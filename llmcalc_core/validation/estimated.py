@@ -50,6 +50,7 @@ def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
     asked = {
         **_shared(case), **trial, "attention_data_parallel": case.layout.dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
+        "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
     }  # fmt: skip
     return api.estimate_serving_performance(
         **asked, concurrency=case.batch, output_tokens=case.output_tokens
@@ -92,7 +93,7 @@ def saturated_run(case: Case, trial: Mapping[str, object]) -> Saturated:
     CannotPredictError
         If not one request fits.
     """
-    most = case.batch or case.requests or _MOST_REQUESTS
+    most = min(case.batch or _MOST_REQUESTS, case.requests or _MOST_REQUESTS)
     estimate = serving_estimate(replace(case, batch=most), trial)
     batch = min(most, int(estimate["max_concurrency"]))
     if batch < 1:

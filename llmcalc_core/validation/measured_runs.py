@@ -105,4 +105,5 @@ def _configuration(case: Case) -> Configuration:
         input_tokens=case.input_tokens,
         output_tokens=case.output_tokens,
         arrivals=case.arrivals,
+        graph_sizes=case.graph_sizes,
     )

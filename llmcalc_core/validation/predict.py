@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.estimated import (
     Estimate,
@@ -116,6 +117,9 @@ def _serving_figure(case: Case, metric: str, estimate: Mapping[str, Any]) -> Fig
         low, high = estimate[f"{metric}_low"], estimate[f"{metric}_high"]
         return Figure(value=estimate[metric], low=low, high=high)
     value = estimate["tokens_per_s"] / case.per
+    if case.kind == "saturated":
+        slower = band("full_load", estimate["basis"], mixture=case.mixture)
+        return Figure(value=value, low=value / slower.high, high=value / slower.low)
     fast, usual, slow = (_latency(case, estimate, end) for end in ("_low", "", "_high"))
     return Figure(value=value, low=value * usual / slow, high=value * usual / fast)
 

@@ -60,6 +60,14 @@ _DIVIDED = f"{_SATURATED} v1"
 """From version 1.0 on it has mixtures run with attention data parallelism and expert parallelism
 over all devices of a stage; in 0.17 their tensors are divided."""
 
+_MOST_IN_A_REPLICA = 4096
+"""Requests that ``trtllm-bench`` lets an attention replica have in flight at the most
+(tensorrt_llm/bench/build/tuning.py, finetune_setting; read 2026-11-29)."""
+
+_GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 384, 512, 1024, 2048, 4096, 8192)
+"""``cuda_graph_config.batch_sizes`` of its runs from 0.21 on, padded (docs/source/performance/
+perf-overview.md; read 2026-11-29)."""
+
 _REQUESTS = {
     (128, 128): 30_000, (128, 2048): 3000, (128, 4096): 1500, (500, 2000): 3000,
     (1000, 1000): 3000, (1000, 2000): 1500, (2048, 128): 3000, (2048, 2048): 1500,
@@ -99,7 +107,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         precision=_precision(fields, config, hardware, served_by),
         layout=layout,
         kind=kind,
-        batch=_batch(fields, kind),
+        batch=_batch(fields, kind, layout),
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         metrics=(metric,),
@@ -107,6 +115,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         per=_per(fields, layout) if metric == "tokens_per_s" else 1,
         requests=_requests(fields, kind, (input_tokens, output_tokens)),
         arrivals=Arrivals(fixed_lengths=kind == "saturated"),
+        graph_sizes=_GRAPH_SIZES if source_of(fields).startswith(_DIVIDED) else (),
     )
 
 
@@ -152,10 +161,11 @@ def _lengths(fields: Mapping[str, str], metric: str) -> tuple[int, int]:
     raise CannotPredictError(msg)
 
 
-def _batch(fields: Mapping[str, str], kind: str) -> int:
+def _batch(fields: Mapping[str, str], kind: str, layout: Layout) -> int:
     """Count the requests in flight; of a saturated run the most, where the source tells."""
     if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
-        return 0
+        ours = source_of(fields).startswith(_SATURATED)
+        return _MOST_IN_A_REPLICA * layout.dp if ours else 0
     return stated_count(fields, "batch_or_concurrency")
 
 

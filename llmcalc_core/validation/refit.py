@@ -124,8 +124,11 @@ def bands(found: Refit) -> dict[tuple[str, str, bool], tuple[float, float]]:
 
 def _like(runs: Runs, metric: str, *, mixture: bool) -> NDArray[np.bool_]:
     """Tell which runs a band is made of: static batches of mixtures are too few to go alone."""
-    if metric == "latency":
-        return runs.where("latency", loop=False) | runs.where("ttft", loop=False)
+    if metric == "full_load":
+        return runs.where("latency", loop=True, mixture=mixture)
+    static = {"latency": "latency", "prefill": "ttft"}
+    if metric in static:
+        return runs.where(static[metric], loop=False)
     return runs.where(metric, loop=True, mixture=mixture)
 
 

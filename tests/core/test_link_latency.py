@@ -26,8 +26,8 @@ TRANSFERRED = {"B300_270GB": 7.12, "GB200_186GB": 7.12, "A800_80GB": 5, "RTX_409
 
 
 def empty(hardware: Hardware, devices: int) -> float:
-    """Time of an all-reduce of nothing [s], without what an engine hides."""
-    links = efficiency_for(hardware, Precision(), constants=NEUTRAL).links
+    """Time of an all-reduce of nothing [s], of no engine's own and without what one hides."""
+    links = efficiency_for(hardware, Precision(), engine="", constants=NEUTRAL).links
     found = message_seconds(0.0, 2.0, np.asarray(float(devices)), hardware, links)
     return np.asarray(found).item()
 

@@ -83,7 +83,7 @@ class RoundEstimates:
     def serving(
         self, *, model, concurrency, input_tokens, output_tokens, system_name, bits,
         tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel, engine,
-        fixed_lengths, held_steps, constants=None,
+        fixed_lengths, held_steps, graph_batch_sizes, memory_fraction, constants=None,
     ):  # fmt: skip
         self.calls.append(("serving", locals()))
         return {

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation import closed_loop, estimated, predict, published
 from llmcalc_core.validation.cases import CannotPredictError
 from tests.validation.measured_rows import RoundEstimates, closed_loop_row, published_row
@@ -88,8 +89,35 @@ def test_saturated_takes_what_fits(estimates):
     estimates.largest_batch = 40
     ((value, low, high),) = _figures(published_row(**SATURATED))
     assert value == pytest.approx(400.0)
+    slower = band("full_load", "transferred", mixture=False)
+    assert slower.low < 1 < slower.high
+    assert (low, high) == pytest.approx((400.0 / slower.high, 400.0 / slower.low))
+
+
+@pytest.mark.usefixtures("estimates")
+def test_a_closed_loop_throughput_has_the_bands_of_its_times():
+    row = published_row(kind="closed_loop_concurrency", stage_or_metric="throughput_output_tok_s")
+    ((value, low, high),) = _figures(row)
     # A request takes 120 + 10 x 12 ms; at the ends of the bands 60 + 10 x 9 and 480 + 10 x 24.
-    assert (low, high) == pytest.approx((400.0 * 240 / 720, 400.0 * 240 / 150))
+    assert (low / value, high / value) == pytest.approx((240 / 720, 240 / 150))
+
+
+def test_trtllm_bench_lets_a_replica_have_4096_requests(estimates):
+    row = published_row(**SATURATED, source_title="TensorRT-LLM perf-overview v1.0", n_devices="2",
+                        tp="2", input_tokens="128", output_tokens="128")  # fmt: skip
+    estimates.largest_batch = 100_000
+    _figures(row)
+    _figures(row | {"model": "mistralai/Mixtral-8x7B-v0.1"})  # two attention replicas
+    first = [asked["concurrency"] for _, asked in estimates.calls]
+    assert (max(first[:2]), max(first[2:])) == (4096, 8192)
+
+
+def test_runs_from_version_1_on_are_padded_to_the_sizes_of_their_page(estimates):
+    for version in ("v1.0", "v0.17"):
+        _figures(published_row(**SATURATED, source_title=f"TensorRT-LLM perf-overview {version}",
+                               input_tokens="1000", output_tokens="2000"))  # fmt: skip
+    padded, as_they_are = (asked["graph_batch_sizes"] for _, asked in estimates.calls)
+    assert (padded[8:12], as_they_are) == ((256, 384, 512, 1024), None)
 
 
 def test_a_saturated_run_ends_with_fewer_requests_in_flight(estimates):
