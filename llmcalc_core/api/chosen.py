@@ -62,6 +62,7 @@ class ChosenPlan:
             outputs=(self.output_tokens,),
             beams=self.request.beam_size,
             techniques=self.techniques,
+            engine=self.request.engine,
         )
         usable = (hardware or self.hardware).usable_bytes(self.request.memory_fraction)
         counted = counting(self.request.memory_fraction, self.request.engine)

@@ -182,8 +182,8 @@ def _curve(entry: dict[str, Any], peak: float) -> Curve:
 
 def _links(
     facts: Facts,
-    name: str,
-    engine: dict[str, Any],
+    engine: str,
+    general: dict[str, Any],
     hardware: Hardware,
     values: dict[str, float],
 ) -> Links:
@@ -192,7 +192,7 @@ def _links(
     A latency that the hardware states is that of an all-reduce that stands for every engine; an
     engine's own changes with it.
     """
-    entries, every = reduce_facts(facts, name), reduce_facts(facts, "")
+    entries, every = reduce_facts(facts, engine), reduce_facts(facts, "")
     near, far = hardware.link_latency_s, hardware.node_link_latency_s
     own = 1.0 if near is None else near * 1e6 / every[0]["latency_us"]
     later = values["collective_latency"] * own
@@ -201,9 +201,9 @@ def _links(
         latencies_s=np.array([later * entry["latency_us"] * 1e-6 for entry in entries]),
         fractions=np.array([entry["fraction"] for entry in entries]),
         ramps_s=np.array([entry.get("ramp_us", 0.0) * 1e-6 for entry in entries]),
-        node_latency_s=engine["node_latency_us"] * 1e-6 if far is None else far,
-        node_fraction=engine["node_fraction"],
-        hand_over_latency_s=max(engine["hand_over_latency_us"] * 1e-6, near or 0.0),
-        hand_over_fraction=engine["hand_over_fraction"],
-        host_fraction=engine["host_fraction"],
+        node_latency_s=general["node_latency_us"] * 1e-6 if far is None else far,
+        node_fraction=general["node_fraction"],
+        hand_over_latency_s=max(general["hand_over_latency_us"] * 1e-6, near or 0.0),
+        hand_over_fraction=general["hand_over_fraction"],
+        host_fraction=general["host_fraction"],
     )

@@ -35,6 +35,11 @@ docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 0
 2026-11-23), and not the part of the whole that all of it may fill (vLLM,
 gpu_memory_utilization)."""
 
+HOLDING_WHOLE_CACHES = ("trtllm",)
+"""Engines that keep the keys and values of every token, unless told otherwise, in layers that see
+a window or a chunk of them alone (TensorRT-LLM: ``max_attention_window`` of KvCacheConfig is None
+and not read from the model's configuration, pull request 5722 was not merged; read 2026-11-29)."""
+
 _SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
 
 

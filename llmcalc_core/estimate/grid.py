@@ -14,7 +14,11 @@ from typing import cast
 
 import numpy as np
 
-from llmcalc_core.domain.engine import PREFILL_CHUNK_TOKENS
+from llmcalc_core.domain.engine import (
+    DEFAULT_ENGINE,
+    HOLDING_WHOLE_CACHES,
+    PREFILL_CHUNK_TOKENS,
+)
 from llmcalc_core.domain.model import Model
 from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.domain.techniques import NO_TECHNIQUES, Techniques
@@ -59,6 +63,8 @@ class Grid:
         Parts in which it reads a prompt [1].
     graph_sizes : tuple of int
         Batches that decode steps are padded to, those of captured kernels; none: as they are.
+    whole_caches : bool
+        Whether layers that see a window or a chunk of the context keep all of it nevertheless.
     drafted, gained : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
@@ -87,6 +93,7 @@ class Grid:
     chunk_tokens: float
     pieces: Values
     graph_sizes: tuple[int, ...]
+    whole_caches: bool
     drafted: float
     gained: float
     beams: float
@@ -103,6 +110,7 @@ def make_grid(
     beams: int = 1,
     techniques: Techniques = NO_TECHNIQUES,
     graph_sizes: tuple[int, ...] = (),
+    engine: str = DEFAULT_ENGINE,
 ) -> Grid:
     """Lay out the axes.
 
@@ -118,6 +126,8 @@ def make_grid(
         What the deployment does with the requests.
     graph_sizes : tuple of int, optional
         Batches of an attention replica that decode steps are padded to, rising.
+    engine : str
+        The serving engine, which decides what is kept of the context.
 
     Returns
     -------
@@ -155,6 +165,7 @@ def make_grid(
         chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
         pieces=_pieces(prompt - cached, batch, dp, techniques),
         graph_sizes=graph_sizes,
+        whole_caches=engine in HOLDING_WHOLE_CACHES,
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),

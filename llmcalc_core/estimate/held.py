@@ -106,8 +106,9 @@ def _cache(
     if isinstance(part, Attention):
         if part.shares_cache:
             return NOTHING
+        reach = None if grid.whole_caches else part.window or part.chunk
         return key_value_bytes(
-            tokens=_cached_tokens(grid, window=part.window or part.chunk),
+            tokens=_cached_tokens(grid, window=reach),
             kv_heads=np.ceil(part.kv_heads / grid.tp),
             head_dim=part.head_dim,
             v_dim=part.v_dim,

@@ -73,7 +73,7 @@ def minimum_devices(
     def fewest(tried: tuple[Layout, ...]) -> int | None:
         grid = make_grid(
             tried, batches=(batch,), inputs=(input_tokens,), outputs=(output_tokens,),
-            beams=beam_size, techniques=techniques,
+            beams=beam_size, techniques=techniques, engine=engine,
         )  # fmt: skip
         usable = hardware.usable_bytes(memory_fraction)
         settled = offloaded(

@@ -72,7 +72,7 @@ def serving_figures(
 
     @cache
     def held(batch: int) -> tuple[Memory, Grid]:
-        grid = _grid(layout, workload, batch)
+        grid = _grid(layout, workload, batch, engine)
         grid = offloaded(model, precision, grid, usable, counted=counted)
         return device_memory(model, precision, grid), grid
 
@@ -113,7 +113,7 @@ def serving_figures(
     }
 
 
-def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:
+def _grid(layout: Layout, workload: Workload, batch: int, engine: str) -> Grid:
     return make_grid(
         (layout,),
         batches=(batch,),
@@ -121,6 +121,7 @@ def _grid(layout: Layout, workload: Workload, batch: int) -> Grid:
         outputs=(workload.output_tokens,),
         techniques=workload.techniques,
         graph_sizes=workload.graph_sizes,
+        engine=engine,
     )
 
 

@@ -59,5 +59,6 @@ class Service:
             inputs=(self.input_tokens,),
             outputs=(self.output_tokens if outputs is None else outputs,),
             techniques=self.techniques,
+            engine=self.engine,
         )
         return offloaded(self.model, self.precision, grid, math.inf)

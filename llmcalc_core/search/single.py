@@ -86,6 +86,7 @@ def estimate_layouts(
         outputs=(workload.output_tokens,),
         beams=workload.beam_size,
         techniques=workload.techniques,
+        engine=engine,
     )
     whole = engine == WHOLE_PROMPT_ENGINE
     if workload.techniques.offloads_by_plan:

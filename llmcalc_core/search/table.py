@@ -82,6 +82,7 @@ def candidates(
         outputs=request.output_tokens,
         beams=request.beam_size,
         techniques=techniques,
+        engine=request.engine,
     )
     usable = hardware.usable_bytes(request.memory_fraction)
     counted = counting(request.memory_fraction, request.engine)

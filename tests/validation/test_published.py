@@ -10,7 +10,7 @@ import pytest
 from llmcalc_core.validation import errors, predict_file
 
 MEASURED = Path(__file__).parents[2] / "examples" / "measured"
-TABLES = ("published.csv", "closed_loop.csv", "saturated.csv", "unseen.csv")
+TABLES = ("published.csv", "closed_loop.csv", "saturated.csv", "unseen.csv", "newer.csv")
 NOT_TRUSTED = pd.read_csv(MEASURED / "not_trusted.csv")
 
 
