@@ -22,12 +22,13 @@ from llmcalc_core.formulas import Floats, Values
 LATENCY_COLUMNS = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
 """Column of each stage's latency, which its limit and its Pareto front are about."""
 
+_TOGETHER = {"ttft": "prefill", "tpot": "latency"}
 BAND_METRICS = {
-    "prefill": {"ttft": "prefill", "tpot": "prefill"},
-    "decode": {"ttft": "latency", "tpot": "latency"},
+    "prefill": _TOGETHER,
+    "decode": _TOGETHER,
     "serving": {"ttft": "ttft", "tpot": "tpot"},
 }
-"""Whose band the times of each stage have."""
+"""Whose band the times of each stage have: a batch that starts together its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
