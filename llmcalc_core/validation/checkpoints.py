@@ -12,14 +12,16 @@ from llmcalc_core.domain.precision_names import parse_precision
 
 _NVFP4: dict[str, dict[str, Any]] = {
     "Qwen/Qwen3-": {},
+    "Llama-4": {},
     "DeepSeek-V3": {"attention": "bf16", "attention_output": "fp4"},
     "DeepSeek-R1": {"attention": "bf16", "attention_output": "fp4"},
     "GLM-5": {"attention": "bf16", "attention_output": "bf16"},
 }
 """What NVIDIA's NVFP4 checkpoints of mixtures keep in another type: the others keep all but routed
 experts in 16 bits. From ``exclude_modules`` of the ``hf_quant_config.json`` of
-nvidia/Qwen3-235B-A22B-NVFP4, nvidia/DeepSeek-V3.1-NVFP4, nvidia/GLM-5-NVFP4 (only Qwen3.5's,
-MiniMax-M2.5's and Kimi-K2.6's of those read leave out more; Llama 4's was not at hand)."""
+nvidia/Qwen3-235B-A22B-NVFP4, nvidia/DeepSeek-V3.1-NVFP4 and nvidia/GLM-5-NVFP4 (of those read only
+Qwen3.5's, MiniMax-M2.5's and Kimi-K2.6's leave out more); projections of attention are packed in
+nvidia/Llama-4-Scout-17B-16E-Instruct-NVFP4 too (sgl-project/sglang, pull request 35032)."""
 
 
 def checkpoint_precision(

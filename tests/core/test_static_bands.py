@@ -1,4 +1,4 @@
-"""Bands of batches that start together: those of prefills for first tokens, else of whole batches."""
+"""Bands of batches that start together: of prefills for first tokens, else of whole batches."""
 
 from __future__ import annotations
 

@@ -84,12 +84,14 @@ def test_inferencex_lengths_are_nine_tenths_of_the_nominal(lengths, read, source
         (LLAMA, B200, "vllm", "fp4", Precision(**FP4, kv_cache="fp8")),
         (DEEPSEEK, H200, "sglang", "fp8", Precision(weights="fp8", activations="fp8")),
         # exclude_modules of NVIDIA's checkpoints: DeepSeek's leave attention out, not what follows
-        # it, GLM-5's all of attention, Qwen3's nothing, MiniMax's all of attention.
+        # it, GLM-5's all of attention, Qwen3's and Llama 4's nothing, MiniMax's all of attention.
         (DEEPSEEK, B200, "sglang", "fp4",
          Precision(**FP4, kv_cache="fp8", attention="bf16", attention_output="fp4")),
         ("zai-org/GLM-5", B200, "sglang", "fp4",
          Precision(**FP4, kv_cache="fp8", attention="bf16")),
         ("Qwen/Qwen3-235B-A22B", B200, "trtllm", "fp4", Precision(**FP4, kv_cache="fp8")),
+        ("meta-llama/Llama-4-Maverick-17B-128E-Instruct", B200, "trtllm", "fp4",
+         Precision(**FP4, kv_cache="fp8")),
         ("MiniMaxAI/MiniMax-M2.5", B200, "vllm", "fp4",
          Precision(**BF16, kv_cache="fp8", experts="fp4", expert_activations="fp4")),
         (GPT_OSS, H200, "vllm", "fp4",
