@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,18 @@ from llmcalc_core.domain.precision import Precision
 from llmcalc_core.fitting.parameters import as_constants, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import Configuration, Run
-from llmcalc_core.validation import closed_loop, left_out, published, refit, write_tables
+from llmcalc_core.validation import (
+    closed_loop,
+    errors,
+    left_out,
+    predict_file,
+    published,
+    refit,
+    write_tables,
+)
 from llmcalc_core.validation.estimated import saturated_run
-from llmcalc_core.validation.measured_runs import runs_of, weights_of
+from llmcalc_core.validation.measured_runs import misses_in_stages, runs_of, weights_of
+from llmcalc_core.validation.schemas import read_cases
 from tests.validation.measured_rows import closed_loop_row, published_row
 
 SLOWER = {("sequence_overhead_s", ""): 3e-4, ("first_token_s", ""): 0.2}
@@ -162,3 +172,24 @@ def test_cases_become_runs() -> None:
         run.configuration, engine="vllm", model=architecture(find_model("Qwen/Qwen3-235B-A22B"))
     ))  # fmt: skip
     assert weights_of([run, whole, full, unexplained]).tolist() == [0.6, 1.0, 0.5, 0.0]
+
+
+def test_runs_in_stages_widen_the_band_of_borrowed_kernels(found: refit.Refit) -> None:
+    far = {False: np.full(50, -2.0), True: np.full(50, 2.0)}  # estimates too short, too long
+    own, wider = refit.bands(found), refit.bands(found, far)
+    for mixture in (False, True):
+        key = ("full_load", "transferred", mixture)
+        assert wider[key][0] < own[key][0] if mixture else wider[key][1] > own[key][1]
+        before = ("full_load", "calibrated", mixture)
+        assert wider[before] == own[before]
+        assert wider["tpot", "transferred", mixture] == own["tpot", "transferred", mixture]
+
+
+def test_what_runs_in_stages_miss_is_the_time_of_a_request() -> None:
+    table = Path(__file__).parents[2] / "examples" / "measured" / "saturated.csv"
+    missed = misses_in_stages(read_cases(table), fitted())
+    listed = errors(predict_file(table)[1])
+    staged = listed[listed["device"] == "RTX_PRO_6000"]
+    assert len(missed[False]) + len(missed[True]) == len(staged) == 3
+    found = np.sort(np.concatenate([missed[False], missed[True]]))
+    assert found == pytest.approx(np.sort(np.log1p(staged["error"])))
