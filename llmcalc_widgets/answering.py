@@ -11,7 +11,7 @@ from ipywidgets import HTML, Layout, VBox, Widget
 from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.closing import close_all, parts_of
+from llmcalc_widgets.closing import Releaser, parts_of
 from llmcalc_widgets.form.form import Form, MakeFields
 from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
@@ -68,6 +68,7 @@ class Answering(Saved, Pictured, VBox):
         )
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)
+        self._releaser = Releaser()
         self._parts = parts_of(self)
         self.observe(self._submit, [name for name in self.known if name not in self.looks])
         if self.looks:
@@ -137,8 +138,7 @@ class Answering(Saved, Pictured, VBox):
         made, self._parts = self._parts, ()
         if made:
             self._session.close()
-            made = [*made, *parts_of(self)]  # and what was unfolded later
-        close_all(part for part in made if part is not self)
+            self._releaser.close_all(self, [*made, *parts_of(self)])  # and what was unfolded later
         super().close()
 
     def _submit(self, _: object) -> None:

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from bqplot import Lines, Scatter
-from ipywidgets import HTML, Widget
+from anywidget import AnyWidget
+from ipywidgets import Widget
 
-_EMPTY: dict[str, Any] = {
-    "children": [],
-    "marks": [],
-    "axes": [],
-    "options": [],
-    "_options_labels": [],
-    "index": None,
+_SCRIPT = """
+const nothing = () => {};
+async function release(model) {
+  const comm = model.comm;
+  comm?.on_close(() => {
+    comm.on_msg(nothing);
+    comm.on_close(nothing);
+    model.trigger("comm:close", model);
+    model.close(true);
+  });
 }
-"""State of widgets that show nothing, as the page takes it."""
+export default {
+  initialize({ model }) {
+    const manager = model.widget_manager;
+    model.on("msg:custom", (ids) => {
+      for (const id of ids.filter((id) => manager.has_model(id))) {
+        manager.get_model(id).then(release);
+      }
+    });
+  },
+};
+"""
 
-_NO_NUMBERS = {"dtype": "float64", "shape": [0], "type": None}
-"""An array beside its values, as bqplot writes it."""
+
+class Releaser(AnyWidget):
+    """The page's side of closing widgets: it lets go of them for good.
+
+    JupyterLab 4.6 keeps every comm that was ever open while the kernel lives: its ``CommHandler``
+    listens to the kernel's status and never stops. The comm holds the widget's model
+    (``_handle_comm_closed`` is bound to it), and the model every view of it: ``WidgetView`` of
+    ipywidgets says ``model.on("msg:custom", ...)``, and its ``remove`` doesn't take it back. So the
+    script here does as ``_handle_comm_closed`` does, and takes both listeners off the comm.
+    """
+
+    _esm = _SCRIPT
+
+    def close_all(self, whole: Widget, parts: Iterable[Widget]) -> None:
+        """Close a widget's parts and this, after the page was told to let go of them and of it."""
+        own = [self.layout, self]
+        closing = [part for part in dict.fromkeys([*parts, *own]) if part.comm is not None]
+        self.send([part.model_id for part in dict.fromkeys([*closing, whole])])
+        for part in closing:
+            if part is not whole:
+                part.close()
 
 
 def parts_of(root: Widget) -> list[Widget]:
@@ -38,32 +69,6 @@ def parts_of(root: Widget) -> list[Widget]:
         for name in widget.keys:
             waiting.extend(_widgets_in(getattr(widget, name)))
     return list(found.values())
-
-
-def close_all(parts: Iterable[Widget]) -> None:
-    """Close widgets, after the page has let go of nearly all that they showed.
-
-    JupyterLab keeps the model of a closed widget until the kernel ends, and through it every view:
-    those of ipywidgets listen to the model and never stop. So all are emptied before, the inner
-    ones first, as a view that its parent has dropped is told nothing any more.
-    """
-    closing = [part for part in parts if part.comm is not None]
-    for part in reversed(closing):
-        _empty(part)
-    for part in closing:
-        part.close()
-
-
-def _empty(part: Widget) -> None:
-    """Let the page show nothing of a widget; here, where others observe it, it stays as it is."""
-    state = {name: nothing for name, nothing in _EMPTY.items() if name in part.keys}
-    if isinstance(part, HTML):
-        state["value"] = ""
-    sides = ("x", "y") if isinstance(part, (Lines, Scatter)) else ()
-    state |= dict.fromkeys(sides, _NO_NUMBERS)
-    paths = [[side, "value"] for side in sides]
-    update = {"method": "update", "state": state, "buffer_paths": paths}
-    part.comm.send(data=update, buffers=[b"" for _ in paths])
 
 
 def _widgets_in(value: object) -> Iterator[Widget]:

@@ -11,7 +11,7 @@ import traitlets
 from ipywidgets import VBox, Widget
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.closing import close_all, parts_of
+from llmcalc_widgets.closing import Releaser, parts_of
 from llmcalc_widgets.config import KNOWN, ExplorerValues, checked_values
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
@@ -110,6 +110,7 @@ price_per_hour, power_watts
         self.details = Details(self._pointed)
         self.outputs = Outputs(self._pointed, self.chart.drawing)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
+        self._releaser = Releaser()
         self._parts = parts_of(self)
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
@@ -177,8 +178,8 @@ price_per_hour, power_watts
         if made:
             self._session.close()
             self._words.cancel()
-            made = [*made, *parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
-        close_all(part for part in made if part is not self)
+            later = [*parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
+            self._releaser.close_all(self, [*made, *later])
         super().close()
 
     def _submit(self, _: object) -> None:

@@ -153,7 +153,9 @@ const hide = () => {
 };
 if (output && !output.dataset.llmcalcLive) {
   output.dataset.llmcalcLive = 'yes';
-  new MutationObserver(hide).observe(output.parentElement, {childList: true});
+  const cell = output.parentElement;
+  const watch = new MutationObserver(() => cell.contains(output) ? hide() : watch.disconnect());
+  watch.observe(cell, {childList: true});
   hide();
 }
 """

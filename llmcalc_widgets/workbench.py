@@ -9,7 +9,7 @@ from typing import Any, Self
 from ipywidgets import Tab, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.closing import close_all, parts_of
+from llmcalc_widgets.closing import Releaser, parts_of
 from llmcalc_widgets.comparer import HardwareComparer
 from llmcalc_widgets.explorer import ParetoExplorer
 from llmcalc_widgets.finder import SloFinder
@@ -95,6 +95,7 @@ class Workbench(Pictured, VBox):
         self._rooms = {name: VBox([made] if name == first else []) for name in TABS}
         self.tabs = Tab(children=list(self._rooms.values()), titles=list(TABS), selected_index=0)
         super().__init__([self.tabs])
+        self._releaser = Releaser()
         self._live = True
         self.tabs.observe(self._open, "selected_index")
 
@@ -156,9 +157,9 @@ class Workbench(Pictured, VBox):
 
     def close(self) -> None:
         """Close the workbench with every widget that it made."""
-        made = [*self.parts.values(), *parts_of(self)] if self._live else []
-        self._live = False
-        close_all(widget for widget in made if widget is not self)
+        if self._live:
+            self._live = False
+            self._releaser.close_all(self, [*self.parts.values(), *parts_of(self)])
         super().close()
 
     def still(self) -> Still | None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ipywidgets import HBox, Layout, VBox, Widget
 
-from llmcalc_widgets.closing import close_all, parts_of
+from llmcalc_widgets.closing import parts_of
 from llmcalc_widgets.fold import fold_button
 from llmcalc_widgets.output.files import Files
 from llmcalc_widgets.output.listing import Listing
@@ -100,7 +100,8 @@ class Outputs(VBox):
 
     def close(self) -> None:
         """Close the drawers with all that they hold."""
-        close_all(self._made)
+        for part in self._made:
+            part.close()
         super().close()
 
     def _switch(self, name: str, change: dict[str, Any]) -> None:

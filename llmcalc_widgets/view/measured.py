@@ -13,7 +13,7 @@ from bqplot import Axis, Figure, LinearScale, Lines, OrdinalColorScale, Scatter
 from ipywidgets import HTML, Layout, VBox, Widget
 from numpy.typing import NDArray
 
-from llmcalc_widgets.closing import parts_of
+from llmcalc_widgets.closing import Releaser, parts_of
 from llmcalc_widgets.style import style_sheet
 from llmcalc_widgets.view.legend import drawing
 from llmcalc_widgets.view.palette import FAINT, PALETTE, STRONG
@@ -95,13 +95,14 @@ class MeasuredChart(VBox):
         self.add_class("llmcalc")
         self.add_class("llmcalc-chart")
         self.add_class("llmcalc-measured")
+        self._releaser = Releaser()
         self._parts = parts_of(self)
 
     def close(self) -> None:
         """Close the chart with every widget that it made."""
-        for part in self._parts:
-            if part is not self:
-                part.close()
+        parts, self._parts = self._parts, ()
+        if parts:
+            self._releaser.close_all(self, parts)
         super().close()
 
     def _scatter(self, scales: dict[str, Any], rows: NDArray[np.intp], *, fill: bool) -> Scatter:

@@ -13,6 +13,7 @@ A module of such tests says ``pytestmark = pytest.mark.browser``.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ def open_notebook(
     pages: list[NotebookPage] = []
 
     def open_and_run(source: Path | Sequence[str]) -> NotebookPage:
-        name = f"{request.node.name}-{len(pages)}.ipynb".replace("/", "-")
+        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(pages)}") + ".ipynb"
         _write(server.notebooks / name, source)
         context = browser.new_context(viewport=WINDOW)
         notebook = NotebookPage(context.new_page(), server)
