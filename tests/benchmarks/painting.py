@@ -7,7 +7,12 @@ from time import monotonic
 
 from playwright.sync_api import Locator, Page
 
-EXPLORER = """
+AS_IT_OPENS = """
+from llmcalc_widgets import ParetoExplorer
+ParetoExplorer()
+"""
+
+MANY_PLANS = """
 from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
 """
