@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from typing import Any, Unpack
 
 import traitlets
@@ -13,13 +12,13 @@ from ipywidgets import VBox, Widget
 from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.closing import Releaser, parts_of
 from llmcalc_widgets.config import KNOWN, ExplorerValues, checked_values
+from llmcalc_widgets.courier import Courier
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import DEFAULTS, check_names
 from llmcalc_widgets.form.technique_controls import FOLDED
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
-from llmcalc_widgets.later import Later
 from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, Outlook
 from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
@@ -29,7 +28,7 @@ from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
-from llmcalc_widgets.view.scene import scene_of
+from llmcalc_widgets.view.scene import Scene, scene_of
 from llmcalc_widgets.view.selection import Selection, check_row, same_plan
 
 
@@ -103,15 +102,16 @@ price_per_hour, power_watts
         self._session = Session()
         self._pointed = Selection()
         self._rivals = Rivals()
-        self._words = Later()
+        self._courier = Courier()
         super().__init__(**start)
         self.form = Form(self, self._session, folded=FOLDED)
         self.chart = Chart(self._pointed, self, self.pin, self._cancel)
         self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed, self.chart.drawing)
+        self.outputs = Outputs(self._pointed, self.chart.drawing, self._courier.carry)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
+        self._courier.carry(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
         self._releaser = Releaser()
-        self._parts = parts_of(self)
+        self._parts = [*parts_of(self), *parts_of(self._courier)]
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
         self._session.observe(self._show, "evaluation")
@@ -177,7 +177,6 @@ price_per_hour, power_watts
         made, self._parts = self._parts, ()
         if made:
             self._session.close()
-            self._words.cancel()
             later = [*parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
             self._releaser.close_all(self, [*made, *later])
         super().close()
@@ -201,8 +200,6 @@ price_per_hour, power_watts
         evaluation: Evaluation = change["new"]
         self._shown = self._asked
         self._draw(evaluation, same_plan(change["old"], evaluation, self._pointed.row))
-        if change["old"] is None:
-            self._words.flush()
 
     def _look(self, _: object) -> None:
         """Draw what is there already along other axes."""
@@ -216,14 +213,21 @@ price_per_hour, power_watts
         self._pointed.observe(self._show_selection)
         scene = scene_of(evaluation, self.x_axis, self.y_axis)
         rivals = self._rivals.of(self, self._shown, scene)
-        self.chart.draw(scene, rivals)
+        with self._courier.together():
+            self.chart.draw(scene, rivals)
         self.details.take(scene)
         self.outputs.take(scene, rivals)
-        self._words.do(partial(self._session.attempt, self._show_words))
-        with self.hold_trait_notifications():  # little may follow a message that is to leave soon
-            self.set_trait("df", lambda: evaluation.frame)
+        try:
+            self._session.attempt(self._show_words)
+        finally:
+            self._publish(scene)
+
+    def _publish(self, scene: Scene) -> None:
+        """Give the kernel what is drawn."""
+        with self.hold_trait_notifications():
+            self.set_trait("df", lambda: scene.evaluation.frame)
             self.set_trait("front", lambda: scene.front_frame)
-            self.set_trait("request", evaluation.request)
+            self.set_trait("request", scene.evaluation.request)
             self._publish_selection()
 
     def _show_words(self) -> None:
@@ -231,16 +235,19 @@ price_per_hour, power_watts
         with ExitStack() as unsaid:
             unsaid.callback(self.chart.clear_words)
             unsaid.callback(self.details.clear)
-            self.chart.show_words()
-            self.details.show_selection()
-            self.outputs.show_selection()
+            with self._courier.together(late=True):
+                self.chart.show_words()
+                self.details.show_selection()
+            with self._courier.together(late=True):
+                self.outputs.show_selection()
             unsaid.pop_all()
 
     def _show_selection(self, _: object) -> None:
-        self._words.flush()
-        self.chart.show_selection()
-        self.details.show_selection()
-        self.outputs.show_selection()
+        with self._courier.together():
+            self.chart.show_selection()
+            self.details.show_selection()
+        with self._courier.together(late=True):
+            self.outputs.show_selection()
         self._publish_selection()
 
     def _publish_selection(self) -> None:

@@ -11,7 +11,7 @@ from traceback import format_exc
 from traitlets import Dict, Float, HasTraits, Instance, Int, Unicode
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
-from llmcalc_widgets.later import running_loop
+from llmcalc_widgets.loop import running_loop
 
 PAUSE_S = 0.05
 """Shortest time between two evaluations that a slider asks for [s]."""

@@ -40,6 +40,8 @@ class Outputs(VBox):
         What is pointed at.
     drawing : Drawing
         What pictures are made of.
+    carry : callable
+        Takes the widgets of a drawer that was opened (:class:`~llmcalc_widgets.courier.Courier`).
 
     Attributes
     ----------
@@ -53,7 +55,13 @@ class Outputs(VBox):
 
     _made: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
 
-    def __init__(self, selection: Selection, drawing: Drawing) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        drawing: Drawing,
+        carry: Callable[[Sequence[Widget]], None],
+    ) -> None:
+        self._carry = carry
         self.scene: Scene | None = None
         self.rivals: tuple[Rival, ...] = ()
         self._makers: dict[str, Callable[[], Any]] = {
@@ -108,7 +116,9 @@ class Outputs(VBox):
         opened = change["new"]
         if opened and name not in self.parts:
             self.parts[name] = self._makers[name]()
-            self._made = [*self._made, *parts_of(self.parts[name])]
+            made = parts_of(self.parts[name])
+            self._carry(made)
+            self._made = [*self._made, *made]
             opened_so_far = [self.parts[each] for each in self.buttons if each in self.parts]
             self.children = [*self._fixed, *opened_so_far]
         self.parts[name].layout.display = None if opened else "none"
