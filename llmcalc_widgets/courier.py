@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from time import sleep
 from typing import Any
 
 from anywidget import AnyWidget
@@ -47,6 +48,12 @@ export default {
   },
 };
 """.replace("LISTENING", _LISTENING)
+
+_HANDOVER_S = 0.001
+"""A moment for the thread that writes to the page, which would wait five times as long [s].
+
+Python's threads take turns every 5 ms (``sys.getswitchinterval``), and the words are next.
+"""
 
 _Take = Callable[[Mapping[str, Any], Sequence[Any]], bool]
 
@@ -95,6 +102,8 @@ class Courier(AnyWidget):
             self._parcel = None
             if parcel.updates:
                 self.send({"late": late, "updates": parcel.updates}, parcel.buffers)
+                if not late:
+                    sleep(_HANDOVER_S)
 
     def _take(self, widget: Widget, data: Mapping[str, Any], buffers: Sequence[Any]) -> bool:
         """Put an update into the open parcel, if one is; say whether it went there."""
