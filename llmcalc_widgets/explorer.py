@@ -18,21 +18,21 @@ from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import DEFAULTS, check_names
 from llmcalc_widgets.form.technique_controls import FOLDED
 from llmcalc_widgets.form.workloads import with_workload
-from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.outlook import OUTLOOK_DEFAULTS, Outlook
 from llmcalc_widgets.output.exports import Exports
 from llmcalc_widgets.output.outputs import Outputs
+from llmcalc_widgets.published import Published
 from llmcalc_widgets.rivals import Rivals
 from llmcalc_widgets.saved import SavedSelection
 from llmcalc_widgets.session import Session
 from llmcalc_widgets.style import row_of
 from llmcalc_widgets.view.chart import Chart
 from llmcalc_widgets.view.details import Details
-from llmcalc_widgets.view.scene import Scene, scene_of
-from llmcalc_widgets.view.selection import Selection, check_row, same_plan
+from llmcalc_widgets.view.scene import scene_of
+from llmcalc_widgets.view.selection import Selection, same_plan
 
 
-class ParetoExplorer(SavedSelection, Exports, Inputs, Outlook, VBox):
+class ParetoExplorer(Published, SavedSelection, Exports, Inputs, Outlook, VBox):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -87,12 +87,6 @@ price_per_hour, power_watts
     """
 
     known = KNOWN
-    df = Frame(read_only=True)
-    front = Frame(read_only=True)
-    selected = Frame(read_only=True)
-    selection = Frame(read_only=True)
-    selected_row: Any = traitlets.Any(None)
-    request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
     error = traitlets.Unicode(read_only=True)
 
     _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
@@ -139,28 +133,6 @@ price_per_hour, power_watts
         finally:
             self.observe(self._submit, list(DEFAULTS))
         self._session.submit(self._ask)
-
-    def select(self, row: int | None) -> None:
-        """Select a row of ``df``, or none.
-
-        Raises
-        ------
-        ValueError
-            If ``df`` has no such row.
-        """
-        check_row(row, self._session.evaluation)
-        self._pointed.row = row
-
-    @traitlets.validate("selected_row")
-    def _check_row(self, proposal: Any) -> int | None:  # noqa: ANN401 - traitlets is untyped
-        try:
-            return check_row(proposal["value"], self._session.evaluation)
-        except ValueError as error:
-            raise traitlets.TraitError(str(error)) from None
-
-    @traitlets.observe("selected_row")
-    def _point(self, change: dict[str, Any]) -> None:
-        self._pointed.row = change["new"]
 
     def pin(self, name: str | None = None) -> None:
         """Keep the present front in the chart under a name, by default the next free letter.
@@ -222,14 +194,6 @@ price_per_hour, power_watts
         finally:
             self._publish(scene)
 
-    def _publish(self, scene: Scene) -> None:
-        """Give the kernel what is drawn."""
-        with self.hold_trait_notifications():
-            self.set_trait("df", lambda: scene.evaluation.frame)
-            self.set_trait("front", lambda: scene.front_frame)
-            self.set_trait("request", scene.evaluation.request)
-            self._publish_selection()
-
     def _show_words(self) -> None:
         """Say all that is said of the drawing, or nothing: what was said is of another one."""
         with ExitStack() as unsaid:
@@ -249,16 +213,6 @@ price_per_hour, power_watts
         with self._courier.together(late=True):
             self.outputs.show_selection()
         self._publish_selection()
-
-    def _publish_selection(self) -> None:
-        evaluation = self._session.evaluation
-        row, brushed = self._pointed.row, self._pointed.brushed
-        if evaluation is None:
-            return
-        rows = [*brushed] if brushed is not None else [] if row is None else [row]
-        self.selected_row = row
-        self.set_trait("selected", None if row is None else lambda: evaluation.frame.iloc[row])
-        self.set_trait("selection", lambda: evaluation.frame.iloc[rows or slice(0)])
 
     def _show_errors(self, _: object) -> None:
         self.set_trait("error", self._session.error_words())
