@@ -147,11 +147,9 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         before = self._kept.evaluated(self._before)
         self._scenes = scene_of(before, None, None), scene_of(evaluation, None, None)
         self.answer.value = what_if_page(*self._scenes)
-        frames = {"before": before.frame, "after": evaluation.frame}
-        both = pd.concat(frames, names=["which", None]).reset_index("which")
         request = evaluation.request
         with self.hold_trait_notifications():
-            self.set_trait("df", both.reset_index(drop=True))
+            self.set_trait("df", partial(_together, before, evaluation))
             self.set_trait("hardware_used", request.hardware[0])
             self.set_trait("model_used", request.models[0])
 
@@ -231,3 +229,10 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         if name == "model_changes":
             return find_model(self.model)
         return find_hardware(self.hardware).priced(self.price_per_hour, self.power_watts)
+
+
+def _together(before: Evaluation, after: Evaluation) -> pd.DataFrame:
+    """Put the plans of both into one frame, which a column tells apart."""
+    frames = {"before": before.frame, "after": after.frame}
+    both = pd.concat(frames, names=["which", None]).reset_index("which")
+    return both.reset_index(drop=True)

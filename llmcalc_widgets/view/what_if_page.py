@@ -104,7 +104,7 @@ def _change(change: float) -> str:
 
 def _best(evaluation: Evaluation) -> Row | None:
     row = evaluation.recommended
-    return None if row is None else evaluation.frame.iloc[row]
+    return None if row is None else evaluation.plan(row)
 
 
 def _table(before: Scene, after: Scene) -> str:
