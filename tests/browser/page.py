@@ -78,6 +78,12 @@ class NotebookPage:
         )
         self.wait_until(self._kernel_is_free, "the kernel to be connected and idle")
 
+    def open_in(self, page: Page) -> NotebookPage:
+        """Open the same notebook, with its kernel, in another browser tab."""
+        other = NotebookPage(page, self._server)
+        other.open(self._notebook)
+        return other
+
     def run_all(self, *, timeout_s: float = 120) -> None:
         """Run every cell and wait until each has its prompt number.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chart import figure
+from tests.browser.chart import figure, steady_points
 from tests.browser.conftest import OpenNotebook
 from tests.browser.controls import control
 from tests.browser.kernel import Kernel
@@ -20,6 +20,8 @@ from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
 explorer
 """
+CANDIDATES = 4
+"""Position of the plans in the figure."""
 FRAMES_APART = 2
 """Those that the words wait: one is drawn with the marks, the next says that it is painted."""
 
@@ -36,6 +38,7 @@ _WATCH = """() => {
     watch(figure, noted.moved, {attributes: true, attributeFilter: ["transform"]});
     watch(chart.querySelector("h3").parentElement, noted.written, {childList: true});
 }"""
+_SAVE = "() => window.jupyterapp.shell.currentWidget.context.save()"
 _NO_FRAMES = "() => { window.requestAnimationFrame = () => 0; }"
 
 
@@ -90,7 +93,7 @@ def test_words_come_where_no_frame_does(notebook: NotebookPage, kernel: Kernel) 
 
 def test_a_page_that_was_loaded_again_follows(notebook: NotebookPage, kernel: Kernel) -> None:
     page = notebook.page
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    page.evaluate(_SAVE)
     kernel.run("explorer.devices = 2")
     page.reload()
     kernel.run("explorer.devices = 4")
@@ -98,3 +101,20 @@ def test_a_page_that_was_loaded_again_follows(notebook: NotebookPage, kernel: Ke
     kernel.run("explorer.devices = 2")
     heading_is_on(page, 2)
     assert control(page, "Devices").get_by_role("textbox").input_value() == "2"
+
+
+def test_two_pages_of_one_kernel_agree(
+    notebook: NotebookPage, kernel: Kernel, browser: Browser
+) -> None:
+    notebook.page.evaluate(_SAVE)
+    context = browser.new_context()
+    other = notebook.open_in(context.new_page())
+    figure(other.page)
+    for devices in (2, 4):
+        kernel.run(f"explorer.devices = {devices}")
+        drawn = kernel.read("len(explorer.chart.drawing.rows['candidates'])")
+        for each in (notebook, other):
+            heading_is_on(each.page, devices)
+            assert len(steady_points(figure(each.page), CANDIDATES)) == drawn
+    assert other.problems == []
+    context.close()
