@@ -26,27 +26,29 @@ from llmcalc_core.api import (
     sensitivity,
     slo_plans,
 )
-from llmcalc_core.catalog.built_in_hardware import hardware_sources, list_hardware
-from llmcalc_core.catalog.guide_hardware import HARDWARE_CONFIGS, get_hardware_config
-from llmcalc_core.catalog.hardware import find_hardware, load_hardware
-from llmcalc_core.catalog.hub import model_from_hub
-from llmcalc_core.catalog.models import find_model, list_models
-from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.data_types import PRECISIONS
-from llmcalc_core.domain.engine import ENGINES
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import Precision
-from llmcalc_core.domain.precision_names import parse_precision
-from llmcalc_core.domain.request import OBJECTIVES, STAGES, EvaluationRequest
-from llmcalc_core.domain.techniques import Techniques
-from llmcalc_core.domain.vision import VisionTower
-from llmcalc_core.evaluation import Evaluation, evaluate, explore, make_request
-from llmcalc_core.search.cost import COST_COLUMNS
-from llmcalc_core.search.feasibility import DoesNotFitError
-from llmcalc_core.search.pareto import pareto_mask
-from llmcalc_core.search.table import MEMORY_COLUMNS, TIME_COLUMNS
+from llmcalc_core.api.explore import explore
+from llmcalc_core.api.make_request import make_request
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
+from llmcalc_core.dtypes import PRECISIONS
+from llmcalc_core.engines import ENGINES
+from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hardware.find import find_hardware, load_hardware
+from llmcalc_core.hardware.guide import HARDWARE_CONFIGS, get_hardware_config
+from llmcalc_core.hub.fetch import model_from_hub
+from llmcalc_core.hub.models import find_model, list_models
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.planning.cost import COST_COLUMNS
+from llmcalc_core.planning.evaluation import Evaluation, evaluate
+from llmcalc_core.planning.feasibility import DoesNotFitError
+from llmcalc_core.planning.pareto import pareto_mask
+from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
+from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
+from llmcalc_core.precision import Precision
+from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [
     "CHECKPOINT",

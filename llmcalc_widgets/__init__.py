@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from llmcalc_widgets.comparer import HardwareComparer
-from llmcalc_widgets.explorer import ParetoExplorer
-from llmcalc_widgets.finder import SloFinder
-from llmcalc_widgets.planner import MemoryPlanner
-from llmcalc_widgets.view.measured import MeasuredChart
-from llmcalc_widgets.what_if import WhatIf
-from llmcalc_widgets.workbench import Workbench
+from llmcalc_widgets.apps.comparer import HardwareComparer
+from llmcalc_widgets.apps.explorer import ParetoExplorer
+from llmcalc_widgets.apps.finder import SloFinder
+from llmcalc_widgets.apps.memory_planner import MemoryPlanner
+from llmcalc_widgets.apps.what_if import WhatIf
+from llmcalc_widgets.apps.workbench import Workbench
+from llmcalc_widgets.chart.measured import MeasuredChart
 
 __all__ = [
     "HardwareComparer",

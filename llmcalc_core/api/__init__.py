@@ -1,7 +1,7 @@
 """The guide's functions: its arguments in, its column names and keys out.
 
 Latencies are in milliseconds and throughputs in tokens per second, as in the guide; the native
-functions (:mod:`llmcalc_core.evaluation`), and those that say why a plan of theirs is as it is, use
+functions (:mod:`llmcalc_core.planning`), and those that say why a plan of theirs is as it is, use
 SI units throughout.
 """
 
@@ -12,8 +12,8 @@ from llmcalc_core.api.disaggregated import explore_disaggregated
 from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
 from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
 from llmcalc_core.api.explain import explain
-from llmcalc_core.api.fewest import get_minimum_system_size
 from llmcalc_core.api.images import image_work
+from llmcalc_core.api.minimum_devices import get_minimum_system_size
 from llmcalc_core.api.plans import (
     get_best_parallelization_strategy,
     get_pareto_optimal_performance,

@@ -8,14 +8,14 @@ from html import escape
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from llmcalc_core.api.make_request import HardwareLike
 from llmcalc_core.api.measurements import FIGURES, MeasuredRow, read_measurements
-from llmcalc_core.catalog.hardware import find_hardware
-from llmcalc_core.domain.engine import find_engine
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.evaluation import HardwareLike
+from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.own import fit_hardware, left_out_seconds
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.formulas import Floats
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hardware.find import find_hardware
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcalc_core.domain.checks import one_of
-from llmcalc_core.search.each_device import best_of_each
+from llmcalc_core.checks import one_of
+from llmcalc_core.planning.best_of_each import best_of_each
 
 if TYPE_CHECKING:
     import pandas as pd

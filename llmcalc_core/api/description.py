@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from llmcalc_core.api.held_bytes import held_by_layers, weight_bytes
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.layer_words import layer_words
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.inventory import part_parameters
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.precision import Precision
-from llmcalc_core.domain.precision_names import PLAIN
-from llmcalc_core.domain.provided import provide
-from llmcalc_core.evaluation import ModelLike
+from llmcalc_core.api.make_request import ModelLike
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.architecture.parameters import part_parameters
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision
+from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.provided import provide
 
 if TYPE_CHECKING:
     import pandas as pd

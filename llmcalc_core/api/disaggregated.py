@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from llmcalc_core.api.question import ask
-from llmcalc_core.catalog.hardware import find_hardware
-from llmcalc_core.catalog.techniques import find_technique
-from llmcalc_core.domain.arguments import takes_techniques
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.checks import positive, whole_number, whole_numbers
-from llmcalc_core.domain.engine import find_engine
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.request import MOST_DEVICES
-from llmcalc_core.domain.techniques import TechniqueArguments
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.search.deployments import deployments
-from llmcalc_core.search.disaggregated import Budget
-from llmcalc_core.search.service import Service
+from llmcalc_core.api.find_techniques import find_technique
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.resolve import ask
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.checks import positive, whole_number, whole_numbers
+from llmcalc_core.engines import find_engine
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hardware.find import find_hardware
+from llmcalc_core.planning.deployments import deployments
+from llmcalc_core.planning.pool_pairs import Budget
+from llmcalc_core.planning.request import MOST_DEVICES
+from llmcalc_core.planning.service import Service
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
 
 if TYPE_CHECKING:
     import pandas as pd

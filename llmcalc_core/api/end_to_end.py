@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from llmcalc_core.api.one_stage import estimate_stage
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.static_phase import estimate_stage
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.domain.arguments import takes_techniques
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.techniques import TechniqueArguments
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.search.cost import whole_cost
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.planning.cost import whole_cost
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
 
 
 @takes_techniques

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from llmcalc_core.api.one_stage import estimate_stage
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.static_phase import estimate_stage
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.domain.arguments import takes_techniques
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.techniques import TechniqueArguments
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
 
 
 @takes_techniques
@@ -79,7 +79,7 @@ def estimate_prefill_performance(
         ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed);
         ``cost_usd_per_hour``, ``cost_usd_per_million_input_tokens``, ``power_w``,
         ``energy_j_per_input_token`` of the devices (NaN where price or power is not known; see
-        :func:`llmcalc_core.search.cost.cost_figures`).
+        :func:`llmcalc_core.planning.cost.cost_figures`).
 
     Raises
     ------

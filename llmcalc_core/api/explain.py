@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.api.chosen import chosen_plan
-from llmcalc_core.domain.request import EvaluationRequest
-from llmcalc_core.estimate.spent import Spent, serving_spent, stage_spent
+from llmcalc_core.api.selected_plan import chosen_plan
+from llmcalc_core.costmodel.breakdown import Spent, stage_spent
+from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.simulation.breakdown import serving_spent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from llmcalc_core.api.chosen import PlanLike
+    from llmcalc_core.api.selected_plan import PlanLike
 
 _COLUMNS = {
     "stage": "stage",

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.domain.model import Model
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision import Precision
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.held import part_cache
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.part_names import part_names
-from llmcalc_core.estimate.stages import whole_counts
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.architecture.part_names import part_names
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.layers.held import part_cache
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 _BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
 _FAR = 2**24  # a context beyond every window, a multiple of every block and entry [tokens]

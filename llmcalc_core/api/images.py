@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.evaluation import ModelLike
+from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.formulas.vision import encoder_flops
+from llmcalc_core.hub.models import find_model
 
 
 def image_work(model: ModelLike, width: int = 1024, height: int = 1024) -> dict[str, int | float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmcalc_core.domain.attention import Attention, CompressedAttention, LatentAttention
-from llmcalc_core.domain.layers import ChannelMixer, FeedForward, Layer, Mixture, TokenMixer
-from llmcalc_core.domain.recurrence import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
+from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.layers.shapes import ChannelMixer, FeedForward, Layer, Mixture, TokenMixer
 
 
 def layer_words(layer: Layer) -> str:
@@ -13,7 +13,7 @@ def layer_words(layer: Layer) -> str:
     Examples
     --------
     >>> from llmcalc_core import find_model
-    >>> from llmcalc_core.domain.model import architecture
+    >>> from llmcalc_core.architecture.model import architecture
     >>> layer_words(architecture(find_model("mixtral_8x7b")).layers[0])
     'attention of 32 heads (8 KV, 128 wide); 2 of 8 experts of 14,336'
     """

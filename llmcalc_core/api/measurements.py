@@ -8,20 +8,20 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.arrivals import Arrivals
-from llmcalc_core.domain.checkpoint import CHECKPOINT, asked_precision
-from llmcalc_core.domain.checks import one_of, positive, truth, whole_number
-from llmcalc_core.domain.engine import find_engine
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.domain.precision_names import PLAIN
-from llmcalc_core.estimate.grid import Grid
-from llmcalc_core.estimate.memory import Memory, device_memory
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
+from llmcalc_core.checks import one_of, positive, truth, whole_number
+from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.flat import grid_of
 from llmcalc_core.fitting.runs import Configuration, Run
-from llmcalc_core.search.admitted import most_in_flight
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.memory.concurrency import most_in_flight
+from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.grid import Grid
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def read_measurements(
 
     Examples
     --------
-    >>> from llmcalc_core.catalog.hardware import find_hardware
+    >>> from llmcalc_core.hardware.find import find_hardware
     >>> row = {"model": "llama3_8b", "tensor_parallel": 1, "concurrency": 16,
     ...        "input_tokens": 1000, "output_tokens": 200, "ttft_ms": 210, "tpot_ms": 9.4}
     >>> (found,) = read_measurements([row], find_hardware("H100_80GB"), engine="vllm")

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from llmcalc_core.api.question import Question, ask, workload
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.catalog.techniques import find_technique
-from llmcalc_core.domain.arguments import takes_techniques
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.checks import one_of, whole_number
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.request import MOST_DEVICES, OBJECTIVES, STATIC_STAGES, check_known
-from llmcalc_core.domain.techniques import TechniqueArguments
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.search.best import Table, best_first, fitting_splits, guide_frame
-from llmcalc_core.search.enumerate import layouts
-from llmcalc_core.search.pareto import pareto_mask
-from llmcalc_core.search.single import Workload
+from llmcalc_core.api.find_techniques import find_technique
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.resolve import Question, ask, workload
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.checks import one_of, whole_number
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.planning.best_splits import Table, best_first, fitting_splits, guide_frame
+from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.planning.layouts import layouts
+from llmcalc_core.planning.pareto import pareto_mask
+from llmcalc_core.planning.request import MOST_DEVICES, OBJECTIVES, STATIC_STAGES, check_known
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,19 +8,19 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from llmcalc_core.api.chosen import ChosenPlan, chosen_plan
+from llmcalc_core.api.selected_plan import ChosenPlan, chosen_plan
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.domain.checks import one_of, positive
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.request import EvaluationRequest
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.search.feasibility import fits
-from llmcalc_core.search.performance import performance
+from llmcalc_core.checks import one_of, positive
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.feasibility import fits
+from llmcalc_core.planning.performance import performance
+from llmcalc_core.planning.request import EvaluationRequest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from llmcalc_core.api.chosen import PlanLike
+    from llmcalc_core.api.selected_plan import PlanLike
 
 MOST_FITTING = 2**24
 """Largest batch or length that :func:`largest_that_fits` tries."""

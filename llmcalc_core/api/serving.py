@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from llmcalc_core.api.question import ask, workload
+from llmcalc_core.api.find_techniques import find_technique
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.resolve import ask, workload
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.catalog.techniques import find_technique
-from llmcalc_core.domain.arguments import takes_techniques
-from llmcalc_core.domain.arrivals import Arrivals
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.checks import positive, truth
-from llmcalc_core.domain.engine import find_engine
-from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.domain.techniques import TechniqueArguments
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.search.loaded import serving_figures
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.checks import positive, truth
+from llmcalc_core.engines import find_engine
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.planning.serving_figures import serving_figures
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.techniques import TechniqueArguments
 
 
 @takes_techniques
@@ -104,7 +104,7 @@ def estimate_serving_performance(
         ``power_w`` of all devices, ``cost_usd_per_million_input_tokens``,
         ``cost_usd_per_million_output_tokens``, ``energy_j_per_input_token``,
         ``energy_j_per_output_token`` (NaN where price or power is not known; see
-        :func:`llmcalc_core.search.cost.cost_figures`).
+        :func:`llmcalc_core.planning.cost.cost_figures`).
 
     Raises
     ------

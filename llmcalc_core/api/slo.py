@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcalc_core.domain.checkpoint import CHECKPOINT
-from llmcalc_core.domain.checks import positive
-from llmcalc_core.evaluation import HardwareLike, ModelLike, PrecisionLike, explore
-from llmcalc_core.search.each_device import best_of_each
+from llmcalc_core.api.explore import explore
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.checks import positive
+from llmcalc_core.planning.best_of_each import best_of_each
 
 if TYPE_CHECKING:
     import pandas as pd

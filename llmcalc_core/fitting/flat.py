@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.prompts import prompts as with_prompts
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.time import message_seconds
-from llmcalc_core.estimate.work import Message, Operation, make_pass
+from llmcalc_core.costmodel.prefills import prompts as with_prompts
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.costmodel.timing import message_seconds
 from llmcalc_core.fitting.runs import Configuration
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import (
@@ -28,6 +25,9 @@ from llmcalc_core.formulas.roofline import (
     overlapped_seconds,
     ramp_seconds,
 )
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.layers.work import Message, Operation, make_pass
+from llmcalc_core.workload.grid import Grid, make_grid
 
 _FAMILIES = (
     "gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic",
@@ -101,7 +101,7 @@ def flatten(
         grid = grid_of(one)
         if prompts is not None and one.loop:
             grid = with_prompts(grid, prompts[owner])
-        step = make_pass(one.model, grid, one.precision, decode=prompts is None)
+        step = make_pass(one.model.hidden, grid, one.precision, decode=prompts is None)
         counted = zip(whole_counts(one.model).tolist(), sections(one.model, step), strict=True)
         for count, section in counted:
             operations += [

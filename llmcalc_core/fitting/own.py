@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.domain.hardware import Hardware
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.solve import solve
 from llmcalc_core.formulas import Floats
+from llmcalc_core.hardware.device import Hardware
 
 SPREADS: Mapping[str, float] = {
     "decode_time": 0.25,

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.facts import Behaviour, Efficiency
-from llmcalc_core.domain.arrivals import Arrivals
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.estimate.closed_loop import closed_loop
-from llmcalc_core.estimate.prompts import arriving_prompts, packed_prompts
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.prefills import arriving_prompts, packed_prompts
 from llmcalc_core.fitting.flat import device_seconds, flatten, grid_of, launches
 from llmcalc_core.fitting.runs import METRICS, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.formulas.roofline import overlapped_seconds
 from llmcalc_core.formulas.serving import decode_step_seconds, mixed_step_seconds
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.simulation.closed_loop import closed_loop
+from llmcalc_core.workload.arrivals import Arrivals
 
 
 class Runs:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmcalc_core.domain.arrivals import DRAWN, Arrivals
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.model import Model
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.arrivals import DRAWN, Arrivals
+from llmcalc_core.workload.layout import Layout
 
 METRICS = ("ttft", "tpot", "latency")
 """Time to first token, time per output token, and both together (a static batch only)."""

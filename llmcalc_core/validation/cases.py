@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from llmcalc_core.domain.arrivals import DRAWN, Arrivals
-from llmcalc_core.domain.checks import positive, whole_number
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.checks import positive, whole_number
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.arrivals import DRAWN, Arrivals
+from llmcalc_core.workload.layout import Layout
 
 
 class CannotPredictError(ValueError):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.precision import Precision
-from llmcalc_core.domain.precision_names import parse_precision
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision
+from llmcalc_core.precision_names import parse_precision
 
 _NVFP4: dict[str, dict[str, Any]] = {
     "Qwen/Qwen3-": {},

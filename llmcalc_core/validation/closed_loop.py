@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from llmcalc_core.domain.arrivals import SHORTEST_SHARE, Arrivals
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import check_layout
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.validation.cases import (
     CannotPredictError,
     Case,
@@ -18,6 +17,7 @@ from llmcalc_core.validation.cases import (
 from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.inferencex import settings
 from llmcalc_core.validation.names import device, engine, model
+from llmcalc_core.workload.arrivals import SHORTEST_SHARE, Arrivals
 
 COLUMNS = (
     "id", "model", "hardware", "engine", "weights", "concurrency", "tensor_parallel",

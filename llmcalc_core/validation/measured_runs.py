@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.domain.model import architecture
 from llmcalc_core.fitting.runs import Configuration, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.cases import Case

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from llmcalc_core.catalog.hardware import find_hardware
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.hardware import Hardware
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hardware.find import find_hardware
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.validation.cases import CannotPredictError
 
 # Pope et al. ran static batches without a server, as FasterTransformer does.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from llmcalc_core.domain.arrivals import Arrivals
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.hardware import Hardware
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout, check_layout
-from llmcalc_core.domain.precision import Precision
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.precision import Precision
 from llmcalc_core.validation.cases import (
     CannotPredictError,
     Case,
@@ -20,6 +19,8 @@ from llmcalc_core.validation.cases import (
 )
 from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.names import device, engine, model
+from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.layout import Layout
 
 COLUMNS = (
     "id", "source_title", "engine", "model", "hardware", "n_devices", "tp", "pp", "ep",

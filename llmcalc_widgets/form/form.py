@@ -10,7 +10,6 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.fold import Fold
 from llmcalc_widgets.form.controls import label_of, make_fields
 from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Commit, ErrorLine, Field, NumberField
@@ -26,7 +25,8 @@ from llmcalc_widgets.form.techniques import (
     listed_words,
     neutral_words,
 )
-from llmcalc_widgets.session import Session
+from llmcalc_widgets.panels.fold import Fold
+from llmcalc_widgets.runner import Session
 from llmcalc_widgets.style import style_sheet
 
 MakeFields = Callable[[Callable[[str], Commit]], dict[str, Field]]

@@ -18,12 +18,12 @@ explorer
 """
 SLOW = """
 import time
-from llmcalc_widgets import session
-quick = session.evaluate
+from llmcalc_widgets import runner
+quick = runner.evaluate
 def slow(request):
     time.sleep(2)
     return quick(request)
-session.evaluate, explorer._session._seconds_each = slow, 1.0
+runner.evaluate, explorer._session._seconds_each = slow, 1.0
 """
 
 

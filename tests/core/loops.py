@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.calibration.facts import Behaviour
-from llmcalc_core.estimate.closed_loop import Met, closed_loop
+from llmcalc_core.simulation.closed_loop import Met, closed_loop
 
 BEHAVIOUR = Behaviour(first_token_s=0.05, first_token_steps=1.0, prefill_first=0.0, overlaps=0.0)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from llmcalc_core.domain.layers import Layer
-from llmcalc_core.estimate.sections import part_section
-from llmcalc_core.estimate.work import Pass, Section
+from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.layers.shapes import Layer
+from llmcalc_core.layers.work import Pass, Section
 
 
 def layer_section(layer: Layer, step: Pass) -> Section:

@@ -9,9 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from llmcalc_core import Hardware, ModelConfig, Precision, parse_precision
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout, divisors
-from llmcalc_core.search.single import Estimate, Workload, estimate_layouts
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.planning.estimate_layouts import Estimate, Workload, estimate_layouts
+from llmcalc_core.workload.layout import Layout, divisors
 
 QUICK = settings(max_examples=60, deadline=None)
 ROUNDING = 1 + 1e-9

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from llmcalc_core import find_hardware, find_model, parse_precision
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import METRICS, Configuration, Run
+from llmcalc_core.workload.layout import Layout
 
 # Model, device, precision, layout, engine: each kind of token mixer and of channel mixer, widths
 # within a node and beyond one.

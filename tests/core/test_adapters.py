@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.work import Operation, make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.layers.work import Operation, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 LLAMA = llm.find_model("llama3_8b")
@@ -67,7 +67,7 @@ def test_routed_experts_are_not_adapted() -> None:
 def adapters_of(techniques: Techniques, *, decode: bool) -> list[Operation]:
     grid = make_grid((Layout(),), batches=(8,), inputs=(100,), outputs=(10,), techniques=techniques)
     model = architecture(LLAMA)
-    parts = sections(model, make_pass(model, grid, Precision(), decode=decode))[:-2]
+    parts = sections(model, make_pass(model.hidden, grid, Precision(), decode=decode))[:-2]
     work = [one for part in parts for one in part.operations]
     return [one for one in work if one.launches == 2 and one.kind == "gemm"]
 

@@ -13,13 +13,13 @@ from llmcalc_core import (
     find_hardware,
     find_model,
 )
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import specs
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.serving import serving_times
-from llmcalc_core.search.single import Workload
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.simulation.serving import serving_times
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.physical_bound import bound_s
 from tests.core.random_cases import ROUNDING, Case, cases
 

@@ -12,9 +12,9 @@ import pytest
 import llmcalc_core as llm
 from llmcalc_core import Calibration, Hardware, calibrate, find_hardware, find_model
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.domain.parallelism import Layout
 from llmcalc_core.fitting.own import SPREADS
-from llmcalc_core.search.single import Workload
+from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.workload.layout import Layout
 from tests.core.own_rows import ALIKE, CONCURRENCIES, DEVICE, rows_like, served
 from tests.core.physical_bound import bound_s
 from tests.core.random_cases import ROUNDING, Case

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from llmcalc_core import ModelConfig, Precision, find_model
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import check_layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.workload.grid import make_grid
 
 LATENT = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128,
           "q_lora_rank": 1536, "num_attention_heads": 128}  # fmt: skip

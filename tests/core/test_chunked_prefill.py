@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.serving import ServingTimes, _beside, serving_times
-from llmcalc_core.estimate.step import stage_times
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.simulation.serving import ServingTimes, _beside, serving_times
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.loops import met
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
@@ -42,7 +42,7 @@ def test_a_part_by_hand() -> None:
     grid = grid_of(251)
     assert grid.pieces == 4
     model = architecture(SMALL)
-    layer = sections(model, make_pass(model, grid, Precision(), decode=False))[0]
+    layer = sections(model, make_pass(model.hidden, grid, Precision(), decode=False))[0]
     projections, _, kernel, *_ = layer.operations
     # Queries, keys and values of 64 elements each; their weights are read for every part.
     assert projections.flops == 2 * 250 * 64 * 192
@@ -57,7 +57,7 @@ def test_a_part_by_hand() -> None:
 def test_found_tokens_are_in_no_part() -> None:
     grid = grid_of(251, prefix_hit_rate=0.5)
     model = architecture(SMALL)
-    step = make_pass(model, grid, Precision(), decode=False)
+    step = make_pass(model.hidden, grid, Precision(), decode=False)
     assert grid.pieces == 2
     # The two parts begin behind 500 and 750 tokens.
     assert (step.tokens, step.behind) == (250, 625)

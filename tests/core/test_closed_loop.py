@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcalc_core.domain.arrivals import Arrivals
-from llmcalc_core.estimate.closed_loop import closed_loop
+from llmcalc_core.simulation.closed_loop import closed_loop
+from llmcalc_core.workload.arrivals import Arrivals
 from tests.core.loops import BEHAVIOUR, met
 
 FIXED = Arrivals(fixed_lengths=True)

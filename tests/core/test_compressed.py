@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 
 from llmcalc_core import find_model, parse_precision
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.layers import Mixture, Part
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout, check_layout
-from llmcalc_core.domain.precision import Precision
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.held import part_cache, part_weights
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import part_section
-from llmcalc_core.estimate.work import Operation, make_pass
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.layers.held import part_cache, part_weights
+from llmcalc_core.layers.shapes import Mixture, Part
+from llmcalc_core.layers.work import Operation, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 FLASH, PRO, K3 = (
     architecture(find_model(name)) for name in ("deepseek_v4_flash", "deepseek_v4_pro", "kimi_k3")
@@ -148,7 +149,7 @@ def test_cache_of_kimi_k3() -> None:
 def operations(model: Model, part: Part, tokens: tuple[int, int], *, decode: bool, tp: int = 1
                ) -> list[Operation]:  # fmt: skip
     grid = make_grid((Layout(tp=tp),), batches=(1,), inputs=tokens[:1], outputs=tokens[1:])
-    return list(part_section(part, make_pass(model, grid, BF16, decode=decode)).operations)
+    return list(part_section(part, make_pass(model.hidden, grid, BF16, decode=decode)).operations)
 
 
 def flops(found: list[Operation], family: str) -> list[float]:
@@ -241,7 +242,7 @@ def test_messages_of_normalised_latent_experts() -> None:
     # K3: two all-reduces); nothing is sent to experts on other devices.
     (part,) = (one for one in K3.parts if isinstance(one, Mixture))
     grid = make_grid((Layout(tp=8),), batches=(1,), inputs=(10,), outputs=(1,))
-    messages = part_section(part, make_pass(K3, grid, BF16, decode=True)).messages
+    messages = part_section(part, make_pass(K3.hidden, grid, BF16, decode=True)).messages
     sent = [one for one in messages if np.max(one.participants) > 1]
     assert [np.asarray(one.size).item() for one in sent] == [3584 * 2, 7168 * 2]
 

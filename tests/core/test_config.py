@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmcalc_core import ModelConfig, find_model
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
 
 TINY: dict[str, Any] = {
     "vocab_size": 1000, "hidden_size": 64, "num_decoder_layers": 4, "num_attention_heads": 4,

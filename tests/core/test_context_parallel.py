@@ -9,15 +9,15 @@ import pytest
 
 import llmcalc_core as llm
 from llmcalc_core import Precision, find_hardware, find_model, parse_precision
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.step import stage_times
-from llmcalc_core.estimate.work import Message, Operation, make_pass
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.layers.work import Message, Operation, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.neutral import NEUTRAL
 from tests.core.one_layer import layer_section
 
@@ -32,14 +32,14 @@ def grid_of(layout: Layout, batch: int = 1, prompt: int = 8192) -> Grid:
 
 
 def operations(model: Model, layout: Layout, *, decode: bool, batch: int = 1) -> list[Operation]:
-    step = make_pass(model, grid_of(layout, batch), BF16, decode=decode)
+    step = make_pass(model.hidden, grid_of(layout, batch), BF16, decode=decode)
     return list(layer_section(model.layers[-1], step).operations)
 
 
 def messages(
     model: Model, layout: Layout, *, decode: bool, batch: int = 1
 ) -> list[tuple[float, ...]]:
-    step = make_pass(model, grid_of(layout, batch), BF16, decode=decode)
+    step = make_pass(model.hidden, grid_of(layout, batch), BF16, decode=decode)
     return [
         described(one)
         for one in layer_section(model.layers[-1], step).messages
@@ -53,7 +53,7 @@ def described(one: Message) -> tuple[float, ...]:
 
 
 def flops(model: Model, layout: Layout, *, decode: bool) -> float:
-    step = make_pass(model, grid_of(layout), BF16, decode=decode)
+    step = make_pass(model.hidden, grid_of(layout), BF16, decode=decode)
     return sum(
         count * np.asarray(operation.flops).item()
         for section, count in zip(sections(model, step)[:-1], whole_counts(model), strict=False)

@@ -9,9 +9,10 @@ import pytest
 
 import llmcalc_core as llm
 from llmcalc_core import explore, find_model
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout, check_layout
-from llmcalc_core.search.enumerate import plans
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.planning.layouts import plans
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.workload.layout import Layout
 
 LONG = {"stage": "prefill", "input_tokens": 32_768, "output_tokens": 1, "batch": [1, 4]}
 

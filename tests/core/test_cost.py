@@ -19,7 +19,7 @@ from llmcalc_core import (
     explore,
     find_hardware,
 )
-from llmcalc_core.estimate.load import IDLE_SHARE
+from llmcalc_core.costmodel.utilisation import IDLE_SHARE
 
 H100 = find_hardware("H100_80GB")
 IN, OUT = "cost_usd_per_million_input_tokens", "cost_usd_per_million_output_tokens"

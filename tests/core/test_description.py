@@ -9,8 +9,8 @@ import pytest
 
 from llmcalc_core import ModelConfig, describe, explore, find_model, list_models
 from llmcalc_core.api.description import parameters_by_part
-from llmcalc_core.domain.inventory import BESIDE, PARTS
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.architecture.parameters import BESIDE, PARTS
 
 
 def item(model: object, name: str) -> object:

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from llmcalc_core import HARDWARE_CONFIGS, explore, find_hardware, hardware_sources, list_hardware
-from llmcalc_core.catalog.built_in_hardware import tables
-from llmcalc_core.catalog.device_tables import FIGURES
+from llmcalc_core.hardware.catalogue import tables
+from llmcalc_core.hardware.tables import FIGURES
 
 # (device, type, dense TFLOP/s or TOP/s, GB, GB/s, W), from the documents its `sources` name
 FACTS = [

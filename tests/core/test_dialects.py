@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.reader import read_hf_config
 
 SMALL = {"num_hidden_layers": 4, "vocab_size": 1000}
 

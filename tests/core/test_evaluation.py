@@ -46,7 +46,7 @@ def test_a_plan_is_read_without_a_frame() -> None:
 
 
 def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llmcalc_core.search import performance  # noqa: PLC0415 - to see what it calls
+    from llmcalc_core.planning import performance  # noqa: PLC0415 - to see what it calls
 
     timed, original = [], performance.stage_times
 

@@ -15,13 +15,13 @@ from llmcalc_core import (
     get_minimum_system_size,
     parse_precision,
 )
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.work import make_pass
-from llmcalc_core.search.enumerate import plans
-from llmcalc_core.search.feasibility import minimum_devices
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.feasibility import minimum_devices
+from llmcalc_core.planning.layouts import plans
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.one_layer import layer_section
 
 BF16 = parse_precision("bf16")
@@ -145,7 +145,7 @@ READ = [
 @pytest.mark.parametrize("case", READ, ids=[str(row[0]) for row in READ])
 def test_work_of_the_experts_on_a_device(case: tuple[Layout, int, float, float, float]) -> None:
     layout, batch, experts, rows, columns = case
-    step = make_pass(MIXTRAL, grid_of(layout, batch=batch), BF16, decode=True)
+    step = make_pass(MIXTRAL.hidden, grid_of(layout, batch=batch), BF16, decode=True)
     (found,) = (
         one for one in layer_section(MIXTRAL.layers[0], step).operations if one.family == "mixture"
     )
@@ -160,7 +160,7 @@ def rows_of_experts(experts: int, top_k: int, layout: Layout, batch: int) -> flo
     """Count the rows that a mixture of Mixtral's width computes on the busiest device."""
     config = replace(find_model("mixtral_8x7b"), num_experts=experts, expert_top_k=top_k)
     model = architecture(config)
-    step = make_pass(model, grid_of(layout, batch=batch), BF16, decode=True)
+    step = make_pass(model.hidden, grid_of(layout, batch=batch), BF16, decode=True)
     (found,) = (
         one for one in layer_section(model.layers[0], step).operations if one.family == "mixture"
     )
@@ -201,7 +201,7 @@ MESSAGES: list[tuple[Layout, bool, list[tuple[float, ...]]]] = [
 def test_messages_of_a_mixture(case: tuple[Layout, bool, list[tuple[float, ...]]]) -> None:
     layout, decode, expected = case
     model: Model = architecture(ModelConfig(**TINY))
-    step = make_pass(model, grid_of(layout, prompt=10), BF16, decode=decode)
+    step = make_pass(model.hidden, grid_of(layout, prompt=10), BF16, decode=decode)
     found = [
         (one.passes, *(np.asarray(v).item() for v in (one.size, one.participants, one.copies)))
         for one in layer_section(model.layers[0], step).messages

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.catalog.models import find_model
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.reader import read_hf_config
 
 
 def _decoder(model_type: str, shape: tuple[int, ...], **more: object) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Precision, estimate_serving_performance, find_model
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.graphs import padded_batch
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 ASKED = {
     "model": "llama3_8b", "input_tokens": 1000, "output_tokens": 2000,
@@ -24,7 +24,7 @@ def _work(batch, layout, sizes=(), model="llama3_8b", *, decode=True):
     grid = make_grid((layout,), batches=(batch,), inputs=(1000,), outputs=(2000,),
                      graph_sizes=sizes)  # fmt: skip
     described = architecture(find_model(model))
-    parts = sections(described, make_pass(described, grid, Precision(), decode=decode))
+    parts = sections(described, make_pass(described.hidden, grid, Precision(), decode=decode))
     operations = {one.name: one for part in parts for one in part.operations}
     return operations, {one.name: one.size for part in parts for one in part.messages}
 

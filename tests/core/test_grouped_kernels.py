@@ -6,8 +6,8 @@ import pytest
 
 from llmcalc_core import Precision, find_hardware, parse_precision
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.facts import Curve
+from llmcalc_core.costmodel.efficiency import efficiency_for
 
 MXFP4 = Precision(weights="fp4", activations="bf16")
 FP8, INT4, NVFP4 = map(parse_precision, ("fp8", "w4a16", "nvfp4"))

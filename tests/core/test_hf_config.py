@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.model.config import ModelConfig
 from tests.core.vision_configs import LLAMA4_VISION, MOON, QWEN_VISION, SIGLIP
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcalc_core import explore, find_model
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
 
 NAMES = [
     "gemma4_26b_a4b", "mimo_v2_flash", "nemotron_3_nano_30b_a3b", "nemotron_3_super_120b_a12b",

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from llmcalc_core import find_model, parse_precision
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.layers import Mixture
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import part_section
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.layers.shapes import Mixture
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 # (name, by transformers, corrections of routers)
 WHOLE = [
@@ -139,7 +139,7 @@ def work(name: str, kind: str, *, decode: bool, tp: int = 1) -> dict[str, float]
     """Sum FLOPs and bytes of the first part of a kind, by family of operation."""
     model = architecture(find_model(name))
     grid = make_grid((Layout(tp=tp),), batches=(1,), inputs=(1000,), outputs=(1,))
-    step = make_pass(model, grid, parse_precision("bf16"), decode=decode)
+    step = make_pass(model.hidden, grid, parse_precision("bf16"), decode=decode)
     part = next(one for one in model.parts if type(one).__name__ == kind)
     found: dict[str, float] = {}
     for one in part_section(part, step).operations:
@@ -177,7 +177,7 @@ def test_work_of_values_from_keys() -> None:
     # queries 8,192, keys 1,024 alone, result 8,192.
     model = architecture(find_model("gemma4_26b_a4b"))
     grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,))
-    step = make_pass(model, grid, parse_precision("bf16"), decode=True)
+    step = make_pass(model.hidden, grid, parse_precision("bf16"), decode=True)
     mixers = [layer.mixer for layer in model.layers]
     widths = [(4096 + 4096, 4096), (8192 + 1024, 8192)]
     for mixer, expected in zip(mixers, widths, strict=True):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Precision, find_hardware
-from llmcalc_core.calibration.efficiency import efficiency_for
 from llmcalc_core.calibration.kernels import facts_of, find_facts, mixture_facts
-from llmcalc_core.estimate.time import message_seconds
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.timing import message_seconds
 from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
 from tests.core.neutral import NEUTRAL
 

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 from llmcalc_core import ModelConfig, find_model, parse_precision
-from llmcalc_core.domain.attention import Attention
-from llmcalc_core.domain.model import Model, architecture
-from llmcalc_core.domain.parallelism import Layout, check_layout
-from llmcalc_core.domain.recurrence import GatedDeltaNet
-from llmcalc_core.estimate.grid import Grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.token_mixers import token_work
-from llmcalc_core.estimate.work import Operation, make_pass
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.layers.attention_shapes import Attention
+from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet
+from llmcalc_core.layers.token_work import token_work
+from llmcalc_core.layers.work import Operation, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
 
 
 def model_and_grid(
@@ -36,7 +37,7 @@ def operations(
 ) -> list[Operation]:
     """Give the operations of the first token mixer of a kind."""
     model, grid = model_and_grid(name, tokens, **more)
-    step = make_pass(model, grid, parse_precision(bits), decode=decode)
+    step = make_pass(model.hidden, grid, parse_precision(bits), decode=decode)
     mixer = next(layer.mixer for layer in model.layers if isinstance(layer.mixer, kind))
     return list(token_work(mixer, step)[0])
 
@@ -206,14 +207,14 @@ def test_a_grid_is_its_points(name: str, decode: bool) -> None:  # noqa: FBT001
     model = architecture(find_model(name))
     layouts = (Layout(tp=1), Layout(tp=8))
     grid = make_grid(layouts, batches=(1, 5), inputs=inputs, outputs=outputs)
-    step = make_pass(model, grid, precision, decode=decode)
+    step = make_pass(model.hidden, grid, precision, decode=decode)
     whole = [token_work(layer.mixer, step)[0] for layer in model.layers]
     for place in np.ndindex(2, 2, 3, 2):
         point = make_grid(
             (layouts[place[0]],), batches=((1, 5)[place[1]],), inputs=(inputs[place[2]],),
             outputs=(outputs[place[3]],),
         )  # fmt: skip
-        alone = make_pass(model, point, precision, decode=decode)
+        alone = make_pass(model.hidden, point, precision, decode=decode)
         for layer, found in zip(model.layers, whole, strict=True):
             for one, other in zip(found, token_work(layer.mixer, alone)[0], strict=True):
                 for name_of in ("flops", "moved"):

@@ -13,8 +13,8 @@ from llmcalc_core import (
     list_hardware,
 )
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.estimate.time import message_seconds
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.timing import message_seconds
 from tests.core.neutral import NEUTRAL
 
 A100, H100 = find_hardware("A100_80GB"), find_hardware("H100_80GB")

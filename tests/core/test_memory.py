@@ -13,10 +13,10 @@ from llmcalc_core import (
     find_model,
     parse_precision,
 )
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 
 def memory(

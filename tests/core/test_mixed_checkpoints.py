@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from llmcalc_core import ModelConfig, Precision, Techniques, estimate_decode_performance
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision_names import parse_precision
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.test_checkpoints import (
     DEEPSEEK_V3,
     GROUP,

@@ -9,7 +9,7 @@ from pathlib import Path
 import llmcalc_core
 from llmcalc_core import list_models
 
-FOLDER = Path(llmcalc_core.__file__).parent / "catalog" / "published"
+FOLDER = Path(llmcalc_core.__file__).parent / "hub" / "published"
 
 
 def test_every_table_of_every_file_is_a_model_and_no_name_is_given_twice() -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core.catalog.models import find_model, list_models, model_entry
-from llmcalc_core.domain.config import ModelConfig
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.models import find_model, list_models, model_entry
+from llmcalc_core.model.config import ModelConfig
 
 TOLERANCE = 0.005  # of the published number of parameters
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from llmcalc_core import ModelConfig, Precision
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 # Four layers and 1,000 tokens of each; other fields are the defaults of the family's configuration
 # class. (model_type, parameters of the text part and of the rest as transformers 5.23.0 counts them
@@ -245,7 +245,7 @@ def test_a_pass_of_gemma_3n_by_hand() -> None:
     )  # fmt: skip
     model = architecture(config)
     grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
-    step = make_pass(model, grid, Precision(), decode=True)
+    step = make_pass(model.hidden, grid, Precision(), decode=True)
     parts = zip(whole_counts(model).tolist(), sections(model, step), strict=True)
     work = [(count, one) for count, section in parts for one in section.operations]
     layer = 64 * 16 * (4 + 2 + 2 + 4) + 3 * 64 * 128 + 2 * 8 * 64 + 2 * 4 * 64 + 2 * 3 * 64

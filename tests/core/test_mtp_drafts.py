@@ -9,14 +9,14 @@ import pytest
 
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
-from llmcalc_core.domain.drafts import draft_of
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import draft_grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.drafting import draft_grid, draft_of
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 DRAFTED = Techniques(speculative_tokens=2, acceptance_rate=0.8)
 SMALL = ModelConfig(
@@ -44,7 +44,7 @@ def test_a_pass_of_a_module_by_hand() -> None:
     model = architecture(SMALL)
     grid = make_grid((Layout(),), batches=(3,), inputs=(1000,), outputs=(9,), techniques=DRAFTED)
     module = draft_of(model, DRAFTED).model
-    step = make_pass(module, draft_grid(module, grid), Precision(), decode=True)
+    step = make_pass(module.hidden, draft_grid(module, grid), Precision(), decode=True)
     parts = zip(whole_counts(module).tolist(), sections(module, step), strict=True)
     work = [(count, one) for count, section in parts for one in section.operations]
     # A token of each of three sequences through every matrix and the shared head of 64 x 1000, and

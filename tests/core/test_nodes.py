@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.step import stage_times
-from llmcalc_core.estimate.time import message_seconds
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.neutral import NEUTRAL
 
 NODES = find_hardware("A100_80GB")

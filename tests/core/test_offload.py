@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import DoesNotFitError, Techniques
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.time import BOUNDS
-from llmcalc_core.search.admitted import beside_buffers
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.timing import BOUNDS
+from llmcalc_core.memory.concurrency import beside_buffers
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.physical_bound import BITS, Counted
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import Techniques
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import Memory, device_memory
-from llmcalc_core.estimate.offload import offloaded
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.test_properties import QUICK, Case, cases
 
 SERVED: dict[str, Any] = {"model": "llama3_70b", "hardware": "H100_80GB", "precision": "bf16"}

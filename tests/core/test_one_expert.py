@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcalc_core import ModelConfig, Precision
-from llmcalc_core.domain.layers import FeedForward, Mixture
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout, divisors
-from llmcalc_core.estimate.channel_mixers import channel_work
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.held import part_weights
-from llmcalc_core.estimate.work import Pass, make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.layers.channel_work import channel_work
+from llmcalc_core.layers.held import part_weights
+from llmcalc_core.layers.shapes import FeedForward, Mixture
+from llmcalc_core.layers.work import Pass, make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout, divisors
 from tests.core.random_cases import QUICK, Case, cases
 
 HIDDEN = 512
@@ -59,7 +59,7 @@ def test_one_expert_works_as_a_dense_layer(
     *, width: int, ups: int, tp: int, batch: int, decode: bool
 ) -> None:
     grid = make_grid((Layout(tp=tp),), batches=(batch,), inputs=(100,), outputs=(10,))
-    step = make_pass(MODEL, grid, Precision(), decode=decode)
+    step = make_pass(MODEL.hidden, grid, Precision(), decode=decode)
     mixture, dense = mixers(width, ups)
     assert sums(mixture, step) == pytest.approx(sums(dense, step), rel=1e-12)
     router = channel_work(mixture, step)[0][0]

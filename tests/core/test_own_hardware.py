@@ -21,7 +21,7 @@ from llmcalc_core import (
     get_minimum_system_size,
     load_hardware,
 )
-from llmcalc_core.catalog.device_tables import FIELDS as FIELD_NAMES
+from llmcalc_core.hardware.tables import FIELDS as FIELD_NAMES
 
 H100 = find_hardware("H100_80GB")
 FIELDS: dict[str, Any] = {

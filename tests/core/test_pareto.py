@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from llmcalc_core.search import pareto
-from llmcalc_core.search.pareto import pareto_mask
+from llmcalc_core.planning import pareto
+from llmcalc_core.planning.pareto import pareto_mask
 
 Floats = NDArray[np.float64]
 QUICK = settings(max_examples=60, deadline=None)

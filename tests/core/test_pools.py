@@ -19,15 +19,15 @@ from llmcalc_core import (
     find_model,
     parse_precision,
 )
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.step import stage_times
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.phases import stage_times
 from llmcalc_core.formulas.pools import matched_workers
-from llmcalc_core.search.disaggregated import Budget, Pairs, matched_pairs
-from llmcalc_core.search.pools import LOADS, Pool, decode_pool, prefill_pool, worker_sizes
-from llmcalc_core.search.service import Service
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.pool_pairs import Budget, Pairs, matched_pairs
+from llmcalc_core.planning.pools import LOADS, Pool, decode_pool, prefill_pool, worker_sizes
+from llmcalc_core.planning.service import Service
+from llmcalc_core.workload.layout import Layout
 
 H100 = find_hardware("H100_80GB")
 

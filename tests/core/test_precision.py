@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcalc_core import PRECISIONS, Hardware, Precision, find_hardware, parse_precision
-from llmcalc_core.domain.data_types import STORED_BITS
+from llmcalc_core.dtypes import STORED_BITS
 
 # (spellings, (weights, activations, KV cache))
 SPELLINGS = [

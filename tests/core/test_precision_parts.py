@@ -20,14 +20,14 @@ from llmcalc_core import (
     make_request,
 )
 from llmcalc_core.api import measurements
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.work import Operation, make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.fitting.flat import flatten
 from llmcalc_core.fitting.runs import Configuration
+from llmcalc_core.layers.work import Operation, make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 FP4 = Precision(weights="fp4", activations="fp4", kv_cache="fp8")
 TINY = ModelConfig(
@@ -41,7 +41,7 @@ def products(config: ModelConfig, precision: Precision) -> list[Operation]:
     """Matrix products of a layer at one sequence, in the order of the layer."""
     grid = make_grid((Layout(),), batches=(1,), inputs=(8,), outputs=(8,))
     model = architecture(config)
-    parts = sections(model, make_pass(model, grid, precision, decode=True))[:-2]
+    parts = sections(model, make_pass(model.hidden, grid, precision, decode=True))[:-2]
     work = [one for part in parts for one in part.operations]
     return [one for one in work if one.kind == "gemm" and one.family != "mixture"]
 

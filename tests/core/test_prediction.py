@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from llmcalc_core import ModelConfig, estimate_decode_performance, find_model
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.layers import Mixture
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.layers.shapes import Mixture
 
 # (model, parameters with the module, parameters without, copies of embedding and head that the
 # file holds as well [elements], source): totals of safetensors files, checked 2026-11-23

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.prompts import arriving_prompts, packed_prompts
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.work import Operation, make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.prefills import arriving_prompts, packed_prompts
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.layers.work import Operation, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 HALF = Techniques(prefix_hit_rate=0.5)
@@ -29,7 +29,7 @@ def work(config: ModelConfig, techniques: Techniques, *, prompt: int) -> list[Op
     grid = make_grid(
         (Layout(),), batches=(2,), inputs=(prompt,), outputs=(1,), techniques=techniques
     )
-    step = make_pass(architecture(config), grid, Precision(), decode=False)
+    step = make_pass(architecture(config).hidden, grid, Precision(), decode=False)
     return list(sections(architecture(config), step)[0].operations)
 
 

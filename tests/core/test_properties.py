@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcalc_core import Hardware, ModelConfig, Precision, parse_precision
-from llmcalc_core.domain.parallelism import Layout, divisors
-from llmcalc_core.search.single import Workload
+from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.workload.layout import Layout, divisors
 from tests.core.physical_bound import BITS, Counted, bound_s
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.catalog.models import find_model
-from llmcalc_core.domain.config import ModelConfig
+from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.reader import read_hf_config
+from llmcalc_core.model.config import ModelConfig
 from tests.core.vision_configs import MOON_2
 
 # Fields of MiMoV2FlashConfig and KimiLinearConfig of transformers 5.23.0, read 2026-11-23: no lists

@@ -16,12 +16,12 @@ from llmcalc_core import (
     find_hardware,
     find_model,
 )
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import fitted, specs
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.search.admitted import beside_buffers
+from llmcalc_core.memory.concurrency import beside_buffers
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 # A request of 1,000 and 200 tokens: 75 blocks of 16 tokens, no rounding.
 ASKED = {"input_tokens": 1000, "output_tokens": 200, "system_name": "H100_80GB"}

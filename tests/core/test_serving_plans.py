@@ -12,8 +12,8 @@ import pytest
 import llmcalc_core as llm
 from llmcalc_core import STAGES, TIME_COLUMNS, explore
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.search import table
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.planning import table
 
 CASES = {
     "dense": ("llama2_70b", "H100_80GB", "fp8"),

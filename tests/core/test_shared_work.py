@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from llmcalc_core import find_model, parse_precision
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.catalog.hardware import find_hardware
-from llmcalc_core.domain.attention import CompressedAttention
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import part_section
-from llmcalc_core.estimate.time import time_sections
-from llmcalc_core.estimate.work import make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.costmodel.timing import time_sections
+from llmcalc_core.hardware.find import find_hardware
+from llmcalc_core.layers.attention_shapes import CompressedAttention
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 FLASH, BF16 = architecture(find_model("deepseek_v4_flash")), parse_precision("bf16")
 WINDOW, SPARSE, HEAVY = (part for part in FLASH.parts if isinstance(part, CompressedAttention))
@@ -24,14 +24,14 @@ def test_the_same_projection_is_timed_once() -> None:
     # The three kinds of layer project queries, results and routers alike; a grid of two layouts.
     layouts = (Layout(tp=1), Layout(tp=8))
     grid = make_grid(layouts, batches=(1, 5), inputs=(8000,), outputs=(9,))
-    step = make_pass(FLASH, grid, BF16, decode=True)
+    step = make_pass(FLASH.hidden, grid, BF16, decode=True)
     kernels = [part_section(one, step).operations for one in (WINDOW, SPARSE, HEAVY)]
     gemms = [[one for one in made if one.family == "gemm"] for made in kernels]
     shared = set(map(id, gemms[0])) & set(map(id, gemms[1])) & set(map(id, gemms[2]))
     assert len(shared) == len(gemms[0]) == 4
     # timed in the mean as each by itself
     alone = [
-        part_section(one, make_pass(FLASH, grid, BF16, decode=True)).operations
+        part_section(one, make_pass(FLASH.hidden, grid, BF16, decode=True)).operations
         for one in (WINDOW, SPARSE, HEAVY)
     ]
     for made, other in zip(kernels, alone, strict=True):
@@ -42,7 +42,7 @@ def test_the_same_projection_is_timed_once() -> None:
 
 def test_sections_that_share_a_projection_have_its_time() -> None:
     grid = make_grid((Layout(tp=8),), batches=(4,), inputs=(8000,), outputs=(9,))
-    step = make_pass(FLASH, grid, BF16, decode=True)
+    step = make_pass(FLASH.hidden, grid, BF16, decode=True)
     hardware = find_hardware("H100_80GB")
     efficiency = efficiency_for(hardware, BF16)
     made = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))

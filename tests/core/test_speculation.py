@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import draft_grid, make_grid
-from llmcalc_core.estimate.memory import device_memory
-from llmcalc_core.estimate.prompts import arriving_prompts
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.work import Section, make_pass
+from llmcalc_core.architecture.drafting import draft_grid
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.prefills import arriving_prompts
+from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.speculation import tokens_per_step
-from llmcalc_core.search.single import Workload, estimate_layouts
+from llmcalc_core.layers.work import Section, make_pass
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.estimate_layouts import Workload, estimate_layouts
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 SMALL = ModelConfig(
@@ -47,7 +48,7 @@ def verifying(config: ModelConfig, techniques: Techniques) -> tuple[Section, ...
     """Work of a decode step of three sequences, at 1000 tokens in and 9 out."""
     grid = make_grid((Layout(),), batches=(3,), inputs=(1000,), outputs=(9,), techniques=techniques)
     model = architecture(config)
-    return sections(model, make_pass(model, grid, Precision(), decode=True))
+    return sections(model, make_pass(model.hidden, grid, Precision(), decode=True))
 
 
 def test_a_verifying_pass_by_hand() -> None:

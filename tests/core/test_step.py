@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
-from llmcalc_core.calibration.efficiency import efficiency_for
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.step import StageTimes, stage_times
-from llmcalc_core.estimate.time import BOUNDS, KINDS, message_seconds
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.phases import StageTimes, stage_times
+from llmcalc_core.costmodel.timing import BOUNDS, KINDS, message_seconds
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.neutral import DECODE_STEP, NEUTRAL
 
 A100 = find_hardware("A100_80GB")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import Techniques
-from llmcalc_core.catalog.techniques import find_technique, find_techniques
-from llmcalc_core.domain.techniques import TechniqueArguments
+from llmcalc_core.api.find_techniques import find_technique, find_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
 from tests.core.physical_bound import BITS, Counted, bound_s
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 

@@ -14,8 +14,8 @@ from llmcalc_core import (
     find_model,
     image_work,
 )
-from llmcalc_core.catalog.hf_config import read_hf_config
-from llmcalc_core.domain.model import architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.hub.reader import read_hf_config
 from tests.core.vision_configs import GEMMA4_VISION, PIXTRAL, QWEN_VISION, SIGLIP
 
 QWEN3_8B = {"model_type": "qwen3_vl_text", "vocab_size": 151936, "hidden_size": 4096,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core.domain.engine import HOLDING_WHOLE_CACHES
+from llmcalc_core.engines import HOLDING_WHOLE_CACHES
 
 # gpt-oss 120B: 36 layers, every other with a window of 128, 8 KV heads of 64, in 16 bits.
 BYTES_PER_TOKEN = 2 * 8 * 64 * 2

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from llmcalc_core import ModelConfig, find_model, parse_precision
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.estimate.grid import make_grid
-from llmcalc_core.estimate.sections import sections
-from llmcalc_core.estimate.stages import whole_counts
-from llmcalc_core.estimate.work import Message, Operation, make_pass
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.layers.work import Message, Operation, make_pass
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from tests.core.one_layer import layer_section
 
 
@@ -32,7 +32,7 @@ def work(
     grid = make_grid(
         (layout or Layout(),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:], beams=beams
     )
-    step = make_pass(model, grid, parse_precision(bits), decode=decode)
+    step = make_pass(model.hidden, grid, parse_precision(bits), decode=decode)
     found: dict[str, dict[str, float]] = {"all": {"flops": 0.0, "moved": 0.0}}
     for section, count in zip(sections(model, step), whole_counts(model), strict=True):
         for operation in section.operations:
@@ -163,7 +163,7 @@ def test_norms_of_queries_and_keys_are_kernels_of_their_own() -> None:
     def norms(name: str, layout: Layout) -> list[Operation]:
         model = architecture(find_model(name))
         grid = make_grid((layout,), batches=(4,), inputs=(2000,), outputs=(256,))
-        step = make_pass(model, grid, parse_precision("bf16"), decode=True)
+        step = make_pass(model.hidden, grid, parse_precision("bf16"), decode=True)
         operations = layer_section(model.layers[0], step).operations
         return [one for one in operations if one.name == "norms of queries and keys"]
 
@@ -215,7 +215,7 @@ def test_messages_of_a_layer(
 ) -> None:
     model = architecture(ModelConfig(**(TINY | fields)))
     grid = make_grid((layout,), batches=(8,), inputs=(10,), outputs=(1,))
-    step = make_pass(model, grid, parse_precision("bf16"), decode=True)
+    step = make_pass(model.hidden, grid, parse_precision("bf16"), decode=True)
     messages = layer_section(model.layers[0], step).messages
     assert [described(one) for one in messages if np.max(one.participants) > 1] == expected
 

@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 from llmcalc_core import find_hardware, find_model
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.bands import BASES, METRICS, last_errors, last_worth
 from llmcalc_core.calibration.constants import fitted, specs
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
-from llmcalc_core.domain.precision import Precision
 from llmcalc_core.fitting.parameters import as_constants, parameters
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.precision import Precision
 from llmcalc_core.validation import (
     closed_loop,
     errors,
@@ -30,6 +29,7 @@ from llmcalc_core.validation import (
 from llmcalc_core.validation.estimated import saturated_run
 from llmcalc_core.validation.measured_runs import misses_in_stages, runs_of, weights_of
 from llmcalc_core.validation.schemas import read_cases
+from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import closed_loop_row, published_row
 
 SLOWER = {("sequence_overhead_s", ""): 3e-4, ("first_token_s", ""): 0.2}

@@ -7,11 +7,11 @@ import math
 import pytest
 
 from llmcalc_core import Precision, find_model
-from llmcalc_core.domain.model import architecture
-from llmcalc_core.domain.parallelism import Layout
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.validation import closed_loop, names, published
 from llmcalc_core.validation.cases import CannotPredictError
 from llmcalc_core.validation.schemas import schema_of
+from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import (
     B200,
     CLOSED_LOOP,

@@ -13,7 +13,7 @@ from traitlets import TraitError
 
 from llmcalc_core import STAGES, find_hardware
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.view.axes import AXES, USUAL, Quantity
+from llmcalc_widgets.chart.axes import AXES, USUAL, Quantity
 
 SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
 

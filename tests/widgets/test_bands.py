@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from llmcalc_core import ENGINES, STAGES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.chart.axes import USUAL
 from llmcalc_widgets.engines import ENGINE_NAMES
-from llmcalc_widgets.view.axes import USUAL
-from llmcalc_widgets.view.units import banded_seconds, seconds
-from llmcalc_widgets.view.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
+from llmcalc_widgets.text.units import banded_seconds, seconds
+from llmcalc_widgets.text.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from llmcalc_core import (
     make_request,
 )
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.output.code import code_of
-from llmcalc_widgets.view.axes import AXES
-from llmcalc_widgets.view.scene import scene_of
+from llmcalc_widgets.chart.axes import AXES
+from llmcalc_widgets.chart.scene import scene_of
+from llmcalc_widgets.export.code import code_of
 
 NASTY = """it's "quoted" \\ with\nlines, é and Hardware("""
 

@@ -14,7 +14,7 @@ from traitlets import TraitError
 
 from llmcalc_core import compare_hardware, explore, find_hardware
 from llmcalc_widgets import HardwareComparer
-from llmcalc_widgets.view.units import number
+from llmcalc_widgets.text.units import number
 
 NASTY = "<img src=x onerror=alert(1)>"
 THREE = ("A100_80GB", "H100_80GB", "H200_141GB")

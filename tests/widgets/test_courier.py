@@ -12,7 +12,7 @@ import pytest
 from ipywidgets import HTML, IntSlider, Widget
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.courier import Courier
+from llmcalc_widgets.transport.batched_messages import Courier
 
 
 @dataclass

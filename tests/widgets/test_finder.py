@@ -14,7 +14,7 @@ from traitlets import TraitError
 
 from llmcalc_core import find_hardware, find_slo_plan
 from llmcalc_widgets import SloFinder
-from llmcalc_widgets.view.units import number
+from llmcalc_widgets.text.units import number
 
 NASTY = "<img src=x onerror=alert(1)>"
 TWO = ("H100_80GB", "B200_180GB")

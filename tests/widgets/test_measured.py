@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from llmcalc_widgets import MeasuredChart
-from llmcalc_widgets.view.measured import COLUMNS
+from llmcalc_widgets.chart.measured import COLUMNS
 
 POINTS = pd.DataFrame(
     [

@@ -11,9 +11,9 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, find_hardware
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.view.rival_lines import _apart, _label
-from llmcalc_widgets.view.rivalry import ratio_words, reached
-from llmcalc_widgets.view.ticks import Ends
+from llmcalc_widgets.chart.compared_lines import _apart, _label
+from llmcalc_widgets.chart.front_comparison import ratio_words, reached
+from llmcalc_widgets.chart.ticks import Ends
 
 NASTY = "<img src=x onerror=alert(1)>"
 

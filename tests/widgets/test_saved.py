@@ -19,8 +19,8 @@ from llmcalc_core import (
     parse_precision,
 )
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.config import KNOWN
-from llmcalc_widgets.saved import _restored, plain
+from llmcalc_widgets.apps.config import KNOWN
+from llmcalc_widgets.apps.saved import _restored, plain
 
 
 @pytest.fixture

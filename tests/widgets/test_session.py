@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from llmcalc_widgets import ParetoExplorer, session
-from llmcalc_widgets.view import waiting
+from llmcalc_widgets import ParetoExplorer, runner
+from llmcalc_widgets.panels import waiting
 
 TAKES_S = 0.15
 
@@ -19,14 +19,14 @@ TAKES_S = 0.15
 @pytest.fixture
 def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ParetoExplorer]:
     made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
-    original = session.evaluate
+    original = runner.evaluate
 
     def slow(request: Any) -> Any:
         time.sleep(TAKES_S)
         return original(request)
 
-    monkeypatch.setattr(session, "evaluate", slow)
-    monkeypatch.setattr(session, "LONG_S", 0.0)
+    monkeypatch.setattr(runner, "evaluate", slow)
+    monkeypatch.setattr(runner, "LONG_S", 0.0)
     made._session._seconds_each = 1e-3
     yield made
     made.close()

@@ -10,10 +10,10 @@ import pytest
 
 from llmcalc_core import find_hardware
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.output.columns import COLUMNS
-from llmcalc_widgets.output.filters import matching
-from llmcalc_widgets.output.page import figures_table
-from llmcalc_widgets.output.table import PAGE, Table
+from llmcalc_widgets.table.columns import COLUMNS
+from llmcalc_widgets.table.filters import matching
+from llmcalc_widgets.table.page import figures_table
+from llmcalc_widgets.table.table import PAGE, Table
 
 NAME = "Table of plans"
 KEYS = [column.key for column in COLUMNS[1:]]

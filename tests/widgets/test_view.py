@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.view.bars import memory_bar
-from llmcalc_widgets.view.palette import PALETTE, colour_slots
-from llmcalc_widgets.view.sample import FEW, MOST_MARKS, drawn_rows
-from llmcalc_widgets.view.scene import scene_of
-from llmcalc_widgets.view.sentences import status_words
-from llmcalc_widgets.view.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
-from llmcalc_widgets.view.units import banded_seconds, number, rounded, seconds
-from llmcalc_widgets.view.wording import tooltips
+from llmcalc_widgets.chart.palette import PALETTE, colour_slots
+from llmcalc_widgets.chart.sample import FEW, MOST_MARKS, drawn_rows
+from llmcalc_widgets.chart.scene import scene_of
+from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
+from llmcalc_widgets.panels.bars import memory_bar
+from llmcalc_widgets.text.sentences import status_words
+from llmcalc_widgets.text.units import banded_seconds, number, rounded, seconds
+from llmcalc_widgets.text.wording import tooltips
 
 
 @given(

@@ -11,12 +11,12 @@ import pytest
 
 from llmcalc_core import MEMORY_COLUMNS, explain, sensitivity
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.view import why
-from llmcalc_widgets.view.memory_chart import HEIGHT, memory_chart
-from llmcalc_widgets.view.operations import MOST_ROWS, operations_table
-from llmcalc_widgets.view.roofline import roofline
-from llmcalc_widgets.view.sensitivities import change_words, sensitivity_table
-from llmcalc_widgets.view.units import seconds
+from llmcalc_widgets.panels import why
+from llmcalc_widgets.panels.memory_chart import HEIGHT, memory_chart
+from llmcalc_widgets.panels.operations import MOST_ROWS, operations_table
+from llmcalc_widgets.panels.roofline import roofline
+from llmcalc_widgets.panels.sensitivities import change_words, sensitivity_table
+from llmcalc_widgets.text.units import seconds
 
 NAME = "Why this plan?"
 

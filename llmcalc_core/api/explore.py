@@ -1,0 +1,152 @@
+"""Every way to deploy a model, as one DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from llmcalc_core.api.make_request import (
+    BATCHES,
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    make_request,
+)
+from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.planning.evaluation import evaluate
+from llmcalc_core.workload.arguments import takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@takes_techniques
+def explore(
+    model: ModelLike | Sequence[ModelLike],
+    hardware: HardwareLike | Sequence[HardwareLike],
+    devices: int | Sequence[int] | None = None,
+    *,
+    stage: str = "decode",
+    engine: str = "vllm",
+    input_tokens: int | Sequence[int] = 2000,
+    output_tokens: int | Sequence[int] = 256,
+    batch: int | Sequence[int] = BATCHES,
+    precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
+    context_parallel: int | Sequence[int] | None = None,
+    beam_size: int = 1,
+    memory_fraction: float = 0.9,
+    latency_limit_s: float | None = None,
+    ttft_limit_s: float | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    objective: str = "throughput",
+    **techniques: Unpack[TechniqueArguments],
+) -> pd.DataFrame:
+    """Estimate every way to deploy a model, as one DataFrame.
+
+    Parameters
+    ----------
+    model : name, path, dict, ModelConfig, or several of them
+        What to deploy.
+    hardware : name, dict, path of a TOML file, Hardware, or several of them
+        On what; ``Hardware.cluster`` describes nodes and the network between them.
+    devices : int or several, optional
+        Total devices; every plan uses one of these counts up. Where not given, 8, or all of a
+        cluster (the smallest, of several).
+    stage : {'decode', 'prefill', 'serving'}
+        What the throughput and time columns describe: steady decoding or the prefill of a batch
+        that starts and ends together, or continuous batching in a closed loop, where the next
+        request takes the place of each that ends.
+    engine : str, default 'vllm'
+        'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
+    input_tokens, output_tokens, batch : int or several
+        Prompt and generated tokens; sequences (serving: requests) in flight per replica.
+    precision : str, Precision, or several of them
+        Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint' (the default): the types that each
+        model's own checkpoint is stored in, bf16 where it does not say.
+    context_parallel : int or several, optional
+        Groups of devices that the tokens of a prompt are divided over; the groups hold the same
+        weights and repeat the same decode steps (vLLM, prefill context parallelism). 1 where not
+        given, and the powers of two besides in stage prefill of 32,768 tokens and more.
+    beam_size : int, default 1
+        Sequences decoded per request; 1 in serving.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
+    latency_limit_s : float, optional
+        Longest time per output token (decode, serving) or to the first token (prefill) [s].
+    ttft_limit_s : float, optional
+        Longest time to the first token, in every stage [s].
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; each device's own where not given.
+    objective : {'throughput', 'cost', 'energy'}
+        What ``on_front`` trades against latency: tokens per second and device; or cost or energy
+        per token, in which hardware competes with hardware.
+    **techniques : optional, one or several of each
+        ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
+        ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
+        ``kv_offload``, ``weights_offload_gib``, ``offload_to_fit``: what the deployment does with
+        its requests, as :class:`Techniques` describes.
+
+    Returns
+    -------
+    DataFrame
+        One row per candidate. ``model``, ``hardware``, ``precision``, and a column for each of the
+        :class:`Techniques` in use; ``devices`` (in total), ``tp``, ``pp``, ``ep``,
+        ``attention_dp``, ``cp`` (context parallel, where widths besides 1 are tried),
+        ``replicas``, ``batch`` (per replica), ``micro_batch``, ``input_tokens``,
+        ``output_tokens``; ``ttft_s``, ``tpot_s``,
+        ``e2e_latency_s`` [s] (serving: means of a closed loop); ``ttft_low_s``, ``ttft_high_s``,
+        ``tpot_low_s``, ``tpot_high_s`` [s], their 80 % bands; ``tokens_per_s`` and
+        ``tokens_per_s_per_device`` (read in prefill, else generated), ``requests_per_s``;
+        ``gemm_s``, ``attention_s``, ``communication_s``, ``memory_traffic_s``, ``overhead_s``
+        [s], which sum to the stage's latency: ``ttft_s`` in prefill, else ``tpot_s``;
+        ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
+        ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
+        (negative: what is missing), all of the fullest device, and ``host_memory_bytes`` where
+        something is offloaded, whose way over the host's link counts as communication;
+        ``cost_usd_per_hour`` and ``power_w`` of all devices,
+        ``cost_usd_per_million_input_tokens``, ``cost_usd_per_million_output_tokens``,
+        ``energy_j_per_input_token``, ``energy_j_per_output_token`` (see
+        :func:`llmcalc_core.planning.cost.cost_figures`; NaN where price or power is not known, and
+        in static stages for the tokens of the other);
+        ``rejected_for`` ('', 'memory', 'host memory', 'latency limit' or 'TTFT limit'),
+        ``on_front`` (of its model, hardware, precision, techniques and lengths: latency against
+        tokens per second and device), ``basis`` ('measured', 'calibrated', 'transferred' or
+        'assumed') of the times.
+
+    Raises
+    ------
+    TypeError
+        For an argument that there is not, with the nearest one.
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> frame = explore("llama2_7b", "A100_80GB", devices=2, batch=[1, 8])
+    >>> frame[["tp", "pp", "replicas", "batch"]].to_numpy().tolist()
+    [[1, 1, 2, 1], [1, 1, 2, 8], [1, 2, 1, 1], [1, 2, 1, 8], [2, 1, 1, 1], [2, 1, 1, 8]]
+    """
+    request = make_request(
+        model,
+        hardware,
+        devices,
+        stage=stage,
+        engine=engine,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        batch=batch,
+        precision=precision,
+        context_parallel=context_parallel,
+        beam_size=beam_size,
+        memory_fraction=memory_fraction,
+        latency_limit_s=latency_limit_s,
+        ttft_limit_s=ttft_limit_s,
+        price_per_hour=price_per_hour,
+        power_watts=power_watts,
+        objective=objective,
+        **techniques,
+    )
+    return evaluate(request).frame

@@ -1,0 +1,1 @@
+"""A model as its distinct layers and the order they come in; its parameters, its drafts."""

@@ -1,0 +1,67 @@
+"""Where the parameters of a model are."""
+
+from __future__ import annotations
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.layers.shapes import FeedForward, Layer, Mixture, precision_part
+
+PARTS = (
+    "embedding", "attention", "recurrent", "dense", "routed", "shared", "router", "norms",
+    "other", "head",
+)  # fmt: skip
+"""Parts of a decoder: of an embedding, of layers by what they do, and of a head."""
+
+BESIDE = ("vision", "mtp")
+"""Parts beside the decoder: the encoder of images, modules of multi-token prediction."""
+
+
+def part_parameters(model: Model) -> dict[str, int]:
+    """Count the parameters of each part that a model has.
+
+    Parameters
+    ----------
+    model : Model
+        From ``architecture``.
+
+    Returns
+    -------
+    dict of str to int
+        Of :data:`PARTS`, which sum to ``model.parameters``, then of :data:`BESIDE`; none that are
+        zero. ``attention`` and ``recurrent`` are token mixers, ``dense`` feed-forward layers,
+        ``routed`` and ``shared`` experts.
+
+    Examples
+    --------
+    >>> from llmcalc_core.model.config import ModelConfig
+    >>> from llmcalc_core.architecture.model import architecture
+    >>> part_parameters(architecture(ModelConfig(
+    ...     vocab_size=10, hidden_size=8, num_decoder_layers=1, num_attention_heads=2,
+    ...     intermediate_size=16)))
+    {'embedding': 80, 'attention': 256, 'dense': 384, 'norms': 24, 'head': 80}
+    """
+    counted = dict.fromkeys(PARTS, 0)
+    counted["embedding"] = model.embedding_parameters
+    counted["norms"] = model.final_norm_parameters
+    counted["head"] = model.head_parameters
+    for kind in model.sequence:
+        for part, parameters in _layer_parts(model.layers[kind]).items():
+            counted[part] += parameters
+    counted |= {"vision": model.vision_parameters, "mtp": model.mtp_parameters}
+    return {part: parameters for part, parameters in counted.items() if parameters}
+
+
+def _layer_parts(layer: Layer) -> dict[str, int]:
+    counted = {"norms": layer.norms * layer.norm.parameters}
+    counted["other"] = sum(part.parameters for part in layer.beside)
+    if layer.mixer is not None:
+        counted[precision_part(layer.mixer)] = layer.mixer.parameters
+    channel = layer.channel
+    if isinstance(channel, Mixture):
+        counted["routed"] = channel.routed_parameters + channel.latent_parameters
+        counted["shared"] = channel.shared_parameters
+        counted["router"] = channel.router_parameters
+    elif isinstance(channel, FeedForward):
+        counted["dense"] = channel.parameters
+    elif channel is not None:
+        counted["other"] += channel.parameters
+    return counted

@@ -1,1 +1,0 @@
-"""Names to facts: models and hardware, each figure with its source."""

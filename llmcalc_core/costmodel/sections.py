@@ -1,0 +1,100 @@
+"""Work of each section of a model: its parts, what comes before them and after."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.formulas import Values
+from llmcalc_core.layers.adapters import adapter_work
+from llmcalc_core.layers.channel_work import channel_work
+from llmcalc_core.layers.residual_work import norm_work, residual_work
+from llmcalc_core.layers.shapes import (
+    FeedForward,
+    Mixture,
+    Norms,
+    Part,
+    Projection,
+    Residual,
+    precision_part,
+)
+from llmcalc_core.layers.token_work import token_work
+from llmcalc_core.layers.work import Message, Operation, Pass, Section, for_part, matrix, traffic
+
+
+def sections(model: Model, step: Pass) -> tuple[Section, ...]:
+    """Work of each distinct part of the layers, then of the first and of the last part."""
+    parts = tuple(part_section(part, step) for part in model.parts)
+    return (*parts, first_section(model, step), last_section(model, step))
+
+
+def part_section(part: Part, step: Pass) -> Section:
+    """Work of one part of a layer: a mixer, a norm, or what is beside them."""
+    operations, messages = _part_work(part, step)
+    streamed = _streamed(operations, step) if step.grid.techniques.offloads else 0.0
+    return Section(operations=operations, messages=messages, streamed=streamed)
+
+
+def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Message, ...]]:
+    if isinstance(part, Norms):
+        return (norm_work(step),), ()
+    if isinstance(part, Residual):
+        return residual_work(part, step), ()
+    if isinstance(part, Projection):
+        whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
+        return (whole,), ()
+    if isinstance(part, FeedForward | Mixture):
+        operations, messages = channel_work(part, step)
+    else:
+        operations, messages = token_work(part, for_part(step, precision_part(part)))
+    if step.grid.techniques.lora_adapters:
+        operations = (*operations, *adapter_work(operations, step))
+    return operations, messages
+
+
+def _streamed(operations: tuple[Operation, ...], step: Pass) -> Values:
+    """Bytes that a layer's operations move between a device and its host's memory [bytes]."""
+    weights = sum(operation.weights for operation in operations)
+    cached = sum(operation.cached for operation in operations)
+    return step.grid.weights_away * weights + step.grid.cache_away * cached
+
+
+def first_section(model: Model, step: Pass) -> Section:
+    """Work before the first layer: rows gathered from the embeddings, inputs of layers projected.
+
+    Embeddings that layers have for themselves are as wide as all of them together.
+    """
+    width = model.hidden + model.layer_input_width
+    row = width * (step.precision.unquantised_bytes + step.precision.output_bytes)
+    operations: tuple[Operation, ...] = (traffic("embedding lookup", step.tokens * row),)
+    if model.layer_input_width:
+        width = model.layer_input_width
+        projected = matrix(step, "layer input projection", m=step.tokens, n=width, k=model.hidden)
+        operations = (*operations, projected)
+    return Section(operations=(*operations, *_stream_projections(model, step)), messages=())
+
+
+def _stream_projections(model: Model, step: Pass) -> tuple[Operation, ...]:
+    """Project the first stream to the others, or each of those back (AltUp in Gemma 3n)."""
+    if not model.further_streams:
+        return ()
+    width = model.further_streams * model.hidden
+    return (
+        matrix(step, "stream projections", m=step.tokens, n=width, k=model.hidden, quantised=False),
+    )
+
+
+def last_section(model: Model, step: Pass) -> Section:
+    """Work after the last layer: the final norm and the logits, in prefill of last positions."""
+    rows = np.ceil(model.vocabulary / step.grid.tp)
+    sampled = step.tokens if step.decode else step.sequences
+    head = matrix(step, "logits projection", m=sampled, n=rows, k=model.hidden, quantised=False)
+    norm = traffic("final norm", step.tokens * 2 * model.hidden * step.precision.output_bytes)
+    gathered = Message(
+        name="all-gather of logits",
+        passes=1,
+        size=sampled * model.vocabulary * step.precision.output_bytes,
+        participants=step.grid.tp,
+    )
+    streams = _stream_projections(model, step)
+    return Section(operations=(head, norm, *streams), messages=(gathered,))

@@ -1,0 +1,105 @@
+"""How loaded the devices of a plan are, of which their power follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmcalc_core.costmodel.phases import StageTimes
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.cost import load_share, power_watts, reading_share
+from llmcalc_core.workload.grid import Grid
+
+IDLE_SHARE = 0.15
+"""Power with nothing to do, of the design power [1].
+
+Assumed for every device, as what published logs of nvidia-smi and hl-smi show of idle ones: 172 to
+237 W of 1,400 W on GB300 (0.12 to 0.17), 84 to 96 W of 600 W on Gaudi 2 (0.14 to 0.16), 33 to 37 W
+of 165 W on A30 (0.20 to 0.22) (checked 2026-11-23). A CUDA context adds 26 to 50 W on H100 and A100
+(arXiv 2605.23918, abstract; read 2026-11-23).
+"""
+
+MEMORY_SHARE = 0.45
+"""Load while memory bounds the device [1].
+
+Assumed: with it, decoding of an 8B model on an H200 comes out at 277 to 297 W, and 137 to 300 W
+were measured over batches and attention paradigms (arXiv 2605.11999, abstract; read 2026-11-23).
+About 0.6 to 0.7 of an A100's power (Patel et al., POLCA, arXiv 2308.12908; recalled) would ask for
+0.5 to 0.65.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Load:
+    """What devices are busy with.
+
+    Attributes
+    ----------
+    share : float or array
+        Their load, between idle and full power [1].
+    reading_time, reading_energy : float or array
+        Parts of their work and of their energy that read prompts [1]; the rest generates.
+    """
+
+    share: Values
+    reading_time: Values
+    reading_energy: Values
+
+
+def stage_load(times: StageTimes, grid: Grid, *, decode: bool) -> Load:
+    """Load in the steady state of a stage of static batches.
+
+    A pipeline's stages wait for each other where too few micro batches fill them.
+
+    Parameters
+    ----------
+    times : StageTimes
+        What a stage's passes take and wait for.
+    grid : Grid
+        Plans and workloads that it was estimated for.
+    decode : bool
+        Whether the stage generates, else it reads.
+
+    Returns
+    -------
+    Load
+        Of arrays that broadcast to the grid.
+    """
+    passes = grid.micro_batches / grid.pp / times.period_s
+    compute, memory = (passes * part for part in times.by_bound[:2])
+    share = load_share(compute=compute, memory=memory, memory_share=MEMORY_SHARE)
+    reading = float(not decode)
+    return Load(share=share, reading_time=reading, reading_energy=reading)
+
+
+def serving_load(
+    decode: Load, prefill: Load, *, reading: Values, writing: Values, every: Values
+) -> Load:
+    """Load in a closed loop, of decode steps, prefills, and the time that nothing runs.
+
+    Parameters
+    ----------
+    decode, prefill : Load
+        While decoding, and while reading prompts.
+    reading, writing : float or array
+        Time for which a request's prompt and its generated tokens occupy the devices [s].
+    every : float or array
+        Time between requests that end [s].
+
+    Returns
+    -------
+    Load
+        The time in which devices idle belongs to both parts alike.
+    """
+    time = reading_share(reading=reading, writing=writing)
+    busy = np.minimum((reading + writing) / every, 1.0)
+    drawn = [
+        part * power_watts(full=1.0, idle_share=IDLE_SHARE, load=one.share)
+        for part, one in ((reading, prefill), (writing, decode))
+    ]
+    return Load(
+        share=busy * (time * prefill.share + (1 - time) * decode.share),
+        reading_time=time,
+        reading_energy=reading_share(reading=drawn[0], writing=drawn[1]),
+    )

@@ -1,1 +1,0 @@
-"""Frozen facts: model, precision, hardware, layout, request."""

@@ -1,1 +1,0 @@
-"""From a model, a device and a grid of plans to arrays of times and bytes."""

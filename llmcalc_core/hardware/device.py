@@ -1,0 +1,256 @@
+"""An accelerator: what it computes, holds and moves, and the links to its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llmcalc_core.checks import fraction
+from llmcalc_core.hardware.copies import clustered, edited_copy
+from llmcalc_core.hardware.figures import checked_figures
+from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
+from llmcalc_core.hardware.text import facts, html, price_kind, text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hardware:
+    """One accelerator and its links.
+
+    Parameters
+    ----------
+    name : str
+        Name to show.
+    flops : tuple of (str, float), or dict
+        Dense peak rates by type [FLOP/s], without sparsity.
+    memory_bytes : float
+        Device memory as the driver reports it [bytes].
+    nominal_memory_gb : float
+        What the vendor calls it [GB], for display.
+    memory_bandwidth : float
+        Peak memory bandwidth [bytes/s].
+    link_bandwidth : float
+        Vendor's total per device over a domain's links, both directions [bytes/s].
+    devices_per_domain : int
+        Devices that reach each other over these links.
+    node_link_bandwidth : float
+        Network bandwidth per device between domains, one direction [bytes/s].
+    host_link_bandwidth : float
+        Between a device and its host, one direction [bytes/s]; PCIe Gen4 x16 unless given.
+    host_memory_bytes : float
+        Memory of the host per device [bytes], 0 where it is the device's own.
+    link_latency_s : float, optional
+        Time of an empty all-reduce of two devices of a domain, measured alone [s]; that of
+        ``calibration`` where not given. Those of more devices grow with it; a hand-over between
+        pipeline stages takes as long at least.
+    node_link_latency_s : float, optional
+        Time of an empty message between domains [s]; assumed where not given.
+    calibration : str
+        Whose efficiency facts to use; a name without any means assumed ones.
+    description : str
+        A readable name.
+    adjustments : tuple of (str, float)
+        Steps of fitted constants, on the scale of each; made by ``calibrate``.
+    power_watts : float, optional
+        Board or thermal design power of a device [W].
+    price_per_hour : float, optional
+        Price of a device [USD/h].
+    device_limit : int, optional
+        Devices that there are; plans of more make no sense. Made by :meth:`cluster`.
+    edited : bool
+        Whether what times depend on differs from the device that ``calibration`` names.
+
+    Raises
+    ------
+    ValueError
+        For a figure that is not a finite number above zero, or an unknown type.
+
+    Examples
+    --------
+    >>> toy = Hardware(
+    ...     name="toy", flops=(("bf16", 1e14),), memory_bytes=16e9, nominal_memory_gb=16,
+    ...     memory_bandwidth=1e12, link_bandwidth=6e11, devices_per_domain=8,
+    ...     node_link_bandwidth=25e9,
+    ... )
+    >>> toy.rate("fp8")
+    ('bf16', 100000000000000.0)
+    """
+
+    name: str
+    flops: Rates
+    memory_bytes: float
+    nominal_memory_gb: float
+    memory_bandwidth: float
+    link_bandwidth: float
+    devices_per_domain: int = 8
+    node_link_bandwidth: float = 25e9
+    link_latency_s: float | None = None
+    node_link_latency_s: float | None = None
+    host_link_bandwidth: float = 32e9
+    host_memory_bytes: float = 256e9
+    calibration: str = ""
+    description: str = ""
+    adjustments: tuple[tuple[str, float], ...] = ()
+    power_watts: float | None = None
+    price_per_hour: float | None = None
+    device_limit: int | None = None
+    edited: bool = False
+
+    def __post_init__(self) -> None:
+        """Check every figure."""
+        rates = checked_rates(self.name, self.flops)
+        object.__setattr__(self, "flops", rates)
+        for name, value in checked_figures(self).items():
+            object.__setattr__(self, name, value)
+
+    def rate(self, data_type: str) -> tuple[str, float]:
+        """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
+
+        Parameters
+        ----------
+        data_type : str
+            One of :data:`llmcalc_core.hardware.rates.DATA_TYPES`.
+
+        Returns
+        -------
+        tuple of (str, float)
+            The type and the rate; a device without the type uses the next wider it has.
+        """
+        return running_rate(self.flops, data_type)
+
+    def usable_bytes(self, memory_fraction: float) -> float:
+        """Bytes of the device's memory that may be used at this fraction."""
+        return self.memory_bytes * fraction("memory_fraction", memory_fraction)
+
+    def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
+        """Give a copy with other figures, for what-if questions.
+
+        Efficiencies stay those of this device, as fractions of the new figures. Where rates,
+        bandwidths or link latency change, nothing was measured on the copy; estimates say so.
+
+        Parameters
+        ----------
+        **changes
+            Fields of this class. A copy without a ``name`` of its own is called "(edited)".
+
+        Returns
+        -------
+        Hardware
+            The copy.
+
+        Raises
+        ------
+        ValueError
+            For an unknown field, with the nearest one, or a figure out of range.
+
+        Examples
+        --------
+        >>> toy = Hardware(name="toy", flops=(("bf16", 1e14),), memory_bytes=16e9,
+        ...                nominal_memory_gb=16, memory_bandwidth=1e12, link_bandwidth=6e11)
+        >>> faster = toy.replace(memory_bandwidth=2e12)
+        >>> faster.name, faster.memory_bandwidth
+        ('toy (edited)', 2000000000000.0)
+        """
+        return edited_copy(self, changes)
+
+    def priced(self, price_per_hour: float | None, power_watts: float | None) -> Hardware:
+        """Give a copy at the user's own price and power, where they are given.
+
+        Parameters
+        ----------
+        price_per_hour : float or None
+            Price of a device [USD/h].
+        power_watts : float or None
+            Board or thermal design power of a device [W].
+
+        Returns
+        -------
+        Hardware
+            The same device.
+
+        Raises
+        ------
+        ValueError
+            For a price below zero or a power that is not above it.
+        """
+        own = {"price_per_hour": price_per_hour, "power_watts": power_watts}
+        given = {name: value for name, value in own.items() if value is not None}
+        return edited_copy(self, given) if given else self
+
+    def cluster(
+        self,
+        nodes: int,
+        devices_per_node: int | None = None,
+        *,
+        node_link_bandwidth: float | None = None,
+        node_link_latency_s: float | None = None,
+        name: str | None = None,
+    ) -> Hardware:
+        """Describe a cluster of this device: so many nodes, a network between them.
+
+        Parameters
+        ----------
+        nodes : int
+            Number of nodes.
+        devices_per_node : int, optional
+            Devices that reach each other over the device's own links; those of its domain
+            where not given.
+        node_link_bandwidth : float, optional
+            Network bandwidth per device between nodes, one direction [bytes/s]: a node's network
+            over its devices. The device's own where not given.
+        node_link_latency_s : float, optional
+            Time of an empty message between nodes [s]. The device's own where not given.
+        name : str, optional
+            Name to show.
+
+        Returns
+        -------
+        Hardware
+            A device of it; plans of more devices than the cluster has are refused.
+
+        Raises
+        ------
+        ValueError
+            For a count or bandwidth out of range.
+
+        Examples
+        --------
+        >>> toy = Hardware(name="toy", flops=(("bf16", 1e14),), memory_bytes=16e9,
+        ...                nominal_memory_gb=16, memory_bandwidth=1e12, link_bandwidth=6e11)
+        >>> pair = toy.cluster(nodes=2, devices_per_node=4, node_link_bandwidth=50e9)
+        >>> pair.name, pair.device_limit
+        ('2 x 4 toy', 8)
+        """
+        own = {
+            "devices_per_domain": devices_per_node,
+            "node_link_bandwidth": node_link_bandwidth,
+            "node_link_latency_s": node_link_latency_s,
+        }
+        return clustered(self, nodes, name, own)
+
+    def check_devices(self, name: str, count: int) -> int:
+        """Return a count of devices if there are so many.
+
+        Raises
+        ------
+        ValueError
+            If the cluster has fewer, with its size.
+        """
+        if self.device_limit is not None and count > self.device_limit:
+            msg = (
+                f"{name} must be at most {self.device_limit}, the devices of {self.name}, "
+                f"got {count}; the nearest valid value is {self.device_limit}"
+            )
+            raise ValueError(msg)
+        return count
+
+    @property
+    def price_kind(self) -> str:
+        """Of what kind the price is: 'cloud', 'assumed: ...', 'as given' or 'not known'."""
+        return price_kind(self)
+
+    def describe(self) -> str:
+        """Describe the device in a few lines, with units."""
+        return text(self.name, self.description, facts(self))
+
+    def _repr_html_(self) -> str:
+        return html(self.name, self.description, facts(self))

@@ -1,0 +1,1 @@
+"""Models by name, and the reader of a Hugging Face ``config.json``, by maker."""

@@ -1,0 +1,163 @@
+"""``read_hf_config``: from a Hugging Face ``config.json`` to a ``ModelConfig``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from llmcalc_core.checks import nearest
+from llmcalc_core.hub.checkpoints import checkpoint_precision
+from llmcalc_core.hub.dialects import DIALECTS, Fields
+from llmcalc_core.hub.quantisation_methods import NARROW_EXPERTS, read_quantisation
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.provided import provide
+
+_GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
+_QUANTISATION_FILE = "hf_quant_config.json"
+
+
+@provide("from_hf")
+def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+    """Read the architecture of a model from its ``config.json``.
+
+    Rotary positions, dropout and token ids do not change the shapes and are not read; of a model
+    with images, the text part and the encoder of images are; layers of multi-token prediction are
+    counted apart. The quantisation, here or in a ``hf_quant_config.json`` beside the file, becomes
+    the model's ``precision``.
+
+    Parameters
+    ----------
+    source : str, path or mapping
+        The file, the folder it is in, or its parsed content; a ``hf_quant_config.json`` stands for
+        the ``config.json`` beside it.
+
+    Returns
+    -------
+    ModelConfig
+        The architecture.
+
+    Raises
+    ------
+    ValueError
+        For a file that is missing or no JSON object, an unknown ``model_type``, a field that is
+        missing, or one that changes the architecture and cannot be described: never a guess.
+
+    Examples
+    --------
+    >>> read_hf_config({
+    ...     "model_type": "llama", "vocab_size": 32000, "hidden_size": 4096,
+    ...     "num_hidden_layers": 32, "num_attention_heads": 32, "intermediate_size": 11008,
+    ... }).num_key_value_heads
+    32
+    """
+    name, values, beside = _content(source)
+    model_type = _model_type(values, name)
+    fields = Fields(values, f"{name} (model_type {model_type!r})")
+    _refuse_other_tasks(values, fields)
+    described = DIALECTS[model_type](fields)
+    fields.refuse_unread()
+    known = {key: value for key, value in described.items() if value is not None}
+    try:
+        config = ModelConfig.from_fields({"model": name, **known})
+    except ValueError as error:
+        msg = f"{fields.where}: {error}"
+        raise ValueError(msg) from None
+    stated = _stated_quantisation(values, beside)
+    if not stated:
+        return config
+    quantisation = read_quantisation(stated, f"{name}: quantisation")
+    if values.get("expert_dtype") == "fp4" and not quantisation.schemes:
+        quantisation = replace(quantisation, schemes=(NARROW_EXPERTS,))
+    try:
+        precision = checkpoint_precision(quantisation, config, model_type)
+    except ValueError as error:
+        msg = f"{fields.where}: {error}"
+        raise ValueError(msg) from None
+    return replace(config, precision=precision)
+
+
+def _content(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+) -> tuple[str, Mapping[str, Any], Mapping[str, Any]]:
+    """Give the name of a model, its fields, and those of the quantisation file beside them."""
+    if isinstance(source, Mapping):
+        name = source.get("_name_or_path") or source.get("model_type") or "config.json"
+        return str(name), source, {}
+    path = _path(source)
+    if path.is_dir():
+        path /= "config.json"
+    whole = path.with_name(path.name.replace(_QUANTISATION_FILE, "config.json"))
+    if whole.is_file():
+        path = whole
+    values = _json_object(path)
+    stem = path.stem.removesuffix("_config").replace("--", "/")
+    named = path.absolute().parent.name if path.name == "config.json" else stem
+    beside = path.with_name(path.name.replace("config.json", _QUANTISATION_FILE))
+    own = _json_object(beside) if beside != path and beside.is_file() else {}
+    return named or "config.json", values, own
+
+
+def _json_object(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        msg = f"cannot read {str(path)!r}: {error.strerror or error}"
+        raise ValueError(msg) from None
+    except ValueError as error:
+        msg = f"{str(path)!r} must be a JSON file, got: {error}"
+        raise ValueError(msg) from None
+    if isinstance(values, dict):
+        return values
+    msg = f"{str(path)!r} must hold a JSON object, got {type(values).__name__}"
+    raise ValueError(msg)
+
+
+def _stated_quantisation(values: Mapping[str, Any], beside: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Give the quantisation that a model's files state, wherever they do; empty if nowhere."""
+    text = values.get("text_config")
+    for where in (values, text if isinstance(text, Mapping) else {}):
+        for name in ("quantization_config", "compression_config"):
+            if isinstance(where.get(name), Mapping):
+                return dict(where[name])
+    stated = beside.get("quantization")
+    return dict(stated) if isinstance(stated, Mapping) else {}
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(source)
+    except TypeError:
+        msg = (
+            "a model must be a name, a Hugging Face id, a config.json or its folder, the content "
+            f"of such a file or a ModelConfig, got {source!r}"
+        )
+        raise ValueError(msg) from None
+
+
+def _model_type(values: Mapping[str, Any], name: str) -> str:
+    model_type = values.get("model_type")
+    if isinstance(model_type, str) and model_type in DIALECTS:
+        return model_type
+    if model_type is None:
+        msg = f"{name}: a model's config.json has a field model_type, this one has none"
+        if "quantization" in values:
+            msg += "; it is a quantisation alone: give the config.json beside it, or the folder"
+        raise ValueError(msg)
+    msg = (
+        f"{name}: the field model_type must be one of the {len(DIALECTS)} that can be read, got "
+        f"{model_type!r}{nearest(str(model_type), DIALECTS)}"
+    )
+    raise ValueError(msg)
+
+
+def _refuse_other_tasks(values: Mapping[str, Any], fields: Fields) -> None:
+    """Refuse a model whose output is no text: it has another head, or none."""
+    names = values.get("architectures")
+    first = names[0] if isinstance(names, list) and names else None
+    if first is not None and not _GENERATES_TEXT.search(str(first)):
+        fields.refuse("architectures", "must name a model that generates text (...ForCausalLM)")

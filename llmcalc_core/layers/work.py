@@ -1,0 +1,258 @@
+"""What a pass of a micro batch does: operations and messages. Knows no hardware."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.graphs import padded_batch
+from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
+
+
+class Operation(NamedTuple):
+    """Something a device computes or moves, once per layer.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    kind : {'gemm', 'attention', 'memory'}
+        Where its time is reported.
+    family : str
+        Which efficiency facts time it.
+    flops, moved : array
+        Operations [FLOP] and device memory traffic [bytes], broadcastable to the grid.
+    launches : float
+        Kernels started.
+    size : float or array
+        What its compute efficiency rises with [tokens]; infinity where it does not.
+    weights, cached : float or array
+        What of the traffic are weights, and keys, values and states of sequences [bytes].
+    shape : tuple, optional
+        Of a projection that adapters change: rows, columns and inner size [elements], and how
+        many projections it is that are multiplied as one [1].
+    """
+
+    name: str
+    kind: str
+    family: str
+    flops: Values
+    moved: Values
+    launches: float = 1.0
+    size: Values = np.inf
+    weights: Values = 0.0
+    cached: Values = 0.0
+    shape: tuple[Values, Values, Values, int] | None = None
+
+
+class Message(NamedTuple):
+    """A collective: what is sent, between how many devices.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    passes : {1, 2}
+        How often a device sends its share: 2 for an all-reduce, 1 for an all-to-all.
+    size : array
+        What each device holds [bytes].
+    participants : array
+        Devices that take part.
+    copies : float or array
+        Devices that each part of it is for: all of them in an all-reduce or an all-gather; of an
+        all-to-all, those that the same part is sent to, or 1 if each is sent its own directly.
+    stride : float or array
+        Devices from one participant to the next.
+    """
+
+    name: str
+    passes: int
+    size: Values
+    participants: Values
+    copies: Values = np.inf
+    stride: Values = 1.0
+
+
+class Section(NamedTuple):
+    """Operations and messages of one layer of a kind, or of the model's first or last part.
+
+    Attributes
+    ----------
+    streamed : float or array
+        What a device reads from its host's memory, or writes there [bytes].
+    """
+
+    operations: tuple[Operation, ...]
+    messages: tuple[Message, ...]
+    streamed: Values = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pass:
+    """One pass of a micro batch through the model: prefill of its prompts or one decode step.
+
+    Attributes
+    ----------
+    decode : bool
+        Whether this is a decode step (else: prefill of what the cache lacks of the prompts, or
+        of a mean part of it).
+    sequences : array
+        Sequences on one attention replica.
+    tokens : array
+        New tokens on one device, those of padding included [tokens].
+    replica_tokens : array
+        New tokens of sequences on all devices of an attention replica [tokens].
+    parts : float or array
+        Groups of its devices that they are divided over.
+    behind : float or array
+        Cached tokens of a sequence before its new ones, in the mean over the parts of a prompt;
+        decode steps count their own [tokens].
+    stage_tokens : array
+        New tokens over all devices of a stage, those of padding included [tokens].
+    states : float
+        Recurrent states of a sequence that are read or written: one before, one after, and one
+        for each drafted token, of which some are kept (vLLM, MambaSpec) [1].
+    hidden_bytes : array
+        Activations of the micro batch between two layers, of the tokens on one device [bytes].
+    precision, whole : Precision
+        Types of the part that is described; of the whole model.
+    family : str
+        Which efficiency facts time the part's quantised projections.
+    made : dict
+        Projections made so far: the same one in two kinds of layer is timed once.
+    """
+
+    grid: Grid
+    precision: Precision
+    whole: Precision
+    hidden: int
+    decode: bool
+    sequences: Floats
+    tokens: Floats
+    replica_tokens: Floats
+    parts: Values
+    behind: Values
+    stage_tokens: Floats
+    states: float
+    hidden_bytes: Floats
+    family: str = "gemm"
+    made: dict[tuple[object, ...], Operation] = field(default_factory=dict)
+
+
+def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
+    """Describe the pass: the prompt is shared by the beams, decode steps are not.
+
+    A decode step adds a token to every sequence, beside which it verifies those drafted. Where it
+    is padded to the next captured batch, all that is computed for each token is for that many;
+    attention reads the caches that there are.
+    """
+    requests = np.ceil(grid.micro / grid.attention_ranks)
+    run, micro = requests, grid.micro
+    if decode and grid.graph_sizes:
+        run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
+        micro = run * grid.attention_ranks
+    beams = grid.beams if decode else 1.0
+    length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
+    parts: Values = 1.0 if decode else grid.contexts
+    tokens = run * beams * length
+    return Pass(
+        grid=grid,
+        precision=precision,
+        whole=precision,
+        hidden=hidden,
+        decode=decode,
+        sequences=requests * beams,
+        tokens=tokens / parts,
+        replica_tokens=requests * beams * length,
+        parts=parts,
+        behind=0.0 if decode else _behind(grid),
+        stage_tokens=micro * beams * length,
+        states=2.0 + grid.drafted if decode else 2.0,
+        hidden_bytes=tokens / parts * hidden * precision.output_bytes,
+    )
+
+
+def _behind(grid: Grid) -> Values:
+    """Tokens before a part of a prompt: those found in the cache, and half of the other parts."""
+    if isinstance(grid.pieces, float) and grid.pieces == 1:
+        return grid.cached
+    return grid.cached + grid.computed * (1 - 1 / grid.pieces) / 2
+
+
+def for_part(step: Pass, name: str) -> Pass:
+    """Give the pass with the types of a part of the model, one of ``PARTS``."""
+    precision = step.whole.part(name)
+    if precision is step.precision:
+        return step
+    computed = precision.activations
+    own = "gemm_wide" if computed in ("bf16", "fp16") else f"gemm_{computed}"
+    family = "gemm" if computed == step.whole.activations else own
+    return replace(step, precision=precision, family=family)
+
+
+def output_pass(step: Pass) -> Pass:
+    """Give the pass with the types of the projection after attention."""
+    return for_part(step, "attention_output")
+
+
+def matrix(
+    step: Pass,
+    name: str,
+    *,
+    m: Values,
+    n: Values,
+    k: Values,
+    quantised: bool = True,
+    packed: int = 1,
+) -> Operation:
+    """Make a projection, or several ``packed`` into one.
+
+    ``quantised`` ones use the precision's types and may be adapted, others 16 bits or more. Like
+    ones of the tokens of a pass are one and the same.
+    """
+    shape = (m, n, k, packed)
+    if m is not step.tokens:
+        return _product(step, name, shape, quantised=quantised)
+    sizes = (one if isinstance(one, int | float) else one.tobytes() for one in (n, k))
+    like = (name, step.family, id(step.precision), quantised, packed, *sizes)
+    if like not in step.made:
+        step.made[like] = _product(step, name, shape, quantised=quantised)
+    return step.made[like]
+
+
+def _product(
+    step: Pass, name: str, shape: tuple[Values, Values, Values, int], *, quantised: bool
+) -> Operation:
+    (m, n, k, _), precision = shape, step.precision
+    weight = precision.weight_bytes if quantised else precision.unquantised_bytes
+    entering = precision.activation_bytes if quantised else precision.output_bytes
+    return Operation(
+        name=name,
+        kind="gemm",
+        family=step.family if quantised else "gemm_wide",
+        flops=matrix_flops(m=m, n=n, k=k),
+        moved=matrix_bytes(
+            m=m, n=n, k=k,
+            weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
+        ),
+        weights=n * k * weight,
+        shape=shape if quantised else None,
+    )  # fmt: skip
+
+
+def traffic(name: str, moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:
+    """Make an elementwise operation that only moves bytes, some of which a cache holds."""
+    return Operation(
+        name=name,
+        kind="memory",
+        family="traffic",
+        flops=0.0,
+        moved=moved,
+        launches=launches,
+        cached=cached,
+    )

@@ -1,0 +1,1 @@
+"""What a device holds, what goes to its host, and how many requests that lets in."""

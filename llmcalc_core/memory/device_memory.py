@@ -1,0 +1,249 @@
+"""Memory of the fullest device of a plan, by what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import methodcaller
+
+import numpy as np
+
+from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precision
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.costmodel.stage_counts import stage_counts
+from llmcalc_core.engines import SHARING_WHAT_IS_FREE
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.layers.adapters import adapter_bytes
+from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
+from llmcalc_core.layers.held import NOTHING, part_cache, part_weights
+from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpace, StateSpaceDual
+from llmcalc_core.layers.shapes import FeedForward, Mixture, Part
+from llmcalc_core.layers.work import make_pass
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
+
+RUNTIME_RESERVE_BYTES = 2.0**30
+"""Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
+
+WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
+"""The same of FasterTransformer: what its smallest models use beyond weights and cache in the
+memory column of its GPT guide, 2.9 to 3.1 GiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Memory:
+    """Bytes on the fullest device, by kind; arrays that broadcast to the grid.
+
+    ``host_weights`` and ``host_kv_cache`` are what it has in its host's memory instead.
+    """
+
+    weights: Floats
+    kv_cache: Floats
+    activations: Floats
+    reserve: float
+    total: Floats
+    host_weights: Values = 0.0
+    host_kv_cache: Values = 0.0
+
+    @property
+    def host(self) -> Values:
+        """All that a device has in its host's memory [bytes]."""
+        return self.host_weights + self.host_kv_cache
+
+    def counted(self, *, memory_fraction: float, engine: str) -> Floats:
+        """Count what must be at most ``memory_fraction`` of a device's memory for a plan to fit.
+
+        Where the engine gives that fraction of what is free to the cache, c <= f (M - r) with the
+        rest r, that is f r + c.
+
+        Parameters
+        ----------
+        memory_fraction : float
+            Part of a device's memory that the engine may use, f [1].
+        engine : str
+            The serving engine.
+
+        Returns
+        -------
+        array
+            Bytes [bytes]: all that is held, or less.
+        """
+        if engine not in SHARING_WHAT_IS_FREE:
+            return self.total
+        rest = self.total - self.kv_cache
+        return memory_fraction * rest + self.kv_cache
+
+
+def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
+    """Give :meth:`Memory.counted` of an engine as a function of the memory."""
+    return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
+
+
+def device_memory(
+    model: Model, precision: Precision, grid: Grid, *, whole_prompts: bool = False
+) -> Memory:
+    """Count what the fullest device of each plan holds at the longest context.
+
+    Parameters
+    ----------
+    model, precision
+        What is stored, in which types.
+    grid : Grid
+        Plans and workloads.
+    whole_prompts : bool, default False
+        Whether the engine reads all prompts of a batch at once, with a buffer of its own for every
+        operation (FasterTransformer), and not in chunks.
+
+    Returns
+    -------
+    Memory
+        Bytes by kind [bytes], of the pipeline stage that needs the most.
+    """
+    held = [part_weights(part, precision, grid) for part in model.parts]
+    cached = [part_cache(part, precision, grid) for part in model.parts]
+    away: tuple[list[Values], list[Values]] = [], []
+    if grid.techniques.offloads:
+        held, cached, away = _offloaded(held, cached, grid)
+    if grid.techniques.lora_adapters:
+        step = make_pass(model.hidden, grid, precision, decode=False)
+        works = (part_section(part, step).operations for part in model.parts)
+        adapters = [adapter_bytes(work, step) for work in works]
+        held = [own + more for own, more in zip(held, adapters, strict=True)]
+    first, last = _outer_weights(model, precision, grid)
+    if grid.drafted:
+        draft = draft_of(model, grid.techniques)
+        own = held_precision(draft, precision)
+        held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
+        last = last + draft.copies * held_too.weights
+        cached = [*cached, NOTHING, draft.copies * held_too.kv_cache]
+        if draft.own and not model.tied:
+            rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
+            last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
+    every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    stages = [_stage_bytes(counts, [*held, first, last], cached) for counts in every]
+    weights, cache = stages[0]
+    for other in stages[1:]:
+        weights, cache = _fuller((weights, cache), other)
+    host_weights: Values = 0.0
+    host_cache: Values = 0.0
+    for counts in every if grid.techniques.offloads else ():
+        more_weights, more_cache = _stage_bytes(counts, *away)
+        host_weights = np.maximum(host_weights, more_weights)
+        host_cache = np.maximum(host_cache, more_cache)
+    fullest = weights + cache
+    activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
+    reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
+    return Memory(
+        weights=np.asarray(weights),
+        kv_cache=np.asarray(cache),
+        activations=np.asarray(activations),
+        reserve=reserve,
+        total=np.asarray(fullest + activations + reserve),
+        host_weights=host_weights,
+        host_kv_cache=host_cache,
+    )
+
+
+def _offloaded(
+    held: list[Values], cached: list[Values], grid: Grid
+) -> tuple[list[Values], list[Values], tuple[list[Values], list[Values]]]:
+    """Divide weights and cache of each layer into what stays on the device and what does not."""
+    weights, cache = grid.weights_away, grid.cache_away
+    away = [weights * own for own in held], [cache * own for own in cached]
+    return [(1 - weights) * own for own in held], [(1 - cache) * own for own in cached], away
+
+
+def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tuple[Values, Values]:
+    """Weights and cache of one stage of every layout, from those of its sections."""
+    sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
+    weights: Values = 0.0
+    cache: Values = 0.0
+    for count, part in zip(sections, held, strict=False):
+        weights = weights + count * part
+    for count, part in zip(sections, cached, strict=False):
+        if part is not NOTHING:
+            cache = cache + count * part
+    return weights, cache
+
+
+def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
+    """Give weights and cache of the stage that has more of both together."""
+    fuller = other[0] + other[1] > one[0] + one[1]
+    if not isinstance(fuller, np.ndarray):
+        return other if fuller else one
+    weights, cache = (np.where(fuller, new, old) for new, old in zip(other, one, strict=True))
+    return weights, cache
+
+
+def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
+    """Embedding and images on the first stage; head and final norm on the last.
+
+    A tied head is the embedding where they are on one stage.
+    """
+    rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
+    embedding = model.embedding_parameters * rows
+    wide = precision.unquantised_bytes
+    if model.tied:
+        copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0) * wide
+    else:
+        copy = model.head_parameters * rows * precision.head_bytes
+    first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
+    return first * wide, copy + model.final_norm_parameters * wide
+
+
+def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
+    """Peak activations of the widest layer at the prefill chunk, and the logits."""
+    decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
+    read = grid.micro * grid.computed / grid.attention_ranks / grid.contexts
+    wave = np.maximum(read, grid.micro * decoded)
+    tokens = np.minimum(wave, grid.chunk_tokens)
+    streams = (2 + model.carried_at_most) * model.hidden + _widest(model) / grid.tp
+    logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
+    alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
+    return alive
+
+
+def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
+    """Activations of whole prompts, every operation of a layer in a buffer of its own.
+
+    Of a token: six streams of the hidden size; queries, keys and values twice (as projected, and
+    by head), the widest layer of the rest, and a row of attention scores per head.
+    """
+    tokens = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
+    sharded = 6 * model.hidden + _widest(model) + model.heads * grid.inputs
+    alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
+    return alive
+
+
+@lru_cache(maxsize=512)
+def _widest(model: Model) -> float:
+    """Elements per token that the widest operation of any layer has alive."""
+    return max(_width(part) for part in model.parts)
+
+
+def _width(part: Part) -> float:
+    """Elements per token that the widest operation of a part of a layer has alive."""
+    if isinstance(part, Attention | LatentAttention | CompressedAttention):
+        return _attention_width(part)
+    if isinstance(part, GatedDeltaNet):
+        return 2 * part.convolved + 2 * part.values
+    if isinstance(part, StateSpace | StateSpaceDual):
+        shared = part.groups * part.state if isinstance(part, StateSpaceDual) else 0
+        return 4 * (part.inner + shared)
+    if isinstance(part, FeedForward):
+        return (part.up_projections + 1) * part.width
+    if isinstance(part, Mixture):
+        return part.top_k * (part.up_projections + 1) * part.width
+    return 0.0
+
+
+def _attention_width(part: Attention | LatentAttention | CompressedAttention) -> float:
+    if isinstance(part, Attention):
+        query, key = part.head_dim + part.v_dim + part.gate, part.head_dim + part.v_dim
+        return part.heads * query + part.kv_heads * key
+    if isinstance(part, CompressedAttention):
+        return 2 * part.heads * part.head_dim
+    form = 2 * part.kv_rank if part.indexer else part.nope_dim + part.v_dim
+    return part.heads * (part.nope_dim + part.rope_dim + form + (1 + part.gated) * part.v_dim)

@@ -1,0 +1,78 @@
+"""What of a plan's weights and cache is with the host: as asked, or so that the rest fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
+
+import numpy as np
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
+
+_STEP = 2.0**-30
+"""Shares are whole multiples of it, the next larger, so that what just fits does in floats too."""
+
+
+def offloaded(
+    model: Model,
+    precision: Precision,
+    grid: Grid,
+    usable: float,
+    *,
+    counted: Callable[[Memory], Floats] = attrgetter("total"),
+    whole_prompts: bool = False,
+) -> Grid:
+    """Settle the shares that are offloaded where they differ from plan to plan.
+
+    Parameters
+    ----------
+    model, precision
+        What is stored, in which types.
+    grid : Grid
+        Plans and workloads, with the shares that are the same for all.
+    usable : float
+        Bytes of a device that may be used [bytes].
+    counted : callable
+        What of a plan's memory counts against them; all of it unless given.
+    whole_prompts : bool, default False
+        As for :func:`llmcalc_core.memory.device_memory.device_memory`.
+
+    Returns
+    -------
+    Grid
+        The same where a plan needs no share of its own.
+    """
+    techniques = grid.techniques
+    if techniques.weights_offload_gib:
+        layers = device_memory(model, precision, replace(grid, weights_away=1.0)).host_weights
+        share = np.minimum(techniques.weights_offload_gib * 2**30 / layers, 1.0)
+        grid = replace(grid, weights_away=share)
+    if not techniques.offload_to_fit:
+        return grid
+
+    def total(tried: Grid) -> Floats:
+        return counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
+
+    without = replace(grid, weights_away=1.0)
+    weights = _share(grid.weights_away, (total(grid), total(without)), usable)
+    bare = replace(without, cache_away=1.0)
+    cache = _share(grid.cache_away, (total(without), total(bare)), usable)
+    return replace(grid, weights_away=weights, cache_away=cache)
+
+
+def _share(least: Values, needed: tuple[Floats, Floats], usable: float) -> Floats:
+    """Find the share that fits between one and all, of which bytes are ``needed``.
+
+    The fullest stage of a pipeline may be another one with a larger share: what it needs lies below
+    the line between the two, never above.
+    """
+    before, after = needed
+    spared = np.maximum(before - after, 1.0)
+    part = np.clip((before - usable) / spared, 0.0, 1.0)
+    share = np.ceil((least + (1 - least) * part) / _STEP) * _STEP
+    return np.where(part > 0, np.minimum(share, 1.0), least)

@@ -1,0 +1,1 @@
+"""``ModelConfig``: a decoder described by the numbers of its configuration file."""

@@ -1,0 +1,247 @@
+"""``ModelConfig``: a decoder described by the flat numbers of its configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from llmcalc_core.checks import nearest
+from llmcalc_core.model.config_mixers import MixerFields
+from llmcalc_core.model.config_values import POSITIVE, settle
+from llmcalc_core.model.contradictions import refuse_contradictions
+from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.precision import Precision
+from llmcalc_core.provided import Provided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ModelConfig(Provided, MixerFields):
+    """A decoder-only language model, as its configuration file describes it.
+
+    Parameters
+    ----------
+    model : str
+        Name, or Hugging Face id.
+    vocab_size, hidden_size : int
+        Rows of the embedding [tokens], width of the residual stream [elements].
+    num_decoder_layers, num_attention_heads : int
+        Number of layers; query heads per attention layer.
+    intermediate_size : int
+        Width of the dense feed-forward layer [elements]; 0 where layers have none.
+    num_key_value_heads : int, optional
+        Key and value heads; the query heads where not given (multi-head attention).
+    head_dim : int, optional
+        Width of a head [elements]; ``hidden_size / num_attention_heads`` where not given.
+    num_ffi : int, default 2
+        Up projections of the feed-forward layer: 2 if gated (SwiGLU), 1 if plain.
+    max_model_len : int, optional
+        Longest context the model was made for [tokens]. Informative.
+    sliding_window, attention_chunk_size : int, optional
+        Window of the ``sliding_attention`` layers [tokens]; chunk that a ``chunked_attention``
+        layer does not look beyond (Llama 4) [tokens].
+    layer_types : tuple of str
+        Token mixer of each layer, of ``LAYER_TYPES``; a shorter pattern repeats. Empty: all full,
+        or all sliding where there is a window. ``linear`` is a single projection in place of
+        attention, ``none`` no token mixer at all.
+    mlp_layer_types : tuple of str
+        Channel mixer of each layer, of ``MLP_LAYER_TYPES``; a shorter pattern repeats. Empty: as
+        ``first_k_dense_replace`` and ``moe_layer_freq`` say.
+    per_layer : mapping of str to tuple of int
+        Fields of ``PER_LAYER`` whose values differ between layers: a value for each layer, or a
+        pattern that repeats. Kept as a tuple of pairs.
+    tie_word_embeddings : bool, default False
+        Whether the output head shares the embedding's weights.
+    qkv_bias, attention_output_bias, mlp_bias, lm_head_bias : bool, default False
+        Which projections have a bias.
+    norm : {'rmsnorm', 'layernorm'}
+        A layer norm has a bias as well as a weight.
+    norms_per_layer : int, default 2
+        Normalisations of width ``hidden_size`` in a layer.
+    final_norm : bool, default True
+        Whether a normalisation follows the last layer.
+    qk_norm, qk_norm_wide : bool, default False
+        Whether query and key heads are normalised (one weight of ``head_dim`` each), and whether
+        over all heads at once (a weight for each of their elements).
+    attention_sinks : bool, default False
+        Whether each query head has a learned sink (gpt-oss, arXiv:2508.10925, section 2.1).
+    keys_as_values : bool, default False
+        Whether the ``full_attention`` layers take values from the key projection (Gemma 4).
+    num_kv_shared_layers : int, default 0
+        Last layers that read the keys and values of an earlier one (Gemma 3n).
+    learned_positions, embedding_size : int, default 0
+        Rows of a learned position table; width of the token embedding where it is not
+        ``hidden_size`` (then two projections).
+    per_layer_input_size, per_layer_input_vocab : int, default 0
+        Width and rows of an embedding that every layer has for itself (Gemma 3n).
+    altup_num_inputs, laurel_rank : int, default 0
+        Streams of alternating updates (arXiv:2301.13310), with ``altup_correct_scale`` a weight of
+        its own for each element; rank of a way around attention (arXiv:2411.07501; Gemma 3n).
+    hyper_connections, residual_block_size : int, default 0
+        Residual streams that are mixed before and after each part of a layer (mHC,
+        arXiv:2512.24880); layers of a block whose results later layers attend to (attention
+        residuals of Kimi K3, arXiv:2607.24653).
+    attn_output_gate, attn_gate_per_head : bool, default False
+        Whether the result of attention is multiplied by a gate, projected beside the query: as wide
+        as the result, or one number for each head.
+    num_experts, expert_top_k : int, default 1
+        Routed experts of a mixture layer, and how many of them a token uses.
+    moe_intermediate_size, shared_expert_intermediate_size : int, optional
+        Width of one routed expert, of one shared one; ``intermediate_size`` where not given.
+    moe_latent_size : int, optional
+        Width in which the routed experts work, projected from ``hidden_size`` and back; with
+        ``moe_latent_norm`` a normalisation comes before the way back.
+    n_shared_experts : int, default 0
+        Experts every token uses.
+    shared_expert_gate, router_bias, router_scale : bool, default False
+        Whether the shared expert has a gate of width ``hidden_size``; the router one bias per
+        expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
+    first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
+        Mixture layers start after the first k layers and then are every n-th, at an offset.
+    q_lora_rank ... mamba_norm
+        Shapes of latent, sparse and compressed attention and of recurrent layers: see
+        :class:`MixerFields`.
+    mtp_layers : int, default 0
+        Modules of multi-token prediction, each with a layer like the last (DeepSeek-V3,
+        arXiv:2412.19437, section 2.2). They take no part unless they draft.
+    mtp_layer : mapping
+        What that layer has of its own: a ``layer_type``, a ``mlp_layer_type``, fields of
+        ``PER_LAYER``. Kept as a tuple of pairs.
+    vision : VisionTower or mapping, optional
+        The encoder of images, whose weights are held beside the decoder's.
+    precision : Precision or str, optional
+        Types that the checkpoint is stored and computed in; 16 bits where not given.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range or shapes that contradict each other.
+
+    Examples
+    --------
+    >>> tiny = ModelConfig(
+    ...     model="tiny", vocab_size=1000, hidden_size=64, num_decoder_layers=2,
+    ...     num_attention_heads=4, intermediate_size=256, per_layer={"num_key_value_heads": (4, 1)},
+    ... )
+    >>> tiny.head_dim, tiny.num_key_value_heads, tiny.of_layer("num_key_value_heads", 1)
+    (16, 4, 1)
+    """
+
+    model: str = "custom"
+    vocab_size: int
+    hidden_size: int
+    num_decoder_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    num_key_value_heads: int | None = None
+    head_dim: int | None = None
+    num_ffi: int = 2
+    max_model_len: int | None = None
+    sliding_window: int | None = None
+    attention_chunk_size: int | None = None
+    layer_types: tuple[str, ...] = ()
+    mlp_layer_types: tuple[str, ...] = ()
+    per_layer: Mapping[str, tuple[int, ...]] | tuple[tuple[str, tuple[int, ...]], ...] = ()
+    tie_word_embeddings: bool = False
+    qkv_bias: bool = False
+    attention_output_bias: bool = False
+    mlp_bias: bool = False
+    lm_head_bias: bool = False
+    norm: str = "rmsnorm"
+    norms_per_layer: int = 2
+    final_norm: bool = True
+    qk_norm: bool = False
+    qk_norm_wide: bool = False
+    attention_sinks: bool = False
+    keys_as_values: bool = False
+    num_kv_shared_layers: int = 0
+    attn_output_gate: bool = False
+    attn_gate_per_head: bool = False
+    learned_positions: int = 0
+    embedding_size: int = 0
+    per_layer_input_size: int = 0
+    per_layer_input_vocab: int = 0
+    altup_num_inputs: int = 0
+    altup_correct_scale: bool = False
+    laurel_rank: int = 0
+    hyper_connections: int = 0
+    residual_block_size: int = 0
+    num_experts: int = 1
+    expert_top_k: int = 1
+    moe_intermediate_size: int | None = None
+    moe_latent_size: int | None = None
+    moe_latent_norm: bool = False
+    n_shared_experts: int = 0
+    shared_expert_intermediate_size: int | None = None
+    shared_expert_gate: bool = False
+    first_k_dense_replace: int = 0
+    moe_layer_freq: int = 1
+    moe_layer_offset: int = 0
+    router_bias: bool = False
+    router_scale: bool = False
+    mtp_layers: int = 0
+    mtp_layer: Mapping[str, str | int] | tuple[tuple[str, str | int], ...] = ()
+    vision: VisionTower | None = None
+    precision: Precision | None = None
+
+    def __post_init__(self) -> None:
+        """Check every number, fill in what follows from others, refuse contradictions."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name, value in settle(given).items():
+            object.__setattr__(self, name, value)
+        refuse_contradictions(self)
+
+    def __repr__(self) -> str:
+        """Show what is not as usual, the name first."""
+        inherited = len(fields(MixerFields))
+        ordered = (*fields(self)[inherited:], *fields(self)[:inherited])
+        values = ((field, getattr(self, field.name)) for field in ordered)
+        shown = (f"{field.name}={value!r}" for field, value in values if value != field.default)
+        return f"ModelConfig({', '.join(shown)})"
+
+    def of_layer(self, name: str, index: int) -> int:
+        """Give the value of a field in one layer; 0 where it has none.
+
+        The layer after the last is that of a prediction module.
+        """
+        if index == self.num_decoder_layers:
+            own = dict(self.mtp_layer).get(name)
+            return int(own) if own is not None else self.of_layer(name, index - 1)
+        differing = dict(self.per_layer).get(name)
+        value: int | None = differing[index] if differing else getattr(self, name)
+        return value or 0
+
+    def mixers_of(self, index: int) -> tuple[str, str]:
+        """Give the kinds of the token and the channel mixer of a layer.
+
+        The layer after the last is that of a prediction module.
+        """
+        if index == self.num_decoder_layers:
+            own, (token, channel) = dict(self.mtp_layer), self.mixers_of(index - 1)
+            return str(own.get("layer_type", token)), str(own.get("mlp_layer_type", channel))
+        if self.mlp_layer_types:
+            return self.layer_types[index], self.mlp_layer_types[index]
+        after = index - self.first_k_dense_replace
+        in_step = after % self.moe_layer_freq == self.moe_layer_offset
+        sparse = self.num_experts > 1 and after >= 0 and in_step
+        return self.layer_types[index], "sparse" if sparse else "dense"
+
+    @classmethod
+    def from_fields(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Make a configuration from a dict of the field names above.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown (with the nearest known name) or a required one is missing.
+        """
+        known = {field.name for field in fields(cls)}
+        for name in values:
+            if name not in known:
+                msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
+                raise ValueError(msg)
+        missing = [name for name in (*POSITIVE, "intermediate_size") if name not in values]
+        if missing:
+            msg = f"ModelConfig needs {', '.join(missing)} as well"
+            raise ValueError(msg)
+        return cls(**values)

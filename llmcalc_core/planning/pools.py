@@ -1,0 +1,231 @@
+"""The workers that a pool of separate prefill or decoding could be made of: those worth trying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.prefills import prompts
+from llmcalc_core.costmodel.utilisation import stage_load
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.serving import steady_queue_seconds
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, fits, minimum_devices
+from llmcalc_core.planning.layouts import plans
+from llmcalc_core.planning.pareto import pareto_mask
+from llmcalc_core.planning.service import Service
+from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.layout import Layout, divisors
+
+LOADS = (0.5, 0.7, 0.8, 0.9, 0.95)
+"""Shares of the time that prefill workers are given work for: the rest keeps queues short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pool:
+    """Workers that a pool could be made of, one per entry.
+
+    Attributes
+    ----------
+    hardware : Hardware
+        Their devices.
+    layouts : tuple of Layout
+        Layouts that occur.
+    layout : array of int
+        Position of each worker's own in them.
+    devices, holders : array
+        Devices of a worker; those of them that a request's cache is divided over [1].
+    requests : array
+        Prompts read together, or sequences decoded together [1].
+    seconds : array
+        Time of the prefill of a batch, or per output token [s].
+    period : array
+        Time in which a prefill worker is done with a batch, where another follows [s].
+    rate : array
+        Requests that a worker can serve at its ``load`` [1/s].
+    load : array
+        Part of the time that it is given work for [1].
+    share : array
+        Load of its devices, between idle and full power, while it has work [1].
+    memory : array
+        Bytes on its fullest device [bytes].
+    """
+
+    hardware: Hardware
+    layouts: tuple[Layout, ...]
+    layout: NDArray[np.intp]
+    devices: Floats
+    holders: Floats
+    requests: Floats
+    seconds: Floats
+    period: Floats
+    rate: Floats
+    load: Floats
+    share: Floats
+    memory: Floats
+
+
+def worker_sizes(devices: tuple[int, ...]) -> tuple[int, ...]:
+    """Devices of one worker to try: powers of two, and what divides a device count.
+
+    Examples
+    --------
+    >>> worker_sizes((12,))
+    (1, 2, 3, 4, 6, 8, 12)
+    """
+    powers = {2**power for power in range(devices[-1].bit_length())}
+    return tuple(sorted(powers.union(*map(divisors, devices))))
+
+
+def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -> Pool:
+    """Find the prefill workers that fit and are not beaten by others of their size.
+
+    Parameters
+    ----------
+    service : Service
+        What is served.
+    hardware : Hardware
+        The pool's devices.
+    sizes : tuple of int
+        Devices of a worker to try.
+
+    Returns
+    -------
+    Pool
+        Prompts are read by as many together as an engine's step has room for, or fewer; every
+        device holds the caches of those being read and of as many on their way to the other pool.
+
+    Raises
+    ------
+    DoesNotFitError
+        If no worker holds the model and one prompt.
+    """
+    layouts = _layouts(service, sizes, service.contexts)
+    grid = service.grid(layouts, (1,), outputs=1)
+    room = int(np.max(grid.chunk_tokens // np.maximum(grid.computed, 1.0)))
+    counts = tuple(2**power for power in range(max(room, 1).bit_length()))
+    grid = service.grid(layouts, counts, outputs=1)
+    grid = prompts(grid, grid.batch)
+    times = stage_times(
+        service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=False
+    )
+    memory = device_memory(service.model, service.precision, grid)
+    return _worth_trying(
+        service, hardware, grid,
+        seconds=times.latency_s,
+        period=times.period_s,
+        share=stage_load(times, grid, decode=False).share,
+        memory=replace(
+            memory,
+            kv_cache=2 * memory.kv_cache,
+            total=memory.total + memory.kv_cache,
+            host_kv_cache=2 * memory.host_kv_cache,
+        ),
+        loads=LOADS,
+    )  # fmt: skip
+
+
+def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -> Pool:
+    """Find the decode workers that fit and are not beaten by others of their size.
+
+    Parameters
+    ----------
+    service, hardware, sizes
+        As for :func:`prefill_pool`.
+
+    Returns
+    -------
+    Pool
+        Each always has as many sequences in flight as its batch.
+
+    Raises
+    ------
+    DoesNotFitError
+        If no worker holds the model and one sequence.
+    """
+    layouts = _layouts(service, sizes, (1,))
+    grid = service.grid(layouts, service.batches)
+    times = stage_times(
+        service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=True
+    )
+    memory = device_memory(service.model, service.precision, grid)
+    return _worth_trying(
+        service, hardware, grid,
+        seconds=times.latency_s,
+        period=times.period_s * grid.outputs,
+        share=stage_load(times, grid, decode=True).share,
+        memory=memory,
+        loads=(1.0,),
+    )  # fmt: skip
+
+
+def _layouts(
+    service: Service, sizes: tuple[int, ...], contexts: tuple[int, ...]
+) -> tuple[Layout, ...]:
+    found = (plan for size in sizes for plan in plans(service.model, size, contexts))
+    return tuple(dict.fromkeys(plan.layout for plan in found if plan.replicas == 1))
+
+
+def _worth_trying(
+    service: Service,
+    hardware: Hardware,
+    grid: Grid,
+    *,
+    seconds: Floats,
+    period: Values,
+    share: Values,
+    memory: Memory,
+    loads: tuple[float, ...],
+) -> Pool:
+    """Keep the workers that fit and that no other of their size beats in both time and rate."""
+    held_by = fits(memory, hardware, service.memory_fraction, service.engine)
+    if not held_by.any():
+        raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
+    shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
+    devices, holders, requests, own, busy, drawn, held, enough = (
+        np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
+        for values in (
+            grid.group * grid.pp, grid.group * grid.pp / grid.attention_ranks,
+            grid.batch, seconds, period, share, memory.total, held_by,
+        )
+    )  # fmt: skip
+    load = np.broadcast_to(np.array(loads), shape).reshape(-1)
+    rate = load * requests / busy
+    waiting = own if len(loads) == 1 else own + steady_queue_seconds(load=load, prefill=busy)
+    rows = np.flatnonzero(enough)
+    size = devices[rows].astype(np.intp)
+    kept = rows[pareto_mask(waiting[rows], rate[rows], size)]
+    layout = np.arange(shape[0]).reshape(-1, *([1] * (len(shape) - 1)))
+    return Pool(
+        hardware=hardware,
+        layouts=grid.layouts,
+        layout=np.broadcast_to(layout, shape).reshape(-1)[kept],
+        devices=devices[kept],
+        holders=holders[kept],
+        requests=requests[kept],
+        seconds=own[kept],
+        period=busy[kept],
+        rate=rate[kept],
+        load=load[kept],
+        share=drawn[kept],
+        memory=held[kept],
+    )
+
+
+def _nothing_fits(
+    service: Service, hardware: Hardware, memory: Memory, devices: int
+) -> DoesNotFitError:
+    enough = minimum_devices(
+        service.model, hardware, service.precision, batch=1,
+        input_tokens=service.input_tokens, output_tokens=service.output_tokens,
+        memory_fraction=service.memory_fraction, engine=service.engine,
+        techniques=service.techniques,
+    )  # fmt: skip
+    return does_not_fit(
+        service.model, hardware, devices=devices, memory=memory,
+        memory_fraction=service.memory_fraction, engine=service.engine, enough=enough,
+    )  # fmt: skip

@@ -1,0 +1,168 @@
+"""A question to the calculator: frozen, hashable and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.architecture.drafting import draft_of
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.engines import find_engine
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision
+from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
+
+STATIC_STAGES = ("prefill", "decode")
+"""Stages of a batch whose sequences start and end together."""
+
+STAGES = (*STATIC_STAGES, "serving")
+"""Those, and continuous batching, where the next request takes the place of one that ends."""
+
+MOST_DEVICES = 4096
+
+OBJECTIVES = ("throughput", "cost", "energy")
+"""What plans are good at beside latency."""
+
+_NEEDS = {"cost": "price_per_hour", "energy": "power_watts"}
+
+LONG_PROMPT = 32_768
+"""Length from which a prefill is worth dividing over devices [tokens]; assumed. vLLM's and SGLang's
+documentation of prefill context parallelism name no length."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationRequest:
+    """Models, devices, workload and limits to evaluate.
+
+    Parameters
+    ----------
+    models : tuple of ModelConfig
+        One or several.
+    hardware : tuple of Hardware
+        One or several.
+    devices : tuple of int
+        Total device counts to plan for.
+    stage : {'prefill', 'decode', 'serving'}
+        What the latency, throughput and time columns describe.
+    engine : str
+        The serving engine, one of ``ENGINES``.
+    input_tokens, output_tokens, batches : tuple of int
+        Prompt and generated tokens; sequences (serving: requests) in flight per replica.
+    precisions : tuple of Precision or None
+        One or several; None is that of each model's own checkpoint.
+    context_parallel : tuple of int
+        Context parallel widths to try; empty for 1, and for the powers of two besides where the
+        stage is prefill and a prompt has ``LONG_PROMPT`` tokens.
+    techniques : tuple of Techniques
+        What the deployment does with its requests, in one way or several.
+    beam_size : int
+        Sequences decoded per request; 1 in serving.
+    memory_fraction : float
+        Part of a device's memory that may be used, above 0 and at most 1; with TensorRT-LLM that
+        of what weights and buffers leave free, for the cache.
+    latency_limit_s : float, optional
+        Longest time per output token (decode, serving) or to the first token (prefill) [s].
+    ttft_limit_s : float, optional
+        Longest time to the first token, in every stage [s].
+    objective : {'throughput', 'cost', 'energy'}
+        What the front trades against latency.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range.
+    """
+
+    models: tuple[ModelConfig, ...]
+    hardware: tuple[Hardware, ...]
+    devices: tuple[int, ...]
+    stage: str = "decode"
+    engine: str = "vllm"
+    input_tokens: tuple[int, ...] = (2000,)
+    output_tokens: tuple[int, ...] = (256,)
+    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    precisions: tuple[Precision | None, ...] = (None,)
+    context_parallel: tuple[int, ...] = ()
+    techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
+    beam_size: int = 1
+    memory_fraction: float = 0.9
+    latency_limit_s: float | None = None
+    ttft_limit_s: float | None = None
+    objective: str = "throughput"
+
+    def __post_init__(self) -> None:
+        """Check and normalise every field."""
+        self._set("devices", whole_numbers("devices", self.devices))
+        whole_number("devices", self.devices[-1], most=MOST_DEVICES)
+        for device in self.hardware:
+            device.check_devices("devices", self.devices[-1])
+        self._set("stage", one_of("stage", self.stage, STAGES))
+        self._set("objective", one_of("objective", self.objective, OBJECTIVES))
+        check_known(self.objective, self.hardware)
+        self._set("engine", find_engine(self.engine))
+        self._set("batches", whole_numbers("batch", self.batches))
+        for name in ("input_tokens", "output_tokens"):
+            self._set(name, whole_numbers(name, getattr(self, name)))
+        if self.context_parallel:
+            widths = whole_numbers("context_parallel", self.context_parallel)
+            self._set("context_parallel", widths)
+        self._set("beam_size", self._beams())
+        self._check_techniques()
+        self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
+        for name in ("latency_limit_s", "ttft_limit_s"):
+            if getattr(self, name) is not None:
+                self._set(name, positive(name, getattr(self, name), unit="s"))
+
+    def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
+        """Give the precisions to evaluate a model in, each once."""
+        own = model.precision or PLAIN
+        return tuple(dict.fromkeys(asked or own for asked in self.precisions))
+
+    @property
+    def contexts(self) -> tuple[int, ...]:
+        """Context parallel widths to try."""
+        if self.context_parallel:
+            return self.context_parallel
+        if self.stage != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
+            return (1,)
+        return tuple(2**power for power in range(self.devices[-1].bit_length()))
+
+    def _beams(self) -> int:
+        beams = whole_number("beam_size", self.beam_size)
+        if self.stage == "serving" and beams > 1:
+            msg = (
+                "beam_size must be 1 in stage 'serving', whose requests in flight are one "
+                f"sequence each, got {beams}; the stages {' and '.join(STATIC_STAGES)} take beams"
+            )
+            raise ValueError(msg)
+        return beams
+
+    def _check_techniques(self) -> None:
+        for techniques in self.techniques:
+            techniques.check_beams(self.beam_size)
+            techniques.check_stage(self.stage)
+            for config in self.models if techniques.speculative_tokens else ():
+                draft_of(architecture(config), techniques)
+
+    def _set(self, name: str, value: object) -> None:
+        object.__setattr__(self, name, value)
+
+
+def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:
+    """Refuse an objective of which a device's price or power is not known.
+
+    Raises
+    ------
+    ValueError
+        With the devices, and the argument that says it.
+    """
+    needed = _NEEDS.get(objective)
+    unknown = [one.name for one in hardware if needed and getattr(one, needed) is None]
+    if unknown:
+        msg = (
+            f"objective {objective!r} needs {needed}, which is not known of {', '.join(unknown)}; "
+            f"give {needed}"
+        )
+        raise ValueError(msg)

@@ -1,0 +1,1 @@
+"""Continuous batching over time: steps, the prefills between them, and the queue."""

@@ -1,0 +1,217 @@
+"""The grid: every axis an array of its own, with a shape that broadcasts against the others.
+
+Axis 0 holds the layouts of one replica (tensor, pipeline, expert, attention data and context
+parallelism: the legal ones are few and no product set), axis 1 the batch per replica, axis 2 the
+input and axis 3 the output length; an axis of one value is a number. Replicas are no axis: they
+multiply a layout's throughput and devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from llmcalc_core.engines import (
+    DEFAULT_ENGINE,
+    HOLDING_WHOLE_CACHES,
+    PREFILL_CHUNK_TOKENS,
+)
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.pipeline import micro_batch
+from llmcalc_core.formulas.speculation import tokens_per_step
+from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """Axes of an estimate, as arrays that broadcast to (layouts, batches, inputs, outputs).
+
+    Attributes
+    ----------
+    layouts : tuple of Layout
+        The layouts of axis 0.
+    shape : tuple of int
+        Number of layouts, batches, inputs and outputs.
+    tp, pp, ep : array of shape (L, 1, 1, 1)
+        Tensor, pipeline and expert parallel widths.
+    group : array of shape (L, 1, 1, 1)
+        Devices of one pipeline stage.
+    attention_ranks : array of shape (L, 1, 1, 1)
+        Attention replicas inside a stage (attention data parallelism).
+    contexts : float or array of shape (L, 1, 1, 1)
+        Groups of devices that a prompt is divided over (context parallelism).
+    batch : array of shape (1, B, 1, 1)
+        Sequences in flight per replica.
+    micro : array of shape (L, B, 1, 1)
+        Sequences in a micro batch.
+    micro_batches : array of shape (L, B, 1, 1)
+        Micro batches in flight.
+    inputs, outputs : arrays of shape (1, 1, I, 1) and (1, 1, 1, O)
+        Prompt length and tokens to generate [tokens].
+    cached, computed : float or array of shape (1, 1, I, 1)
+        Tokens of the prompt that the KV cache holds, and the others [tokens].
+    techniques : Techniques
+        What the deployment does with the requests.
+    chunk_tokens : float
+        Most tokens that the engine computes in a step of continuous batching [tokens].
+    pieces : float or array of shape (L, B, I, 1)
+        Parts in which it reads a prompt [1].
+    graph_sizes : tuple of int
+        Batches that decode steps are padded to, those of captured kernels; none: as they are.
+    whole_caches : bool
+        Whether layers that see a window or a chunk of the context keep all of it nevertheless.
+    drafted, gained : float
+        Tokens of a sequence that a decode step verifies beside its own, and those that it gives
+        [tokens]: 0 and 1 without speculation.
+    beams : float
+        Sequences decoded per request.
+    weights_away, cache_away : float or array of shape (L, B, I, O)
+        Shares of the layers' weights and of the cache that are in the host's memory [1].
+    """
+
+    layouts: tuple[Layout, ...]
+    shape: tuple[int, int, int, int]
+    tp: Floats
+    pp: Floats
+    ep: Floats
+    group: Floats
+    attention_ranks: Floats
+    contexts: Values
+    batch: Floats
+    micro: Floats
+    micro_batches: Floats
+    inputs: Floats
+    outputs: Floats
+    cached: Values
+    computed: Values
+    techniques: Techniques
+    chunk_tokens: float
+    pieces: Values
+    graph_sizes: tuple[int, ...]
+    whole_caches: bool
+    drafted: float
+    gained: float
+    beams: float
+    weights_away: Values
+    cache_away: Values
+
+
+def make_grid(
+    layouts: tuple[Layout, ...],
+    *,
+    batches: tuple[int, ...],
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+    beams: int = 1,
+    techniques: Techniques = NO_TECHNIQUES,
+    graph_sizes: tuple[int, ...] = (),
+    engine: str = DEFAULT_ENGINE,
+) -> Grid:
+    """Lay out the axes.
+
+    Parameters
+    ----------
+    layouts : tuple of Layout
+        Legal layouts of one replica.
+    batches, inputs, outputs : tuple of int
+        Sequences per replica; prompt and generated tokens.
+    beams : int, default 1
+        Sequences decoded per request.
+    techniques : Techniques
+        What the deployment does with the requests.
+    graph_sizes : tuple of int, optional
+        Batches of an attention replica that decode steps are padded to, rising.
+    engine : str
+        The serving engine, which decides what is kept of the context.
+
+    Returns
+    -------
+    Grid
+        Arrays that broadcast to (layouts, batches, inputs, outputs).
+
+    Examples
+    --------
+    >>> grid = make_grid((Layout(tp=2, pp=4),), batches=(8, 10), inputs=(100,), outputs=(10,))
+    >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
+    ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
+    """
+    widths = zip(*((one.tp, one.pp, one.ep, one.dp, one.cp) for one in layouts), strict=True)
+    tp, pp, ep, dp, cp = (axis(width, 0) for width in widths)
+    batch, prompt = axis(batches, 1), axis(inputs, 2)
+    cached = _cached(prompt, techniques.prefix_hit_rate)
+    micro = cast("Floats", micro_batch(batch=batch, stages=pp))
+    return Grid(
+        layouts=layouts,
+        shape=(len(layouts), len(batches), len(inputs), len(outputs)),
+        tp=tp,
+        pp=pp,
+        ep=ep,
+        group=tp * dp * cp,
+        attention_ranks=dp,
+        contexts=cp if divides_prompts(layouts) else 1.0,
+        batch=batch,
+        micro=micro,
+        micro_batches=np.ceil(batch / micro),
+        inputs=prompt,
+        outputs=axis(outputs, 3),
+        cached=cached,
+        computed=prompt - cached,
+        techniques=techniques,
+        chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
+        pieces=_pieces(prompt - cached, batch, dp, techniques),
+        graph_sizes=graph_sizes,
+        whole_caches=engine in HOLDING_WHOLE_CACHES,
+        drafted=float(techniques.speculative_tokens),
+        gained=_gained(techniques),
+        beams=float(beams),
+        weights_away=techniques.weights_offload,
+        cache_away=techniques.kv_offload,
+    )
+
+
+def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
+    """Whether any of the layouts divides prompts."""
+    return any(layout.cp > 1 for layout in layouts)
+
+
+def _pieces(computed: Values, batch: Floats, ranks: Floats, techniques: Techniques) -> Values:
+    """Count the parts of a prompt, in steps that other sequences use some tokens of [1]."""
+    if techniques.prefill_chunk_tokens is None:
+        return 1.0
+    decoded = np.ceil(batch / ranks) * (1 + techniques.speculative_tokens)
+    room = np.maximum(techniques.prefill_chunk_tokens - decoded, 1.0)
+    parts: Values = np.ceil(computed / room)
+    return parts
+
+
+def _gained(techniques: Techniques) -> float:
+    """Tokens of a sequence that a decode step gives [tokens]."""
+    drafted = techniques.speculative_tokens
+    if not drafted:
+        return 1.0
+    return float(tokens_per_step(drafted=drafted, acceptance=techniques.acceptance_rate))
+
+
+def _cached(prompt: Floats, hit_rate: float) -> Values:
+    """Tokens of a prompt found in the cache [tokens]: all but one at the most.
+
+    The last token is computed whatever the cache holds, as its logits are needed (vLLM,
+    v1/core/kv_cache_manager.py).
+    """
+    if not hit_rate:
+        return 0.0
+    found: Values = np.minimum(prompt * hit_rate, prompt - 1)
+    return found
+
+
+def axis(values: Sequence[float], position: int) -> Floats:
+    """Put values on their axis; a single one stays a number, which is faster."""
+    if len(values) == 1:
+        return cast("Floats", np.float64(values[0]))
+    shape = [1, 1, 1, 1]
+    shape[position] = len(values)
+    return np.array(values, dtype=float).reshape(shape)

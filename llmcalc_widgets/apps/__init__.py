@@ -1,0 +1,1 @@
+"""The widgets that a user names."""

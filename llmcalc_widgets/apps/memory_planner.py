@@ -1,0 +1,175 @@
+"""``MemoryPlanner``: what fits on a device, over a growing batch or prompt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+from typing import Any, Unpack
+
+import pandas as pd
+import traitlets
+from ipywidgets import HTML
+
+from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
+from llmcalc_widgets.apps.planner_base import Answering
+from llmcalc_widgets.export.arguments import quoted
+from llmcalc_widgets.export.memory_still import paint_memory
+from llmcalc_widgets.export.programs import explore_call, program
+from llmcalc_widgets.form.checked import MOST_BATCH, MOST_TOKENS
+from llmcalc_widgets.form.planning import (
+    PLANNING,
+    WIDEST,
+    Planning,
+    PlanningValues,
+    planning_fields,
+)
+from llmcalc_widgets.form.settings import doublings
+from llmcalc_widgets.panels.memory_chart import memory_chart
+from llmcalc_widgets.panels.why_style import WHY_CSS
+from llmcalc_widgets.text.planning_words import (
+    AXIS_WORDS,
+    LAYOUT_COLUMNS,
+    heading_words,
+    layouts_of,
+    verdict_words,
+)
+
+_LEAST = {"batch": 1, "input_tokens": 256}
+_MOST = {"batch": MOST_BATCH, "input_tokens": MOST_TOKENS}
+"""First and last bar."""
+
+
+class MemoryPlanner(Planning, Answering):
+    """See what a plan holds in the memory of a device, and the largest batch or prompt that fits.
+
+    Parameters
+    ----------
+    **settings
+        Any of the settings below, to start from.
+
+    Attributes
+    ----------
+    model, hardware, precision, devices, layout, axis, batch, input_tokens, output_tokens, \
+memory_fraction
+        The settings; see :class:`~llmcalc_widgets.form.planning.Planning`. Setting one recomputes
+        at once; a wrong value raises and changes nothing.
+    df : DataFrame
+        A row per bar: the plan with memory by kind on its fullest device [bytes], as
+        :func:`llmcalc_core.explore` has it. Read-only.
+    largest : int
+        Largest batch, or longest prompt, that fits; 0 if none does. Read-only.
+    error : str
+        What is wrong with the form; empty if nothing is. Read-only.
+    form, chart : widgets
+        The parts, to be placed anywhere.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no setting, with the nearest one.
+    TraitError
+        For a wrong value.
+
+    Examples
+    --------
+    >>> planner = MemoryPlanner(model="llama2_7b", hardware="A100_80GB", devices=1)
+    >>> planner.largest
+    52
+    >>> planner.close()
+    """
+
+    known = tuple(PLANNING)
+    looks = ("layout", "axis")
+    largest = traitlets.Int(read_only=True)
+
+    def __init__(self, **settings: Unpack[PlanningValues]) -> None:
+        super().__init__(settings, planning_fields)
+
+    @property
+    def chart(self) -> HTML:
+        """The answer: bars of memory."""
+        return self.answer
+
+    def draw(self, evaluation: Evaluation) -> None:
+        """Show what a layout holds, and the largest batch or prompt that fits."""
+        layouts = layouts_of(evaluation.frame)
+        shown = self._layout_among(layouts)
+        plan = layouts[shown]
+        most = {name: largest_that_fits(evaluation.request, plan, name) for name in AXIS_WORDS}
+        asked = _bars(evaluation.request, self.axis, most[self.axis])
+        frame = _of_layout(evaluate(asked).frame, plan)
+        self._drawn = asked, plan
+        marks = {int(plan[self.axis]): "here"}
+        if most[self.axis]:
+            marks[most[self.axis]] = "largest"
+        self._marks = marks
+        self._words = heading_words(evaluation.request, shown), verdict_words(plan, most)
+        heading, words = map(escape, self._words)
+        self.answer.value = (
+            f"<style>{WHY_CSS}</style><h3>{heading}</h3>"
+            f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
+            f"{memory_chart(frame, self.axis, AXIS_WORDS[self.axis], marks=marks)}"
+        )
+        with self.hold_trait_notifications():
+            self.set_trait("df", frame)
+            self.set_trait("largest", most[self.axis])
+
+    def write_code(self) -> str:
+        """Write the Python that gives ``df`` and ``largest`` as it is shown."""
+        asked, plan = self._drawn
+        names = [name for name in LAYOUT_COLUMNS if name in plan]
+        return program(
+            [
+                *explore_call("df = ", asked),
+                f"layout = {{{', '.join(f'{quoted(name)}: {plan[name]}' for name in names)}}}",
+                "df = df[(df[list(layout)] == list(layout.values())).all(axis=1)]",
+                "df = df.reset_index(drop=True)",
+                'fitting = df[df["memory_headroom_bytes"] >= 0]',
+                f"largest = int(fitting[{quoted(self.axis)}].max()) if len(fitting) else 0",
+            ]
+        )
+
+    def words(self) -> str:
+        """Say what fits; not escaped."""
+        return ". ".join(self._words)
+
+    def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the bars on matplotlib's figure."""
+        label = AXIS_WORDS[self.axis]
+        paint_memory(figure, self._words, self.df, self.axis, label, marks=self._marks)
+
+    def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
+        """Give the layout to show, and say so if it is not the one that is asked for."""
+        widest = max(layouts, key=lambda name: _width(layouts[name]))
+        asked = str(self.layout)
+        known = asked in {WIDEST, *layouts}
+        self.form.fields["layout"].offer((WIDEST, *layouts, *(() if known else (asked,))), asked)
+        if known:
+            self._session.accept("layout")
+            return widest if asked == WIDEST else asked
+        self._session.reject("layout", f"{asked} is no layout of these devices; shown is {widest}")
+        return widest
+
+
+def _width(plan: dict[str, Any]) -> tuple[int, ...]:
+    """Order plans by tensor parallel width, then by how few copies they have of anything."""
+    return plan["tp"], -plan["attention_dp"], -plan["replicas"], -plan["pp"], -plan["ep"]
+
+
+def _bars(request: EvaluationRequest, axis: str, largest: int) -> EvaluationRequest:
+    """Ask for batches or prompts up to twice the largest that fits."""
+    field = "batches" if axis == "batch" else axis
+    (present,) = getattr(request, field)
+    end = max(present, min(2 * largest, _MOST[axis]))
+    values = {*doublings(min(_LEAST[axis], end), end), present, largest or present}
+    changes: dict[str, Any] = {field: tuple(sorted(values))}
+    return replace(request, **changes)
+
+
+def _of_layout(frame: pd.DataFrame, plan: dict[str, Any]) -> pd.DataFrame:
+    """Take the rows that use the devices as a plan does."""
+    same = pd.Series(data=True, index=frame.index)
+    for name in LAYOUT_COLUMNS:
+        if name in frame:
+            same &= frame[name] == plan[name]
+    return frame[same].reset_index(drop=True)

@@ -1,0 +1,227 @@
+"""``Workbench``: the explorer and the planners as tabs that share what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self
+
+from ipywidgets import Tab, VBox
+from traitlets import TraitError
+
+from llmcalc_widgets.apps.comparer import HardwareComparer
+from llmcalc_widgets.apps.explorer import ParetoExplorer
+from llmcalc_widgets.apps.finder import SloFinder
+from llmcalc_widgets.apps.memory_planner import MemoryPlanner
+from llmcalc_widgets.apps.saved import VERSION, plain, values_of
+from llmcalc_widgets.apps.what_if import WhatIf
+from llmcalc_widgets.export.displayed import Pictured, Still
+from llmcalc_widgets.form.settings import check_names
+from llmcalc_widgets.form.techniques import DRAFTING, undrafted
+from llmcalc_widgets.transport.disposal import Releaser, parts_of
+
+TABS: dict[str, Any] = {
+    "Plans": ParetoExplorer,
+    "Memory": MemoryPlanner,
+    "Devices": HardwareComparer,
+    "Load": SloFinder,
+    "What if": WhatIf,
+}
+"""What each tab holds."""
+
+_ALL = ("model", "precision", "input_tokens", "output_tokens", "memory_fraction")
+_ONE = ("hardware", "devices")
+_LIMITS = ("engine", "tpot_limit_ms", "ttft_limit_ms")
+_SHARED = {
+    "Plans": (*_ALL, *_ONE, *_LIMITS),
+    "Memory": (*_ALL, *_ONE),
+    "Devices": (*_ALL, *_LIMITS),
+    "Load": (*_ALL, *_LIMITS),
+    "What if": (*_ALL, *_ONE, *_LIMITS),
+}
+"""Settings that a tab takes from the others, and gives to them."""
+
+_SEVERAL = ("Devices", "Load")
+"""Tabs that share a list of devices."""
+
+
+class Workbench(Pictured, VBox):
+    """Explore plans, memory, devices, loads and changes in tabs that share what is asked.
+
+    A tab is made when it is first opened. What is set in it, by hand or by code, holds in the
+    others when they are opened next.
+
+    Parameters
+    ----------
+    explorer : ParetoExplorer, optional
+        To be the first tab; a new one where not given.
+    **settings
+        ``model``, ``hardware``, ``devices``, ``precision``, ``input_tokens``, ``output_tokens``,
+        ``memory_fraction``, ``engine``, ``tpot_limit_ms``, ``ttft_limit_ms``, to start from; see
+        :class:`~llmcalc_widgets.form.inputs.Inputs`.
+
+    Attributes
+    ----------
+    parts : dict of str to widget
+        What has been opened, by the name of its tab: 'Plans', 'Memory', 'Devices', 'Load',
+        'What if'.
+    tabs : Tab
+        The tabs.
+
+    Raises
+    ------
+    TypeError
+        For a keyword that is no setting, with the nearest one.
+    TraitError
+        For a wrong value.
+
+    Examples
+    --------
+    >>> bench = Workbench(model="llama2_7b", hardware="A100_80GB", devices=1)
+    >>> bench.reveal("Memory").largest
+    52
+    >>> bench.close()
+    """
+
+    _live = False  # ipywidgets closes also what never finished its __init__
+
+    def __init__(self, explorer: ParetoExplorer | None = None, /, **settings: Any) -> None:  # noqa: ANN401 - a type each
+        check_names(settings, _SHARED["Plans"], owner="Workbench")
+        first = next(iter(TABS))
+        self.parts: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
+        self._saved: dict[str, Any] = {}
+        made = self._hold(first, explorer or TABS[first](**settings))
+        self._rooms = {name: VBox([made] if name == first else []) for name in TABS}
+        self.tabs = Tab(children=list(self._rooms.values()), titles=list(TABS), selected_index=0)
+        super().__init__([self.tabs])
+        self._releaser = Releaser()
+        self._live = True
+        self.tabs.observe(self._open, "selected_index")
+
+    def reveal(self, name: str) -> Any:  # noqa: ANN401 - each tab holds a widget of its own
+        """Open a tab, and return what it holds.
+
+        Raises
+        ------
+        ValueError
+            For a name that no tab has.
+        """
+        _check_tab(name)
+        self.tabs.selected_index = list(TABS).index(name)
+        return self.parts[name]
+
+    def to_config(self) -> dict[str, Any]:
+        """Return everything that is set, in every tab that was opened, as a plain dict.
+
+        Returns
+        -------
+        dict
+            The ``tab`` that is shown, what is ``shared``, and the configuration of each tab under
+            ``parts``.
+        """
+        opened = {name: part.to_config() for name, part in self.parts.items()}
+        return {
+            "version": VERSION,
+            "tab": list(TABS)[self.tabs.selected_index or 0],
+            "shared": plain(self._shared),
+            "parts": {**plain(self._saved), **opened},
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make a workbench of what :meth:`to_config` gave; tabs are made when they are opened.
+
+        Raises
+        ------
+        TypeError
+            For what is no dict, or an unknown key.
+        ValueError, TraitError
+            For another version, an unknown tab, or a wrong value.
+        """
+        values = values_of(config)
+        check_names(values, ("tab", "shared", "parts"), owner="A workbench's configuration")
+        saved = dict(values.get("parts", {}))
+        first = next(iter(TABS))
+        for name in (*saved, values.get("tab", first)):
+            _check_tab(name)
+        bench = cls(ParetoExplorer.from_config(saved.pop(first, {})))
+        bench._saved = saved
+        bench._shared |= values.get("shared", {})
+        try:
+            bench.reveal(values.get("tab", first))
+        except (TypeError, ValueError, TraitError):
+            bench.close()
+            raise
+        return bench
+
+    def close(self) -> None:
+        """Close the workbench with every widget that it made."""
+        if self._live:
+            self._live = False
+            self._releaser.close_all(self, [*self.parts.values(), *parts_of(self)])
+        super().close()
+
+    def still(self) -> Still | None:
+        """Give that of the open tab."""
+        opened: Still | None = self._opened().still()
+        return opened
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw what the open tab shows on matplotlib's figure.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        self._opened().paint(figure)
+
+    def _opened(self) -> Any:  # noqa: ANN401 - each tab holds a widget of its own
+        """Give what the open tab holds; the first where none is open."""
+        return self.parts[list(TABS)[self.tabs.selected_index or 0]]
+
+    def _open(self, change: dict[str, Any]) -> None:
+        if change["new"] is None:
+            return
+        name = list(TABS)[change["new"]]
+        asked = {trait: self._shared[key] for trait, key in self._keys(name).items()
+                 if key in self._shared}  # fmt: skip
+        if name not in self.parts:
+            self._rooms[name].children = (self._make(name, asked),)
+            return
+        part = self.parts[name]
+        if name == "Plans" and asked["devices"] < (part.devices_min or 0):
+            asked["devices_min"] = None
+        if part.has_trait("speculative_tokens"):
+            asked |= undrafted({one: asked.get(one, getattr(part, one)) for one in DRAFTING})
+        with part.hold_trait_notifications():
+            for trait, value in asked.items():
+                setattr(part, trait, value)
+
+    def _make(self, name: str, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
+        """Make what a tab holds, as it was saved if it was; settings of now win."""
+        return self._hold(name, TABS[name].from_config({**self._saved.pop(name, {}), **settings}))
+
+    def _hold(self, name: str, part: Any) -> Any:  # noqa: ANN401 - as above
+        """Take what a tab holds, and note what is set in it from now on."""
+        self.parts[name] = part
+        for trait, key in self._keys(name).items():
+            self._shared[key] = getattr(part, trait)
+            part.observe(partial(self._note, key), trait)
+        return part
+
+    def _note(self, key: str, change: dict[str, Any]) -> None:
+        self._shared[key] = change["new"]
+
+    @staticmethod
+    def _keys(name: str) -> dict[str, str]:
+        """Under which name each setting of a tab is shared."""
+        keys = {trait: trait for trait in _SHARED[name]}
+        return {**keys, "hardware": "several"} if name in _SEVERAL else keys
+
+
+def _check_tab(name: str) -> None:
+    if name not in TABS:
+        msg = f"name must be one of {', '.join(map(repr, TABS))}, got {name!r}"
+        raise ValueError(msg)

@@ -1,0 +1,203 @@
+"""What the axes of the chart can show, and which way of each is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.text.units import number
+
+Values = NDArray[np.float64]
+
+_TOKENS = {
+    "prefill": ("Prompt", "input"),
+    "decode": ("Generated", "output"),
+    "serving": ("Generated", "output"),
+}
+"""Tokens that a stage's throughput and costs are about, as a word and in the name of a column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A figure of a plan that an axis can show.
+
+    Attributes
+    ----------
+    name : str
+        In a list to choose from.
+    label : str
+        On the axis; ``{tokens}`` stands for the tokens that the stage is about.
+    unit : str
+        Of the values shown.
+    column : str
+        Where the figure is in the frame; ``{tokens}`` as above.
+    scale : float
+        What the column is multiplied by, or divides if ``inverse``.
+    inverse : bool
+        Whether the value is one over the column.
+    small : bool
+        Whether a small value is the better one.
+    banded : bool
+        Whether the column has an 80 % band.
+    whole : bool
+        Whether the values are counts.
+    """
+
+    name: str
+    label: str
+    unit: str
+    column: str
+    scale: float = 1.0
+    inverse: bool = False
+    small: bool
+    banded: bool = False
+    whole: bool = False
+
+    @property
+    def noun(self) -> str:
+        """The name within a sentence: abbreviations stay as they are."""
+        return self.name if self.name.isupper() else self.name.lower()
+
+    def of(self, stage: str) -> Quantity:
+        """Give the same of the tokens that a stage is about."""
+        word, side = _TOKENS[stage]
+        return replace(
+            self, label=self.label.format(tokens=word), column=self.column.format(tokens=side)
+        )
+
+    def values(self, found: Evaluation) -> Values:
+        """Give the value of every row."""
+        return self.shown(found.column(self.column))
+
+    def bands(self, found: Evaluation) -> tuple[Values, Values]:
+        """Give the low and the high end of every row's 80 % band: the value, where it has none."""
+        if not self.banded:
+            return self.values(found), self.values(found)
+        name = self.column.removesuffix("_s")
+        low, high = (self.shown(found.column(f"{name}_{end}_s")) for end in ("low", "high"))
+        return (high, low) if self.inverse else (low, high)
+
+    def shown(self, figures: Values) -> Values:
+        """Turn figures of the column into values of the axis."""
+        return self.scale / figures if self.inverse else self.scale * figures
+
+    def words(self, value: float) -> str:
+        """Write a value with its unit."""
+        return f"{int(value):,} {self.unit}" if self.whole else f"{number(value)} {self.unit}"
+
+    def cost(self, found: Evaluation) -> Values:
+        """Give what is better the smaller it is, above zero."""
+        values = self.values(found)
+        return values if self.small else 1 / values
+
+    def limit(self, request: EvaluationRequest) -> float | None:
+        """Give the limit that a request sets on it, if it does."""
+        limits = {
+            "ttft_s": [request.ttft_limit_s],
+            "tpot_s": [],
+        }
+        late = "ttft_s" if request.stage == "prefill" else "tpot_s"
+        limits[late].append(request.latency_limit_s)
+        found = [limit for limit in limits.get(self.column, []) if limit is not None]
+        return float(self.shown(np.array(min(found)))) if found else None
+
+
+AXES = {
+    "tpot": Quantity(
+        name="TPOT",
+        label="Time per output token [ms]",
+        unit="ms",
+        column="tpot_s",
+        scale=1e3,
+        small=True,
+        banded=True,
+    ),
+    "ttft": Quantity(
+        name="TTFT",
+        label="Time to the first token [ms]",
+        unit="ms",
+        column="ttft_s",
+        scale=1e3,
+        small=True,
+        banded=True,
+    ),
+    "e2e_latency": Quantity(
+        name="End-to-end latency",
+        label="Time from request to last token [s]",
+        unit="s",
+        column="e2e_latency_s",
+        small=True,
+    ),
+    "tokens_per_s_per_user": Quantity(
+        name="Tokens/s per user",
+        label="Generated tokens/s per user",
+        unit="tokens/s per user",
+        column="tpot_s",
+        inverse=True,
+        small=False,
+        banded=True,
+    ),
+    "tokens_per_s_per_device": Quantity(
+        name="Tokens/s per device",
+        label="{tokens} tokens/s per device",
+        unit="tokens/s per device",
+        column="tokens_per_s_per_device",
+        small=False,
+    ),
+    "tokens_per_s": Quantity(
+        name="Tokens/s in all",
+        label="{tokens} tokens/s of all devices",
+        unit="tokens/s",
+        column="tokens_per_s",
+        small=False,
+    ),
+    "devices": Quantity(
+        name="Devices",
+        label="Devices",
+        unit="devices",
+        column="devices",
+        small=True,
+        whole=True,
+    ),
+    "cost": Quantity(
+        name="Cost",
+        label="{tokens} tokens: cost [USD per million]",
+        unit="USD per million tokens",
+        column="cost_usd_per_million_{tokens}_tokens",
+        small=True,
+    ),
+    "energy": Quantity(
+        name="Energy",
+        label="{tokens} tokens: energy [J per token]",
+        unit="J per token",
+        column="energy_j_per_{tokens}_token",
+        small=True,
+    ),
+}
+"""By the names that ``x_axis`` and ``y_axis`` take."""
+
+USUAL = {
+    "prefill": ("ttft", "tokens_per_s_per_device"),
+    "decode": ("tpot", "tokens_per_s_per_device"),
+    "serving": ("tokens_per_s_per_user", "tokens_per_s_per_device"),
+}
+"""The axes of each stage where none are chosen."""
+
+
+def axes_of(stage: str, x_axis: str | None, y_axis: str | None) -> tuple[str, str]:
+    """Name the axes across and up; what is not chosen is the usual one that is not taken.
+
+    Examples
+    --------
+    >>> axes_of("decode", None, "devices"), axes_of("decode", None, "tpot")
+    (('tpot', 'devices'), ('tokens_per_s_per_device', 'tpot'))
+    """
+    across, up = USUAL[stage]
+    if x_axis is None:
+        x_axis = up if y_axis == across else across
+    if y_axis is None:
+        y_axis = across if x_axis == up else up
+    return x_axis, y_axis

@@ -1,0 +1,103 @@
+"""Controls below the chart: pin the front, compare it with others, take them off again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ipywidgets import HTML, Button, Combobox, HBox, Layout, VBox
+from traitlets import TraitError
+
+from llmcalc_widgets.apps.chart_options import Outlook
+from llmcalc_widgets.chart.front_comparison import Rival, rivalry
+from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.form.comparing import offered, typed_changes
+from llmcalc_widgets.form.explaining import explained
+from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.transport.disposal import parts_of
+
+
+class CompareBar(VBox):
+    """Sets what is compared, and shows it as a table.
+
+    Parameters
+    ----------
+    outlook : Outlook
+        Whose pins and comparisons are set.
+    pin : callable
+        Pins the present front.
+    """
+
+    def __init__(self, outlook: Outlook, pin: Callable[[], None]) -> None:
+        self._outlook = outlook
+        self.pin_button = Button(
+            description="Pin this front",
+            tooltip="Keep this front in the chart while the settings change",
+            layout=Layout(width="auto", flex="0 0 auto"),
+        )
+        self.search = Combobox(
+            options=offered(),
+            **explained(
+                "Compare with",
+                "Draws the front of other hardware, say, beside this one. The rest follows the "
+                "form, techniques and prices too; a ';' separates several changes",
+            ),
+            placeholder="hardware, model, technique ... type to search",
+            continuous_update=False,
+            layout=Layout(flex="1 1 260px", width="auto"),
+            style={"description_width": "initial"},
+        )
+        self._message = ErrorLine()
+        self.chips = HBox(layout=Layout(flex_flow="row wrap", display="none"))
+        self._table = HTML(layout=Layout(display="none"))
+        controls = HBox([self.pin_button, self.search], layout=Layout(flex_flow="row wrap"))
+        super().__init__([controls, self._message, self.chips, self._table])
+        self.add_class("llmcalc-compare")
+        self.pin_button.on_click(lambda _: self._try(pin))
+        self.search.observe(self._typed, "value")
+
+    def show(self, rivals: tuple[Rival, ...], scene: Scene) -> None:
+        """Show the rivals of a scene."""
+        names = [f"{rival.name}" for rival in rivals]
+        if names != [chip.description.partition(" ")[2] for chip in self.chips.children]:
+            self._show_chips(rivals)
+        self._table.value = rivalry(rivals, scene)
+        self.chips.layout.display = self._table.layout.display = "" if rivals else "none"
+
+    def _show_chips(self, rivals: tuple[Rival, ...]) -> None:
+        old = self.chips.children
+        self.chips.children = [self._chip(rival) for rival in rivals]
+        for chip in old:
+            for part in parts_of(chip):
+                part.close()
+
+    def _chip(self, rival: Rival) -> Button:
+        chip = Button(
+            description=f"\N{MULTIPLICATION SIGN} {rival.name}",
+            tooltip=f"Take {rival.name} off the chart",
+            layout=Layout(width="auto"),
+        )
+        chip.on_click(lambda _: self._take_off(rival))
+        return chip
+
+    def _take_off(self, rival: Rival) -> None:
+        kept = list(getattr(self._outlook, rival.kind))
+        del kept[rival.at]
+        setattr(self._outlook, rival.kind, tuple(kept))
+
+    def _typed(self, change: dict[str, Any]) -> None:
+        if change["new"].strip():
+            self._try(partial(self._add, change["new"]))
+
+    def _add(self, text: str) -> None:
+        self._outlook.compared = (*self._outlook.compared, typed_changes(text))
+        self.search.value = ""
+
+    def _try(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except TraitError as error:
+            self._message.show(str(error))
+        else:
+            self._message.show("")

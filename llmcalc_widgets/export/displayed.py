@@ -1,0 +1,112 @@
+"""What a cell shows of a widget: the live view, and what its readers without a kernel see."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+from IPython.display import display
+
+from llmcalc_widgets.export.still import picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Still:
+    """A widget as it is at this moment, to be read without it.
+
+    Attributes
+    ----------
+    words : str
+        What it shows, in a line.
+    html : str
+        Its answer, with the style that it needs.
+    png : bytes or None
+        A picture of it, if there is one.
+    """
+
+    words: str
+    html: str
+    png: bytes | None = None
+
+
+class Displayed:
+    """A widget whose cell also stores a still of it.
+
+    Readers take one form of each output: the live view where a notebook has the state of its
+    widgets, also where they cannot draw it. So the still is in outputs of its own, the picture
+    first, which the style sheet of a live view hides.
+    """
+
+    def still(self) -> Still | None:
+        """Give what is shown; None where nothing is."""
+        raise NotImplementedError
+
+    def _outputs(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """Give what the cell stores: forms by type and their metadata, for each output."""
+        draws = getattr(self, "_repr_mimebundle_", None)  # None once it is closed
+        view = draws() if draws else {"text/plain": repr(self)}
+        still = self.still() if draws else None
+        if still is None:
+            return [(view, {})]
+        outputs: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            ({**view, "text/plain": still.words}, {})
+        ]
+        where = ""
+        if still.png is not None:
+            coded, where = b64encode(still.png).decode(), " below"
+            outputs.append(({"image/png": coded}, {"image/png": {"alt": still.words}}))
+        answer = f'<div class="llmcalc-still{where}">{still.html}</div>'
+        return [*outputs, ({"text/html": answer}, {})]
+
+    def _ipython_display_(self) -> None:
+        for forms, metadata in self._outputs():
+            display(forms, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+class Pictured(Displayed):
+    """A widget that also draws a picture of what it shows at this moment."""
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw it on matplotlib's figure.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        raise NotImplementedError
+
+    def to_png(self) -> bytes:
+        """Draw what is shown as a PNG file.
+
+        Returns
+        -------
+        bytes
+            The file, with titles, units and the legend.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        return picture(self.paint, "png")
+
+    def to_svg(self) -> str:
+        """Draw what is shown as the text of an SVG file; see :meth:`to_png`.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib, which the extra ``still`` installs.
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        return picture(self.paint, "svg").decode()
+
+    def png_if_possible(self) -> bytes | None:
+        """Draw it where matplotlib is installed."""
+        return self.to_png() if find_spec("matplotlib") else None

@@ -1,0 +1,106 @@
+"""The drawer with files to save: tables of the plans, and pictures of the chart."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from functools import partial
+from html import escape
+
+import pandas as pd
+from ipywidgets import HTML, Button, HBox, Layout, VBox
+
+from llmcalc_widgets.chart.drawing import Drawing
+from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.export.chart_still import paint_chart
+from llmcalc_widgets.export.still import picture
+from llmcalc_widgets.text.units import number
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
+_LONGEST = 60
+
+Maker = Callable[[Drawing, Scene], bytes]
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False).encode()
+
+
+def _picture(drawing: Drawing, scene: Scene, kind: str) -> bytes:
+    return picture(lambda figure: paint_chart(figure, drawing, scene), kind)
+
+
+_KINDS: dict[str, tuple[str, str, str, Maker]] = {
+    "All plans (CSV)": ("plans", "csv", "text/csv", lambda _, scene: _csv(scene.frame)),
+    "Front (CSV)": ("front", "csv", "text/csv", lambda _, scene: _csv(scene.front_frame)),
+    "Chart (PNG)": ("chart", "png", "image/png", partial(_picture, kind="png")),
+    "Chart (SVG)": ("chart", "svg", "image/svg+xml", partial(_picture, kind="svg")),
+}
+"""What can be saved: what it is called in a file's name, its ending, its type, what makes it."""
+
+
+class Files(VBox):
+    """Makes a file when its button is pressed, and shows a link to save it.
+
+    Parameters
+    ----------
+    drawing : Drawing
+        What the pictures show.
+    """
+
+    def __init__(self, drawing: Drawing) -> None:
+        self._drawing = drawing
+        self._scene: Scene | None = None
+        self.buttons = {
+            name: Button(description=name, tooltip=f"{name}: make it", layout=Layout(width="auto"))
+            for name in _KINDS
+        }
+        self.link = HTML()
+        super().__init__([HBox([*self.buttons.values()]), self.link])
+        for name, button in self.buttons.items():
+            button.on_click(partial(self._make, name))
+
+    def show(self, scene: Scene) -> None:
+        """Take a scene; a link to a file of what was shown before goes."""
+        self._scene = scene
+        self.link.value = ""
+
+    def _make(self, name: str, _: object) -> None:
+        if self._scene is None:
+            return
+        what, ending, kind, make = _KINDS[name]
+        try:
+            content = make(self._drawing, self._scene)
+        except ImportError as error:
+            self.link.value = f'<div class="llmcalc-note" role="alert">{escape(str(error))}</div>'
+            return
+        self.link.value = _link(file_name(self._scene, what, ending), kind, content)
+
+
+def file_name(scene: Scene, what: str, ending: str) -> str:
+    """Name a file after what is in it, of characters that every system takes.
+
+    Examples
+    --------
+    >>> from llmcalc_core import evaluate, make_request
+    >>> from llmcalc_widgets.chart.scene import scene_of
+    >>> evaluation = evaluate(make_request("llama2_7b", "A100_80GB", 2, batch=1))
+    >>> file_name(scene_of(evaluation, None, None), "front", "csv")
+    'llmcalc-meta_llama_Llama_2_7b_hf-2_x_A100_80GB-decode-front.csv'
+    """
+    request = scene.evaluation.request
+    model, device = request.models[0].model, request.hardware[0].name
+    parts = (model, f"{request.devices[-1]}_x_{device}", request.stage, what)
+    safe = (_UNSAFE.sub("_", part)[:_LONGEST].strip("_") for part in parts)
+    return f"{'-'.join(('llmcalc', *filter(None, safe)))}.{ending}"
+
+
+def _link(name: str, kind: str, content: bytes) -> str:
+    """Write a link that holds the file itself: nothing is left on a disk."""
+    size = f"{number(len(content) / 1e3)} kB"
+    return (
+        f'<div class="llmcalc-status" role="status"><a download="{escape(name)}" '
+        f'href="data:{kind};base64,{b64encode(content).decode()}">Save {escape(name)}</a> '
+        f"({size})</div>"
+    )

@@ -1,0 +1,125 @@
+"""The drawers below the explorer: each is made when it is first opened, and rests while shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from ipywidgets import HBox, Layout, VBox, Widget
+
+from llmcalc_widgets.chart.drawing import Drawing
+from llmcalc_widgets.chart.front_comparison import Rival
+from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.selection import Selection
+from llmcalc_widgets.export.files import Files
+from llmcalc_widgets.export.listing import Listing
+from llmcalc_widgets.export.style import output_style
+from llmcalc_widgets.panels.fold import fold_button
+from llmcalc_widgets.panels.why import Why
+from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.table.table import Table
+from llmcalc_widgets.transport.disposal import parts_of
+
+
+class Drawn(Protocol):
+    """What a drawer holds: a widget that can be brought to a scene."""
+
+    layout: Layout
+
+    def show(self, scene: Scene) -> None:
+        """Show a scene, and what is selected now."""
+
+
+class Outputs(VBox):
+    """Buttons, and under them what each of them opens.
+
+    Parameters
+    ----------
+    selection : Selection
+        What is pointed at.
+    drawing : Drawing
+        What pictures are made of.
+    carry : callable
+        Takes the widgets of a drawer that was opened (a ``Courier``).
+
+    Attributes
+    ----------
+    scene : Scene or None
+        What is shown; None before the first evaluation.
+    rivals : tuple of Rival
+        What is shown beside it.
+    parts : dict of str to widget
+        What has been opened so far, by the name of its drawer.
+    """
+
+    _made: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
+
+    def __init__(
+        self,
+        selection: Selection,
+        drawing: Drawing,
+        carry: Callable[[Sequence[Widget]], None],
+    ) -> None:
+        self._carry = carry
+        self.scene: Scene | None = None
+        self.rivals: tuple[Rival, ...] = ()
+        self._makers: dict[str, Callable[[], Any]] = {
+            "Why this plan?": partial(Why, selection),
+            "Table of plans": partial(Table, selection),
+            "Python code": partial(Listing, selection, lambda: self.rivals),
+            "Files": partial(Files, drawing),
+        }
+        self.parts: dict[str, Any] = {}
+        self.buttons = {name: fold_button(name) for name in self._makers}
+        self._fixed = style_sheet(), output_style(), HBox([*self.buttons.values()])
+        super().__init__(
+            self._fixed,
+            layout=Layout(flex="1 1 100%", min_width="0"),
+        )
+        self.add_class("llmcalc")
+        self.add_class("llmcalc-outputs")
+        for name, button in self.buttons.items():
+            button.observe(partial(self._switch, name), "value")
+
+    def reveal(self, name: str) -> Any:  # noqa: ANN401 - each drawer holds a widget of its own
+        """Open a drawer, and return what it holds.
+
+        Raises
+        ------
+        ValueError
+            For a name that no drawer has.
+        """
+        if name not in self.buttons:
+            msg = f"name must be one of {', '.join(map(repr, self.buttons))}, got {name!r}"
+            raise ValueError(msg)
+        self.buttons[name].value = True
+        return self.parts[name]
+
+    def take(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
+        """Take a scene and its rivals, to be shown next; the selection already belongs to it."""
+        self.scene, self.rivals = scene, rivals
+
+    def show_selection(self) -> None:
+        """Bring what is open to the scene, and to what is selected in it."""
+        for name, part in self.parts.items():
+            if self.scene is not None and self.buttons[name].value:
+                part.show(self.scene)
+
+    def close(self) -> None:
+        """Close the drawers with all that they hold."""
+        for part in self._made:
+            part.close()
+        super().close()
+
+    def _switch(self, name: str, change: dict[str, Any]) -> None:
+        opened = change["new"]
+        if opened and name not in self.parts:
+            self.parts[name] = self._makers[name]()
+            made = parts_of(self.parts[name])
+            self._carry(made)
+            self._made = [*self._made, *made]
+            opened_so_far = [self.parts[each] for each in self.buttons if each in self.parts]
+            self.children = [*self._fixed, *opened_so_far]
+        self.parts[name].layout.display = None if opened else "none"
+        self.show_selection()

@@ -1,0 +1,1 @@
+"""What stands beside and below the chart: plans in figures, why, bars, pages of planners."""

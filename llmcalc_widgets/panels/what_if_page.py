@@ -1,0 +1,209 @@
+"""The answer before and after a change of figures: in words, as a table and as two fronts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from math import isfinite
+
+import numpy as np
+
+from llmcalc_core import Evaluation
+from llmcalc_widgets.chart.front_comparison import ratio_words
+from llmcalc_widgets.chart.legend import drawing
+from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.panels.facts import facts
+from llmcalc_widgets.panels.fronts import fronts
+from llmcalc_widgets.panels.sensitivities import change_words
+from llmcalc_widgets.panels.why_style import WHY_CSS
+from llmcalc_widgets.text.units import banded_seconds, gigabytes, number, tokens_per_s
+from llmcalc_widgets.text.wording import BOUND_WORDS, Row, plan_words, plans_words
+
+_SAME = 0.0005
+_CSS = """
+.llmcalc-drawing .front, .llmcalc-drawn .front { fill: none; stroke: #0072B2; stroke-width: 1.8; }
+.llmcalc-drawing .best, .llmcalc-drawn .best { fill: none; stroke: #0072B2; stroke-width: 1.8; }
+.llmcalc-drawing .before .front, .llmcalc-drawing .before .best,
+.llmcalc-drawn .before .front, .llmcalc-drawn .before .best { stroke: var(--c-faint); }
+.llmcalc-drawing .before .front, .llmcalc-drawn .before .front { stroke-dasharray: 5 3; }
+.llmcalc-drawing .before circle { stroke: var(--c-faint); stroke-width: 1.4; }
+.llmcalc-panels.llmcalc-both {
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
+.llmcalc-what-if td, .llmcalc-what-if th { text-align: left !important; }
+.llmcalc-what-if .better { color: var(--c-strong); font-weight: 600; }
+"""
+_DIAMOND = '<path class="best" d="M6 0L12 6L6 12L0 6Z"/>'
+_LEGEND = (
+    '<div class="llmcalc-key llmcalc-drawn">'
+    '<span><svg width="22" height="12" aria-hidden="true"><g class="before">'
+    '<path class="front" d="M0 6H22"/></g></svg> before: dashed, hollow</span>'
+    '<span><svg width="22" height="12" aria-hidden="true"><path class="front" d="M0 6H22"/></svg>'
+    " after: solid, filled</span>"
+    f"<span>{drawing(_DIAMOND)} recommended</span></div>"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line of the table: a column of the frame, how its values are written, which are better."""
+
+    name: str
+    words: Callable[[Row], str]
+    value: Callable[[Row], float] | None = None
+    small: bool | None = None
+
+
+def what_if_page(before: Scene, after: Scene) -> str:
+    """Write the answer as HTML.
+
+    Parameters
+    ----------
+    before, after : Scene
+        The same question of the original and of the edited device and model.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    return (
+        f"<style>{WHY_CSS}{_CSS}</style>"
+        '<div class="llmcalc-status" role="status" aria-live="polite">'
+        f"{escape(summary(before, after))}</div>"
+        f'<div class="llmcalc-panels llmcalc-both"><section tabindex="0" role="region" '
+        f'aria-label="Before and after"><h3>Recommended plan</h3>{_table(before, after)}</section>'
+        f"<section><h3>Pareto fronts</h3>{fronts(before, after)}{_LEGEND}"
+        f"{_facts(before, after)}</section></div>"
+    )
+
+
+def summary(before: Scene, after: Scene) -> str:
+    """Say in a sentence or two what the change does."""
+    if before.evaluation.request == after.evaluation.request:
+        return "Nothing is changed yet: type or slide a figure of the device or of the model."
+    first, second = _best(before.evaluation), _best(after.evaluation)
+    if first is None or second is None:
+        if first is None and second is None:
+            return "No plan fits and keeps the limits, before or after the change."
+        which = "after" if first is None else "before"
+        return f"A plan that fits and keeps the limits is there {which} the change only."
+    rate = float(second["tokens_per_s_per_device"] / first["tokens_per_s_per_device"] - 1)
+    time = float(second["tpot_s"] / first["tpot_s"] - 1)
+    said = f"Recommended plan: tokens/s per device {_change(rate)}"
+    said += f", time per output token {_change(time)}."
+    if len(before.front) and len(after.front):
+        up = before.axes[1].noun
+        said += f" Fronts: {up} after is {ratio_words(after, before)}."
+    return said
+
+
+def _change(change: float) -> str:
+    return "as before" if abs(change) < _SAME else change_words(change)
+
+
+def _best(evaluation: Evaluation) -> Row | None:
+    row = evaluation.recommended
+    return None if row is None else evaluation.plan(row)
+
+
+def _table(before: Scene, after: Scene) -> str:
+    rows = [_best(scene.evaluation) for scene in (before, after)]
+    body = "".join(
+        f'<tr><th scope="row">{line.name}</th>'
+        + "".join(
+            f"<td>{'no plan' if row is None else escape(line.words(row))}</td>" for row in rows
+        )
+        + f"{_cell(line, *rows)}</tr>"
+        for line in _lines(before)
+    )
+    heads = "".join(
+        f'<th scope="col">{head}</th>' for head in ("Figure", "Before", "After", "Change")
+    )
+    return (
+        f'<table class="llmcalc-what-if"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody>'
+        "</table>"
+    )
+
+
+def _told(line: _Line, row: Row | None) -> str:
+    return "no plan" if row is None else escape(line.words(row))
+
+
+def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
+    """Write by how much a value changes, and whether that is for the better."""
+    if before is None or after is None or line.value is None:
+        return "<td></td>"
+    first, second = line.value(before), line.value(after)
+    if not (first and isfinite(first) and isfinite(second)):
+        return "<td></td>"
+    change = second / first - 1
+    if abs(change) < _SAME:
+        return '<td class="band">the same</td>'
+    words = change_words(change)
+    if line.small is None:
+        return f"<td>{words}</td>"
+    better = (change < 0) == line.small
+    return (
+        f'<td class="{"better" if better else ""}">{words}, {"better" if better else "worse"}</td>'
+    )
+
+
+def _lines(scene: Scene) -> list[_Line]:
+    stage = scene.evaluation.request.stage
+    side = "input" if stage == "prefill" else "output"
+    cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
+
+    def figure(
+        name: str, column: str, words: Callable[[float], str], *, small: bool | None
+    ) -> _Line:
+        return _Line(
+            name=name,
+            words=lambda row: _known(float(row[column]), words),
+            value=lambda row: float(row[column]),
+            small=small,
+        )
+
+    def time(name: str, key: str) -> _Line:
+        return _Line(
+            name=name,
+            words=lambda row: ", ".join(
+                banded_seconds(*(float(row[f"{key}{end}_s"]) for end in ("", "_low", "_high")))
+            ),
+            value=lambda row: float(row[f"{key}_s"]),
+            small=True,
+        )
+
+    return [
+        _Line(name="Plan", words=lambda row: plan_words(row, stage)),
+        figure("Devices", "devices", lambda value: f"{value:,.0f}", small=True),
+        time("Time per output token", "tpot"),
+        time("Time to first token", "ttft"),
+        figure("Throughput per device", "tokens_per_s_per_device", tokens_per_s, small=False),
+        _Line(name="per user", words=lambda row: tokens_per_s(1 / row["tpot_s"]),
+              value=lambda row: float(1 / row["tpot_s"]), small=False),
+        figure("in all", "tokens_per_s", tokens_per_s, small=False),
+        figure("Memory used per device", "device_memory_bytes", gigabytes, small=None),
+        figure("left free", "memory_headroom_bytes", gigabytes, small=None),
+        figure("Cost", cost, lambda value: f"{number(value)} USD/M tokens", small=True),
+        figure("Energy", energy, lambda value: f"{number(value)} J/token", small=True),
+        _Line(name="Bound by", words=lambda row: BOUND_WORDS[str(row["bound_by"])]),
+        _Line(name="Times are", words=lambda row: str(row["basis"])),
+    ]  # fmt: skip
+
+
+def _known(value: float, words: Callable[[float], str]) -> str:
+    return words(value) if isfinite(value) else "not known"
+
+
+def _facts(before: Scene, after: Scene) -> str:
+    """Write the plans on both fronts as a table to unfold."""
+    across, up = before.axes
+    rows = []
+    for name, scene in (("before", before), ("after", after)):
+        x, y = (np.asarray(one)[scene.front].tolist() for one in scene.figures)
+        plans = plans_words(scene.evaluation, scene.front)
+        rows += [[name, number(a), number(b), plan] for a, b, plan in zip(x, y, plans, strict=True)]
+    return facts(
+        ["Front", f"{across.name} [{across.unit}]", f"{up.name} [{up.unit}]", "Plan"], rows
+    )

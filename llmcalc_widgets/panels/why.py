@@ -1,0 +1,113 @@
+"""Why a plan is as it is: where its time and memory go, and what would help."""
+
+from __future__ import annotations
+
+from html import escape
+
+import pandas as pd
+from ipywidgets import HTML, VBox
+
+from llmcalc_core import Evaluation, explain, sensitivity
+from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.selection import Selection
+from llmcalc_widgets.panels.memory_chart import memory_chart
+from llmcalc_widgets.panels.operations import operation_words, operations_table, two_stages
+from llmcalc_widgets.panels.roofline import roofline
+from llmcalc_widgets.panels.sensitivities import BY, MORE, change_words, sensitivity_table
+from llmcalc_widgets.panels.why_style import WHY_CSS
+from llmcalc_widgets.text.units import seconds
+from llmcalc_widgets.text.wording import (
+    BOUND_WORDS,
+    LATENCY_WORDS,
+    Row,
+    plan_words,
+    share_words,
+)
+
+_POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
+_SAME = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
+
+
+class Why(VBox):
+    """Explains the selected plan, else the recommended one.
+
+    Parameters
+    ----------
+    selection : Selection
+        Whose plan.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._shown: tuple[Evaluation, int | None] | None = None
+        self.panel = HTML()
+        super().__init__([self.panel])
+        self.add_class("llmcalc-why")
+
+    def show(self, scene: Scene) -> None:
+        """Explain the plan of a scene that is selected, unless it is explained already."""
+        evaluation = scene.evaluation
+        row = evaluation.recommended if self._selection.row is None else self._selection.row
+        if self._shown is not None and self._shown[0] is evaluation and self._shown[1] == row:
+            return
+        self._shown = evaluation, row
+        if row is None:
+            self.panel.value = '<div class="llmcalc-note">No plan to explain.</div>'
+            return
+        self.panel.value = why(evaluation, row)
+
+
+def why(evaluation: Evaluation, row: int) -> str:
+    """Explain the plan of a row in HTML."""
+    request, plan = evaluation.request, evaluation.frame.iloc[row]
+    table = explain(request, plan)
+    helped = sensitivity(request, plan, by=BY)
+    load = "requests in flight" if request.stage == "serving" else "batch"
+    over_batches = memory_chart(
+        _like(evaluation, plan),
+        "batch",
+        f"{load.capitalize()} per replica",
+        marks={int(plan["batch"]): _POINTER},
+    )
+    parts = {
+        f"Time {LATENCY_WORDS[request.stage]}, by operation": operations_table(table),
+        "Roofline": roofline(table),
+        f"Memory per device, by {load}": over_batches,
+        "What would help": sensitivity_table(helped),
+    }
+    panels = "".join(
+        f"<section><h3>{name}</h3>{drawn}</section>" for name, drawn in parts.items() if drawn
+    )
+    words = escape(summary(plan, table, helped, request.stage, evaluation.latency_column))
+    return (
+        f"<style>{WHY_CSS}</style>"
+        f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
+        f'<div class="llmcalc-panels">{panels}</div>'
+    )
+
+
+def summary(
+    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, stage: str, latency_column: str
+) -> str:
+    """Say in a sentence what takes most of the time, and what would help most."""
+    longest = table.iloc[0]
+    both = two_stages(table)
+    change = f"{latency_column.removesuffix('_s')}_change"
+    best = helped.iloc[int(helped[change].argmin())]
+    return (
+        f"{plan_words(plan, stage)}: {seconds(plan[latency_column])} {LATENCY_WORDS[stage]}, "
+        "of which "
+        f"{share_words(longest['share'], 1)} {operation_words(longest, both=both)} "
+        f"({BOUND_WORDS[longest['bound_by']]}). {MORE} {best['change']} would change it by "
+        f"{change_words(best[change])}."
+    )
+
+
+def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
+    """Give the rows of the same layout, one for each batch."""
+    frame = evaluation.frame
+    same = frame
+    for name in _SAME:
+        if name in frame:
+            same = same[same[name] == plan[name]]
+    return same

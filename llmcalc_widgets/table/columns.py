@@ -1,0 +1,154 @@
+"""The columns of the table of plans: what they say, in which unit, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmcalc_widgets.chart.scene import Rows, Scene
+from llmcalc_widgets.text.units import gigabytes, number
+from llmcalc_widgets.text.wording import BOUND_WORDS, plans_words
+
+
+def _whole(value: float) -> str:
+    return f"{int(value):,}"
+
+
+def _if_known(value: float) -> str:
+    return "unknown" if isnan(value) else number(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of the table.
+
+    Attributes
+    ----------
+    key : str
+        What it is called in a condition.
+    heading, about : str
+        What stands above it, with the unit, and an explanation of it.
+    source : str
+        The column of the frame that it shows, and sorts by; ``{tokens}`` stands for the tokens
+        that the stage is about, 'input' or 'output'.
+    size : float
+        How large its unit is in that column.
+    text : callable
+        Writes a value.
+    width : int
+        Room that it takes [px].
+    """
+
+    key: str
+    heading: str
+    about: str
+    source: str
+    size: float = 1.0
+    text: Callable[[Any], str] = number
+    width: int = 84
+
+    def values(self, scene: Scene) -> NDArray[Any]:
+        """Give its values for all rows, in its unit."""
+        tokens = "input" if scene.evaluation.request.stage == "prefill" else "output"
+        values = scene.frame[self.source.format(tokens=tokens)].to_numpy()
+        return values / self.size if self.size != 1 else values
+
+
+PLAN = Column(
+    key="plan",
+    heading="Plan",
+    about="How the model is split, and how often it is there: tensor, pipeline and expert "
+    "parallel width, replicas, and sequences in flight in each",
+    source="",
+    width=360,
+)
+"""The first column, whose words come from several of the frame's; it sorts by its rows' order."""
+
+COLUMNS = (
+    PLAN,
+    Column(key="devices", heading="Devices", about="Devices that the plan uses in total",
+           source="devices", text=_whole, width=84),
+    Column(key="ttft", heading="TTFT [ms]", about="Time to the first token [ms]",
+           source="ttft_s", size=1e-3, width=96),
+    Column(key="tpot", heading="TPOT [ms]", about="Time per output token after the first [ms]",
+           source="tpot_s", size=1e-3, width=96),
+    Column(key="e2e", heading="End to end [s]", about="Time from request to last token [s]",
+           source="e2e_latency_s", width=124),
+    Column(key="tokens", heading="Tokens/s", about="Tokens per second of all devices together",
+           source="tokens_per_s"),
+    Column(key="per_device", heading="Tokens/s/device", about="Tokens per second and device",
+           source="tokens_per_s_per_device", width=144),
+    Column(key="requests", heading="Requests/s", about="Requests per second of all devices",
+           source="requests_per_s", width=108),
+    Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
+           source="device_memory_bytes", size=1e9, width=116),
+    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens, of the prompt in "
+           "stage prefill, else generated; unknown without a price of the device [USD]",
+           source="cost_usd_per_million_{tokens}_tokens", text=_if_known, width=124),
+    Column(key="energy", heading="J/token", about="Energy of a token, of the prompt in stage "
+           "prefill, else generated; unknown without the device's power [J]",
+           source="energy_j_per_{tokens}_token", text=_if_known, width=92),
+    Column(key="bound", heading="Bound by", about="What most of the time goes to",
+           source="bound_by", text=BOUND_WORDS.__getitem__, width=160),
+    Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "
+           "the limit, or what memory it lacks on a device; sorts and filters by free memory [GB]",
+           source="memory_headroom_bytes", size=1e9, width=128),
+)  # fmt: skip
+
+PARTS = ("tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch")
+"""Columns of the frame that a condition may name though they stand in the plan's words."""
+
+WORDS = ("fits", "front", "rejected")
+"""What a condition may ask of the verdict."""
+
+
+def cells(scene: Scene, rows: Rows) -> list[tuple[str, ...]]:
+    """Write the cells of some rows.
+
+    Parameters
+    ----------
+    scene : Scene
+        Whose rows, and whose front.
+    rows : array of shape (n,)
+        Positions in its frame.
+
+    Returns
+    -------
+    list of n tuples of str
+        A cell for each of :data:`COLUMNS`; plain text, not escaped.
+    """
+    some = scene.frame.iloc[rows]
+    written = [plans_words(scene.evaluation, rows)]
+    for column in COLUMNS[1:]:
+        if column.key == "free":
+            written.append(_verdicts(some, np.isin(rows, scene.front)))
+        else:
+            written.append([column.text(value) for value in column.values(scene)[rows].tolist()])
+    return list(zip(*written, strict=True))
+
+
+_VERDICTS = {
+    "": "fits",
+    "latency limit": "over the limit",
+    "TTFT limit": "over TTFT limit",
+    "host memory": "host memory full",
+}
+
+
+def _verdicts(frame: pd.DataFrame, front: NDArray[np.bool_]) -> list[str]:
+    """Say of each row in a few words whether it will do."""
+    reasons, free = frame["rejected_for"], frame["memory_headroom_bytes"]
+    return [
+        "on the front"
+        if best
+        else f"{gigabytes(-lacking)} short"
+        if reason == "memory"
+        else _VERDICTS[reason]
+        for best, reason, lacking in zip(front, reasons, free, strict=True)
+    ]

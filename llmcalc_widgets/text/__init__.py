@@ -1,0 +1,1 @@
+"""Plans, reasons and figures in words."""

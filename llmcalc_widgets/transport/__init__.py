@@ -1,0 +1,1 @@
+"""What goes between kernel and page: messages in batches, and disposal."""

@@ -1,1 +1,0 @@
-"""Evaluation to chart and details; the views write only the selection."""
