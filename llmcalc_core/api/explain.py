@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.api.selected_plan import chosen_plan
-from llmcalc_core.costmodel.breakdown import Spent, stage_spent
+from llmcalc_core.api.selected_plan import selected_plan
+from llmcalc_core.costmodel.breakdown import BreakdownRow, phase_breakdown
 from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.simulation.breakdown import serving_spent
+from llmcalc_core.simulation.breakdown import serving_breakdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,13 +84,13 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
-    chosen = chosen_plan(request, plan)
+    chosen = selected_plan(request, plan)
     efficiency = chosen.efficiency(chosen.hardware)
     case = (chosen.model, chosen.hardware, chosen.precision, chosen.grid(), efficiency)
     if request.stage == "serving":
-        spent = serving_spent(case)
+        spent = serving_breakdown(case)
     else:
-        spent = stage_spent(case, decode=request.stage == "decode")
+        spent = phase_breakdown(case, decode=request.stage == "decode")
     table = pd.DataFrame(
         {column: [getattr(one, name) for one in spent] for column, name in _COLUMNS.items()}
     )
@@ -104,7 +104,7 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     return table.sort_values("time_s", ascending=False, kind="stable", ignore_index=True)
 
 
-def _ratio(spent: list[Spent], per: str, operates: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _ratio(spent: list[BreakdownRow], per: str, operates: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Divide the FLOPs of operations by something of theirs."""
     flops = np.array([one.flops for one in spent])
     below = np.array([getattr(one, per) for one in spent])

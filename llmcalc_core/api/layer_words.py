@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpace, StateSpaceDual
-from llmcalc_core.layers.shapes import ChannelMixer, FeedForward, Layer, Mixture, TokenMixer
+from llmcalc_core.layers.shapes import ChannelMixer, FeedForward, Layer, MoE, TokenMixer
 
 
 def layer_words(layer: Layer) -> str:
@@ -54,7 +54,7 @@ def _channel_words(channel: ChannelMixer | None) -> str:
         return ""
     if isinstance(channel, FeedForward):
         return f"feed-forward of {channel.width:,}"
-    if isinstance(channel, Mixture):
+    if isinstance(channel, MoE):
         words = f"{channel.top_k} of {channel.experts} experts of {channel.width:,}"
         return words + (f", shared {channel.shared_width:,}" if channel.shared_width else "")
     return "a projection"

@@ -173,7 +173,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
             tp=_number(cells, "tensor_parallel"),
             pp=1,
             ep=_number(cells, "expert_parallel") if "expert_parallel" in cells else 1,
-            dp=_number(cells, ranks) if ranks in cells else None,
+            attention_dp=_number(cells, ranks) if ranks in cells else None,
         ),
         engine=find_engine(cells.get("engine", engine)),
         loop=one_of("kind", cells.get("kind", KINDS[0]), KINDS) == "closed_loop",

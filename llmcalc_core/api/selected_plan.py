@@ -30,7 +30,7 @@ _Known = TypeVar("_Known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ChosenPlan:
+class SelectedPlan:
     """A row of a frame as the objects that it names.
 
     Attributes
@@ -72,11 +72,11 @@ class ChosenPlan:
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""
         return efficiency_for(
-            hardware, self.precision, mixture=self.model.has_mixture, engine=self.request.engine
+            hardware, self.precision, mixture=self.model.is_moe, engine=self.request.engine
         )
 
 
-def chosen_plan(request: EvaluationRequest, plan: PlanLike) -> ChosenPlan:
+def selected_plan(request: EvaluationRequest, plan: PlanLike) -> SelectedPlan:
     """Find what a row of a frame is about.
 
     Parameters
@@ -88,7 +88,7 @@ def chosen_plan(request: EvaluationRequest, plan: PlanLike) -> ChosenPlan:
 
     Returns
     -------
-    ChosenPlan
+    SelectedPlan
         The plan as objects.
 
     Raises
@@ -98,7 +98,7 @@ def chosen_plan(request: EvaluationRequest, plan: PlanLike) -> ChosenPlan:
     """
     names = names_of(request)
     model = architecture(_known("model", plan, names.model))
-    return ChosenPlan(
+    return SelectedPlan(
         request=request,
         model=model,
         hardware=_known("hardware", plan, names.hardware),
@@ -109,7 +109,7 @@ def chosen_plan(request: EvaluationRequest, plan: PlanLike) -> ChosenPlan:
             tp=_column(plan, "tp"),
             pp=_column(plan, "pp"),
             ep=_column(plan, "ep"),
-            dp=_column(plan, "attention_dp"),
+            attention_dp=_column(plan, "attention_dp"),
             cp=1 if request.contexts == (1,) else _column(plan, "cp"),
         ),
         replicas=_count(plan, "replicas"),

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from llmcalc_core.api.selected_plan import ChosenPlan, chosen_plan
+from llmcalc_core.api.selected_plan import SelectedPlan, selected_plan
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.checks import one_of, positive
 from llmcalc_core.hardware.device import Hardware
@@ -80,7 +80,7 @@ def sensitivity(request: EvaluationRequest, plan: PlanLike, *, by: float = 0.1) 
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
     more = 1 + positive("by", by)
-    chosen = chosen_plan(request, plan)
+    chosen = selected_plan(request, plan)
     changed = {change: _changed(chosen, change, more) for change in CHANGES}
     devices = {device.memory_bytes: device for device, _ in changed.values()}
     most = {size: _largest(chosen, "batch", device) for size, device in devices.items()}
@@ -128,11 +128,11 @@ def largest_that_fits(request: EvaluationRequest, plan: PlanLike, of: str = "bat
     >>> (found.frame["rejected_for"] == "").tolist()
     [True, False]
     """
-    chosen = chosen_plan(request, plan)
+    chosen = selected_plan(request, plan)
     return _largest(chosen, one_of("of", of, ("batch", "input_tokens")), chosen.hardware)
 
 
-def _changed(chosen: ChosenPlan, change: str, more: float) -> tuple[Hardware, Efficiency]:
+def _changed(chosen: SelectedPlan, change: str, more: float) -> tuple[Hardware, Efficiency]:
     """Give the device with more of something, and what it reaches."""
     own = chosen.hardware
     changes: dict[str, dict[str, object]] = {
@@ -159,7 +159,7 @@ def _changed(chosen: ChosenPlan, change: str, more: float) -> tuple[Hardware, Ef
     return hardware, efficiency
 
 
-def _figures(chosen: ChosenPlan, hardware: Hardware, efficiency: Efficiency) -> dict[str, float]:
+def _figures(chosen: SelectedPlan, hardware: Hardware, efficiency: Efficiency) -> dict[str, float]:
     times = performance(
         chosen.model, hardware, chosen.precision, chosen.grid(hardware), efficiency,
         stage=chosen.request.stage,
@@ -172,12 +172,12 @@ def _figures(chosen: ChosenPlan, hardware: Hardware, efficiency: Efficiency) -> 
     }
 
 
-def _largest(chosen: ChosenPlan, name: str, hardware: Hardware) -> int:
+def _largest(chosen: SelectedPlan, name: str, hardware: Hardware) -> int:
     lacking = partial(_lacking, chosen, name, hardware)
     return bisect_left(range(1, MOST_FITTING + 1), x=True, key=lacking)
 
 
-def _lacking(chosen: ChosenPlan, name: str, hardware: Hardware, value: int) -> bool:
+def _lacking(chosen: SelectedPlan, name: str, hardware: Hardware, value: int) -> bool:
     """Whether another batch or length does not fit."""
     memory = device_memory(chosen.model, chosen.precision, chosen.grid(hardware, **{name: value}))
     request = chosen.request

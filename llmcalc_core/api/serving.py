@@ -131,7 +131,7 @@ def estimate_serving_performance(
         tp=tensor_parallel,
         pp=pipeline_parallel,
         ep=expert_parallel,
-        dp=attention_data_parallel,
+        attention_dp=attention_data_parallel,
         cp=context_parallel,
     )
     question.hardware.check_devices("devices", layout.devices)

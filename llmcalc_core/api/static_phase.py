@@ -59,8 +59,8 @@ def estimate_stage(
         For an unknown name, a value out of range or a layout the model can't have.
     """
     question = ask(model, system_name, bits, memory_fraction, *terms)
-    tp, pp, ep, dp, cp = widths
-    layout = check_layout(question.model, tp=tp, pp=pp, ep=ep, dp=dp, cp=cp)
+    tp, pp, ep, attention_dp, cp = widths
+    layout = check_layout(question.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
     question.hardware.check_devices("devices", layout.devices)
     asked = workload(*lengths, techniques=find_technique(techniques))
     asked.techniques.check_stage(stage)

@@ -121,7 +121,12 @@ def draft_grid(draft: Model, grid: Grid) -> Grid:
         fits and draft.experts >= one.ep for fits, one in zip(divides, grid.layouts, strict=True)
     ]
     layouts = tuple(
-        Layout(tp=one.tp if fits else 1, ep=one.ep if wide else 1, dp=one.dp, cp=one.cp)
+        Layout(
+            tp=one.tp if fits else 1,
+            ep=one.ep if wide else 1,
+            attention_dp=one.attention_dp,
+            cp=one.cp,
+        )
         for one, fits, wide in zip(grid.layouts, divides, spread, strict=True)
     )
     tp = axis([one.tp for one in layouts], 0)

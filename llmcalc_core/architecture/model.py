@@ -14,7 +14,7 @@ from llmcalc_core.layers.shapes import (
     BlockResiduals,
     HyperConnections,
     Layer,
-    Mixture,
+    MoE,
     Part,
     Projection,
 )
@@ -115,9 +115,9 @@ class Model:
         return self.embedding_parameters + self.head_parameters + self.final_norm_parameters
 
     @cached_property
-    def has_mixture(self) -> bool:
+    def is_moe(self) -> bool:
         """Whether any layer is a mixture of experts."""
-        return any(isinstance(layer.channel, Mixture) for layer in self.layers)
+        return any(isinstance(layer.channel, MoE) for layer in self.layers)
 
     @property
     def divides_prompts(self) -> bool:
@@ -132,9 +132,7 @@ class Model:
         Where they differ between layers, their greatest common divisor, which expert parallelism
         has to divide.
         """
-        counts = [
-            layer.channel.experts for layer in self.layers if isinstance(layer.channel, Mixture)
-        ]
+        counts = [layer.channel.experts for layer in self.layers if isinstance(layer.channel, MoE)]
         return gcd(*counts) if counts else 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.layers.shapes import FeedForward, Layer, Mixture, precision_part
+from llmcalc_core.layers.shapes import FeedForward, Layer, MoE, precision_part
 
 PARTS = (
     "embedding", "attention", "recurrent", "dense", "routed", "shared", "router", "norms",
@@ -56,7 +56,7 @@ def _layer_parts(layer: Layer) -> dict[str, int]:
     if layer.mixer is not None:
         counted[precision_part(layer.mixer)] = layer.mixer.parameters
     channel = layer.channel
-    if isinstance(channel, Mixture):
+    if isinstance(channel, MoE):
         counted["routed"] = channel.routed_parameters + channel.latent_parameters
         counted["shared"] = channel.shared_parameters
         counted["router"] = channel.router_parameters

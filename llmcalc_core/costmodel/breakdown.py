@@ -10,7 +10,7 @@ from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.architecture.part_names import part_names
 from llmcalc_core.calibration.facts import Curve, Efficiency
-from llmcalc_core.costmodel.phases import host_delay, stage_times
+from llmcalc_core.costmodel.phases import host_delay, phase_times
 from llmcalc_core.costmodel.pipeline import hand_over_seconds
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.stage_counts import whole_counts
@@ -24,7 +24,7 @@ from llmcalc_core.workload.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class BreakdownRow:
     """One operation, message or overhead of a stage, and the time it takes of its latency.
 
     Attributes
@@ -74,20 +74,20 @@ class Spent:
 Case = tuple[Model, Hardware, Precision, Grid, Efficiency]
 
 
-def stage_spent(case: Case, *, decode: bool) -> list[Spent]:
+def phase_breakdown(case: Case, *, decode: bool) -> list[BreakdownRow]:
     """Split the latency of a decode step, or of a prefill, of one plan.
 
     Parameters
     ----------
     case : tuple
         Model, hardware, precision, a grid of one plan and workload, and efficiency, as
-        :func:`llmcalc_core.costmodel.phases.stage_times` takes them.
+        :func:`llmcalc_core.costmodel.phases.phase_times` takes them.
     decode : bool
         Decode step, else prefill.
 
     Returns
     -------
-    list of Spent
+    list of BreakdownRow
         Their ``time_s`` sum to the latency; where stages of a pipeline, verified drafts or parts of
         a prompt make it another than one pass takes, all in proportion.
     """
@@ -100,11 +100,13 @@ def stage_spent(case: Case, *, decode: bool) -> list[Spent]:
     if grid.layouts[0].pp > 1:
         spent.append(_hand_over(model, step, hardware, efficiency))
     through = sum(one.count * one.run_s for one in spent)
-    stretch = stage_times(*case, decode=decode).latency_s.item() / through
+    stretch = phase_times(*case, decode=decode).latency_s.item() / through
     return [replace(one, time_s=one.count * one.run_s * stretch) for one in spent if one.run_s]
 
 
-def _pass(model: Model, step: Pass, hardware: Hardware, efficiency: Efficiency) -> list[Spent]:
+def _pass(
+    model: Model, step: Pass, hardware: Hardware, efficiency: Efficiency
+) -> list[BreakdownRow]:
     """Time each operation and message of the whole model."""
     counted = zip(
         part_names(model), whole_counts(model).tolist(), sections(model, step), strict=True
@@ -121,7 +123,7 @@ def _pass(model: Model, step: Pass, hardware: Hardware, efficiency: Efficiency) 
 
 def _timed(
     own: Operation | Message, step: Pass, hardware: Hardware, efficiency: Efficiency
-) -> Spent:
+) -> BreakdownRow:
     """Time one operation or message, as if a layer had nothing else."""
     if isinstance(own, Operation):
         section = Section(operations=(own,), messages=())
@@ -135,7 +137,7 @@ def _timed(
         sent = _sent(own.name, number(own.size), seconds, step)
         return replace(sent, launches=launches)
     curve = (efficiency.decode if step.decode else efficiency.prefill)[own.family]
-    return Spent(
+    return BreakdownRow(
         stage=_stage(step),
         part="",
         name=own.name,
@@ -160,7 +162,9 @@ def _most_bytes(moved: float, curve: Curve, hardware: Hardware) -> float:
     return moved / (moved / rate + number(ramp_seconds(moved=moved, ramp=curve.ramp_s)))
 
 
-def _streamed(streamed: Values, step: Pass, hardware: Hardware, efficiency: Efficiency) -> Spent:
+def _streamed(
+    streamed: Values, step: Pass, hardware: Hardware, efficiency: Efficiency
+) -> BreakdownRow:
     """Time what a layer reads from its host's memory, and writes there."""
     section = Section(operations=(), messages=(), streamed=streamed)
     (timed,) = time_sections((section,), hardware, efficiency, decode=step.decode)
@@ -168,14 +172,14 @@ def _streamed(streamed: Values, step: Pass, hardware: Hardware, efficiency: Effi
     return replace(_sent("reading from the host", size, seconds, step), bound="host link")
 
 
-def _sent(name: str, size: float, seconds: float, step: Pass) -> Spent:
-    return Spent(
+def _sent(name: str, size: float, seconds: float, step: Pass) -> BreakdownRow:
+    return BreakdownRow(
         stage=_stage(step), part="", name=name, kind="communication", bound="link",
         run_s=seconds, message_bytes=size,
     )  # fmt: skip
 
 
-def _engine(spent: list[Spent], step: Pass, efficiency: Efficiency) -> list[Spent]:
+def _engine(spent: list[BreakdownRow], step: Pass, efficiency: Efficiency) -> list[BreakdownRow]:
     """Give what the engine adds to a decode step."""
     sequences = number(step.sequences)
     host = efficiency.decode_step_s + sequences * efficiency.sequence_step_s
@@ -188,7 +192,7 @@ def _engine(spent: list[Spent], step: Pass, efficiency: Efficiency) -> list[Spen
     ]
 
 
-def _host(spent: list[Spent], efficiency: Efficiency) -> Spent:
+def _host(spent: list[BreakdownRow], efficiency: Efficiency) -> BreakdownRow:
     """Give what starting the kernels adds to a prefill."""
     device = np.asarray(sum(one.count * one.run_s for one in spent))
     started = sum(one.count * one.launches for one in spent)
@@ -197,7 +201,7 @@ def _host(spent: list[Spent], efficiency: Efficiency) -> Spent:
     return overhead("prefill", "starting kernels", number(delay))
 
 
-def _drafting(case: Case, *, decode: bool) -> list[Spent]:
+def _drafting(case: Case, *, decode: bool) -> list[BreakdownRow]:
     """Time the passes of what drafts: one per token, or its own prefill."""
     model, hardware, precision, grid, efficiency = case
     draft = draft_of(model, grid.techniques).model
@@ -212,7 +216,9 @@ def _drafting(case: Case, *, decode: bool) -> list[Spent]:
     return [replace(one, part=f"draft: {one.part}", count=one.count * passes) for one in spent]
 
 
-def _hand_over(model: Model, step: Pass, hardware: Hardware, efficiency: Efficiency) -> Spent:
+def _hand_over(
+    model: Model, step: Pass, hardware: Hardware, efficiency: Efficiency
+) -> BreakdownRow:
     """Time the hand-overs between the stages of a pipeline, in the mean."""
     hops = number(step.grid.pp) - 1
     size = number(model.carried * step.hidden_bytes / step.grid.tp)
@@ -221,9 +227,9 @@ def _hand_over(model: Model, step: Pass, hardware: Hardware, efficiency: Efficie
     return replace(one, part="pipeline", count=hops)
 
 
-def overhead(stage: str, name: str, seconds: float) -> Spent:
+def overhead(stage: str, name: str, seconds: float) -> BreakdownRow:
     """Give a time that the host takes."""
-    return Spent(
+    return BreakdownRow(
         stage=stage, part="engine", name=name, kind="overhead", bound="overhead",
         run_s=seconds, launch_s=seconds,
     )  # fmt: skip

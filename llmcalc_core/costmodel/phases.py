@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.pipeline import hand_over_seconds, pace_seconds
+from llmcalc_core.costmodel.pipeline import hand_over_seconds, slowest_stage_seconds
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.costmodel.timing import time_sections
@@ -26,7 +26,7 @@ from llmcalc_core.workload.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StageTimes:
+class PhaseTimes:
     """Latency of a stage of serving, its steady throughput, and where the time goes.
 
     Attributes
@@ -51,7 +51,7 @@ class StageTimes:
     by_bound: list[Values]
 
 
-def stage_times(
+def phase_times(
     model: Model,
     hardware: Hardware,
     precision: Precision,
@@ -59,7 +59,7 @@ def stage_times(
     efficiency: Efficiency,
     *,
     decode: bool,
-) -> StageTimes:
+) -> PhaseTimes:
     """Time one decode step (averaged over the generation) or the prefill of a batch.
 
     Parameters
@@ -75,7 +75,7 @@ def stage_times(
 
     Returns
     -------
-    StageTimes
+    PhaseTimes
         Arrays that broadcast to the grid.
     """
     step = make_pass(model.hidden, grid, precision, decode=decode)
@@ -100,7 +100,7 @@ def stage_times(
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = total(kinds)
     if not piped:
-        whole = StageTimes(
+        whole = PhaseTimes(
             latency_s=through,
             period_s=through,
             kinds=kinds,
@@ -109,7 +109,7 @@ def stage_times(
         )
         return _for_all(whole, grid, decode=decode)
     # Drafts are made on the last stage, here as if it were the slowest.
-    slowest = pace_seconds(model, grid, timed) + drafting
+    slowest = slowest_stage_seconds(model, grid, timed) + drafting
     later = host_delay(slowest, host, efficiency, decode=True) if decode else overhead / grid.pp
     pace = slowest + later
     flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
@@ -119,7 +119,7 @@ def stage_times(
         latency = np.asarray(fill_and_drain_seconds(**flow))
         period = np.where(grid.pp > 1, grid.micro_batches * pace, latency)
     stretch = latency / through
-    piped_times = StageTimes(
+    piped_times = PhaseTimes(
         latency_s=latency,
         period_s=period,
         kinds=[part * stretch for part in kinds],
@@ -159,12 +159,12 @@ def _joined(own: list[Values], others: list[Values]) -> list[Values]:
     return [one + other for one, other in zip(own, others, strict=True)]
 
 
-def _for_all(one: StageTimes, grid: Grid, *, decode: bool) -> StageTimes:
+def _for_all(one: PhaseTimes, grid: Grid, *, decode: bool) -> PhaseTimes:
     """Spread a decode step over the tokens that it gives; add the parts of a prompt up."""
     times = 1 / grid.gained if decode else grid.pieces
     if isinstance(times, float) and times == 1:
         return one
-    return StageTimes(
+    return PhaseTimes(
         latency_s=np.asarray(one.latency_s * times),
         period_s=np.asarray(one.period_s * times),
         kinds=[part * times for part in one.kinds],

@@ -18,7 +18,7 @@ from llmcalc_core.layers.work import Pass
 from llmcalc_core.workload.grid import Grid
 
 
-def pace_seconds(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
+def slowest_stage_seconds(model: Model, grid: Grid, timed: list[Timed]) -> Floats:
     """Time of the slowest stage for one micro batch [s]."""
     counts = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     parts: list[list[Values]] = [[] for _ in range(counts.shape[2])]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import StageTimes, stage_times
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
@@ -19,21 +19,21 @@ from llmcalc_core.workload.grid import Grid
 
 def packed_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica reads in one step when many wait."""
-    waiting = np.maximum(np.floor(grid.batch / grid.attention_ranks), 1.0)
+    waiting = np.maximum(np.floor(grid.batch / grid.attention_dp), 1.0)
     count: Values = np.clip(np.floor(grid.chunk_tokens / grid.computed), 1.0, waiting)
     return count
 
 
 def arriving_prompts(grid: Grid) -> Values:
     """Count the prompts that an attention replica is given in one decode step, at least one."""
-    ended = np.floor(grid.batch / grid.attention_ranks * grid.gained / grid.outputs)
+    ended = np.floor(grid.batch / grid.attention_dp * grid.gained / grid.outputs)
     count: Values = np.clip(ended, 1.0, packed_prompts(grid))
     return count
 
 
 def prompts(grid: Grid, count: Values) -> Grid:
     """Give every attention replica some prompts, which go through the stages in one piece."""
-    batch = grid.attention_ranks * count
+    batch = grid.attention_dp * count
     return replace(grid, batch=batch, micro=batch, micro_batches=batch / batch)
 
 
@@ -45,14 +45,14 @@ class Prefills:
     ----------
     grid : Grid
         What was timed.
-    times : StageTimes
+    times : PhaseTimes
         Their times.
     place : array of int, optional
         For each plan and workload where its own is in them; in the same place where not given.
     """
 
     grid: Grid
-    times: StageTimes
+    times: PhaseTimes
     place: NDArray[np.intp] | None = None
 
     def of(self, values: Values | NDArray[np.intp]) -> Any:  # noqa: ANN401 - as its values are
@@ -77,7 +77,7 @@ def prefills(
     Parameters
     ----------
     model, hardware, precision, grid, efficiency
-        As for :func:`llmcalc_core.costmodel.phases.stage_times`.
+        As for :func:`llmcalc_core.costmodel.phases.phase_times`.
     counts : tuple of float or array
         Prompts on each attention replica [1].
 
@@ -90,7 +90,7 @@ def prefills(
 
     def timed(count: Values, shape: tuple[int, int, int, int] = grid.shape) -> Prefills:
         read = replace(prompts(grid, count), shape=shape)
-        times = stage_times(model, hardware, precision, read, efficiency, decode=False)
+        times = phase_times(model, hardware, precision, read, efficiency, decode=False)
         return Prefills(grid=read, times=times)
 
     if all(np.ndim(count) == 0 for count in counts):

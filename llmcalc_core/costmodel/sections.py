@@ -11,7 +11,7 @@ from llmcalc_core.layers.channel_work import channel_work
 from llmcalc_core.layers.residual_work import norm_work, residual_work
 from llmcalc_core.layers.shapes import (
     FeedForward,
-    Mixture,
+    MoE,
     Norms,
     Part,
     Projection,
@@ -43,7 +43,7 @@ def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Mes
     if isinstance(part, Projection):
         whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
         return (whole,), ()
-    if isinstance(part, FeedForward | Mixture):
+    if isinstance(part, FeedForward | MoE):
         operations, messages = channel_work(part, step)
     else:
         operations, messages = token_work(part, for_part(step, precision_part(part)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.costmodel.phases import StageTimes
+from llmcalc_core.costmodel.phases import PhaseTimes
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.cost import load_share, power_watts, reading_share
 from llmcalc_core.workload.grid import Grid
@@ -47,14 +47,14 @@ class Load:
     reading_energy: Values
 
 
-def stage_load(times: StageTimes, grid: Grid, *, decode: bool) -> Load:
+def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Load:
     """Load in the steady state of a stage of static batches.
 
     A pipeline's stages wait for each other where too few micro batches fill them.
 
     Parameters
     ----------
-    times : StageTimes
+    times : PhaseTimes
         What a stage's passes take and wait for.
     grid : Grid
         Plans and workloads that it was estimated for.
@@ -73,7 +73,7 @@ def stage_load(times: StageTimes, grid: Grid, *, decode: bool) -> Load:
     return Load(share=share, reading_time=reading, reading_energy=reading)
 
 
-def serving_load(
+def serving_utilisation(
     decode: Load, prefill: Load, *, reading: Values, writing: Values, every: Values
 ) -> Load:
     """Load in a closed loop, of decode steps, prefills, and the time that nothing runs.

@@ -58,7 +58,7 @@ class Runs:
             fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
             held_steps=np.array([one.arrivals.held_steps for one in known]),
         )
-        ranks = np.array([one.layout.dp for one in known], dtype=float)
+        ranks = np.array([one.layout.attention_dp for one in known], dtype=float)
         self._ranks = ranks
         self._requests = np.maximum(self._numbers("batch") / ranks, 1.0)
         self._sequences = np.ceil(self._numbers("batch") / ranks)
@@ -134,7 +134,7 @@ class Runs:
         kinds = [
             run.metric == metric
             and run.configuration.loop == loop
-            and mixture in (None, run.configuration.model.has_mixture)
+            and mixture in (None, run.configuration.model.is_moe)
             for run in self.runs
         ]
         return np.array(kinds, dtype=bool)

@@ -54,7 +54,7 @@ class Configuration:
     @property
     def kind(self) -> tuple[Hardware, Precision, bool, str]:
         """What the efficiencies depend on."""
-        return self.hardware, self.precision, self.model.has_mixture, self.engine
+        return self.hardware, self.precision, self.model.is_moe, self.engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpaceDual
-from llmcalc_core.layers.shapes import FeedForward, Layer, Mixture, TokenMixer, precision_part
+from llmcalc_core.layers.shapes import FeedForward, Layer, MoE, TokenMixer, precision_part
 from llmcalc_core.model.config import ModelConfig
 
 _GATED = ("gate_proj", "up_proj", "down_proj")
@@ -126,7 +126,7 @@ def _parts(layer: Layer) -> Iterator[tuple[str, int]]:
         yield "recurrent", mixer.parameters
     if isinstance(channel, FeedForward):
         yield "dense", channel.parameters
-    elif isinstance(channel, Mixture):
+    elif isinstance(channel, MoE):
         yield "experts", channel.routed_parameters
         if channel.shared_width:
             yield "shared", channel.shared_parameters

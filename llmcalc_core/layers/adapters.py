@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.adapters import adapter_parameters
-from llmcalc_core.formulas.mixture import experts_touched
+from llmcalc_core.formulas.moe import experts_touched
 from llmcalc_core.layers.work import Operation, Pass
 
 _PARTIAL_BYTES = 4.0

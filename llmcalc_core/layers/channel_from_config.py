@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcalc_core.layers.shapes import ChannelMixer, FeedForward, Mixture, Projection
+from llmcalc_core.layers.shapes import ChannelMixer, FeedForward, MoE, Projection
 from llmcalc_core.model.config import ModelConfig
 
 
@@ -23,7 +23,7 @@ def channel_mixer(config: ModelConfig, index: int) -> ChannelMixer | None:
     )
 
 
-def _mixture(config: ModelConfig, index: int) -> Mixture:
+def _mixture(config: ModelConfig, index: int) -> MoE:
     hidden, latent = config.hidden_size, config.moe_latent_size
     experts = config.of_layer("num_experts", index)
     width = config.of_layer("moe_intermediate_size", index)
@@ -31,7 +31,7 @@ def _mixture(config: ModelConfig, index: int) -> Mixture:
     shared = (config.num_ffi + 1) * hidden * shared_width
     router = experts * (hidden + config.of_layer("router_bias", index))
     inside = latent or hidden
-    return Mixture(
+    return MoE(
         experts=experts,
         top_k=config.of_layer("expert_top_k", index),
         width=width,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.mixture import (
+from llmcalc_core.formulas.moe import (
     busiest_load,
     experts_touched,
     most_touched,
     rows_per_expert,
 )
 from llmcalc_core.formulas.roofline import matrix_flops
-from llmcalc_core.layers.shapes import FeedForward, Mixture
+from llmcalc_core.layers.shapes import FeedForward, MoE
 from llmcalc_core.layers.work import (
     Message,
     Operation,
@@ -25,7 +25,7 @@ from llmcalc_core.layers.work import (
 Work = tuple[tuple[Operation, ...], tuple[Message, ...]]
 
 
-def channel_work(mixer: FeedForward | Mixture, step: Pass) -> Work:
+def channel_work(mixer: FeedForward | MoE, step: Pass) -> Work:
     """Operations and messages of one channel mixer on one device."""
     if isinstance(mixer, FeedForward):
         operations = _feed_forward(step, width=mixer.width, ups=mixer.up_projections)
@@ -54,7 +54,7 @@ def _feed_forward(step: Pass, *, width: int, ups: int, of: str = "") -> tuple[Op
     )
 
 
-def _mixture(mixer: Mixture, step: Pass) -> Work:
+def _mixture(mixer: MoE, step: Pass) -> Work:
     """Work of routed experts over the stage's devices, shared ones over the tensor parallel."""
     router = matrix(step, "router", m=step.tokens, n=mixer.experts, k=step.hidden, quantised=False)
     operations: tuple[Operation, ...] = (router, *_routed(mixer, step), *_latent(mixer, step))
@@ -67,7 +67,7 @@ def _mixture(mixer: Mixture, step: Pass) -> Work:
     return operations, _exchanged(mixer, step)
 
 
-def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
+def _latent(mixer: MoE, step: Pass) -> tuple[Operation, ...]:
     """Project to the width in which the experts work and back, on every device (SGLang)."""
     if mixer.latent is None:
         return ()
@@ -79,7 +79,7 @@ def _latent(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
     return there, normed, back
 
 
-def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
+def _routed(mixer: MoE, step: Pass) -> tuple[Operation, ...]:
     """Routed experts: of the device with most experts touched, and of that with most tokens."""
     grid, precision, inside = step.grid, step.precision, mixer.latent or step.hidden
     columns = np.ceil(mixer.width / (grid.group / grid.ep))
@@ -107,10 +107,10 @@ def _routed(mixer: Mixture, step: Pass) -> tuple[Operation, ...]:
 
 def _routed_tokens(step: Pass) -> Values:
     """Tokens of a stage that go to experts: groups that repeat a decode step send theirs too."""
-    return step.stage_tokens * (step.grid.contexts / step.parts)
+    return step.stage_tokens * (step.grid.cp / step.parts)
 
 
-def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
+def _exchanged(mixer: MoE, step: Pass) -> tuple[Message, ...]:
     """Messages after a mixture.
 
     Where every rank of the stage holds every token (one attention replica, prompts not divided),
@@ -122,7 +122,7 @@ def _exchanged(mixer: Mixture, step: Pass) -> tuple[Message, ...]:
     width in which the experts work; its norm, if it has one, needs the sum of all parts.
     """
     grid, inside = step.grid, mixer.latent or step.hidden
-    spread = grid.attention_ranks * grid.contexts > 1
+    spread = grid.attention_dp * grid.cp > 1
     slices = grid.group / grid.ep
     copies = np.minimum(mixer.top_k, grid.ep) * slices
     tokens = _routed_tokens(step) / grid.group

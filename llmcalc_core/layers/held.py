@@ -22,7 +22,7 @@ from llmcalc_core.layers.shapes import (
     HyperConnections,
     LayerInputs,
     LowRankResidual,
-    Mixture,
+    MoE,
     Norms,
     Part,
     Projection,
@@ -43,7 +43,7 @@ def part_weights(part: Part, precision: Precision, grid: Grid) -> Values:
     """Bytes of weights on one device: projections sharded, norms and router replicated."""
     if isinstance(part, Norms | HyperConnections | BlockResiduals | AlternatingUpdates):
         return part.parameters * precision.unquantised_bytes
-    if isinstance(part, Mixture):
+    if isinstance(part, MoE):
         return _mixture_weights(part, precision, grid)
     if isinstance(part, FeedForward):
         columns = np.ceil(part.width / grid.tp) / part.width
@@ -58,7 +58,7 @@ def part_weights(part: Part, precision: Precision, grid: Grid) -> Values:
     return held
 
 
-def _mixture_weights(part: Mixture, precision: Precision, grid: Grid) -> Values:
+def _mixture_weights(part: MoE, precision: Precision, grid: Grid) -> Values:
     slices = grid.group / grid.ep
     columns = np.ceil(part.width / slices) / part.width
     experts = np.ceil(part.experts / grid.ep)
@@ -96,7 +96,7 @@ def part_cache(part: Part, precision: Precision, grid: Grid) -> Values:
 
 def _requests(grid: Grid) -> Values:
     """Count the requests of an attention replica [1]."""
-    return np.ceil(grid.batch / grid.attention_ranks)
+    return np.ceil(grid.batch / grid.attention_dp)
 
 
 def _cache(

@@ -25,7 +25,7 @@ class FeedForward:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
+class MoE:
     """A mixture of routed experts, of which a token uses ``top_k``, beside shared ones.
 
     ``latent`` is the width in which routed experts work where it is not the hidden size: every
@@ -120,7 +120,7 @@ class LowRankResidual:
 
 
 TokenMixer = Attention | LatentAttention | CompressedAttention | Recurrent | Projection
-ChannelMixer = FeedForward | Mixture | Projection
+ChannelMixer = FeedForward | MoE | Projection
 Residual = HyperConnections | BlockResiduals | LayerInputs | AlternatingUpdates | LowRankResidual
 Part = TokenMixer | ChannelMixer | Norms | Residual
 
@@ -155,5 +155,5 @@ class Layer:
     @property
     def active_parameters(self) -> int:
         """Parameters that one token uses."""
-        idle = self.channel.idle_parameters if isinstance(self.channel, Mixture) else 0
+        idle = self.channel.idle_parameters if isinstance(self.channel, MoE) else 0
         return self.parameters - idle

@@ -151,14 +151,14 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
     is padded to the next captured batch, all that is computed for each token is for that many;
     attention reads the caches that there are.
     """
-    requests = np.ceil(grid.micro / grid.attention_ranks)
+    requests = np.ceil(grid.micro / grid.attention_dp)
     run, micro = requests, grid.micro
     if decode and grid.graph_sizes:
         run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
-        micro = run * grid.attention_ranks
+        micro = run * grid.attention_dp
     beams = grid.beams if decode else 1.0
     length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
-    parts: Values = 1.0 if decode else grid.contexts
+    parts: Values = 1.0 if decode else grid.cp
     tokens = run * beams * length
     return Pass(
         grid=grid,

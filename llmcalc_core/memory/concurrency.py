@@ -91,7 +91,7 @@ def beside_buffers(
     room, host_room = usable - (counted(memory).item() - cache), host - float(memory.host_weights)
     if room < 0 or host_room < 0:
         return 0
-    ranks = float(np.asarray(grid.attention_ranks).item())
+    ranks = float(np.asarray(grid.attention_dp).item())
     per_rank = math.ceil(float(np.asarray(grid.batch).item()) / ranks)
     held = [(room, cache), (host_room, away)]
     fit = [place / (own / per_rank) * (1 + 1e-12) for place, own in held if own > 0]

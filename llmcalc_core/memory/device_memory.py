@@ -19,7 +19,7 @@ from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
 from llmcalc_core.layers.held import NOTHING, part_cache, part_weights
 from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpace, StateSpaceDual
-from llmcalc_core.layers.shapes import FeedForward, Mixture, Part
+from llmcalc_core.layers.shapes import FeedForward, MoE, Part
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
@@ -196,11 +196,11 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
     decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
-    read = grid.micro * grid.computed / grid.attention_ranks / grid.contexts
+    read = grid.micro * grid.computed / grid.attention_dp / grid.cp
     wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
     streams = (2 + model.carried_at_most) * model.hidden + _widest(model) / grid.tp
-    logits = grid.micro / grid.attention_ranks * decoded * np.ceil(model.vocabulary / grid.tp)
+    logits = grid.micro / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
 
@@ -211,7 +211,7 @@ def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
     Of a token: six streams of the hidden size; queries, keys and values twice (as projected, and
     by head), the widest layer of the rest, and a row of attention scores per head.
     """
-    tokens = np.maximum(grid.micro * grid.inputs / grid.attention_ranks, grid.micro * grid.beams)
+    tokens = np.maximum(grid.micro * grid.inputs / grid.attention_dp, grid.micro * grid.beams)
     sharded = 6 * model.hidden + _widest(model) + model.heads * grid.inputs
     alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive
@@ -234,7 +234,7 @@ def _width(part: Part) -> float:
         return 4 * (part.inner + shared)
     if isinstance(part, FeedForward):
         return (part.up_projections + 1) * part.width
-    if isinstance(part, Mixture):
+    if isinstance(part, MoE):
         return part.top_k * (part.up_projections + 1) * part.width
     return 0.0
 

@@ -97,7 +97,7 @@ class ModelConfig(Provided, MixerFields):
         Whether the shared expert has a gate of width ``hidden_size``; the router one bias per
         expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
-        Mixture layers start after the first k layers and then are every n-th, at an offset.
+        MoE layers start after the first k layers and then are every n-th, at an offset.
     q_lora_rank ... mamba_norm
         Shapes of latent, sparse and compressed attention and of recurrent layers: see
         :class:`MixerFields`.

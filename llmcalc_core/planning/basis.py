@@ -59,7 +59,7 @@ def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> 
 
 def band_of(metric: str, basis: str, model: Model) -> Band:
     """Give the 80 % band of a metric, one of ``METRICS``, as factors."""
-    return band(metric, basis, mixture=model.has_mixture)
+    return band(metric, basis, mixture=model.is_moe)
 
 
 @provide("efficiencies")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.utilisation import stage_load
+from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.cost import cost_figures
@@ -160,7 +160,7 @@ def _spent(
     figures = cost_figures(
         hardware,
         devices=grid.group * grid.pp,
-        load=stage_load(found.times, grid, decode=decoding),
+        load=phase_utilisation(found.times, grid, decode=decoding),
         requests_per_s=tokens_per_s.reshape(grid.shape),
         input_tokens=1.0,
         output_tokens=1.0,

@@ -8,7 +8,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import StageTimes, stage_times
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory, counting, device_memory
 from llmcalc_core.memory.offload import offloaded
@@ -38,7 +38,7 @@ class Estimate:
     """One stage's times and the memory of some layouts and batches."""
 
     grid: Grid
-    times: StageTimes
+    times: PhaseTimes
     memory: Memory
     efficiency: Efficiency
 
@@ -96,11 +96,11 @@ def estimate_layouts(
             counted=counting(memory_fraction, engine), whole_prompts=whole,
         )  # fmt: skip
     efficiency = efficiency_for(
-        hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
+        hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
     )
     return Estimate(
         grid=grid,
-        times=stage_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
+        times=phase_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
         memory=device_memory(model, precision, grid, whole_prompts=whole),
         efficiency=efficiency,
     )

@@ -92,7 +92,7 @@ def minimum_devices(
         for pp in range(1, model.layer_count + 1)
     )
     found = fewest(splits)
-    if splits_only or not model.has_mixture:
+    if splits_only or not model.is_moe:
         return found
     fewer = range(2, min(found or MOST_TRIED, MOST_TRIED))
     layouts = tuple(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.layers.shapes import Mixture
+from llmcalc_core.layers.shapes import MoE
 from llmcalc_core.planning.legality import tensor_widths
 from llmcalc_core.workload.layout import Layout, divisors, slots
 
@@ -130,16 +130,16 @@ def no_plan(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -
 
 def stage_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Layout, ...]:
     """Layouts of one replica, whose prompts are divided over so many groups of devices."""
-    if model.has_mixture and contexts == 1:
+    if model.is_moe and contexts == 1:
         return tuple(
-            Layout(tp=tp, pp=stages, ep=ep, dp=dp)
-            for tp, stages, dp in _with_replicas(model, devices)
-            for ep in _expert_widths(model, tp, dp)
+            Layout(tp=tp, pp=stages, ep=ep, attention_dp=attention_dp)
+            for tp, stages, attention_dp in _with_replicas(model, devices)
+            for ep in _expert_widths(model, tp, attention_dp)
         )
     return tuple(
         Layout(tp=one.tp, pp=one.pp, ep=ep, cp=contexts)
         for one in layouts(model, devices)
-        for ep in (_expert_widths(model, one.tp, contexts) if model.has_mixture else (1,))
+        for ep in (_expert_widths(model, one.tp, contexts) if model.is_moe else (1,))
     )
 
 
@@ -152,20 +152,18 @@ def narrower_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Lay
     and tensor parallelism, ep_size below tp_size; TensorRT-LLM, moe_tp_size x moe_ep_size; all read
     2026-11-23). Not where too many devices share an expert, or one has too few of its columns.
     """
-    if not model.has_mixture or contexts > 1:
+    if not model.is_moe or contexts > 1:
         return ()
     experts = model.experts
-    columns = min(
-        layer.channel.width for layer in model.layers if isinstance(layer.channel, Mixture)
-    )
+    columns = min(layer.channel.width for layer in model.layers if isinstance(layer.channel, MoE))
     return tuple(
-        Layout(tp=tp, pp=stages, ep=ep, dp=dp)
-        for tp, stages, dp in _with_replicas(model, devices)
-        for ep in sorted({1, dp} - {*_expert_widths(model, tp, dp)})
+        Layout(tp=tp, pp=stages, ep=ep, attention_dp=attention_dp)
+        for tp, stages, attention_dp in _with_replicas(model, devices)
+        for ep in sorted({1, attention_dp} - {*_expert_widths(model, tp, attention_dp)})
         if ep <= experts
         and slots(experts, ep) <= MOST_SLOTS * experts
-        and tp * dp <= min(MOST_SHARING, columns // LEAST_COLUMNS) * ep
-        and dp > 1
+        and tp * attention_dp <= min(MOST_SHARING, columns // LEAST_COLUMNS) * ep
+        and attention_dp > 1
     )
 
 

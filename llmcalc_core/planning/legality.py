@@ -48,12 +48,12 @@ def check_layout(
     tp: object,
     pp: object,
     ep: object,
-    dp: object = None,
+    attention_dp: object = None,
     cp: object = 1,
 ) -> Layout:
     """Return the layout if the model can be laid out so.
 
-    Without ``dp`` a stage has the wider of ``tp`` times ``cp`` and ``ep`` devices.
+    Without ``attention_dp`` a stage has the wider of ``tp`` times ``cp`` and ``ep`` devices.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def check_layout(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8))
     >>> check_layout(tiny, tp=2, pp=2, ep=1)
-    Layout(tp=2, pp=2, ep=1, dp=1, cp=1)
+    Layout(tp=2, pp=2, ep=1, attention_dp=1, cp=1)
     """
     width = whole_number("tensor_parallel", tp)
     experts = whole_number("expert_parallel", ep)
@@ -78,10 +78,10 @@ def check_layout(
         tp=width,
         pp=whole_number("pipeline_parallel", pp),
         ep=experts,
-        dp=(
+        attention_dp=(
             -(-experts // (width * contexts))
-            if dp is None
-            else whole_number("attention_data_parallel", dp)
+            if attention_dp is None
+            else whole_number("attention_data_parallel", attention_dp)
         ),
         cp=contexts,
     )
@@ -99,7 +99,7 @@ def check_layout(
             f"read prompts in order, got {layout.cp}"
         )
         raise ValueError(msg)
-    _check_experts(model, layout, derived=dp is None)
+    _check_experts(model, layout, derived=attention_dp is None)
     return layout
 
 
@@ -116,8 +116,8 @@ def _no_tensor_width(model: Model, width: int) -> ValueError:
 
 
 def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
-    if not model.has_mixture:
-        for name, width in (("expert", layout.ep), ("attention_data", layout.dp)):
+    if not model.is_moe:
+        for name, width in (("expert", layout.ep), ("attention_data", layout.attention_dp)):
             if width > 1:
                 msg = (
                     f"{name}_parallel must be 1 for {model.name}, which has no mixture of "

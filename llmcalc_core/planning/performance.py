@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import stage_times
-from llmcalc_core.costmodel.utilisation import Load, stage_load
+from llmcalc_core.costmodel.phases import phase_times
+from llmcalc_core.costmodel.utilisation import Load, phase_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
@@ -92,7 +92,7 @@ def performance(
     case = (model, hardware, precision, grid, efficiency)
     if stage == "serving":
         return _serving(*case)
-    decode, prefill = (cache(partial(stage_times, *case, decode=one)) for one in (True, False))
+    decode, prefill = (cache(partial(phase_times, *case, decode=one)) for one in (True, False))
     decoding = stage == "decode"
     times = decode() if decoding else prefill()
     batches_per_s = 1 / (times.period_s * grid.outputs if decoding else times.period_s)
@@ -104,7 +104,7 @@ def performance(
         tokens_per_request=grid.outputs if decoding else grid.inputs,
         kinds=times.kinds,
         bound=times.bound,
-        load=stage_load(times, grid, decode=decoding),
+        load=phase_utilisation(times, grid, decode=decoding),
     )
 
 

@@ -17,7 +17,7 @@ from llmcalc_core.workload.layout import Layout
 
 Columns = dict[str, NDArray[Any]]
 
-WIDTHS = {"tp": "tp", "pp": "pp", "ep": "ep", "attention_dp": "dp", "cp": "cp"}
+WIDTHS = {"tp": "tp", "pp": "pp", "ep": "ep", "attention_dp": "attention_dp", "cp": "cp"}
 
 
 def width_columns(name: str, layouts: list[Layout]) -> Columns:

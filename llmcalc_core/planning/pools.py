@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.prefills import prompts
-from llmcalc_core.costmodel.utilisation import stage_load
+from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -110,7 +110,7 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
     counts = tuple(2**power for power in range(max(room, 1).bit_length()))
     grid = service.grid(layouts, counts, outputs=1)
     grid = prompts(grid, grid.batch)
-    times = stage_times(
+    times = phase_times(
         service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=False
     )
     memory = device_memory(service.model, service.precision, grid)
@@ -118,7 +118,7 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
         service, hardware, grid,
         seconds=times.latency_s,
         period=times.period_s,
-        share=stage_load(times, grid, decode=False).share,
+        share=phase_utilisation(times, grid, decode=False).share,
         memory=replace(
             memory,
             kv_cache=2 * memory.kv_cache,
@@ -149,7 +149,7 @@ def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) ->
     """
     layouts = _layouts(service, sizes, (1,))
     grid = service.grid(layouts, service.batches)
-    times = stage_times(
+    times = phase_times(
         service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=True
     )
     memory = device_memory(service.model, service.precision, grid)
@@ -157,7 +157,7 @@ def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) ->
         service, hardware, grid,
         seconds=times.latency_s,
         period=times.period_s * grid.outputs,
-        share=stage_load(times, grid, decode=True).share,
+        share=phase_utilisation(times, grid, decode=True).share,
         memory=memory,
         loads=(1.0,),
     )  # fmt: skip
@@ -189,7 +189,7 @@ def _worth_trying(
     devices, holders, requests, own, busy, drawn, held, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
         for values in (
-            grid.group * grid.pp, grid.group * grid.pp / grid.attention_ranks,
+            grid.group * grid.pp, grid.group * grid.pp / grid.attention_dp,
             grid.batch, seconds, period, share, memory.total, held_by,
         )
     )  # fmt: skip

@@ -46,7 +46,7 @@ class Service:
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the engine."""
-        mixture = self.model.has_mixture
+        mixture = self.model.is_moe
         return efficiency_for(hardware, self.precision, mixture=mixture, engine=self.engine)
 
     def grid(

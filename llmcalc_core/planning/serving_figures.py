@@ -64,7 +64,7 @@ def serving_figures(
         See :func:`llmcalc_core.estimate_serving_performance`.
     """
     efficiency = efficiency_for(
-        hardware, precision, mixture=model.has_mixture, engine=engine, constants=constants
+        hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
     )
     asked = workload.batches[0]
     usable = hardware.usable_bytes(memory_fraction)

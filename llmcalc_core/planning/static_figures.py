@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.timing import BOUNDS, KINDS
-from llmcalc_core.costmodel.utilisation import stage_load
+from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
@@ -92,7 +92,7 @@ def figures(
         **cost_numbers(
             found.grid,
             hardware,
-            stage_load(times, found.grid, decode=decoding),
+            phase_utilisation(times, found.grid, decode=decoding),
             tokens / per_request,
         ),
     }

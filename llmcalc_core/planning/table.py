@@ -43,7 +43,7 @@ _PLAN_NUMBERS = {
     "tp": attrgetter("layout.tp"),
     "pp": attrgetter("layout.pp"),
     "ep": attrgetter("layout.ep"),
-    "attention_dp": attrgetter("layout.dp"),
+    "attention_dp": attrgetter("layout.attention_dp"),
     "cp": attrgetter("layout.cp"),
     "replicas": attrgetter("replicas"),
 }
@@ -88,9 +88,7 @@ def candidates(
     counted = counting(request.memory_fraction, request.engine)
     grid = offloaded(model, precision, grid, usable, counted=counted)
     spread = Spread(grid=grid, plans=found, index=index)
-    efficiency = efficiency_for(
-        hardware, precision, mixture=model.has_mixture, engine=request.engine
-    )
+    efficiency = efficiency_for(hardware, precision, mixture=model.is_moe, engine=request.engine)
     times = performance(model, hardware, precision, grid, efficiency, stage=request.stage)
     basis = basis_of(model, hardware, efficiency, techniques)
     bands = {

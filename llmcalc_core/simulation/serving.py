@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import StageTimes, stage_times
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.costmodel.prefills import Prefills, arriving_prompts, packed_prompts, prefills
-from llmcalc_core.costmodel.utilisation import Load, serving_load, stage_load
+from llmcalc_core.costmodel.utilisation import Load, phase_utilisation, serving_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import mixed_step_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -86,7 +86,7 @@ def serving_times(
     ServingTimes
         Arrays that broadcast to the grid.
     """
-    decode = stage_times(model, hardware, precision, grid, efficiency, decode=True)
+    decode = phase_times(model, hardware, precision, grid, efficiency, decode=True)
     counts = (1.0, arriving_prompts(grid), packed_prompts(grid))
     prefill, arriving, packed = prefills(
         model, hardware, precision, grid, efficiency, counts=counts
@@ -99,19 +99,19 @@ def serving_times(
         together=packed.of(packed.times.period_s) / counts[2],
         group=counts[2],
         beside=_beside(decode, grid),
-        requests=np.maximum(grid.batch / grid.attention_ranks, 1.0),
-        ranks=grid.attention_ranks,
+        requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
+        ranks=grid.attention_dp,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
         arrivals=arrivals,
         behaviour=efficiency.behaviour,
     )
     e2e = np.asarray(met.ttft + (grid.outputs - 1) * met.tpot)
-    reading = stage_load(arriving.times, arriving.grid, decode=False)
-    load = serving_load(
-        stage_load(decode, grid, decode=True),
+    reading = phase_utilisation(arriving.times, arriving.grid, decode=False)
+    load = serving_utilisation(
+        phase_utilisation(decode, grid, decode=True),
         replace(reading, share=arriving.of(reading.share)),
-        reading=added / counts[1] / grid.attention_ranks,
+        reading=added / counts[1] / grid.attention_dp,
         writing=decode.latency_s * grid.outputs / grid.batch,
         every=e2e / grid.batch,
     )
@@ -129,7 +129,7 @@ def serving_times(
     )
 
 
-def _added(decode: StageTimes, prefill: Prefills, grid: Grid) -> Values:
+def _added(decode: PhaseTimes, prefill: Prefills, grid: Grid) -> Values:
     """Time that the prefill adds to the decode steps in which it takes place [s]."""
     busy = _on_device(prefill.times)
     device = prefill.of(busy)
@@ -138,22 +138,22 @@ def _added(decode: StageTimes, prefill: Prefills, grid: Grid) -> Values:
     return parts * mixed_step_seconds(decode=step, device=device / parts, host=host / parts)
 
 
-def _beside(decode: StageTimes, grid: Grid) -> Values:
+def _beside(decode: PhaseTimes, grid: Grid) -> Values:
     """Time of the decode steps that a prompt in parts waits for [s]: none where nobody decodes."""
     if isinstance(grid.pieces, float) and grid.pieces == 1:
         return 0.0
-    others = grid.batch > grid.attention_ranks
+    others = grid.batch > grid.attention_dp
     return (grid.pieces - 1) * others * decode.latency_s * grid.gained
 
 
-def _on_device(prefill: StageTimes) -> Values:
+def _on_device(prefill: PhaseTimes) -> Values:
     """Time for which a prefill occupies its devices, without waiting for the host [s]."""
     device: Values = prefill.period_s * (1 - prefill.kinds[4] / prefill.latency_s)
     return device
 
 
 def _kinds(
-    decode: StageTimes, prefill: Prefills, added: Values, interference: Values
+    decode: PhaseTimes, prefill: Prefills, added: Values, interference: Values
 ) -> list[Values]:
     """Split the time per output token by kind.
 

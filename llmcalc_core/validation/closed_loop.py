@@ -83,7 +83,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
             tp=stated_count(fields, "tensor_parallel"),
             pp=count_or_one(fields, "pipeline_parallel"),
             ep=count_or_one(fields, "moe_expert_parallel"),
-            dp=_attention_ranks(fields),
+            attention_dp=_attention_ranks(fields),
         ),
         kind="closed_loop",
         batch=stated_count(fields, "concurrency"),

@@ -48,7 +48,7 @@ def static_estimate(case: Case, stage: str, trial: Mapping[str, object]) -> Esti
 def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
     """Estimate continuous batching at the case's concurrency."""
     asked = {
-        **_shared(case), **trial, "attention_data_parallel": case.layout.dp,
+        **_shared(case), **trial, "attention_data_parallel": case.layout.attention_dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
     }  # fmt: skip

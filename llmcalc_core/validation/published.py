@@ -141,7 +141,7 @@ def _layout(fields: Mapping[str, str], config: ModelConfig) -> Layout:
     if config.num_experts > 1 and source_of(fields).startswith(_DIVIDED):
         tp, ep, ranks = 1, tp, tp
     layout = check_layout(
-        architecture(config), tp=tp, pp=count_or_one(fields, "pp"), ep=ep, dp=ranks
+        architecture(config), tp=tp, pp=count_or_one(fields, "pp"), ep=ep, attention_dp=ranks
     )
     devices = stated_count(fields, "n_devices")
     if devices != layout.devices:
@@ -168,7 +168,7 @@ def _batch(fields: Mapping[str, str], kind: str, layout: Layout) -> int:
     """Count the requests in flight; of a saturated run the most, where the source tells."""
     if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
         ours = source_of(fields).startswith(_SATURATED)
-        return _MOST_IN_A_REPLICA * layout.dp if ours else 0
+        return _MOST_IN_A_REPLICA * layout.attention_dp if ours else 0
     return stated_count(fields, "batch_or_concurrency")
 
 

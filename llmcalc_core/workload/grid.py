@@ -40,9 +40,9 @@ class Grid:
         Tensor, pipeline and expert parallel widths.
     group : array of shape (L, 1, 1, 1)
         Devices of one pipeline stage.
-    attention_ranks : array of shape (L, 1, 1, 1)
+    attention_dp : array of shape (L, 1, 1, 1)
         Attention replicas inside a stage (attention data parallelism).
-    contexts : float or array of shape (L, 1, 1, 1)
+    cp : float or array of shape (L, 1, 1, 1)
         Groups of devices that a prompt is divided over (context parallelism).
     batch : array of shape (1, B, 1, 1)
         Sequences in flight per replica.
@@ -79,8 +79,8 @@ class Grid:
     pp: Floats
     ep: Floats
     group: Floats
-    attention_ranks: Floats
-    contexts: Values
+    attention_dp: Floats
+    cp: Values
     batch: Floats
     micro: Floats
     micro_batches: Floats
@@ -139,8 +139,10 @@ def make_grid(
     >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
-    widths = zip(*((one.tp, one.pp, one.ep, one.dp, one.cp) for one in layouts), strict=True)
-    tp, pp, ep, dp, cp = (axis(width, 0) for width in widths)
+    widths = zip(
+        *((one.tp, one.pp, one.ep, one.attention_dp, one.cp) for one in layouts), strict=True
+    )
+    tp, pp, ep, attention_dp, cp = (axis(width, 0) for width in widths)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
     cached = _cached(prompt, techniques.prefix_hit_rate)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
@@ -150,9 +152,9 @@ def make_grid(
         tp=tp,
         pp=pp,
         ep=ep,
-        group=tp * dp * cp,
-        attention_ranks=dp,
-        contexts=cp if divides_prompts(layouts) else 1.0,
+        group=tp * attention_dp * cp,
+        attention_dp=attention_dp,
+        cp=cp if divides_prompts(layouts) else 1.0,
         batch=batch,
         micro=micro,
         micro_batches=np.ceil(batch / micro),
@@ -162,7 +164,7 @@ def make_grid(
         computed=prompt - cached,
         techniques=techniques,
         chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
-        pieces=_pieces(prompt - cached, batch, dp, techniques),
+        pieces=_pieces(prompt - cached, batch, attention_dp, techniques),
         graph_sizes=graph_sizes,
         whole_caches=engine in HOLDING_WHOLE_CACHES,
         drafted=float(techniques.speculative_tokens),

@@ -21,7 +21,7 @@ class Layout:
         devices of a group share the columns of its experts (TensorRT-LLM's hybrid of expert and
         tensor parallelism). Where it does not divide the experts, the slots left over hold copies
         of busy ones (redundant experts, DeepSeek-V3, arXiv:2412.19437, section 3.4).
-    dp : int, default 1
+    attention_dp : int, default 1
         Attention data parallelism: replicas of the attention inside a stage, each over ``tp``
         devices with sequences of its own.
     cp : int, default 1
@@ -33,20 +33,20 @@ class Layout:
 
     Examples
     --------
-    >>> Layout(tp=2, pp=2, ep=8, dp=4).devices
+    >>> Layout(tp=2, pp=2, ep=8, attention_dp=4).devices
     16
     """
 
     tp: int = 1
     pp: int = 1
     ep: int = 1
-    dp: int = 1
+    attention_dp: int = 1
     cp: int = 1
 
     @property
     def stage_devices(self) -> int:
         """Devices of one pipeline stage."""
-        return self.tp * self.dp * self.cp
+        return self.tp * self.attention_dp * self.cp
 
     @property
     def devices(self) -> int:

@@ -95,8 +95,8 @@ def devices(draw: st.DrawFn) -> Hardware:
 def cases(draw: st.DrawFn) -> Case:
     config = draw(configs())
     tp = draw(st.sampled_from(divisors(config.num_attention_heads)))
-    dp = draw(st.sampled_from([1, 2, 4])) if config.num_experts > 1 else 1
-    shared = [width for width in divisors(config.num_experts) if tp * dp % width == 0]
+    attention_dp = draw(st.sampled_from([1, 2, 4])) if config.num_experts > 1 else 1
+    shared = [width for width in divisors(config.num_experts) if tp * attention_dp % width == 0]
     return Case(
         config=config,
         hardware=draw(devices()),
@@ -107,7 +107,7 @@ def cases(draw: st.DrawFn) -> Case:
             tp=tp,
             pp=draw(st.integers(1, config.num_decoder_layers)),
             ep=draw(st.sampled_from(shared)),
-            dp=dp,
+            attention_dp=attention_dp,
         ),
         workload=Workload(
             batches=(draw(st.integers(1, 300)),),

@@ -85,7 +85,7 @@ def assert_serving_is_possible(case: Case) -> None:
         (case.layout,), batches=work.batches, inputs=(work.input_tokens,),
         outputs=(work.output_tokens,),
     )  # fmt: skip
-    efficiency = efficiency_for(case.hardware, case.precision, mixture=model.has_mixture)
+    efficiency = efficiency_for(case.hardware, case.precision, mixture=model.is_moe)
     found = serving_times(model, case.hardware, case.precision, grid, efficiency)
     alone = bound_s(replace(case.with_work(batches=(1,)), stage="prefill"))
     for first in (found.ttft_s, found.burst_ttft_s, found.steady_ttft_s):

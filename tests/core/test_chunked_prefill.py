@@ -14,7 +14,7 @@ import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
@@ -89,7 +89,7 @@ def test_parts_but_the_first_run_beside_a_step_of_the_others() -> None:
     efficiency = efficiency_for(device, precision, mixture=False, engine="vllm")
     for batch, steps in ((2, 3), (1, 0)):
         grid = grid_of(250 + batch, batch=batch)
-        decode = stage_times(model, device, precision, grid, efficiency, decode=True)
+        decode = phase_times(model, device, precision, grid, efficiency, decode=True)
         assert grid.pieces == 4
         assert _beside(decode, grid) == pytest.approx(steps * decode.latency_s)
 
@@ -119,7 +119,7 @@ def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) ->
 def test_a_prompt_within_the_engines_own_budget_is_read_at_once(case: Case) -> None:
     batch = case.workload.batches[0]
     prompt = 8192 - batch
-    for tokens, same in ((prompt, True), (prompt + 1, batch > 1 and case.layout.dp > 1)):
+    for tokens, same in ((prompt, True), (prompt + 1, batch > 1 and case.layout.attention_dp > 1)):
         longest = case.with_work(input_tokens=tokens)
         usual = served(longest, Techniques())
         found = served(longest, Techniques(prefill_chunk_tokens=8192))

@@ -17,7 +17,7 @@ from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.layers.held import part_cache, part_weights
-from llmcalc_core.layers.shapes import Mixture, Part
+from llmcalc_core.layers.shapes import MoE, Part
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.legality import check_layout
@@ -55,8 +55,8 @@ def test_parts_of_deepseek_v4() -> None:
     found = parameters_of(FLASH, "CompressedAttention")
     assert found == attention + compressors + indexers
     assert parameters_of(FLASH, "HyperConnections") == 2 * (16_908_288 + 1_032 + 129)
-    assert parameters_of(FLASH, "Mixture", "routed_parameters") == 184_683_593_728 + 92_341_796_864
-    assert parameters_of(FLASH, "Mixture", "shared_parameters") == 3 * 360_710_144
+    assert parameters_of(FLASH, "MoE", "routed_parameters") == 184_683_593_728 + 92_341_796_864
+    assert parameters_of(FLASH, "MoE", "shared_parameters") == 3 * 360_710_144
     assert (FLASH.embedding_parameters, FLASH.head_parameters) == (529_530_880, 529_530_880)
 
 
@@ -97,9 +97,9 @@ def test_weights_of_kimi_k3(kind: str, whole: float, share: float) -> None:
 
 def test_experts_of_kimi_k3() -> None:
     # AMD: 1,446.456 GB of MXFP4 with a scale of 8 bits for 32; shared 24.310 GB in 16 bits
-    routed = parameters_of(K3, "Mixture", "routed_parameters")
+    routed = parameters_of(K3, "MoE", "routed_parameters")
     assert routed * 4.25 / 8 / 1e9 == pytest.approx(1446.456, rel=1e-4)
-    shared = parameters_of(K3, "Mixture", "shared_parameters")
+    shared = parameters_of(K3, "MoE", "shared_parameters")
     assert shared * 2 / 1e9 == pytest.approx(24.310, rel=1e-4)
 
 
@@ -240,7 +240,7 @@ def test_a_gate_of_low_rank() -> None:
 def test_messages_of_normalised_latent_experts() -> None:
     # Sums of the results, 7,168 wide, and before the norm of those of 3,584 (vLLM's post on Kimi
     # K3: two all-reduces); nothing is sent to experts on other devices.
-    (part,) = (one for one in K3.parts if isinstance(one, Mixture))
+    (part,) = (one for one in K3.parts if isinstance(one, MoE))
     grid = make_grid((Layout(tp=8),), batches=(1,), inputs=(10,), outputs=(1,))
     messages = part_section(part, make_pass(K3.hidden, grid, BF16, decode=True)).messages
     sent = [one for one in messages if np.max(one.participants) > 1]

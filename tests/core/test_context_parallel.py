@@ -11,7 +11,7 @@ import llmcalc_core as llm
 from llmcalc_core import Precision, find_hardware, find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.layers.work import Message, Operation, make_pass
@@ -164,7 +164,7 @@ def test_each_group_holds_the_weights_and_the_whole_cache() -> None:
 def prefill_seconds(layout: Layout, domain: int) -> float:
     hardware = replace(find_hardware("A100_80GB"), devices_per_domain=domain)
     efficiency = efficiency_for(hardware, Precision(), constants=NEUTRAL)
-    found = stage_times(LLAMA, hardware, BF16, grid_of(layout), efficiency, decode=False)
+    found = phase_times(LLAMA, hardware, BF16, grid_of(layout), efficiency, decode=False)
     return found.latency_s.item()
 
 

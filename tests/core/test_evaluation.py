@@ -48,13 +48,13 @@ def test_a_plan_is_read_without_a_frame() -> None:
 def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) -> None:
     from llmcalc_core.planning import performance  # noqa: PLC0415 - to see what it calls
 
-    timed, original = [], performance.stage_times
+    timed, original = [], performance.phase_times
 
     def noted(*case: Any, decode: bool) -> Any:
         timed.append(decode)
         return original(*case, decode=decode)
 
-    monkeypatch.setattr(performance, "stage_times", noted)
+    monkeypatch.setattr(performance, "phase_times", noted)
     found = evaluate(make_request("llama2_7b", "A100_80GB", 2))
     assert found.column("tpot_s").all()
     assert found.recommended is not None

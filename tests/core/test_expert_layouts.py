@@ -58,7 +58,7 @@ def test_widths_that_are_tried(case: tuple[str, int, int, int, set[int]]) -> Non
     found = {
         plan.layout.ep
         for plan in plans(architecture(find_model(name)), devices)
-        if (plan.layout.tp, plan.layout.dp, plan.layout.pp) == (tp, replicas, 1)
+        if (plan.layout.tp, plan.layout.attention_dp, plan.layout.pp) == (tp, replicas, 1)
     }
     assert found == expected
 
@@ -88,11 +88,11 @@ def test_replicas_of_attention_hold_a_cache_on_fewer_devices() -> None:
 
 # (layout, experts' weights of a layer on a device in units of one expert)
 HELD = [
-    (Layout(ep=8, dp=8), 1.0),
-    (Layout(tp=2, ep=8, dp=4), 1.0),
-    (Layout(tp=2, ep=4, dp=4), 2 / 2),  # two experts, of each half the columns
-    (Layout(ep=8, dp=16), 1 / 2),
-    (Layout(ep=3, dp=3), 3.0),  # three slots on each of three devices
+    (Layout(ep=8, attention_dp=8), 1.0),
+    (Layout(tp=2, ep=8, attention_dp=4), 1.0),
+    (Layout(tp=2, ep=4, attention_dp=4), 2 / 2),  # two experts, of each half the columns
+    (Layout(ep=8, attention_dp=16), 1 / 2),
+    (Layout(ep=3, attention_dp=3), 3.0),  # three slots on each of three devices
     (Layout(tp=4, ep=2), 4 / 2),
 ]
 
@@ -108,7 +108,7 @@ def test_weights_of_a_device(layout: Layout, experts: float) -> None:
 def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> None:
     # Ten sequences over four replicas: three on the fullest. 2,256 tokens of 16 layers, four of
     # the eight KV heads, keys and values of 128 elements of two bytes.
-    layout = Layout(tp=2, pp=2, ep=8, dp=4)
+    layout = Layout(tp=2, pp=2, ep=8, attention_dp=4)
     found = device_memory(MIXTRAL, BF16, grid_of(layout, batch=10)).kv_cache.item()
     assert found == 3 * 2256 * 16 * 4 * 2 * 128 * 2
 
@@ -120,12 +120,18 @@ def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> No
 # single experts (DeepSeek-R1, TensorRT-LLM's wide_ep), it gets 1 + 1.36 k / sqrt(h) times the mean.
 READ = [
     # 2 p = 1.80, and 0.44 more are above the two that it holds halves of
-    (Layout(tp=2, ep=4, dp=4), 8, 2 / 2, 8 * 2 / 4 * (1 + 1.36 * 1.0294 / 2**0.5), 14_336 / 2),
+    (
+        Layout(tp=2, ep=4, attention_dp=4),
+        8,
+        2 / 2,
+        8 * 2 / 4 * (1 + 1.36 * 1.0294 / 2**0.5),
+        14_336 / 2,
+    ),
     # the one expert that it holds a half of, nearly always
-    (Layout(ep=8, dp=16), 32, 1 / 2, 32 * 2 / 8 * (1 + 1.36 * 1.4236), 14_336 / 2),
+    (Layout(ep=8, attention_dp=16), 32, 1 / 2, 32 * 2 / 8 * (1 + 1.36 * 1.4236), 14_336 / 2),
     # three of nine slots: 3 p = 2.47, and 0.56 more are above three
     (
-        Layout(ep=3, dp=3),
+        Layout(ep=3, attention_dp=3),
         6,
         3,
         6 * 2 / 3 * (1 + 1.36 * (0.5642 + 0.4652 * np.log2(1.5)) / 3**0.5),
@@ -133,7 +139,7 @@ READ = [
     ),
     # four held of eight, two sequences: 4 p = 1.75, and 0.5642 sqrt(1.75 x 0.5625) = 0.56 more
     (
-        Layout(ep=2, dp=2),
+        Layout(ep=2, attention_dp=2),
         2,
         1.75 + 0.5642 * np.sqrt(1.75 * 0.5625),
         2 * 2 / 2 * (1 + 1.36 * 0.5642 / 2),
@@ -170,9 +176,9 @@ def rows_of_experts(experts: int, top_k: int, layout: Layout, batch: int) -> flo
 def test_the_busiest_device_gets_no_token_twice_for_one_expert() -> None:
     # One of 256 experts: 1 + 1.36 x 2.8269 times the mean of 8 / 256 of 1,024 tokens. One of two,
     # to both of which every token goes: all of them, not 1 + 1.36 x 0.5642 times as many.
-    wide = rows_of_experts(256, 8, Layout(ep=256, dp=256), 1024)
+    wide = rows_of_experts(256, 8, Layout(ep=256, attention_dp=256), 1024)
     assert wide == pytest.approx(32 * (1 + 1.36 * 2.8269), rel=1e-12)
-    assert rows_of_experts(2, 2, Layout(ep=2, dp=2), 8) == 8
+    assert rows_of_experts(2, 2, Layout(ep=2, attention_dp=2), 8) == 8
 
 
 TINY: dict[str, Any] = {
@@ -185,14 +191,15 @@ TOKEN = 64 * 2
 MESSAGES: list[tuple[Layout, bool, list[tuple[float, ...]]]] = [
     # attention sums four tokens over two devices; each of the four sends its two tokens to two
     # experts of their own, and back
-    (Layout(tp=2, dp=2, ep=4), True, [(2, 4 * TOKEN, 2, np.inf), *[(1, 2 * 2 * TOKEN, 4, 1)] * 2]),
+    (Layout(tp=2, attention_dp=2, ep=4), True,
+     [(2, 4 * TOKEN, 2, np.inf), *[(1, 2 * 2 * TOKEN, 4, 1)] * 2]),
     # ten times as much, and what two devices of a node need goes there once
-    (Layout(tp=2, dp=2, ep=4), False, [(2, 40 * TOKEN, 2, np.inf),
+    (Layout(tp=2, attention_dp=2, ep=4), False, [(2, 40 * TOKEN, 2, np.inf),
                                        *[(1, 20 * 2 * TOKEN, 4, 2)] * 2]),
     # two groups of experts, of two devices each: a token goes to all four
-    (Layout(dp=4, ep=2), True, [(1, 2 * 4 * TOKEN, 4, 1)] * 2),
+    (Layout(attention_dp=4, ep=2), True, [(1, 2 * 4 * TOKEN, 4, 1)] * 2),
     # one group: everything is gathered everywhere, and summed where it came from
-    (Layout(dp=4, ep=1), True, [(1, 2 * 4 * TOKEN, 4, np.inf)] * 2),
+    (Layout(attention_dp=4, ep=1), True, [(1, 2 * 4 * TOKEN, 4, np.inf)] * 2),
     (Layout(tp=4, ep=4), True, [(2, 8 * TOKEN, 4, np.inf)] * 2),
 ]  # fmt: skip
 

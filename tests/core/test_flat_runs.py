@@ -49,7 +49,7 @@ def test_a_closed_loop_is_what_serving_says(sample: tuple[Any, ...], work: Any) 
     found = runs_of(configuration(sample, work, loop=True)).seconds(constants)
     expected = estimate_serving_performance(
         **arguments(sample, work, "concurrency"), output_tokens=work[2],
-        attention_data_parallel=sample[3].dp, constants=constants,
+        attention_data_parallel=sample[3].attention_dp, constants=constants,
     )  # fmt: skip
     assert expected["running"] == work[0]
     names = ("ttft_ms", "tpot_ms", "e2e_latency_ms")

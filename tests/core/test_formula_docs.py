@@ -68,7 +68,7 @@ def faults(formula: Formula) -> list[str]:
 
 def test_all_rooms_are_read() -> None:
     modules = {formula.__module__.rpartition(".")[2] for formula in FORMULAS}
-    assert {"attention", "collectives", "kv_cache", "mixture", "pipeline", "roofline"} <= modules
+    assert {"attention", "collectives", "kv_cache", "moe", "pipeline", "roofline"} <= modules
     assert len(FORMULAS) >= 15
 
 

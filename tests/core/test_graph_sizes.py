@@ -52,7 +52,7 @@ def test_projections_and_messages_are_padded_and_caches_are_not():
 
 
 def test_each_attention_replica_is_padded_and_its_tokens_are_sent():
-    layout = Layout(tp=1, ep=4, dp=4)
+    layout = Layout(tp=1, ep=4, attention_dp=4)
     padded, sent = _work(4 * 5, layout, (1, 8), model="mixtral_8x7b")
     full, full_sent = _work(4 * 8, layout, model="mixtral_8x7b")
     assert padded["router"].flops == full["router"].flops

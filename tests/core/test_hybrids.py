@@ -16,7 +16,7 @@ from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.hub.reader import read_hf_config
-from llmcalc_core.layers.shapes import Mixture
+from llmcalc_core.layers.shapes import MoE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid
@@ -63,7 +63,7 @@ def counted(model: Model, what: str) -> int:
     layers = [model.layers[kind] for kind in model.sequence]
     if what == "mixer":
         return sum(layer.mixer.parameters for layer in layers if layer.mixer)
-    mixtures = [layer.channel for layer in layers if isinstance(layer.channel, Mixture)]
+    mixtures = [layer.channel for layer in layers if isinstance(layer.channel, MoE)]
     if what == "dense":
         channels = [layer.channel for layer in layers if layer.channel not in mixtures]
         return sum(channel.parameters for channel in channels if channel)
@@ -166,7 +166,7 @@ def test_work_of_mamba_2() -> None:
 def test_work_of_latent_experts() -> None:
     # Super, one token: 4,096 to 1,024 and back, 22 experts of 2 x 1,024 x 2,688, shared 2 x 4,096
     # x 5,376, router 4,096 x 512.
-    found = work("nemotron_3_super_120b_a12b", "Mixture", decode=True)
+    found = work("nemotron_3_super_120b_a12b", "MoE", decode=True)
     assert found["mixture flops"] == pytest.approx(2 * 22 * 2 * 1024 * 2688)
     assert found["gemm flops"] == 2 * 2 * 4096 * 1024 + 2 * 2 * 4096 * 5376
     assert found["gemm_wide flops"] == 2 * 4096 * 512

@@ -159,7 +159,7 @@ def test_experts_over_devices() -> None:
     expert = 2 * 32 * 176_160_768
     whole = memory("mixtral_8x7b")["weights"]
     # Eight attention replicas: everything but seven of the eight experts is on every device.
-    assert whole - memory("mixtral_8x7b", Layout(ep=8, dp=8))["weights"] == 7 * expert
+    assert whole - memory("mixtral_8x7b", Layout(ep=8, attention_dp=8))["weights"] == 7 * expert
     # Inside the tensor parallel group an eighth of every expert weighs as much as one of eight.
     sliced, spread = (memory("mixtral_8x7b", Layout(tp=8, ep=ep))["weights"] for ep in (1, 8))
     assert sliced == spread

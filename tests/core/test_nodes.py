@@ -11,7 +11,7 @@ import pytest
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.timing import message_seconds
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -37,7 +37,7 @@ def latency(
     efficiency = efficiency_for(
         hardware, Precision(), mixture="num_experts" in fields, constants=NEUTRAL
     )
-    return stage_times(
+    return phase_times(
         architecture(ModelConfig(**(FIELDS | fields))),
         hardware, Precision(), grid, efficiency, decode=decode,
     ).latency_s.item()  # fmt: skip
@@ -84,7 +84,7 @@ def test_an_all_reduce_crosses_with_a_share() -> None:
 def test_experts_of_another_node_are_reached_directly_in_decode() -> None:
     # Four sequences on each of sixteen replicas, each sent to four experts and back in 8 layers.
     size = 4 * 4 * 4096 * 2
-    layout = Layout(dp=16, ep=16)
+    layout = Layout(attention_dp=16, ep=16)
     added = latency(layout, NODES, **EXPERTS) - latency(layout, RACK, **EXPERTS)
     assert added == pytest.approx(16 * further(size, size, 1), rel=1e-6)
 
@@ -92,7 +92,7 @@ def test_experts_of_another_node_are_reached_directly_in_decode() -> None:
 def test_a_prompts_tokens_reach_another_node_once() -> None:
     # 4,000 tokens on each replica go to four experts, but to two nodes: two copies cross at most.
     size = 4000 * 4 * 4096 * 2
-    layout = Layout(dp=16, ep=16)
+    layout = Layout(attention_dp=16, ep=16)
     near, far = (latency(layout, one, decode=False, **EXPERTS) for one in (RACK, NODES))
     assert far - near == pytest.approx(16 * further(size, size / 2, 1), rel=1e-6)
 
@@ -121,5 +121,5 @@ def test_stages_over_nodes(layout: Layout, crossings: int) -> None:
 
 
 def test_attention_replicas_in_one_node_send_nothing_between_nodes() -> None:
-    layout = Layout(tp=2, dp=4, ep=8)
+    layout = Layout(tp=2, attention_dp=4, ep=8)
     assert latency(layout, NODES, **EXPERTS) == latency(layout, RACK, **EXPERTS)

@@ -12,7 +12,7 @@ from llmcalc_core import ModelConfig, Precision
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.layers.channel_work import channel_work
 from llmcalc_core.layers.held import part_weights
-from llmcalc_core.layers.shapes import FeedForward, Mixture
+from llmcalc_core.layers.shapes import FeedForward, MoE
 from llmcalc_core.layers.work import Pass, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout, divisors
@@ -27,9 +27,9 @@ MODEL = architecture(
 )  # fmt: skip
 
 
-def mixers(width: int, ups: int) -> tuple[Mixture, FeedForward]:
+def mixers(width: int, ups: int) -> tuple[MoE, FeedForward]:
     parameters = (ups + 1) * HIDDEN * width
-    mixture = Mixture(
+    mixture = MoE(
         experts=1, top_k=1, width=width, up_projections=ups, shared_width=0, latent=None,
         latent_norm=False, expert_parameters=parameters, shared_parameters=0,
         latent_parameters=0, router_parameters=HIDDEN,
@@ -37,10 +37,10 @@ def mixers(width: int, ups: int) -> tuple[Mixture, FeedForward]:
     return mixture, FeedForward(width=width, up_projections=ups, parameters=parameters)
 
 
-def sums(mixer: Mixture | FeedForward, step: Pass) -> dict[str, float]:
+def sums(mixer: MoE | FeedForward, step: Pass) -> dict[str, float]:
     """Sum the work up, without the router's."""
     operations, messages = channel_work(mixer, step)
-    counted = operations[1:] if isinstance(mixer, Mixture) else operations
+    counted = operations[1:] if isinstance(mixer, MoE) else operations
     sent = [one.size * one.passes * (one.participants > 1) for one in messages]
     return {
         "flops": float(sum(one.flops for one in counted)),
@@ -75,9 +75,9 @@ def test_a_configuration_of_one_expert_is_dense(case: Case) -> None:
         case.config, num_experts=1, expert_top_k=1, moe_intermediate_size=None, n_shared_experts=0
     )
     one, other = (
-        replace(case, config=config, layout=replace(case.layout, ep=1, dp=1)).estimate()
+        replace(case, config=config, layout=replace(case.layout, ep=1, attention_dp=1)).estimate()
         for config in (dense, replace(dense, moe_intermediate_size=dense.intermediate_size))
     )
-    assert not architecture(dense).has_mixture
+    assert not architecture(dense).is_moe
     assert one.times.latency_s == other.times.latency_s
     assert one.memory.total == other.memory.total

@@ -63,8 +63,15 @@ def test_any_count_has_plans_that_use_it_up(devices: int, name: str) -> None:
     assert len(set(found)) == len(found)
     for plan in found:
         layout = plan.layout
-        assert plan.replicas * layout.tp * layout.dp * layout.pp == plan.devices == devices
-        assert check_layout(model, tp=layout.tp, pp=layout.pp, ep=layout.ep, dp=layout.dp) == layout
+        assert (
+            plan.replicas * layout.tp * layout.attention_dp * layout.pp == plan.devices == devices
+        )
+        assert (
+            check_layout(
+                model, tp=layout.tp, pp=layout.pp, ep=layout.ep, attention_dp=layout.attention_dp
+            )
+            == layout
+        )
 
 
 def test_dense_models_have_no_expert_parallelism() -> None:
@@ -112,7 +119,7 @@ def test_stages_of_a_model_with_two_kinds_of_layer() -> None:
     rows = stage_counts(model, (2,))[:, 0, :].tolist()
     # attention, feed-forward, norms, mixture; first and last part
     assert [type(part).__name__ for part in model.parts] == [
-        "Attention", "FeedForward", "Norms", "Mixture",
+        "Attention", "FeedForward", "Norms", "MoE",
     ]  # fmt: skip
     assert sorted(rows) == [[2, 0, 4, 2, 0, 1], [3, 2, 6, 1, 1, 0]]
 
@@ -143,10 +150,10 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("mixtral_8x7b", {"tp": 4, "ep": 16}, "got 16; the nearest valid value is 8"),
     (
         "mixtral_8x7b",
-        {"tp": 2, "dp": 4, "ep": 3},
+        {"tp": 2, "attention_dp": 4, "ep": 3},
         r"divide the 8 devices of a stage .*got 3; the nearest valid value is 2",
     ),
-    ("llama2_7b", {"dp": 2}, "attention_data_parallel must be 1 .*no mixture .*got 2"),
+    ("llama2_7b", {"attention_dp": 2}, "attention_data_parallel must be 1 .*no mixture .*got 2"),
 ]
 
 

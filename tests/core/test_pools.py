@@ -21,7 +21,7 @@ from llmcalc_core import (
 )
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import stage_times
+from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.formulas.pools import matched_workers
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.pool_pairs import Budget, Pairs, matched_pairs
@@ -110,7 +110,7 @@ def test_prefill_workers_are_those_of_single_estimates() -> None:
         layout, count = pool.layouts[at], int(pool.requests[row])
         grid = asked.grid((layout,), (count,), outputs=1)
         if layout.pp == 1:
-            times = stage_times(asked.model, H100, asked.precision, grid, efficiency, decode=False)
+            times = phase_times(asked.model, H100, asked.precision, grid, efficiency, decode=False)
             assert pool.seconds[row] == pytest.approx(times.latency_s.item(), rel=1e-12)
             busy = times.period_s.item()
             assert pool.rate[row] == pytest.approx(pool.load[row] * count / busy, rel=1e-12)
@@ -127,7 +127,7 @@ def test_decode_workers_are_those_of_single_estimates() -> None:
     for row, at in enumerate(pool.layout):
         layout, batch = pool.layouts[at], int(pool.requests[row])
         grid = asked.grid((layout,), (batch,))
-        times = stage_times(asked.model, H100, asked.precision, grid, efficiency, decode=True)
+        times = phase_times(asked.model, H100, asked.precision, grid, efficiency, decode=True)
         tpot = times.latency_s.item()
         assert pool.seconds[row] == pytest.approx(tpot, rel=1e-12)
         assert pool.rate[row] == pytest.approx(batch / (250 * tpot), rel=1e-12)
@@ -173,7 +173,7 @@ SENT = [
     ("llama3_70b", Layout(tp=8), Layout(tp=16), 2 * LLAMA, LLAMA / 4),  # each head to two devices
     ("llama3_70b", Layout(tp=2, pp=2), Layout(tp=2, pp=4), LLAMA, LLAMA / 4),
     ("deepseek_v3", Layout(tp=8), Layout(tp=8), 8 * DEEPSEEK, DEEPSEEK),
-    ("deepseek_v3", Layout(tp=4, pp=2), Layout(dp=8, ep=8), DEEPSEEK, DEEPSEEK),
+    ("deepseek_v3", Layout(tp=4, pp=2), Layout(attention_dp=8, ep=8), DEEPSEEK, DEEPSEEK),
 ]
 
 

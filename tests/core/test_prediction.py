@@ -9,7 +9,7 @@ import pytest
 from llmcalc_core import ModelConfig, estimate_decode_performance, find_model
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.hub.reader import read_hf_config
-from llmcalc_core.layers.shapes import Mixture
+from llmcalc_core.layers.shapes import MoE
 
 # (model, parameters with the module, parameters without, copies of embedding and head that the
 # file holds as well [elements], source): totals of safetensors files, checked 2026-11-23
@@ -40,7 +40,7 @@ def test_deepseek_v3_by_hand() -> None:
     model = architecture(find_model("deepseek_v3"))
     last = model.layers[model.sequence[-1]]
     assert model.prediction.layer == last
-    assert isinstance(model.prediction.layer.channel, Mixture)
+    assert isinstance(model.prediction.layer.channel, MoE)
     assert model.mtp_parameters == last.parameters + 2 * 7168**2 + 3 * 7168
     # 14B in the model card, with copies of embedding and head of 0.93B each
     assert model.mtp_parameters + 2 * 129280 * 7168 == pytest.approx(14e9, rel=0.05)

@@ -95,7 +95,7 @@ def test_what_is_computed_is_packed_into_steps() -> None:
     # sixteen of which a quarter is; of 50 that wait for each of two replicas it takes no more.
     for share, expected in ((0.0, 4), (0.5, 8), (0.75, 16), (0.95, 50)):
         grid = make_grid(
-            (Layout(tp=2, dp=2, ep=4),), batches=(100,), inputs=(2000,), outputs=(2,),
+            (Layout(tp=2, attention_dp=2, ep=4),), batches=(100,), inputs=(2000,), outputs=(2,),
             techniques=Techniques(prefix_hit_rate=share),
         )  # fmt: skip
         assert packed_prompts(grid) == expected

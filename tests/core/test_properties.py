@@ -101,7 +101,7 @@ def test_more_beams_are_never_faster(case: Case, beams: int) -> None:
 @QUICK
 @given(cases())
 def test_more_devices_never_need_more_memory_each(case: Case) -> None:
-    case = replace(case, layout=replace(case.layout, ep=1, dp=1))
+    case = replace(case, layout=replace(case.layout, ep=1, attention_dp=1))
     heads, layers = case.config.num_attention_heads, case.config.num_decoder_layers
     layout, now = case.layout, case.memory()
     for wider in (width for width in divisors(heads) if width % layout.tp == 0):

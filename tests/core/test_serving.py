@@ -237,7 +237,9 @@ def test_a_state_of_fixed_size_counts_per_request() -> None:
 
 def test_attention_ranks_share_the_requests() -> None:
     plan = PLANS["attention ranks"]
-    grid = make_grid((Layout(ep=16, dp=16),), batches=(40,), inputs=(1000,), outputs=(200,))
+    grid = make_grid(
+        (Layout(ep=16, attention_dp=16),), batches=(40,), inputs=(1000,), outputs=(200,)
+    )
     model = architecture(find_model("deepseek_v3"))
     memory = device_memory(model, Precision(weights="fp8", activations="fp8", kv_cache="fp8"), grid)
     besides = memory.total.item() - memory.kv_cache.item()

@@ -13,7 +13,7 @@ import pytest
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import StageTimes, stage_times
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.costmodel.timing import BOUNDS, KINDS, message_seconds
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -43,12 +43,12 @@ def times(
     tokens: tuple[int, int] = (1000, 101),
     overlaps: float = 0.0,
     **facts: Any,
-) -> StageTimes:
+) -> PhaseTimes:
     grid = make_grid((layout or Layout(),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
     precision = Precision()
     known = efficiency_for(hardware, precision, constants=NEUTRAL)
     behaviour = replace(known.behaviour, overlaps=overlaps)
-    return stage_times(
+    return phase_times(
         architecture(model),
         hardware,
         precision,
@@ -213,7 +213,7 @@ def test_a_batch_in_one_grid_is_the_batch_alone() -> None:
     layouts = (Layout(), Layout(tp=2, pp=2), Layout(pp=3))
     grid = make_grid(layouts, batches=(1, 6, 9), inputs=(500, 1000), outputs=(101,))
     efficiency = efficiency_for(A100, Precision(), constants=NEUTRAL)
-    found = stage_times(
+    found = phase_times(
         architecture(config(8)), A100, Precision(), grid, efficiency, decode=True
     )  # fmt: skip
     whole = np.broadcast_to(found.latency_s, grid.shape)
@@ -233,7 +233,7 @@ def test_the_host_starts_the_kernels_of_a_prefill() -> None:
     model = architecture(config(8, **SMALL))
     grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
     idle, busy = (
-        stage_times(
+        phase_times(
             model,
             A100,
             Precision(),

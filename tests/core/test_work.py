@@ -146,7 +146,7 @@ def test_a_mixture_computes_two_experts_for_each_token() -> None:
 def test_expert_parallel_ranks_share_the_experts() -> None:
     # Eight attention replicas with four sequences each: 32 tokens over eight experts.
     one = work("mixtral_8x7b", decode=True, batch=32)["mixture"]
-    spread = work("mixtral_8x7b", Layout(ep=8, dp=8), decode=True, batch=32)["mixture"]
+    spread = work("mixtral_8x7b", Layout(ep=8, attention_dp=8), decode=True, batch=32)["mixture"]
     # The busiest of eight gets 1 + 1.4236 x 1.36 times the mean of the tokens.
     busiest = 1 + 1.4236 * 1.36
     assert spread["flops"] * 8 == pytest.approx(one["flops"] * busiest, rel=1e-12)
@@ -201,7 +201,7 @@ MESSAGES: list[tuple[str, dict[str, Any], Layout, list[tuple[int, float, float]]
     ("dense", {}, Layout(tp=2), [(2, 8 * 64 * 2, 2), (2, 8 * 64 * 2, 2)]),
     ("mixture in a group", EXPERTS, Layout(tp=4, ep=2), [(2, 1024, 4), (2, 1024, 4)]),
     # four replicas of two tokens, each sent to two experts and back: two all-to-alls
-    ("mixture of replicas", EXPERTS, Layout(ep=4, dp=4), [(1, 2 * 2 * 64 * 2, 4)] * 2),
+    ("mixture of replicas", EXPERTS, Layout(ep=4, attention_dp=4), [(1, 2 * 2 * 64 * 2, 4)] * 2),
 ]
 
 

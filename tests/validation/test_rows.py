@@ -47,7 +47,7 @@ def test_closed_loop_row_is_read_whole():
     case = closed_loop.read_case(closed_loop_row())
     assert (case.id, case.kind, case.batch) == ("c1", "closed_loop", 16)
     assert (case.model.model, case.hardware.name) == ("meta-llama/Llama-3.1-70B", "H200_141GB")
-    assert case.layout == Layout(tp=2, pp=1, ep=1, dp=1)
+    assert case.layout == Layout(tp=2, pp=1, ep=1, attention_dp=1)
     assert case.metrics == ("ttft_ms", "tpot_ms")
     assert case.measured == (100.0, 20.0)
 
@@ -115,7 +115,7 @@ def test_attention_ranks_counted_twice_are_as_many_as_groups_of_experts(ranks, g
     row = closed_loop_row(model=GPT_OSS, tensor_parallel="1", attention_data_parallel=ranks,
                           moe_tensor_parallel=groups, moe_expert_parallel=groups)  # fmt: skip
     width = int(float(groups))
-    assert closed_loop.read_case(row).layout == Layout(tp=1, ep=width, dp=width)
+    assert closed_loop.read_case(row).layout == Layout(tp=1, ep=width, attention_dp=width)
 
 
 def test_more_attention_ranks_than_a_server_has_devices_are_refused():
@@ -128,11 +128,11 @@ def test_more_attention_ranks_than_a_server_has_devices_are_refused():
 @pytest.mark.parametrize(
     ("widths", "layout"),
     [
-        (("1", "4", "1.0", "4.0"), Layout(tp=1, ep=4, dp=4)),
-        (("1", "4", "4.0", "1.0"), Layout(tp=1, ep=1, dp=4)),
-        (("8", "1", "8.0", "8.0"), Layout(tp=8, ep=8, dp=1)),
-        (("2", "1", "0.0", "0.0"), Layout(tp=2, ep=1, dp=1)),
-        (("2", "", "", ""), Layout(tp=2, ep=1, dp=1)),
+        (("1", "4", "1.0", "4.0"), Layout(tp=1, ep=4, attention_dp=4)),
+        (("1", "4", "4.0", "1.0"), Layout(tp=1, ep=1, attention_dp=4)),
+        (("8", "1", "8.0", "8.0"), Layout(tp=8, ep=8, attention_dp=1)),
+        (("2", "1", "0.0", "0.0"), Layout(tp=2, ep=1, attention_dp=1)),
+        (("2", "", "", ""), Layout(tp=2, ep=1, attention_dp=1)),
     ],
 )
 def test_widths_are_read_as_recorded(widths, layout):
@@ -288,7 +288,7 @@ def test_what_was_not_measured_is_not_a_number():
 
 
 @pytest.mark.parametrize(
-    ("version", "layout"), [("1.0", Layout(tp=1, ep=2, dp=2)), ("0.17", Layout(tp=2))]
+    ("version", "layout"), [("1.0", Layout(tp=1, ep=2, attention_dp=2)), ("0.17", Layout(tp=2))]
 )
 def test_how_tensorrt_llm_divided_mixtures_is_of_its_version(version, layout):
     # The pages' commands: attention data parallelism in 1.0 (00f37686), none in 0.17 (258c7540).
