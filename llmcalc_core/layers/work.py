@@ -245,6 +245,16 @@ def _product(
     )  # fmt: skip
 
 
+def all_reduce(step: Pass, *, participants: Values | None = None) -> Message:
+    """Sum the results of the tensor parallel devices, or of so many participants."""
+    return Message(
+        name="all-reduce",
+        passes=2,
+        size=step.hidden_bytes,
+        participants=step.grid.tp if participants is None else participants,
+    )
+
+
 def traffic(name: str, moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:
     """Make an elementwise operation that only moves bytes, some of which a cache holds."""
     return Operation(
