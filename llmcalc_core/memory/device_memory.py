@@ -10,7 +10,6 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
 from llmcalc_core.engines import SHARING_WHAT_IS_FREE
 from llmcalc_core.formulas import Floats, Values
@@ -104,7 +103,7 @@ def device_memory(
         held, cached, away = _offloaded(held, cached, grid)
     if grid.techniques.lora_adapters:
         step = make_pass(model.hidden, grid, precision, decode=False)
-        works = (part_section(part, step).operations for part in model.parts)
+        works = (part.work(step)[0] for part in model.parts)
         adapters = [adapter_bytes(work, step) for work in works]
         held = [own + more for own, more in zip(held, adapters, strict=True)]
     first, last = _outer_weights(model, precision, grid)
