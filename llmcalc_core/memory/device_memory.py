@@ -113,7 +113,7 @@ def device_memory(
         held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
         last = last + draft.copies * held_too.weights
         cached = [*cached, NO_CACHE, draft.copies * held_too.kv_cache]
-        if draft.own and not model.tied:
+        if draft.is_module and not model.tied:
             rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
             last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))

@@ -1,4 +1,4 @@
-"""What a sequence holds, by kind of layer: bytes for each token, of full windows, of states."""
+"""Bytes of a sequence by kind of layer: for each token, of full windows, of states."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _FAR = 2**24  # a context beyond every window, a multiple of every block and ent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """Bytes that all layers of a kind hold of one sequence, on one device.
+class SequenceBytes:
+    """Bytes of one sequence in all layers of a kind, on one device.
 
     Attributes
     ----------
@@ -40,8 +40,8 @@ class Held:
     state: float
 
 
-def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
-    """Count what each kind of layer holds of a sequence; none for a kind that holds nothing."""
+def sequence_bytes_by_layers(model: Model, precision: Precision) -> Iterator[SequenceBytes]:
+    """Count the bytes of a sequence in each kind of layer; none for a kind without a cache."""
     contexts = (_BLOCK, 2 * _BLOCK, _FAR, _FAR + 2048)
     inputs = tuple(context - 1 for context in contexts)
     grid = make_grid((Layout(),), batches=(1,), inputs=inputs, outputs=(1,))
@@ -53,7 +53,7 @@ def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
             continue
         token, state = (further - far) / (contexts[3] - contexts[2]), 2 * one - two
         windows = far - token * _FAR - state
-        yield Held(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
+        yield SequenceBytes(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
 
 
 def weight_bytes(model: Model, precision: Precision) -> float:
