@@ -29,8 +29,6 @@ from llmcalc_core.api import (
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
-from llmcalc_core.dtypes import PRECISIONS
 from llmcalc_core.engines import ENGINES
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
 from llmcalc_core.hardware.device import Hardware
@@ -46,8 +44,13 @@ from llmcalc_core.planning.feasibility import DoesNotFitError
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import (
+    CHECKPOINT,
+    PRECISIONS,
+    Precision,
+    asked_precision,
+    parse_precision,
+)
 from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [

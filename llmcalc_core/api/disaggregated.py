@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Unpack
 from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import ask
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, whole_number, whole_numbers
 from llmcalc_core.engines import find_engine
 from llmcalc_core.hardware.device import Hardware
@@ -17,6 +16,7 @@ from llmcalc_core.planning.deployments import deployments
 from llmcalc_core.planning.pool_pairs import Budget
 from llmcalc_core.planning.request import MOST_DEVICES
 from llmcalc_core.planning.service import Service
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 

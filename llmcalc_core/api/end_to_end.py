@@ -7,8 +7,8 @@ from typing import Any, Unpack
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.static_phase import estimate_stage
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.planning.cost import whole_cost
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 

@@ -12,8 +12,8 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.planning.evaluation import evaluate
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 

@@ -9,7 +9,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
 from llmcalc_core.checks import one_of, positive, truth, whole_number
 from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.flat import grid_of
@@ -19,7 +18,7 @@ from llmcalc_core.hub.models import find_model
 from llmcalc_core.memory.concurrency import most_in_flight
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import CHECKPOINT, PLAIN, asked_precision
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
 

@@ -9,11 +9,11 @@ from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import ask, workload
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, truth
 from llmcalc_core.engines import find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_figures import serving_figures
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments

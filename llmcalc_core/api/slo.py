@@ -9,9 +9,9 @@ import numpy as np
 
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive
 from llmcalc_core.planning.best_of_each import best_of_each
+from llmcalc_core.precision import CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd

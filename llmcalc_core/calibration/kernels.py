@@ -7,14 +7,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from llmcalc_core.dtypes import DATA_TYPES
+
 Facts = dict[str, Any]
 """An entry of the table, or all of a device."""
-
-_NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
-"""Types of like width, whose kernels reach a like part of their peak."""
-
-_STANDS_FOR = {"bf16": "bf16", "fp8": "fp8", "fp4": "fp8"}
-"""Of which type a relative's products have the curve that a device's own do."""
 
 
 @cache
@@ -39,9 +35,10 @@ def facts_of(device: str) -> Facts:
     if "products" in own:
         found["gemm"] = [
             entry | {"type": kind, "compute": own["products"][kind]}
-            for kind, stands in _STANDS_FOR.items()
+            for kind in DATA_TYPES
+            if kind in own["products"]
             for entry in found["gemm"]
-            if entry["type"] == stands
+            if entry["type"] == DATA_TYPES[kind].curve
         ]
     return found
 
@@ -67,10 +64,10 @@ def find_facts(facts: Facts, family: str, data_type: str, engine: str = "") -> t
         return find_facts(table()["assumed"], family, data_type)[0], "assumed"
     usable = [entry for entry in facts[family] if entry.get("engine", engine) == engine]
     by_type = {entry["type"]: entry for entry in sorted(usable, key=lambda own: "engine" in own)}
-    same = {"fp16": "bf16"}.get(data_type, data_type)
+    same = DATA_TYPES[data_type].kernels
     if same in by_type:
         return by_type[same], "calibrated"
-    nearest = next(near for near in (*_NEAREST.get(same, ()), "bf16") if near in by_type)
+    nearest = next(near for near in (*DATA_TYPES[same].like, "bf16") if near in by_type)
     return by_type[nearest], "transferred"
 
 
@@ -89,8 +86,8 @@ def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> Fact
     """
     (entry,) = table()["assumed"]["mixture"]
     kind = computed
-    if computed in ("bf16", "fp16"):
-        kind = f"{stored} to 16 bits" if stored in ("fp4", "int4") else "bf16"
+    if DATA_TYPES[computed].has_16_bits:
+        kind = f"{stored} to 16 bits" if DATA_TYPES[stored].is_packed else "bf16"
     own = (
         other
         for other in facts.get("mixture", ())

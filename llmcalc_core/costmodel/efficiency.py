@@ -22,6 +22,7 @@ from llmcalc_core.calibration.kernels import (
     table,
 )
 from llmcalc_core.checks import one_of
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.engines import OVERLAPPING, PREFILL_FIRST
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
@@ -85,7 +86,7 @@ def efficiency_for(
         "gemm": hardware.rate(precision.activations),
         "mixture": hardware.rate(precision.expert_activations),
     }
-    apart = sorted(precision.computed - {"bf16", "fp16"})
+    apart = sorted(one for one in precision.computed if not DATA_TYPES[one].has_16_bits)
     rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
     wide = hardware.rate("bf16")
     looked_up = {
@@ -132,7 +133,8 @@ def _scaled(
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     device = values["decode_time"] if decode else values["prefill_time"]
     narrow: float = table()["engine"]["narrow_gemm_time"]
-    narrower = {family: narrow for family, kind in types.items() if kind in ("fp8", "fp4")}
+    slow = [one.name for one in DATA_TYPES.values() if one.narrow_gemm]
+    narrower = {family: narrow for family, kind in types.items() if kind in slow}
     return {
         family: replace(
             curve,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import Precision, parse_precision
 
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")

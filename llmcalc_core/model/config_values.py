@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmcalc_core.checkpoint_precision import stored_precision
 from llmcalc_core.checks import nearest, one_of, truth, whole_number
 from llmcalc_core.model.vision import vision_tower
+from llmcalc_core.precision import stored_precision
 
 LAYER_TYPES = (
     "full_attention", "sliding_attention", "chunked_attention", "compressed_sparse_attention",

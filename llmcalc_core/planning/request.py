@@ -10,8 +10,7 @@ from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_
 from llmcalc_core.engines import find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_STAGES = ("prefill", "decode")

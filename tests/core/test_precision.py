@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcalc_core import PRECISIONS, Hardware, Precision, find_hardware, parse_precision
-from llmcalc_core.dtypes import STORED_BITS
+from llmcalc_core.dtypes import DATA_TYPES
 
 # (spellings, (weights, activations, KV cache))
 SPELLINGS = [
@@ -63,7 +63,7 @@ def test_bytes_of_a_weight(kind: str, size: float) -> None:
 
 
 def test_every_type_has_a_size() -> None:
-    assert {kind for kind, _ in BYTES} == set(STORED_BITS)
+    assert {kind for kind, _ in BYTES} == set(DATA_TYPES)
 
 
 # (precision, residual stream, unquantised weights): 16 bits at least
@@ -130,4 +130,4 @@ def test_a_device_of_one_type_has_a_rate_for_all() -> None:
         name="old", flops=(("fp32", 1e13),), memory_bytes=1e10, nominal_memory_gb=10,
         memory_bandwidth=1e11, link_bandwidth=1e10,
     )  # fmt: skip
-    assert {device.rate(kind) for kind in STORED_BITS} == {("fp32", 1e13)}
+    assert {device.rate(kind) for kind in DATA_TYPES} == {("fp32", 1e13)}
