@@ -14,13 +14,21 @@ _SCHEMES = {
     "w8a16": ("int8", "bf16", "bf16"),
     "w8a8": ("int8", "int8", "bf16"),
     "w4a8": ("int4", "int8", "bf16"),
+    "w4afp8": ("int4", "fp8", "bf16"),
     "w4a4": ("fp4", "fp4", "bf16"),
     "w16a16": ("bf16", "bf16", "bf16"),
 }
-"""Schemes of quantisation: types of weights, activations and KV cache."""
+"""Schemes of quantisation: types of weights, activations and KV cache.
+
+Names and meanings are those of vLLM and compressed-tensors (presets W4A16, W8A16, W8A8, W4A8 and
+W4AFP8 of quant_scheme.py; "INT8 W4A8" in vLLM's documentation, QServe's W4A8, arXiv:2405.04532):
+activations of ``w4a8`` are integers. SGLang calls those in FP8 w4afp8, too; NVIDIA Model Optimizer
+and TensorRT-LLM call them W4A8_AWQ. Read 2026-11-30.
+"""
 
 _SCHEME_SPELLINGS = {
     "awq": "w4a16", "gptq": "w4a16", "int4_wo": "w4a16", "int8_wo": "w8a16",
+    "w4a8_int8": "w4a8", "w4a8_fp8": "w4afp8", "w4a8_awq": "w4afp8",
 }  # fmt: skip
 
 PRECISIONS = (*DATA_TYPES, *_SCHEMES)
@@ -270,6 +278,8 @@ def parse_precision(bits: str | Precision) -> Precision:
     --------
     >>> parse_precision("w4a16").activations
     'bf16'
+    >>> parse_precision("w4a8").activations, parse_precision("w4afp8").activations
+    ('int8', 'fp8')
     """
     return bits if isinstance(bits, Precision) else _named(_canonical(bits, PRECISIONS))
 

@@ -10,7 +10,7 @@ from llmcalc_core.precision import Precision, parse_precision
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
 _QUANTISED = re.compile(
-    r"-(?P<type>fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a\d+|dynamic|static|"
+    r"-(?P<type>fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a(?:fp)?\d+|dynamic|static|"
     r"pertensor)(?=-|$)"
 )
 
