@@ -29,7 +29,7 @@ from llmcalc_core.api import (
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.engines import ENGINES
+from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware, load_hardware
@@ -56,6 +56,7 @@ from llmcalc_core.workload.techniques import Techniques
 __all__ = [
     "CHECKPOINT",
     "COST_COLUMNS",
+    "DEFAULT_ENGINE",
     "ENGINES",
     "HARDWARE_CONFIGS",
     "IN_FLIGHT",
@@ -67,6 +68,7 @@ __all__ = [
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
+    "Engine",
     "Evaluation",
     "EvaluationRequest",
     "Hardware",
@@ -88,6 +90,7 @@ __all__ = [
     "explain",
     "explore",
     "explore_disaggregated",
+    "find_engine",
     "find_hardware",
     "find_model",
     "find_slo_plan",

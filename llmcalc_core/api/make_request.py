@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from llmcalc_core.api.find_techniques import find_techniques
 from llmcalc_core.checks import whole_numbers
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
@@ -31,7 +32,7 @@ def make_request(
     devices: int | Sequence[int] | None = None,
     *,
     stage: str = "decode",
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,

@@ -174,7 +174,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
             ep=_number(cells, "expert_parallel") if "expert_parallel" in cells else 1,
             attention_dp=_number(cells, ranks) if ranks in cells else None,
         ),
-        engine=find_engine(cells.get("engine", engine)),
+        engine=find_engine(cells.get("engine", engine)).name,
         loop=one_of("kind", cells.get("kind", KINDS[0]), KINDS) == "closed_loop",
         batch=_count(cells, "concurrency"),
         input_tokens=_count(cells, "input_tokens"),

@@ -149,12 +149,13 @@ def recurrent_state(part: Recurrent, grid: Grid, sequences: Values) -> Values:
 
 def _cached_tokens(grid: Grid, *, window: int | None = None) -> Values:
     """Count the tokens of a request that are cached, in whole blocks."""
+    block = grid.block_tokens
     if grid.beams > 1:
-        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
-        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
+        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf), block=block)
+        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf), block=block)
         return prompt + own * grid.beams
     longest: Values = grid.inputs + grid.outputs + grid.drafted
     if window is not None:
         whole = np.min(grid.inputs) >= window  # every sequence fills it
         longest = float(window) if whole else np.minimum(longest, window)
-    return rounded_to_blocks(tokens=longest)
+    return rounded_to_blocks(tokens=longest, block=block)

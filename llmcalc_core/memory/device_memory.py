@@ -13,7 +13,7 @@ from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precis
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
-from llmcalc_core.engines import SHARING_WHAT_IS_FREE
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
@@ -23,13 +23,6 @@ from llmcalc_core.layers.shapes import FeedForward, MoE, Part
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
-
-RUNTIME_RESERVE_BYTES = 2.0**30
-"""Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
-
-WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
-"""The same of FasterTransformer: what its smallest models use beyond weights and cache in the
-memory column of its GPT guide, 2.9 to 3.1 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +63,7 @@ class Memory:
         array
             Bytes [bytes]: all that is held, or less.
         """
-        if engine not in SHARING_WHAT_IS_FREE:
+        if find_engine(engine).memory_fraction_of == "device":
             return self.total
         rest = self.total - self.kv_cache
         return memory_fraction * rest + self.kv_cache
@@ -82,7 +75,7 @@ def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
 
 
 def device_memory(
-    model: Model, precision: Precision, grid: Grid, *, whole_prompts: bool = False
+    model: Model, precision: Precision, grid: Grid, *, engine: str = DEFAULT_ENGINE
 ) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
 
@@ -92,9 +85,9 @@ def device_memory(
         What is stored, in which types.
     grid : Grid
         Plans and workloads.
-    whole_prompts : bool, default False
-        Whether the engine reads all prompts of a batch at once, with a buffer of its own for every
-        operation (FasterTransformer), and not in chunks.
+    engine : str
+        The serving engine. One that does not chunk prompts reads all of a batch at once, with a
+        buffer of its own for every operation.
 
     Returns
     -------
@@ -133,8 +126,9 @@ def device_memory(
         host_weights = np.maximum(host_weights, more_weights)
         host_cache = np.maximum(host_cache, more_cache)
     fullest = weights + cache
-    activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
-    reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
+    own_engine = find_engine(engine)
+    alive = _activations if own_engine.chunks_prompts else _buffers
+    activations, reserve = alive(model, precision, grid), own_engine.runtime_reserve_bytes
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),

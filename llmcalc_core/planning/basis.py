@@ -53,7 +53,7 @@ def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> 
         return max("transferred", efficiency.basis, key=BASES.index)
     if hardware.adjustments:
         return "measured"
-    known = was_measured(model.name, efficiency.device, efficiency.data_type)
+    known = was_measured(model.name, efficiency.device, efficiency.data_type, efficiency.kv_cache)
     return "measured" if known else efficiency.basis
 
 
