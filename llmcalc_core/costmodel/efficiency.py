@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.calibration.constants import Constants, fitted, specs
+from llmcalc_core.calibration.constants import Constants, fitted, fitted_engines, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, SharedFacts
 from llmcalc_core.calibration.kernels import (
@@ -49,7 +49,7 @@ def efficiency_for(
     precision : Precision
         Types of weights, activations and KV cache.
     mixture : bool, default False
-        Whether the model has mixtures of experts, whose facts then count for the basis.
+        Whether the model has mixtures of experts, whose kernels the host takes longer to start.
     engine : str, default 'vllm'
         The serving engine, one of ``ENGINES``.
     constants : Constants, optional
@@ -59,8 +59,9 @@ def efficiency_for(
     -------
     Efficiency
         Curves by operation family, links and overheads, and the basis, which is that of the
-        worst known family used: calibrated (measured on this device and type), transferred (from
-        a relative or another type) or assumed.
+        worst known of dense products and of attention that reads the cache: calibrated (measured
+        on this device and type), transferred (from a relative or another type) or assumed (of no
+        device, or for an engine that was never measured).
 
     Raises
     ------
@@ -105,6 +106,8 @@ def efficiency_for(
     base["traffic"] = _traffic(shared, wide[1])
     used = ("gemm", "attention_decode")
     known = [basis, *(looked_up[family][1] for family in used)]
+    if engine not in fitted_engines():
+        known.append("assumed")
     narrow = {
         family
         for family, (entry, _) in looked_up.items()

@@ -106,7 +106,7 @@ def _cache(
     if isinstance(part, Attention):
         if part.shares_cache:
             return NOTHING
-        reach = None if grid.whole_caches else part.window or part.chunk
+        reach = None if grid.engine.caches_whole_context else part.window or part.chunk
         return key_value_bytes(
             tokens=_cached_tokens(grid, window=reach),
             kv_heads=np.ceil(part.kv_heads / grid.tp),
@@ -149,7 +149,7 @@ def recurrent_state(part: Recurrent, grid: Grid, sequences: Values) -> Values:
 
 def _cached_tokens(grid: Grid, *, window: int | None = None) -> Values:
     """Count the tokens of a request that are cached, in whole blocks."""
-    block = grid.block_tokens
+    block = grid.engine.kv_block_tokens
     if grid.beams > 1:
         prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf), block=block)
         own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf), block=block)

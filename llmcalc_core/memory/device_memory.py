@@ -13,7 +13,7 @@ from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precis
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
@@ -74,9 +74,7 @@ def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
     return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
 
 
-def device_memory(
-    model: Model, precision: Precision, grid: Grid, *, engine: str = DEFAULT_ENGINE
-) -> Memory:
+def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
 
     Parameters
@@ -84,10 +82,8 @@ def device_memory(
     model, precision
         What is stored, in which types.
     grid : Grid
-        Plans and workloads.
-    engine : str
-        The serving engine. One that does not chunk prompts reads all of a batch at once, with a
-        buffer of its own for every operation.
+        Plans and workloads. An engine that does not chunk prompts reads all of a batch at once,
+        with a buffer of its own for every operation.
 
     Returns
     -------
@@ -126,9 +122,8 @@ def device_memory(
         host_weights = np.maximum(host_weights, more_weights)
         host_cache = np.maximum(host_cache, more_cache)
     fullest = weights + cache
-    own_engine = find_engine(engine)
-    alive = _activations if own_engine.chunks_prompts else _buffers
-    activations, reserve = alive(model, precision, grid), own_engine.runtime_reserve_bytes
+    alive = _activations if grid.engine.chunks_prompts else _buffers
+    activations, reserve = alive(model, precision, grid), grid.engine.runtime_reserve_bytes
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),

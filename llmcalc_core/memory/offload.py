@@ -9,7 +9,6 @@ from operator import attrgetter
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.precision import Precision
@@ -26,7 +25,6 @@ def offloaded(
     usable: float,
     *,
     counted: Callable[[Memory], Floats] = attrgetter("total"),
-    engine: str = DEFAULT_ENGINE,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
 
@@ -40,8 +38,6 @@ def offloaded(
         Bytes of a device that may be used [bytes].
     counted : callable
         What of a plan's memory counts against them; all of it unless given.
-    engine : str
-        As for :func:`llmcalc_core.memory.device_memory.device_memory`.
 
     Returns
     -------
@@ -57,7 +53,7 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return counted(device_memory(model, precision, tried, engine=engine))
+        return counted(device_memory(model, precision, tried))
 
     without = replace(grid, weights_away=1.0)
     weights = _share(grid.weights_away, (total(grid), total(without)), usable)

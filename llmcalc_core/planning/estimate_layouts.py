@@ -90,7 +90,7 @@ def estimate_layouts(
         usable = hardware.usable_bytes(memory_fraction)
         grid = offloaded(
             model, precision, grid, usable,
-            counted=counting(memory_fraction, engine), engine=engine,
+            counted=counting(memory_fraction, engine),
         )  # fmt: skip
     efficiency = efficiency_for(
         hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
@@ -98,6 +98,6 @@ def estimate_layouts(
     return Estimate(
         grid=grid,
         times=phase_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
-        memory=device_memory(model, precision, grid, engine=engine),
+        memory=device_memory(model, precision, grid),
         efficiency=efficiency,
     )

@@ -14,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
 from llmcalc_core.formulas.speculation import tokens_per_step
@@ -58,10 +58,8 @@ class Grid:
         Parts in which it reads a prompt [1].
     graph_sizes : tuple of int
         Batches that decode steps are padded to, those of captured kernels; none: as they are.
-    whole_caches : bool
-        Whether layers that see a window or a chunk of the context keep all of it nevertheless.
-    block_tokens : float
-        Tokens of one block of the KV cache [tokens].
+    engine : Engine
+        What serves: its blocks, and what it keeps in them.
     drafted, gained : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
@@ -90,8 +88,7 @@ class Grid:
     chunk_tokens: float
     pieces: Values
     graph_sizes: tuple[int, ...]
-    whole_caches: bool
-    block_tokens: float
+    engine: Engine
     drafted: float
     gained: float
     beams: float
@@ -166,8 +163,7 @@ def make_grid(
         chunk_tokens=float(techniques.prefill_chunk_tokens or serves.token_budget),
         pieces=_pieces(prompt - cached, batch, attention_dp, techniques),
         graph_sizes=graph_sizes,
-        whole_caches=serves.caches_whole_context,
-        block_tokens=float(serves.kv_block_tokens),
+        engine=serves,
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),
