@@ -279,7 +279,7 @@ def was_measured(model: str, device: str, weights: str, kv_cache: str) -> bool:
     >>> was_measured("meta-llama/Llama-3.1-8B", "H100_80GB", "fp8", "int4")
     False
     """
-    return any((model, device, weights, kind) in _measured() for kind in DATA_TYPES)
+    return (model, device, weights, DATA_TYPES[kv_cache].kernels) in _measured()
 
 
 @cache
