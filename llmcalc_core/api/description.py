@@ -14,8 +14,7 @@ from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.architecture.parameters import part_parameters
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.provided import provide
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 
-_BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
+_BLOCK = find_engine(DEFAULT_ENGINE).kv_block_tokens
 _FAR = 2**24  # a context beyond every window, a multiple of every block and entry [tokens]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
@@ -190,7 +191,7 @@ def for_part(step: Pass, name: str) -> Pass:
     if precision is step.precision:
         return step
     computed = precision.activations
-    own = "gemm_wide" if computed in ("bf16", "fp16") else f"gemm_{computed}"
+    own = "gemm_wide" if DATA_TYPES[computed].has_16_bits else f"gemm_{computed}"
     family = "gemm" if computed == step.whole.activations else own
     return replace(step, precision=precision, family=family)
 
