@@ -685,6 +685,37 @@ def test_projections_that_a_checkpoint_may_quantise() -> None:
     assert mixture.quantisable == {"experts": 9216}
 
 
+def test_queries_of_drafted_tokens_and_of_beams() -> None:
+    # Each of two sequences verifies three tokens beside its own, of which 1.875 are gained at 0.5:
+    # the queries lie (4 - 1.875) / 2 further on in the mean, the last one sees 1.5 more than that.
+    drafts = Techniques(speculative_tokens=3, acceptance_rate=0.5)
+    seen = 34.5 + (4 - 1.875) / 2
+    # Of three beams each reads its own 2.5 tokens and a third of the prompt.
+    for given, queries, pairs, read in (
+        ({"techniques": drafts}, 8, seen, 2 * (seen + 1.5)),
+        ({"beams": 3}, 6, 34.5, 6 * (2.5 + 32 / 3)),
+    ):
+        grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
+        step = make_pass(64, grid, FP8, decode=True)
+        (found,) = (one for one in part_of("attention").work(step)[0] if one.kind == "attention")
+        assert np.asarray(found.flops).item() == pytest.approx(2 * queries * pairs * 4 * 32)
+        assert np.asarray(found.cached).item() == pytest.approx(read * 2 * 32)
+
+
+def test_groups_of_a_prompt_send_its_tokens_once() -> None:
+    # Two groups of one device: a prefill has half of the tokens on each, a decode step all on both.
+    layout = Layout(cp=2, ep=2)
+    for decode, m in ((True, 2), (False, 32)):
+        copies = 1 if decode else 2
+        assert sent("mixture of experts", layout, decode=decode)[0] == (
+            "dispatch of tokens to experts", m * 2 * 24, 2, copies,
+        )  # fmt: skip
+        gathered = [("all-gather of keys and values", 64 * 64 * 2, 2, np.inf)]
+        assert sent("attention", layout, decode=decode) == [
+            ("all-reduce", m * 64 * 2, 1, np.inf), *([] if decode else gathered),
+        ]  # fmt: skip
+
+
 def test_norms_inside_mamba() -> None:
     plain, normed = (
         architecture(ModelConfig(**(PLAIN | MAMBA | more | {"layer_types": ("mamba",)})))
