@@ -15,13 +15,11 @@ from llmcalc_core.hub.checkpoints import checkpoint_precision
 from llmcalc_core.hub.dialects import DIALECTS, Fields
 from llmcalc_core.hub.quantisation_methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.provided import provide
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
 _QUANTISATION_FILE = "hf_quant_config.json"
 
 
-@provide("from_hf")
 def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
     """Read the architecture of a model from its ``config.json``.
 

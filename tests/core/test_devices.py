@@ -8,7 +8,7 @@ import re
 import pytest
 
 from llmcalc_core import HARDWARE_CONFIGS, explore, find_hardware, hardware_sources, list_hardware
-from llmcalc_core.hardware.catalogue import tables
+from llmcalc_core.hardware.tables import built_in_tables as tables
 from llmcalc_core.hardware.tables import FIGURES
 
 # (device, type, dense TFLOP/s or TOP/s, GB, GB/s, W), from the documents its `sources` name
