@@ -117,10 +117,10 @@ def catalogue_tables(folder: Path) -> dict[str, Table]:
             if faults:
                 raise ValueError(f"{place}: {'; '.join(faults)}")
             for spelling in (name, *table.get("aliases", ())):
-                taken = where.setdefault(folded(spelling), place)
-                if taken != place or name in found:
+                if folded(spelling) in where:
                     msg = f"{place}: a name or alias must be used once, got {spelling!r}, which is"
-                    raise ValueError(f"{msg} that of {taken} as well")
+                    raise ValueError(f"{msg} that of {where[folded(spelling)]} as well")
+                where[folded(spelling)] = place
             found[name] = table
     return found
 
