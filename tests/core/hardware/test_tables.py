@@ -58,7 +58,7 @@ WRONG = [
     ("node_link_bandwidth = 5e10\nhost_link_bandwidth = 5e10\n[X1.s", "[X1.s",
      "sources must say where node_link_bandwidth, host_link_bandwidth come from"),
     ("sources = 3", SMALLEST[SMALLEST.index("[X1.s"):], "sources must be a table of texts, got 3"),
-    ('flop = "data', 'flops = "data', "sources has 'flop', which is no figure of the table; did you"),
+    ('flop = "data', 'flops = "data', "sources has 'flop', which is no figure of the table; did"),
     ('data sheet"', 'data sheet of its maker; read 2026-11-30"',
      "sources.flops must name a document with 'read YYYY-MM-DD' or 'checked YYYY-MM-DD', or begin"),
     ("price_per_hour = 2\n[X1.sources]\nprice_per_hour = 'list; read 2026-11-30'", "[X1.sources]",
