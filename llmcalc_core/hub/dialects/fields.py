@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from llmcalc_core.checks import whole_number
 
@@ -186,3 +186,35 @@ class Fields:
 
 Dialect = Callable[[Fields], dict[str, Any]]
 """Reads one ``model_type``: its fields in, fields of ``ModelConfig`` out."""
+
+DIALECTS: dict[str, Dialect] = {}
+"""The dialects of the modules imported so far, by ``model_type``; see :func:`dialect`."""
+
+_Reader = TypeVar("_Reader", bound=Dialect)
+
+
+def dialect(*model_types: str) -> Callable[[_Reader], _Reader]:
+    """Make a function the reader of one ``model_type`` or several.
+
+    Raises
+    ------
+    ValueError
+        If one of them has a reader already.
+
+    Examples
+    --------
+    >>> dialect("llama")(lambda fields: {})
+    Traceback (most recent call last):
+    ...
+    ValueError: a model_type must have one dialect, got 'llama' again
+    """
+
+    def register(reader: _Reader) -> _Reader:
+        for model_type in model_types:
+            if model_type in DIALECTS:
+                msg = f"a model_type must have one dialect, got {model_type!r} again"
+                raise ValueError(msg)
+            DIALECTS[model_type] = reader
+        return reader
+
+    return register

@@ -1,20 +1,25 @@
-"""Kimi: latent attention alone, or with Kimi delta attention in most layers.
+"""Kimi (Moonshot AI): latent attention alone, or with Kimi delta attention in most layers.
 
-Defaults are those of the configuration classes of the checkpoints and of SGLang.
+Defaults are those of the configuration classes of the checkpoints and of SGLang. The encoders of
+images are those of the modeling files of moonshotai/Kimi-K2.5 and of SGLang's kimi_k3.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import FULL
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
-from llmcalc_core.hub.dialects.mixture import deepseek_latent
-from llmcalc_core.hub.dialects.vision import images, moon_vision, moon_vision_2
+from llmcalc_core.hub.dialects.decoder import FULL, first_dense_layers
+from llmcalc_core.hub.dialects.deepseek import deepseek_latent
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
+from llmcalc_core.model.vision import VisionTower
+
+dialect("kimi_k2")(deepseek_latent)
 
 _DELTA, _LINEAR = "kimi_delta_attention", "linear_attention"
 
 
+@dialect("kimi_k25")
 def _kimi_k25(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images."""
     text, vision = fields.section("text_config"), images(fields)
@@ -24,6 +29,7 @@ def _kimi_k25(fields: Fields) -> dict[str, Any]:
     return {**deepseek_latent(text), "vision": moon_vision(vision) if vision else None}
 
 
+@dialect("kimi_linear")
 def _kimi_linear(fields: Fields) -> dict[str, Any]:
     """Read layers of Kimi delta attention, and of latent attention without rotary positions."""
     for name in ("add_cross_attention", "is_encoder_decoder"):
@@ -99,22 +105,19 @@ def _delta_shape(
 
 
 def _kimi_experts(fields: Fields, layers: int) -> dict[str, Any]:
-    kinds = fields.entries("mlp_layer_types")
-    dense = fields.number("first_k_dense_replace", default=kinds.count("dense"))
-    if kinds and kinds != ("dense",) * dense + ("sparse",) * (layers - dense):
-        fields.refuse("mlp_layer_types", f"can only be described with {dense} dense layers first")
     return {
         "num_experts": fields.number("num_experts", "num_local_experts"),
         "expert_top_k": fields.number("num_experts_per_token", "num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
         "n_shared_experts": fields.number("num_shared_experts", "n_shared_experts", default=0),
-        "first_k_dense_replace": dense,
+        "first_k_dense_replace": first_dense_layers(fields, layers, "first_k_dense_replace"),
         "moe_latent_size": fields.optional("routed_expert_hidden_size"),
         "moe_latent_norm": fields.flag("latent_moe_use_norm", default=False),
         "router_bias": True,
     }
 
 
+@dialect("kimi_k3")
 def _kimi_k3(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images."""
     text, vision = fields.section("text_config"), images(fields)
@@ -126,10 +129,48 @@ def _kimi_k3(fields: Fields) -> dict[str, Any]:
     return {**_kimi_linear(text), "vision": moon_vision_2(vision) if vision else None}
 
 
-KIMI: dict[str, Dialect] = {
-    "kimi_k2": deepseek_latent,
-    "kimi_k25": _kimi_k25,
-    "kimi_linear": _kimi_linear,
-    "kimi_k3": _kimi_k3,
-}
-"""Dialects of Kimi."""
+def moon_vision(vision: Fields) -> VisionTower:
+    """Read MoonViT of Kimi: a table of positions, a final norm, and a merger of 2 x 2 patches."""
+    hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
+    patch, out = vision.number("patch_size"), vision.number("text_hidden_size")
+    height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
+    merge = int(vision.entries("merge_kernel_size")[0])
+    wide = merge * merge * hidden
+    return VisionTower(
+        layers=vision.number("vt_num_hidden_layers"),
+        hidden_size=hidden,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=merge,
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
+        outside_parameters=CHANNELS * patch * patch * hidden
+        + hidden
+        + height * width * hidden
+        + 2 * hidden,
+        projector_parameters=2 * hidden + wide * wide + wide + wide * out + out,
+    )
+
+
+def moon_vision_2(vision: Fields) -> VisionTower:
+    """Read the second MoonViT, of Kimi-K3: no biases, RMS norms, heads wider than the rest."""
+    for name in ("attn_bias", "linear_bias", "patch_embed_proj_bias"):
+        vision.require(name, expected=False)
+    for name, only in (("norm_type", "rmsnorm"), ("mlp_type", "mlp2"),
+                       ("mm_projector_type", "patchmergerv2")):  # fmt: skip
+        vision.require(name, expected=only)
+    hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
+    patch, out = vision.number("patch_size"), vision.number("text_hidden_size")
+    height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
+    heads, merge = vision.number("qkv_hidden_size"), int(vision.entries("merge_kernel_size")[0])
+    wide = merge * merge * hidden
+    return VisionTower(
+        layers=vision.number("vt_num_hidden_layers"),
+        hidden_size=hidden,
+        attention_size=heads,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=merge,
+        layer_parameters=4 * hidden * heads + 2 * hidden * inner + 2 * hidden,
+        outside_parameters=CHANNELS * patch * patch * hidden + height * width * hidden + hidden,
+        projector_parameters=wide * wide + wide * out + out,
+    )

@@ -1,4 +1,4 @@
-"""Selective state space models and hybrids with attention: Mamba, Falcon-Mamba, Jamba.
+"""State space models: Mamba, Falcon-Mamba, Mamba-2, and Jamba (AI21) with attention between.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import KV, common
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
+from llmcalc_core.hub.dialects.decoder import KV, decoder_fields
+from llmcalc_core.hub.dialects.fields import Fields, dialect
 
 _AUTO_RANK = 16  # dt_rank "auto" is hidden_size / 16, rounded up (arXiv:2312.00752, section 3.6)
 
@@ -20,6 +20,7 @@ def _dt_rank(fields: Fields, name: str, hidden: int) -> int:
     return fields.number(name)
 
 
+@dialect("mamba", "falcon_mamba")
 def _mamba(fields: Fields) -> dict[str, Any]:
     """Read a stack of state space layers; the norms of Falcon-Mamba have no weights."""
     fields.require("use_bias", expected=False)
@@ -44,11 +45,37 @@ def _mamba(fields: Fields) -> dict[str, Any]:
     }
 
 
+@dialect("mamba2")
+def _mamba2(fields: Fields) -> dict[str, Any]:
+    """Read a stack of Mamba-2 layers alone."""
+    fields.require("use_bias", expected=False)
+    fields.require("use_conv_bias", expected=True)
+    fields.require("rms_norm", expected=True)
+    fields.ignore("expand", "chunk_size", "time_step_rank", "norm_before_gate")
+    heads = fields.number("num_heads")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("hidden_size"),
+        "num_decoder_layers": fields.number("num_hidden_layers"),
+        "num_attention_heads": 1,
+        "intermediate_size": 0,
+        "layer_types": ("mamba2",),
+        "norms_per_layer": 1,
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=False),
+        "mamba_d_state": fields.number("state_size"),
+        "mamba_d_conv": fields.number("conv_kernel", default=4),
+        "mamba_num_heads": heads,
+        "mamba_head_dim": fields.number("head_dim"),
+        "mamba_n_groups": fields.number("n_groups"),
+    }
+
+
+@dialect("jamba")
 def _jamba(fields: Fields) -> dict[str, Any]:
     fields.require("mamba_conv_bias", expected=True)
     fields.require("mamba_proj_bias", expected=False)
     fields.require("mamba_inner_layernorms", expected=True)
-    base = common(fields, needs=(KV,))
+    base = decoder_fields(fields, needs=(KV,))
     period = fields.number("attn_layer_period", default=8)
     offset = fields.number("attn_layer_offset", default=4)
     return {
@@ -67,7 +94,3 @@ def _jamba(fields: Fields) -> dict[str, Any]:
         "mamba_dt_rank": _dt_rank(fields, "mamba_dt_rank", base["hidden_size"]),
         "mamba_norm": True,
     }
-
-
-RECURRENT: dict[str, Dialect] = {"mamba": _mamba, "falcon_mamba": _mamba, "jamba": _jamba}
-"""Dialects of recurrent and hybrid models."""

@@ -1,20 +1,22 @@
-"""Step 3.5 and 3.7 (StepFun): a gate for each head, and more heads in the sliding layers.
+"""StepFun: Step 3.5 and 3.7, with a gate for each head, and more heads in the sliding layers.
 
-Defaults are those of the configuration class in Hugging Face transformers.
+Defaults are those of the configuration class in Hugging Face transformers. The encoder of images is
+that of modeling_step3p7.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import FULL, KV, SLIDING, attention_bias
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
-from llmcalc_core.hub.dialects.vision import images
-from llmcalc_core.hub.dialects.vision_tiles import step_vision
+from llmcalc_core.hub.dialects.decoder import FULL, KV, SLIDING, attention_bias
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
+from llmcalc_core.model.vision import VisionTower
 
 _FIRST = 3  # layers without experts where a file does not say which
 
 
+@dialect("step3p5", "step3p7_text", "step3p5_text")
 def _step3p5(fields: Fields) -> dict[str, Any]:
     """Read the decoder; entries of lists after the last layer are those of prediction."""
     fields.require("attention_output_gate", expected=None)
@@ -108,6 +110,7 @@ def _channels(fields: Fields, layers: int, predicted: int) -> tuple[str, ...]:
     return tuple("sparse" if layer in sparse else "dense" for layer in range(both))
 
 
+@dialect("step3p7")
 def _step3p7(fields: Fields) -> dict[str, Any]:
     """Read the text part, nested or not, and the encoder of images."""
     if fields.value("text_config") is None:
@@ -121,7 +124,27 @@ def _step3p7(fields: Fields) -> dict[str, Any]:
     return described
 
 
-STEP: dict[str, Dialect] = {
-    "step3p5": _step3p5, "step3p7": _step3p7, "step3p7_text": _step3p5, "step3p5_text": _step3p5,
-}  # fmt: skip
-"""Dialects of Step."""
+def step_vision(vision: Fields, text_hidden: int) -> VisionTower:
+    """Read the encoder of Step 3.7: two convolutions of stride two at the end, and a projection."""
+    hidden, ratio = vision.number("hidden_size", "width"), vision.value("mlp_ratio")
+    inner = vision.optional("intermediate_size")
+    if inner is None:
+        if not isinstance(ratio, int | float):
+            vision.refuse("mlp_ratio", "must be a number")
+        inner = round(hidden * ratio)
+    patch, side = vision.number("patch_size"), vision.number("image_size")
+    kernel = 3 * 3
+    downsampled = 2 * hidden * (hidden * kernel + 1) + 4 * hidden * (2 * hidden * kernel + 1)
+    return VisionTower(
+        layers=vision.number("num_hidden_layers", "layers"),
+        hidden_size=hidden,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=4,
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=6 * hidden),
+        outside_parameters=CHANNELS * patch * patch * hidden
+        + (side // patch) ** 2 * hidden
+        + 2 * hidden,
+        projector_parameters=downsampled + 4 * hidden * text_hidden,
+        image_size=side,
+    )

@@ -1,4 +1,4 @@
-"""MiMo (Xiaomi): sliding layers with heads of their own, and sinks.
+"""Xiaomi: MiMo, with modules of multi-token prediction, sliding layers of own heads, and sinks.
 
 Defaults are those of the configuration class in Hugging Face transformers.
 """
@@ -7,18 +7,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import FULL, KV, SLIDING, attention_bias, common
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
+from llmcalc_core.hub.dialects.decoder import FULL, KV, SLIDING, attention_bias, decoder_fields
+from llmcalc_core.hub.dialects.fields import Fields, dialect
 
 _PREDICTED = 3  # modules in the published weights (arXiv:2601.02780, abstract)
 _PERIOD = 6  # full attention in the first layer and in every sixth
 
 
+@dialect("mimo")
+def _mimo(fields: Fields) -> dict[str, Any]:
+    """Read MiMo-7B: Qwen2 with modules of multi-token prediction."""
+    fields.require("use_sliding_window", expected=False)
+    fields.ignore("sliding_window", "layer_types")
+    return {
+        **decoder_fields(fields, needs=(KV,)),
+        "qkv_bias": fields.flag("attention_bias", default=True),
+        "mtp_layers": fields.number("num_nextn_predict_layers", default=0),
+    }
+
+
+@dialect("mimo_v2_flash")
 def _mimo_v2_flash(fields: Fields) -> dict[str, Any]:
     """Read MiMo-V2-Flash; where the file has no heads of the sliding layers, twice the KV heads."""
     fields.require("n_shared_experts", expected=None)
     fields.ignore("attention_value_scale", "swa_rope_theta", "sliding_window")
-    base = common(fields, needs=(KV, "head_dim", "v_head_dim"))
+    base = decoder_fields(fields, needs=(KV, "head_dim", "v_head_dim"))
     window = fields.number("sliding_window_size", "sliding_window")
     fields.require("attention_chunk_size", expected=window)
     layers = base["num_decoder_layers"]
@@ -74,7 +87,3 @@ def _kinds(
     if found and named and found != named:
         fields.refuse(names, f"can only be described as {switches} says")
     return found or named
-
-
-MIMO: dict[str, Dialect] = {"mimo_v2_flash": _mimo_v2_flash}
-"""Dialects of MiMo."""

@@ -1,36 +1,48 @@
-"""Gemma: two and four norms, windows, values from keys, layers that share a cache, own inputs.
+"""Google: Gemma, with two and four norms, windows, values from keys, and images.
 
-Defaults are those of the configuration classes in Hugging Face transformers.
+Defaults are those of the configuration classes in Hugging Face transformers. The encoders of images
+are that of modeling_siglip.py there and of vLLM's gemma4.py.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import (
+from llmcalc_core.hub.dialects.decoder import (
     FULL,
     KV,
     SLIDING,
     attention_bias,
-    common,
+    decoder_fields,
     windows,
 )
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
-from llmcalc_core.hub.dialects.vision import gemma4_vision, images
-from llmcalc_core.hub.dialects.vision_tiles import siglip_vision
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
+from llmcalc_core.model.vision import VisionTower
 
 _NORMS = 4
 
 
+@dialect("gemma")
 def _gemma(fields: Fields) -> dict[str, Any]:
-    return {**common(fields, tied=True, needs=(KV, "head_dim")), **attention_bias(fields)}
+    return {**decoder_fields(fields, tied=True, needs=(KV, "head_dim")), **attention_bias(fields)}
 
 
+@dialect("gemma2")
 def _gemma2(fields: Fields) -> dict[str, Any]:
     fields.number("sliding_window")
     return {**_gemma(fields), **windows(fields, (SLIDING, FULL)), "norms_per_layer": _NORMS}
 
 
+@dialect("vaultgemma")
+def _vaultgemma(fields: Fields) -> dict[str, Any]:
+    """Read VaultGemma: Gemma 2 without norms after the parts of a layer."""
+    fields.number("sliding_window")
+    base = decoder_fields(fields, tied=True, needs=(KV, "head_dim"))
+    return {**base, **attention_bias(fields), **windows(fields, (SLIDING, FULL))}
+
+
+@dialect("gemma3_text")
 def _gemma3_text(fields: Fields) -> dict[str, Any]:
     """Read Gemma 3, whose files leave out what equals the defaults of Gemma3TextConfig."""
     fields.number("sliding_window")
@@ -52,6 +64,7 @@ def _gemma3_text(fields: Fields) -> dict[str, Any]:
     }
 
 
+@dialect("gemma3")
 def _gemma3(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images."""
     text, vision = fields.section("text_config"), images(fields)
@@ -63,6 +76,25 @@ def _gemma3(fields: Fields) -> dict[str, Any]:
     return described
 
 
+def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:
+    """Read SigLIP as Gemma 3 uses it: pooled to a fixed number of tokens, then projected."""
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch, side = vision.number("patch_size"), vision.number("image_size")
+    across = side // patch
+    return VisionTower(
+        layers=vision.number("num_hidden_layers"),
+        hidden_size=hidden,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=round(across / tokens**0.5),
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
+        outside_parameters=CHANNELS * patch * patch * hidden + across**2 * hidden + 3 * hidden,
+        projector_parameters=hidden * text_hidden + hidden,
+        image_size=side,
+    )
+
+
+@dialect("gemma3n_text")
 def _gemma3n_text(fields: Fields) -> dict[str, Any]:
     """Read Gemma 3n: inputs of layers, alternating updates, a low-rank way around attention."""
     fields.number("sliding_window")
@@ -89,6 +121,7 @@ def _gemma3n_text(fields: Fields) -> dict[str, Any]:
     }
 
 
+@dialect("gemma3n")
 def _gemma3n(fields: Fields) -> dict[str, Any]:
     """Read the text part where it is alone; its encoders are no transformers of images."""
     for name in ("vision_config", "audio_config"):
@@ -99,10 +132,20 @@ def _gemma3n(fields: Fields) -> dict[str, Any]:
     return _gemma3n_text(text)
 
 
+def _inputs_of_layers(fields: Fields) -> dict[str, Any]:
+    """Read the embedding that every layer has for itself; its norm is one of the layer's."""
+    width = fields.number("hidden_size_per_layer_input", default=256)
+    rows = fields.number("vocab_size_per_layer_input", default=262144)
+    if not width:
+        return {}
+    return {"per_layer_input_size": width, "per_layer_input_vocab": rows}
+
+
+@dialect("gemma4_text")
 def _gemma4_text(fields: Fields) -> dict[str, Any]:
     """Read Gemma 4, whose full layers have heads of their own, and values from the keys."""
     fields.require("use_bidirectional_attention", expected="vision")
-    base = common(fields, tied=True, needs=(KV, "head_dim", "sliding_window"))
+    base = decoder_fields(fields, tied=True, needs=(KV, "head_dim", "sliding_window"))
     kinds = fields.entries("layer_types")
     if not kinds or len(kinds) != base["num_decoder_layers"] or kinds[-1] != FULL:
         fields.refuse("layer_types", f"must name every layer, the last of them {FULL}")
@@ -154,15 +197,6 @@ def _full_heads(
     return shapes.pop()
 
 
-def _inputs_of_layers(fields: Fields) -> dict[str, Any]:
-    """Read the embedding that every layer has for itself; its norm is one of the layer's."""
-    width = fields.number("hidden_size_per_layer_input", default=256)
-    rows = fields.number("vocab_size_per_layer_input", default=262144)
-    if not width:
-        return {}
-    return {"per_layer_input_size": width, "per_layer_input_vocab": rows}
-
-
 def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
     """Read routed experts beside the dense layer, which is then the expert that all tokens use."""
     if not fields.flag("enable_moe_block", default=False):
@@ -179,6 +213,7 @@ def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
     }
 
 
+@dialect("gemma4")
 def _gemma4(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images; that of sound is not described."""
     text, vision = fields.section("text_config"), images(fields)
@@ -190,14 +225,21 @@ def _gemma4(fields: Fields) -> dict[str, Any]:
     return described
 
 
-GEMMA: dict[str, Dialect] = {
-    "gemma": _gemma,
-    "gemma2": _gemma2,
-    "gemma3": _gemma3,
-    "gemma3_text": _gemma3_text,
-    "gemma3n": _gemma3n,
-    "gemma3n_text": _gemma3n_text,
-    "gemma4": _gemma4,
-    "gemma4_text": _gemma4_text,
-}
-"""Dialects of Gemma."""
+def gemma4_vision(vision: Fields, text_hidden: int, most_tokens: int | None) -> VisionTower:
+    """Read Gemma 4: gated layers with four norms, pooled 3 x 3, scaled and projected."""
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch = vision.number("patch_size")
+    table = 2 * vision.number("position_embedding_size") * hidden
+    norms = 4 * hidden + 2 * vision.number("head_dim")
+    return VisionTower(
+        layers=vision.number("num_hidden_layers"),
+        hidden_size=hidden,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=vision.number("pooling_kernel_size"),
+        layer_parameters=encoder_layer(hidden, inner, gated=True, biased=False, norms=norms),
+        outside_parameters=CHANNELS * patch * patch * hidden + table,
+        projector_parameters=hidden * text_hidden,
+        num_ffi=2,
+        most_tokens=most_tokens,
+    )

@@ -1,4 +1,4 @@
-"""Nemotron: plain decoders, layers found by search, and hybrids of Mamba-2 with attention.
+"""NVIDIA: Nemotron, layers found by search (Puzzle, DeciLM), hybrids of Mamba-2 with attention.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.dense import FULL, KV, common, llama
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
+from llmcalc_core.hub.dialects.decoder import FULL, KV, decoder_fields
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.meta import llama
 
 _NONE = "none"
-
 # Letters of hybrid_override_pattern, and the names that stand for them: (token, channel) mixer.
 _BLOCKS = {
     "M": ("mamba2", _NONE), "E": (_NONE, "sparse"), "*": (FULL, _NONE), "-": (_NONE, "dense"),
@@ -21,10 +21,22 @@ _LETTERS = {"linear_attention": "M", "mamba": "M", "moe": "E", "full_attention":
 _FFN_MULTIPLE = 256  # widths of the searched layers are rounded up to it (modeling_decilm.py)
 
 
+@dialect("nemotron")
 def _nemotron(fields: Fields) -> dict[str, Any]:
     return {**llama(fields), "num_ffi": 1, "norm": "layernorm"}
 
 
+@dialect("deci")
+def _deci(fields: Fields) -> dict[str, Any]:
+    """Read DeciLM, whose layers have key and value heads of their own number."""
+    heads = fields.entries("num_key_value_heads_per_layer")
+    layers = fields.number("num_hidden_layers")
+    if len(heads) != layers:
+        fields.refuse("num_key_value_heads_per_layer", f"must be a number for each of {layers}")
+    return {**llama(fields), "num_key_value_heads": max(heads), "per_layer": {KV: heads}}
+
+
+@dialect("nemotron_h")
 def _nemotron_h(fields: Fields) -> dict[str, Any]:
     """Read Nemotron-H and Nemotron-3: each layer is one mixer, of tokens or of channels."""
     for name in ("attention_bias", "mlp_bias", "use_bias", "mamba_proj_bias"):
@@ -103,6 +115,7 @@ def _nemotron_experts(fields: Fields) -> dict[str, Any]:
     }
 
 
+@dialect("nemotron-nas")
 def _nemotron_nas(fields: Fields) -> dict[str, Any]:
     """Read layers that a search has chosen one by one (Puzzle, arXiv:2411.19146)."""
     fields.require("attention_bias", expected=False)
@@ -119,7 +132,7 @@ def _nemotron_nas(fields: Fields) -> dict[str, Any]:
     ]
     most = max(kv_heads for _, kv_heads in mixers) or heads
     return {
-        **common(fields, width=max(width for _, width in channels)),
+        **decoder_fields(fields, width=max(width for _, width in channels)),
         "num_key_value_heads": most,
         "layer_types": tuple(kind for kind, _ in mixers),
         "mlp_layer_types": tuple(kind for kind, _ in channels),
@@ -161,11 +174,3 @@ def _searched_feed_forward(block: Fields, hidden: int) -> tuple[str, int]:
         block.refuse("ffn_mult", "must be a number above 0")
     width = int(2 * multiple * hidden / 3)
     return "dense", -(-width // _FFN_MULTIPLE) * _FFN_MULTIPLE
-
-
-NEMOTRON: dict[str, Dialect] = {
-    "nemotron": _nemotron,
-    "nemotron_h": _nemotron_h,
-    "nemotron-nas": _nemotron_nas,
-}
-"""Dialects of Nemotron."""

@@ -1,4 +1,4 @@
-"""Decoders of the Llama kind: Llama, Mistral, Qwen, Phi-3, InternLM.
+"""What decoders of nearly every maker say in the same words: sizes, biases, windows, experts.
 
 Defaults are those of the configuration classes in Hugging Face transformers.
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
+from llmcalc_core.hub.dialects.fields import Fields
 
 FULL, SLIDING = "full_attention", "sliding_attention"
-_MISTRAL_WINDOW = 4096  # where a file of Mistral does not speak of a window at all
-
 KV = "num_key_value_heads"
 """A field that most dialects need."""
+PLAIN_FEED_FORWARD = {"num_ffi": 1, "norm": "layernorm"}
+"""Feed-forward layers with one projection up, and layer norms, as before Llama."""
 
 
-def common(
+def decoder_fields(
     fields: Fields,
     *,
     tied: bool = False,
@@ -50,6 +50,11 @@ def attention_bias(fields: Fields, name: str = "attention_bias") -> dict[str, An
     return {"qkv_bias": biased, "attention_output_bias": biased}
 
 
+def biased_everywhere(*, biased: bool) -> dict[str, bool]:
+    """Say that all projections of attention and of the feed-forward layer have a bias, or none."""
+    return {"qkv_bias": biased, "attention_output_bias": biased, "mlp_bias": biased}
+
+
 def windows(
     fields: Fields, pattern: tuple[str, ...] = (SLIDING,), *, absent: int | None = None
 ) -> dict[str, Any]:
@@ -70,55 +75,18 @@ def windows(
     return {"sliding_window": window, "layer_types": kinds}
 
 
-def qwen_windows(fields: Fields) -> dict[str, Any]:
-    """Read the windows of Qwen models: off unless use_sliding_window, and in upper layers only."""
-    if not fields.flag("use_sliding_window", default=False):
-        fields.ignore("sliding_window", "layer_types")
-        return {}
-    layers = fields.number("num_hidden_layers")
-    below = min(fields.number("max_window_layers"), layers)
-    return windows(fields, (FULL,) * below + (SLIDING,) * (layers - below))
-
-
-def llama(fields: Fields) -> dict[str, Any]:
-    """Read the most common dialect."""
-    mlp_bias = fields.flag("mlp_bias", default=False)
-    return {**common(fields), **attention_bias(fields), "mlp_bias": mlp_bias}
-
-
-def _mistral(fields: Fields) -> dict[str, Any]:
-    absent = _MISTRAL_WINDOW if fields.absent("sliding_window") else None
-    return {**common(fields, needs=(KV,)), **windows(fields, absent=absent)}
-
-
-def _phi3(fields: Fields) -> dict[str, Any]:
-    return {**common(fields), **windows(fields)}
-
-
-def _qwen2(fields: Fields) -> dict[str, Any]:
-    return {**common(fields, needs=(KV,)), **qwen_windows(fields), "qkv_bias": True}
-
-
-def _qwen3(fields: Fields) -> dict[str, Any]:
+def local_experts(fields: Fields) -> dict[str, Any]:
+    """Read how many experts there are, and how many a token uses, as Mixtral writes them."""
     return {
-        **common(fields, needs=(KV, "head_dim")),
-        **attention_bias(fields),
-        **qwen_windows(fields),
-        "qk_norm": True,
+        "num_experts": fields.number("num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
     }
 
 
-def _internlm(fields: Fields) -> dict[str, Any]:
-    return {**common(fields), **attention_bias(fields, "bias")}
-
-
-DENSE: dict[str, Dialect] = {
-    "llama": llama,
-    "mistral": _mistral,
-    "qwen2": _qwen2,
-    "qwen3": _qwen3,
-    "phi3": _phi3,
-    "internlm": _internlm,
-    "internlm2": _internlm,
-}
-"""Dialects of dense decoders."""
+def first_dense_layers(fields: Fields, layers: int, *names: str, default: int = 0) -> int:
+    """Read how many layers are dense, as a number or by the names of all; they are the first."""
+    kinds = fields.entries("mlp_layer_types")
+    dense = fields.number(*names, default=kinds.count("dense") if kinds else default)
+    if kinds and kinds != ("dense",) * dense + ("sparse",) * (layers - dense):
+        fields.refuse("mlp_layer_types", f"can only be described with {dense} dense layers first")
+    return dense

@@ -1,13 +1,14 @@
-"""Compressed attention: DeepSeek-V4, with hyper-connections and hashed first experts.
+"""DeepSeek: experts, latent attention, sparse attention, and V4's compressed attention.
 
-Defaults are those of the configuration class in Hugging Face transformers.
+Defaults are those of the configuration classes in Hugging Face transformers.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.fields import Dialect, Fields
+from llmcalc_core.hub.dialects.decoder import attention_bias, decoder_fields
+from llmcalc_core.hub.dialects.fields import Fields, dialect
 
 _WINDOW = "sliding_attention"
 _SPARSE, _HEAVY = "compressed_sparse_attention", "heavily_compressed_attention"
@@ -15,6 +16,73 @@ _SPARSE, _HEAVY = "compressed_sparse_attention", "heavily_compressed_attention"
 _KINDS = {0: _WINDOW, 4: _SPARSE, 128: _HEAVY}
 
 
+def deepseek_experts(fields: Fields) -> dict[str, Any]:
+    """Read routed and shared experts, and the dense layers before them; none without any."""
+    fields.require("moe_layer_freq", expected=1)
+    experts = fields.number("n_routed_experts", default=0)
+    balanced_by_bias = fields.value("topk_method") == "noaux_tc"
+    if not experts:
+        fields.ignore("moe_intermediate_size", "num_experts_per_tok", "n_shared_experts")
+        fields.ignore("first_k_dense_replace")
+        return {}
+    return {
+        "num_experts": experts,
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": fields.number("n_shared_experts", default=0),
+        "first_k_dense_replace": fields.number("first_k_dense_replace", default=0),
+        "router_bias": balanced_by_bias,
+    }
+
+
+@dialect("deepseek")
+def _deepseek(fields: Fields) -> dict[str, Any]:
+    return {**decoder_fields(fields), **attention_bias(fields), **deepseek_experts(fields)}
+
+
+@dialect("deepseek_v2", "deepseek_v3")
+def deepseek_latent(fields: Fields) -> dict[str, Any]:
+    """Read latent attention, which makes no use of key and value heads of its own."""
+    fields.require("attention_bias", expected=False)
+    fields.ignore("qk_head_dim")
+    return {
+        **decoder_fields(fields),
+        "num_key_value_heads": None,
+        "head_dim": None,
+        **deepseek_experts(fields),
+        "q_lora_rank": fields.optional("q_lora_rank"),
+        "kv_lora_rank": fields.number("kv_lora_rank"),
+        "qk_nope_head_dim": fields.number("qk_nope_head_dim"),
+        "qk_rope_head_dim": fields.number("qk_rope_head_dim"),
+        "v_head_dim": fields.number("v_head_dim"),
+        "mtp_layers": fields.number("num_nextn_predict_layers", default=0),
+    }
+
+
+@dialect("deepseek_v32")
+def deepseek_sparse(fields: Fields) -> dict[str, Any]:
+    """Read latent attention with an indexer in every layer."""
+    fields.ignore("indexer_rope_interleave")
+    if set(fields.entries("layer_types")) - {"indexed_attention"}:
+        fields.refuse("layer_types", "can only be described where every layer has an indexer")
+    if set(fields.entries("indexer_types")) - {"full"}:
+        fields.refuse("indexer_types", "can only be described where every layer is full")
+    latent = deepseek_latent(fields)
+    dense = latent.get("first_k_dense_replace", 0)
+    mixed = latent["num_decoder_layers"] - dense
+    kinds = fields.entries("mlp_layer_types")
+    if kinds and kinds != ("dense",) * dense + ("sparse",) * mixed:
+        fields.refuse("mlp_layer_types", "can only be described as first_k_dense_replace says")
+    return {
+        **latent,
+        "q_lora_rank": fields.number("q_lora_rank"),
+        "index_n_heads": fields.number("index_n_heads"),
+        "index_head_dim": fields.number("index_head_dim"),
+        "index_topk": fields.number("index_topk"),
+    }
+
+
+@dialect("deepseek_v4", "deepseek_ref")
 def _deepseek_v4(fields: Fields) -> dict[str, Any]:
     """Read DeepSeek-V4; experts of the first layers are looked up, in a table that is not counted.
 
@@ -92,7 +160,3 @@ def _prediction(fields: Fields, layers: int) -> dict[str, Any]:
         fields.refuse("compress_ratios", f"must be 0 after the {layers} layers")
     own = {"layer_type": _WINDOW, "router_bias": 1} if count else {}
     return {"mtp_layers": count, "mtp_layer": own}
-
-
-COMPRESSED: dict[str, Dialect] = {"deepseek_v4": _deepseek_v4, "deepseek_ref": _deepseek_v4}
-"""Dialects of compressed attention; deepseek_ref is how SGLang's conversion calls DeepSeek-V4."""
