@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from llmcalc_core.checks import nearest
-from llmcalc_core.hub.checkpoints import checkpoint_precision
 from llmcalc_core.hub.dialects import dialects
 from llmcalc_core.hub.dialects.fields import Fields
-from llmcalc_core.hub.quantisation_methods import NARROW_EXPERTS, read_quantisation
+from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
+from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.model.config import ModelConfig
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")

@@ -70,7 +70,7 @@ def _gemma3(fields: Fields) -> dict[str, Any]:
     text, vision = fields.section("text_config"), images(fields)
     described = _gemma3_text(text)
     if vision:
-        tokens = fields.number("mm_tokens_per_image", default=256)
+        tokens = fields.number("mm_tokens_per_image", default=256, least=1)
         described["vision"] = siglip_vision(vision, described["hidden_size"], tokens)
     fields.ignore_rest()
     return described
@@ -79,7 +79,7 @@ def _gemma3(fields: Fields) -> dict[str, Any]:
 def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:
     """Read SigLIP as Gemma 3 uses it: pooled to a fixed number of tokens, then projected."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch, side = vision.number("patch_size"), vision.number("image_size")
+    patch, side = vision.number("patch_size", least=1), vision.number("image_size")
     across = side // patch
     return VisionTower(
         layers=vision.number("num_hidden_layers"),
@@ -228,7 +228,7 @@ def _gemma4(fields: Fields) -> dict[str, Any]:
 def gemma4_vision(vision: Fields, text_hidden: int, most_tokens: int | None) -> VisionTower:
     """Read Gemma 4: gated layers with four norms, pooled 3 x 3, scaled and projected."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch = vision.number("patch_size")
+    patch = vision.number("patch_size", least=1)
     table = 2 * vision.number("position_embedding_size") * hidden
     norms = 4 * hidden + 2 * vision.number("head_dim")
     return VisionTower(

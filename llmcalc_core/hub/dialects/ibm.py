@@ -64,7 +64,8 @@ def _mamba2_layers(fields: Fields, hidden: int) -> dict[str, Any]:
     fields.require("mamba_conv_bias", expected=True)
     fields.require("mamba_proj_bias", expected=False)
     fields.ignore("mamba_chunk_size")
-    heads, expand = fields.number("mamba_n_heads"), fields.number("mamba_expand", default=2)
+    heads = fields.number("mamba_n_heads", least=1)
+    expand = fields.number("mamba_expand", default=2)
     width = fields.value("mamba_d_head")
     return {
         "mamba_num_heads": heads,
@@ -81,7 +82,8 @@ def _granitemoehybrid(fields: Fields) -> dict[str, Any]:
     named = fields.entries("layer_types") or fields.entries("layers_block_type")
     base = decoder_fields(fields, needs=(KV,))
     if len(named) != base["num_decoder_layers"] or not set(named) <= set(_KINDS):
-        fields.refuse("layer_types", f"must be one of {', '.join(_KINDS)} for every layer")
+        given = fields.given("layer_types", "layers_block_type")
+        fields.refuse(given, f"must be one of {', '.join(_KINDS)} for every layer")
     width, shared = base["intermediate_size"], fields.number("shared_intermediate_size")
     described = {
         **base,

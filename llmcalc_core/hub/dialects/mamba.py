@@ -76,7 +76,7 @@ def _jamba(fields: Fields) -> dict[str, Any]:
     fields.require("mamba_proj_bias", expected=False)
     fields.require("mamba_inner_layernorms", expected=True)
     base = decoder_fields(fields, needs=(KV,))
-    period = fields.number("attn_layer_period", default=8)
+    period = fields.number("attn_layer_period", default=8, least=1)
     offset = fields.number("attn_layer_offset", default=4)
     return {
         **base,

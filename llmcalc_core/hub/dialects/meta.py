@@ -48,13 +48,14 @@ def _llama4_text(fields: Fields) -> dict[str, Any]:
     """Read layers with rotary positions in chunks, others in full; norms of heads weigh nothing."""
     fields.ignore("use_qk_norm", "attn_temperature_tuning", "attn_scale")
     base = decoder_fields(fields, needs=(KV, "head_dim"))
-    layers, period = base["num_decoder_layers"], fields.number("no_rope_layer_interval", default=4)
+    layers = base["num_decoder_layers"]
+    period = fields.number("no_rope_layer_interval", default=4, least=1)
     regular = tuple(int((layer + 1) % period != 0) for layer in range(layers))
     rotary = fields.entries("no_rope_layers") or regular
     kinds = tuple(_CHUNKED if chunked else FULL for chunked in rotary)
     if fields.entries("layer_types") not in ((), kinds):
         fields.refuse("layer_types", "can only be described as no_rope_layers says")
-    step = fields.number("interleave_moe_layer_step", default=1)
+    step = fields.number("interleave_moe_layer_step", default=1, least=1)
     if fields.entries("moe_layers") not in ((), tuple(range(step - 1, layers, step))):
         fields.refuse("moe_layers", "can only be described as interleave_moe_layer_step says")
     chunk = None if fields.absent("attention_chunk_size") else fields.number("attention_chunk_size")
@@ -86,7 +87,7 @@ def _llama4(fields: Fields) -> dict[str, Any]:
 def llama4_vision(vision: Fields, text_hidden: int) -> VisionTower:
     """Read Llama 4: tiles of one size, four patches to a token, an adapter and a projection."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch, side = vision.number("patch_size"), vision.number("image_size")
+    patch, side = vision.number("patch_size", least=1), vision.number("image_size")
     merged, out = vision.number("projector_input_dim"), vision.number("projector_output_dim")
     positions = ((side // patch) ** 2 + _LLAMA4_EXTRA) * hidden
     return VisionTower(

@@ -61,7 +61,7 @@ def _mistral3(fields: Fields) -> dict[str, Any]:
 def pixtral_vision(vision: Fields, text_hidden: int, merge: int) -> VisionTower:
     """Read Pixtral as Mistral Small 3 uses it: gated layers, a merger and two projections."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
-    patch = vision.number("patch_size")
+    patch = vision.number("patch_size", least=1)
     return VisionTower(
         layers=vision.number("num_hidden_layers"),
         hidden_size=hidden,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmcalc_core.checks import whole_number
 from llmcalc_core.hub.dialects.decoder import FULL, first_dense_layers
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
 from llmcalc_core.hub.dialects.fields import Fields, dialect
@@ -129,12 +130,20 @@ def _kimi_k3(fields: Fields) -> dict[str, Any]:
     return {**_kimi_linear(text), "vision": moon_vision_2(vision) if vision else None}
 
 
+def _merge(vision: Fields) -> int:
+    """Read how many patches along each side become one token."""
+    sides = vision.entries("merge_kernel_size")
+    if len(set(sides)) != 1:
+        vision.refuse("merge_kernel_size", "can only be described as a square, such as [2, 2]")
+    return whole_number(f"{vision.where}: merge_kernel_size", sides[0])
+
+
 def moon_vision(vision: Fields) -> VisionTower:
     """Read MoonViT of Kimi: a table of positions, a final norm, and a merger of 2 x 2 patches."""
     hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
-    patch, out = vision.number("patch_size"), vision.number("text_hidden_size")
+    patch, out = vision.number("patch_size", least=1), vision.number("text_hidden_size")
     height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
-    merge = int(vision.entries("merge_kernel_size")[0])
+    merge = _merge(vision)
     wide = merge * merge * hidden
     return VisionTower(
         layers=vision.number("vt_num_hidden_layers"),
@@ -159,9 +168,9 @@ def moon_vision_2(vision: Fields) -> VisionTower:
                        ("mm_projector_type", "patchmergerv2")):  # fmt: skip
         vision.require(name, expected=only)
     hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
-    patch, out = vision.number("patch_size"), vision.number("text_hidden_size")
+    patch, out = vision.number("patch_size", least=1), vision.number("text_hidden_size")
     height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
-    heads, merge = vision.number("qkv_hidden_size"), int(vision.entries("merge_kernel_size")[0])
+    heads, merge = vision.number("qkv_hidden_size"), _merge(vision)
     wide = merge * merge * hidden
     return VisionTower(
         layers=vision.number("vt_num_hidden_layers"),

@@ -98,7 +98,8 @@ def _prediction(fields: Fields) -> dict[str, Any]:
     pattern = _pattern(fields, "mtp_layers_block_type", "mtp_hybrid_override_pattern")
     mixers, channels = zip(*(_BLOCKS[letter] for letter in pattern), strict=True)
     if mixers[1:] != (_NONE,) or channels[:1] != (_NONE,):
-        fields.refuse("mtp_hybrid_override_pattern", "must be a mixer of tokens and a feed-forward")
+        given = fields.given("mtp_layers_block_type", "mtp_hybrid_override_pattern")
+        fields.refuse(given, "must be a mixer of tokens and a feed-forward")
     own = {"layer_type": mixers[0], "mlp_layer_type": channels[1], "norms_per_layer": 2}
     return {"mtp_layers": count, "mtp_layer": own}
 

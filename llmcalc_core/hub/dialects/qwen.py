@@ -190,7 +190,7 @@ def qwen_vision(vision: Fields) -> VisionTower:
     """Read Qwen3-VL and Qwen3.5: a merger at the end, and one after some layers (deepstack)."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
     merge, out = vision.number("spatial_merge_size"), vision.number("out_hidden_size")
-    patch = vision.number("patch_size")
+    patch = vision.number("patch_size", least=1)
     pixels = vision.number("in_channels", default=CHANNELS) * patch * patch
     positions = vision.number("num_position_embeddings") * hidden
     wide = merge * merge * hidden
@@ -216,7 +216,7 @@ def qwen2_vision(vision: Fields) -> VisionTower:
     hidden = vision.number("hidden_size" if gated else "embed_dim")
     inner = vision.number("intermediate_size") if gated else hidden * vision.number("mlp_ratio")
     out = vision.number("out_hidden_size" if gated else "hidden_size")
-    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size")
+    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size", least=1)
     layers, wide, norm = vision.number("depth"), merge * merge * hidden, (2 - gated) * hidden
     pixels = vision.number("in_channels", "in_chans", default=CHANNELS) * patch * patch
     full = len(vision.entries("fullatt_block_indexes"))

@@ -132,7 +132,7 @@ def step_vision(vision: Fields, text_hidden: int) -> VisionTower:
         if not isinstance(ratio, int | float):
             vision.refuse("mlp_ratio", "must be a number")
         inner = round(hidden * ratio)
-    patch, side = vision.number("patch_size"), vision.number("image_size")
+    patch, side = vision.number("patch_size", least=1), vision.number("image_size")
     kernel = 3 * 3
     downsampled = 2 * hidden * (hidden * kernel + 1) + 4 * hidden * (2 * hidden * kernel + 1)
     return VisionTower(

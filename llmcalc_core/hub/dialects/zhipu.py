@@ -104,7 +104,7 @@ def glm_vision(vision: Fields) -> VisionTower:
     """Read GLM-4.1V and 4.5V: gated layers, a convolution that merges, a gated projector."""
     vision.require("attention_bias", expected=False)
     hidden, out = vision.number("hidden_size"), vision.number("out_hidden_size")
-    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size")
+    merge, patch = vision.number("spatial_merge_size"), vision.number("patch_size", least=1)
     pixels = vision.number("in_channels", default=CHANNELS) * patch * patch
     positions = (vision.number("image_size") // patch) ** 2 * hidden
     conv = vision.number("temporal_patch_size", default=2) * pixels * hidden

@@ -288,3 +288,56 @@ def test_repeated_lookup_is_immediate() -> None:
     find_model("llama2_7b")
     best = min(timeit(lambda: find_model("llama2_7b"), number=1000) for _ in range(20)) / 1000
     assert best < 3e-6  # seconds
+
+
+# (spelling, label of the precision)
+STORED = [
+    ("Qwen/Qwen3-32B", "none"),
+    ("meta-llama/Llama-3.1-8B-Instruct", "none"),
+    ("Qwen/Qwen3-32B-FP8", "w fp8, a fp8, kv bf16"),
+    ("nvidia/Llama-3.1-70B-Instruct-FP8", "fp8"),  # with scales of the KV cache
+    ("Qwen/Qwen2.5-72B-Instruct-AWQ", "int4"),
+    ("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int8", "w8a16"),
+    ("RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w8a8", "w8a8"),
+    ("Qwen/Qwen3-30B-A3B-GPTQ-Int4", "bf16, experts w int4, a bf16"),
+    # as their own files say
+    ("deepseek-ai/DeepSeek-R1", "w fp8, a fp8, kv bf16"),
+    ("openai/gpt-oss-20b", "bf16, experts w fp4, a bf16, 4.25 bits"),
+    ("nvidia/DeepSeek-V3.1-NVFP4", "fp4, attention bf16, attention output fp4"),
+    ("qwen3-235b-a22b-nvfp4", "fp4"),
+    ("nvidia/MiniMax-M2.5-NVFP4", "w bf16, a bf16, kv fp8, experts w fp4, a fp4"),
+]
+
+
+@pytest.mark.parametrize(("spelling", "label"), STORED, ids=[case[0] for case in STORED])
+def test_spelling_says_the_precision(spelling: str, label: str) -> None:
+    precision = find_model(spelling).precision
+    assert (precision.label if precision else "none") == label
+
+
+def test_list_can_be_searched() -> None:
+    assert {"llama2_70b", "llama3_405b", "mixtral_8x22b", "gpt_j_6b"} <= set(list_models())
+    assert list_models("Qwen3-30B") == ("qwen3_30b_a3b",)
+    assert list_models("30b qwen3") == list_models("QWEN3 30b")
+    assert list_models("30b qwen3") == ("qwen3_30b_a3b", "qwen3_vl_30b_a3b")
+    assert list_models("no such model") == ()
+
+
+def test_what_has_the_name_comes_before_what_has_an_alias() -> None:
+    found = list_models("deepseek")
+    assert {"deepseek_v3", "deepseek_v3_2", "deepseek_moe_16b", "llama3_8b"} <= set(found)
+    own = [name for name in found if name.startswith("deepseek")]
+    assert list(found[: len(own)]) == own  # distilled models have only an alias
+
+
+def test_a_misspelt_search_gives_the_nearest() -> None:
+    assert list_models("qwen3_23b_a22b")[0] == "qwen3_235b_a22b"
+    assert "mixtral_8x7b" in list_models("mixtrall-8x7b")
+
+
+def test_there_are_all_models_of_the_families_in_use() -> None:
+    assert len(list_models()) >= 160
+    for family in ("llama", "qwen2", "qwen2_5", "qwen3", "deepseek", "gpt_oss", "gemma", "gemma2",
+                   "gemma3", "mistral", "mixtral", "phi", "falcon", "glm", "kimi_k2",
+                   "minimax"):  # fmt: skip
+        assert [name for name in list_models(family) if name.startswith(family)], family

@@ -1,7 +1,8 @@
 """How each ``quant_method`` writes the quantisation of a checkpoint.
 
-Sources: the quantisation configurations of vLLM (vllm/model_executor/layers/quantization, read
-2026-11-23), compressed-tensors and NVIDIA Model Optimizer, and the files of published checkpoints.
+Sources: the quantisation configurations of vLLM (vllm/model_executor/layers/quantization, that of
+AMD Quark in quark/quark.py among them; read 2026-11-23), compressed-tensors, the documentation of
+Intel AutoRound's formats (read 2026-11-23), and the files of published checkpoints.
 """
 
 from __future__ import annotations
@@ -11,68 +12,60 @@ from dataclasses import replace
 from typing import Any
 
 from llmcalc_core.hub.dialects.fields import Fields
-from llmcalc_core.hub.quantisation import WIDE, Modules, Quantisation, Scheme
-from llmcalc_core.hub.quantisation_others import auto_round, quark
+from llmcalc_core.hub.quantisation.modelopt import (
+    ALGORITHMS,
+    kv_cache_type,
+    model_optimizer,
+    schemes_by_layer,
+)
+from llmcalc_core.hub.quantisation.scheme import (
+    WIDE,
+    Modules,
+    Quantisation,
+    Scheme,
+    excluded_modules,
+    numeric_type,
+)
 
-_ALGORITHMS = {
-    "FP8": Scheme(weights="fp8", activations="fp8"),
-    "FP8_PER_CHANNEL_PER_TOKEN": Scheme(weights="fp8", activations="fp8"),
-    "FP8_PB_WO": Scheme(weights="fp8", activations="bf16"),
-    "MXFP8": Scheme(weights="fp8", activations="fp8", scale_bits=8 / 32),
-    "NVFP4": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
-    "NVFP4_AWQ": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
-    "W4A16_NVFP4": Scheme(weights="fp4", activations="bf16", scale_bits=8 / 16),
-    "MXFP4": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 32),
-    "W4A8_MXFP4_FP8": Scheme(weights="fp4", activations="fp8", scale_bits=8 / 32),
-    "W4A16_AWQ": Scheme(weights="int4", activations="bf16", scale_bits=16 / 128),
-    "W4A8_AWQ": Scheme(weights="int4", activations="fp8", scale_bits=16 / 128),
-    "W8A16": Scheme(weights="int8", activations="bf16"),
-    "W8A8_SQ_PER_CHANNEL": Scheme(weights="int8", activations="int8"),
-    "INT8_SQ": Scheme(weights="int8", activations="int8"),
-}
-"""Schemes of NVIDIA Model Optimizer by ``quant_algo``."""
-
-_TYPES = {("float", 8): "fp8", ("float", 4): "fp4", ("int", 8): "int8", ("int", 4): "int4"}
-_NOT = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "exclude",
-        "llm_int8_skip_modules")  # fmt: skip
-
-
-def _excluded(fields: Fields) -> Modules:
-    names = [name for listed in _NOT for name in fields.entries(listed)]
-    return Modules.of(str(name) for name in names)
+_INTEGERS = {4: "int4", 8: "int8"}
+_QUARK_TYPES = {
+    "fp4": "fp4", "fp8_e4m3": "fp8", "int4": "int4", "uint4": "int4", "int8": "int8",
+    "bfloat16": "bf16", "float16": "bf16",
+}  # fmt: skip
+_WIDE_BITS = 16
 
 
 def _fp8(fields: Fields) -> Quantisation:
     """Read FP8 in blocks or per tensor; some checkpoints keep their experts narrower."""
     narrow = fields.value("quantized_layers")
     return Quantisation(
-        default=_ALGORITHMS["FP8"],
-        excluded=Modules.of(()) if narrow else _excluded(fields),
-        schemes=_by_layer(fields) if narrow else (),
-        kv_cache=_cache(fields),
+        default=ALGORITHMS["FP8"],
+        excluded=Modules.of(()) if narrow else excluded_modules(fields),
+        schemes=schemes_by_layer(fields) if narrow else (),
+        kv_cache=kv_cache_type(fields),
     )
 
 
 def _mxfp4(fields: Fields) -> Quantisation:
     """Read weights in MXFP4, multiplied by activations of 16 bits."""
     scheme = Scheme(weights="fp4", activations="bf16", scale_bits=8 / 32)
-    return Quantisation(default=scheme, excluded=_excluded(fields))
+    return Quantisation(default=scheme, excluded=excluded_modules(fields))
 
 
 def _awq(fields: Fields) -> Quantisation:
     """Read AWQ: a 16-bit scale and a zero for every group."""
     if fields.number("bits", "w_bit", default=4) != 4:  # noqa: PLR2004
-        fields.refuse("bits", "can only be described as 4")
+        fields.refuse(fields.given("bits", "w_bit"), "can only be described as 4")
     group = fields.number("group_size", "q_group_size", default=128)
     zero = 4.0 if fields.flag("zero_point", default=True) else 0.0
     scheme = Scheme(weights="int4", activations="bf16", scale_bits=(16 + zero) / group)
-    return Quantisation(default=scheme, excluded=_excluded(fields))
+    return Quantisation(default=scheme, excluded=excluded_modules(fields))
 
 
 def _gptq(fields: Fields) -> Quantisation:
     """Read GPTQ: a 16-bit scale and a zero for every group, or for a column (-1)."""
     bits = fields.number("bits")
-    stored = _TYPES.get(("int", bits)) or fields.refuse("bits", "can only be described as 4 or 8")
+    stored = _INTEGERS.get(bits) or fields.refuse("bits", "can only be described as 4 or 8")
     size = fields.value("group_size")
     scales = (16 + bits) / size if isinstance(size, int) and size > 0 else 0.0
     rules = fields.value("dynamic") or {}
@@ -88,11 +81,11 @@ def _bitsandbytes(fields: Fields) -> Quantisation:
     """Read 4 bits with a 32-bit scale for 64 values (8 bits if nested), or 8 bits."""
     if not fields.flag("load_in_4bit", default=False):
         return Quantisation(
-            default=Scheme(weights="int8", activations="bf16"), excluded=_excluded(fields)
+            default=Scheme(weights="int8", activations="bf16"), excluded=excluded_modules(fields)
         )
     scale = 8 if fields.flag("bnb_4bit_use_double_quant", default=False) else 32
     scheme = Scheme(weights="int4", activations="bf16", scale_bits=scale / 64)
-    return Quantisation(default=scheme, excluded=_excluded(fields))
+    return Quantisation(default=scheme, excluded=excluded_modules(fields))
 
 
 def _compressed_tensors(fields: Fields) -> Quantisation:
@@ -108,21 +101,19 @@ def _compressed_tensors(fields: Fields) -> Quantisation:
         schemes.append((Modules.of(target for target in targets if target != "Linear"), scheme))
     found = Quantisation(
         default=default,
-        excluded=_excluded(fields),
+        excluded=excluded_modules(fields),
         schemes=tuple(schemes),
-        kv_cache=_cache(fields),
+        kv_cache=kv_cache_type(fields),
     )
     return replace(found, head=found.scheme_of("lm_head"))
 
 
 def _scheme(group: Fields) -> Scheme:
     weights = group.section("weights")
-    bits, kind = weights.number("num_bits"), weights.value("type")
-    stored = _TYPES.get((str(kind), bits)) or weights.refuse("num_bits", f"has no type for {kind}")
+    bits, kind, stored = weights.number("num_bits"), weights.value("type"), numeric_type(weights)
     computed = "bf16"
     if group.value("input_activations"):
-        entering = group.section("input_activations")
-        computed = _TYPES.get((str(entering.value("type")), entering.number("num_bits")), "bf16")
+        computed = numeric_type(group.section("input_activations"))
     size = weights.value("group_size")
     if not isinstance(size, int) or size < 1:
         return Scheme(weights=stored, activations=computed)
@@ -134,40 +125,55 @@ def _scheme(group: Fields) -> Scheme:
     )
 
 
-def model_optimizer(fields: Fields) -> Quantisation:
-    """Read what NVIDIA Model Optimizer writes, here or into ``hf_quant_config.json``."""
-    algorithm = fields.value("quant_algo")
-    mixed = algorithm == "MIXED_PRECISION"
+def _quark(fields: Fields) -> Quantisation:
+    """Read Quark: a scheme for all, others for some layers by name, and what is left out."""
+    layers = fields.section("layer_quant_config") if fields.value("layer_quant_config") else None
+    own = {} if layers is None else {name: layers.section(name) for name in layers.names()}
+    excluded = Modules.of(str(name) for name in fields.entries("exclude"))
+    caches = [one.section("output_tensors") for one in own.values() if one.value("output_tensors")]
     found = Quantisation(
-        default=WIDE if mixed else _algorithm(fields),
-        excluded=_excluded(fields),
-        schemes=_by_layer(fields) if mixed else (),
-        kv_cache=_cache(fields),
+        default=_quark_scheme(fields.section("global_quant_config")),
+        excluded=excluded,
+        schemes=tuple((Modules.of([name]), _quark_scheme(one)) for name, one in own.items()),
+        kv_cache=_quark_type(caches[0]) if caches else "bf16",
     )
-    return replace(found, head=found.scheme_of("lm_head")) if mixed else found
+    return replace(found, head=found.scheme_of("lm_head"))
 
 
-def _algorithm(fields: Fields) -> Scheme:
-    known = _ALGORITHMS.get(str(fields.value("quant_algo")))
-    return known or fields.refuse("quant_algo", f"must be one of {', '.join(_ALGORITHMS)}")
+def _quark_type(tensor: Fields) -> str:
+    known = _QUARK_TYPES.get(str(tensor.value("dtype")))
+    return known or tensor.refuse("dtype", f"must be one of {', '.join(_QUARK_TYPES)}")
 
 
-def _by_layer(fields: Fields) -> tuple[tuple[Modules, Scheme], ...]:
-    layers = fields.section("quantized_layers")
-    by_scheme: dict[Scheme, list[str]] = {}
-    for name in layers.names():
-        by_scheme.setdefault(_algorithm(layers.section(name)), []).append(name)
-    return tuple((Modules.of(names), scheme) for scheme, names in by_scheme.items())
+def _quark_scheme(fields: Fields) -> Scheme:
+    if fields.value("weight") is None:
+        return WIDE
+    weight = fields.section("weight")
+    stored, computed = _quark_type(weight), "bf16"
+    if fields.value("input_tensors"):
+        computed = _quark_type(fields.section("input_tensors"))
+    group = weight.optional("group_size") if weight.value("qscheme") == "per_group" else None
+    bits = 8 if stored.startswith("fp") else 16
+    return Scheme(weights=stored, activations=computed, scale_bits=bits / group if group else 0.0)
 
 
-def _cache(fields: Fields) -> str:
-    stated = fields.value("kv_cache_quant_algo", "kv_cache_scheme")
-    if stated is None:
-        return "bf16"
-    if isinstance(stated, str) and stated in _ALGORITHMS:
-        return _ALGORITHMS[stated].weights
-    scheme = fields.section("kv_cache_scheme")
-    return _TYPES.get((str(scheme.value("type")), scheme.number("num_bits")), "bf16")
+def _auto_round(fields: Fields) -> Quantisation:
+    """Read AutoRound in integers: a 16-bit scale, and a zero unless symmetric, for every group."""
+    if fields.value("data_type") not in (None, "int"):
+        fields.refuse("data_type", "can only be described as int")
+    bits, group = fields.number("bits"), fields.number("group_size", default=128)
+    stored = _INTEGERS.get(bits) or fields.refuse("bits", "can only be described as 4 or 8")
+    zero = 0 if fields.flag("sym", default=True) else bits
+    left_out = []
+    extra = fields.section("extra_config") if fields.value("extra_config") else None
+    for name in extra.names() if extra else ():
+        own = extra.section(name).number("bits", default=bits) if extra else bits
+        if own >= _WIDE_BITS:
+            left_out.append(name)
+        elif own != bits:
+            fields.refuse("extra_config", f"can only be described with {bits} or 16 bits")
+    scheme = Scheme(weights=stored, activations="bf16", scale_bits=(16 + zero) / group)
+    return Quantisation(default=scheme, excluded=Modules.of(left_out))
 
 
 METHODS: dict[str, Callable[[Fields], Quantisation]] = {
@@ -181,8 +187,8 @@ METHODS: dict[str, Callable[[Fields], Quantisation]] = {
     "modelopt": model_optimizer,
     "modelopt_fp4": model_optimizer,
     "modelopt_mixed": model_optimizer,
-    "quark": quark,
-    "auto-round": auto_round,
+    "quark": _quark,
+    "auto-round": _auto_round,
 }
 """The reader of each ``quant_method``."""
 

@@ -229,12 +229,56 @@ def test_the_text_part_may_say_it() -> None:
         ({"quant_method": "gptq", "bits": 3}, "bits can only be described as 4 or 8, got 3"),
         ({"quant_method": "awq", "bits": 8}, "bits can only be described as 4, got 8"),
         ({"quant_algo": "FP3"}, "quant_algo must be one of FP8.*got 'FP3'"),
-        (group({"num_bits": 6, "type": "float"}, None), "num_bits has no type for float, got 6"),
+        (
+            group({"num_bits": 6, "type": "float"}, None),
+            "weights: the field num_bits must be one of 4, 8, 16 where type is float, got 6",
+        ),
+        (group({"num_bits": 8, "type": "posit"}, None), "type must be float or int, got 'posit'"),
+        (group(KV_FP8, {"num_bits": 6, "type": "float"}), "input_activations: .*num_bits .*got 6"),
+        (
+            group(KV_FP8, None, kv_cache_scheme={"num_bits": 6, "type": "int"}),
+            "kv_cache_scheme: the field num_bits must be one of 4, 8 where type is int, got 6",
+        ),
+        (
+            {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8_K_NVFP4_V"},
+            "kv_cache_quant_algo can only be described as FP8, INT8, .*got 'FP8_K_NVFP4_V'",
+        ),
+        ({"quant_algo": "FP8", "kv_cache_scheme": "FP6"}, "kv_cache_scheme can only .*got 'FP6'"),
+        ({"quant_method": "awq", "w_bit": 3}, "the field w_bit can only be described as 4, got 3"),
+        ({"quant_algo": "MIXED_PRECISION"}, "quantized_layers must be an object, and is not there"),
+        ({"bits": 4}, "quant_method must be one that can be described .*, and is not there"),
     ],
 )
 def test_what_cannot_be_described_is_refused(quantisation, message) -> None:
     with pytest.raises(ValueError, match=message):
         read(DEEPSEEK_V3, quantisation)
+
+
+# (what a file says of the KV cache, its type): by modelopt's algorithms, or as a scheme
+CACHES: list[tuple[dict[str, Any], str]] = [
+    ({"kv_cache_quant_algo": "INT8"}, "int8"),
+    ({"kv_cache_quant_algo": "FP8"}, "fp8"),
+    ({"kv_cache_quant_algo": "NVFP4"}, "fp4"),
+    ({"kv_cache_quant_algo": "NVFP4_AFFINE"}, "fp4"),
+    ({"kv_cache_quant_algo": None}, "bf16"),
+    ({"kv_cache_scheme": "FP8"}, "fp8"),
+    ({"kv_cache_scheme": {"num_bits": 8, "type": "int"}}, "int8"),
+    ({"kv_cache_scheme": {"num_bits": 16, "type": "float"}}, "bf16"),
+]
+
+
+@pytest.mark.parametrize(("said", "kind"), CACHES)
+def test_a_cache_is_in_the_type_that_the_file_says(said: dict[str, Any], kind: str) -> None:
+    beside = {"quant_method": "modelopt", "quant_algo": "W4A16_AWQ", **said}
+    assert read(QWEN3_32B, beside).precision.kv_cache == kind
+    assert read(QWEN3_32B, {"quant_method": "fp8", **said}).precision.kv_cache == kind
+
+
+def test_an_int8_cache_beside_the_config_is_read(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(QWEN3_32B))
+    quantisation = {"quant_algo": "W8A8_SQ_PER_CHANNEL", "kv_cache_quant_algo": "INT8"}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps({"quantization": quantisation}))
+    assert read_hf_config(tmp_path).precision.label == "int8"
 
 
 def test_each_part_counts_its_own_bytes() -> None:

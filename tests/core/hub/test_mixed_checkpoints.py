@@ -13,7 +13,7 @@ from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision_names import parse_precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
-from tests.core.test_checkpoints import (
+from tests.core.hub.test_quantisation import (
     DEEPSEEK_V3,
     GROUP,
     QWEN3_32B,
@@ -201,6 +201,12 @@ def test_quark_and_auto_round(quantisation, label) -> None:
         ({**ROUND, "extra_config": {"model.layers.0.mlp.up_proj": {"bits": 8}}}, "extra_config"),
         ({"quant_method": "quark", "global_quant_config": {"weight": {"dtype": "fp6_e3m2"}}},
          "dtype must be one of fp4, .*got 'fp6_e3m2'"),
+        ({"quant_method": "quark", "global_quant_config": {
+            "weight": EIGHT, "input_tensors": {"dtype": "fp6_e3m2"}}},
+         "input_tensors: the field dtype must be one of fp4, .*got 'fp6_e3m2'"),
+        ({"quant_method": "quark", "global_quant_config": {"weight": EIGHT},
+          "layer_quant_config": {"*.k_proj": {"weight": EIGHT, "output_tensors": {"dtype": "x"}}}},
+         "output_tensors: the field dtype must be one of"),
     ],
 )  # fmt: skip
 def test_what_quark_and_auto_round_cannot_say_is_refused(quantisation, message) -> None:

@@ -225,7 +225,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("no number", {**LLAMA, "vocab_size": "many"}, "vocab_size must be a whole number"),
     ("no flag", {**LLAMA, "mlp_bias": "no"}, "mlp_bias must be true or false, got 'no'"),
     ("no list", {**DIALECTS[8][1], "mlp_only_layers": 3}, "mlp_only_layers must be a list"),
-    ("no text part", {"model_type": "gemma3"}, "text_config must be an object, got None"),
+    ("no text part", {"model_type": "gemma3"}, "text_config must be an object, and is not there"),
     ("contradiction", {**LLAMA, "num_key_value_heads": 5}, "num_key_value_heads must divide"),
 ]  # fmt: skip
 

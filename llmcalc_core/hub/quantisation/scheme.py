@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 
+from llmcalc_core.hub.dialects.fields import Fields
+
 _PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
 """What stands before ``layers.`` in the names of modules that regular expressions are tried on."""
 
@@ -143,3 +145,38 @@ class Quantisation:
             for target in modules.names
             if _PART.search(target) and not _ELSEWHERE.search(target)
         )
+
+
+_EXCLUDED = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "exclude",
+             "llm_int8_skip_modules")  # fmt: skip
+_TYPES = {
+    ("float", 4): "fp4", ("float", 8): "fp8", ("float", 16): "bf16",
+    ("int", 4): "int4", ("int", 8): "int8",
+}  # fmt: skip
+
+
+def excluded_modules(fields: Fields) -> Modules:
+    """Read the modules that are left out, under any of the names that methods have for them."""
+    names = [name for listed in _EXCLUDED for name in fields.entries(listed)]
+    return Modules.of(str(name) for name in names)
+
+
+def numeric_type(fields: Fields) -> str:
+    """Read a type written as ``type`` and ``num_bits``.
+
+    Raises
+    ------
+    ValueError
+        For a type that cannot be described.
+
+    Examples
+    --------
+    >>> numeric_type(Fields({"type": "float", "num_bits": 8}, "weights"))
+    'fp8'
+    """
+    kind, bits = str(fields.value("type")), fields.number("num_bits")
+    widths = [str(width) for known, width in _TYPES if known == kind]
+    if not widths:
+        fields.refuse("type", "must be float or int")
+    rule = f"must be one of {', '.join(widths)} where type is {kind}"
+    return _TYPES.get((kind, bits)) or fields.refuse("num_bits", rule)

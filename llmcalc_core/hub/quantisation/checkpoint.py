@@ -8,8 +8,8 @@ from typing import Any
 
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.dtypes import STORED_BITS, VALUE_BITS
-from llmcalc_core.hub.module_names import modules_of, spellings
-from llmcalc_core.hub.quantisation import Quantisation, Scheme
+from llmcalc_core.hub.quantisation.module_names import modules_of, spellings
+from llmcalc_core.hub.quantisation.scheme import Quantisation, Scheme
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
 
@@ -99,6 +99,9 @@ def _weighed(
 
 
 def _mean(counted: Counter[Scheme]) -> float:
+    """Give the mean bits of a part's weights; of one without any, those of its scheme."""
+    if not counted.total():
+        return _bits(next(iter(counted)))
     return sum(_bits(scheme) * number for scheme, number in counted.items()) / counted.total()
 
 
