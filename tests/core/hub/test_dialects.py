@@ -1,7 +1,7 @@
 """Dialects of the reader, beside the public code and the catalogue.
 
-Counts of parameters are those of the classes of Hugging Face transformers 5.23.0 with four layers, a
-vocabulary of 1,000 and otherwise their defaults, made without memory (the meta device) on
+Counts of parameters are those of the classes of Hugging Face transformers 5.23.0 with four layers,
+a vocabulary of 1,000 and otherwise their defaults, made without memory (the meta device) on
 2026-11-23; the corrections of a router's load (one number for each expert) are buffers there and
 come on top.
 """
