@@ -22,7 +22,7 @@ from tests.core.hub.test_quantisation import (
     read,
     weight_bytes,
 )
-from tests.core.test_compressed import V4
+from tests.core.layers.test_compressed import V4
 
 NEMOTRON = {
     "model_type": "nemotron_h", "vocab_size": 131072, "hidden_size": 2688,
