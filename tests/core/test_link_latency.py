@@ -15,6 +15,7 @@ from llmcalc_core import (
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.engines import ENGINE_RECORDS, Engine
 from tests.core.neutral import NEUTRAL
 
 A100, H100 = find_hardware("A100_80GB"), find_hardware("H100_80GB")
@@ -25,9 +26,16 @@ MEASURED = {"A100_80GB": 5, "H100_80GB": 4.29, "H200_141GB": 4.46, "B200_180GB":
 TRANSFERRED = {"B300_270GB": 7.12, "GB200_186GB": 7.12, "A800_80GB": 5, "RTX_4090": 5.32}
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know an engine that has no kernels of its own."""
+    own = Engine(name="unmeasured", label="Unmeasured")
+    monkeypatch.setitem(ENGINE_RECORDS, own.name, own)
+
+
 def empty(hardware: Hardware, devices: int) -> float:
     """Time of an all-reduce of nothing [s], of no engine's own and without what one hides."""
-    links = efficiency_for(hardware, Precision(), engine="", constants=NEUTRAL).links
+    links = efficiency_for(hardware, Precision(), engine="unmeasured", constants=NEUTRAL).links
     found = message_seconds(0.0, 2.0, np.asarray(float(devices)), hardware, links)
     return np.asarray(found).item()
 
