@@ -10,11 +10,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from llmcalc_core.checkpoint_precision import stored_precision
 from llmcalc_core.checks import nearest
 from llmcalc_core.hub.checkpoint_names import folded, untuned
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
+from llmcalc_core.precision import Precision, stored_precision
 
 Table = Mapping[str, Any]
 

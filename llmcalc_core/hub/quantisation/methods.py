@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.dialects.fields import Fields
 from llmcalc_core.hub.quantisation.modelopt import (
     ALGORITHMS,
@@ -27,7 +28,7 @@ from llmcalc_core.hub.quantisation.scheme import (
     numeric_type,
 )
 
-_INTEGERS = {4: "int4", 8: "int8"}
+_INTEGERS = {one.bits: one.name for one in DATA_TYPES.values() if one.number == "int"}
 _QUARK_TYPES = {
     "fp4": "fp4", "fp8_e4m3": "fp8", "int4": "int4", "uint4": "int4", "int8": "int8",
     "bfloat16": "bf16", "float16": "bf16",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import translate
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.dialects.fields import Fields
 
 _PREFIXES = ("model.", "model.language_model.", "language_model.model.", "backbone.", "")
@@ -149,10 +150,10 @@ class Quantisation:
 
 _EXCLUDED = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "exclude",
              "llm_int8_skip_modules")  # fmt: skip
-_TYPES = {
-    ("float", 4): "fp4", ("float", 8): "fp8", ("float", 16): "bf16",
-    ("int", 4): "int4", ("int", 8): "int8",
-}  # fmt: skip
+_TYPES: dict[tuple[str, float], str] = {
+    (one.number, one.bits): one.name for one in DATA_TYPES.values() if one.is_quantised
+}
+_TYPES["float", 16.0] = WIDE.weights
 
 
 def excluded_modules(fields: Fields) -> Modules:
@@ -175,8 +176,8 @@ def numeric_type(fields: Fields) -> str:
     'fp8'
     """
     kind, bits = str(fields.value("type")), fields.number("num_bits")
-    widths = [str(width) for known, width in _TYPES if known == kind]
+    widths = sorted(width for known, width in _TYPES if known == kind)
     if not widths:
         fields.refuse("type", "must be float or int")
-    rule = f"must be one of {', '.join(widths)} where type is {kind}"
+    rule = f"must be one of {', '.join(f'{width:g}' for width in widths)} where type is {kind}"
     return _TYPES.get((kind, bits)) or fields.refuse("num_bits", rule)
