@@ -48,13 +48,14 @@ def test_a_measured_latency_is_the_measured_one(name: str, us: float) -> None:
 
 
 @pytest.mark.parametrize("name", list_hardware())
-def test_every_device_states_the_latency_of_its_links(name: str) -> None:
+def test_latencies_of_links_are_plausible_and_kept_by_wider_collectives(name: str) -> None:
     device = find_hardware(name)
-    assert (device.link_latency_s is None) == (device.devices_per_domain == 1)
-    assert device.node_link_latency_s is not None
-    assert 10e-6 < device.node_link_latency_s < 1e-3
+    if device.devices_per_domain == 1:
+        assert device.link_latency_s is None
+    if device.node_link_latency_s is not None:
+        assert 10e-6 < device.node_link_latency_s < 1e-3
     if device.link_latency_s is not None:
-        assert 1e-6 < device.link_latency_s < device.node_link_latency_s
+        assert 1e-6 < device.link_latency_s < (device.node_link_latency_s or 1e-3)
         unstated = device.replace(link_latency_s=None)
         assert empty(device, 8) == pytest.approx(
             empty(unstated, 8) * device.link_latency_s / empty(unstated, 2)
