@@ -111,6 +111,14 @@ def test_bytes_of_a_weight_with_scales_of_its_own(kind: str, scales: float, size
     assert Precision(weights=kind, scale_bits=scales).weight_bytes == size
 
 
+def test_stated_scales_are_of_the_narrowest_type_alone() -> None:
+    mixed = Precision(weights="fp8", activations="fp8", experts="fp4", scale_bits=0.25)
+    assert (mixed.weight_bytes, mixed.expert_weight_bytes) == (1.0, 0.53125)
+    others = dict.fromkeys(("experts", "attention", "recurrent", "shared"), "fp8")
+    own = Precision(weights="fp4", activations="fp4", scale_bits=0.25, **others)
+    assert (own.weight_bytes, own.part("attention").weight_bytes) == (0.53125, 1.0)
+
+
 def test_every_type_has_a_size() -> None:
     assert {kind for kind, _ in BYTES} == set(DATA_TYPES)
 
