@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.moe import (
     busiest_load,
     experts_touched,
@@ -34,7 +35,12 @@ def channel_work(mixer: FeedForward | MoE, step: Pass) -> Work:
 
 
 def _summed(step: Pass) -> Message:
-    return Message(name="all-reduce", passes=2, size=step.hidden_bytes, participants=step.grid.tp)
+    return Message(
+        name="all-reduce",
+        collective=Collective.ALL_REDUCE,
+        size=step.hidden_bytes,
+        participants=step.grid.tp,
+    )
 
 
 def _feed_forward(step: Pass, *, width: int, ups: int, of: str = "") -> tuple[Operation, ...]:
@@ -131,21 +137,21 @@ def _exchanged(mixer: MoE, step: Pass) -> tuple[Message, ...]:
     relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)
     dispatch = Message(
         name="dispatch of tokens to experts",
-        passes=1,
+        collective=Collective.ALL_TO_ALL,
         size=size * step.precision.expert_activation_bytes,
         participants=participants,
         copies=relayed,
     )
     combine = Message(
         name="combination of experts' results",
-        passes=1,
+        collective=Collective.ALL_TO_ALL,
         size=size * step.precision.output_bytes,
         participants=participants,
         copies=relayed,
     )
     summed = Message(
         name="all-reduce",
-        passes=2,
+        collective=Collective.ALL_REDUCE,
         size=step.hidden_bytes,
         participants=np.where(spread, 1.0, grid.tp),
     )
@@ -153,7 +159,7 @@ def _exchanged(mixer: MoE, step: Pass) -> tuple[Message, ...]:
         return dispatch, combine, summed
     latent = Message(
         name="all-reduce of the latent space",
-        passes=2,
+        collective=Collective.ALL_REDUCE,
         size=step.tokens * inside * step.precision.output_bytes,
         participants=summed.participants,
     )

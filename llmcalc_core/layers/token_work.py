@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.kv_cache import key_value_bytes, latent_bytes
 from llmcalc_core.layers.attention_shapes import (
     Attention,
@@ -51,7 +52,12 @@ def token_work(mixer: TokenMixer, step: Pass) -> Work:
     else:
         whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
         return (whole,), ()
-    summed = Message(name="all-reduce", passes=2, size=step.hidden_bytes, participants=step.grid.tp)
+    summed = Message(
+        name="all-reduce",
+        collective=Collective.ALL_REDUCE,
+        size=step.hidden_bytes,
+        participants=step.grid.tp,
+    )
     if step.decode or not divides_prompts(step.grid.layouts):
         return operations, (summed,)
     return operations, (summed, _gathered(mixer, step))
@@ -73,7 +79,7 @@ def _gathered(mixer: TokenMixer, step: Pass) -> Message:
         width = 0.0
     return Message(
         name="all-gather of keys and values",
-        passes=1,
+        collective=Collective.ALL_GATHER,
         size=step.replica_tokens * width * step.precision.output_bytes,
         participants=np.asarray(step.parts),
         stride=step.grid.tp,

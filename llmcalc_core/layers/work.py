@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
 from llmcalc_core.precision import Precision
@@ -57,8 +58,8 @@ class Message(NamedTuple):
     ----------
     name : str
         What it is called.
-    passes : {1, 2}
-        How often a device sends its share: 2 for an all-reduce, 1 for an all-to-all.
+    collective : Collective
+        Which operation sends it.
     size : array
         What each device holds [bytes].
     participants : array
@@ -71,7 +72,7 @@ class Message(NamedTuple):
     """
 
     name: str
-    passes: int
+    collective: Collective
     size: Values
     participants: Values
     copies: Values = np.inf

@@ -11,8 +11,8 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precision
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.costmodel.pipeline import stage_counts
 from llmcalc_core.costmodel.sections import part_section
-from llmcalc_core.costmodel.stage_counts import stage_counts
 from llmcalc_core.engines import SHARING_WHAT_IS_FREE
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes

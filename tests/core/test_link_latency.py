@@ -13,8 +13,9 @@ from llmcalc_core import (
     list_hardware,
 )
 from llmcalc_core.calibration.constants import fitted
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.formulas.collectives import Collective
 from tests.core.neutral import NEUTRAL
 
 A100, H100 = find_hardware("A100_80GB"), find_hardware("H100_80GB")
@@ -28,7 +29,8 @@ TRANSFERRED = {"B300_270GB": 7.12, "GB200_186GB": 7.12, "A800_80GB": 5, "RTX_409
 def empty(hardware: Hardware, devices: int) -> float:
     """Time of an all-reduce of nothing [s], of no engine's own and without what one hides."""
     links = efficiency_for(hardware, Precision(), engine="", constants=NEUTRAL).links
-    found = message_seconds(0.0, 2.0, np.asarray(float(devices)), hardware, links)
+    between = participants_of(float(devices), hardware, links)
+    found = message_seconds(Collective.ALL_REDUCE, 0.0, between)
     return np.asarray(found).item()
 
 
