@@ -13,7 +13,7 @@ from llmcalc_core.formulas.roofline import (
 
 
 def operation_seconds(
-    *, flops: Values, moved: Values, size: Values, curve: Curve, bandwidth: Values
+    flops: Values, moved: Values, size: Values, curve: Curve, bandwidth: Values
 ) -> tuple[Values, Values]:
     """Time an operation, its launch latency not included.
 
@@ -38,9 +38,9 @@ def operation_seconds(
     Examples
     --------
     >>> curve = Curve(peak=1e15, compute=0.5, memory=0.8, floor_s=0.0)
-    >>> operation_seconds(flops=1e12, moved=1e9, size=1.0, curve=curve, bandwidth=2e12)
+    >>> operation_seconds(1e12, 1e9, 1.0, curve, 2e12)
     (0.002, 0.002)
-    >>> operation_seconds(flops=1e11, moved=1.6e9, size=1.0, curve=curve, bandwidth=2e12)
+    >>> operation_seconds(1e11, 1.6e9, 1.0, curve, 2e12)
     (0.001, 0.0)
     """
     memory = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=curve.memory)

@@ -19,8 +19,9 @@ from llmcalc_core.costmodel.collectives import (
 from llmcalc_core.costmodel.operations import operation_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.times import TimeByBound, TimeByKind, summed
+from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Pass, Section
 
@@ -70,10 +71,14 @@ class PassTimes:
 
     Attributes
     ----------
-    by_kind, by_bound : TimeByKind, TimeByBound
-        Its parts [s].
+    gemm, attention, memory : float or array
+        Time of the operations of each kind, launches included [s].
+    compute_bound, launch : float or array
+        Parts of these in which arithmetic takes longest, and in which kernels are launched [s].
+    link, host_link : float or array
+        Time of messages between devices, and of transfers between a device and its host [s].
     device_s : float or array
-        Their sum [s].
+        Time of all [s].
     kernels : float or array
         Kernels started, messages included [1].
     section_s : tuple of float or array
@@ -82,8 +87,13 @@ class PassTimes:
         What runs; empty if not asked for.
     """
 
-    by_kind: TimeByKind
-    by_bound: TimeByBound
+    gemm: Values
+    attention: Values
+    memory: Values
+    compute_bound: Values
+    launch: Values
+    link: Values
+    host_link: Values
     device_s: Values
     kernels: Values
     section_s: tuple[Values, ...] = ()
@@ -143,55 +153,51 @@ def timed_work(
     Yields
     ------
     TimedWork
-        In the order of the sections; a projection that several sections share is timed once.
+        In the order of the sections; what several sections share is timed once.
     """
     curves = efficiency.decode if decode else efficiency.prefill
-    links = efficiency.links
+    links, bandwidth = efficiency.links, hardware.memory_bandwidth
     projections: dict[int, TimedWork] = {}
     devices: dict[tuple[int, int], Participants] = {}
+    messages: dict[tuple[Collective, int, int, Participants], Values] = {}
     for index, section in enumerate(work):
         for operation in section.operations:
-            known = projections.get(id(operation))
-            if known is not None:
-                yield known._replace(section=index)
+            row = projections.get(id(operation))
+            if row is not None:
+                yield row._replace(section=index)
                 continue
-            row = _timed_operation(index, operation, curves[operation.family], hardware)
+            row = _timed_operation(index, operation, curves[operation.family], bandwidth)
             if operation.shape is not None:
                 projections[id(operation)] = row
             yield row
         for message in section.messages:
-            like = id(message.participants), id(message.stride)
-            if like not in devices:
-                devices[like] = participants_of(
+            between = id(message.participants), id(message.stride)
+            if between not in devices:
+                devices[between] = participants_of(
                     plain(message.participants), hardware, links, stride=plain(message.stride)
                 )
-            yield _timed_message(index, message, devices[like])
+            among = devices[between]
+            like = message.collective, id(message.size), id(message.copies), among
+            if like not in messages:
+                messages[like] = message_seconds(
+                    message.collective, plain(message.size), among, copies=plain(message.copies)
+                )
+            yield TimedWork(index, message, messages[like], 0.0, 0.0, 1.0 * (among.count > 1))
         if not isinstance(section.streamed, float) or section.streamed:
             seconds = host_transfer_seconds(section.streamed, hardware, links)
             yield TimedWork(index, HostTransfer(section.streamed), seconds, 0.0, 0.0, 0.0)
 
 
 def _timed_operation(
-    section: int, operation: Operation, curve: Curve, hardware: Hardware
+    section: int, operation: Operation, curve: Curve, bandwidth: float
 ) -> TimedWork:
     seconds, compute_bound = operation_seconds(
-        flops=plain(operation.flops),
-        moved=plain(operation.moved),
-        size=plain(operation.size),
-        curve=curve,
-        bandwidth=hardware.memory_bandwidth,
+        plain(operation.flops), plain(operation.moved), plain(operation.size), curve, bandwidth
     )
     launch = operation.launches * curve.floor_s
     return TimedWork(
         section, operation, seconds + launch, compute_bound, launch, operation.launches
     )
-
-
-def _timed_message(section: int, message: Message, devices: Participants) -> TimedWork:
-    seconds = message_seconds(
-        message.collective, plain(message.size), devices, copies=plain(message.copies)
-    )
-    return TimedWork(section, message, seconds, 0.0, 0.0, 1.0 * (devices.count > 1))
 
 
 def plain(values: Values) -> Values:
@@ -210,7 +216,7 @@ def _summed(
     messages: list[Values] = []
     transfers: list[Values] = []
     kernels: list[Values] = []
-    sections_s: tuple[list[Values], ...] = tuple([] for _ in counts)
+    sections_s: tuple[list[Values], ...] = tuple([[] for _ in counts]) if by_section else ()
     launch: Values = 0.0
     for section, work, seconds, compute_bound, launch_s, started in rows:
         count = counts[section]
@@ -219,28 +225,25 @@ def _summed(
             sections_s[section].append(seconds)
         if isinstance(work, Operation):
             kinds[work.kind].append(count * seconds)
-            compute.append(count * compute_bound)
+            if not isinstance(compute_bound, float) or compute_bound:
+                compute.append(count * compute_bound)
             launch = launch + count * launch_s
-        elif isinstance(work, Message):
-            messages.append(count * seconds)
         else:
-            transfers.append(count * seconds)
-    gemm, attention, memory = (summed(kinds[kind]) for kind in ("gemm", "attention", "memory"))
-    link, host_link, computing = summed(messages), summed(transfers), summed(compute)
-    operations, communication = summed([gemm, attention, memory]), link + host_link
+            (messages if isinstance(work, Message) else transfers).append(count * seconds)
+    gemm, attention, memory = (
+        summed(kinds["gemm"]), summed(kinds["attention"]), summed(kinds["memory"]),
+    )  # fmt: skip
+    link, host_link = summed(messages), summed(transfers)
     return PassTimes(
-        by_kind=TimeByKind(
-            gemm=gemm, attention=attention, communication=communication, memory=memory
-        ),
-        by_bound=TimeByBound(
-            compute=computing,
-            memory_bandwidth=operations - computing - launch,
-            link=link,
-            overhead=launch,
-            host_link=host_link,
-        ),
-        device_s=operations + communication,
+        gemm=gemm,
+        attention=attention,
+        memory=memory,
+        compute_bound=summed(compute),
+        launch=launch,
+        link=link,
+        host_link=host_link,
+        device_s=summed([gemm, attention, memory, link, host_link]),
         kernels=summed(kernels),
-        section_s=tuple(summed(each) for each in sections_s) if by_section else (),
+        section_s=tuple([summed(each) for each in sections_s]),
         rows=tuple(rows) if listed else (),
     )

@@ -19,7 +19,7 @@ from llmcalc_core.costmodel.host import (
 )
 from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
 from llmcalc_core.costmodel.pipeline import slowest_stage_seconds
-from llmcalc_core.costmodel.times import TimeByBound, TimeByKind
+from llmcalc_core.costmodel.times import TimeByBound, TimeByKind, summed
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -219,20 +219,20 @@ def joined(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
         Of arrays that broadcast to the grid.
     """
     model, _, _, grid, efficiency = case
-    one, delay, hand_over = parts.one, parts.host_delay_s, parts.hand_over_s
-    by_kind = one.by_kind + TimeByKind(communication=hand_over, overhead=delay)
-    by_bound = one.by_bound + TimeByBound(link=hand_over, overhead=delay)
+    delay, hand_over = parts.host_delay_s, parts.hand_over_s
+    by_kind, by_bound = _times_of(parts.one, delay, hand_over)
     if parts.draft:
         draft = parts.draft
-        by_kind += (draft.one.by_kind + TimeByKind(overhead=draft.host_delay_s)) * draft.passes
-        by_bound += (draft.one.by_bound + TimeByBound(overhead=draft.host_delay_s)) * draft.passes
+        draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
+        by_kind += draft_by_kind * draft.passes
+        by_bound += draft_by_bound * draft.passes
     through = by_kind.total()
     # A decode step gives several tokens where drafts are accepted; a prompt may have several parts.
     times = 1 / grid.gained if decode else grid.pieces
     if not _pipelined(grid):
         return _repeated(through, through, by_kind, by_bound, times)
     # Drafts are made on the last stage, here as if it were the slowest.
-    slowest = slowest_stage_seconds(model, grid, one.section_s)
+    slowest = slowest_stage_seconds(model, grid, parts.one.section_s)
     if parts.draft:
         slowest = slowest + parts.draft.seconds
     if decode:
@@ -247,6 +247,28 @@ def joined(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
         latency = fill_and_drain_seconds(**flow)
         period = np.where(grid.pp > 1, grid.micro_batches * flow["pace"], latency)
     return _repeated(latency, period, by_kind * (latency / through), by_bound, times)
+
+
+def _times_of(
+    one: PassTimes, host_delay: Values, hand_over: Values = 0.0
+) -> tuple[TimeByKind, TimeByBound]:
+    """Give the time of a pass by kind and by bound, with what the host and a pipeline add."""
+    operations = summed([one.gemm, one.attention, one.memory])
+    by_kind = TimeByKind(
+        gemm=one.gemm,
+        attention=one.attention,
+        communication=summed([one.link, one.host_link, hand_over]),
+        memory=one.memory,
+        overhead=host_delay,
+    )
+    by_bound = TimeByBound(
+        compute=one.compute_bound,
+        memory_bandwidth=operations - one.compute_bound - one.launch,
+        link=summed([one.link, hand_over]),
+        overhead=one.launch + host_delay,
+        host_link=one.host_link,
+    )
+    return by_kind, by_bound
 
 
 def _repeated(

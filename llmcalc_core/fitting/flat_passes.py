@@ -125,9 +125,7 @@ class FlatPasses:
         own = self.operations
         curve = _curves(own, efficiencies, decode=self.decode)
         bandwidth = np.array([one.memory_bandwidth for one in hardware])[own.group]
-        busy, _ = operation_seconds(
-            flops=own.flops, moved=own.moved, size=own.size, curve=curve, bandwidth=bandwidth
-        )
+        busy, _ = operation_seconds(own.flops, own.moved, own.size, curve, bandwidth)
         each = (busy + own.launches * curve.floor_s) * own.count
         total = np.bincount(own.owner, each, self.size).astype(float)
         for sent in self.messages:
