@@ -8,7 +8,6 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.architecture.part_names import part_names
 from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.costmodel.passes import HostTransfer, PassTimes, TimedWork
 from llmcalc_core.costmodel.phases import Case, PhaseParts, joined, phase_parts
@@ -93,7 +92,7 @@ def phase_breakdown(case: Case, *, decode: bool) -> list[BreakdownRow]:
 def _pass_rows(case: Case, model: Model, times: PassTimes, *, decode: bool) -> list[BreakdownRow]:
     """Describe each operation, message and transfer of a pass."""
     _, hardware, _, _, efficiency = case
-    names, counts = part_names(model), section_counts(model)
+    names, counts = model.part_names, section_counts(model)
     rows = []
     for timed in times.rows:
         if isinstance(timed.work, Operation):
@@ -185,7 +184,7 @@ def _hand_over_rows(case: Case, parts: PhaseParts, *, decode: bool) -> list[Brea
         bound="link",
         run_s=number(parts.hand_over_s) / hops,
         count=hops,
-        message_bytes=number(model.carried * parts.step.hidden_bytes / grid.tp),
+        message_bytes=number(model.residual_rows * parts.step.hidden_bytes / grid.tp),
     )
     return [row]
 

@@ -170,7 +170,7 @@ def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts
     hand_over: Values = 0.0
     if pipelined:
         hand_over = hand_over_seconds(
-            plain(model.carried * step.hidden_bytes / grid.tp),
+            plain(model.residual_rows * step.hidden_bytes / grid.tp),
             stages=grid.pp,
             stage_devices=grid.group,
             hardware=hardware,
