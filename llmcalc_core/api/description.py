@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from llmcalc_core.api.held_bytes import held_by_layers, weight_bytes
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.make_request import ModelLike
+from llmcalc_core.api.sequence_bytes import sequence_bytes_by_layers, weight_bytes
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.architecture.parameters import part_parameters
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
-from llmcalc_core.provided import provide
+from llmcalc_core.precision import PLAIN, Precision
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,14 +22,13 @@ if TYPE_CHECKING:
 Row = tuple[str, str, int | float | str, str]
 
 _IMAGE = 1024  # side of the square image that a description names [pixels]
-_HELD = {
+_SEQUENCE = {
     "token": "KV cache of a token",
     "windows": "full windows of a sequence",
     "state": "state of a sequence",
 }
 
 
-@provide("describe")
 def describe(model: ModelLike) -> pd.DataFrame:
     """Describe a model: its layers, parameters by part, bytes in memory, and images.
 
@@ -123,8 +120,8 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
 def _memory(model: Model, precision: Precision) -> Iterator[Row]:
     """Bytes of the weights and of a sequence: in all, then by kind of layer where several hold."""
     yield "memory", "weights", round(weight_bytes(model, precision)), "bytes"
-    kinds = tuple(held_by_layers(model, precision))
-    for field, item in _HELD.items():
+    kinds = tuple(sequence_bytes_by_layers(model, precision))
+    for field, item in _SEQUENCE.items():
         parts = {kind.layers: getattr(kind, field) for kind in kinds}
         total = sum(parts.values())
         if total or field != "windows":
@@ -135,7 +132,6 @@ def _memory(model: Model, precision: Precision) -> Iterator[Row]:
                     yield "memory", f"{item}, {layers}", round(part), "bytes"
 
 
-@provide("_repr_html_")
 def description_html(config: ModelConfig) -> str:
     """Give the description as a table for a notebook; every name is escaped text."""
     frame = describe(config)

@@ -139,6 +139,6 @@ def _gather(step: Pass, width: Values) -> Message:
         name="all-gather of keys and values",
         collective=Collective.ALL_GATHER,
         size=step.replica_tokens * width * step.precision.output_bytes,
-        participants=np.asarray(step.parts),
+        participants=np.asarray(step.cp),
         stride=step.grid.tp,
     )
