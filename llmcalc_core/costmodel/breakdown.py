@@ -10,7 +10,7 @@ from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.costmodel.passes import HostTransfer, PassTimes, TimedWork
-from llmcalc_core.costmodel.phases import Case, PhaseParts, joined, phase_parts
+from llmcalc_core.costmodel.phases import Case, PhaseParts, phase_parts, phase_times_of
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.roofline import ramp_seconds
@@ -85,7 +85,7 @@ def phase_breakdown(case: Case, *, decode: bool) -> list[BreakdownRow]:
     rows += _draft_rows(case, parts, decode=decode)
     rows += _hand_over_rows(case, parts, decode=decode)
     one_pass = sum(row.count * row.run_s for row in rows)
-    stretch = joined(case, parts, decode=decode).latency_s.item() / one_pass
+    stretch = phase_times_of(case, parts, decode=decode).latency_s.item() / one_pass
     return [replace(row, time_s=row.count * row.run_s * stretch) for row in rows if row.run_s]
 
 

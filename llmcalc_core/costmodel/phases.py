@@ -52,7 +52,7 @@ class PhaseTimes:
     latency_s: Floats
     period_s: Floats
     by_kind: TimeByKind
-    bound: NDArray[np.intp]
+    bound: NDArray[np.int8]
     by_bound: TimeByBound
 
 
@@ -134,7 +134,7 @@ def phase_times(
         Arrays that broadcast to the grid.
     """
     case = (model, hardware, precision, grid, efficiency)
-    return joined(case, phase_parts(case, decode=decode), decode=decode)
+    return phase_times_of(case, phase_parts(case, decode=decode), decode=decode)
 
 
 def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts:
@@ -201,7 +201,7 @@ def _draft_times(case: Case, *, decode: bool, listed: bool) -> DraftTimes:
     return DraftTimes(one=one, passes=1.0, host_delay_s=delay)
 
 
-def joined(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
+def phase_times_of(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
     """Join what a micro batch waits for into the latency and the throughput of a phase.
 
     Parameters
@@ -226,27 +226,30 @@ def joined(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
         draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
         by_kind += draft_by_kind * draft.passes
         by_bound += draft_by_bound * draft.passes
-    through = by_kind.total()
-    # A decode step gives several tokens where drafts are accepted; a prompt may have several parts.
+    traversal = by_kind.total()
+    # A decode step gives several tokens where drafts are accepted; a prompt has several chunks.
     times = 1 / grid.gained if decode else grid.pieces
     if not _pipelined(grid):
-        return _repeated(through, through, by_kind, by_bound, times)
+        return _repeated(traversal, traversal, by_kind, by_bound, times)
     # Drafts are made on the last stage, here as if it were the slowest.
     slowest = slowest_stage_seconds(model, grid, parts.one.section_s)
     if parts.draft:
         slowest = slowest + parts.draft.seconds
     if decode:
         overlaps = efficiency.behaviour.overlaps
-        later = host_delay_seconds(slowest, parts.host_s, overlaps=overlaps, decode=True)
+        slowest = slowest + host_delay_seconds(
+            slowest, parts.host_s, overlaps=overlaps, decode=True
+        )
+        latency = period = decode_cycle_seconds(
+            traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
+        )
     else:
-        later = delay / grid.pp
-    flow = {"through": through, "pace": slowest + later, "micro_batches": grid.micro_batches}
-    if decode:
-        latency = period = decode_cycle_seconds(**flow)
-    else:
-        latency = fill_and_drain_seconds(**flow)
-        period = np.where(grid.pp > 1, grid.micro_batches * flow["pace"], latency)
-    return _repeated(latency, period, by_kind * (latency / through), by_bound, times)
+        slowest = slowest + delay / grid.pp
+        latency = fill_and_drain_seconds(
+            traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
+        )
+        period = np.where(grid.pp > 1, grid.micro_batches * slowest, latency)
+    return _repeated(latency, period, by_kind * (latency / traversal), by_bound, times)
 
 
 def _times_of(

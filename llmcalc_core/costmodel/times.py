@@ -92,16 +92,16 @@ class TimeByBound:
         """Give the parts in the order of :data:`BOUNDS`."""
         return self.compute, self.memory_bandwidth, self.link, self.overhead, self.host_link
 
-    def largest(self) -> NDArray[np.intp]:
+    def largest(self) -> NDArray[np.int8]:
         """Give for each plan the position in :data:`BOUNDS` of what takes the most time."""
         parts = self.parts()
         if all(isinstance(part, float) for part in parts):
-            return np.asarray(max(range(len(parts)), key=parts.__getitem__))
-        largest, position = np.asarray(parts[0]), np.asarray(0)
+            return np.asarray(max(range(len(parts)), key=parts.__getitem__), dtype=np.int8)
+        largest, position = np.asarray(parts[0]), np.asarray(0, dtype=np.int8)
         for index, part in enumerate(parts[1:], start=1):
             if isinstance(part, float) and not part:
                 continue
-            position = np.where(part > largest, index, position)
+            position = np.where(part > largest, np.int8(index), position)
             largest = np.maximum(largest, part)
         return position
 

@@ -58,7 +58,7 @@ class Performance:
     requests_per_s: Floats
     tokens_per_request: Floats
     kinds: tuple[Values, ...]
-    bound: NDArray[np.intp]
+    bound: NDArray[np.int8]
     load: Load
 
 

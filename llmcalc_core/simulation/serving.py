@@ -57,7 +57,7 @@ class ServingTimes:
     tpot_s: Floats
     e2e_s: Floats
     by_kind: TimeByKind
-    bound: NDArray[np.intp]
+    bound: NDArray[np.int8]
     load: Load
 
 
