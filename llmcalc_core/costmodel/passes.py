@@ -191,9 +191,11 @@ def timed_work(
 def _timed_operation(
     section: int, operation: Operation, curve: Curve, bandwidth: float
 ) -> TimedWork:
-    seconds, compute_bound = operation_seconds(
-        plain(operation.flops), plain(operation.moved), plain(operation.size), curve, bandwidth
-    )
+    flops, moved = operation.flops, operation.moved
+    if isinstance(moved, float):  # Python's own numbers are faster than numpy's
+        flops, moved = float(flops), float(moved)
+    size = plain(operation.size) if curve.half else np.inf
+    seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth)
     launch = operation.launches * curve.floor_s
     return TimedWork(
         section, operation, seconds + launch, compute_bound, launch, operation.launches

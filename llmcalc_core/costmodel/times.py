@@ -152,9 +152,9 @@ def summed(parts: tuple[Values, ...] | list[Values]) -> Values:
     >>> summed([np.array([1.0, 2.0]), 3.0]).tolist()
     [4.0, 5.0]
     """
-    arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    if not arrays:
+    if np.ndarray not in map(type, parts):
         return sum(parts, 0.0)
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
     numbers = sum((part for part in parts if not isinstance(part, np.ndarray)), 0.0)
     if len(arrays) == 1:
         return arrays[0] + numbers if numbers else arrays[0]
