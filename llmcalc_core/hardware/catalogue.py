@@ -15,15 +15,6 @@ _NO_PRICE = "not known: none was looked for"
 
 
 @cache
-def devices() -> dict[str, Hardware]:
-    """Give all devices by name."""
-    return {
-        name: replace(device_from_table(name, table), calibration=name)
-        for name, table in built_in_tables().items()
-    }
-
-
-@cache
 def _spellings() -> dict[str, str]:
     return {
         folded(spelling): name
@@ -68,7 +59,12 @@ def built_in(name: object) -> Hardware:
     ValueError
         If the name is not known, with the nearest ones.
     """
-    return devices()[name_of(name)]
+    return _device(name_of(name))
+
+
+@cache
+def _device(name: str) -> Hardware:
+    return device_from_table(name, built_in_tables()[name], calibration=name)
 
 
 def name_of(name: object) -> str:
@@ -91,7 +87,7 @@ def name_of(name: object) -> str:
     return found
 
 
-def device_from_table(name: str, table: Mapping[str, Any]) -> Hardware:
+def device_from_table(name: str, table: Mapping[str, Any], *, calibration: str = "") -> Hardware:
     """Make a device of a table or dict of its fields.
 
     Parameters
@@ -101,6 +97,8 @@ def device_from_table(name: str, table: Mapping[str, Any]) -> Hardware:
     table : mapping
         Fields of ``Hardware`` in SI units, ``flops`` a table of rates; ``like`` names a built-in
         device whose figures hold for those left out, and whose efficiencies are used.
+    calibration : str
+        Whose efficiency facts to use, unless it is ``like`` another.
 
     Returns
     -------
@@ -124,7 +122,7 @@ def device_from_table(name: str, table: Mapping[str, Any]) -> Hardware:
     if "like" in table:
         changed = built_in(table["like"]).replace(**given)
         return changed.replace(name=name, description=table.get("description", ""))
-    made = Hardware(name=name, **{"nominal_memory_gb": 1, **given})
+    made = Hardware(name=name, calibration=calibration, **{"nominal_memory_gb": 1, **given})
     if "nominal_memory_gb" in given:
         return made
     return replace(made, nominal_memory_gb=made.memory_bytes / 1e9)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 from llmcalc_core.calibration.bands import measured_models
@@ -103,6 +102,8 @@ def text(hardware: Hardware) -> str:
 
 def html(hardware: Hardware) -> str:
     """Describe a device as a table for a notebook; every name is escaped text."""
+    from html import escape  # noqa: PLC0415 - where a notebook shows a device
+
     name, description = hardware.name, hardware.description
     rows = "".join(
         f'<tr><th scope="row"{_LEFT}>{escape(label)}</th><td{_LEFT}>{escape(value)}</td></tr>'

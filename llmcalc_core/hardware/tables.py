@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcalc_core.checks import nearest, positive
-from llmcalc_core.dtypes import DATA_TYPES
+from llmcalc_core.dtypes import DATA_TYPES, WIDE_TYPES
 
 FIGURES = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth", "devices_per_domain",
            "link_latency_s", "node_link_bandwidth", "node_link_latency_s", "host_link_bandwidth",
@@ -201,8 +201,8 @@ def _rate_faults(rates: object) -> Iterator[str]:
             yield f"flops must be of {types}, got {kind!r}{nearest(kind, DATA_TYPES)}"
         elif not _is_within(rate, least, most):
             yield f"flops.{kind} must be from {least:g} to {most:g} [FLOP/s], got {rate!r}"
-    if rates and not {"bf16", "fp16", "fp32"} & {*rates}:
-        yield f"flops must have a rate of bf16, fp16 or fp32, got {', '.join(rates)}"
+    if rates and not {*WIDE_TYPES} & {*rates}:
+        yield f"flops must have a rate of {' or '.join(WIDE_TYPES)}, got {', '.join(rates)}"
 
 
 def _source_faults(table: Table) -> Iterator[str]:

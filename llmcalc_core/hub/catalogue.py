@@ -26,6 +26,7 @@ _ORDER = (
 _ABOUT = ("aliases", "checkpoints", "published_parameters", "source")
 _REQUIRED = ("model", "published_parameters", "source", "vocab_size", "hidden_size",
              "num_decoder_layers", "num_attention_heads", "intermediate_size")  # fmt: skip
+_KEYS = dict.fromkeys((*_ABOUT, *(field.name for field in fields(ModelConfig))))
 _KNOWN_FROM = re.compile(r"(read|checked) 20\d\d-\d\d-\d\d|recalled")
 
 
@@ -122,10 +123,9 @@ def _faults(table: object) -> Iterator[str]:
     if not isinstance(table, Mapping):
         yield f"must be a table, such as [my_model], got {table!r}"
         return
-    known = (*_ABOUT, *(field.name for field in fields(ModelConfig)))
     for key in table:
-        if key not in known:
-            close = nearest(key, known) or f" ({', '.join(known)})"
+        if key not in _KEYS:
+            close = nearest(key, _KEYS) or f" ({', '.join(_KEYS)})"
             yield f"a key must be a field of ModelConfig or of the catalogue, got {key!r}{close}"
     missing = [key for key in _REQUIRED if key not in table]
     if missing:

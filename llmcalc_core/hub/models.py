@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from llmcalc_core.hub.catalogue import (
     spellings_of,
 )
 from llmcalc_core.hub.checkpoint_names import folded, precision_in, unquantised, untuned
-from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.model.config import ModelConfig
 
 
@@ -56,10 +54,13 @@ def find_model(
         config = _config_of(model)
         if config is not None:
             return config
-        if _is_path(model):
-            return read_hf_config(Path(model))
-        raise ValueError(_unknown(model))
-    return model if isinstance(model, ModelConfig) else read_hf_config(model)
+        if not _is_path(model):
+            raise ValueError(_unknown(model))
+    elif isinstance(model, ModelConfig):
+        return model
+    from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415 - where a file is read
+
+    return read_hf_config(model)
 
 
 def list_models(query: str = "") -> tuple[str, ...]:
@@ -95,6 +96,8 @@ def list_models(query: str = "") -> tuple[str, ...]:
 
 def _nearest_names(query: str) -> tuple[str, ...]:
     """Give the names whose spellings are most like a query; none where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - where nothing has the query's words
+
     index = names_by_spelling()
     near = get_close_matches(folded(query), list(index), n=6, cutoff=0.75)
     return tuple(dict.fromkeys(index[spelling] for spelling in near))

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 
 from llmcalc_core.hub.dialects.fields import DIALECTS, Dialect
 
@@ -24,6 +23,8 @@ def dialects() -> Mapping[str, Dialect]:
     >>> {"llama", "qwen3", "deepseek_v3"} <= {*dialects()}
     True
     """
+    from pkgutil import iter_modules  # noqa: PLC0415 - where a file is read
+
     for module in iter_modules(__path__):
         import_module(f"{__name__}.{module.name}")
     return dict(sorted(DIALECTS.items()))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.dialects.fields import Fields
 from llmcalc_core.hub.quantisation.modelopt import (
     ALGORITHMS,
@@ -19,7 +20,6 @@ from llmcalc_core.hub.quantisation.modelopt import (
     schemes_by_layer,
 )
 from llmcalc_core.hub.quantisation.scheme import (
-    NUMERIC_TYPES,
     WIDE,
     Modules,
     Quantisation,
@@ -28,6 +28,7 @@ from llmcalc_core.hub.quantisation.scheme import (
     numeric_type,
 )
 
+_INTEGERS = {one.bits: one.name for one in DATA_TYPES.values() if one.number == "int"}
 _QUARK_TYPES = {
     "fp4": "fp4", "fp8_e4m3": "fp8", "int4": "int4", "uint4": "int4", "int8": "int8",
     "bfloat16": "bf16", "float16": "bf16",
@@ -65,9 +66,7 @@ def _awq(fields: Fields) -> Quantisation:
 def _gptq(fields: Fields) -> Quantisation:
     """Read GPTQ: a 16-bit scale and a zero for every group, or for a column (-1)."""
     bits = fields.number("bits")
-    stored = NUMERIC_TYPES.get(("int", bits)) or fields.refuse(
-        "bits", "can only be described as 4 or 8"
-    )
+    stored = _INTEGERS.get(bits) or fields.refuse("bits", "can only be described as 4 or 8")
     size = fields.value("group_size")
     scales = (16 + bits) / size if isinstance(size, int) and size > 0 else 0.0
     rules = fields.value("dynamic") or {}
@@ -164,9 +163,7 @@ def _auto_round(fields: Fields) -> Quantisation:
     if fields.value("data_type") not in (None, "int"):
         fields.refuse("data_type", "can only be described as int")
     bits, group = fields.number("bits"), fields.number("group_size", default=128)
-    stored = NUMERIC_TYPES.get(("int", bits)) or fields.refuse(
-        "bits", "can only be described as 4 or 8"
-    )
+    stored = _INTEGERS.get(bits) or fields.refuse("bits", "can only be described as 4 or 8")
     zero = 0 if fields.flag("sym", default=True) else bits
     left_out = []
     extra = fields.section("extra_config") if fields.value("extra_config") else None

@@ -150,11 +150,10 @@ class Quantisation:
 
 _EXCLUDED = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "exclude",
              "llm_int8_skip_modules")  # fmt: skip
-NUMERIC_TYPES: dict[tuple[str, float], str] = {
-    **{(one.number, one.bits): one.name for one in DATA_TYPES.values() if one.is_quantised},
-    ("float", 16): "bf16",
+_TYPES: dict[tuple[str, float], str] = {
+    (one.number, one.bits): one.name for one in DATA_TYPES.values() if one.is_quantised
 }
-"""Types by kind of number and bits, as ``type`` and ``num_bits`` say them."""
+_TYPES["float", 16.0] = WIDE.weights
 
 
 def excluded_modules(fields: Fields) -> Modules:
@@ -177,8 +176,8 @@ def numeric_type(fields: Fields) -> str:
     'fp8'
     """
     kind, bits = str(fields.value("type")), fields.number("num_bits")
-    widths = [f"{width:g}" for known, width in NUMERIC_TYPES if known == kind]
+    widths = sorted(width for known, width in _TYPES if known == kind)
     if not widths:
         fields.refuse("type", "must be float or int")
-    rule = f"must be one of {', '.join(widths)} where type is {kind}"
-    return NUMERIC_TYPES.get((kind, bits)) or fields.refuse("num_bits", rule)
+    rule = f"must be one of {', '.join(f'{width:g}' for width in widths)} where type is {kind}"
+    return _TYPES.get((kind, bits)) or fields.refuse("num_bits", rule)

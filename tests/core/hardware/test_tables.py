@@ -46,7 +46,7 @@ WRONG = [
     ("'80e9'", "80e9", "memory_bytes must be from 1e+09 to 1e+14 [bytes], got '80e9'"),
     ("{bf16 = 989}", "{bf16 = 1e15}", "flops.bf16 must be from 1e+11 to 1e+19 [FLOP/s], got 989"),
     ("{bf17 = 1e15, fp16 = 1e15}", "{bf16 = 1e15}", "got 'bf17'; did you mean 'bf16'"),
-    ("{fp8 = 1e15}", "{bf16 = 1e15}", "flops must have a rate of bf16, fp16 or fp32, got fp8"),
+    ("{fp8 = 1e15}", "{bf16 = 1e15}", "flops must have a rate of bf16 or fp16 or fp32, got fp8"),
     ("1e15", "{bf16 = 1e15}", "flops must be a table of rates by type [FLOP/s], got 1000000000"),
     ("power_watts = 0\n[X1.s", "[X1.s", "power_watts must be from 1 to 100000 [W], got 0"),
     ("price_per_hour = -1\n[X1.s", "[X1.s", "price_per_hour must be from 0.0001 to 10000 [USD/h]"),

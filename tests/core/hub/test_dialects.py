@@ -154,6 +154,15 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"mlp_layer_types": ["sparse", "dense", "dense", "dense"]},
         "dense layers fir",
     ),
+    (
+        "granitemoehybrid",
+        {"layer_types": None, "layers_block_type": ["mamba", "mambo"] * 2},
+        r"layers_block_type must be one of .*got \['mamba', 'mambo'",
+    ),
+    ("granitemoehybrid", {"layer_types": None}, "layer_types must be one of .*, got None"),
+    ("granitemoehybrid", {"mamba_n_heads": 0}, "mamba_n_heads must be .*at least 1, got 0"),
+    ("olmo3", {"layer_types": [["full_attention"]]}, "layer_types must be a list of words or who"),
+    ("gemma4_text", {"layer_types": None}, "layer_types must name every layer"),
     ("olmo2", {"expert_group_count": 4}, "expert_group_count may change the architecture"),
 ]
 

@@ -193,6 +193,7 @@ def test_what_does_not_change_the_shapes_is_not_read() -> None:
     assert read_hf_config({**LLAMA, **more}) == read_hf_config(LLAMA)
 
 
+BY_NAME = dict(DIALECTS)
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("unknown type", {**LLAMA, "model_type": "kimi_linear"}, "'kimi_linear'"),
     ("no type", {"quantization": {"quant_algo": "FP8"}}, "model_type"),
@@ -226,6 +227,13 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("no flag", {**LLAMA, "mlp_bias": "no"}, "mlp_bias must be true or false, got 'no'"),
     ("no list", {**DIALECTS[8][1], "mlp_only_layers": 3}, "mlp_only_layers must be a list"),
     ("no text part", {"model_type": "gemma3"}, "text_config must be an object, and is not there"),
+    ("no merging of patches", {**BY_NAME["kimi_k2_5"],
+                               "vision_config": {**MOON, "merge_kernel_size": None}},
+     "vision_config: the field merge_kernel_size can only be described as a square"),
+    ("oblong patches", {**BY_NAME["kimi_k2_5"],
+                        "vision_config": {**MOON, "merge_kernel_size": [2, 1]}}, r"got \[2, 1\]"),
+    ("no patches", {**BY_NAME["kimi_k2_5"], "vision_config": {**MOON, "patch_size": 0}},
+     "vision_config: patch_size must be a whole number of at least 1, got 0"),
     ("contradiction", {**LLAMA, "num_key_value_heads": 5}, "num_key_value_heads must divide"),
 ]  # fmt: skip
 
