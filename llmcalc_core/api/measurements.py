@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import one_of, positive, truth, whole_number
 from llmcalc_core.engines import find_engine
-from llmcalc_core.fitting.flat import grid_of
-from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.memory.concurrency import most_in_flight
@@ -190,7 +189,7 @@ def _check_memory(one: Configuration) -> None:
     """Refuse requests that would wait for memory: their times tell of the queue alone."""
 
     def held(batch: int) -> tuple[Memory, Grid]:
-        grid = grid_of(replace(one, batch=batch))
+        grid = replace(one, batch=batch).grid()
         return device_memory(one.model, one.precision, grid), grid
 
     most = most_in_flight(held, one.batch, one.hardware.memory_bytes)

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.stage_counts import stage_counts
+from llmcalc_core.costmodel.pipeline import stage_counts
 from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes

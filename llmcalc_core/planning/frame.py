@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.costmodel.timing import BOUNDS
+from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.planning.columns import Columns
 from llmcalc_core.planning.table import REASONS
 from llmcalc_core.workload.techniques import Techniques, in_use

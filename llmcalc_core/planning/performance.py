@@ -44,7 +44,7 @@ class Performance:
         Requests that one replica ends [1/s].
     tokens_per_request : array
         What its throughput counts: prompt tokens in prefill, else generated ones [tokens].
-    kinds : list of arrays
+    kinds : tuple of arrays
         The stage's latency by kind, in the order of ``KINDS`` [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds it.
@@ -57,8 +57,8 @@ class Performance:
     e2e_s: Callable[[], Floats]
     requests_per_s: Floats
     tokens_per_request: Floats
-    kinds: list[Values]
-    bound: NDArray[np.intp]
+    kinds: tuple[Values, ...]
+    bound: NDArray[np.int8]
     load: Load
 
 
@@ -102,7 +102,7 @@ def performance(
         e2e_s=lambda: prefill().latency_s + (grid.outputs - 1) * decode().latency_s,
         requests_per_s=grid.batch * batches_per_s,
         tokens_per_request=grid.outputs if decoding else grid.inputs,
-        kinds=times.kinds,
+        kinds=times.by_kind.parts(),
         bound=times.bound,
         load=phase_utilisation(times, grid, decode=decoding),
     )
@@ -118,7 +118,7 @@ def _serving(
         e2e_s=lambda: times.e2e_s,
         requests_per_s=grid.batch / times.e2e_s,
         tokens_per_request=grid.outputs,
-        kinds=times.kinds,
+        kinds=times.by_kind.parts(),
         bound=times.bound,
         load=times.load,
     )

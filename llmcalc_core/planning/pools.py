@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.costmodel.phases import phase_times
-from llmcalc_core.costmodel.prefills import prompts
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import steady_queue_seconds
@@ -18,6 +17,7 @@ from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, fit
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.service import Service
+from llmcalc_core.simulation.prefills import prompts
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.layout import Layout, divisors
 

@@ -11,7 +11,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.bands import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.timing import BOUNDS, KINDS
+from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.concurrency import most_in_flight
 from llmcalc_core.memory.device_memory import Memory, counting, device_memory
@@ -136,5 +136,5 @@ def _banded(name: str, value: float, around: Band) -> dict[str, float]:
 def _by_kind(times: ServingTimes) -> dict[str, float]:
     return {
         kind: float(np.asarray(part).item()) * 1e3
-        for kind, part in zip(KINDS, times.kinds, strict=True)
+        for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)
     }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.timing import BOUNDS, KINDS
+from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.basis import band_of, basis_of
@@ -74,7 +74,7 @@ def figures(
         "requests_per_s": tokens / per_request,
         "time_by_kind_ms": {
             kind: float(np.asarray(part).item()) * 1e3
-            for kind, part in zip(KINDS, times.kinds, strict=True)
+            for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)
         },
         "bound_by": BOUNDS[times.bound.item()],
         "memory_by_kind_bytes": {

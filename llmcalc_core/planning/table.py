@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.bands import BASES, Band
 from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.times import KINDS
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory, counting, device_memory
@@ -35,7 +36,7 @@ from llmcalc_core.workload.techniques import Techniques
 REASONS = ("", "memory", "latency limit", "TTFT limit", "host memory")
 """Why a candidate is rejected; empty if it is not."""
 
-TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 MEMORY_COLUMNS = ("weights_bytes", "kv_cache_bytes", "activations_bytes", "reserve_bytes")
 
 _PLAN_NUMBERS = {

@@ -12,7 +12,7 @@ import pytest
 import llmcalc_core as llm
 from llmcalc_core import Calibration, Hardware, calibrate, find_hardware, find_model
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.fitting.own import SPREADS
+from llmcalc_core.fitting.fit_hardware import SPREADS
 from llmcalc_core.planning.estimate_layouts import Workload
 from llmcalc_core.workload.layout import Layout
 from tests.core.own_rows import ALIKE, CONCURRENCIES, DEVICE, rows_like, served

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import llmcalc_core as llm
 from llmcalc_core import DoesNotFitError, Techniques
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.costmodel.timing import BOUNDS
+from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.memory.concurrency import beside_buffers
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid

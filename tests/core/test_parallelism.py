@@ -10,7 +10,7 @@ import pytest
 
 from llmcalc_core import ModelConfig, find_model, get_various_parallelization
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.costmodel.stage_counts import stage_counts
+from llmcalc_core.costmodel.pipeline import stage_counts
 from llmcalc_core.planning.layouts import layouts, plans
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.workload.layout import Layout

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.costmodel.prefills import arriving_prompts, packed_prompts
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.simulation.prefills import arriving_prompts, packed_prompts
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases

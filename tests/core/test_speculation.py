@@ -13,12 +13,12 @@ import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.drafting import draft_grid
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.costmodel.prefills import arriving_prompts
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.layers.work import Section, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.estimate_layouts import Workload, estimate_layouts
+from llmcalc_core.simulation.prefills import arriving_prompts
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases

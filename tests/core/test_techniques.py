@@ -137,7 +137,7 @@ def test_a_prefill_is_never_faster_than_physics(case: Case, used: Techniques) ->
 @given(cases(), techniques())
 def test_parts_sum_to_the_whole(case: Case, used: Techniques) -> None:
     found = case.with_work(techniques=used, beam_size=1).estimate()
-    whole = sum(part for part in found.times.kinds)
+    whole = sum(part for part in found.times.by_kind.parts())
     assert whole == pytest.approx(found.times.latency_s, rel=1e-9)
     memory = found.memory
     held = memory.weights + memory.kv_cache + memory.activations + memory.reserve

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from llmcalc_core.simulation.closed_loop import closed_loop
 from llmcalc_core.workload.arrivals import Arrivals
-from tests.core.loops import BEHAVIOUR, met
+from tests.core.loops import BEHAVIOUR, loop_times
 
 FIXED = Arrivals(fixed_lengths=True)
 
 
 def test_a_closed_loop_by_hand() -> None:
-    found = met()
+    found = loop_times()
     # Ten others' prompts of 100 ms in 100 tokens: 10 x 0.1 / 100 = 10 ms a token, as long as the
     # step itself: the load is one half. One request in ten is of the first burst, and reads half of
     # the prompts before its own: 0.95 of that.
@@ -38,55 +38,55 @@ def test_a_closed_loop_by_hand() -> None:
 
 
 def test_requests_of_one_length_each_wait_for_the_one_before() -> None:
-    found = met(arrivals=FIXED)
+    found = loop_times(arrivals=FIXED)
     assert found.tpot == pytest.approx(0.0195, rel=1e-12)
     assert found.ttft == pytest.approx(0.1695 + 0.2 / 10 + 0.9 * 0.05, rel=1e-12)
-    alone = met(arrivals=FIXED, requests=1.0)
+    alone = loop_times(arrivals=FIXED, requests=1.0)
     assert alone.ttft == pytest.approx(0.05 + 0.1 + 0.01, rel=1e-12)
 
 
 def test_an_engine_that_reads_first_lets_requests_of_one_length_decode_in_step() -> None:
     eager = replace(BEHAVIOUR, prefill_first=1.0)
-    found = met(arrivals=FIXED, behaviour=eager, group=4.0)
+    found = loop_times(arrivals=FIXED, behaviour=eager, packed_prompts=4.0)
     # Groups of four: those behind one's own, (11 - 4) / 2 prompts of 50 ms, delay 100 tokens.
     assert found.tpot == pytest.approx(0.01 + 3.5 * 0.05 / 100, rel=1e-12)
     # Every round is a burst: (11 + 4) / 2 x 0.05 = 0.375 s, its own 0.1 of it.
     assert found.ttft == pytest.approx(0.05 + 0.1 + found.tpot + 0.275, rel=1e-12)
     assert found.ttft == pytest.approx(found.burst_ttft, rel=1e-12)
-    drawn = met(behaviour=eager)
-    assert (drawn.tpot, drawn.ttft) == (met().tpot, met().ttft)
+    drawn = loop_times(behaviour=eager)
+    assert (drawn.tpot, drawn.ttft) == (loop_times().tpot, loop_times().ttft)
 
 
 def test_an_engine_that_overlaps_sends_tokens_a_step_later() -> None:
     late = replace(BEHAVIOUR, overlaps=1.0)
     # The next step reads a prompt of 50 ms too: half of the time, or always where all are in step.
-    assert met(behaviour=late).ttft - met().ttft == pytest.approx(0.5 * 0.05)
-    fixed = met(behaviour=late, arrivals=FIXED).ttft - met(arrivals=FIXED).ttft
+    assert loop_times(behaviour=late).ttft - loop_times().ttft == pytest.approx(0.5 * 0.05)
+    fixed = loop_times(behaviour=late, arrivals=FIXED).ttft - loop_times(arrivals=FIXED).ttft
     assert fixed == pytest.approx(0.05)
 
 
 def test_a_server_that_holds_prompts_back_delays_the_first_token_alone() -> None:
-    held = met(arrivals=Arrivals(held_steps=20.0))
-    assert held.ttft - met().ttft == pytest.approx(20 * 0.0195)
-    assert held.tpot == met().tpot
+    held = loop_times(arrivals=Arrivals(held_steps=20.0))
+    assert held.ttft - loop_times().ttft == pytest.approx(20 * 0.0195)
+    assert held.tpot == loop_times().tpot
 
 
 def test_devices_read_all_prompts_while_a_request_is_in_flight() -> None:
     # One token each: eleven prompts of a second take eleven seconds.
-    found = met(output_tokens=1.0, together=1.0)
+    found = loop_times(output_tokens=1.0, packed_prefill=1.0)
     assert found.ttft == pytest.approx(11.0, rel=1e-12)
     # Two tokens: less the one step that it spends decoding.
-    found = met(output_tokens=2.0, together=1.0)
+    found = loop_times(output_tokens=2.0, packed_prefill=1.0)
     assert found.ttft + found.tpot == pytest.approx(11.0, rel=1e-12)
 
 
 def test_attention_replicas_take_turns() -> None:
     # After the burst, in which they read side by side, two wait twice as often as one.
-    one, two = met(), met(ranks=2.0)
+    one, two = loop_times(), loop_times(attention_dp=2.0)
     read_at_once = 0.1695 + 0.2 / 10
     assert two.ttft - read_at_once == pytest.approx(2 * (one.ttft - read_at_once))
     assert two.tpot == one.tpot
-    assert met(ranks=100.0).ttft <= met(ranks=100.0).burst_ttft
+    assert loop_times(attention_dp=100.0).ttft <= loop_times(attention_dp=100.0).burst_ttft
 
 
 @given(
@@ -108,8 +108,9 @@ def test_what_holds_in_any_closed_loop(
     eager: bool,
 ) -> None:
     given = {
-        "decode": decode, "prefill": prefill, "occupied": prefill, "together": packed * prefill,
-        "output_tokens": outputs, "ranks": ranks, "group": float(group),
+        "decode": decode, "prefill": prefill, "arriving_prefill": prefill,
+        "packed_prefill": packed * prefill,
+        "output_tokens": outputs, "attention_dp": ranks, "packed_prompts": float(group),
         "behaviour": replace(BEHAVIOUR, prefill_first=float(eager)),
         "arrivals": Arrivals(fixed_lengths=fixed),
     }  # fmt: skip
@@ -129,8 +130,8 @@ def test_what_holds_in_any_closed_loop(
 
 
 def test_arrays_and_numbers_agree() -> None:
-    several = met(requests=np.array([1.0, 11.0]))
+    several = loop_times(requests=np.array([1.0, 11.0]))
     for index, count in enumerate((1.0, 11.0)):
-        one = met(requests=count)
+        one = loop_times(requests=count)
         for name in ("ttft", "burst_ttft", "steady_ttft", "tpot", "interference"):
             assert getattr(several, name)[index] == getattr(one, name)

@@ -47,20 +47,20 @@ class Prefills:
         What was timed.
     times : PhaseTimes
         Their times.
-    place : array of int, optional
+    position : array of int, optional
         For each plan and workload where its own is in them; in the same place where not given.
     """
 
     grid: Grid
     times: PhaseTimes
-    place: NDArray[np.intp] | None = None
+    position: NDArray[np.intp] | None = None
 
-    def of(self, values: Values | NDArray[np.intp]) -> Any:  # noqa: ANN401 - as its values are
+    def of(self, values: Values | NDArray[np.int8]) -> Any:  # noqa: ANN401 - as its values are
         """Give each plan and workload its own of some values of ``times``."""
-        if self.place is None:
+        if self.position is None:
             return values
         layouts, counts, inputs, _ = self.grid.shape
-        return np.broadcast_to(values, (layouts, counts, inputs, 1)).reshape(-1)[self.place]
+        return np.broadcast_to(values, (layouts, counts, inputs, 1)).reshape(-1)[self.position]
 
 
 def prefills(
@@ -105,7 +105,7 @@ def prefills(
     first = np.arange(layouts).reshape(-1, 1, 1, 1) * len(distinct)
     column = np.arange(inputs).reshape(1, 1, -1, 1)
     return [
-        replace(table, place=(first + np.searchsorted(distinct, count)) * inputs + column)
+        replace(table, position=(first + np.searchsorted(distinct, count)) * inputs + column)
         for count in whole
     ]
 

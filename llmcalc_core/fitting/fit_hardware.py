@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.solve import solve
+from llmcalc_core.fitting.least_squares import robust_least_squares
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 
@@ -57,12 +57,14 @@ def fit_hardware(
         return hardware
 
     def residuals(steps: Floats) -> Floats:
-        return runs.misses(hardware=_adjusted(hardware, names, steps))[fitted_to]
+        return runs.log_errors(hardware=_adjusted(hardware, names, steps))[fitted_to]
 
     spread = np.array([SPREADS[name] for name in names])
     now = np.array([before.get(name, 0.0) for name in names])
     # From the slow side: where an efficiency is at its cap, a small step changes nothing.
-    steps = solve(residuals, prior=np.zeros(len(names)), spread=spread, start=now + spread)
+    steps = robust_least_squares(
+        residuals, prior=np.zeros(len(names)), spread=spread, start=now + spread
+    )
     return _adjusted(hardware, names, steps)
 
 

@@ -13,9 +13,10 @@ from llmcalc_core import (
     list_hardware,
 )
 from llmcalc_core.calibration.constants import fitted
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.timing import message_seconds
 from llmcalc_core.engines import ENGINE_RECORDS, Engine
+from llmcalc_core.formulas.collectives import Collective
 from tests.core.neutral import NEUTRAL
 
 A100, H100 = find_hardware("A100_80GB"), find_hardware("H100_80GB")
@@ -36,7 +37,8 @@ def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
 def empty(hardware: Hardware, devices: int) -> float:
     """Time of an all-reduce of nothing [s], of no engine's own and without what one hides."""
     links = efficiency_for(hardware, Precision(), engine="unmeasured", constants=NEUTRAL).links
-    found = message_seconds(0.0, 2.0, np.asarray(float(devices)), hardware, links)
+    between = participants_of(float(devices), hardware, links)
+    found = message_seconds(Collective.ALL_REDUCE, 0.0, between)
     return np.asarray(found).item()
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.passes import timed_work
 from llmcalc_core.costmodel.sections import part_section
-from llmcalc_core.costmodel.timing import time_sections
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.layers.compressed import CompressedAttention
 from llmcalc_core.layers.work import make_pass
@@ -46,8 +45,7 @@ def test_sections_that_share_a_projection_have_its_time() -> None:
     hardware = find_hardware("H100_80GB")
     efficiency = efficiency_for(hardware, BF16)
     made = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
-    together = time_sections(made, hardware, efficiency, decode=True)
+    together = list(timed_work(made, hardware, efficiency, decode=True))
     for index, one in enumerate(made):
-        alone = time_sections((one,), hardware, efficiency, decode=True)
-        own = [group.seconds[group.section == index].sum() for group in together]
-        assert sum(own) == pytest.approx(sum(group.seconds.sum() for group in alone), rel=1e-12)
+        alone = [row.seconds for row in timed_work((one,), hardware, efficiency, decode=True)]
+        assert [row.seconds for row in together if row.section == index] == alone

@@ -15,8 +15,8 @@ from llmcalc_core import (
     estimate_serving_performance,
 )
 from llmcalc_core.calibration.constants import Constants, fitted, specs
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.runs import Run
+from llmcalc_core.fitting.run import Run
+from llmcalc_core.fitting.runs import Runs
 from tests.core.sampled_runs import EXACT, SAMPLE, SAMPLED, WORKLOADS, configuration, runs_of
 
 
@@ -94,7 +94,7 @@ def test_a_run_takes_the_hardware_that_is_given() -> None:
 def test_misses_are_logarithms_of_estimate_over_measurement() -> None:
     one = configuration(SAMPLE["dense"], (3, 2000, 100), loop=False)
     estimate = runs_of(one).seconds()[1]
-    (miss,) = Runs([Run(configuration=one, metric="tpot", seconds=estimate / 2)]).misses()
+    (miss,) = Runs([Run(configuration=one, metric="tpot", seconds=estimate / 2)]).log_errors()
     assert miss == pytest.approx(np.log(2), rel=1e-12)
 
 

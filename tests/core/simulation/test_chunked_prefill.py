@@ -18,10 +18,10 @@ from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.simulation.serving import ServingTimes, _beside, serving_times
+from llmcalc_core.simulation.serving import ServingTimes, _later_chunk_seconds, serving_times
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
-from tests.core.loops import met
+from tests.core.loops import loop_times
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 SMALL = ModelConfig(
@@ -73,8 +73,8 @@ def test_sequences_use_the_budget_up() -> None:
     assert grid_of(512, batch=4, **draft).pieces == 3  # 4 x (3 + 1) tokens are verified
 
 
-def test_the_loop_waits_for_the_steps_beside_by_hand() -> None:
-    usual, parts = met(), met(beside=0.03)
+def test_the_loop_waits_for_the_later_chunks_by_hand() -> None:
+    usual, parts = loop_times(), loop_times(later_chunks=0.03)
     # The own prompt waits for them once, the (11 - 1) / 2 before it in a burst once each.
     assert parts.burst_ttft - usual.burst_ttft == pytest.approx(0.03 + 5 * 0.03, rel=1e-9)
     # Of the dispersed ones there are more, and each is longer: 32.35 ms grow as the square.
@@ -83,7 +83,7 @@ def test_the_loop_waits_for_the_steps_beside_by_hand() -> None:
     assert parts.tpot == usual.tpot
 
 
-def test_parts_but_the_first_run_beside_a_step_of_the_others() -> None:
+def test_later_chunks_run_in_a_step_of_the_others() -> None:
     # Four parts wait for three steps, which give a token each; alone, for none.
     model, device, precision = architecture(SMALL), llm.find_hardware("H100_80GB"), Precision()
     efficiency = efficiency_for(device, precision, mixture=False, engine="vllm")
@@ -91,7 +91,7 @@ def test_parts_but_the_first_run_beside_a_step_of_the_others() -> None:
         grid = grid_of(250 + batch, batch=batch)
         decode = phase_times(model, device, precision, grid, efficiency, decode=True)
         assert grid.pieces == 4
-        assert _beside(decode, grid) == pytest.approx(steps * decode.latency_s)
+        assert _later_chunk_seconds(decode, grid) == pytest.approx(steps * decode.latency_s)
 
 
 def served(case: Case, techniques: Techniques) -> ServingTimes:
@@ -127,7 +127,7 @@ def test_a_prompt_within_the_engines_own_budget_is_read_at_once(case: Case) -> N
             assert (found.ttft_s, found.tpot_s) == (usual.ttft_s, usual.tpot_s)
         else:
             assert found.burst_ttft_s > usual.burst_ttft_s
-    parts = np.asarray(sum(found.kinds))
+    parts = np.asarray(sum(found.by_kind.parts()))
     np.testing.assert_allclose(parts, found.tpot_s, rtol=1e-9)
 
 

@@ -12,9 +12,11 @@ import pytest
 
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
-from llmcalc_core.costmodel.timing import BOUNDS, KINDS, message_seconds
+from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.neutral import DECODE_STEP, NEUTRAL
@@ -147,9 +149,9 @@ def test_the_batch_is_divided_once() -> None:
 )
 def test_kinds_sum_to_the_latency(layout: Layout, decode: bool) -> None:  # noqa: FBT001
     found = times(config(8), layout, batch=16, decode=decode)
-    total = sum(np.asarray(part).item() for part in found.kinds)
+    total = sum(np.asarray(part).item() for part in found.by_kind.parts())
     assert total == pytest.approx(found.latency_s.item(), rel=1e-12)
-    communication = np.asarray(found.kinds[KINDS.index("communication")]).item()
+    communication = np.asarray(found.by_kind.communication).item()
     assert (communication > 0) == (layout.devices > 1)
 
 
@@ -157,22 +159,26 @@ def test_kinds_sum_to_the_latency(layout: Layout, decode: bool) -> None:  # noqa
 # all-reduce loses a third of 26.7 us, as 1 MB is a third of 1 + 2 MB
 ALL_REDUCE = 6.24e-6 + 26.7e-6 / 3 + 2 * 7 / 8 * 1e6 / (0.674 * 300e9)
 MESSAGES = [
-    ("alone", 1, 2.0, 0.0),
-    ("all-reduce", 8, 2.0, ALL_REDUCE),
-    ("all-to-all", 8, 1.0, 6.24e-6 + 7 / 8 * 1e6 / (0.674 * 300e9)),
+    ("alone", 1, Collective.ALL_REDUCE, 0.0),
+    ("all-reduce", 8, Collective.ALL_REDUCE, ALL_REDUCE),
+    *(
+        (one.label, 8, one, 6.24e-6 + 7 / 8 * 1e6 / (0.674 * 300e9))
+        for one in (Collective.ALL_TO_ALL, Collective.ALL_GATHER, Collective.REDUCE_SCATTER)
+    ),
     # two nodes: besides, 25 us and an eighth of it at 0.8 x 25 GB/s
-    ("two nodes", 16, 2.0, ALL_REDUCE + 25e-6 + 2 / 2 * 1e6 / 8 / (0.8 * 25e9)),
+    ("two nodes", 16, Collective.ALL_REDUCE, ALL_REDUCE + 25e-6 + 2 / 2 * 1e6 / 8 / (0.8 * 25e9)),
 ]
 
 
 @pytest.mark.parametrize(
-    ("participants", "passes", "expected"),
+    ("participants", "collective", "expected"),
     [row[1:] for row in MESSAGES],
     ids=[row[0] for row in MESSAGES],
 )
-def test_time_of_a_message(participants: int, passes: float, expected: float) -> None:
+def test_time_of_a_message(participants: int, collective: Collective, expected: float) -> None:
     links = efficiency_for(A100, Precision(), constants=NEUTRAL).links
-    found = message_seconds(1e6, passes, np.asarray(float(participants)), A100, links)
+    between = participants_of(float(participants), A100, links)
+    found = message_seconds(collective, 1e6, between)
     assert np.asarray(found).item() == pytest.approx(expected, rel=1e-9)
 
 
@@ -255,7 +261,9 @@ def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
     hosted = times(model, batch=3, **both, overlaps=1.0)
     longer = (5e-3**4 + devices**4) ** (1 / 4)  # the 4-norm
     assert hosted.latency_s == pytest.approx(longer)
-    assert hosted.kinds[4] == pytest.approx(longer - devices + times(model).kinds[4] - DECODE_STEP)
+    assert hosted.by_kind.overhead == pytest.approx(
+        longer - devices + times(model).by_kind.overhead - DECODE_STEP
+    )
     idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps=1.0)
     assert idle.latency_s == pytest.approx(devices)
 

@@ -14,10 +14,10 @@ from llmcalc_core import (
     find_hardware,
 )
 from llmcalc_core.calibration.constants import Spec, specs
-from llmcalc_core.fitting.own import SPREADS, fit_hardware, left_out_seconds
+from llmcalc_core.fitting.fit_hardware import SPREADS, fit_hardware, left_out_seconds
 from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.runs import Run
+from llmcalc_core.fitting.run import Run
+from llmcalc_core.fitting.runs import Runs
 from tests.core.sampled_runs import SAMPLE, configuration, runs_of, two_engines
 
 
@@ -102,7 +102,7 @@ def test_own_steps_are_nearly_recovered() -> None:
     slower = replace(device, adjustments=(("decode_time", 0.3), ("prefill_time", 0.2)))
     runs = measured_on(slower, (1, 4, 16, 64, 128), metrics=("ttft", "tpot"))
     fitted_to = fit_hardware(runs, device)
-    before, after = (abs(runs.misses(hardware=one)).max() for one in (device, fitted_to))
+    before, after = (abs(runs.log_errors(hardware=one)).max() for one in (device, fitted_to))
     assert after < before / 2
     assert {name for name, _ in fitted_to.adjustments} <= set(SPREADS)
 

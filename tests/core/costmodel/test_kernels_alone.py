@@ -12,8 +12,9 @@ import pytest
 
 from llmcalc_core import Precision, find_hardware
 from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
 from tests.core.neutral import NEUTRAL
 
@@ -70,7 +71,8 @@ def test_an_all_reduce_takes_its_time(
 ) -> None:
     hardware = find_hardware(device)
     links = efficiency_for(hardware, Precision(), engine=engine, constants=NEUTRAL).links
-    found = message_seconds(float(size), 2.0, np.asarray(float(devices)), hardware, links)
+    between = participants_of(float(devices), hardware, links)
+    found = message_seconds(Collective.ALL_REDUCE, float(size), between)
     assert np.asarray(found).item() == pytest.approx(took_us * 1e-6, rel=0.17)
 
 

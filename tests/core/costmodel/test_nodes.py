@@ -10,9 +10,10 @@ import pytest
 
 from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
-from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.neutral import NEUTRAL
@@ -58,7 +59,8 @@ CROSSING = [
                          ids=[row[0] for row in CROSSING])  # fmt: skip
 def test_what_crosses_to_another_node(copies: float, crossing: float) -> None:
     links = efficiency_for(NODES, Precision(), constants=NEUTRAL).links
-    found = message_seconds(1e6, 1.0, np.asarray(16.0), NODES, links, copies=copies)
+    between = participants_of(16.0, NODES, links)
+    found = message_seconds(Collective.ALL_TO_ALL, 1e6, between, copies=copies)
     expected = NEAR + LATENCY + crossing / 2 / RATE
     assert np.asarray(found).item() == pytest.approx(expected, rel=1e-9)
 

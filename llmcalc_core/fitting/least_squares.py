@@ -17,7 +17,7 @@ _ENOUGH = 1e-6
 _FIRST_DAMPING, _MOST_DAMPING = 1e-2, 1e8
 
 
-def solve(
+def robust_least_squares(
     residuals: Callable[[Floats], Floats],
     prior: Floats,
     spread: Floats,
@@ -54,7 +54,7 @@ def solve(
     --------
     >>> across = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
     >>> measured = np.array([1.0, 3.0, 5.0, 9.0, 9.0])
-    >>> found = solve(lambda x: x[0] + x[1] * across - measured,
+    >>> found = robust_least_squares(lambda x: x[0] + x[1] * across - measured,
     ...               prior=np.zeros(2), spread=np.full(2, 1e3))
     >>> found.round(1).tolist()
     [1.0, 2.0]
