@@ -30,6 +30,7 @@ from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
+from llmcalc_core.deprecation import warn_renamed
 from llmcalc_core.dtypes import PRECISIONS
 from llmcalc_core.engines import ENGINES
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
@@ -40,12 +41,12 @@ from llmcalc_core.hub.fetch import model_from_hub
 from llmcalc_core.hub.models import find_model, list_models
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
 from llmcalc_core.planning.cost import COST_COLUMNS
-from llmcalc_core.planning.evaluation import Evaluation, evaluate
+from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
 from llmcalc_core.planning.feasibility import DoesNotFitError
-from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
-from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
+from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
+from llmcalc_core.planning.request import PHASES, EvaluationRequest
 from llmcalc_core.precision import Precision
 from llmcalc_core.precision_names import parse_precision
 from llmcalc_core.workload.techniques import Techniques
@@ -59,8 +60,8 @@ __all__ = [
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
+    "PHASES",
     "PRECISIONS",
-    "STAGES",
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
@@ -82,6 +83,7 @@ __all__ = [
     "estimate_prefill_performance",
     "estimate_serving_performance",
     "evaluate",
+    "evaluate_cases",
     "explain",
     "explore",
     "explore_disaggregated",
@@ -107,3 +109,12 @@ __all__ = [
     "sensitivity",
     "slo_plans",
 ]
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    """Give what has another name now by that of 0.1.0."""
+    if name == "STAGES":
+        warn_renamed("STAGES", "PHASES", level=3)
+        return PHASES
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import methodcaller
 
 import numpy as np
 
@@ -13,7 +11,6 @@ from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precis
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
-from llmcalc_core.engines import SHARING_WHAT_IS_FREE
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
@@ -51,34 +48,6 @@ class Memory:
     def host(self) -> Values:
         """All that a device has in its host's memory [bytes]."""
         return self.host_weights + self.host_kv_cache
-
-    def counted(self, *, memory_fraction: float, engine: str) -> Floats:
-        """Count what must be at most ``memory_fraction`` of a device's memory for a plan to fit.
-
-        Where the engine gives that fraction of what is free to the cache, c <= f (M - r) with the
-        rest r, that is f r + c.
-
-        Parameters
-        ----------
-        memory_fraction : float
-            Part of a device's memory that the engine may use, f [1].
-        engine : str
-            The serving engine.
-
-        Returns
-        -------
-        array
-            Bytes [bytes]: all that is held, or less.
-        """
-        if engine not in SHARING_WHAT_IS_FREE:
-            return self.total
-        rest = self.total - self.kv_cache
-        return memory_fraction * rest + self.kv_cache
-
-
-def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
-    """Give :meth:`Memory.counted` of an engine as a function of the memory."""
-    return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
 
 
 def device_memory(

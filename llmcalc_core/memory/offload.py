@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from operator import attrgetter
 
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 
@@ -22,9 +21,8 @@ def offloaded(
     model: Model,
     precision: Precision,
     grid: Grid,
-    usable: float,
+    budget: MemoryBudget,
     *,
-    counted: Callable[[Memory], Floats] = attrgetter("total"),
     whole_prompts: bool = False,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
@@ -35,10 +33,8 @@ def offloaded(
         What is stored, in which types.
     grid : Grid
         Plans and workloads, with the shares that are the same for all.
-    usable : float
-        Bytes of a device that may be used [bytes].
-    counted : callable
-        What of a plan's memory counts against them; all of it unless given.
+    budget : MemoryBudget
+        What the rest has to fit in.
     whole_prompts : bool, default False
         As for :func:`llmcalc_core.memory.device_memory.device_memory`.
 
@@ -56,12 +52,12 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
+        return budget.counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
 
     without = replace(grid, weights_away=1.0)
-    weights = _share(grid.weights_away, (total(grid), total(without)), usable)
+    weights = _share(grid.weights_away, (total(grid), total(without)), budget.device_bytes)
     bare = replace(without, cache_away=1.0)
-    cache = _share(grid.cache_away, (total(without), total(bare)), usable)
+    cache = _share(grid.cache_away, (total(without), total(bare)), budget.device_bytes)
     return replace(grid, weights_away=weights, cache_away=cache)
 
 

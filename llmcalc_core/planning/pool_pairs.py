@@ -12,8 +12,7 @@ from llmcalc_core.formulas.pools import matched_workers, transfer_seconds
 from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.pools import Pool
-from llmcalc_core.planning.service import Service
+from llmcalc_core.planning.pools import Pool, Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
