@@ -13,7 +13,7 @@ HAND = pd.DataFrame(
     [
         ("a", 1000.0, 500.0, 2.0, 500.0, "", 1.0, 1.0),
         ("a", 1600.0, 800.0, 2.0, 1000.0, "", 1.0, 1.0),
-        ("a", 9000.0, 4500.0, 2.0, 1000.0, "latency limit", 9.0, 1.0),
+        ("a", 9000.0, 4500.0, 2.0, 1000.0, "TPOT limit", 9.0, 1.0),
         ("b", 3000.0, 1500.0, NAN, 1000.0, "", 1.0, 1.0),
         ("b", 2000.0, 1000.0, NAN, 400.0, "", 1.0, 1.0),
         ("c", 100.0, 50.0, 4.0, 1000.0, "memory", 1.0, -5.0),
@@ -55,7 +55,7 @@ def test_per_joule_another_plan_is_best() -> None:
 
 
 def test_it_is_the_best_of_what_explore_gives() -> None:
-    frame = explore("llama3_8b", ["A100_80GB", "H100_80GB", "T4"], [1, 2], latency_limit_s=0.02)
+    frame = explore("llama3_8b", ["A100_80GB", "H100_80GB", "T4"], [1, 2], tpot_limit_s=0.02)
     found = compare_hardware(frame)
     fitting = frame[frame["rejected_for"] == ""]
     best = fitting.groupby("hardware", observed=True)["tokens_per_s_per_device"].max()

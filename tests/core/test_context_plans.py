@@ -14,7 +14,7 @@ from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.workload.layout import Layout
 
-LONG = {"stage": "prefill", "input_tokens": 32_768, "output_tokens": 1, "batch": [1, 4]}
+LONG = {"phase": "prefill", "input_tokens": 32_768, "output_tokens": 1, "batch": [1, 4]}
 
 
 def test_plans_of_given_widths() -> None:
@@ -33,7 +33,7 @@ def test_plans_of_a_mixture_divide_the_experts_over_all_groups() -> None:
     assert [check_layout(mixtral, tp=1, pp=1, ep=4, cp=4)] == found
 
 
-@pytest.mark.parametrize("settings", [{}, {"stage": "prefill"}, {"input_tokens": 100_000}])
+@pytest.mark.parametrize("settings", [{}, {"phase": "prefill"}, {"input_tokens": 100_000}])
 def test_prompts_are_not_divided_unless_they_are_long_and_all_there_is(
     settings: dict[str, Any],
 ) -> None:
@@ -52,11 +52,11 @@ def test_a_long_prefill_is_divided_without_being_asked() -> None:
     pd.testing.assert_frame_equal(same, others.drop(columns="on_front"))
 
 
-@pytest.mark.parametrize("stage", llm.STAGES)
+@pytest.mark.parametrize("phase", llm.PHASES)
 @pytest.mark.parametrize("name", ["llama2_7b", "deepseek_v2_lite"])
-def test_a_row_equals_the_single_call(name: str, stage: str) -> None:
+def test_a_row_equals_the_single_call(name: str, phase: str) -> None:
     frame = explore(
-        name, "H100_80GB", 8, stage=stage, context_parallel=[2, 4], batch=[2, 9],
+        name, "H100_80GB", 8, phase=phase, context_parallel=[2, 4], batch=[2, 9],
         input_tokens=5000, output_tokens=30,
     )  # fmt: skip
     for row in frame.sample(8, random_state=1).to_dict("records"):
@@ -65,14 +65,14 @@ def test_a_row_equals_the_single_call(name: str, stage: str) -> None:
             "expert_parallel": row["ep"], "context_parallel": row["cp"],
             "attention_data_parallel": row["attention_dp"],
         }  # fmt: skip
-        if stage == "serving":
+        if phase == "serving":
             if row["rejected_for"]:
                 continue
             own = llm.estimate_serving_performance(
                 name, row["batch"], 5000, 30, "H100_80GB", **widths
             )
             assert row["ttft_s"] == pytest.approx(own["ttft_ms"] / 1e3, rel=1e-9)
-        elif stage == "prefill":
+        elif phase == "prefill":
             own = llm.estimate_prefill_performance(name, row["batch"], 5000, "H100_80GB", **widths)
             assert row["ttft_s"] == pytest.approx(own["latency"] / 1e3, rel=1e-9)
         else:

@@ -187,7 +187,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"ttft_limit_s": 0}, r"ttft_limit_s must be a finite number above 0 \[s\], got 0"),
     ({"decode_hardware": "H10"}, "unknown hardware 'H10'; did you mean"),
     ({"engine": "vlm"}, "got 'vlm'; did you mean 'vllm'"),
-    ({"prefill_chunk_tokens": 512}, "prefill_chunk_tokens must be None in stage 'prefill'"),
+    ({"prefill_chunk_tokens": 512}, "prefill_chunk_tokens must be None in phase 'prefill'"),
     ({"input_tokens": [100, 200]}, "input_tokens must be a whole number"),
 ]
 
@@ -205,7 +205,7 @@ def test_what_fits_no_worker_says_how_many_devices_would_do() -> None:
 
 
 def test_colocated_rows_are_the_plans_of_explore(frame: pd.DataFrame) -> None:
-    plans = explore("llama3_70b", "H100_80GB", 16, stage="serving", batch=32, **SETTINGS)
+    plans = explore("llama3_70b", "H100_80GB", 16, phase="serving", batch=32, **SETTINGS)
     fits = plans[plans["rejected_for"] == ""]
     own = of(frame, "colocated")
     own = own[own["decode_batch"] == 32]

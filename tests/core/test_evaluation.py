@@ -10,8 +10,8 @@ import pytest
 from llmcalc_core import evaluate, make_request
 
 ASKED: list[dict[str, Any]] = [
-    {"stage": stage, "precision": ["bf16", "fp8"], "ttft_limit_s": 0.2}
-    for stage in ("prefill", "decode", "serving")
+    {"phase": phase, "precision": ["bf16", "fp8"], "ttft_limit_s": 0.2}
+    for phase in ("prefill", "decode", "serving")
 ]
 ASKED += [{"objective": "cost"}, {"objective": "energy"}]
 

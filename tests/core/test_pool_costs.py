@@ -36,7 +36,7 @@ def test_replicas_cost_what_their_devices_cost() -> None:
     spent = (replicas[IN] * 3000 + replicas[OUT] * 200) / 1e6 * replicas["requests_per_s"] * 3600
     np.testing.assert_allclose(spent, replicas["cost_usd_per_hour"])
     lengths = {name: ASKED[name] for name in ("input_tokens", "output_tokens", "batch")}
-    served = explore("llama3_8b", "H100", 8, stage="serving", precision="bf16", **lengths)
+    served = explore("llama3_8b", "H100", 8, phase="serving", precision="bf16", **lengths)
     same = served[(served["tp"] == 8) & (served["batch"] == 32)].iloc[0]
     own = replicas[(replicas["decode_tp"] == 8) & (replicas["decode_batch"] == 32)].iloc[0]
     assert own[OUT] == pytest.approx(same[OUT], rel=1e-5)
@@ -87,7 +87,7 @@ def test_a_pool_in_use_draws_what_a_static_batch_does() -> None:
 def test_replicas_draw_what_they_draw_in_serving() -> None:
     frame = explore_disaggregated("llama3_8b", "H100", precision="bf16", **ASKED)
     lengths = {name: ASKED[name] for name in ("input_tokens", "output_tokens", "batch")}
-    served = explore("llama3_8b", "H100", 8, stage="serving", precision="bf16", **lengths)
+    served = explore("llama3_8b", "H100", 8, phase="serving", precision="bf16", **lengths)
     own = frame[(frame["serving"] == "colocated") & (frame["decode_tp"] == 4)]
     for _, row in own[own["decode_pp"] == 1].iterrows():
         alike = (served["tp"] == 4) & (served["pp"] == 1) & (served["batch"] == row["decode_batch"])

@@ -25,8 +25,14 @@ from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.formulas.pools import matched_workers
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.pool_pairs import Budget, Pairs, matched_pairs
-from llmcalc_core.planning.pools import LOADS, Pool, decode_pool, prefill_pool, worker_sizes
-from llmcalc_core.planning.service import Service
+from llmcalc_core.planning.pools import (
+    LOADS,
+    Pool,
+    Service,
+    decode_pool,
+    prefill_pool,
+    worker_sizes,
+)
 from llmcalc_core.workload.layout import Layout
 
 H100 = find_hardware("H100_80GB")

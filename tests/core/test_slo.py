@@ -23,7 +23,7 @@ HAND = pd.DataFrame(
         ("a", 2, 1, 12, 5.0, 0.015, "", 4.0),
         ("a", 2, 1, 8, 4.9, 0.010, "", 4.0),
         ("a", 2, 2, 16, 9.0, 0.001, "", 4.0),
-        ("b", 4, 1, 32, 12.0, 0.050, "latency limit", 8.0),
+        ("b", 4, 1, 32, 12.0, 0.050, "TPOT limit", 8.0),
         ("b", 4, 1, 16, 9.0, 0.030, "", 8.0),
         ("b", 4, 1, 8, 8.0, 0.025, "", 8.0),
         ("c", 1, 1, 8, 50.0, 0.070, "TTFT limit", 1.0),
@@ -65,9 +65,9 @@ def test_one_replica_does_where_it_carries_the_load() -> None:
 
 
 def test_no_plan_of_explore_needs_fewer() -> None:
-    limits = {"ttft_limit_s": 1.0, "latency_limit_s": 0.025}
+    limits = {"ttft_limit_s": 1.0, "tpot_limit_s": 0.025}
     frame = explore(
-        "llama3_8b", ["L40S", "H100_80GB"], [1, 2, 4], stage="serving", batch=IN_FLIGHT, **limits
+        "llama3_8b", ["L40S", "H100_80GB"], [1, 2, 4], phase="serving", batch=IN_FLIGHT, **limits
     )
     found = find_slo_plan(
         "llama3_8b", ["L40S", "H100_80GB"], 60, replica_devices=[1, 2, 4],

@@ -10,9 +10,9 @@ from llmcalc_core.calibration.bands import band
 ASKED = {"input_tokens": 1000, "devices": 1, "batch": 8}
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode"])
-def test_first_tokens_have_the_band_of_prefills(stage):
-    row = llm.explore("llama3_8b", "H100_80GB", stage=stage, **ASKED).iloc[0]
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_first_tokens_have_the_band_of_prefills(phase):
+    row = llm.explore("llama3_8b", "H100_80GB", phase=phase, **ASKED).iloc[0]
     for name, metric in (("ttft", "prefill"), ("tpot", "latency")):
         around = band(metric, row["basis"], mixture=False)
         assert row[f"{name}_low_s"] == pytest.approx(row[f"{name}_s"] * around.low)
