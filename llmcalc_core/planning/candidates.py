@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.memory.budget import memory_budget
+from llmcalc_core.formulas import Floats
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import basis_of
@@ -72,8 +72,8 @@ class Candidates:
         Of one replica.
     memory : Memory
         Of the fullest device [bytes].
-    headroom : array
-        What is left of its memory, or missing [bytes].
+    budget : MemoryBudget
+        What it may fill.
     reason : array of int
         Positions in :data:`REASONS`.
     on_front : array of bool
@@ -89,7 +89,7 @@ class Candidates:
     efficiency: Efficiency
     performance: Performance
     memory: Memory
-    headroom: Floats
+    budget: MemoryBudget
     reason: NDArray[np.int8]
     on_front: NDArray[np.bool_]
     basis: str
@@ -114,11 +114,28 @@ class Candidates:
         """The same of each of its devices [tokens/s]."""
         return self.tokens_per_s / (self.grid.group * self.grid.pp)
 
+    @property
+    def e2e_s(self) -> Floats:
+        """Time from request to last token [s]."""
+        times = self.performance
+        if times.ttft_s is None or times.tpot_s is None:
+            msg = "candidates need the times of both static phases: see with_other_phase"
+            raise ValueError(msg)
+        return np.asarray(times.ttft_s + (self.grid.outputs - 1) * times.tpot_s)
+
+    @property
+    def headroom(self) -> Floats:
+        """What is left of a device's memory, or (negative) what is missing [bytes]."""
+        return self.budget.headroom(self.memory)
+
     @cached_property
-    def costs(self) -> dict[str, Values]:
-        """Cost, power and energy of a replica, by the names of ``COST_COLUMNS``."""
+    def costs(self) -> dict[str, NDArray[np.float32]]:
+        """Cost, power and energy of a replica, by the names of ``COST_COLUMNS``.
+
+        In single precision: prices are known to few digits.
+        """
         grid = self.grid
-        return cost_figures(
+        figures = cost_figures(
             self.case.hardware,
             devices=grid.group * grid.pp,
             load=self.performance.load,
@@ -126,11 +143,10 @@ class Candidates:
             input_tokens=grid.inputs,
             output_tokens=grid.outputs,
         )
+        return {name: np.asarray(values, np.float32) for name, values in figures.items()}
 
     def with_other_phase(self) -> Candidates:
         """Give the same with the times of the other static phase."""
-        if self.performance.e2e_s is not None:
-            return self
         case = self.case
         whole = with_other_phase(
             case.model, case.hardware, case.precision, self.grid, self.efficiency,
@@ -177,9 +193,12 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
     if any(getattr(found, time) is None for time in _limits(request)):
         found = with_other_phase(model, hardware, precision, grid, efficiency, own=found)
     memory = device_memory(model, precision, grid)
-    headroom = budget.headroom(memory)
     reason = _reasons(grid, found, request)
-    for name, lacks in (("host memory", memory.host > budget.host_bytes), ("memory", headroom < 0)):
+    lacking = {
+        "host memory": memory.host > budget.host_bytes,
+        "memory": budget.headroom(memory) < 0,
+    }
+    for name, lacks in lacking.items():
         if np.any(lacks):
             reason[np.broadcast_to(lacks, grid.shape)] = REASONS.index(name)
     return Candidates(
@@ -190,7 +209,7 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
         efficiency=efficiency,
         performance=found,
         memory=memory,
-        headroom=headroom,
+        budget=budget,
         reason=reason,
         on_front=_front(grid, found, reason, request),
         basis=basis_of(model, hardware, efficiency, case.techniques),

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.costmodel.timing import BOUNDS
 from llmcalc_core.planning.basis import band_of
-from llmcalc_core.planning.candidates import REASONS, Candidates
+from llmcalc_core.planning.candidates import REASONS, Candidates, PlanTable
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
 from llmcalc_core.planning.request import EvaluationRequest
 
@@ -48,8 +48,8 @@ class Column:
         Of its numbers.
     labels : tuple of str
         Of a category, what its numbers stand for.
-    time : str
-        The time of :class:`~llmcalc_core.planning.performance.Performance` that it needs, if any.
+    times : tuple of str
+        Those of :class:`~llmcalc_core.planning.performance.Performance` that it needs.
     """
 
     about: str
@@ -58,7 +58,7 @@ class Column:
     of_all_replicas: bool = False
     dtype: type = np.float64
     labels: tuple[str, ...] = ()
-    time: str = ""
+    times: tuple[str, ...] = ()
 
 
 def _count(
@@ -78,7 +78,7 @@ def _time(about: str, name: str) -> Column:
         time: ArrayLike = getattr(found.performance, name)
         return time
 
-    return Column(about=about, unit="s", values=values, time=name)
+    return Column(about=about, unit="s", values=values, times=(name,))
 
 
 def _band(name: str, end: str) -> Column:
@@ -88,7 +88,7 @@ def _band(name: str, end: str) -> Column:
         time: ArrayLike = getattr(found.performance, name) * factor
         return time
 
-    return Column(about=f"{end} end of its 80 % band", unit="s", values=values, time=name)
+    return Column(about=f"{end} end of its 80 % band", unit="s", values=values, times=(name,))
 
 
 def _kind(about: str, at: int) -> Column:
@@ -101,7 +101,7 @@ def _cost(name: str) -> Column:
         unit=COST_UNITS[name],
         values=lambda found: found.costs[name],
         of_all_replicas=name in OF_ALL_REPLICAS,
-        dtype=np.float32,  # prices are known to few digits
+        dtype=np.float32,
     )
 
 
@@ -121,7 +121,12 @@ COLUMNS: dict[str, Column] = {
     "output_tokens": _count("tokens to generate", lambda found: found.grid.outputs),
     "ttft_s": _time("time to the first token", "ttft_s"),
     "tpot_s": _time("time per output token", "tpot_s"),
-    "e2e_latency_s": _time("time from request to last token", "e2e_s"),
+    "e2e_latency_s": Column(
+        about="time from request to last token",
+        unit="s",
+        values=lambda found: found.e2e_s,
+        times=("ttft_s", "tpot_s"),
+    ),
     "ttft_low_s": _band("ttft_s", "low"),
     "ttft_high_s": _band("ttft_s", "high"),
     "tpot_low_s": _band("tpot_s", "low"),
@@ -199,27 +204,47 @@ def column_names(request: EvaluationRequest) -> tuple[str, ...]:
     return tuple(name for name in COLUMNS if name not in left_out)
 
 
-def column_of(found: Candidates, name: str) -> NDArray[Any]:
-    """Spread a figure of layouts over the plans that have them.
+def figure_of(found: Candidates, name: str) -> NDArray[Any]:
+    """Take a figure of candidates.
 
     Parameters
     ----------
     found : Candidates
-        With the time that the column needs.
+        With the times that the column needs.
     name : str
         A key of :data:`COLUMNS`.
 
     Returns
     -------
-    array of shape (rows,)
-        A value per candidate; of a category, positions in its labels.
+    array of shape (layouts, batches, inputs, outputs)
+        Of one replica; of a category, positions in its labels.
     """
     column = COLUMNS[name]
     values: NDArray[Any] = np.asarray(column.values(found), dtype=column.dtype)
-    spread = np.broadcast_to(values, found.grid.shape)[found.plans.layout]
-    if column.of_all_replicas:
-        spread *= found.plans.replicas.astype(column.dtype).reshape(-1, 1, 1, 1)
-    rows: NDArray[Any] = spread.reshape(-1)
+    return np.broadcast_to(values, found.grid.shape)
+
+
+def spread(name: str, figure: NDArray[Any], plans: PlanTable) -> NDArray[Any]:
+    """Spread a figure of layouts over the plans that have them.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`COLUMNS`.
+    figure : array of shape (layouts, batches, inputs, outputs)
+        From :func:`figure_of`.
+    plans : PlanTable
+        The plans.
+
+    Returns
+    -------
+    array of shape (plans * batches * inputs * outputs,)
+        A value per candidate.
+    """
+    values = figure[plans.layout]
+    if COLUMNS[name].of_all_replicas:
+        values *= plans.replicas.astype(values.dtype).reshape(-1, 1, 1, 1)
+    rows: NDArray[Any] = values.reshape(-1)
     return rows
 
 
@@ -229,7 +254,7 @@ def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - f
     Parameters
     ----------
     found, name
-        As for :func:`column_of`.
+        As for :func:`figure_of`.
     row : int
         Which candidate's.
 
@@ -238,8 +263,7 @@ def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - f
     scalar
         The same as in the column; of a category, a position in its labels.
     """
-    column = COLUMNS[name]
     plan, *workload = np.unravel_index(row, found.shape)
-    figures: NDArray[Any] = np.asarray(column.values(found), dtype=column.dtype)
-    value = np.broadcast_to(figures, found.grid.shape)[found.plans.layout[plan], *workload]
-    return value * column.dtype(found.plans.replicas[plan]) if column.of_all_replicas else value
+    value = figure_of(found, name)[found.plans.layout[plan], *workload]
+    many = COLUMNS[name].of_all_replicas
+    return value * found.plans.replicas.astype(value.dtype)[plan] if many else value

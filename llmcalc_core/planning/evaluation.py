@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.planning.candidates import Candidates, candidates_of
-from llmcalc_core.planning.cases import cases_of, names_of
-from llmcalc_core.planning.columns import COLUMNS, column_names, column_of, value_of
-from llmcalc_core.planning.pareto import gain_of, pareto_mask
+from llmcalc_core.planning.cases import cases_of
+from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread, value_of
+from llmcalc_core.planning.frame import frame_of, front, joined
+from llmcalc_core.planning.pareto import gain_of
 from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.workload.techniques import in_use
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,25 +71,7 @@ class Evaluation:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per candidate; names, reasons and bounds are categories."""
-        import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
-
-        names, sizes = names_of(self.request), [one.rows for one in self.cases]
-        data: dict[str, Any] = {}
-        named = (tuple(names.model), tuple(names.hardware), tuple(names.precision))
-        for axis, name in enumerate(("model", "hardware", "precision")):
-            positions = [one.case.position[axis] for one in self.cases]
-            codes = np.repeat(np.array(positions, dtype=np.int16), sizes)
-            data[name] = pd.Categorical.from_codes(codes, dtype=_categories(named[axis]))
-        for name, used in in_use(self.request.techniques).items():
-            own = [used[one.case.position[3]] for one in self.cases]
-            data[name] = np.repeat(np.array(own), sizes)
-        for name in column_names(self.request):
-            values, labels = self._values(name), COLUMNS[name].labels
-            if labels:
-                data[name] = pd.Categorical.from_codes(values, dtype=_categories(labels))
-            else:
-                data[name] = values
-        return pd.DataFrame(data, copy=False)
+        return frame_of(self.request, self._cases_with_other_phase)
 
     def has(self, name: str) -> bool:
         """Say whether plans have a figure of this name, beside what they were asked for."""
@@ -168,35 +150,23 @@ class Evaluation:
 
     @cached_property
     def _on_front(self) -> NDArray[np.bool_]:
-        """Mark the front: each case's own, or that of all hardware together."""
-        if self.request.objective == "throughput":
-            return _joined([column_of(one, "on_front") for one in self.cases])
-        latency = self.column(self.latency_column).copy()
-        latency[self.rejected] = np.nan
-        return pareto_mask(latency, gain_of(self.column, self.request.objective), self._rivals)
-
-    @property
-    def _rivals(self) -> NDArray[np.intp]:
-        """Number the candidates by what must be alike: model, precision, techniques, lengths."""
-        groups: dict[tuple[int, int, int], int] = {}
-        parts = []
-        for one in self.cases:
-            plans, batches, inputs, outputs = one.shape
-            model, _, precision, techniques = one.case.position
-            group = groups.setdefault((model, precision, techniques), len(groups))
-            lengths = np.tile(np.arange(inputs * outputs), plans * batches)
-            parts.append(group * inputs * outputs + lengths)
-        return _joined(parts)
+        places = ((one.case.position, one.shape) for one in self.cases)
+        return front(self.request, self._spread, places)
 
     def _values(self, name: str) -> NDArray[Any]:
         """Give a column; a category as positions in its labels."""
-        if name == "on_front":
-            return self._on_front
-        return _joined([column_of(one, name) for one in self._cases_for(name)])
+        return self._on_front if name == "on_front" else self._spread(name)
+
+    def _spread(self, name: str) -> NDArray[Any]:
+        """Spread the figures of every case over its plans."""
+        cases = self._cases_for(name)
+        return joined([spread(name, figure_of(one, name), one.plans) for one in cases])
 
     def _cases_for(self, name: str) -> tuple[Candidates, ...]:
         """Give the cases with the times that a column needs."""
-        return self.cases if _has_time(self.cases[0], name) else self._cases_with_other_phase
+        known = self.cases[0].performance
+        both = any(getattr(known, time) is None for time in COLUMNS[name].times)
+        return self._cases_with_other_phase if both else self.cases
 
     @cached_property
     def _cases_with_other_phase(self) -> tuple[Candidates, ...]:
@@ -218,6 +188,23 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     """
     cases = tuple(candidates_of(case, request) for case in cases_of(request))
     return Evaluation(request=request, cases=cases)
+
+
+def evaluate_frame(request: EvaluationRequest) -> pd.DataFrame:
+    """Estimate every candidate of a request, and keep the frame alone.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`make_request`.
+
+    Returns
+    -------
+    DataFrame
+        That of :func:`evaluate`.
+    """
+    cases = (candidates_of(case, request).with_other_phase() for case in cases_of(request))
+    return frame_of(request, cases)
 
 
 def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
@@ -247,20 +234,3 @@ def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
     """
     for case in cases_of(request):
         yield Evaluation(request=request, cases=(candidates_of(case, request),))
-
-
-def _has_time(found: Candidates, name: str) -> bool:
-    time = COLUMNS[name].time
-    return not time or getattr(found.performance, time) is not None
-
-
-def _joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-@lru_cache(maxsize=64)
-def _categories(names: tuple[str, ...]) -> pd.CategoricalDtype[Any]:
-    """Make the type of a column of names: making it takes longer than filling the column."""
-    import pandas as pd  # noqa: PLC0415 - as above
-
-    return pd.CategoricalDtype(pd.Index(names))

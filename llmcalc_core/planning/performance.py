@@ -27,9 +27,9 @@ class Performance:
 
     Attributes
     ----------
-    ttft_s, tpot_s, e2e_s : array or None
-        Time to the first token, per output token, and from end to end [s]; None where it needs the
-        times of the other static phase: see :func:`with_other_phase`.
+    ttft_s, tpot_s : array or None
+        Time to the first token and per output token [s]; None of the other static phase: see
+        :func:`with_other_phase`.
     requests_per_s : array
         Requests that one replica ends [1/s].
     tokens_per_request : array
@@ -44,11 +44,10 @@ class Performance:
 
     ttft_s: Floats | None
     tpot_s: Floats | None
-    e2e_s: Floats | None
     requests_per_s: Floats
     tokens_per_request: Floats
     kinds: list[Values]
-    bound: NDArray[np.intp]
+    bound: NDArray[np.int8]
     load: Load
 
 
@@ -84,11 +83,10 @@ def performance(
         return Performance(
             ttft_s=loop.ttft_s,
             tpot_s=loop.tpot_s,
-            e2e_s=loop.e2e_s,
             requests_per_s=grid.batch / loop.e2e_s,
             tokens_per_request=grid.outputs,
             kinds=loop.kinds,
-            bound=loop.bound,
+            bound=loop.bound.astype(np.int8),
             load=loop.load,
         )
     decode = phase == "decode"
@@ -97,11 +95,10 @@ def performance(
     return Performance(
         ttft_s=None if decode else times.latency_s,
         tpot_s=times.latency_s if decode else None,
-        e2e_s=None,
         requests_per_s=grid.batch * batches_per_s,
         tokens_per_request=grid.outputs if decode else grid.inputs,
         kinds=times.kinds,
-        bound=times.bound,
+        bound=times.bound.astype(np.int8),
         load=phase_utilisation(times, grid, decode=decode),
     )
 
@@ -115,7 +112,7 @@ def with_other_phase(
     *,
     own: Performance,
 ) -> Performance:
-    """Add the time of the other static phase, and with it that from end to end.
+    """Add the time of the other static phase, where it is not there.
 
     Parameters
     ----------
@@ -127,13 +124,10 @@ def with_other_phase(
     Returns
     -------
     Performance
-        With ``ttft_s``, ``tpot_s`` and ``e2e_s``.
+        With both ``ttft_s`` and ``tpot_s``.
     """
-    if own.e2e_s is not None:
+    if own.ttft_s is not None and own.tpot_s is not None:
         return own
     decode = own.tpot_s is None
     other = phase_times(model, hardware, precision, grid, efficiency, decode=decode).latency_s
-    ttft = other if own.ttft_s is None else own.ttft_s
-    tpot = other if own.tpot_s is None else own.tpot_s
-    e2e = np.asarray(ttft + (grid.outputs - 1) * tpot)
-    return replace(own, ttft_s=ttft, tpot_s=tpot, e2e_s=e2e)
+    return replace(own, tpot_s=other) if decode else replace(own, ttft_s=other)
