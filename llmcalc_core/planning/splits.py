@@ -205,4 +205,4 @@ def guide_frame(table: Table) -> pd.DataFrame:
         for name, values in table.items()
     }
     data["micro batch"] = data["micro batch"].astype(object)
-    return pd.DataFrame(data)
+    return pd.DataFrame(data, index=pd.RangeIndex(len(table["TP"])), copy=False)
