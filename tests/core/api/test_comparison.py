@@ -1,4 +1,4 @@
-"""Fewest devices for a load: replicas by hand, and against every row that explore gives."""
+"""Devices beside each other: the best row of each, by hand."""
 
 from __future__ import annotations
 
@@ -6,9 +6,71 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmcalc_core import IN_FLIGHT, explore, find_slo_plan, slo_plans
+from llmcalc_core import IN_FLIGHT, compare_hardware, explore, find_slo_plan, slo_plans
 
-COLUMNS = [
+NAN = float("nan")
+HAND = pd.DataFrame(
+    # tokens/s, of two devices each at 2 and 4 USD/h, 500 and 1000 W
+    [
+        ("a", 1000.0, 500.0, 2.0, 500.0, "", 1.0, 1.0),
+        ("a", 1600.0, 800.0, 2.0, 1000.0, "", 1.0, 1.0),
+        ("a", 9000.0, 4500.0, 2.0, 1000.0, "TPOT limit", 9.0, 1.0),
+        ("b", 3000.0, 1500.0, NAN, 1000.0, "", 1.0, 1.0),
+        ("b", 2000.0, 1000.0, NAN, 400.0, "", 1.0, 1.0),
+        ("c", 100.0, 50.0, 4.0, 1000.0, "memory", 1.0, -5.0),
+        ("c", 50.0, 25.0, 4.0, 1000.0, "memory", 1.0, -2.0),
+        ("d", 50.0, 25.0, 4.0, 1000.0, "memory", 1.0, -2.0),
+        ("d", 70.0, 35.0, 4.0, 1000.0, "TTFT limit", 7.0, 1.0),
+        ("d", 60.0, 30.0, 4.0, 1000.0, "TTFT limit", 6.0, 1.0),
+    ],
+    columns=[
+        "hardware", "tokens_per_s", "tokens_per_s_per_device", "cost_usd_per_hour", "power_w",
+        "rejected_for", "e2e_latency_s", "memory_headroom_bytes",
+    ],
+)  # fmt: skip
+
+
+def rates(metric: str) -> list[tuple[str, float]]:
+    found = compare_hardware(HAND, metric)
+    return list(zip(found["hardware"], found["tokens_per_s"], strict=True))
+
+
+def test_the_best_of_each_comes_first_and_what_is_rejected_last() -> None:
+    # d: the faster of those over a limit, before what does not fit; c: least memory missing
+    found = rates("tokens_per_s_per_device")
+    assert found == [("b", 3000), ("a", 1600), ("d", 60), ("c", 50)]
+
+
+def test_a_device_without_a_price_stands_after_those_with_one() -> None:
+    found = compare_hardware(HAND, "tokens_per_usd")
+    assert list(found["hardware"][:2]) == ["a", "b"]
+    assert found["tokens_per_usd"][0] == 1600 * 3600 / 2
+    assert found["tokens_per_usd"].isna()[1]
+    assert found["tokens_per_s"][1] == 3000
+
+
+def test_per_joule_another_plan_is_best() -> None:
+    # a: 1000 / 500 W = 2 against 1600 / 1000 W = 1.6; b: 2000 / 400 W = 5 against 3
+    assert rates("tokens_per_joule")[:2] == [("b", 2000), ("a", 1000)]
+    assert list(compare_hardware(HAND, "tokens_per_joule")["tokens_per_joule"][:2]) == [5, 2]
+
+
+def test_it_is_the_best_of_what_explore_gives() -> None:
+    frame = explore("llama3_8b", ["A100_80GB", "H100_80GB", "T4"], [1, 2], tpot_limit_s=0.02)
+    found = compare_hardware(frame)
+    fitting = frame[frame["rejected_for"] == ""]
+    best = fitting.groupby("hardware", observed=True)["tokens_per_s_per_device"].max()
+    able = found[found["rejected_for"] == ""].set_index("hardware")["tokens_per_s_per_device"]
+    assert able.to_dict() == best.to_dict()
+    assert len(found) == 3
+
+
+def test_an_unknown_metric_says_which_there_are() -> None:
+    with pytest.raises(ValueError, match="tokens_per_usd"):
+        compare_hardware(HAND, "tokens_per_dollar")
+
+
+LOAD_COLUMNS = [
     "hardware", "devices", "replicas", "batch", "requests_per_s", "tpot_s", "rejected_for",
     "cost_usd_per_hour",
 ]  # fmt: skip
@@ -16,7 +78,7 @@ COLUMNS = [
 # 2 devices, 5/s: 2 replicas, 4 devices, and faster still with fewer in flight; 2 devices, 4.9/s:
 # 3 replicas, 6 devices. 9/s in two replicas counts as no single one. b, 4 devices, 12/s but too
 # late; 4 devices, 9/s and 8/s keep the limits: 2 replicas, 8 devices. c: nothing keeps them.
-HAND = pd.DataFrame(
+HAND_LOADED = pd.DataFrame(
     [
         ("a", 1, 1, 8, 3.0, 0.030, "", 2.0),
         ("a", 2, 1, 16, 7.0, 0.020, "", 4.0),
@@ -29,7 +91,7 @@ HAND = pd.DataFrame(
         ("c", 1, 1, 8, 50.0, 0.070, "TTFT limit", 1.0),
         ("c", 1, 1, 4, 40.0, 0.060, "TTFT limit", 1.0),
     ],
-    columns=COLUMNS,
+    columns=LOAD_COLUMNS,
 ).assign(
     tokens_per_s=100.0,
     power_w=500.0,
@@ -44,7 +106,7 @@ HAND = pd.DataFrame(
 
 
 def test_replicas_by_hand() -> None:
-    found = slo_plans(HAND, 10)
+    found = slo_plans(HAND_LOADED, 10)
     names = ["hardware", "replicas", "replica_devices", "devices", "batch", "rejected_for"]
     assert found[names].to_numpy().tolist() == [
         ["a", 2, 2, 4, 12, ""],
@@ -59,7 +121,7 @@ def test_replicas_by_hand() -> None:
 
 
 def test_one_replica_does_where_it_carries_the_load() -> None:
-    found = slo_plans(HAND, 2.5).set_index("hardware")
+    found = slo_plans(HAND_LOADED, 2.5).set_index("hardware")
     assert found.loc["a", ["replicas", "devices"]].tolist() == [1, 1]
     assert found.loc["a", "load"] == pytest.approx(2.5 / 3)
 
@@ -88,4 +150,4 @@ def test_no_plan_of_explore_needs_fewer() -> None:
 def test_a_load_that_is_none_is_refused() -> None:
     for load in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="requests_per_s"):
-            slo_plans(HAND, load)
+            slo_plans(HAND_LOADED, load)
