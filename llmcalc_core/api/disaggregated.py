@@ -19,7 +19,7 @@ from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.planning.deployments import deployments
-from llmcalc_core.planning.pool_pairs import Budget
+from llmcalc_core.planning.pool_pairs import DeviceBudget
 from llmcalc_core.planning.pools import Service
 from llmcalc_core.planning.request import MOST_DEVICES
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
@@ -178,7 +178,7 @@ def _budgets(
     prefill: int | None,
     decode: int | None,
     link_bandwidth: float | None,
-) -> tuple[Budget, ...]:
+) -> tuple[DeviceBudget, ...]:
     """Check the counts: two devices at least, and of each pool no more than there are."""
     counts = whole_numbers("devices", devices, least=2)
     whole_number("devices", counts[-1], most=MOST_DEVICES)
@@ -186,14 +186,14 @@ def _budgets(
     if link_bandwidth is not None:
         link = positive("link_bandwidth", link_bandwidth, unit="bytes/s")
     most = []
-    for name, asked, hardware in zip(
+    for name, given, hardware in zip(
         ("prefill_devices", "decode_devices"), (prefill, decode), pools, strict=True
     ):
-        if asked is not None:
-            hardware.check_devices(name, whole_number(name, asked))
-        most.append(hardware.device_limit if asked is None else asked)
+        if given is not None:
+            hardware.check_devices(name, whole_number(name, given))
+        most.append(hardware.device_limit if given is None else given)
     return tuple(
-        Budget(devices=count, prefill=most[0], decode=most[1], link_bandwidth=link)
+        DeviceBudget(devices=count, prefill=most[0], decode=most[1], link_bandwidth=link)
         for count in counts
     )
 

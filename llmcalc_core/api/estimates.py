@@ -10,8 +10,8 @@ from llmcalc_core.api.make_request import (
     ModelLike,
     PrecisionLike,
     find_technique,
+    make_workload,
     resolve,
-    workload,
 )
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checkpoint_precision import CHECKPOINT
@@ -250,13 +250,13 @@ def estimate_phase(
     tp, pp, ep, attention_dp, cp = widths
     layout = check_layout(target.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
     target.hardware.check_devices("devices", layout.devices)
-    asked = workload(*lengths, techniques=find_technique(techniques))
-    asked.techniques.check_phase(phase)
+    workload = make_workload(*lengths, techniques=find_technique(techniques))
+    workload.techniques.check_phase(phase)
     found = estimate_layouts(
-        target.model, target.hardware, target.precision, (layout,), asked, phase=phase,
+        target.model, target.hardware, target.precision, (layout,), workload, phase=phase,
         memory_fraction=target.memory_fraction, engine=find_engine(engine), constants=constants,
     )  # fmt: skip
-    result = static_figures(found, target.model, target.hardware, asked, phase=phase)
+    result = static_figures(found, target.model, target.hardware, workload, phase=phase)
     if debug:
         _log.info("%s of %s on %s: %s", phase, target.model.name, target.hardware.name, result)
     return result

@@ -139,7 +139,7 @@ def resolve(
     )
 
 
-def workload(
+def make_workload(
     batches: object,
     input_tokens: object,
     output_tokens: object,
@@ -158,7 +158,7 @@ def workload(
 
     Examples
     --------
-    >>> workload([4, 2], 100, 10, name="batch_list").batches
+    >>> make_workload([4, 2], 100, 10, name="batch_list").batches
     (2, 4)
     """
     single = name != "batch_list"

@@ -14,8 +14,8 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     Target,
     find_technique,
+    make_workload,
     resolve,
-    workload,
 )
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checkpoint_precision import CHECKPOINT
@@ -139,10 +139,10 @@ def get_best_parallelization_strategy(
     """
     target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     aim = one_of("objective", objective, OBJECTIVES)
-    asked = workload(
+    workload = make_workload(
         batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
     )
-    table = _splits(target, asked, total_nodes, stage, debug=debug, objective=aim)
+    table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     best = np.lexsort((table["Latency(ms)"], best_first(table, aim)))[:1]
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
 
@@ -219,11 +219,11 @@ def get_pareto_optimal_performance(
     """
     target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     aim = one_of("objective", objective, OBJECTIVES)
-    asked = workload(
+    workload = make_workload(
         batch_list, input_tokens, output_tokens, beam_size, name="batch_list",
         techniques=find_technique(techniques),
     )  # fmt: skip
-    table = _splits(target, asked, total_nodes, stage, debug=debug, objective=aim)
+    table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     front = np.flatnonzero(pareto_mask(table["Latency(ms)"], -best_first(table, aim)))
     by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
     return guide_frame({name: values[by_latency] for name, values in table.items()})
@@ -281,19 +281,19 @@ def get_minimum_system_size(
     2
     """
     target = resolve(model, system_name, bits, memory_fraction)
-    asked = workload(
+    workload = make_workload(
         batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
     )
     enough = minimum_devices(
         target.model,
         target.hardware,
         target.precision,
-        batch=asked.batches[0],
-        input_tokens=asked.input_tokens,
-        output_tokens=asked.output_tokens,
-        beam_size=asked.beam_size,
+        batch=workload.batches[0],
+        input_tokens=workload.input_tokens,
+        output_tokens=workload.output_tokens,
+        beam_size=workload.beam_size,
         memory_fraction=target.memory_fraction,
-        techniques=asked.techniques,
+        techniques=workload.techniques,
     )
     limit = target.hardware.device_limit
     if enough is not None and limit is not None and enough > limit:
@@ -312,7 +312,7 @@ def get_minimum_system_size(
 
 def _splits(
     target: Target,
-    asked: Workload,
+    workload: Workload,
     total_nodes: object,
     stage: object,
     *,
@@ -321,13 +321,13 @@ def _splits(
 ) -> Table:
     check_known(objective, (target.hardware,))
     known = one_of("stage", stage, STATIC_PHASES)
-    asked.techniques.check_phase(known)
+    workload.techniques.check_phase(known)
     count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
     table = fitting_splits(
         target.model,
         target.hardware,
         target.precision,
-        asked,
+        workload,
         devices=target.hardware.check_devices("total_nodes", count),
         phase=known,
         memory_fraction=target.memory_fraction,

@@ -149,10 +149,10 @@ def _known(name: str, plan: PlanLike, known: dict[str, _Known]) -> _Known:
 def _techniques(request: EvaluationRequest, plan: PlanLike) -> Techniques:
     """Find the techniques by the columns that a frame has of them."""
     used = in_use(request.techniques)
-    asked = {name: _column(plan, name) for name in used}
+    given = {name: _column(plan, name) for name in used}
     for at, techniques in enumerate(request.techniques):
-        if all(used[name][at] == value for name, value in asked.items()):
+        if all(used[name][at] == value for name, value in given.items()):
             return techniques
-    told = ", ".join(f"{name} {value!r}" for name, value in asked.items())
-    msg = f"techniques of the plan must be some of the request's, got {told}"
+    listed = ", ".join(f"{name} {value!r}" for name, value in given.items())
+    msg = f"techniques of the plan must be some of the request's, got {listed}"
     raise ValueError(msg)

@@ -10,8 +10,8 @@ from llmcalc_core.api.make_request import (
     ModelLike,
     PrecisionLike,
     find_technique,
+    make_workload,
     resolve,
-    workload,
 )
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checkpoint_precision import CHECKPOINT
@@ -145,7 +145,7 @@ def estimate_serving_performance(
         target.hardware,
         target.precision,
         layout,
-        workload(
+        make_workload(
             concurrency,
             input_tokens,
             output_tokens,

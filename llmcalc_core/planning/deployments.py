@@ -15,7 +15,7 @@ from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.pool_pairs import Budget, matched_pairs
+from llmcalc_core.planning.pool_pairs import DeviceBudget, matched_pairs
 from llmcalc_core.planning.pools import Pool, Service, decode_pool, prefill_pool, worker_sizes
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.layout import Layout
@@ -43,7 +43,7 @@ _ORDER = (
 def deployments(
     service: Service,
     hardware: tuple[Hardware, Hardware],
-    budgets: tuple[Budget, ...],
+    budgets: tuple[DeviceBudget, ...],
     *,
     ttft_limit_s: float | None,
     tpot_limit_s: float | None,
@@ -56,7 +56,7 @@ def deployments(
         What is served.
     hardware : (Hardware, Hardware)
         Of the prefill pool, and of the decode pool.
-    budgets : tuple of Budget
+    budgets : tuple of DeviceBudget
         Devices to plan for.
     ttft_limit_s, tpot_limit_s : float or None
         Longest times [s].
@@ -85,7 +85,7 @@ def deployments(
     return _frame(service, columns, hardware, (ttft_limit_s, tpot_limit_s))
 
 
-def _disaggregated(service: Service, prefill: Pool, decode: Pool, budget: Budget) -> Columns:
+def _disaggregated(service: Service, prefill: Pool, decode: Pool, budget: DeviceBudget) -> Columns:
     """Deployments of two pools."""
     pairs = matched_pairs(service, prefill, decode, budget)
     reader, writer = pairs.prefill, pairs.decode

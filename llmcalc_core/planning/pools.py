@@ -95,7 +95,7 @@ class Pool:
         Layouts that occur.
     layout : array of int
         Position of each worker's own in them.
-    devices, holders : array
+    devices, cache_devices : array
         Devices of a worker; those of them that a request's cache is divided over [1].
     requests : array
         Prompts read together, or sequences decoded together [1].
@@ -117,7 +117,7 @@ class Pool:
     layouts: tuple[Layout, ...]
     layout: NDArray[np.intp]
     devices: Floats
-    holders: Floats
+    cache_devices: Floats
     requests: Floats
     seconds: Floats
     period: Floats
@@ -244,7 +244,7 @@ def _worth_trying(
     if not fits.any():
         raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
     shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
-    devices, holders, requests, own, busy, shares, needed, enough = (
+    devices, cache_devices, requests, own, busy, shares, needed, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
         for values in (
             grid.group * grid.pp, grid.group * grid.pp / grid.attention_dp,
@@ -263,7 +263,7 @@ def _worth_trying(
         layouts=grid.layouts,
         layout=np.broadcast_to(layout, shape).reshape(-1)[kept],
         devices=devices[kept],
-        holders=holders[kept],
+        cache_devices=cache_devices[kept],
         requests=requests[kept],
         seconds=own[kept],
         period=busy[kept],
