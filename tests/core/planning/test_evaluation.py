@@ -177,3 +177,14 @@ def test_explore_describes_no_column_that_there_is_not() -> None:
     told = set(re.findall(r"``(\w+)``", returned))
     assert told == {*COLUMNS, "model", "hardware", "precision"}
     assert {*TIME_COLUMNS, *MEMORY_COLUMNS} < told
+
+
+def test_a_plan_that_just_fits_is_not_rejected() -> None:
+    asked: dict[str, Any] = {"model": "llama2_7b", "devices": 1, "batch": 1, "kv_offload": 0.5}
+    row = explore(hardware="A100_80GB", **asked).iloc[0]
+    full = find_hardware("A100_80GB").replace(
+        memory_bytes=float(row["device_memory_bytes"]),
+        host_memory_bytes=float(row["host_memory_bytes"]),
+    )
+    found = explore(hardware=full, memory_fraction=1.0, **asked).iloc[0]
+    assert (found["memory_headroom_bytes"], found["rejected_for"]) == (0.0, "")
