@@ -29,10 +29,8 @@ from llmcalc_core.api import (
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
 from llmcalc_core.deprecation import warn_renamed
-from llmcalc_core.dtypes import PRECISIONS
-from llmcalc_core.engines import ENGINES
+from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware, load_hardware
@@ -47,13 +45,19 @@ from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_case
 from llmcalc_core.planning.feasibility import DoesNotFitError
 from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
 from llmcalc_core.planning.request import PHASES, EvaluationRequest
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import (
+    CHECKPOINT,
+    PRECISIONS,
+    Precision,
+    asked_precision,
+    parse_precision,
+)
 from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [
     "CHECKPOINT",
     "COST_COLUMNS",
+    "DEFAULT_ENGINE",
     "ENGINES",
     "HARDWARE_CONFIGS",
     "IN_FLIGHT",
@@ -65,6 +69,7 @@ __all__ = [
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
+    "Engine",
     "Evaluation",
     "EvaluationRequest",
     "Hardware",
@@ -87,6 +92,7 @@ __all__ = [
     "explain",
     "explore",
     "explore_disaggregated",
+    "find_engine",
     "find_hardware",
     "find_model",
     "find_slo_plan",

@@ -139,7 +139,7 @@ def calibrate(
     True
     """
     device = find_hardware(hardware)
-    rows = read_measurements(measurements, device, engine=find_engine(engine))
+    rows = read_measurements(measurements, device, engine=find_engine(engine).name)
     measured = [run for row in rows for run in row.runs]
     if len(measured) < FEWEST:
         msg = (

@@ -12,7 +12,6 @@ from llmcalc_core.api.make_request import (
     find_technique,
     resolve,
 )
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, whole_number, whole_numbers
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
@@ -22,6 +21,7 @@ from llmcalc_core.planning.deployments import deployments
 from llmcalc_core.planning.pool_pairs import DeviceBudget
 from llmcalc_core.planning.pools import Service
 from llmcalc_core.planning.request import MOST_DEVICES
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def explore_disaggregated(
     service = Service(
         model=target.model,
         precision=target.precision,
-        engine=find_engine(engine),
+        engine=find_engine(engine).name,
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),

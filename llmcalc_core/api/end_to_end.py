@@ -7,10 +7,10 @@ from typing import Any, Unpack
 from llmcalc_core.api.estimates import estimate_phase
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.cost import whole_cost
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 

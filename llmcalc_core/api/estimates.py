@@ -14,11 +14,11 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.static_estimate import estimate_layouts, static_figures
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 _log = logging.getLogger(__name__)
@@ -254,7 +254,8 @@ def estimate_phase(
     workload.techniques.check_phase(phase)
     found = estimate_layouts(
         target.model, target.hardware, target.precision, (layout,), workload, phase=phase,
-        memory_fraction=target.memory_fraction, engine=find_engine(engine), constants=constants,
+        memory_fraction=target.memory_fraction, engine=find_engine(engine).name,
+        constants=constants,
     )  # fmt: skip
     result = static_figures(found, target.model, target.hardware, workload, phase=phase)
     if debug:

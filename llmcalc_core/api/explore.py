@@ -11,12 +11,12 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.defaults import BATCHES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate_frame
 from llmcalc_core.planning.request import limit_of_phase
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from os import PathLike
 from typing import Any, Unpack
 
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
 from llmcalc_core.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.defaults import (
     BATCHES,
@@ -27,8 +26,7 @@ from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.request import EvaluationRequest, limit_of_phase
 from llmcalc_core.planning.static_estimate import Workload
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import CHECKPOINT, PLAIN, Precision, asked_precision
 from llmcalc_core.workload.techniques import (
     NO_TECHNIQUES,
     TechniqueArguments,

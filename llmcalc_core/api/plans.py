@@ -18,7 +18,6 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import one_of, whole_number
 from llmcalc_core.defaults import DEVICES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.hub.models import find_model
@@ -28,6 +27,7 @@ from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
 from llmcalc_core.planning.request import MOST_DEVICES, STATIC_PHASES, check_known
 from llmcalc_core.planning.splits import Table, best_first, fitting_splits, guide_frame
 from llmcalc_core.planning.static_estimate import Workload
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:

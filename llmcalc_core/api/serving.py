@@ -14,12 +14,12 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, truth
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
@@ -153,7 +153,7 @@ def estimate_serving_performance(
             techniques=technique,
             graph_sizes=graph_batch_sizes,
         ),
-        engine=find_engine(engine),
+        engine=find_engine(engine).name,
         memory_fraction=target.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(

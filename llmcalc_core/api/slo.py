@@ -10,10 +10,10 @@ import numpy as np
 from llmcalc_core.api.comparison import best_of_each
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.precision import CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.engines import SHARING_WHAT_IS_FREE
+from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory
@@ -90,8 +90,9 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str) -> Me
     >>> round(memory_budget(find_hardware("A100_80GB"), 0.9, "vllm").device_bytes / 1e9, 1)
     77.0
     """
+    of_free = find_engine(engine).memory_fraction_of == "free"
     return MemoryBudget(
         device_bytes=hardware.usable_bytes(memory_fraction),
         host_bytes=hardware.host_memory_bytes,
-        cache_fraction=memory_fraction if engine in SHARING_WHAT_IS_FREE else None,
+        cache_fraction=memory_fraction if of_free else None,
     )

@@ -8,7 +8,6 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
@@ -16,13 +15,6 @@ from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
-
-RUNTIME_RESERVE_BYTES = 2.0**30
-"""Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
-
-WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
-"""The same of FasterTransformer: what its smallest models use beyond weights and cache in the
-memory column of its GPT guide, 2.9 to 3.1 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,9 +38,7 @@ class Memory:
         return self.host_weights + self.host_kv_cache
 
 
-def device_memory(
-    model: Model, precision: Precision, grid: Grid, *, whole_prompts: bool = False
-) -> Memory:
+def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
 
     Parameters
@@ -56,10 +46,8 @@ def device_memory(
     model, precision
         What is stored, in which types.
     grid : Grid
-        Plans and workloads.
-    whole_prompts : bool, default False
-        Whether the engine reads all prompts of a batch at once, with a buffer of its own for every
-        operation (FasterTransformer), and not in chunks.
+        Plans and workloads. An engine that does not chunk prompts reads all of a batch at once,
+        with a buffer of its own for every operation.
 
     Returns
     -------
@@ -92,8 +80,8 @@ def device_memory(
     for counts in every[1:]:
         other = _stage_bytes(counts, [*weights_of, first, last], caches)
         weights, cache = _fuller((weights, cache), other)
-    activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
-    reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
+    alive = _activations if grid.engine.chunks_prompts else _buffers
+    activations, reserve = alive(model, precision, grid), grid.engine.runtime_reserve_bytes
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),
@@ -108,7 +96,7 @@ def device_memory(
 def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:
     """Bytes of the low-rank adapters of each part."""
     step = make_pass(model.hidden, grid, precision, decode=False)
-    works = (part_section(part, step).operations for part in model.parts)
+    works = (part.work(step)[0] for part in model.parts)
     return [adapter_bytes(work, step) for work in works]
 
 
@@ -118,7 +106,7 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     own = draft_precision(draft, precision)
     memory = device_memory(draft.model, own, draft_grid(draft.model, grid))
     weights: Values = draft.copies * memory.weights
-    if draft.own and not model.tied:
+    if draft.is_module and not model.tied:
         rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
         weights = weights + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     return weights, draft.copies * memory.kv_cache

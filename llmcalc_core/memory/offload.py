@@ -22,8 +22,6 @@ def offloaded(
     precision: Precision,
     grid: Grid,
     budget: MemoryBudget,
-    *,
-    whole_prompts: bool = False,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
 
@@ -35,8 +33,6 @@ def offloaded(
         Plans and workloads, with the shares that are the same for all.
     budget : MemoryBudget
         What the rest has to fit in.
-    whole_prompts : bool, default False
-        As for :func:`llmcalc_core.memory.device_memory.device_memory`.
 
     Returns
     -------
@@ -52,7 +48,7 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return budget.counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
+        return budget.counted(device_memory(model, precision, tried))
 
     without = replace(grid, weights_away=1.0)
     weights = _share(grid.weights_away, (total(grid), total(without)), budget.device_bytes)

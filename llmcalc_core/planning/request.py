@@ -20,8 +20,7 @@ from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_PHASES = ("prefill", "decode")
@@ -110,7 +109,7 @@ class EvaluationRequest:
         self._set("phase", one_of("phase", self.phase, PHASES))
         self._set("objective", one_of("objective", self.objective, OBJECTIVES))
         check_known(self.objective, self.hardware)
-        self._set("engine", find_engine(self.engine))
+        self._set("engine", find_engine(self.engine).name)
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))

@@ -27,9 +27,6 @@ from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
-WHOLE_PROMPT_ENGINE = "fastertransformer"
-"""The engine that reads whole prompts, and not chunks of them."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
@@ -99,16 +96,15 @@ def estimate_layouts(
         techniques=workload.techniques,
         engine=engine,
     )
-    whole = engine == WHOLE_PROMPT_ENGINE
     budget = memory_budget(hardware, memory_fraction, engine)
-    grid = offloaded(model, precision, grid, budget, whole_prompts=whole)
+    grid = offloaded(model, precision, grid, budget)
     efficiency = efficiency_for(
         hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
     )
     return Estimate(
         grid=grid,
         times=phase_times(model, hardware, precision, grid, efficiency, decode=phase == "decode"),
-        memory=device_memory(model, precision, grid, whole_prompts=whole),
+        memory=device_memory(model, precision, grid),
         budget=budget,
         efficiency=efficiency,
     )
