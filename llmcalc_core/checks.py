@@ -129,6 +129,25 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
     return number
 
 
+def finite(name: str, value: object) -> float:
+    """Return ``value`` as a finite ``float`` of any sign.
+
+    Raises
+    ------
+    ValueError
+        If the value is not a finite number.
+
+    Examples
+    --------
+    >>> finite("shift", -1)
+    -1.0
+    """
+    if not _is_number(value):
+        msg = f"{name} must be a finite number, got {value!r}"
+        raise ValueError(msg)
+    return float(value)
+
+
 def fraction(name: str, value: object) -> float:
     """Return ``value`` as a ``float`` above 0 and at most 1.
 

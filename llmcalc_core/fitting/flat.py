@@ -17,6 +17,7 @@ from llmcalc_core.costmodel.prefills import prompts as with_prompts
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.fitting.runs import Configuration
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import (
@@ -31,7 +32,7 @@ from llmcalc_core.workload.grid import Grid, make_grid
 
 _FAMILIES = (
     "gemm", "gemm_wide", "attention_decode", "attention_prefill", "mixture", "traffic",
-    "gemm_fp8", "gemm_fp4", "gemm_int8",
+    *(f"gemm_{one.name}" for one in DATA_TYPES.values() if not one.has_16_bits),
 )  # fmt: skip
 
 

@@ -50,7 +50,8 @@ class MoE(Part):
         hidden, latent = config.hidden_size, config.moe_latent_size
         experts = config.of_layer("num_experts", index)
         width = config.of_layer("moe_intermediate_size", index)
-        shared_width = config.n_shared_experts * (config.shared_expert_intermediate_size or 0)
+        shared_width = config.of_layer("shared_expert_intermediate_size", index)
+        shared_width *= config.n_shared_experts
         shared = (config.num_ffi + 1) * hidden * shared_width
         router = experts * (hidden + config.of_layer("router_bias", index))
         return cls(

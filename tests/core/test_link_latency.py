@@ -15,6 +15,7 @@ from llmcalc_core import (
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.timing import message_seconds
+from llmcalc_core.engines import ENGINE_RECORDS, Engine
 from tests.core.neutral import NEUTRAL
 
 A100, H100 = find_hardware("A100_80GB"), find_hardware("H100_80GB")
@@ -25,9 +26,16 @@ MEASURED = {"A100_80GB": 5, "H100_80GB": 4.29, "H200_141GB": 4.46, "B200_180GB":
 TRANSFERRED = {"B300_270GB": 7.12, "GB200_186GB": 7.12, "A800_80GB": 5, "RTX_4090": 5.32}
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Know an engine that has no kernels of its own."""
+    own = Engine(name="unmeasured", label="Unmeasured")
+    monkeypatch.setitem(ENGINE_RECORDS, own.name, own)
+
+
 def empty(hardware: Hardware, devices: int) -> float:
     """Time of an all-reduce of nothing [s], of no engine's own and without what one hides."""
-    links = efficiency_for(hardware, Precision(), engine="", constants=NEUTRAL).links
+    links = efficiency_for(hardware, Precision(), engine="unmeasured", constants=NEUTRAL).links
     found = message_seconds(0.0, 2.0, np.asarray(float(devices)), hardware, links)
     return np.asarray(found).item()
 
@@ -40,13 +48,14 @@ def test_a_measured_latency_is_the_measured_one(name: str, us: float) -> None:
 
 
 @pytest.mark.parametrize("name", list_hardware())
-def test_every_device_states_the_latency_of_its_links(name: str) -> None:
+def test_latencies_of_links_are_plausible_and_kept_by_wider_collectives(name: str) -> None:
     device = find_hardware(name)
-    assert (device.link_latency_s is None) == (device.devices_per_domain == 1)
-    assert device.node_link_latency_s is not None
-    assert 10e-6 < device.node_link_latency_s < 1e-3
+    if device.devices_per_domain == 1:
+        assert device.link_latency_s is None
+    if device.node_link_latency_s is not None:
+        assert 10e-6 < device.node_link_latency_s < 1e-3
     if device.link_latency_s is not None:
-        assert 1e-6 < device.link_latency_s < device.node_link_latency_s
+        assert 1e-6 < device.link_latency_s < (device.node_link_latency_s or 1e-3)
         unstated = device.replace(link_latency_s=None)
         assert empty(device, 8) == pytest.approx(
             empty(unstated, 8) * device.link_latency_s / empty(unstated, 2)

@@ -76,6 +76,11 @@ def read(path: Path = FILE) -> list[Record]:
         return [json.loads(line) for line in lines]
 
 
+def recorded(records: list[Record]) -> tuple[str, ...]:
+    """Name the questions that records answer, in their order."""
+    return tuple(dict.fromkeys(one["question"] for one in records))
+
+
 def write(records: list[Record], path: Path = FILE) -> None:
     """Write records into a file, the same for the same records."""
     text = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in records)
@@ -83,7 +88,7 @@ def write(records: list[Record], path: Path = FILE) -> None:
 
 
 def differences(before: list[Record], after: list[Record]) -> pd.DataFrame:
-    """Compare records by question and row.
+    """Compare records by question and row; a question that was not asked before moves nothing.
 
     Returns
     -------
@@ -92,10 +97,12 @@ def differences(before: list[Record], after: list[Record]) -> pd.DataFrame:
         difference of numbers [1], infinite where there is none to tell.
     """
     old, new = ({(one["question"], one["row"]): one for one in all_} for all_ in (before, after))
+    asked = {question for question, _ in old}
     moved = [
         {"question": key[0], "row": key[1], "figure": name, "before": was, "after": now,
          "moved": change}
         for key in dict.fromkeys([*old, *new])
+        if key[0] in asked
         for name, was, now in _pairs(old.get(key, {}), new.get(key, {}))
         if (change := _change(was, now)) > TOLERANCE
     ]  # fmt: skip

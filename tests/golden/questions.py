@@ -6,7 +6,7 @@ needs no change here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -44,10 +44,15 @@ class Question:
     rows: int = 4
 
 
-def questions() -> Iterator[Question]:
-    """Give every question, in an order that does not change."""
-    yield from _models()
-    yield from _devices()
+def questions(recorded: Iterable[str] = ()) -> Iterator[Question]:
+    """Give every question, in an order that does not change.
+
+    ``recorded`` names the questions that the file answers. What is asked of a model or a device
+    follows from its place among them, so that a new one moves no other's questions.
+    """
+    asked = tuple(recorded)
+    yield from _models(_placed(core.list_models(), "model", asked))
+    yield from _devices(_placed(core.list_hardware(), "device", asked))
     yield from _families()
     yield from _precisions()
     yield from _techniques()
@@ -58,12 +63,19 @@ def questions() -> Iterator[Question]:
     yield from _single_answers()
 
 
+def _placed(names: Iterable[str], kind: str, recorded: Iterable[str]) -> list[str]:
+    """Put the names that were asked before in their place, and new ones after them."""
+    known = dict.fromkeys(words[1] for name in recorded if (words := name.split())[0] == kind)
+    places = {name: place for place, name in enumerate(known)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
 def _explored(name: str, rows: int, **arguments: Any) -> Question:
     return Question(name=name, call=core.explore, arguments=arguments, rows=rows)
 
 
-def _models() -> Iterator[Question]:
-    for at, model in enumerate(core.list_models()):
+def _models(names: Iterable[str]) -> Iterator[Question]:
+    for at, model in enumerate(names):
         phase, engine = PHASES[at % 3], ENGINES[at % 3]
         yield _explored(
             f"model {model}", 4, model=model, hardware="H100_80GB", devices=8, phase=phase,
@@ -74,9 +86,9 @@ def _models() -> Iterator[Question]:
         )
 
 
-def _devices() -> Iterator[Question]:
+def _devices(names: Iterable[str]) -> Iterator[Question]:
     models = ("llama3_8b", "mixtral_8x7b", "llama2_70b", "qwen3_30b_a3b")
-    for at, (device, phase) in enumerate(product(core.list_hardware(), PHASES)):
+    for at, (device, phase) in enumerate(product(names, PHASES)):
         yield _explored(
             f"device {device} {phase}", 3, model=models[at % 4], hardware=device,
             devices=(1, 8, 16)[at % 3], phase=phase, engine=ENGINES[at % 2], batch=(1, 8, 64),
