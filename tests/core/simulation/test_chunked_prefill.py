@@ -107,7 +107,7 @@ def served(case: Case, techniques: Techniques) -> ServingTimes:
 @QUICK
 @given(cases(), st.floats(0.001, 1), st.floats(0.001, 1))
 def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) -> None:
-    case = replace(case, stage="serving")
+    case = replace(case, phase="serving")
     budgets = [max(round(part * case.workload.input_tokens), 1) for part in sorted((one, other))]
     small, large = (served(case, Techniques(prefill_chunk_tokens=budget)) for budget in budgets)
     assert small.tpot_s * ROUNDING >= large.tpot_s
@@ -145,7 +145,7 @@ def test_a_budget_bounds_what_is_alive() -> None:
 def test_an_axis_is_a_column() -> None:
     asked: dict[str, Any] = {"devices": 2, "batch": [1, 64], "input_tokens": 6000}
     frame = llm.explore(
-        "llama3_8b", "H100_80GB", **asked, stage="serving", prefill_chunk_tokens=[None, 1024]
+        "llama3_8b", "H100_80GB", **asked, phase="serving", prefill_chunk_tokens=[None, 1024]
     )
     assert frame["prefill_chunk_tokens"].unique().tolist() == [8192, 1024]
     row = frame[(frame["prefill_chunk_tokens"] == 1024) & (frame["tp"] == 2)].iloc[-1]
@@ -157,12 +157,12 @@ def test_an_axis_is_a_column() -> None:
 
 def test_budgets_that_make_no_sense() -> None:
     with pytest.raises(ValueError, match=r"prefill_chunk_tokens must be a whole .*got 0; .* is 1"):
-        llm.make_request("llama3_8b", "H100_80GB", stage="serving", prefill_chunk_tokens=0)
-    with pytest.raises(ValueError, match=r"must be None in stage 'decode', .*got 512; .*'serving'"):
+        llm.make_request("llama3_8b", "H100_80GB", phase="serving", prefill_chunk_tokens=0)
+    with pytest.raises(ValueError, match=r"must be None in phase 'decode', .*got 512; .*'serving'"):
         llm.make_request("llama3_8b", "H100_80GB", prefill_chunk_tokens=512)
-    with pytest.raises(ValueError, match=r"must be None in stage 'prefill', .*got 512"):
+    with pytest.raises(ValueError, match=r"must be None in phase 'prefill', .*got 512"):
         llm.estimate_prefill_performance("llama3_8b", prefill_chunk_tokens=512)
-    with pytest.raises(ValueError, match=r"must be None in stage 'decode', .*got 512"):
+    with pytest.raises(ValueError, match=r"must be None in phase 'decode', .*got 512"):
         llm.get_best_parallelization_strategy(prefill_chunk_tokens=512)
     with pytest.raises(ValueError, match="must be None where chunked_prefill is False, got 512"):
         llm.estimate_serving_performance(chunked_prefill=False, prefill_chunk_tokens=512)

@@ -18,7 +18,8 @@ from llmcalc_core import (
 )
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import fitted, specs
-from llmcalc_core.memory.concurrency import beside_buffers
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.concurrency import concurrency_beside_buffers
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -176,7 +177,7 @@ def test_tensorrt_llm_fills_a_part_of_what_is_free() -> None:
         free = whole - (memory.total - memory.kv_cache)
         assert (memory.kv_cache <= 0.9 * free) == enough
     table = explore(
-        "llama3.1_70b", "H100_80GB", 1, batch=[most, most + 1], stage="serving", precision=narrow,
+        "llama3.1_70b", "H100_80GB", 1, batch=[most, most + 1], phase="serving", precision=narrow,
         engine="trtllm", input_tokens=128, output_tokens=2048,
     ).set_index("batch")  # fmt: skip
     assert (table["rejected_for"] == "").to_dict() == {most: True, most + 1: False}
@@ -229,10 +230,10 @@ def test_a_state_of_fixed_size_counts_per_request() -> None:
     grid = make_grid((Layout(tp=4),), batches=(10,), inputs=(1000,), outputs=(200,))
     besides = memory.total.item() - memory.kv_cache.item()
     each = memory.kv_cache.item() / 10
-    for count in (0, 1, 7, 123):
-        assert beside_buffers(memory, grid, besides + (count + 0.5) * each) == count
-    assert beside_buffers(memory, grid, besides + 7 * each) == 7
-    assert beside_buffers(memory, grid, besides - 1) == 0
+    rooms = {besides + (count + 0.5) * each: count for count in (0, 1, 7, 123)}
+    for room, count in (rooms | {besides + 7 * each: 7, besides - 1: 0}).items():
+        budget = MemoryBudget(device_bytes=room)
+        assert concurrency_beside_buffers(memory, grid, budget) == count
 
 
 def test_attention_ranks_share_the_requests() -> None:
@@ -244,7 +245,8 @@ def test_attention_ranks_share_the_requests() -> None:
     memory = device_memory(model, Precision(weights="fp8", activations="fp8", kv_cache="fp8"), grid)
     besides = memory.total.item() - memory.kv_cache.item()
     each = memory.kv_cache.item() / 3  # 40 requests over 16 ranks: the fullest has three
-    assert beside_buffers(memory, grid, besides + 5.5 * each) == 5 * 16
+    budget = MemoryBudget(device_bytes=besides + 5.5 * each)
+    assert concurrency_beside_buffers(memory, grid, budget) == 5 * 16
     # Ranks read their prompts side by side: 16 requests queue as one does.
     assert served(16, plan)["ttft_ms"] == served(16, plan)["ttft_burst_ms"]
     assert served(32, plan)["ttft_burst_ms"] > served(16, plan)["ttft_burst_ms"]

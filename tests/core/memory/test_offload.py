@@ -13,7 +13,8 @@ import llmcalc_core as llm
 from llmcalc_core import DoesNotFitError, Techniques
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.times import BOUNDS
-from llmcalc_core.memory.concurrency import beside_buffers
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.concurrency import concurrency_beside_buffers
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -111,7 +112,7 @@ def test_offload_is_never_faster(case: Case, a: float, b: float, c: float, d: fl
 @QUICK
 @given(cases(), SHARES, SHARES)
 def test_never_faster_than_the_link(case: Case, weights: float, cache: float) -> None:
-    case = replace(case, stage="decode").with_work(beam_size=1)
+    case = replace(case, phase="decode").with_work(beam_size=1)
     config, work, parts = case.config, case.workload, Counted.of(case.config)
     techniques = Techniques(weights_offload=weights, kv_offload=cache)
     found = case.with_work(techniques=techniques)
@@ -156,9 +157,12 @@ def test_hosts_have_room_for_so_many_requests() -> None:
     memory = device_memory(model, llm.Precision(), grid)
     each = 1200 * 131_072  # 1,200 tokens of 131,072 bytes
     host = float(memory.host_weights) + 5.5 * each
-    assert beside_buffers(memory, grid, memory.total.item(), host) == 5
-    assert beside_buffers(memory, grid, memory.total.item() - 1, host) == 0
-    assert beside_buffers(memory, grid, memory.total.item(), float(memory.host_weights) - 1) == 0
+    device = memory.total.item()
+    for device_bytes, host_bytes, count in (
+        (device, host, 5), (device - 1, host, 0), (device, float(memory.host_weights) - 1, 0),
+    ):  # fmt: skip
+        budget = MemoryBudget(device_bytes=device_bytes, host_bytes=host_bytes)
+        assert concurrency_beside_buffers(memory, grid, budget) == count
 
 
 def test_a_host_that_is_too_small_rejects() -> None:
@@ -198,13 +202,13 @@ def test_offload_makes_do_with_fewer_devices() -> None:
     assert (front["Latency(ms)"] > 68.4e9 / 64e9 * 1e3).all()
 
 
-@pytest.mark.parametrize("stage", llm.STAGES)
-def test_parts_sum_to_the_whole(stage: str) -> None:
+@pytest.mark.parametrize("phase", llm.PHASES)
+def test_parts_sum_to_the_whole(phase: str) -> None:
     frame = llm.explore(
-        ["mixtral_8x7b", "jamba_v0_1", "deepseek_v2_lite"], "H200_141GB", [2, 6], stage=stage,
+        ["mixtral_8x7b", "jamba_v0_1", "deepseek_v2_lite"], "H200_141GB", [2, 6], phase=phase,
         weights_offload=[0.2, 0.4], kv_offload=[0.0, 0.1], batch=[1, 9],
     )  # fmt: skip
-    latency = frame["ttft_s" if stage == "prefill" else "tpot_s"].to_numpy()
+    latency = frame["ttft_s" if phase == "prefill" else "tpot_s"].to_numpy()
     assert frame[list(llm.TIME_COLUMNS)].sum(axis=1).to_numpy() == pytest.approx(latency, rel=1e-9)
     assert (frame["bound_by"] == "host link").mean() > 0.7
     assert (frame["host_memory_bytes"] > 0).all()

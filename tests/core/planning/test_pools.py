@@ -24,9 +24,15 @@ from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.formulas.pools import matched_workers
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.pool_pairs import Budget, Pairs, matched_pairs
-from llmcalc_core.planning.pools import LOADS, Pool, decode_pool, prefill_pool, worker_sizes
-from llmcalc_core.planning.service import Service
+from llmcalc_core.planning.pool_pairs import DeviceBudget, Pairs, matched_pairs
+from llmcalc_core.planning.pools import (
+    LOADS,
+    Pool,
+    Service,
+    decode_pool,
+    prefill_pool,
+    worker_sizes,
+)
 from llmcalc_core.workload.layout import Layout
 
 H100 = find_hardware("H100_80GB")
@@ -145,13 +151,13 @@ def one_worker(hardware: Hardware, layout: Layout, seconds: float, rate: float) 
     one = np.ones(1)
     return Pool(
         hardware=hardware, layouts=(layout,), layout=np.zeros(1, dtype=np.intp),
-        devices=one * layout.devices, holders=one * layout.tp * layout.pp, requests=one,
+        devices=one * layout.devices, cache_devices=one * layout.tp * layout.pp, requests=one,
         seconds=one * seconds, period=one / rate, rate=one * rate, load=one, share=one, memory=one,
     )  # fmt: skip
 
 
 def paired(
-    name: str, prefill: Layout, decode: Layout, budget: Budget, hardware: Hardware = H100
+    name: str, prefill: Layout, decode: Layout, budget: DeviceBudget, hardware: Hardware = H100
 ) -> Pairs:
     # A prompt takes 0.4 s, two can be read in a second, five answered by a worker.
     return matched_pairs(
@@ -180,7 +186,7 @@ SENT = [
 @pytest.mark.parametrize("case", SENT, ids=[f"{row[0]} {row[1]} {row[2]}" for row in SENT])
 def test_the_cache_of_a_request_is_sent(case: tuple[str, Layout, Layout, float, float]) -> None:
     name, prefill, decode, total, busiest = case
-    found = paired(name, prefill, decode, Budget(devices=64))
+    found = paired(name, prefill, decode, DeviceBudget(devices=64))
     assert found.transfer_bytes.item() == total
     # 25 us, and 0.8 of the network's 50 GB/s for each device (efficiency.toml).
     assert H100.node_link_bandwidth == 50e9
@@ -189,10 +195,10 @@ def test_the_cache_of_a_request_is_sent(case: tuple[str, Layout, Layout, float, 
 
 def test_links_between_the_pools() -> None:
     layouts = (Layout(tp=2), Layout(tp=2))
-    given = paired("llama3_70b", *layouts, Budget(devices=64, link_bandwidth=1e9))
+    given = paired("llama3_70b", *layouts, DeviceBudget(devices=64, link_bandwidth=1e9))
     assert given.transfer_s.item() == pytest.approx(25e-6 + LLAMA / 2 / 1e9)
     # A node that holds both pools hands over at 0.8 of half of 900 GB/s, after 10 us.
-    inside = paired("llama3_70b", *layouts, Budget(devices=8))
+    inside = paired("llama3_70b", *layouts, DeviceBudget(devices=8))
     assert inside.transfer_s.item() == pytest.approx(10e-6 + LLAMA / 2 / (0.8 * 450e9))
 
 
@@ -204,14 +210,16 @@ def test_the_later_of_two_networks_counts(slow: str) -> None:
         service(),
         one_worker(pools["prefill"], Layout(tp=2), 0.4, 2.0),
         one_worker(pools["decode"], Layout(tp=2), 0.02, 5.0),
-        Budget(devices=32),
+        DeviceBudget(devices=32),
     )
     assert found.transfer_s.item() == pytest.approx(300e-6 + LLAMA / 2 / 40e9)
 
 
 def test_a_slow_link_limits_the_rate() -> None:
     # 20 MB/s for each of two devices: 0.061 requests per second and worker of either pool.
-    found = paired("llama3_70b", Layout(tp=2), Layout(tp=2), Budget(devices=8, link_bandwidth=2e7))
+    found = paired(
+        "llama3_70b", Layout(tp=2), Layout(tp=2), DeviceBudget(devices=8, link_bandwidth=2e7)
+    )
     assert found.requests_per_s.item() == pytest.approx(2 * 2 * 2e7 / LLAMA)
 
 
@@ -219,7 +227,7 @@ def test_what_a_request_meets() -> None:
     # Of 16 devices: five workers of two read 10 requests per second, two of two answer them (12 of
     # 14 devices); a sixth would be idle. Loads: 10/10 reading is no queue that ends, so it is the
     # workers' own load that counts: 3 + 1 of 8 devices read 6, answered by 5: 5/6 of the time.
-    found = paired("llama3_70b", Layout(tp=2), Layout(tp=2), Budget(devices=8))
+    found = paired("llama3_70b", Layout(tp=2), Layout(tp=2), DeviceBudget(devices=8))
     assert (found.prefill_workers.item(), found.decode_workers.item()) == (3, 1)
     assert found.requests_per_s.item() == 5.0
     assert found.prefill_load.item() == pytest.approx(5 / 6)
@@ -235,6 +243,6 @@ def test_what_a_request_meets() -> None:
 
 def test_pools_that_the_devices_do_not_hold_are_no_deployment() -> None:
     layouts = (Layout(tp=4), Layout(tp=8))
-    assert len(paired("llama3_70b", *layouts, Budget(devices=11)).prefill) == 0
-    assert len(paired("llama3_70b", *layouts, Budget(devices=12)).prefill) == 1
-    assert len(paired("llama3_70b", *layouts, Budget(devices=64, prefill=3)).prefill) == 0
+    assert len(paired("llama3_70b", *layouts, DeviceBudget(devices=11)).prefill) == 0
+    assert len(paired("llama3_70b", *layouts, DeviceBudget(devices=12)).prefill) == 1
+    assert len(paired("llama3_70b", *layouts, DeviceBudget(devices=64, prefill=3)).prefill) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from llmcalc_core import (
     OBJECTIVES,
-    STAGES,
+    PHASES,
     evaluate,
     explore,
     find_hardware,
@@ -33,13 +33,13 @@ def dominated(group: pd.DataFrame, latency: str, objective: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("objective", ["cost", "energy"])
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_front_is_its_definition_over_all_hardware(stage: str, objective: str) -> None:
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_front_is_its_definition_over_all_hardware(phase: str, objective: str) -> None:
     frame = explore(
-        "llama3_8b", DEVICES, [1, 2], stage=stage, objective=objective, precision=["bf16", "fp8"],
+        "llama3_8b", DEVICES, [1, 2], phase=phase, objective=objective, precision=["bf16", "fp8"],
         input_tokens=[200, 4000], batch=[1, 8, 64], prefix_hit_rate=[0.0, 0.5],
     )  # fmt: skip
-    latency = "ttft_s" if stage == "prefill" else "tpot_s"
+    latency = "ttft_s" if phase == "prefill" else "tpot_s"
     fits = frame[frame["rejected_for"] == ""]
     assert not frame.loc[frame["rejected_for"] != "", "on_front"].any()
     keys = ["precision", "input_tokens", "prefix_hit_rate"]
@@ -58,7 +58,7 @@ def test_throughput_is_the_front_of_before() -> None:
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_recommendation_is_best_at_the_objective(objective: str) -> None:
-    found = evaluate(make_request("llama3_8b", DEVICES, 2, stage="serving", objective=objective))
+    found = evaluate(make_request("llama3_8b", DEVICES, 2, phase="serving", objective=objective))
     frame = found.frame
     spent = {
         "throughput": -frame["tokens_per_s_per_device"],

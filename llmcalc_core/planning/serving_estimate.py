@@ -1,4 +1,4 @@
-"""One replica under load: what a request meets, and how many the memory lets in."""
+"""One replica under continuous batching: what a request meets, and how many run at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.memory.concurrency import most_in_flight
-from llmcalc_core.memory.device_memory import Memory, counting, device_memory
+from llmcalc_core.memory.budget import memory_budget
+from llmcalc_core.memory.concurrency import max_concurrency
+from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.workload.arrivals import Arrivals
@@ -66,25 +67,24 @@ def serving_figures(
     efficiency = efficiency_for(
         hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
     )
-    asked = workload.batches[0]
-    usable = hardware.usable_bytes(memory_fraction)
-    counted = counting(memory_fraction, engine)
+    concurrency = workload.batches[0]
+    budget = memory_budget(hardware, memory_fraction, engine)
 
     @cache
-    def held(batch: int) -> tuple[Memory, Grid]:
+    def memory_of(batch: int) -> tuple[Memory, Grid]:
         grid = _grid(layout, workload, batch, engine)
-        grid = offloaded(model, precision, grid, usable, counted=counted)
+        grid = offloaded(model, precision, grid, budget)
         return device_memory(model, precision, grid), grid
 
-    most = most_in_flight(held, asked, usable, hardware.host_memory_bytes, counted=counted)
-    running = min(asked, most) if most else asked
-    memory, grid = held(asked)[0], held(running)[1]
+    most = max_concurrency(memory_of, concurrency, budget)
+    running = min(concurrency, most) if most else concurrency
+    memory, grid = memory_of(concurrency)[0], memory_of(running)[1]
     times = serving_times(
         model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
     )
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
-    waiting = (asked - running) * e2e / running
+    waiting = (concurrency - running) * e2e / running
     bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
     ttft = times.ttft_s.item() + waiting
     per_second = running / e2e
@@ -102,9 +102,11 @@ def serving_figures(
         "bound_by": BOUNDS[times.bound.item()],
         "running": running,
         "max_concurrency": most,
-        "fits": most >= asked,
+        "fits": most >= concurrency,
         "memory_bytes": memory.total.item(),
-        "memory_capacity_bytes": usable + (memory.total.item() - counted(memory).item()),
+        "memory_capacity_bytes": (
+            budget.device_bytes + (memory.total.item() - budget.counted(memory).item())
+        ),
         "host_memory_bytes": float(memory.host),
         "devices": layout.devices,
         "engine": engine,

@@ -1,4 +1,4 @@
-"""``explore`` in stage "serving": each row is what a single replica does under load."""
+"""``explore`` in phase "serving": each row is what a single replica does under load."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core import STAGES, TIME_COLUMNS, explore
+from llmcalc_core import PHASES, TIME_COLUMNS, explore
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.planning import table
+from llmcalc_core.planning import candidates
 
 CASES = {
     "dense": ("llama2_70b", "H100_80GB", "fp8"),
@@ -48,7 +48,7 @@ def single(row: dict[str, Any], engine: str) -> dict[str, Any]:
 def test_a_row_equals_the_single_call(case: str, engine: str) -> None:
     model, hardware, precision = CASES[case]
     frame = explore(
-        model, hardware, [3, 8], stage="serving", engine=engine, batch=[1, 7, 64],
+        model, hardware, [3, 8], phase="serving", engine=engine, batch=[1, 7, 64],
         precision=precision, input_tokens=[100, 3000], output_tokens=[1, 400],
     )  # fmt: skip
     fits = frame[frame["rejected_for"] == ""]
@@ -71,41 +71,39 @@ def test_a_row_equals_the_single_call(case: str, engine: str) -> None:
 
 
 def test_throughput_is_what_is_generated_while_requests_last() -> None:
-    frame = explore("llama2_7b", "A100_80GB", 6, stage="serving", batch=[3, 50], output_tokens=90)
+    frame = explore("llama2_7b", "A100_80GB", 6, phase="serving", batch=[3, 50], output_tokens=90)
     generated = frame["replicas"] * frame["batch"] * 90 / frame["e2e_latency_s"]
     np.testing.assert_allclose(frame["tokens_per_s"], generated, rtol=1e-12)
     np.testing.assert_allclose(frame["requests_per_s"], generated / 90, rtol=1e-12)
 
 
 def test_the_limit_is_on_the_time_per_output_token() -> None:
-    free = explore("llama2_7b", "A100_80GB", 4, stage="serving")
+    free = explore("llama2_7b", "A100_80GB", 4, phase="serving")
     limit = float(free["tpot_s"].median())
     assert (free["ttft_s"] > limit).all()
-    frame = explore("llama2_7b", "A100_80GB", 4, stage="serving", latency_limit_s=limit)
-    late = frame["rejected_for"] == "latency limit"
+    frame = explore("llama2_7b", "A100_80GB", 4, phase="serving", tpot_limit_s=limit)
+    late = frame["rejected_for"] == "TPOT limit"
     assert (late == (frame["tpot_s"] > limit) & (frame["memory_headroom_bytes"] >= 0)).all()
     assert late.any()
     assert not frame.loc[late, "on_front"].any()
 
 
-@pytest.mark.parametrize("stage", ["decode", "serving"])
-def test_both_limits_hold_at_once(stage: str) -> None:
-    free = explore("llama2_7b", "A100_80GB", 4, stage=stage)
+@pytest.mark.parametrize("phase", ["decode", "serving"])
+def test_both_limits_hold_at_once(phase: str) -> None:
+    free = explore("llama2_7b", "A100_80GB", 4, phase=phase)
     first, each = float(free["ttft_s"].median()), float(free["tpot_s"].median())
-    frame = explore(
-        "llama2_7b", "A100_80GB", 4, stage=stage, latency_limit_s=each, ttft_limit_s=first
-    )
+    frame = explore("llama2_7b", "A100_80GB", 4, phase=phase, tpot_limit_s=each, ttft_limit_s=first)
     fits = frame["memory_headroom_bytes"] >= 0
     slow, waits = frame["tpot_s"] > each, frame["ttft_s"] > first
     assert (fits & ~slow & waits).any()
     assert ((frame["rejected_for"] == "TTFT limit") == (fits & ~slow & waits)).all()
-    assert ((frame["rejected_for"] == "latency limit") == (fits & slow)).all()
+    assert ((frame["rejected_for"] == "TPOT limit") == (fits & slow)).all()
     assert frame["on_front"].any()
     assert not frame.loc[slow | waits, "on_front"].any()
 
 
 def test_an_evaluation_of_serving_is_about_the_time_per_output_token() -> None:
-    found = llm.evaluate(llm.make_request("llama2_7b", "A100_80GB", 4, stage="serving"))
+    found = llm.evaluate(llm.make_request("llama2_7b", "A100_80GB", 4, phase="serving"))
     assert found.latency_column == "tpot_s"
     assert found.front["tpot_s"].is_monotonic_increasing
     fits = found.feasible
@@ -115,12 +113,12 @@ def test_an_evaluation_of_serving_is_about_the_time_per_output_token() -> None:
     assert (fits["on_front"].to_numpy() == ~np.array(beaten)).all()
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_the_engine_changes_the_figures(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_engine_changes_the_figures(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slower = fitted().replace({(name, "sglang"): 1.0 for name in ("decode_time", "prefill_time")})
-    monkeypatch.setattr(table, "efficiency_for", partial(efficiency_for, constants=slower))
+    monkeypatch.setattr(candidates, "efficiency_for", partial(efficiency_for, constants=slower))
     usual, slow = (
-        explore("llama2_7b", "A100_80GB", 2, stage=stage, engine=engine)
+        explore("llama2_7b", "A100_80GB", 2, phase=phase, engine=engine)
         for engine in ("vllm", "sglang")
     )
     assert (slow["tpot_s"] > usual["tpot_s"]).all()
@@ -133,9 +131,9 @@ def test_an_engine_goes_by_several_names() -> None:
     assert llm.make_request("llama2_7b", "A100_80GB", 2).engine == "vllm"
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_bands_surround_their_times(stage: str) -> None:
-    frame = explore(["llama2_7b", "mixtral_8x7b"], ["A100_80GB", "TPUv4"], 2, stage=stage)
+@pytest.mark.parametrize("phase", PHASES)
+def test_bands_surround_their_times(phase: str) -> None:
+    frame = explore(["llama2_7b", "mixtral_8x7b"], ["A100_80GB", "TPUv4"], 2, phase=phase)
     for name in ("ttft", "tpot"):
         assert (frame[f"{name}_low_s"] < frame[f"{name}_s"]).all()
         assert (frame[f"{name}_s"] < frame[f"{name}_high_s"]).all()

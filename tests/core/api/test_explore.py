@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core import COST_COLUMNS, MEMORY_COLUMNS, STAGES, TIME_COLUMNS, ModelConfig, explore
+from llmcalc_core import COST_COLUMNS, MEMORY_COLUMNS, PHASES, TIME_COLUMNS, ModelConfig, explore
+from llmcalc_core.calibration.bands import band
 
 COLUMNS = [
     "model", "hardware", "precision", "devices", "tp", "pp", "ep", "attention_dp", "replicas",
@@ -48,10 +49,10 @@ def single(row: dict[str, Any], function: Any, **settings: Any) -> dict[str, Any
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("stage", ["decode", "prefill"])
-def test_a_row_equals_the_single_call(stage: str, name: str) -> None:
+@pytest.mark.parametrize("phase", ["decode", "prefill"])
+def test_a_row_equals_the_single_call(phase: str, name: str) -> None:
     frame = explore(
-        name, "H100_80GB", [3, 8], stage=stage, batch=[1, 7, 64], precision="fp8",
+        name, "H100_80GB", [3, 8], phase=phase, batch=[1, 7, 64], precision="fp8",
         input_tokens=[100, 3000], output_tokens=[50, 400],
     )  # fmt: skip
     for row in sample(frame):
@@ -59,7 +60,7 @@ def test_a_row_equals_the_single_call(stage: str, name: str) -> None:
             row, llm.estimate_decode_performance, output_tokens=row["output_tokens"], bits="fp8"
         )
         prefill = single(row, llm.estimate_prefill_performance, bits="fp8")
-        own = decode if stage == "decode" else prefill
+        own = decode if phase == "decode" else prefill
         assert row["tpot_s"] == pytest.approx(decode["latency"] / 1e3, rel=1e-9)
         assert row["ttft_s"] == pytest.approx(prefill["latency"] / 1e3, rel=1e-9)
         assert row["tokens_per_s"] == pytest.approx(row["replicas"] * own["throughput"], rel=1e-9)
@@ -77,10 +78,10 @@ def test_a_row_equals_the_single_call(stage: str, name: str) -> None:
         assert times == pytest.approx(list(own["time_by_kind_ms"].values()), rel=1e-9, abs=1e-12)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_parts_sum_to_the_whole(stage: str) -> None:
-    frame = explore("mixtral_8x7b", "A100_80GB", [4, 6], stage=stage, output_tokens=[1, 300])
-    latency = frame["ttft_s" if stage == "prefill" else "tpot_s"]
+@pytest.mark.parametrize("phase", PHASES)
+def test_parts_sum_to_the_whole(phase: str) -> None:
+    frame = explore("mixtral_8x7b", "A100_80GB", [4, 6], phase=phase, output_tokens=[1, 300])
+    latency = frame["ttft_s" if phase == "prefill" else "tpot_s"]
     np.testing.assert_allclose(frame[list(TIME_COLUMNS)].sum(axis=1), latency, rtol=1e-12)
     held = frame["device_memory_bytes"]
     np.testing.assert_allclose(frame[list(MEMORY_COLUMNS)].sum(axis=1), held, rtol=1e-12)
@@ -92,9 +93,9 @@ def test_parts_sum_to_the_whole(stage: str) -> None:
     np.testing.assert_allclose(whole, frame["e2e_latency_s"], rtol=1e-12)
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_columns_carry_their_unit(stage: str) -> None:
-    frame = explore("llama2_7b", "A100_80GB", 2, stage=stage)
+@pytest.mark.parametrize("phase", PHASES)
+def test_columns_carry_their_unit(phase: str) -> None:
+    frame = explore("llama2_7b", "A100_80GB", 2, phase=phase)
     assert list(frame.columns) == COLUMNS
     with_units = [name for name in COLUMNS if name not in WORDS | COUNTS]
     assert all(name.endswith(UNITS) for name in with_units)
@@ -115,12 +116,12 @@ def test_any_device_count_has_plans(name: str) -> None:
 
 
 def test_rejected_rows_say_why_and_by_how_much() -> None:
-    frame = explore("llama2_70b", "A100_80GB", [1, 2, 8], batch=[1, 64], latency_limit_s=0.03)
+    frame = explore("llama2_70b", "A100_80GB", [1, 2, 8], batch=[1, 64], tpot_limit_s=0.03)
     reasons = frame["rejected_for"]
-    assert set(reasons) == {"", "memory", "latency limit"}
+    assert set(reasons) == {"", "memory", "TPOT limit"}
     assert ((frame["memory_headroom_bytes"] < 0) == (reasons == "memory")).all()
     slow = (frame["tpot_s"] > 0.03) & (frame["memory_headroom_bytes"] >= 0)
-    assert (slow == (reasons == "latency limit")).all()
+    assert (slow == (reasons == "TPOT limit")).all()
     assert not frame.loc[reasons != "", "on_front"].any()
     # 138 GB of weights on one device: 61 GB more than the 77 that may be used, and the rest.
     alone = frame[(frame["devices"] == 1) & (frame["batch"] == 1)].iloc[0]
@@ -222,10 +223,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"output_tokens": -1}, "output_tokens must be .*got -1; the nearest valid value is 1"),
     ({"beam_size": 0}, "beam_size must be .*got 0"),
     (
-        {"stage": "deocde"},
-        "stage must be one of prefill, decode, serving, got 'deocde'; .*'decode'",
+        {"phase": "deocde"},
+        "phase must be one of prefill, decode, serving, got 'deocde'; .*'decode'",
     ),
-    ({"stage": "serving", "beam_size": 4}, "beam_size must be 1 in stage 'serving'.*got 4"),
+    ({"phase": "serving", "beam_size": 4}, "beam_size must be 1 in phase 'serving'.*got 4"),
     ({"engine": "vlm"}, "engine must be one of vllm, .*got 'vlm'; did you mean 'vllm'"),
     ({"precision": ["bf16", "fp9"]}, "bits must be one of .*got 'fp9'; did you mean"),
     ({"precision": []}, "need at least one entry"),
@@ -233,8 +234,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": ["llama2_7b", "llama2_7x"]}, "unknown model 'llama2_7x'; did you mean"),
     ({"hardware": "H10"}, "unknown hardware 'H10'; did you mean"),
     ({"memory_fraction": 0}, "memory_fraction must be a number above 0 and at most 1, got 0"),
-    ({"latency_limit_s": 0}, r"latency_limit_s must be a finite number above 0 \[s\], got 0"),
-    ({"latency_limit_s": "fast"}, "got 'fast'"),
+    ({"tpot_limit_s": 0}, r"tpot_limit_s must be a finite number above 0 \[s\], got 0"),
+    ({"tpot_limit_s": "fast"}, "got 'fast'"),
     ({"ttft_limit_s": -1}, r"ttft_limit_s must be a finite number above 0 \[s\], got -1"),
 ]
 
@@ -244,3 +245,26 @@ def test_errors_help(given: dict[str, Any], message: str) -> None:
     settings: dict[str, Any] = {"model": "llama2_7b", "hardware": "A100_80GB"}
     with pytest.raises(ValueError, match=message):
         explore(**(settings | given))
+
+
+ASKED = {"input_tokens": 1000, "devices": 1, "batch": 8}
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+def test_first_tokens_have_the_band_of_prefills(phase):
+    row = llm.explore("llama3_8b", "H100_80GB", phase=phase, **ASKED).iloc[0]
+    for name, metric in (("ttft", "prefill"), ("tpot", "latency")):
+        around = band(metric, row["basis"], mixture=False)
+        assert row[f"{name}_low_s"] == pytest.approx(row[f"{name}_s"] * around.low)
+        assert row[f"{name}_high_s"] == pytest.approx(row[f"{name}_s"] * around.high)
+    assert band("prefill", row["basis"], mixture=False) != around
+
+
+def test_single_estimates_have_the_same():
+    asked = {"system_name": "H100_80GB", "input_tokens": 1000}
+    first = llm.estimate_prefill_performance("llama3_8b", 8, **asked)
+    around = band("prefill", first["basis"], mixture=False)
+    assert first["latency_high"] == pytest.approx(first["latency"] * around.high)
+    token = llm.estimate_decode_performance("llama3_8b", 8, **asked)
+    around = band("latency", token["basis"], mixture=False)
+    assert token["latency_high"] == pytest.approx(token["latency"] * around.high)

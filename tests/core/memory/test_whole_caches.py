@@ -45,7 +45,7 @@ def test_others_keep_what_is_seen(engine):
 
 def test_a_search_counts_it_as_a_single_estimate_does():
     one = llm.explore("gpt_oss_120b", "H200_141GB", devices=2, batch=64, input_tokens=7000,
-                      output_tokens=1000, stage="serving", engine="trtllm")  # fmt: skip
+                      output_tokens=1000, phase="serving", engine="trtllm")  # fmt: skip
     row = one[(one["tp"] == 2) & (one["replicas"] == 1)].iloc[0]
     own = _held(engine="trtllm", concurrency=64, tensor_parallel=2)
     assert row["device_memory_bytes"] == pytest.approx(own)

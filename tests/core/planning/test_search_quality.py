@@ -14,7 +14,7 @@ BATCHES = [2**power for power in range(11)]
 
 def serving(model: str, hardware: str, devices: int, precision: str) -> pd.DataFrame:
     found = explore(
-        model, hardware, devices, stage="serving", precision=precision, batch=BATCHES,
+        model, hardware, devices, phase="serving", precision=precision, batch=BATCHES,
         input_tokens=2000, output_tokens=1000,
     )  # fmt: skip
     return found[found["rejected_for"] == ""]
@@ -98,7 +98,7 @@ def test_llama_405b_in_eight_bits_has_a_replica_in_each_node() -> None:
 def test_llama_70b_reads_a_long_prompt_over_both_nodes() -> None:
     # Yang et al., arXiv:2411.01783: prefill scales nearly linearly with context parallel nodes.
     found = explore(
-        "llama3_70b", "H100_80GB", 16, stage="prefill", precision="fp8", batch=1,
+        "llama3_70b", "H100_80GB", 16, phase="prefill", precision="fp8", batch=1,
         input_tokens=131_072, output_tokens=1,
     )  # fmt: skip
     fits = found[(found["rejected_for"] == "") & (found["replicas"] == 1)]

@@ -11,7 +11,7 @@ import pytest
 
 from llmcalc_core import (
     COST_COLUMNS,
-    STAGES,
+    PHASES,
     estimate_decode_performance,
     estimate_end_to_end_performance,
     estimate_prefill_performance,
@@ -26,14 +26,14 @@ IN, OUT = "cost_usd_per_million_input_tokens", "cost_usd_per_million_output_toke
 READ, WRITE = "energy_j_per_input_token", "energy_j_per_output_token"
 
 
-def grid(stage: str, **settings: Any) -> pd.DataFrame:
+def grid(phase: str, **settings: Any) -> pd.DataFrame:
     lengths = {"input_tokens": [100, 3000], "output_tokens": [20, 500], "batch": [1, 16, 200]}
-    return explore("llama3_8b", H100, [1, 4, 6], stage=stage, **(lengths | settings))
+    return explore("llama3_8b", H100, [1, 4, 6], phase=phase, **(lengths | settings))
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_all_tokens_together_cost_what_the_devices_cost(stage: str) -> None:
-    frame = grid(stage, price_per_hour=2.5)
+@pytest.mark.parametrize("phase", PHASES)
+def test_all_tokens_together_cost_what_the_devices_cost(phase: str) -> None:
+    frame = grid(phase, price_per_hour=2.5)
     np.testing.assert_allclose(frame["cost_usd_per_hour"], 2.5 * frame["devices"], rtol=1e-6)
     rate = frame["requests_per_s"]
     parts = [
@@ -43,8 +43,8 @@ def test_all_tokens_together_cost_what_the_devices_cost(stage: str) -> None:
     spent, drawn = (sum((part[at] * part[2]).fillna(0) for part in parts) for at in (0, 1))
     np.testing.assert_allclose(spent, frame["cost_usd_per_hour"], rtol=1e-5)
     np.testing.assert_allclose(drawn, frame["power_w"], rtol=1e-5)
-    assert frame[IN].notna().all() == (stage != "decode")
-    assert frame[OUT].notna().all() == (stage != "prefill")
+    assert frame[IN].notna().all() == (phase != "decode")
+    assert frame[OUT].notna().all() == (phase != "prefill")
 
 
 def test_a_price_and_a_power_by_hand() -> None:
@@ -64,9 +64,9 @@ def test_a_price_and_a_power_by_hand() -> None:
     assert doubled["power_w"] == pytest.approx(2 * own["power_w"])
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_power_is_between_idle_and_full(stage: str) -> None:
-    frame = grid(stage)
+@pytest.mark.parametrize("phase", PHASES)
+def test_power_is_between_idle_and_full(phase: str) -> None:
+    frame = grid(phase)
     per_device = frame["power_w"] / frame["devices"] / 700
     assert (per_device >= IDLE_SHARE).all()
     assert (per_device <= 1).all()
@@ -134,8 +134,8 @@ def test_a_whole_batch_is_its_two_stages() -> None:
 
 def test_what_is_not_known_is_not_invented() -> None:
     device = find_hardware("TPUv5e").replace(price_per_hour=None, power_watts=None)
-    for stage in STAGES:
-        frame = explore("llama2_7b", device, 4, stage=stage, batch=1)
+    for phase in PHASES:
+        frame = explore("llama2_7b", device, 4, phase=phase, batch=1)
         assert frame[list(COST_COLUMNS)].isna().all(axis=None)
     found = estimate_serving_performance("llama2_7b", 4, system_name=device, tensor_parallel=4)
     assert all(math.isnan(found[name]) for name in COST_COLUMNS)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcalc_core import (
     ModelConfig,
     estimate_decode_performance,
+    find_hardware,
     find_model,
     parse_precision,
 )
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
+from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 
@@ -233,4 +238,28 @@ def test_an_engine_that_reads_whole_prompts_needs_buffers(case: tuple[float, ...
         > estimate_decode_performance(model, batch, 1, inputs, outputs, system_name="A100_80GB")[
             "memory_bytes"
         ]
+    )
+
+
+def test_a_budget_counts_as_its_engine_does() -> None:
+    held = Memory(
+        weights=np.array(50.0), kv_cache=np.array(30.0), activations=np.array(4.0), reserve=1.0,
+        total=np.array(85.0), host_weights=7.0, host_kv_cache=3.0,
+    )  # fmt: skip
+    whole = MemoryBudget(device_bytes=85.0, host_bytes=10.0)
+    assert (float(whole.counted(held)), float(whole.headroom(held))) == (85.0, 0.0)
+    assert whole.fits(held)
+    assert not replace(whole, device_bytes=84.9).fits(held)
+    assert not replace(whole, host_bytes=9.9).fits(held)
+    assert replace(whole, host_bytes=math.inf).fits(held)
+    # of 100 bytes 55 are not the cache's, which gets 0.9 of the other 45
+    free = MemoryBudget(device_bytes=90.0, cache_fraction=0.9)
+    assert float(free.headroom(held)) == pytest.approx(0.9 * 45 - 30)
+
+
+@pytest.mark.parametrize(("engine", "fraction"), [("vllm", None), ("trtllm", 0.8)])
+def test_the_budget_of_an_engine(engine: str, fraction: float | None) -> None:
+    device = find_hardware("A100_80GB").replace(host_memory_bytes=5e11)
+    assert memory_budget(device, 0.8, engine) == MemoryBudget(
+        device_bytes=0.8 * 81_559 * 2**20, host_bytes=5e11, cache_fraction=fraction
     )

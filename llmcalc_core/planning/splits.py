@@ -1,4 +1,4 @@
-"""The splits that fit, as a table of the guide's columns."""
+"""Tensor and pipeline splits that fit, as a table of the guide's columns."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.utilisation import phase_utilisation
-from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.estimate_layouts import Estimate, Workload, estimate_layouts
-from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, fits, minimum_devices
+from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.legality import tensor_widths
+from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_layouts
 from llmcalc_core.precision import Precision
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Table = dict[str, NDArray[np.float64]]
-SPENT = {"cost": "USD/Mtoken", "energy": "J/token"}
+PER_TOKEN = {"cost": "USD/Mtoken", "energy": "J/token"}
 """Column that an objective adds."""
 
 _WHOLE = ("batch", "micro batch", "TP", "PP")
@@ -35,7 +34,7 @@ def fitting_splits(
     workload: Workload,
     *,
     devices: int,
-    stage: str,
+    phase: str,
     memory_fraction: float,
     objective: str = "throughput",
 ) -> Table:
@@ -49,7 +48,7 @@ def fitting_splits(
         Batches and lengths.
     devices : int
         Tensor times pipeline parallel is this number.
-    stage : {'prefill', 'decode'}
+    phase : {'prefill', 'decode'}
         Whose latency and throughput to give.
     memory_fraction : float
         Part of a device's memory that may be used.
@@ -60,7 +59,7 @@ def fitting_splits(
     -------
     dict of str to array
         ``batch``, ``micro batch``, ``TP``, ``PP``, ``Latency(ms)``, ``Tokens/s``, and
-        ``USD/Mtoken`` [USD per 10^6 tokens] or ``J/token`` of the stage's tokens where that is the
+        ``USD/Mtoken`` [USD per 10^6 tokens] or ``J/token`` of the phase's tokens where that is the
         objective.
 
     Raises
@@ -81,11 +80,10 @@ def fitting_splits(
         )
         raise ValueError(msg)
     found = estimate_layouts(
-        model, hardware, precision, splits, workload, stage=stage, memory_fraction=memory_fraction
+        model, hardware, precision, splits, workload, phase=phase, memory_fraction=memory_fraction
     )
-    enough = fits(found.memory, hardware, memory_fraction, DEFAULT_ENGINE)
-    kept = np.broadcast_to(enough, found.grid.shape).reshape(-1)
-    if not kept.any():
+    fits = np.broadcast_to(found.budget.fits(found.memory), found.grid.shape).reshape(-1)
+    if not fits.any():
         raise nothing_fits(
             model,
             hardware,
@@ -95,10 +93,10 @@ def fitting_splits(
             devices=devices,
             memory_fraction=memory_fraction,
         )
-    columns = _columns(found, workload, stage)
+    columns = _columns(found, workload, phase)
     if objective != "throughput":
-        columns |= _spent(found, hardware, stage, columns["Tokens/s"], objective)
-    return {name: values[kept] for name, values in columns.items()}
+        columns |= _per_token(found, hardware, phase, columns["Tokens/s"], objective)
+    return {name: values[fits] for name, values in columns.items()}
 
 
 def nothing_fits(
@@ -129,15 +127,14 @@ def nothing_fits(
         hardware,
         devices=devices,
         memory=found.memory,
-        memory_fraction=memory_fraction,
-        engine=DEFAULT_ENGINE,
+        budget=found.budget,
         enough=enough,
     )
 
 
-def _columns(found: Estimate, workload: Workload, stage: str) -> Table:
+def _columns(found: Estimate, workload: Workload, phase: str) -> Table:
     grid, times = found.grid, found.times
-    per_request = 1 if stage == "decode" else workload.input_tokens
+    per_request = 1 if phase == "decode" else workload.input_tokens
     columns = {
         "batch": grid.batch,
         "micro batch": grid.micro,
@@ -151,31 +148,31 @@ def _columns(found: Estimate, workload: Workload, stage: str) -> Table:
     }
 
 
-def _spent(
-    found: Estimate, hardware: Hardware, stage: str, tokens_per_s: NDArray[np.float64],
+def _per_token(
+    found: Estimate, hardware: Hardware, phase: str, tokens_per_s: NDArray[np.float64],
     objective: str,
 ) -> Table:  # fmt: skip
-    """Give what a token of the stage costs, or what energy it takes."""
-    grid, decoding = found.grid, stage == "decode"
+    """Give what a token of the phase costs, or what energy it takes."""
+    grid, decode = found.grid, phase == "decode"
     figures = cost_figures(
         hardware,
         devices=grid.group * grid.pp,
-        load=phase_utilisation(found.times, grid, decode=decoding),
+        load=phase_utilisation(found.times, grid, decode=decode),
         requests_per_s=tokens_per_s.reshape(grid.shape),
         input_tokens=1.0,
         output_tokens=1.0,
     )
-    side = "output" if decoding else "input"
+    side = "output" if decode else "input"
     names = {"cost": f"cost_usd_per_million_{side}_tokens", "energy": f"energy_j_per_{side}_token"}
     values = np.broadcast_to(figures[names[objective]], grid.shape)
-    return {SPENT[objective]: values.reshape(-1)}
+    return {PER_TOKEN[objective]: values.reshape(-1)}
 
 
 def best_first(table: Table, objective: str) -> NDArray[np.float64]:
     """Give what is to be small of a split: what a token costs or takes, or the time between two."""
     if objective == "throughput":
         return -table["Tokens/s"]
-    return table[SPENT[objective]]
+    return table[PER_TOKEN[objective]]
 
 
 def guide_frame(table: Table) -> pd.DataFrame:
@@ -208,4 +205,4 @@ def guide_frame(table: Table) -> pd.DataFrame:
         for name, values in table.items()
     }
     data["micro batch"] = data["micro batch"].astype(object)
-    return pd.DataFrame(data)
+    return pd.DataFrame(data, index=pd.RangeIndex(len(table["TP"])), copy=False)

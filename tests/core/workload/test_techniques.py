@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import llmcalc_core as llm
 from llmcalc_core import Techniques
-from llmcalc_core.api.find_techniques import find_technique, find_techniques
+from llmcalc_core.api.make_request import find_technique, find_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 from tests.core.physical_bound import BITS, Counted, bound_s
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -54,10 +54,10 @@ def test_every_field_is_an_argument() -> None:
     assert all(f"\n    {name} : " in (Techniques.__doc__ or "") for name in fields)
 
 
-@pytest.mark.parametrize("stage", llm.STAGES)
+@pytest.mark.parametrize("phase", llm.PHASES)
 @pytest.mark.parametrize("name", ["llama3_8b", "mixtral_8x7b", "jamba_v0_1"])
-def test_defaults_change_no_number(stage: str, name: str) -> None:
-    asked: dict[str, Any] = {"devices": [1, 6], "batch": [1, 50], "stage": stage}
+def test_defaults_change_no_number(phase: str, name: str) -> None:
+    asked: dict[str, Any] = {"devices": [1, 6], "batch": [1, 50], "phase": phase}
     usual = llm.explore(name, "H100_80GB", **asked)
     pd.testing.assert_frame_equal(
         usual, llm.explore(name, "H100_80GB", **asked, **NEUTRAL), check_exact=True
@@ -105,7 +105,7 @@ def test_an_unknown_argument_names_the_nearest_of_all() -> None:
 @QUICK
 @given(cases(), techniques())
 def test_a_verifying_step_is_never_faster_than_physics(case: Case, used: Techniques) -> None:
-    case = replace(case.with_work(beam_size=1), stage="decode")
+    case = replace(case.with_work(beam_size=1), phase="decode")
     found = case.with_work(techniques=used).estimate()
     # A step reads every weight and all that is cached, whatever it verifies beside its own token.
     step = found.times.latency_s.item() * found.grid.gained
@@ -115,7 +115,7 @@ def test_a_verifying_step_is_never_faster_than_physics(case: Case, used: Techniq
 @QUICK
 @given(cases(), techniques())
 def test_a_prefill_is_never_faster_than_physics(case: Case, used: Techniques) -> None:
-    case = replace(case, stage="prefill").with_work(beam_size=1)
+    case = replace(case, phase="prefill").with_work(beam_size=1)
     found = case.with_work(techniques=used).estimate()
     config, work, parts = case.config, case.workload, Counted.of(case.config)
     prompt = work.input_tokens
@@ -150,7 +150,7 @@ def test_all_at_once_in_a_frame() -> None:
         "draft_model": "llama3_8b", "prefill_chunk_tokens": 2048, "lora_adapters": 4,
         "weights_offload": 0.01, "kv_offload": 0.01,
     }  # fmt: skip
-    frame = llm.explore("llama3_70b", "H200_141GB", 4, stage="serving", batch=16, **asked)
+    frame = llm.explore("llama3_70b", "H200_141GB", 4, phase="serving", batch=16, **asked)
     for row in frame.to_dict("records"):
         if row["replicas"] == 1:
             found = llm.estimate_serving_performance(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import llmcalc_core as llm
 from llmcalc_core import Techniques
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.workload.grid import make_grid
@@ -29,7 +30,8 @@ def held_with(usable: float, layout: Layout, batch: int, techniques: Techniques)
     grid = make_grid(
         (layout,), batches=(batch,), inputs=(2000,), outputs=(256,), techniques=techniques
     )
-    return device_memory(model, llm.Precision(), offloaded(model, llm.Precision(), grid, usable))
+    budget = MemoryBudget(device_bytes=usable)
+    return device_memory(model, llm.Precision(), offloaded(model, llm.Precision(), grid, budget))
 
 
 def test_gib_of_a_device_are_a_share_of_its_layers() -> None:
@@ -106,7 +108,7 @@ def test_what_fits_is_never_more_than_what_may_be_used(case: Case, part: float) 
     )  # fmt: skip
     most, least = (device_memory(model, case.precision, one).total.item() for one in (usual, bare))
     usable = least + part * (most - least)
-    grid = offloaded(model, case.precision, fitted, usable)
+    grid = offloaded(model, case.precision, fitted, MemoryBudget(device_bytes=usable))
     found = device_memory(model, case.precision, grid)
     assert found.total <= usable * (1 + 1e-12)
     assert (float(found.host) > 0) == (most > usable)
@@ -126,7 +128,7 @@ def test_explore_finds_where_it_pays() -> None:
 
 
 def test_single_estimates_agree_with_the_grid_and_its_what_ifs() -> None:
-    request = llm.make_request(**SERVED, devices=1, batch=8, stage="serving", offload_to_fit=True)
+    request = llm.make_request(**SERVED, devices=1, batch=8, phase="serving", offload_to_fit=True)
     plan = llm.evaluate(request).frame.iloc[0]
     found = llm.estimate_serving_performance(
         "llama3_70b", 8, 2000, 256, "H100_80GB", bits="bf16", offload_to_fit=True
