@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 # This function has the name of its room: bound once the room is imported, the name stays its own.
 from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.deprecation import warn_renamed
 
 if TYPE_CHECKING:
     from llmcalc_core.api.calibrate import Calibration, calibrate
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from llmcalc_core.api.explore import explore
     from llmcalc_core.api.images import image_work
     from llmcalc_core.api.make_request import make_request
-    from llmcalc_core.api.minimum_devices import get_minimum_system_size
     from llmcalc_core.api.plans import (
         get_best_parallelization_strategy,
+        get_minimum_system_size,
         get_pareto_optimal_performance,
         get_various_parallelization,
     )
@@ -37,12 +38,12 @@ if TYPE_CHECKING:
     from llmcalc_core.hub.models import find_model, list_models
     from llmcalc_core.model.config import ModelConfig
     from llmcalc_core.model.vision import VisionTower
+    from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
     from llmcalc_core.planning.cost import COST_COLUMNS
-    from llmcalc_core.planning.evaluation import Evaluation, evaluate
+    from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
     from llmcalc_core.planning.feasibility import DoesNotFitError
-    from llmcalc_core.planning.pareto import pareto_mask
-    from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
-    from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
+    from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
+    from llmcalc_core.planning.request import PHASES, EvaluationRequest
     from llmcalc_core.precision import (
         CHECKPOINT,
         PRECISIONS,
@@ -62,8 +63,8 @@ __all__ = [
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
+    "PHASES",
     "PRECISIONS",
-    "STAGES",
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
@@ -86,6 +87,7 @@ __all__ = [
     "estimate_prefill_performance",
     "estimate_serving_performance",
     "evaluate",
+    "evaluate_cases",
     "explain",
     "explore",
     "explore_disaggregated",
@@ -124,9 +126,9 @@ _HOMES = {
     "api.explore": ("explore",),
     "api.images": ("image_work",),
     "api.make_request": ("make_request",),
-    "api.minimum_devices": ("get_minimum_system_size",),
     "api.plans": (
         "get_best_parallelization_strategy",
+        "get_minimum_system_size",
         "get_pareto_optimal_performance",
         "get_various_parallelization",
     ),
@@ -142,16 +144,19 @@ _HOMES = {
     "hub.models": ("find_model", "list_models"),
     "model.config": ("ModelConfig",),
     "model.vision": ("VisionTower",),
+    "planning.columns": ("MEMORY_COLUMNS", "TIME_COLUMNS"),
     "planning.cost": ("COST_COLUMNS",),
-    "planning.evaluation": ("Evaluation", "evaluate"),
+    "planning.evaluation": ("Evaluation", "evaluate", "evaluate_cases"),
     "planning.feasibility": ("DoesNotFitError",),
-    "planning.pareto": ("pareto_mask",),
-    "planning.request": ("OBJECTIVES", "STAGES", "EvaluationRequest"),
-    "planning.table": ("MEMORY_COLUMNS", "TIME_COLUMNS"),
+    "planning.pareto": ("OBJECTIVES", "pareto_mask"),
+    "planning.request": ("PHASES", "EvaluationRequest"),
     "precision": ("CHECKPOINT", "PRECISIONS", "Precision", "asked_precision", "parse_precision"),
     "workload.techniques": ("Techniques",),
 }
 """Where the public names are, by module; each is imported when it is first asked for."""
+
+_RENAMED = {"STAGES": "PHASES"}
+"""Names of 0.1.0, and what they are called now."""
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -166,6 +171,9 @@ if not TYPE_CHECKING:  # a checker of types sees the imports above, and misses w
         AttributeError
             If there is no such name.
         """
+        if name in _RENAMED:
+            warn_renamed(name, _RENAMED[name], level=3)
+            return __getattr__(_RENAMED[name])
         if name not in _HOME_OF:
             msg = f"module {__name__!r} has no attribute {name!r}"
             raise AttributeError(msg)

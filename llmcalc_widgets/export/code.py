@@ -43,7 +43,7 @@ def code_of(scene: Scene, selected: int | None, rivals: Sequence[Rival] = ()) ->
         "llama2_7b",
         "A100_80GB",
         devices=2,
-        stage="decode",
+        phase="decode",
         engine="vllm",
         input_tokens=2000,
         output_tokens=256,

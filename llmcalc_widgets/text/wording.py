@@ -115,7 +115,7 @@ def _rejection_words(reason: str, free_bytes: float, request: EvaluationRequest)
         return "does not fit in the host's memory"
     if reason == "TTFT limit":
         return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
-    return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
+    return f"over the limit of {seconds(request.tpot_limit_s or 0.0)}" if reason else ""
 
 
 def tooltips(scene: Scene, rows: NDArray[np.intp]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 import llmcalc_core as llm
 from llmcalc_core.calibration.bands import as_band_tables, band
 from llmcalc_core.calibration.constants import Constants, as_constant_tables, fitted
-from llmcalc_core.calibration.kernel_facts import as_kernel_tables
+from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, as_kernel_tables
 from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts, reduce_facts
 from llmcalc_core.calibration.tables import read_toml
 from llmcalc_core.costmodel.efficiency import efficiency_for
@@ -195,6 +195,30 @@ def test_a_type_that_was_not_measured_has_the_nearest(case) -> None:
     device, kind, engine, expected, basis = case
     entry, known = find_facts(facts_of(device), "gemm", kind, engine)
     assert (entry.type, known) == (expected, basis)
+
+
+# The types whose kernels stand in for one, the nearest first.
+ORDER = {
+    "fp32": ["fp32", "bf16"],
+    "tf32": ["tf32", "bf16"],
+    "bf16": ["bf16"],
+    "fp16": ["bf16"],
+    "fp8": ["fp8", "int8", "bf16"],
+    "int8": ["int8", "fp8", "bf16"],
+    "fp4": ["fp4", "fp8", "int8", "bf16"],
+    "int4": ["int4", "int8", "fp8", "bf16"],
+}
+
+
+@pytest.mark.parametrize("kind", ORDER)
+def test_the_nearest_type_goes_first(kind: str) -> None:
+    every = tuple(KernelFacts(type=one, floor_us=1, source="made up") for one in ORDER)
+    for at, expected in enumerate(ORDER[kind]):
+        left = tuple(one for one in every if one.type not in ORDER[kind][:at])
+        toy = DeviceFacts(basis="calibrated", gemm=left)
+        basis = "calibrated" if expected == ORDER[kind][0] else "transferred"
+        entry, known = find_facts(toy, "gemm", kind)
+        assert (entry.type, known) == (expected, basis)
 
 
 def test_what_a_device_lacks_is_assumed() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from llmcalc_core import ModelConfig, Techniques, parse_precision
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.feed_forward import FeedForward
 from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.part import Part
@@ -685,6 +686,37 @@ def test_projections_that_a_checkpoint_may_quantise() -> None:
     assert mixture.quantisable == {"experts": 9216}
 
 
+def test_queries_of_drafted_tokens_and_of_beams() -> None:
+    # Each of two sequences verifies three tokens beside its own, of which 1.875 are gained at 0.5:
+    # the queries lie (4 - 1.875) / 2 further on in the mean, the last one sees 1.5 more than that.
+    drafts = Techniques(speculative_tokens=3, acceptance_rate=0.5)
+    seen = 34.5 + (4 - 1.875) / 2
+    # Of three beams each reads its own 2.5 tokens and a third of the prompt.
+    for given, queries, pairs, read in (
+        ({"techniques": drafts}, 8, seen, 2 * (seen + 1.5)),
+        ({"beams": 3}, 6, 34.5, 6 * (2.5 + 32 / 3)),
+    ):
+        grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
+        step = make_pass(64, grid, FP8, decode=True)
+        (found,) = (one for one in part_of("attention").work(step)[0] if one.kind == "attention")
+        assert np.asarray(found.flops).item() == pytest.approx(2 * queries * pairs * 4 * 32)
+        assert np.asarray(found.cached).item() == pytest.approx(read * 2 * 32)
+
+
+def test_groups_of_a_prompt_send_its_tokens_once() -> None:
+    # Two groups of one device: a prefill has half of the tokens on each, a decode step all on both.
+    layout = Layout(cp=2, ep=2)
+    for decode, m in ((True, 2), (False, 32)):
+        copies = 1 if decode else 2
+        assert sent("mixture of experts", layout, decode=decode)[0] == (
+            "dispatch of tokens to experts", m * 2 * 24, 2, copies,
+        )  # fmt: skip
+        gathered = [("all-gather of keys and values", 64 * 64 * 2, 2, np.inf)]
+        assert sent("attention", layout, decode=decode) == [
+            ("all-reduce", m * 64 * 2, 1, np.inf), *([] if decode else gathered),
+        ]  # fmt: skip
+
+
 def test_norms_inside_mamba() -> None:
     plain, normed = (
         architecture(ModelConfig(**(PLAIN | MAMBA | more | {"layer_types": ("mamba",)})))
@@ -743,8 +775,6 @@ def test_messages(kind: str) -> None:
         if kind == "mixture of experts":
             # no token leaves its device; the latent space is summed before its norm
             expected = [
-                ("dispatch of tokens to experts", m / 2 * 2 * 24, 1, np.inf),
-                ("combination of experts' results", m / 2 * 2 * 24 * 2, 1, np.inf),
                 ("all-reduce of the latent space", m * 24 * 2, 2, np.inf),
                 ("all-reduce", m * 64 * 2, 2, np.inf),
             ]
@@ -760,6 +790,30 @@ def test_messages_of_replicas_that_share_experts() -> None:
             ("all-reduce of the latent space", m * 24 * 2, 1, np.inf),
             ("all-reduce", m * 64 * 2, 1, np.inf),
         ]
+
+
+def collectives(layouts: tuple[Layout, ...]) -> dict[str, list[tuple[Collective, list[float]]]]:
+    """Collectives of each message, and how many devices of each layout take part."""
+    grid = make_grid(layouts, batches=(4,), inputs=(32,), outputs=(4,))
+    found: dict[str, list[tuple[Collective, list[float]]]] = {}
+    for one in part_of("mixture of experts").work(make_pass(64, grid, FP8, decode=True))[1]:
+        devices = np.ravel(one.participants).tolist()
+        found.setdefault(one.name.split()[0], []).append((one.collective, devices))
+    return found
+
+
+def test_one_group_of_experts_gathers_tokens_and_several_exchange_them() -> None:
+    whole, shared = Layout(ep=1, attention_dp=2), Layout(ep=2, attention_dp=2)
+    one, several = collectives((whole,)), collectives((shared,))
+    assert one["dispatch"] == [(Collective.ALL_GATHER, [2.0])]
+    assert one["combination"] == [(Collective.REDUCE_SCATTER, [2.0])]
+    exchanged = [(Collective.ALL_TO_ALL, [2.0])]
+    assert several["dispatch"] == several["combination"] == exchanged
+    both = collectives((whole, shared, Layout(tp=2)))
+    assert both["dispatch"] == [
+        (Collective.ALL_TO_ALL, [1.0, 2.0, 1.0]), (Collective.ALL_GATHER, [2.0, 1.0, 1.0])
+    ]  # fmt: skip
+    assert both["all-reduce"][-1] == (Collective.ALL_REDUCE, [1.0, 1.0, 2.0])
 
 
 def test_every_kind_of_a_configuration_is_here() -> None:
