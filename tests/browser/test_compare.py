@@ -64,7 +64,7 @@ def test_a_pin_stays_and_a_compared_device_follows(open_notebook: OpenNotebook) 
 
 
 def test_what_takes_long_can_be_cancelled(open_notebook: OpenNotebook) -> None:
-    notebook = open_notebook([MAKE])
+    notebook = open_notebook([MAKE], own_kernel=True)
     page = notebook.page
     chart = figure(page)
     before = steady_points(chart, 4)

@@ -50,8 +50,18 @@ def notebook(open_notebook: OpenNotebook) -> NotebookPage:
 
 
 @pytest.fixture
-def kernel(notebook: NotebookPage) -> Iterator[Kernel]:
-    """Reach the kernel, once the page listens."""
+def tab(open_tab: OpenNotebook) -> NotebookPage:
+    """Open a page that may be loaded again."""
+    tab = open_tab([MAKE])
+    figure(tab.page)
+    return tab
+
+
+@pytest.fixture
+def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
+    """Reach the kernel of the page that a test asks for, once the page listens."""
+    name = "tab" if "tab" in request.fixturenames else "notebook"
+    notebook: NotebookPage = request.getfixturevalue(name)
     with notebook.kernel() as kernel:
         notebook.wait_until(lambda: kernel.read("explorer._courier._heard"), "the page to listen")
         yield kernel
@@ -83,16 +93,16 @@ def test_what_is_selected_at_once_is_said_last(notebook: NotebookPage, kernel: K
         expect(said).to_contain_text("No plan selected")
 
 
-def test_words_come_where_no_frame_does(notebook: NotebookPage, kernel: Kernel) -> None:
-    page = notebook.page
+def test_words_come_where_no_frame_does(tab: NotebookPage, kernel: Kernel) -> None:
+    page = tab.page
     page.evaluate(_NO_FRAMES)
     kernel.run("explorer.devices = 2")
     heading = page.locator(".llmcalc-chart h3")
-    notebook.wait_until(lambda: "on 2" in (heading.text_content() or ""), "the words")
+    tab.wait_until(lambda: "on 2" in (heading.text_content() or ""), "the words")
 
 
-def test_a_page_that_was_loaded_again_follows(notebook: NotebookPage, kernel: Kernel) -> None:
-    page = notebook.page
+def test_a_page_that_was_loaded_again_follows(tab: NotebookPage, kernel: Kernel) -> None:
+    page = tab.page
     page.evaluate(_SAVE)
     kernel.run("explorer.devices = 2")
     page.reload()
@@ -103,17 +113,15 @@ def test_a_page_that_was_loaded_again_follows(notebook: NotebookPage, kernel: Ke
     assert control(page, "Devices").get_by_role("textbox").input_value() == "2"
 
 
-def test_two_pages_of_one_kernel_agree(
-    notebook: NotebookPage, kernel: Kernel, browser: Browser
-) -> None:
-    notebook.page.evaluate(_SAVE)
+def test_two_pages_of_one_kernel_agree(tab: NotebookPage, kernel: Kernel, browser: Browser) -> None:
+    tab.page.evaluate(_SAVE)
     context = browser.new_context()
-    other = notebook.open_in(context.new_page())
+    other = tab.open_in(context.new_page())
     figure(other.page)
     for devices in (2, 4):
         kernel.run(f"explorer.devices = {devices}")
         drawn = kernel.read("len(explorer.chart.drawing.rows['candidates'])")
-        for each in (notebook, other):
+        for each in (tab, other):
             heading_is_on(each.page, devices)
             assert len(steady_points(figure(each.page), CANDIDATES)) == drawn
     assert other.problems == []
