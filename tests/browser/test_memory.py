@@ -1,6 +1,6 @@
 """What stays in the page of widgets that were opened and closed: next to nothing.
 
-See :class:`llmcalc_widgets.transport.disposal.Releaser` for what JupyterLab would keep without it.
+See :class:`llmcalc_widgets.transport.disposal.Disposal` for what JupyterLab would keep without it.
 """
 
 from __future__ import annotations
