@@ -88,7 +88,7 @@ class Chart(VBox):
         return self.drawing.plot
 
     def draw(self, view: ChartView, compared: tuple[ComparedFront, ...]) -> None:
-        """Draw a view and its compared; the selection belongs to it already, the words follow."""
+        """Draw a view and the fronts compared with it; the selection is of it, the words follow."""
         self._view = self._pointing.view = self.stepper.view = view
         self._compared = compared
         self.drawing.draw(view, self._selection.row, compared)

@@ -54,7 +54,7 @@ class ComparedFront:
 
 def reached(view: ChartView, across: Values) -> Values:
     """Give the best value up that a front reaches at values across; NaN where it reaches none."""
-    x, y = (figures[view.front] for figures in view.values)
+    x, y = (values[view.front] for values in view.values)
     x_axis, y_axis = view.axes
     meets = x[None] <= across[:, None] if x_axis.small else x[None] >= across[:, None]
     worst = np.inf if y_axis.small else -np.inf
@@ -82,7 +82,7 @@ def ratio_words(other: ChartView, present: ChartView) -> str:
 
 
 def comparison_table(compared: tuple[ComparedFront, ...], present: ChartView) -> str:
-    """Write the table of compared in HTML; empty if there are none."""
+    """Write the table of compared fronts in HTML; empty if there are none."""
     if not compared:
         return ""
     y_axis = present.axes[1]
@@ -105,7 +105,7 @@ def comparison_table(compared: tuple[ComparedFront, ...], present: ChartView) ->
 
 
 def compared_colour(place: int) -> str:
-    """Give the colour of the other at a place."""
+    """Give the colour of the compared front at a place."""
     return COMPARED_COLOURS[place % len(COMPARED_COLOURS)]
 
 
@@ -145,7 +145,7 @@ _EMPTY, _WIDTH = "\N{EM SPACE}", 0.6
 
 
 class ComparedLines:
-    """Draws the front of every other as steps, with its name at the end.
+    """Draws each compared front as steps, with its name at the end.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class ComparedLines:
     Attributes
     ----------
     lines : Lines or None
-        The mark; None before the first other.
+        The mark; None before the first compared front.
     names : list of str
         In full, of each curve.
     """
@@ -166,7 +166,7 @@ class ComparedLines:
         self.names: list[str] = []
 
     def draw(self, compared: tuple[ComparedFront, ...], ends: tuple[Ends, Ends]) -> None:
-        """Draw compared between the ends of the axes."""
+        """Draw fronts between the ends of the axes."""
         if self.lines is None:
             if not compared:
                 return
@@ -213,6 +213,6 @@ def _curve(other: ComparedFront, ends: tuple[Ends, Ends]) -> Curve:
     if view is None or not len(view.front):
         return NO_CURVE
     across, up = (
-        end.places(figures[view.front]) for end, figures in zip(ends, view.values, strict=True)
+        end.places(values[view.front]) for end, values in zip(ends, view.values, strict=True)
     )
     return steps(across, up, level_first=view.axes[0].small)

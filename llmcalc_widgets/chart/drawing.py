@@ -50,7 +50,7 @@ class Drawing:
     def draw(
         self, view: ChartView, selected: int | None, compared: tuple[ComparedFront, ...] = ()
     ) -> None:
-        """Draw a view, with a plan of it selected, and compared beside its front."""
+        """Draw a view, with a plan of it selected, and compared fronts beside its own."""
         before, self._view = self._view, view
         pointed = (view.evaluation.recommended, selected)
         always = [row for row in pointed if row is not None and view.known[row]]
@@ -179,7 +179,7 @@ class Drawing:
     def _new_ends(
         self, view: ChartView, at: int, rows: Rows, compared: tuple[ComparedFront, ...]
     ) -> Ends:
-        """Give ends that show the plans drawn, the bands of those that fit, limits and compared."""
+        """Give ends that show plans drawn, bands of those that fit, limits and other fronts."""
         along = view.values[at]
         shown: list[Any] = [along[rows]]
         if view.bands is not None and view.banded == at:

@@ -39,8 +39,8 @@ class Outputs(VBox):
         What is pointed at.
     drawing : Drawing
         What pictures are made of.
-    carry : callable
-        Takes the widgets of a drawer that was opened (a ``BatchedMessages``).
+    include : callable
+        Takes the widgets of a drawer that was opened (``BatchedMessages.include``).
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Outputs(VBox):
         self,
         selection: Selection,
         drawing: Drawing,
-        carry: Callable[[Sequence[Widget]], None],
+        include: Callable[[Sequence[Widget]], None],
     ) -> None:
-        self._carry = carry
+        self._include = include
         self.view: ChartView | None = None
         self.compared: tuple[ComparedFront, ...] = ()
         self._makers: dict[str, Callable[[], Any]] = {
@@ -96,7 +96,7 @@ class Outputs(VBox):
         return self.parts[name]
 
     def take(self, view: ChartView, compared: tuple[ComparedFront, ...]) -> None:
-        """Take a view and its compared, to be shown next; the selection already belongs to it."""
+        """Take a view and the fronts compared with it, to be shown next; the selection is of it."""
         self.view, self.compared = view, compared
 
     def show_selection(self) -> None:
@@ -116,7 +116,7 @@ class Outputs(VBox):
         if opened and name not in self.parts:
             self.parts[name] = self._makers[name]()
             made = parts_of(self.parts[name])
-            self._carry(made)
+            self._include(made)
             self._made = [*self._made, *made]
             opened_so_far = [self.parts[each] for each in self.buttons if each in self.parts]
             self.children = [*self._fixed, *opened_so_far]

@@ -75,7 +75,7 @@ def explorer_code(
 
 
 def _named(compared: Sequence[ComparedFront]) -> dict[str, ComparedFront]:
-    """Give compared by their names; a second one of a name also by what it is."""
+    """Give compared fronts by their names; a second one of a name also by what it is."""
     named: dict[str, ComparedFront] = {}
     for other in compared:
         named[f"{other.name} ({other.kind})" if other.name in named else other.name] = other

@@ -39,7 +39,7 @@ class Why(VBox):
         self.add_class("llmcalc-why")
 
     def show(self, view: ChartView) -> None:
-        """Explain the plan of a view that is selected, unless it is label_with_tooltip already."""
+        """Explain the plan of a view that is selected, unless it is explained already."""
         evaluation = view.evaluation
         row = evaluation.recommended if self._selection.row is None else self._selection.row
         if self._shown is not None and self._shown[0] is evaluation and self._shown[1] == row:

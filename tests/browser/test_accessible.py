@@ -69,9 +69,7 @@ def test_every_control_has_a_tooltip(open_notebook: OpenNotebook) -> None:
     page.get_by_role("button", name="Table of plans").click()
     expect(page.locator(".llmcalc-table").get_by_label("Filter")).to_be_visible()
     expect(page.locator(".llmcalc-what-if").first).to_be_attached()
-    notebook.wait_until(
-        lambda: page.evaluate(UNEXPLAINED) == [], "every control to be label_with_tooltip"
-    )
+    notebook.wait_until(lambda: page.evaluate(UNEXPLAINED) == [], "every control to be explained")
     model = page.locator(".llmcalc-row").first.get_by_label("Model", exact=True)
     expect(model).to_have_accessible_name("Model")
     expect(model).to_have_attribute("title", "What is deployed: type part of a name to search")
