@@ -6,12 +6,13 @@ from collections.abc import Callable, Collection, Sequence
 
 from llmcalc_core import (
     CHECKPOINT,
+    ENGINES,
     PRECISIONS,
     STAGES,
+    find_engine,
     list_hardware,
     list_models,
 )
-from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
@@ -93,6 +94,8 @@ def make_fields(
             about=_ABOUT[name],
         )
 
+    labels = {name: find_engine(name).label for name in ENGINES}
+    offered = tuple(name for name in ENGINES if find_engine(name).offered)
     makers: dict[str, Callable[[], Field]] = {
         "model": lambda: search("model", "Model", list_models()),
         "hardware": lambda: search("hardware", "Hardware", list_hardware()),
@@ -100,7 +103,7 @@ def make_fields(
         "stage": lambda: SwitchField(
             "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
         ),
-        "engine": lambda: choice("engine", "Engine", OFFERED_ENGINES, ENGINE_NAMES),
+        "engine": lambda: choice("engine", "Engine", offered, labels),
         "devices": lambda: number("devices", "Devices", _DEVICES, "device"),
         "devices_min": lambda: typed("devices_min", "Fewest devices", "the same"),
         "workload": lambda: ExplainedChoice(

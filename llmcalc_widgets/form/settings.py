@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from llmcalc_core import (
     CHECKPOINT,
+    DEFAULT_ENGINE,
     EvaluationRequest,
     Hardware,
     ModelConfig,
@@ -64,7 +65,7 @@ DEFAULTS = SettingValues(
     devices=8,
     devices_min=None,
     stage="decode",
-    engine="vllm",
+    engine=DEFAULT_ENGINE,
     input_tokens=2000,
     output_tokens=256,
     batch_min=1,

@@ -13,11 +13,11 @@ from llmcalc_core import (
     EvaluationRequest,
     Hardware,
     Techniques,
+    find_engine,
     find_hardware,
     get_minimum_system_size,
     list_hardware,
 )
-from llmcalc_widgets.engines import ENGINE_NAMES
 from llmcalc_widgets.text.plan_words import (
     LATENCY_WORDS,
     STAGE_WORDS,
@@ -37,7 +37,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
+        f"{STAGE_WORDS[request.stage]}, {find_engine(request.engine).label}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
