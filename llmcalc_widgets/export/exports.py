@@ -16,6 +16,9 @@ from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.table.columns import COLUMNS, cells
 from llmcalc_widgets.text.request_words import question_words
 
+MOST_ROWS = 40
+"""Plans of the front that the table has room for."""
+
 
 class Exports(Pictured):
     """Methods of an explorer that write down what it shows at this moment."""
@@ -60,10 +63,6 @@ class Exports(Pictured):
             return None
         png = self.png_if_possible()
         return Still(words=summary_of(view), html=front_table(view), png=png)
-
-
-MOST_ROWS = 40
-"""Plans of the front that the table has room for."""
 
 
 def summary_of(view: ChartView) -> str:

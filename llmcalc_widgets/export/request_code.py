@@ -33,6 +33,12 @@ _TERMS = ("price_per_hour", "power_watts")
 """What a device costs and draws, which :func:`llmcalc_core.explore` takes beside it."""
 
 
+_IMPORTS = (
+    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
+    "find_model", "pareto_mask", "slo_plans",
+)  # fmt: skip
+
+
 def arguments_of(request: EvaluationRequest) -> list[str]:
     """Write the arguments that ask for a request.
 
@@ -149,12 +155,6 @@ def hardware_name(hardware: Hardware) -> str | None:
     """Give the name under which the catalogue has a device, if it does."""
     known = hardware.name in list_hardware() and find_hardware(hardware.name) == hardware
     return hardware.name if known else None
-
-
-_IMPORTS = (
-    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
-    "find_model", "pareto_mask", "slo_plans",
-)  # fmt: skip
 
 
 def program(lines: Sequence[str], *, imports: str = "") -> str:

@@ -33,6 +33,11 @@ _LEGEND = (
 )
 
 
+BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
+_RADIUS = 3.2
+_DIAMOND_SIZE = 7
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     """A line of the table: a column of the frame, how its values are written, which are better."""
@@ -196,11 +201,6 @@ def _facts(before: ChartView, after: ChartView) -> str:
     return svg.data_table(
         ["Front", f"{across.name} [{across.unit}]", f"{up.name} [{up.unit}]", "Plan"], rows
     )
-
-
-BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
-_RADIUS = 3.2
-_DIAMOND_SIZE = 7
 
 
 def fronts(before: ChartView, after: ChartView) -> str:

@@ -22,6 +22,29 @@ _POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
 _SAME = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
 
 
+BY = 0.1
+"""How much more is tried [1]."""
+
+MORE = "10 % more"
+"""The same in words."""
+
+_CHANGES = {
+    "memory bandwidth": "memory bandwidth",
+    "compute": "compute rate",
+    "link bandwidth": "link bandwidth",
+    "memory capacity": "memory",
+    "host speed": "host speed",
+}
+_FIGURES = {
+    "ttft_change": "First token",
+    "tpot_change": "Per token",
+    "tokens_per_s_change": "Throughput",
+    "largest_batch_change": "Largest batch",
+}
+_LEAST = 0.0005
+"""A change below this is none [1]."""
+
+
 class Why(VBox):
     """Explains the selected plan, else the recommended one.
 
@@ -105,29 +128,6 @@ def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
         if name in frame:
             same = same[same[name] == plan[name]]
     return same
-
-
-BY = 0.1
-"""How much more is tried [1]."""
-
-MORE = "10 % more"
-"""The same in words."""
-
-_CHANGES = {
-    "memory bandwidth": "memory bandwidth",
-    "compute": "compute rate",
-    "link bandwidth": "link bandwidth",
-    "memory capacity": "memory",
-    "host speed": "host speed",
-}
-_FIGURES = {
-    "ttft_change": "First token",
-    "tpot_change": "Per token",
-    "tokens_per_s_change": "Throughput",
-    "largest_batch_change": "Largest batch",
-}
-_LEAST = 0.0005
-"""A change below this is none [1]."""
 
 
 def sensitivity_table(table: pd.DataFrame) -> str:

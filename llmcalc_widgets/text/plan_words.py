@@ -67,6 +67,14 @@ TOO_LARGE = ("memory", "host memory")
 _PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
 
 
+AXIS_WORDS = {
+    "batch": "Batch per replica [sequences]",
+    "input_tokens": "Input tokens of each sequence",
+}
+LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
+"""What a layout is, of the columns that there are."""
+
+
 def split_words(row: Row) -> str:
     """Say how a replica is split, such as 'TP 4 x PP 2'."""
     return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
@@ -135,14 +143,6 @@ def column_of(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list
 def share_words(part: float, whole: float) -> str:
     """Say a share in percent."""
     return f"{number(100 * part / whole)} %" if whole else "0 %"
-
-
-AXIS_WORDS = {
-    "batch": "Batch per replica [sequences]",
-    "input_tokens": "Input tokens of each sequence",
-}
-LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
-"""What a layout is, of the columns that there are."""
 
 
 def layout_words(row: Row) -> str:
