@@ -29,6 +29,7 @@ from llmcalc_core.api import (
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.deprecation import warn_renamed
 from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
 from llmcalc_core.hardware.device import Hardware
@@ -38,12 +39,12 @@ from llmcalc_core.hub.fetch import model_from_hub
 from llmcalc_core.hub.models import find_model, list_models
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
 from llmcalc_core.planning.cost import COST_COLUMNS
-from llmcalc_core.planning.evaluation import Evaluation, evaluate
+from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
 from llmcalc_core.planning.feasibility import DoesNotFitError
-from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
-from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
+from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
+from llmcalc_core.planning.request import PHASES, EvaluationRequest
 from llmcalc_core.precision import (
     CHECKPOINT,
     PRECISIONS,
@@ -63,8 +64,8 @@ __all__ = [
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
+    "PHASES",
     "PRECISIONS",
-    "STAGES",
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
@@ -87,6 +88,7 @@ __all__ = [
     "estimate_prefill_performance",
     "estimate_serving_performance",
     "evaluate",
+    "evaluate_cases",
     "explain",
     "explore",
     "explore_disaggregated",
@@ -113,3 +115,12 @@ __all__ = [
     "sensitivity",
     "slo_plans",
 ]
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    """Give what has another name now by that of 0.1.0."""
+    if name == "STAGES":
+        warn_renamed("STAGES", "PHASES", level=3)
+        return PHASES
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

@@ -13,9 +13,9 @@ from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
 from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
 from llmcalc_core.api.explain import explain
 from llmcalc_core.api.images import image_work
-from llmcalc_core.api.minimum_devices import get_minimum_system_size
 from llmcalc_core.api.plans import (
     get_best_parallelization_strategy,
+    get_minimum_system_size,
     get_pareto_optimal_performance,
     get_various_parallelization,
 )

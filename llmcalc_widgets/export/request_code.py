@@ -25,7 +25,7 @@ from llmcalc_core import (
 _ARGUMENTS = {"batches": "batch", "precisions": "precision"}
 """Fields of a request that :func:`llmcalc_core.explore` calls otherwise."""
 
-_ALWAYS = ("devices", "stage", "engine", "input_tokens", "output_tokens", "batches", "precisions")
+_ALWAYS = ("devices", "phase", "engine", "input_tokens", "output_tokens", "batches", "precisions")
 """Fields that are written even where they are the default: they are the question."""
 
 

@@ -61,7 +61,7 @@ def explorer_code(
         "llama2_7b",
         "A100_80GB",
         devices=2,
-        stage="decode",
+        phase="decode",
         engine="vllm",
         input_tokens=2000,
         output_tokens=256,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from llmcalc_core import (
     CHECKPOINT,
     ENGINES,
+    PHASES,
     PRECISIONS,
-    STAGES,
     find_engine,
     list_hardware,
     list_models,
@@ -101,7 +101,7 @@ def make_fields(
         "hardware": lambda: search("hardware", "Hardware", list_hardware()),
         "precision": lambda: choice("precision", "Precision", (CHECKPOINT, *PRECISIONS), {}),
         "stage": lambda: SwitchField(
-            "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
+            "Stage", tuple(reversed(PHASES)), committer("stage"), about=_ABOUT["stage"]
         ),
         "engine": lambda: choice("engine", "Engine", offered, labels),
         "devices": lambda: number("devices", "Devices", _DEVICES, "device"),

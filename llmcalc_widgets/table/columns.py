@@ -135,7 +135,7 @@ def cells(view: ChartView, rows: Rows) -> list[tuple[str, ...]]:
 
 _VERDICTS = {
     "": "fits",
-    "latency limit": "over the limit",
+    "TPOT limit": "over the limit",
     "TTFT limit": "over TTFT limit",
     "host memory": "host memory full",
 }

@@ -123,7 +123,7 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
         return "does not fit in the host's memory"
     if reason == "TTFT limit":
         return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
-    return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
+    return f"over the limit of {seconds(request.tpot_limit_s or 0.0)}" if reason else ""
 
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:

@@ -70,7 +70,7 @@ def span_words(numbers: tuple[int, ...]) -> str:
 def limit_words(request: EvaluationRequest) -> list[str]:
     """Say each limit."""
     limits = (
-        (request.latency_limit_s, LATENCY_WORDS[request.stage]),
+        (request.tpot_limit_s, LATENCY_WORDS["decode"]),
         (request.ttft_limit_s, LATENCY_WORDS["prefill"]),
     )
     return [f"{seconds(limit)} {what}" for limit, what in limits if limit is not None]
@@ -108,7 +108,7 @@ def _fastest_words(evaluation: Evaluation, fitting: pd.DataFrame) -> str:
     """Say which plans come nearest to each limit."""
     request = evaluation.request
     limited = (
-        (evaluation.latency_column, request.latency_limit_s),
+        ("tpot_s", request.tpot_limit_s),
         ("ttft_s", request.ttft_limit_s),
     )
     words = []
