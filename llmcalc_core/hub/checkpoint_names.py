@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.precision import Precision, parse_precision
 
 # Endings of checkpoints that share the architecture of the model they are named after.
@@ -85,7 +86,7 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
     named = parse_precision({"int8": "w8a16"}.get(kind, kind))
     kv_cache = "fp8" if name.startswith("nvidia/") else "bf16"
     scales = _MXFP4_SCALES if kind == "mxfp4" else None
-    if mixture and named.weights in ("fp4", "int4"):
+    if mixture and DATA_TYPES[named.weights].is_packed:
         return Precision(
             kv_cache=kv_cache,
             experts=named.weights,

@@ -95,14 +95,9 @@ class Quantity:
 
     def limit(self, request: EvaluationRequest) -> float | None:
         """Give the limit that a request sets on it, if it does."""
-        limits = {
-            "ttft_s": [request.ttft_limit_s],
-            "tpot_s": [],
-        }
-        late = "ttft_s" if request.stage == "prefill" else "tpot_s"
-        limits[late].append(request.latency_limit_s)
-        found = [limit for limit in limits.get(self.column, []) if limit is not None]
-        return float(self.shown(np.array(min(found)))) if found else None
+        limits = {"ttft_s": request.ttft_limit_s, "tpot_s": request.tpot_limit_s}
+        limit = limits.get(self.column)
+        return None if limit is None else float(self.shown(np.array(limit)))
 
 
 AXES = {
@@ -179,7 +174,7 @@ AXES = {
 }
 """By the names that ``x_axis`` and ``y_axis`` take."""
 
-USUAL = {
+DEFAULT_AXES = {
     "prefill": ("ttft", "tokens_per_s_per_device"),
     "decode": ("tpot", "tokens_per_s_per_device"),
     "serving": ("tokens_per_s_per_user", "tokens_per_s_per_device"),
@@ -195,7 +190,7 @@ def axes_of(stage: str, x_axis: str | None, y_axis: str | None) -> tuple[str, st
     >>> axes_of("decode", None, "devices"), axes_of("decode", None, "tpot")
     (('tpot', 'devices'), ('tokens_per_s_per_device', 'tpot'))
     """
-    across, up = USUAL[stage]
+    across, up = DEFAULT_AXES[stage]
     if x_axis is None:
         x_axis = up if y_axis == across else across
     if y_axis is None:

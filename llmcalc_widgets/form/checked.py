@@ -73,7 +73,11 @@ def _any_request() -> EvaluationRequest:
 
 
 def _checked_field(name: str, value: Any) -> Any:  # noqa: ANN401
-    return getattr(replace(_any_request(), **{name: value}), name)
+    field = "phase" if name == "stage" else name
+    try:
+        return getattr(replace(_any_request(), **{field: value}), field)
+    except ValueError as error:
+        raise ValueError(str(error).replace(field, name, 1)) from None
 
 
 def _checked_number(name: str, value: object) -> int:
@@ -93,7 +97,7 @@ def _checked_number(name: str, value: object) -> int:
 def _checked_limit(name: str, value: Any) -> float:  # noqa: ANN401
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     try:
-        replace(_any_request(), latency_limit_s=value / 1e3 if number else value)
+        replace(_any_request(), ttft_limit_s=value / 1e3 if number else value)
     except ValueError:
         msg = f"{name} must be a number above 0 [ms] or None, got {value!r}"
         raise ValueError(msg) from None

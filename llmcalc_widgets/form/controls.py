@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from llmcalc_core import (
     CHECKPOINT,
     ENGINES,
+    PHASES,
     PRECISIONS,
-    STAGES,
     find_engine,
     list_hardware,
     list_models,
@@ -16,8 +16,9 @@ from llmcalc_core import (
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.numbers import counted_text, percent_text
+from llmcalc_widgets.form.numbers import counted_text
 from llmcalc_widgets.form.workloads import WORKLOADS
+from llmcalc_widgets.text.units import percent_text
 
 _POWERS = tuple(2**power for power in range(11))
 _DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
@@ -100,7 +101,7 @@ def make_fields(
         "hardware": lambda: search("hardware", "Hardware", list_hardware()),
         "precision": lambda: choice("precision", "Precision", (CHECKPOINT, *PRECISIONS), {}),
         "stage": lambda: SwitchField(
-            "Stage", tuple(reversed(STAGES)), committer("stage"), about=_ABOUT["stage"]
+            "Stage", tuple(reversed(PHASES)), committer("stage"), about=_ABOUT["stage"]
         ),
         "engine": lambda: choice("engine", "Engine", offered, labels),
         "devices": lambda: number("devices", "Devices", _DEVICES, "device"),

@@ -25,8 +25,8 @@ from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.dtypes import DATA_TYPES
-from llmcalc_core.fitting.flat import flatten
-from llmcalc_core.fitting.runs import Configuration
+from llmcalc_core.fitting.flat_passes import flatten
+from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout

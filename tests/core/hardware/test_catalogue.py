@@ -152,7 +152,7 @@ def test_catalogue_and_guide_say_the_same() -> None:
 
 @pytest.mark.parametrize("name", list_hardware())
 def test_every_device_serves_a_model(name: str) -> None:
-    frame = explore("llama3_8b", name, devices=[1, 4], batch=4, stage="serving")
+    frame = explore("llama3_8b", name, devices=[1, 4], batch=4, phase="serving")
     fits = frame[frame["rejected_for"] == ""]
     assert len(fits)
     # 8.03e9 parameters less the 0.53e9 of the embedding (128,256 x 4,096), 2 bytes each, split over

@@ -8,8 +8,8 @@ import pytest
 
 from llmcalc_core import ModelConfig, Precision
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.workload.grid import make_grid
@@ -246,7 +246,7 @@ def test_a_pass_of_gemma_3n_by_hand() -> None:
     model = architecture(config)
     grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
     step = make_pass(model.hidden, grid, Precision(), decode=True)
-    parts = zip(whole_counts(model).tolist(), sections(model, step), strict=True)
+    parts = zip(section_counts(model), sections(model, step), strict=True)
     work = [(count, one) for count, section in parts for one in section.operations]
     layer = 64 * 16 * (4 + 2 + 2 + 4) + 3 * 64 * 128 + 2 * 8 * 64 + 2 * 4 * 64 + 2 * 3 * 64
     outside = 8 * 64 + 2 * 2 * 64**2 + 64 * 1000  # inputs of the layer, streams, head

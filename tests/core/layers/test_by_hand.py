@@ -15,6 +15,7 @@ import pytest
 
 from llmcalc_core import ModelConfig, Techniques, parse_precision
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.feed_forward import FeedForward
 from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.part import Part
@@ -789,8 +790,6 @@ def test_messages(kind: str) -> None:
         if kind == "mixture of experts":
             # no token leaves its device; the latent space is summed before its norm
             expected = [
-                ("dispatch of tokens to experts", m / 2 * 2 * 24, 1, np.inf),
-                ("combination of experts' results", m / 2 * 2 * 24 * 2, 1, np.inf),
                 ("all-reduce of the latent space", m * 24 * 2, 2, np.inf),
                 ("all-reduce", m * 64 * 2, 2, np.inf),
             ]
@@ -806,6 +805,30 @@ def test_messages_of_replicas_that_share_experts() -> None:
             ("all-reduce of the latent space", m * 24 * 2, 1, np.inf),
             ("all-reduce", m * 64 * 2, 1, np.inf),
         ]
+
+
+def collectives(layouts: tuple[Layout, ...]) -> dict[str, list[tuple[Collective, list[float]]]]:
+    """Collectives of each message, and how many devices of each layout take part."""
+    grid = make_grid(layouts, batches=(4,), inputs=(32,), outputs=(4,))
+    found: dict[str, list[tuple[Collective, list[float]]]] = {}
+    for one in part_of("mixture of experts").work(make_pass(64, grid, FP8, decode=True))[1]:
+        devices = np.ravel(one.participants).tolist()
+        found.setdefault(one.name.split()[0], []).append((one.collective, devices))
+    return found
+
+
+def test_one_group_of_experts_gathers_tokens_and_several_exchange_them() -> None:
+    whole, shared = Layout(ep=1, attention_dp=2), Layout(ep=2, attention_dp=2)
+    one, several = collectives((whole,)), collectives((shared,))
+    assert one["dispatch"] == [(Collective.ALL_GATHER, [2.0])]
+    assert one["combination"] == [(Collective.REDUCE_SCATTER, [2.0])]
+    exchanged = [(Collective.ALL_TO_ALL, [2.0])]
+    assert several["dispatch"] == several["combination"] == exchanged
+    both = collectives((whole, shared, Layout(tp=2)))
+    assert both["dispatch"] == [
+        (Collective.ALL_TO_ALL, [1.0, 2.0, 1.0]), (Collective.ALL_GATHER, [2.0, 1.0, 1.0])
+    ]  # fmt: skip
+    assert both["all-reduce"][-1] == (Collective.ALL_REDUCE, [1.0, 1.0, 2.0])
 
 
 def test_every_kind_of_a_configuration_is_here() -> None:
