@@ -16,6 +16,7 @@ from llmcalc_core.calibration.tables import read_toml
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from tests.core.neutral import NEUTRAL
 
+A100 = llm.find_hardware("A100_80GB")
 LOADERS = {
     "efficiency.toml": as_kernel_tables,
     "constants.toml": as_constant_tables,
@@ -162,17 +163,57 @@ def test_narrow_products_take_less_in_an_engine(bits: str, longer: float) -> Non
     device, precision = llm.find_hardware("B200_180GB"), llm.parse_precision(bits)
     alone, _ = find_facts(facts_of("B200_180GB"), "gemm", precision.activations, "trtllm")
     found = efficiency_for(device, precision, engine="trtllm", constants=NEUTRAL)
-    share = alone.compute / longer
-    expected = share / (1 + (share / 0.97) ** 16) ** (1 / 16)  # never beyond the peak
+    expected = near_the_peak(alone.compute / longer)
     for curves in (found.decode, found.prefill):
         assert curves["gemm"].compute == pytest.approx(expected, rel=1e-12)
 
 
 def test_integer_products_take_as_long_in_an_engine_as_alone() -> None:
-    device = llm.find_hardware("A100_80GB")
-    found = efficiency_for(device, llm.parse_precision("int8"), constants=NEUTRAL).decode["gemm"]
-    assert found.compute == pytest.approx(0.8985 / (1 + (0.8985 / 0.97) ** 16) ** (1 / 16))
-    assert found.memory == pytest.approx(0.9625 / (1 + (0.9625 / 0.97) ** 16) ** (1 / 16))
+    found = efficiency_for(A100, llm.parse_precision("int8"), constants=NEUTRAL).decode["gemm"]
+    assert found.compute == pytest.approx(near_the_peak(0.8985))
+    assert found.memory == pytest.approx(near_the_peak(0.9625))
+
+
+def near_the_peak(share: float) -> float:
+    """Keep a share below 0.97 of the peak, by the norm of power 16."""
+    return share / (1 + (share / 0.97) ** 16) ** (1 / 16)
+
+
+def test_each_constant_scales_what_it_says() -> None:
+    constants = NEUTRAL.replace({
+        ("decode_time", ""): 1.25, ("prefill_time", ""): 1.5, ("launch_floor", ""): 0.5,
+        ("host_launch_s", ""): 1e-5, ("mixture_launch", ""): 3.0, ("first_token_s", ""): 0.02,
+        ("first_token_steps", ""): 4.0, ("collective_latency", ""): 0.6,
+        ("step_overhead_s", ""): 2e-3, ("sequence_overhead_s", ""): 3e-5,
+    })  # fmt: skip
+    dense, mixture = (
+        efficiency_for(A100, llm.Precision(), mixture=mixture, constants=constants)
+        for mixture in (False, True)
+    )
+    alone, _ = find_facts(facts_of("A100_80GB"), "attention_decode", "bf16")
+    assert (alone.memory, alone.floor_us, alone.ramp_us) == (0.8067, 18.8, 21.68)
+    for curves, longer in ((dense.decode, 1.25), (dense.prefill, 1.5)):
+        own = curves["attention_decode"]
+        assert own.memory == pytest.approx(near_the_peak(0.8067 / longer), rel=1e-12)
+        assert (own.floor_s, own.ramp_s) == pytest.approx((9.4e-6, 10.84e-6))
+        product = near_the_peak(0.8641 / longer)
+        assert curves["gemm"].compute == pytest.approx(product, rel=1e-12)
+    assert (dense.host_launch_s, mixture.host_launch_s) == pytest.approx((1e-5, 3e-5))
+    assert (dense.decode_step_s, dense.sequence_step_s) == (2e-3, 3e-5)
+    assert (dense.behaviour.first_token_s, dense.behaviour.first_token_steps) == (0.02, 4.0)
+    assert (dense.draft_step_s, dense.draft_pass_s) == pytest.approx((550e-6, 190e-6))
+    assert dense.links.latencies_s == pytest.approx([3e-6, 0.6 * 5.52e-6, 0.6 * 6.24e-6])
+    assert dense.links.ramps_s == pytest.approx([0, 15e-6, 26.7e-6])
+    assert dense.links.fractions.tolist() == [0.6, 0.626, 0.674]
+
+
+@pytest.mark.parametrize(
+    ("engine", "prefill_first", "overlaps"),
+    [("vllm", 0, 0), ("sglang", 1, 0), ("trtllm", 0, 1), ("lmdeploy", 0, 0)],
+)
+def test_an_engine_serves_as_its_record_says(engine, prefill_first, overlaps) -> None:
+    found = efficiency_for(A100, llm.Precision(), engine=engine).behaviour
+    assert (found.prefill_first, found.overlaps) == (prefill_first, overlaps)
 
 
 # (device, type, engine, type whose facts are taken, basis), by what efficiency.toml has

@@ -119,6 +119,12 @@ def test_stated_scales_are_of_the_narrowest_type_alone() -> None:
     assert (own.weight_bytes, own.part("attention").weight_bytes) == (0.53125, 1.0)
 
 
+def test_a_part_in_the_type_of_the_experts_computes_as_they_do() -> None:
+    own = Precision(experts="fp4", expert_activations="fp8", shared="fp4", attention="int4")
+    computed = {name: own.part(name).activations for name in ("shared", "attention", "recurrent")}
+    assert computed == {"shared": "fp8", "attention": "bf16", "recurrent": "bf16"}
+
+
 def test_every_type_has_a_size() -> None:
     assert {kind for kind, _ in BYTES} == set(DATA_TYPES)
 
