@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from string import ascii_uppercase
 from typing import Any, TypedDict
@@ -11,6 +11,7 @@ import traitlets
 from traitlets import HasTraits, TraitError
 
 from llmcalc_widgets.chart.axes import AXES, axes_of
+from llmcalc_widgets.form.comparing import offered, typed_changes
 from llmcalc_widgets.form.rivals import checked_compared, checked_pins
 
 
@@ -63,6 +64,14 @@ class Outlook(HasTraits):
         free = (letter for letter in ascii_uppercase if letter not in taken)
         chosen = next(free, str(len(self.pins) + 1)) if name is None else name
         self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
+
+    def offered_comparisons(self) -> Sequence[str]:
+        """Give what can be searched for, as it would be typed."""
+        return offered()
+
+    def compare_with(self, typed: str) -> None:
+        """Draw the front of changes that were typed, beside the others."""
+        self.compared = (*self.compared, typed_changes(typed))
 
     def choose_axis(self, name: str, value: str, stage: str) -> None:
         """Set one axis; if the other one shows this already, they change places."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from llmcalc_widgets.apps.chart_options import Outlook
 from llmcalc_widgets.cache import Kept
-from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.compared_fronts import ComparedFront
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.form.names import name_of
 from llmcalc_widgets.form.rivals import difference_words
 from llmcalc_widgets.form.settings import check_together, to_request
@@ -33,11 +33,13 @@ class Rivals:
     def __init__(self) -> None:
         self._kept = Kept()
 
-    def of(self, outlook: Outlook, settings: Mapping[str, Any], scene: Scene) -> tuple[Rival, ...]:
+    def of(
+        self, outlook: Outlook, settings: Mapping[str, Any], scene: ChartView
+    ) -> tuple[ComparedFront, ...]:
         """Give the rivals of the present settings, seen along the axes of their scene."""
         return tuple(self._rival(entry, settings, scene) for entry in _entries(outlook, settings))
 
-    def _rival(self, entry: _Entry, settings: Mapping[str, Any], scene: Scene) -> Rival:
+    def _rival(self, entry: _Entry, settings: Mapping[str, Any], scene: ChartView) -> ComparedFront:
         found, trouble = None, ""
         stage = entry.settings["stage"]
         if stage != settings["stage"]:
@@ -48,12 +50,12 @@ class Rivals:
                 found = self._kept.evaluated(to_request(entry.settings))
             except ValueError as error:
                 trouble = str(error)
-        return Rival(
+        return ComparedFront(
             name=entry.name,
             kind=entry.kind,
             at=entry.at,
             words=difference_words(entry.settings, settings),
-            scene=None if found is None else Scene(evaluation=found, names=scene.names),
+            view=None if found is None else ChartView(evaluation=found, names=scene.names),
             trouble=trouble,
         )
 

@@ -9,14 +9,13 @@ import traitlets
 
 from llmcalc_core import METRICS, Evaluation, compare_hardware
 from llmcalc_widgets.apps.planner_base import Answering
-from llmcalc_widgets.export.arguments import quoted
-from llmcalc_widgets.export.bars_still import paint_bars
-from llmcalc_widgets.export.programs import explore_call, program
+from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.export.request_code import explore_call, program, quoted
 from llmcalc_widgets.form.choices import ChoiceField
 from llmcalc_widgets.form.fields import Commit, Field
 from llmcalc_widgets.form.several import FIELDS, FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
-from llmcalc_widgets.panels.device_bars import (
+from llmcalc_widgets.panels.devices_page import (
     METRIC_WORDS,
     bars_of,
     devices_page,
@@ -24,7 +23,7 @@ from llmcalc_widgets.panels.device_bars import (
     price_caution,
     summary,
 )
-from llmcalc_widgets.text.sentences import workload_line
+from llmcalc_widgets.text.request_words import workload_line
 
 _ABOUT = "What makes a plan the best of its device, and orders the devices"
 

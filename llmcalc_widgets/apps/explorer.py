@@ -16,8 +16,9 @@ from llmcalc_widgets.apps.config import KNOWN, ExplorerValues, checked_values
 from llmcalc_widgets.apps.published import Published
 from llmcalc_widgets.apps.saved import SavedSelection
 from llmcalc_widgets.chart.chart import Chart
-from llmcalc_widgets.chart.scene import scene_of
 from llmcalc_widgets.chart.selection import Selection, same_plan
+from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.elements.style import row_of
 from llmcalc_widgets.export.exports import Exports
 from llmcalc_widgets.export.outputs import Outputs
 from llmcalc_widgets.form.form import Form
@@ -27,9 +28,8 @@ from llmcalc_widgets.form.technique_controls import FOLDED
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.panels.details import Details
 from llmcalc_widgets.runner import Session
-from llmcalc_widgets.style import row_of
-from llmcalc_widgets.transport.batched_messages import Courier
-from llmcalc_widgets.transport.disposal import Releaser, parts_of
+from llmcalc_widgets.transport.batched_messages import BatchedMessages
+from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 
 class ParetoExplorer(Published, SavedSelection, Exports, Inputs, Outlook, VBox):
@@ -96,16 +96,16 @@ price_per_hour, power_watts
         self._session = Session()
         self._pointed = Selection()
         self._rivals = Rivals()
-        self._courier = Courier()
+        self._messages = BatchedMessages()
         super().__init__(**start)
         self.form = Form(self, self._session, folded=FOLDED)
         self.chart = Chart(self._pointed, self, self.pin, self._cancel)
         self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed, self.chart.drawing, self._courier.carry)
+        self.outputs = Outputs(self._pointed, self.chart.drawing, self._messages.include)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
-        self._courier.carry(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
-        self._releaser = Releaser()
-        self._parts = [*parts_of(self), *parts_of(self._courier)]
+        self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
+        self._disposal = Disposal()
+        self._parts = [*parts_of(self), *parts_of(self._messages)]
         self.observe(self._submit, list(DEFAULTS))
         self.observe(self._look, list(OUTLOOK_DEFAULTS))
         self._session.observe(self._show, "evaluation")
@@ -150,7 +150,7 @@ price_per_hour, power_watts
         if made:
             self._session.close()
             later = [*parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
-            self._releaser.close_all(self, [*made, *later])
+            self._disposal.close_all(self, [*made, *later])
         super().close()
 
     def _submit(self, _: object) -> None:
@@ -183,9 +183,9 @@ price_per_hour, power_watts
         self._pointed.unobserve(self._show_selection)
         self._pointed.row, self._pointed.brushed = row, None
         self._pointed.observe(self._show_selection)
-        scene = scene_of(evaluation, self.x_axis, self.y_axis)
+        scene = chart_view(evaluation, self.x_axis, self.y_axis)
         rivals = self._rivals.of(self, self._shown, scene)
-        with self._courier.together():
+        with self._messages.one_message():
             self.chart.draw(scene, rivals)
         self.details.take(scene)
         self.outputs.take(scene, rivals)
@@ -199,18 +199,18 @@ price_per_hour, power_watts
         with ExitStack() as unsaid:
             unsaid.callback(self.chart.clear_words)
             unsaid.callback(self.details.clear)
-            with self._courier.together(late=True):
+            with self._messages.one_message(late=True):
                 self.chart.show_words()
                 self.details.show_selection()
-            with self._courier.together(late=True):
+            with self._messages.one_message(late=True):
                 self.outputs.show_selection()
             unsaid.pop_all()
 
     def _show_selection(self, _: object) -> None:
-        with self._courier.together():
+        with self._messages.one_message():
             self.chart.show_selection()
             self.details.show_selection()
-        with self._courier.together(late=True):
+        with self._messages.one_message(late=True):
             self.outputs.show_selection()
         self._publish_selection()
 

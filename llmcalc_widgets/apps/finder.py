@@ -11,13 +11,13 @@ from traitlets import TraitError
 
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
 from llmcalc_widgets.apps.planner_base import Answering
-from llmcalc_widgets.export.bars_still import paint_bars
-from llmcalc_widgets.export.programs import explore_call, program
+from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.export.request_code import explore_call, program
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.several import FOLDED, Several, SeveralValues, several_fields
 from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.panels.slo_page import bars_of, heading_words, slo_page, summary
-from llmcalc_widgets.text.sentences import workload_line
+from llmcalc_widgets.text.request_words import workload_line
 
 _FIELDS = (
     "model", "hardware", "precision", "engine", "workload", "input_tokens", "output_tokens",

@@ -12,6 +12,7 @@ from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.apps.saved import Saved
+from llmcalc_widgets.elements.style import row_of, standing, style_sheet
 from llmcalc_widgets.export.displayed import Pictured, Still
 from llmcalc_widgets.export.listing import CodeFold
 from llmcalc_widgets.form.form import Form, MakeFields
@@ -19,8 +20,7 @@ from llmcalc_widgets.form.settings import check_names
 from llmcalc_widgets.form.workloads import with_workload
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.runner import Session
-from llmcalc_widgets.style import row_of, standing, style_sheet
-from llmcalc_widgets.transport.disposal import Releaser, parts_of
+from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 
 class Answering(Saved, Pictured, VBox):
@@ -68,7 +68,7 @@ class Answering(Saved, Pictured, VBox):
         )
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)
-        self._releaser = Releaser()
+        self._disposal = Disposal()
         self._parts = parts_of(self)
         self.observe(self._submit, [name for name in self.known if name not in self.looks])
         if self.looks:
@@ -138,7 +138,7 @@ class Answering(Saved, Pictured, VBox):
         made, self._parts = self._parts, ()
         if made:
             self._session.close()
-            self._releaser.close_all(self, [*made, *parts_of(self)])  # and what was unfolded later
+            self._disposal.close_all(self, [*made, *parts_of(self)])  # and what was unfolded later
         super().close()
 
     def _submit(self, _: object) -> None:

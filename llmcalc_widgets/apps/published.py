@@ -7,8 +7,8 @@ from typing import Any
 import traitlets
 
 from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection, check_row
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.frames import Frame
 from llmcalc_widgets.runner import Session
 
@@ -54,7 +54,7 @@ class Published(traitlets.HasTraits):
     def _point(self, change: dict[str, Any]) -> None:
         self._pointed.row = change["new"]
 
-    def _publish(self, scene: Scene) -> None:
+    def _publish(self, scene: ChartView) -> None:
         """Give what is drawn."""
         with self.hold_trait_notifications():
             self.set_trait("df", lambda: scene.evaluation.frame)

@@ -22,24 +22,20 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.apps.planner_base import Answering
 from llmcalc_widgets.cache import Kept
-from llmcalc_widgets.chart.scene import scene_of
-from llmcalc_widgets.export.fronts_still import paint_fronts
-from llmcalc_widgets.export.what_if_code import what_if_code
+from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.export.front_stills import paint_fronts
+from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.controls import make_fields
 from llmcalc_widgets.form.editing import Editor
 from llmcalc_widgets.form.edits import Changes, edited_hardware, edited_model
-from llmcalc_widgets.form.figures import (
-    DEVICE_FIGURES,
-    MODEL_FIGURES,
-    checked_changes,
-)
+from llmcalc_widgets.form.figures import DEVICE_FIGURES, MODEL_FIGURES, checked_changes
 from llmcalc_widgets.form.inputs import Inputs
 from llmcalc_widgets.form.settings import DEFAULTS, InputValues
 from llmcalc_widgets.form.several import FOLDED
 from llmcalc_widgets.form.techniques import PRICES
-from llmcalc_widgets.panels.fold import Fold
 from llmcalc_widgets.panels.what_if_page import summary, what_if_page
-from llmcalc_widgets.text.sentences import question_words
+from llmcalc_widgets.text.request_words import question_words
 
 _EDITED: dict[str, Any] = {
     "hardware_changes": (DEVICE_FIGURES, edited_hardware),
@@ -145,7 +141,7 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         self._before = super().make_request()
         self._changes = self.hardware_changes, self.model_changes
         before = self._kept.evaluated(self._before)
-        self._scenes = scene_of(before, None, None), scene_of(evaluation, None, None)
+        self._scenes = chart_view(before, None, None), chart_view(evaluation, None, None)
         self.answer.value = what_if_page(*self._scenes)
         request = evaluation.request
         with self.hold_trait_notifications():
@@ -155,7 +151,7 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def write_code(self) -> str:
         """Write the Python that gives ``df``, ``hardware`` and ``model`` as it is shown."""
-        return what_if_code(self._before, *self._changes)
+        return what_if_code(self._before, self._shown.request, *self._changes)
 
     def words(self) -> str:
         """Say what the changes do."""

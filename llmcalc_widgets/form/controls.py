@@ -16,8 +16,9 @@ from llmcalc_core import (
 from llmcalc_widgets.form.choices import ChoiceField, ExplainedChoice, SearchField, SwitchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.numbers import counted_text, percent_text
+from llmcalc_widgets.form.numbers import counted_text
 from llmcalc_widgets.form.workloads import WORKLOADS
+from llmcalc_widgets.text.units import percent_text
 
 _POWERS = tuple(2**power for power in range(11))
 _DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,

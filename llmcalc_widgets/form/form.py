@@ -10,9 +10,12 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
+from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.elements.labels import ErrorLine
+from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import label_of, make_fields
 from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import Commit, ErrorLine, Field, NumberField
+from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.numbers import typed_number, typed_time
 from llmcalc_widgets.form.settings import DEFAULTS, OPTIONAL, RANGES
 from llmcalc_widgets.form.technique_controls import technique_fields
@@ -25,9 +28,7 @@ from llmcalc_widgets.form.techniques import (
     listed_words,
     neutral_words,
 )
-from llmcalc_widgets.panels.fold import Fold
 from llmcalc_widgets.runner import Session
-from llmcalc_widgets.style import style_sheet
 
 MakeFields = Callable[[Callable[[str], Commit]], dict[str, Field]]
 

@@ -8,8 +8,9 @@ from llmcalc_core import list_models
 from llmcalc_widgets.form.choices import ChoiceField, SearchField
 from llmcalc_widgets.form.fields import Commit, Field, NumberField
 from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.numbers import counted_text, number_text, percent_text
+from llmcalc_widgets.form.numbers import counted_text
 from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
+from llmcalc_widgets.text.units import number_text, percent_text
 
 FOLDED = {"Techniques": tuple(TECHNIQUES), "Prices": tuple(PRICES)}
 """Settings in each folded part of the form."""
