@@ -6,8 +6,8 @@ from typing import Any
 
 from ipywidgets import Dropdown, HBox, Layout
 
-from llmcalc_widgets.apps.chart_options import Outlook
 from llmcalc_widgets.chart.axes import AXES
+from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.form.explaining import explained
 
 _LISTS = {
@@ -21,12 +21,12 @@ class AxisChoice(HBox):
 
     Parameters
     ----------
-    outlook : Outlook
+    options : ChartOptions
         What is set.
     """
 
-    def __init__(self, outlook: Outlook) -> None:
-        self._outlook = outlook
+    def __init__(self, options: ChartOptions) -> None:
+        self._options = options
         self._stage = ""
         self._quiet = False
         self.lists = {
@@ -54,4 +54,4 @@ class AxisChoice(HBox):
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             name = next(key for key, one in self.lists.items() if one is change["owner"])
-            self._outlook.choose_axis(name, change["new"], self._stage)
+            self._options.choose_axis(name, change["new"], self._stage)

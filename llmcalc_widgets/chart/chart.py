@@ -7,13 +7,13 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, ToggleButton, VBox
 
-from llmcalc_widgets.apps.chart_options import Outlook
 from llmcalc_widgets.chart.axis_choice import AxisChoice
 from llmcalc_widgets.chart.compare_bar import CompareBar
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.front_comparison import Rival
 from llmcalc_widgets.chart.keys import key_script
 from llmcalc_widgets.chart.legend import legend
+from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.pointing import Pointing
 from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection
@@ -30,7 +30,7 @@ class Chart(VBox):
     ----------
     selection : Selection
         What it writes, and marks.
-    outlook : Outlook
+    options : ChartOptions
         Whose axes and comparisons its controls show and set.
     pin, cancel : callable
         Pins the present front; gives up what is being computed.
@@ -39,7 +39,7 @@ class Chart(VBox):
     def __init__(
         self,
         selection: Selection,
-        outlook: Outlook,
+        options: ChartOptions,
         pin: Callable[[], None],
         cancel: Callable[[], None],
     ) -> None:
@@ -48,8 +48,8 @@ class Chart(VBox):
         self._rivals: tuple[Rival, ...] = ()
         self.drawing = Drawing()
         self._pointing = Pointing(self.drawing, selection)
-        self.axes = AxisChoice(outlook)
-        self.compare = CompareBar(outlook, pin)
+        self.axes = AxisChoice(options)
+        self.compare = CompareBar(options, pin)
         self.waiting = Waiting(self.plot.figure, cancel)
         self.stepper = Stepper(selection)
         self.brush_button = ToggleButton(

@@ -9,12 +9,12 @@ from typing import Any
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.apps.chart_options import Outlook
 from llmcalc_widgets.chart.front_comparison import Rival, rivalry
+from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.scene import Scene
-from llmcalc_widgets.form.comparing import offered, typed_changes
 from llmcalc_widgets.form.explaining import explained
 from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.settings.compared import typed_changes, usual_comparisons
 from llmcalc_widgets.transport.disposal import parts_of
 
 
@@ -23,21 +23,21 @@ class CompareBar(VBox):
 
     Parameters
     ----------
-    outlook : Outlook
+    options : ChartOptions
         Whose pins and comparisons are set.
     pin : callable
         Pins the present front.
     """
 
-    def __init__(self, outlook: Outlook, pin: Callable[[], None]) -> None:
-        self._outlook = outlook
+    def __init__(self, options: ChartOptions, pin: Callable[[], None]) -> None:
+        self._options = options
         self.pin_button = Button(
             description="Pin this front",
             tooltip="Keep this front in the chart while the settings change",
             layout=Layout(width="auto", flex="0 0 auto"),
         )
         self.search = Combobox(
-            options=offered(),
+            options=usual_comparisons(),
             **explained(
                 "Compare with",
                 "Draws the front of other hardware, say, beside this one. The rest follows the "
@@ -82,16 +82,16 @@ class CompareBar(VBox):
         return chip
 
     def _take_off(self, rival: Rival) -> None:
-        kept = list(getattr(self._outlook, rival.kind))
+        kept = list(getattr(self._options, rival.kind))
         del kept[rival.at]
-        setattr(self._outlook, rival.kind, tuple(kept))
+        setattr(self._options, rival.kind, tuple(kept))
 
     def _typed(self, change: dict[str, Any]) -> None:
         if change["new"].strip():
             self._try(partial(self._add, change["new"]))
 
     def _add(self, text: str) -> None:
-        self._outlook.compared = (*self._outlook.compared, typed_changes(text))
+        self._options.compared = (*self._options.compared, typed_changes(text))
         self.search.value = ""
 
     def _try(self, change: Callable[[], None]) -> None:

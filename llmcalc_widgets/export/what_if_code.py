@@ -10,7 +10,7 @@ from llmcalc_widgets.export.arguments import (
     settings_of,
 )
 from llmcalc_widgets.export.programs import call, explore_call, program
-from llmcalc_widgets.form.edits import Changes, edited_hardware, edited_model
+from llmcalc_widgets.settings.figures import Changes, edited_hardware, edited_model
 
 _BOTH = (
     'both = {"before": before, "after": after}',

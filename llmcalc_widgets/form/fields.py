@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ipywidgets import HTML, Box, HBox, Layout, SelectionSlider, Text, VBox
 
-from llmcalc_widgets.form.numbers import number_text
+from llmcalc_widgets.text.numbers import number_text
 
 
 class Commit(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from llmcalc_core import Hardware, Techniques, find_hardware, list_hardware
-from llmcalc_widgets.form.numbers import number_text, percent_text
+from llmcalc_widgets.text.numbers import number_text, percent_text
 from llmcalc_widgets.text.units import counted
 
 

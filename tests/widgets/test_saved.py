@@ -19,8 +19,7 @@ from llmcalc_core import (
     parse_precision,
 )
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.apps.config import KNOWN
-from llmcalc_widgets.apps.saved import _restored, plain
+from llmcalc_widgets.apps.config import _restored, plain
 
 
 @pytest.fixture
@@ -49,8 +48,8 @@ def test_everything_that_is_set_comes_back(explorer: ParetoExplorer) -> None:
     explorer.select(5)
     config = json.loads(json.dumps(explorer.to_config()))
     again = ParetoExplorer.from_config(config)
-    assert {name: getattr(again, name) for name in KNOWN} == {
-        name: getattr(explorer, name) for name in KNOWN
+    assert {name: getattr(again, name) for name in ParetoExplorer.known} == {
+        name: getattr(explorer, name) for name in ParetoExplorer.known
     }
     pd.testing.assert_frame_equal(again.df, explorer.df)
     pd.testing.assert_frame_equal(again.front, explorer.front)

@@ -1,0 +1,135 @@
+"""``ChartOptions``: what the chart is to show, as traits: its axes, and fronts beside the front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from string import ascii_uppercase
+from typing import Annotated, Any, TypedDict
+
+import traitlets
+from traitlets import TraitError
+
+from llmcalc_widgets.chart.axes import AXES, axes_of
+from llmcalc_widgets.settings.compared import checked_compared, checked_pins
+from llmcalc_widgets.settings.setting import Setting, settings_of
+from llmcalc_widgets.state import setting_traits
+
+
+def check_axis(name: str, value: object) -> str:
+    """Return the name of an axis.
+
+    Raises
+    ------
+    ValueError
+        For an unknown one, with the nearest.
+
+    Examples
+    --------
+    >>> check_axis("x_axis", "tpto")
+    Traceback (most recent call last):
+        ...
+    ValueError: x_axis must be the name of an axis or None, got 'tpto'; did you mean 'tpot'?
+    """
+    if isinstance(value, str) and value in AXES:
+        return value
+    close = get_close_matches(str(value), AXES, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(AXES)}"
+    msg = f"{name} must be the name of an axis or None, got {value!r}; {hint}"
+    raise ValueError(msg)
+
+
+class ChartValues(TypedDict, total=False):
+    """Everything about the chart that can be set."""
+
+    x_axis: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_axis,
+            group="view",
+            help="What is across, a key of ``AXES``; None for what is usual in the stage",
+        ),
+    ]
+    y_axis: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_axis,
+            group="view",
+            help="What is up, a key of ``AXES``; None for what is usual in the stage",
+        ),
+    ]
+    pins: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Setting(
+            default=(),
+            check=checked_pins,
+            group="view",
+            help="Fronts that stay while the settings change, each with a 'name' and its "
+            "'settings'",
+        ),
+    ]
+    compared: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Setting(
+            default=(),
+            check=checked_compared,
+            group="view",
+            help="Settings that differ from the present ones, such as ``{'hardware': 'B200'}``: "
+            "the front of each is drawn beside the present one, and follows it",
+        ),
+    ]
+
+
+CHART_SETTINGS = settings_of(ChartValues)
+
+
+_ChartTraits: Any = setting_traits(CHART_SETTINGS)
+
+
+class ChartOptions(_ChartTraits):
+    """How an evaluation is looked at; a wrong value raises and changes nothing.
+
+    Attributes
+    ----------
+    x_axis, y_axis : str or None
+        What is across and up, a key of ``AXES``: 'tpot', 'ttft', 'e2e_latency',
+        'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' and
+        'energy' (of a token); None for what is usual in the stage.
+    pins : tuple of dict
+        Fronts that stay while the settings change, each with a 'name' and its 'settings'.
+    compared : tuple of dict
+        Settings that differ from the present ones, such as ``{"hardware": "B200"}``: the front of
+        each is drawn beside the present one, and follows it.
+    """
+
+    pins: Any
+
+    @traitlets.validate("x_axis", "y_axis")
+    def _check_axes(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
+        name, value = proposal["trait"].name, proposal["value"]
+        other = self.y_axis if name == "x_axis" else self.x_axis
+        if value is not None and value == other:
+            msg = f"y_axis must differ from x_axis, which is {value!r} as well"
+            raise TraitError(msg)
+        return value
+
+    def pin(self, settings: Mapping[str, Any], name: str | None = None) -> None:
+        """Keep the front of settings under a name, by default the next free letter."""
+        taken = {pin["name"] for pin in self.pins}
+        free = (letter for letter in ascii_uppercase if letter not in taken)
+        chosen = next(free, str(len(self.pins) + 1)) if name is None else name
+        self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
+
+    def choose_axis(self, name: str, value: str, stage: str) -> None:
+        """Set one axis; if the other one shows this already, they change places."""
+        across, up = axes_of(stage, self.x_axis, self.y_axis)
+        shown = {"x_axis": across, "y_axis": up}
+        other = "y_axis" if name == "x_axis" else "x_axis"
+        with self.hold_trait_notifications():
+            if shown[other] == value:
+                setattr(self, other, shown[name])
+            setattr(self, name, value)
