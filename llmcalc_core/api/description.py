@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from llmcalc_core.api.held_bytes import held_by_layers, weight_bytes
 from llmcalc_core.api.images import image_work
-from llmcalc_core.api.layer_words import layer_words
 from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.architecture.parameters import part_parameters
@@ -105,7 +104,7 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
     if model.max_context:
         yield "architecture", "longest context", model.max_context, "tokens"
     yield "architecture", "layers", model.layer_count, ""
-    layers = Counter(layer_words(model.layers[kind]) for kind in model.sequence)
+    layers = Counter(model.layers[kind].description for kind in model.sequence)
     for words, count in layers.items():
         yield "architecture", f"{count} x", words, ""
     if model.prediction:

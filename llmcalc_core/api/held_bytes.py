@@ -8,9 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.architecture.part_names import part_names
 from llmcalc_core.costmodel.stage_counts import whole_counts
-from llmcalc_core.layers.held import part_cache
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
@@ -48,8 +46,8 @@ def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
     inputs = tuple(context - 1 for context in contexts)
     grid = make_grid((Layout(),), batches=(1,), inputs=inputs, outputs=(1,))
     counts = np.ravel(whole_counts(model)).tolist()
-    for part, count, name in zip(model.parts, counts, part_names(model), strict=False):
-        cache = count * part_cache(part, precision, grid) + 0.0 * grid.inputs
+    for part, count, name in zip(model.parts, counts, model.part_names, strict=False):
+        cache = count * part.cache_bytes(precision, grid) + 0.0 * grid.inputs
         one, two, far, further = np.ravel(cache).tolist()
         if not further:
             continue

@@ -7,9 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.architecture.prediction import TokenPrediction
-from llmcalc_core.layers.shapes import Projection
+from llmcalc_core.architecture.model import Model, TokenPrediction, architecture
+from llmcalc_core.layers.projection import Projection
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, axis
 from llmcalc_core.workload.layout import Layout
@@ -66,7 +65,7 @@ def draft_of(model: Model, techniques: Techniques) -> Draft:
     raise ValueError(msg)
 
 
-def held_precision(draft: Draft, precision: Precision) -> Precision:
+def draft_precision(draft: Draft, precision: Precision) -> Precision:
     """Give the types that a draft is held in: of a checkpoint's own modules maybe 16 bits.
 
     Examples
@@ -76,7 +75,7 @@ def held_precision(draft: Draft, precision: Precision) -> Precision:
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
     ...     intermediate_size=8, mtp_layers=1))
     >>> own = draft_of(tiny, Techniques(speculative_tokens=1, acceptance_rate=0.8))
-    >>> held_precision(own, Precision(weights="fp4", stored_bits={"mtp": 16})).weights
+    >>> draft_precision(own, Precision(weights="fp4", stored_bits={"mtp": 16})).weights
     'bf16'
     """
     wide = draft.own and dict(precision.stored_bits).get("mtp", 0.0) >= _WIDE_BITS
@@ -93,7 +92,7 @@ def _module(model: Model, prediction: TokenPrediction) -> Draft:
     joins = (Projection(parameters=prediction.joining_parameters // 2),) * 2
     module = replace(
         model, name=f"{model.name} (prediction)",
-        layers=(replace(layer, norms=layer.norms + 2, beside=(*layer.beside, *joins)),),
+        layers=(replace(layer, norms=layer.norms + 2, extras=(*layer.extras, *joins)),),
         sequence=(0,), embedding_parameters=0, head_parameters=0,
         final_norm_parameters=prediction.final_parameters, layer_input_width=0,
         further_streams=0, tied=True, prediction=None, vision=None,

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import gcd
 
-from llmcalc_core.architecture.decoder_layers import decoder_layer, norm_parameters, shardable_heads
-from llmcalc_core.architecture.prediction import TokenPrediction
-from llmcalc_core.layers.attention_shapes import Attention, LatentAttention
-from llmcalc_core.layers.shapes import (
-    AlternatingUpdates,
-    BlockResiduals,
-    HyperConnections,
-    Layer,
-    MoE,
-    Part,
-    Projection,
-)
+from llmcalc_core.layers.layer import Layer
+from llmcalc_core.layers.moe import MoE
+from llmcalc_core.layers.norms import Norms
+from llmcalc_core.layers.part import Part, Residual
+from llmcalc_core.layers.token_mixer import TokenMixer
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPrediction:
+    """A module of multi-token prediction (DeepSeek-V3, arXiv:2412.19437, section 2.2).
+
+    It joins the normalised state of a token with the normalised embedding of the next (a matrix of
+    twice the hidden size by the hidden size), runs one layer, and ends as the decoder does;
+    embedding and head are the decoder's own.
+
+    Attributes
+    ----------
+    count : int
+        How many such modules a model has, one for each token further ahead.
+    layer : Layer
+        The layer of one.
+    joining_parameters, norm_parameters, final_parameters : int
+        Of one: the matrix, the two norms before it, and what comes after the layer.
+    """
+
+    count: int
+    layer: Layer
+    joining_parameters: int
+    norm_parameters: int
+    final_parameters: int
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of all modules."""
+        return self.count * (self.layer.parameters + self._around)
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters that one token uses in all modules."""
+        return self.count * (self.layer.active_parameters + self._around)
+
+    @property
+    def _around(self) -> int:
+        return self.joining_parameters + self.norm_parameters + self.final_parameters
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +63,8 @@ class Model:
     ----------
     layers : tuple of Layer
         The distinct kinds of layer.
+    heads : int
+        What the tensor parallel width must divide: heads, or channels of what has none.
     sequence : tuple of int
         For each layer from first to last, its kind (a position in ``layers``).
     embedding_parameters, head_parameters, final_norm_parameters : int
@@ -72,23 +107,41 @@ class Model:
         return tuple(dict.fromkeys(part for layer in self.layers for part in layer.parts))
 
     @cached_property
-    def carried(self) -> float:
+    def part_names(self) -> tuple[str, ...]:
+        """Names of the parts, then of what is before and after them; like ones are numbered.
+
+        Examples
+        --------
+        >>> architecture(ModelConfig(
+        ...     vocab_size=10, hidden_size=8, num_decoder_layers=2, num_attention_heads=4,
+        ...     intermediate_size=8)).part_names
+        ('attention', 'feed-forward', 'norms', 'embedding', 'head')
+        """
+        labels = [part.label for part in self.parts]
+        often, seen = Counter(labels), Counter[str]()
+        names = []
+        for label in labels:
+            seen[label] += 1
+            names.append(f"{label} {seen[label]}" if often[label] > 1 else label)
+        return (*names, "embedding", "head")
+
+    @cached_property
+    def residual_rows(self) -> float:
         """Rows of the hidden size that a token carries from layer to layer, in the mean [1].
 
         One, or every stream, or the blocks that later layers attend to.
         """
-        for part in self.parts:
-            if isinstance(part, HyperConnections | AlternatingUpdates):
-                return float(part.streams)
-            if isinstance(part, BlockResiduals):
-                return part.blocks
-        return 1.0
+        return max((part.rows for part in self._residuals), default=1.0)
 
     @cached_property
-    def carried_at_most(self) -> float:
+    def most_residual_rows(self) -> float:
         """The same where they are the most: before the last layer [1]."""
-        blocks = (part.most for part in self.parts if isinstance(part, BlockResiduals))
-        return float(next(blocks, self.carried))
+        return max((part.most_rows for part in self._residuals), default=1.0)
+
+    @cached_property
+    def activation_width(self) -> float:
+        """Elements for each token that the widest operation of any layer has alive."""
+        return max(part.activation_width for part in self.parts)
 
     @property
     def parameters(self) -> int:
@@ -114,26 +167,44 @@ class Model:
     def _outside(self) -> int:
         return self.embedding_parameters + self.head_parameters + self.final_norm_parameters
 
+    @property
+    def _residuals(self) -> tuple[Residual, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Residual))
+
+    @cached_property
+    def token_mixers(self) -> tuple[TokenMixer, ...]:
+        """The distinct token mixers of the layers."""
+        return tuple(part for part in self.parts if isinstance(part, TokenMixer))
+
+    @cached_property
+    def kv_heads(self) -> tuple[int, ...]:
+        """Numbers of key and value heads that layers have, where fewer than query heads."""
+        found = (mixer.grouped_kv_heads for mixer in self.token_mixers)
+        return tuple(sorted({heads for heads in found if heads}))
+
+    @cached_property
+    def divides_prompts(self) -> bool:
+        """Whether the tokens of a prompt can be read side by side: all layers are attention."""
+        return all(mixer.gathered_width(1.0) is not None for mixer in self.token_mixers)
+
+    @cached_property
+    def mixtures(self) -> tuple[MoE, ...]:
+        """The distinct mixtures of experts of the layers."""
+        return tuple(part for part in self.parts if isinstance(part, MoE))
+
     @cached_property
     def is_moe(self) -> bool:
         """Whether any layer is a mixture of experts."""
-        return any(isinstance(layer.channel, MoE) for layer in self.layers)
+        return bool(self.mixtures)
 
-    @property
-    def divides_prompts(self) -> bool:
-        """Whether the tokens of a prompt can be read side by side: all layers are attention."""
-        mixers = (layer.mixer for layer in self.layers if layer.mixer)
-        return all(isinstance(one, Attention | LatentAttention | Projection) for one in mixers)
-
-    @property
+    @cached_property
     def experts(self) -> int:
         """Routed experts of a mixture layer; 1 for a dense model.
 
         Where they differ between layers, their greatest common divisor, which expert parallelism
         has to divide.
         """
-        counts = [layer.channel.experts for layer in self.layers if isinstance(layer.channel, MoE)]
-        return gcd(*counts) if counts else 1
+        return gcd(*(mixture.experts for mixture in self.mixtures)) or 1
 
 
 @lru_cache(maxsize=1024)
@@ -161,7 +232,7 @@ def architecture(config: ModelConfig) -> Model:
     >>> architecture(llama).parameters
     6738415616
     """
-    kinds = [decoder_layer(config, index) for index in range(config.num_decoder_layers)]
+    kinds = [Layer.from_config(config, index) for index in range(config.num_decoder_layers)]
     distinct = tuple(dict.fromkeys(kinds))
     position = {layer: index for index, layer in enumerate(distinct)}
     embedding_width = config.embedding_size or config.hidden_size
@@ -170,7 +241,7 @@ def architecture(config: ModelConfig) -> Model:
         name=config.model,
         hidden=config.hidden_size,
         vocabulary=config.vocab_size,
-        heads=shardable_heads(config),
+        heads=_shardable_heads(distinct) or config.hidden_size,
         layers=distinct,
         sequence=tuple(position[layer] for layer in kinds),
         embedding_parameters=_embedding_parameters(config),
@@ -183,6 +254,12 @@ def architecture(config: ModelConfig) -> Model:
         prediction=_prediction(config),
         vision=config.vision,
     )
+
+
+def _shardable_heads(layers: tuple[Layer, ...]) -> int:
+    """Give the number that tensor parallelism must divide: heads, or channels without any."""
+    mixers = (layer.mixer for layer in layers if isinstance(layer.mixer, TokenMixer))
+    return gcd(*(mixer.shardable_heads for mixer in mixers if mixer.shardable_heads))
 
 
 def _embedding_parameters(config: ModelConfig) -> int:
@@ -206,9 +283,9 @@ def _prediction(config: ModelConfig) -> TokenPrediction | None:
         return None
     return TokenPrediction(
         count=config.mtp_layers,
-        layer=decoder_layer(config, config.num_decoder_layers),
+        layer=Layer.from_config(config, config.num_decoder_layers),
         joining_parameters=2 * config.hidden_size**2,
-        norm_parameters=2 * norm_parameters(config),
+        norm_parameters=2 * Norms.from_config(config).parameters,
         final_parameters=_final_parameters(config),
     )
 
@@ -219,4 +296,4 @@ def _final_parameters(config: ModelConfig) -> int:
     joined = streams * streams * hidden + streams + 1 if streams else 0
     attended = 2 * hidden if config.residual_block_size else 0
     further = _further_streams(config) * hidden**2
-    return norm_parameters(config) * config.final_norm + joined + attended + further
+    return Norms.from_config(config).parameters * config.final_norm + joined + attended + further

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.layers.shapes import FeedForward, Layer, MoE, precision_part
+from llmcalc_core.layers.layer import Layer
 
 PARTS = (
     "embedding", "attention", "recurrent", "dense", "routed", "shared", "router", "norms",
@@ -50,18 +52,8 @@ def part_parameters(model: Model) -> dict[str, int]:
     return {part: parameters for part, parameters in counted.items() if parameters}
 
 
-def _layer_parts(layer: Layer) -> dict[str, int]:
-    counted = {"norms": layer.norms * layer.norm.parameters}
-    counted["other"] = sum(part.parameters for part in layer.beside)
-    if layer.mixer is not None:
-        counted[precision_part(layer.mixer)] = layer.mixer.parameters
-    channel = layer.channel
-    if isinstance(channel, MoE):
-        counted["routed"] = channel.routed_parameters + channel.latent_parameters
-        counted["shared"] = channel.shared_parameters
-        counted["router"] = channel.router_parameters
-    elif isinstance(channel, FeedForward):
-        counted["dense"] = channel.parameters
-    elif channel is not None:
-        counted["other"] += channel.parameters
+def _layer_parts(layer: Layer) -> Counter[str]:
+    counted = Counter[str]()
+    for part in layer.parts:
+        counted.update(part.counts)
     return counted

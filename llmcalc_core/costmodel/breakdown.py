@@ -8,7 +8,6 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.architecture.part_names import part_names
 from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.costmodel.phases import host_delay, phase_times
 from llmcalc_core.costmodel.pipeline import hand_over_seconds
@@ -109,7 +108,7 @@ def _pass(
 ) -> list[BreakdownRow]:
     """Time each operation and message of the whole model."""
     counted = zip(
-        part_names(model), whole_counts(model).tolist(), sections(model, step), strict=True
+        model.part_names, whole_counts(model).tolist(), sections(model, step), strict=True
     )
     found = []
     for part, count, section in counted:
@@ -221,8 +220,8 @@ def _hand_over(
 ) -> BreakdownRow:
     """Time the hand-overs between the stages of a pipeline, in the mean."""
     hops = number(step.grid.pp) - 1
-    size = number(model.carried * step.hidden_bytes / step.grid.tp)
-    seconds = number(hand_over_seconds(model.carried, step, hardware, efficiency))
+    size = number(model.residual_rows * step.hidden_bytes / step.grid.tp)
+    seconds = number(hand_over_seconds(model.residual_rows, step, hardware, efficiency))
     one = _sent("hand-over between stages", size, seconds / hops, step)
     return replace(one, part="pipeline", count=hops)
 

@@ -96,7 +96,7 @@ def phase_times(
         kinds, bounds = _joined(kinds, drafts[0]), _joined(bounds, drafts[1])
     piped = any(layout.pp > 1 for layout in grid.layouts)
     if piped:
-        hops = hand_over_seconds(model.carried, step, hardware, efficiency)
+        hops = hand_over_seconds(model.residual_rows, step, hardware, efficiency)
         kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
     through = total(kinds)
     if not piped:

@@ -7,19 +7,8 @@ import numpy as np
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
 from llmcalc_core.layers.adapters import adapter_work
-from llmcalc_core.layers.channel_work import channel_work
-from llmcalc_core.layers.residual_work import norm_work, residual_work
-from llmcalc_core.layers.shapes import (
-    FeedForward,
-    MoE,
-    Norms,
-    Part,
-    Projection,
-    Residual,
-    precision_part,
-)
-from llmcalc_core.layers.token_work import token_work
-from llmcalc_core.layers.work import Message, Operation, Pass, Section, for_part, matrix, traffic
+from llmcalc_core.layers.part import Part
+from llmcalc_core.layers.work import Message, Operation, Pass, Section, matrix, traffic
 
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
@@ -30,26 +19,11 @@ def sections(model: Model, step: Pass) -> tuple[Section, ...]:
 
 def part_section(part: Part, step: Pass) -> Section:
     """Work of one part of a layer: a mixer, a norm, or what is beside them."""
-    operations, messages = _part_work(part, step)
+    operations, messages = part.work(step)
+    if step.grid.techniques.lora_adapters and part.takes_adapters:
+        operations = (*operations, *adapter_work(operations, step))
     streamed = _streamed(operations, step) if step.grid.techniques.offloads else 0.0
     return Section(operations=operations, messages=messages, streamed=streamed)
-
-
-def _part_work(part: Part, step: Pass) -> tuple[tuple[Operation, ...], tuple[Message, ...]]:
-    if isinstance(part, Norms):
-        return (norm_work(step),), ()
-    if isinstance(part, Residual):
-        return residual_work(part, step), ()
-    if isinstance(part, Projection):
-        whole = matrix(step, "projection", m=step.tokens, n=step.hidden, k=step.hidden)
-        return (whole,), ()
-    if isinstance(part, FeedForward | MoE):
-        operations, messages = channel_work(part, step)
-    else:
-        operations, messages = token_work(part, for_part(step, precision_part(part)))
-    if step.grid.techniques.lora_adapters:
-        operations = (*operations, *adapter_work(operations, step))
-    return operations, messages
 
 
 def _streamed(operations: tuple[Operation, ...], step: Pass) -> Values:

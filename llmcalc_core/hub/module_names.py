@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
-from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpaceDual
-from llmcalc_core.layers.shapes import FeedForward, Layer, MoE, TokenMixer, precision_part
+from llmcalc_core.layers.attention import Attention
+from llmcalc_core.layers.compressed import CompressedAttention
+from llmcalc_core.layers.delta import GatedDeltaNet
+from llmcalc_core.layers.latent import LatentAttention
+from llmcalc_core.layers.layer import Layer
+from llmcalc_core.layers.mamba2 import Mamba2
+from llmcalc_core.layers.part import Part
 from llmcalc_core.model.config import ModelConfig
 
 _GATED = ("gate_proj", "up_proj", "down_proj")
@@ -118,21 +122,11 @@ _BY_SHAPE = ("attention", "recurrent")
 
 def _parts(layer: Layer) -> Iterator[tuple[str, int]]:
     """Give the parts of a layer, with the parameters of each."""
-    mixer, channel = layer.mixer, layer.channel
-    if isinstance(mixer, Attention | LatentAttention | CompressedAttention):
-        yield "attention", mixer.parameters - mixer.output_parameters
-        yield "attention_output", mixer.output_parameters
-    elif mixer is not None and precision_part(mixer) == "recurrent":
-        yield "recurrent", mixer.parameters
-    if isinstance(channel, FeedForward):
-        yield "dense", channel.parameters
-    elif isinstance(channel, MoE):
-        yield "experts", channel.routed_parameters
-        if channel.shared_width:
-            yield "shared", channel.shared_parameters
+    for part in (layer.mixer, layer.channel):
+        yield from part.quantisable.items() if part else ()
 
 
-def _sizes(mixer: TokenMixer | None, hidden: int) -> dict[str, float]:
+def _sizes(mixer: Part | None, hidden: int) -> dict[str, float]:
     """Give the parameters of the projections of a token mixer that are not of one size."""
     if isinstance(mixer, Attention):
         queries = mixer.heads * (mixer.head_dim + mixer.gate)
@@ -154,7 +148,7 @@ def _sizes(mixer: TokenMixer | None, hidden: int) -> dict[str, float]:
         values = mixer.values
         return {"in_proj_qkv": both, "in_proj_z": values, "in_proj_qkvz": both + values,
                 "out_proj": values}  # fmt: skip
-    if isinstance(mixer, StateSpaceDual):
+    if isinstance(mixer, Mamba2):
         entering = 2 * mixer.inner + 2 * mixer.groups * mixer.state + mixer.heads
         return {"in_proj": entering, "out_proj": mixer.inner}
     return {}

@@ -1,4 +1,4 @@
-"""Kernels of attention: queries against the cache, and scores that choose from it."""
+"""The kernel that all kinds of attention share: queries against the keys that they see."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from llmcalc_core.formulas.attention import (
     mean_chunk_context,
     mean_context,
 )
-from llmcalc_core.formulas.kv_cache import index_bytes
-from llmcalc_core.layers.attention_shapes import Indexer
-from llmcalc_core.layers.work import Operation, Pass, traffic
+from llmcalc_core.layers.work import Operation, Pass
 
 
 def pairs_seen(
@@ -75,53 +73,29 @@ def attention_kernel(
     the size of the grid.
     """
     queries = step.tokens * query_width * step.precision.output_bytes
-    each = attention_flops(pairs=_queries(step), heads=heads, qk_dim=widths[0], v_dim=widths[1])
+    rows = queries_alike(step)
+    each = attention_flops(pairs=rows, heads=heads, qk_dim=widths[0], v_dim=widths[1])
     cached = step.sequences * per_token * read
+    return attention_operation(
+        step, "attention", flops=each * seen, moved=cached + queries, cached=cached
+    )
+
+
+def attention_operation(
+    step: Pass, name: str, *, flops: Values, moved: Values, cached: Values
+) -> Operation:
+    """Make an operation that is timed like attention, in prefill by the length of a prompt."""
     return Operation(
-        name="attention",
+        name=name,
         kind="attention",
-        family=_family(step),
-        flops=each * seen,
-        moved=cached + queries,
+        family="attention_decode" if step.decode else "attention_prefill",
+        flops=flops,
+        moved=moved,
         cached=cached,
-        size=_size(step),
+        size=np.inf if step.decode else step.grid.inputs / step.grid.pieces,
     )
 
 
-def index_kernel(indexer: Indexer, step: Pass, *, ratio: int = 1) -> tuple[Operation, ...]:
-    """Score the whole context and choose from it: scores of 32 bits are written, then read.
-
-    The scores are timed like attention, whose peak is that of 16 bits although they are in FP8.
-    """
-    tokens, rows = step.tokens, _queries(step)
-    seen = pairs_seen(step, ratio=ratio)
-    keys = index_bytes(tokens=step.sequences, head_dim=indexer.head_dim)
-    read = keys * keys_read(step, seen, ratio=ratio)
-    each = attention_flops(pairs=rows, heads=indexer.heads, qk_dim=indexer.head_dim, v_dim=0)
-    scores = 4 * rows * seen
-    return (
-        Operation(
-            name="index scores",
-            kind="attention",
-            family=_family(step),
-            flops=each * seen,
-            moved=read + tokens * (indexer.heads * indexer.head_dim) + scores,
-            cached=read,
-            size=_size(step),
-        ),
-        traffic("top-k selection", scores + 4 * tokens * indexer.top_k),
-    )
-
-
-def _queries(step: Pass) -> Values:
+def queries_alike(step: Pass) -> Values:
     """Count the queries of the pass on one device that see as many keys each [1]."""
     return step.replica_tokens if step.decode else step.sequences / step.parts
-
-
-def _size(step: Pass) -> Values:
-    """Give what a prefill's efficiency rises with: the queries of a sequence [tokens]."""
-    return np.inf if step.decode else step.grid.inputs / step.grid.pieces
-
-
-def _family(step: Pass) -> str:
-    return "attention_decode" if step.decode else "attention_prefill"

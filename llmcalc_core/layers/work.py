@@ -218,11 +218,13 @@ def matrix(
     shape = (m, n, k, packed)
     if m is not step.tokens:
         return _product(step, name, shape, quantised=quantised)
-    sizes = (one if isinstance(one, int | float) else one.tobytes() for one in (n, k))
-    like = (name, step.family, id(step.precision), quantised, packed, *sizes)
-    if like not in step.made:
-        step.made[like] = _product(step, name, shape, quantised=quantised)
-    return step.made[like]
+    columns = n.tobytes() if isinstance(n, np.ndarray) else n
+    inner = k.tobytes() if isinstance(k, np.ndarray) else k
+    like = (name, step.family, id(step.precision), quantised, packed, columns, inner)
+    made = step.made.get(like)
+    if made is None:
+        made = step.made[like] = _product(step, name, shape, quantised=quantised)
+    return made
 
 
 def _product(
@@ -243,6 +245,16 @@ def _product(
         weights=n * k * weight,
         shape=shape if quantised else None,
     )  # fmt: skip
+
+
+def all_reduce(step: Pass, *, participants: Values | None = None) -> Message:
+    """Sum the results of the tensor parallel devices, or of so many participants."""
+    return Message(
+        name="all-reduce",
+        passes=2,
+        size=step.hidden_bytes,
+        participants=step.grid.tp if participants is None else participants,
+    )
 
 
 def traffic(name: str, moved: Values, *, launches: float = 1.0, cached: Values = 0.0) -> Operation:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import methodcaller
 
 import numpy as np
 
-from llmcalc_core.architecture.drafting import draft_grid, draft_of, held_precision
+from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
 from llmcalc_core.engines import SHARING_WHAT_IS_FREE
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
-from llmcalc_core.layers.attention_shapes import Attention, CompressedAttention, LatentAttention
-from llmcalc_core.layers.held import NOTHING, part_cache, part_weights
-from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet, StateSpace, StateSpaceDual
-from llmcalc_core.layers.shapes import FeedForward, MoE, Part
+from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
@@ -101,8 +97,8 @@ def device_memory(
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    held = [part_weights(part, precision, grid) for part in model.parts]
-    cached = [part_cache(part, precision, grid) for part in model.parts]
+    held = [part.weight_bytes(precision, grid) for part in model.parts]
+    cached = [part.cache_bytes(precision, grid) for part in model.parts]
     away: tuple[list[Values], list[Values]] = [], []
     if grid.techniques.offloads:
         held, cached, away = _offloaded(held, cached, grid)
@@ -114,10 +110,10 @@ def device_memory(
     first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft = draft_of(model, grid.techniques)
-        own = held_precision(draft, precision)
+        own = draft_precision(draft, precision)
         held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
         last = last + draft.copies * held_too.weights
-        cached = [*cached, NOTHING, draft.copies * held_too.kv_cache]
+        cached = [*cached, NO_CACHE, draft.copies * held_too.kv_cache]
         if draft.own and not model.tied:
             rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
             last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
@@ -163,7 +159,7 @@ def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tu
     for count, part in zip(sections, held, strict=False):
         weights = weights + count * part
     for count, part in zip(sections, cached, strict=False):
-        if part is not NOTHING:
+        if part is not NO_CACHE:
             cache = cache + count * part
     return weights, cache
 
@@ -199,7 +195,7 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro * grid.computed / grid.attention_dp / grid.cp
     wave = np.maximum(read, grid.micro * decoded)
     tokens = np.minimum(wave, grid.chunk_tokens)
-    streams = (2 + model.carried_at_most) * model.hidden + _widest(model) / grid.tp
+    streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
     logits = grid.micro / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
@@ -212,38 +208,6 @@ def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
     by head), the widest layer of the rest, and a row of attention scores per head.
     """
     tokens = np.maximum(grid.micro * grid.inputs / grid.attention_dp, grid.micro * grid.beams)
-    sharded = 6 * model.hidden + _widest(model) + model.heads * grid.inputs
+    sharded = 6 * model.hidden + model.activation_width + model.heads * grid.inputs
     alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive
-
-
-@lru_cache(maxsize=512)
-def _widest(model: Model) -> float:
-    """Elements per token that the widest operation of any layer has alive."""
-    return max(_width(part) for part in model.parts)
-
-
-def _width(part: Part) -> float:
-    """Elements per token that the widest operation of a part of a layer has alive."""
-    if isinstance(part, Attention | LatentAttention | CompressedAttention):
-        return _attention_width(part)
-    if isinstance(part, GatedDeltaNet):
-        return 2 * part.convolved + 2 * part.values
-    if isinstance(part, StateSpace | StateSpaceDual):
-        shared = part.groups * part.state if isinstance(part, StateSpaceDual) else 0
-        return 4 * (part.inner + shared)
-    if isinstance(part, FeedForward):
-        return (part.up_projections + 1) * part.width
-    if isinstance(part, MoE):
-        return part.top_k * (part.up_projections + 1) * part.width
-    return 0.0
-
-
-def _attention_width(part: Attention | LatentAttention | CompressedAttention) -> float:
-    if isinstance(part, Attention):
-        query, key = part.head_dim + part.v_dim + part.gate, part.head_dim + part.v_dim
-        return part.heads * query + part.kv_heads * key
-    if isinstance(part, CompressedAttention):
-        return 2 * part.heads * part.head_dim
-    form = 2 * part.kv_rank if part.indexer else part.nope_dim + part.v_dim
-    return part.heads * (part.nope_dim + part.rope_dim + form + (1 + part.gated) * part.v_dim)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from llmcalc_core.checks import nearest
-from llmcalc_core.model.config_mixers import MixerFields
-from llmcalc_core.model.config_values import POSITIVE, settle
-from llmcalc_core.model.contradictions import refuse_contradictions
+from llmcalc_core.model.config_checks import refuse_contradictions, settle
 from llmcalc_core.model.vision import VisionTower
 from llmcalc_core.precision import Precision
 from llmcalc_core.provided import Provided
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ModelConfig(Provided, MixerFields):
+class ModelConfig(Provided):
     """A decoder-only language model, as its configuration file describes it.
 
     Parameters
@@ -98,9 +96,28 @@ class ModelConfig(Provided, MixerFields):
         expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
         MoE layers start after the first k layers and then are every n-th, at an offset.
-    q_lora_rank ... mamba_norm
-        Shapes of latent, sparse and compressed attention and of recurrent layers: see
-        :class:`MixerFields`.
+    q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
+        Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434): used where ``kv_lora_rank`` is
+        given. ``v_head_dim`` is the width of a value in plain attention too.
+    index_n_heads, index_head_dim, index_topk : int, optional
+        Sparse attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their width, and
+        the tokens that attention reads of those it scores.
+    sparse_compress_ratio, heavy_compress_ratio, o_groups, o_lora_rank : int, optional
+        Compressed attention (DeepSeek-V4): tokens of an entry in the two kinds of layer; groups and
+        rank of the output projection. All attention is of that family where ``o_lora_rank`` is
+        given.
+    linear_num_key_heads, linear_num_value_heads, linear_key_head_dim, linear_value_head_dim, \
+linear_conv_kernel_dim : int, optional
+        Gated delta net (arXiv:2412.06464) of the ``linear_attention`` layers, or Kimi delta
+        attention (arXiv:2510.26692) of the ``kimi_delta_attention`` ones.
+    linear_full_rank_gate : bool, default False
+        Whether the output gate of Kimi delta attention is one projection, not two of low rank.
+    mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
+        Selective state space layers (Mamba, arXiv:2312.00752).
+    mamba_num_heads, mamba_head_dim, mamba_n_groups : int, optional
+        Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
+    mamba_norm : bool, default False
+        Whether dt, B and C are normalised inside the layer (Jamba).
     mtp_layers : int, default 0
         Modules of multi-token prediction, each with a layer like the last (DeepSeek-V3,
         arXiv:2412.19437, section 2.2). They take no part unless they draft.
@@ -183,19 +200,42 @@ class ModelConfig(Provided, MixerFields):
     mtp_layer: Mapping[str, str | int] | tuple[tuple[str, str | int], ...] = ()
     vision: VisionTower | None = None
     precision: Precision | None = None
+    q_lora_rank: int | None = None
+    kv_lora_rank: int | None = None
+    qk_nope_head_dim: int | None = None
+    qk_rope_head_dim: int | None = None
+    v_head_dim: int | None = None
+    index_n_heads: int | None = None
+    index_head_dim: int | None = None
+    index_topk: int | None = None
+    sparse_compress_ratio: int | None = None
+    heavy_compress_ratio: int | None = None
+    o_groups: int | None = None
+    o_lora_rank: int | None = None
+    linear_num_key_heads: int | None = None
+    linear_num_value_heads: int | None = None
+    linear_key_head_dim: int | None = None
+    linear_value_head_dim: int | None = None
+    linear_conv_kernel_dim: int = 4
+    linear_full_rank_gate: bool = False
+    mamba_d_state: int | None = None
+    mamba_d_conv: int = 4
+    mamba_expand: int = 2
+    mamba_dt_rank: int | None = None
+    mamba_num_heads: int | None = None
+    mamba_head_dim: int | None = None
+    mamba_n_groups: int | None = None
+    mamba_norm: bool = False
 
     def __post_init__(self) -> None:
         """Check every number, fill in what follows from others, refuse contradictions."""
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
-        for name, value in settle(given).items():
+        for name, value in settle(self).items():
             object.__setattr__(self, name, value)
         refuse_contradictions(self)
 
     def __repr__(self) -> str:
         """Show what is not as usual, the name first."""
-        inherited = len(fields(MixerFields))
-        ordered = (*fields(self)[inherited:], *fields(self)[:inherited])
-        values = ((field, getattr(self, field.name)) for field in ordered)
+        values = ((field, getattr(self, field.name)) for field in fields(self))
         shown = (f"{field.name}={value!r}" for field, value in values if value != field.default)
         return f"ModelConfig({', '.join(shown)})"
 
@@ -210,6 +250,13 @@ class ModelConfig(Provided, MixerFields):
         differing = dict(self.per_layer).get(name)
         value: int | None = differing[index] if differing else getattr(self, name)
         return value or 0
+
+    @property
+    def attention_family(self) -> str:
+        """What all attention of the model is: 'plain', 'latent' or 'compressed'."""
+        if self.o_lora_rank is not None:
+            return "compressed"
+        return "plain" if self.kv_lora_rank is None else "latent"
 
     def mixers_of(self, index: int) -> tuple[str, str]:
         """Give the kinds of the token and the channel mixer of a layer.
@@ -235,12 +282,12 @@ class ModelConfig(Provided, MixerFields):
         ValueError
             If a key is unknown (with the nearest known name) or a required one is missing.
         """
-        known = {field.name for field in fields(cls)}
+        known = {field.name: field.default for field in fields(cls)}
         for name in values:
             if name not in known:
                 msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
                 raise ValueError(msg)
-        missing = [name for name in (*POSITIVE, "intermediate_size") if name not in values]
+        missing = [name for name in known if known[name] is MISSING and name not in values]
         if missing:
             msg = f"ModelConfig needs {', '.join(missing)} as well"
             raise ValueError(msg)

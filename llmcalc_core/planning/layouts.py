@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.layers.shapes import MoE
 from llmcalc_core.planning.legality import tensor_widths
 from llmcalc_core.workload.layout import Layout, divisors, slots
 
@@ -155,7 +154,7 @@ def narrower_layouts(model: Model, devices: int, contexts: int = 1) -> tuple[Lay
     if not model.is_moe or contexts > 1:
         return ()
     experts = model.experts
-    columns = min(layer.channel.width for layer in model.layers if isinstance(layer.channel, MoE))
+    columns = min(mixture.width for mixture in model.mixtures)
     return tuple(
         Layout(tp=tp, pp=stages, ep=ep, attention_dp=attention_dp)
         for tp, stages, attention_dp in _with_replicas(model, devices)

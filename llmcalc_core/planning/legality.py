@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.checks import whole_number
-from llmcalc_core.layers.attention_shapes import Attention
 from llmcalc_core.workload.layout import Layout, divisors
 
 
@@ -27,19 +26,11 @@ def tensor_widths(model: Model) -> tuple[int, ...]:
     >>> tensor_widths(architecture_of(40)), tensor_widths(architecture_of(8))
     ((1, 2, 4, 5, 8, 10, 20, 40), (1, 2, 4, 8, 40))
     """
-    shared = _key_value_heads(model)
     return tuple(
         width
         for width in divisors(model.heads)
-        if all(width % heads == 0 or heads % width == 0 for heads in shared)
+        if all(width % heads == 0 or heads % width == 0 for heads in model.kv_heads)
     )
-
-
-def _key_value_heads(model: Model) -> tuple[int, ...]:
-    """Give the numbers of key and value heads that layers have, where fewer than query heads."""
-    mixers = (layer.mixer for layer in model.layers)
-    attention = [mixer for mixer in mixers if isinstance(mixer, Attention)]
-    return tuple(sorted({one.kv_heads for one in attention if one.kv_heads < one.heads}))
 
 
 def check_layout(
@@ -105,7 +96,7 @@ def check_layout(
 
 def _no_tensor_width(model: Model, width: int) -> ValueError:
     closest = min(tensor_widths(model), key=lambda valid: abs(valid - width))
-    fewer = " and ".join(map(str, _key_value_heads(model)))
+    fewer = " and ".join(map(str, model.kv_heads))
     shared = (
         f" and divide its {fewer} key and value heads or be a multiple of them" if fewer else ""
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_core.costmodel.sections import part_section
-from llmcalc_core.layers.shapes import Layer
+from llmcalc_core.layers.layer import Layer
 from llmcalc_core.layers.work import Pass, Section
 
 

@@ -13,6 +13,7 @@ from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision_names import parse_precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
+from tests.core.layers.test_compressed import V4
 from tests.core.test_checkpoints import (
     DEEPSEEK_V3,
     GROUP,
@@ -22,7 +23,6 @@ from tests.core.test_checkpoints import (
     read,
     weight_bytes,
 )
-from tests.core.test_compressed import V4
 
 NEMOTRON = {
     "model_type": "nemotron_h", "vocab_size": 131072, "hidden_size": 2688,

@@ -252,7 +252,7 @@ def test_a_pass_of_gemma_3n_by_hand() -> None:
     outside = 8 * 64 + 2 * 2 * 64**2 + 64 * 1000  # inputs of the layer, streams, head
     gemms = sum(count * float(one.flops) for count, one in work if one.kind == "gemm")
     assert gemms == 2 * (layer + outside)
-    assert model.carried == 3
+    assert model.residual_rows == 3
 
 
 def test_encoders_of_gemma_3n_are_refused_by_name() -> None:

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from llmcalc_core import ModelConfig, Precision
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.layers.channel_work import channel_work
-from llmcalc_core.layers.held import part_weights
-from llmcalc_core.layers.shapes import FeedForward, MoE
+from llmcalc_core.layers.feed_forward import FeedForward
+from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.work import Pass, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout, divisors
@@ -39,7 +38,7 @@ def mixers(width: int, ups: int) -> tuple[MoE, FeedForward]:
 
 def sums(mixer: MoE | FeedForward, step: Pass) -> dict[str, float]:
     """Sum the work up, without the router's."""
-    operations, messages = channel_work(mixer, step)
+    operations, messages = mixer.work(step)
     counted = operations[1:] if isinstance(mixer, MoE) else operations
     sent = [one.size * one.passes * (one.participants > 1) for one in messages]
     return {
@@ -62,9 +61,9 @@ def test_one_expert_works_as_a_dense_layer(
     step = make_pass(MODEL.hidden, grid, Precision(), decode=decode)
     mixture, dense = mixers(width, ups)
     assert sums(mixture, step) == pytest.approx(sums(dense, step), rel=1e-12)
-    router = channel_work(mixture, step)[0][0]
+    router = mixture.work(step)[0][0]
     assert router.flops == 2 * step.tokens * HIDDEN
-    held = (part_weights(one, Precision(), grid) for one in (mixture, dense))
+    held = (one.weight_bytes(Precision(), grid) for one in (mixture, dense))
     assert next(held) - 2 * HIDDEN == pytest.approx(next(held), rel=1e-12)
 
 

@@ -16,8 +16,8 @@ from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.hub.reader import read_hf_config
-from llmcalc_core.layers.held import part_cache, part_weights
-from llmcalc_core.layers.shapes import MoE, Part
+from llmcalc_core.layers.moe import MoE
+from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.legality import check_layout
@@ -90,7 +90,7 @@ def test_weights_of_kimi_k3(kind: str, whole: float, share: float) -> None:
         grid = make_grid((Layout(tp=tp),), batches=(1,), inputs=(1,), outputs=(1,))
         parts = [one for index in K3.sequence for one in K3.layers[index].parts]
         own = [one for one in parts if type(one).__name__ == kind]
-        held.append(sum(np.asarray(part_weights(one, BF16, grid)).item() for one in own) / 1e9)
+        held.append(sum(np.asarray(one.weight_bytes(BF16, grid)).item() for one in own) / 1e9)
     # AMD leaves out norms and convolutions, and rounds
     assert held == pytest.approx([whole, share], rel=1e-3, abs=5e-4)
 
@@ -205,14 +205,14 @@ def test_work_of_hyper_connections() -> None:
     mixed, moved = operations(FLASH, part, (1000, 1), decode=True)
     assert np.asarray(mixed.flops).item() == 2 * 2 * 24 * 16_384
     assert np.asarray(moved.moved).item() == 2 * (3 * 16_384 + 2 * 4096) * 2
-    assert (FLASH.carried, FLASH.carried_at_most) == (4, 4)
+    assert (FLASH.residual_rows, FLASH.most_residual_rows) == (4, 4)
 
 
 def test_rows_that_blocks_carry() -> None:
     # Layer 0 reads the embedding alone; each of eight blocks of 12 layers adds a row.
     rows = [-(-layer // 12) + 1 for layer in range(93)]
-    assert K3.carried == pytest.approx(sum(rows) / 93, rel=1e-12)
-    assert K3.carried_at_most == rows[-1] == 9
+    assert K3.residual_rows == pytest.approx(sum(rows) / 93, rel=1e-12)
+    assert K3.most_residual_rows == rows[-1] == 9
 
 
 def test_decode_of_kimi_delta_attention() -> None:
@@ -287,5 +287,5 @@ def test_what_cannot_be_described_is_refused(values: dict[str, Any], message: st
 def test_the_cache_of_layers_adds_up() -> None:
     grid = make_grid((Layout(tp=4),), batches=(3,), inputs=(5000,), outputs=(100,))
     parts = [one for index in FLASH.sequence for one in FLASH.layers[index].parts]
-    held = sum(np.asarray(part_cache(one, FP8, grid)).item() for one in parts)
+    held = sum(np.asarray(one.cache_bytes(FP8, grid)).item() for one in parts)
     assert held == device_memory(FLASH, FP8, grid).kv_cache.item()

@@ -16,7 +16,7 @@ from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.hub.reader import read_hf_config
-from llmcalc_core.layers.shapes import MoE
+from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid
@@ -151,14 +151,14 @@ def work(name: str, kind: str, *, decode: bool, tp: int = 1) -> dict[str, float]
 
 def test_work_of_mamba_2() -> None:
     # Nano: 2,688 to 4,096 + 6,144 + 64, and 4,096 back, on two devices.
-    decode = work("nemotron_3_nano_30b_a3b", "StateSpaceDual", decode=True, tp=2)
+    decode = work("nemotron_3_nano_30b_a3b", "Mamba2", decode=True, tp=2)
     assert decode["gemm flops"] == 2 * 2688 * (4096 + 6144 + 64 + 4096) / 2
     # in: B, C, inputs and results, the state read and written; convolution in and out; gated norm
     state = 2 * (64 * 64 * 128 * 4 + 3 * 6144 * 2)
     moved = 2 * (6144 + 4096) + state + 2 * 2 * 6144 + 2 * 3 * 4096
     assert decode["traffic moved"] == moved / 2
     # in chunks of 128: 128 x (8 x 128 + 4,096) + 2 x 4,096 x 128 for each token
-    prefill = work("nemotron_3_nano_30b_a3b", "StateSpaceDual", decode=False, tp=2)
+    prefill = work("nemotron_3_nano_30b_a3b", "Mamba2", decode=False, tp=2)
     scan = 2 * 1000 * (128 * (1024 + 4096) + 2 * 4096 * 128)
     assert prefill["attention_prefill flops"] == scan / 2
 

@@ -9,7 +9,7 @@ import pytest
 from llmcalc_core import ModelConfig, estimate_decode_performance, find_model
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.hub.reader import read_hf_config
-from llmcalc_core.layers.shapes import MoE
+from llmcalc_core.layers.moe import MoE
 
 # (model, parameters with the module, parameters without, copies of embedding and head that the
 # file holds as well [elements], source): totals of safetensors files, checked 2026-11-23

@@ -11,7 +11,7 @@ from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.timing import time_sections
 from llmcalc_core.hardware.find import find_hardware
-from llmcalc_core.layers.attention_shapes import CompressedAttention
+from llmcalc_core.layers.compressed import CompressedAttention
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout

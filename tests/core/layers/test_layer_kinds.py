@@ -10,9 +10,8 @@ import pytest
 
 from llmcalc_core import ModelConfig, find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.layers.attention_shapes import Attention
-from llmcalc_core.layers.recurrent_shapes import GatedDeltaNet
-from llmcalc_core.layers.token_work import token_work
+from llmcalc_core.layers.attention import Attention
+from llmcalc_core.layers.delta import GatedDeltaNet
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.legality import check_layout
@@ -39,7 +38,7 @@ def operations(
     model, grid = model_and_grid(name, tokens, **more)
     step = make_pass(model.hidden, grid, parse_precision(bits), decode=decode)
     mixer = next(layer.mixer for layer in model.layers if isinstance(layer.mixer, kind))
-    return list(token_work(mixer, step)[0])
+    return list(mixer.work(step)[0])
 
 
 def flops(found: list[Operation], family: str) -> list[float]:
@@ -208,7 +207,7 @@ def test_a_grid_is_its_points(name: str, decode: bool) -> None:  # noqa: FBT001
     layouts = (Layout(tp=1), Layout(tp=8))
     grid = make_grid(layouts, batches=(1, 5), inputs=inputs, outputs=outputs)
     step = make_pass(model.hidden, grid, precision, decode=decode)
-    whole = [token_work(layer.mixer, step)[0] for layer in model.layers]
+    whole = [layer.mixer.work(step)[0] for layer in model.layers]
     for place in np.ndindex(2, 2, 3, 2):
         point = make_grid(
             (layouts[place[0]],), batches=((1, 5)[place[1]],), inputs=(inputs[place[2]],),
@@ -216,7 +215,7 @@ def test_a_grid_is_its_points(name: str, decode: bool) -> None:  # noqa: FBT001
         )  # fmt: skip
         alone = make_pass(model.hidden, point, precision, decode=decode)
         for layer, found in zip(model.layers, whole, strict=True):
-            for one, other in zip(found, token_work(layer.mixer, alone)[0], strict=True):
+            for one, other in zip(found, layer.mixer.work(alone)[0], strict=True):
                 for name_of in ("flops", "moved"):
                     value = np.broadcast_to(getattr(one, name_of), grid.shape)[place]
                     assert value == pytest.approx(np.asarray(getattr(other, name_of)).item())

@@ -1,0 +1,203 @@
+"""Linear attention by the gated delta rule: gated delta nets and Kimi delta attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.recurrent import delta_rule_flops, state_bytes
+from llmcalc_core.layers.token_mixer import RecurrentMixer
+from llmcalc_core.layers.work import Operation, Pass, matrix, traffic
+from llmcalc_core.model.config import ModelConfig
+
+CHUNK = 64
+"""Tokens of a chunk of the gated delta rule in prefill (flash-linear-attention)."""
+
+CHUNK_KERNELS = 6.0
+"""Kernels of that prefill: decays, K K', its inverse, W and U, states, results (the same)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedDeltaNet(RecurrentMixer):
+    """Linear attention by the gated delta rule (arXiv:2412.06464), or Kimi's (arXiv:2510.26692).
+
+    Each value head has a state of ``key_dim`` x ``value_dim``; several share a key head. The state
+    decays by head, or by channel of the key where ``decay_rank`` is given: then the decay is
+    projected through that rank, and so is the output gate unless ``gate_rank`` is None.
+    ``replicated_parameters`` are those of the projections to these ranks.
+    """
+
+    key_heads: int
+    value_heads: int
+    key_dim: int
+    value_dim: int
+    convolution: int
+    decay_rank: int | None
+    gate_rank: int | None
+    parameters: int
+    replicated_parameters: int
+
+    @classmethod
+    def from_config(cls, config: ModelConfig, _index: int) -> GatedDeltaNet:
+        """Describe a gated delta net: A, dt and their projections for each head, a norm."""
+        hidden, kernel = config.hidden_size, config.linear_conv_kernel_dim
+        key_heads, heads = config.linear_num_key_heads or 0, config.linear_num_value_heads or 0
+        key_dim, value_dim = config.linear_key_head_dim or 0, config.linear_value_head_dim or 0
+        keys, values = key_heads * key_dim, heads * value_dim
+        return cls(
+            key_heads=key_heads,
+            value_heads=heads,
+            key_dim=key_dim,
+            value_dim=value_dim,
+            convolution=kernel,
+            decay_rank=None,
+            gate_rank=None,
+            parameters=hidden * (2 * keys + 3 * values)
+            + 2 * heads * (hidden + 1)
+            + (2 * keys + values) * kernel
+            + value_dim,
+            replicated_parameters=0,
+        )
+
+    @classmethod
+    def kimi_from_config(cls, config: ModelConfig, _index: int) -> GatedDeltaNet:
+        """Describe Kimi delta attention: a decay for each channel of the keys, of low rank."""
+        hidden, kernel = config.hidden_size, config.linear_conv_kernel_dim
+        key_heads, heads = config.linear_num_key_heads or 0, config.linear_num_value_heads or 0
+        key_dim, value_dim = config.linear_key_head_dim or 0, config.linear_value_head_dim or 0
+        keys, values = key_heads * key_dim, heads * value_dim
+        low = not config.linear_full_rank_gate
+        replicated = hidden * (key_dim + low * value_dim)
+        return cls(
+            key_heads=key_heads,
+            value_heads=heads,
+            key_dim=key_dim,
+            value_dim=value_dim,
+            convolution=kernel,
+            decay_rank=key_dim,
+            gate_rank=value_dim if low else None,
+            parameters=replicated
+            + hidden * (2 * keys + 2 * values + heads)
+            + (value_dim if low else hidden) * values
+            + (2 * keys + values) * kernel
+            + (key_dim + 1) * keys
+            + heads
+            + value_dim,
+            replicated_parameters=replicated,
+        )
+
+    @property
+    def label(self) -> str:
+        """What a breakdown calls it."""
+        return "gated delta net"
+
+    @property
+    def description(self) -> str:
+        """Its value heads."""
+        return f"gated delta rule of {self.value_heads} heads ({self.value_dim} wide)"
+
+    @property
+    def keys(self) -> int:
+        """Width of the queries, and of the keys [elements]."""
+        return self.key_heads * self.key_dim
+
+    @property
+    def values(self) -> int:
+        """Width of the values, and of their gate [elements]."""
+        return self.value_heads * self.value_dim
+
+    @property
+    def convolved(self) -> int:
+        """Channels of the short convolution: queries, keys and values [elements]."""
+        return 2 * self.keys + self.values
+
+    @property
+    def shardable_heads(self) -> int:
+        """Key heads, which are not replicated (vLLM and SGLang)."""
+        return self.key_heads
+
+    @property
+    def activation_width(self) -> float:
+        """Queries, keys and values before the convolution and after it; gates and results."""
+        return 2 * self.convolved + 2 * self.values
+
+    def sharded_parameters(self, tp: Values) -> Values:
+        """Count the parameters on one device."""
+        return (self.parameters - self.replicated_parameters) / tp + self.replicated_parameters
+
+    def state_bytes(self, tp: Values, sequences: Values) -> Values:
+        """Count the states of so many sequences on one device [bytes]."""
+        return state_bytes(
+            sequences=sequences,
+            state=self.values * self.key_dim / tp,
+            channels=self.convolved / tp,
+            convolution=self.convolution,
+        )
+
+    def operations(self, step: Pass) -> tuple[Operation, ...]:
+        """Give the work: projections, convolution, delta rule, gated norm."""
+        tp, tokens, element = step.grid.tp, step.tokens, step.precision.output_bytes
+        values, convolved = self.values / tp, self.convolved / tp
+        gate = 0.0 if self.gate_rank else values
+        small = 1 if self.decay_rank else 2
+        return (
+            matrix(step, "input projection", m=tokens, n=convolved + gate, k=step.hidden),
+            matrix(
+                step,
+                "decay and step size projection",
+                m=tokens,
+                n=small * self.value_heads / tp,
+                k=step.hidden,
+                quantised=False,
+            ),
+            *self._low_rank(step),
+            traffic("convolution", tokens * 2 * convolved * element),
+            self._delta_rule(step),
+            traffic("gated norm", tokens * 3 * values * element),
+            matrix(step, "output projection", m=tokens, n=step.hidden, k=values),
+        )
+
+    def _low_rank(self, step: Pass) -> tuple[Operation, ...]:
+        """Project the decay of every channel, and a gate: to the ranks on every device."""
+        if self.decay_rank is None:
+            return ()
+        tp, tokens, decay, gate = step.grid.tp, step.tokens, self.decay_rank, self.gate_rank or 0
+        ranks = matrix(
+            step, "decay and gate down projection", m=tokens, n=decay + gate, k=step.hidden
+        )
+        decays = matrix(step, "decay up projection", m=tokens, n=self.keys / tp, k=decay)
+        if not gate:
+            return ranks, decays
+        return (
+            ranks,
+            decays,
+            matrix(step, "gate up projection", m=tokens, n=self.values / tp, k=gate),
+        )
+
+    def _delta_rule(self, step: Pass) -> Operation:
+        """Make the delta rule: a decode step reads and writes every state, a prefill a chunk's.
+
+        A chunk's states go through memory in the width of activations, the last one stays.
+        """
+        tp, heads = step.grid.tp, self.value_heads / step.grid.tp
+        state = step.states * self.state_bytes(tp, step.sequences)
+        streams = self.convolved / tp + self.values / tp
+        if self.decay_rank:
+            streams = streams + self.keys / tp
+        if not step.decode:
+            streams = streams + 2 * heads * self.key_dim * self.value_dim / CHUNK
+        return Operation(
+            name="delta rule",
+            kind="attention",
+            family="traffic" if step.decode else "attention_prefill",
+            flops=delta_rule_flops(
+                tokens=step.tokens,
+                heads=heads,
+                key_dim=self.key_dim,
+                value_dim=self.value_dim,
+                chunk=1 if step.decode else CHUNK,
+            ),
+            moved=step.tokens * streams * step.precision.output_bytes + state,
+            cached=state,
+            launches=1.0 if step.decode else CHUNK_KERNELS,
+        )

@@ -1,0 +1,204 @@
+"""Multi-head latent attention (MLA), dense or sparse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.kv_cache import latent_bytes
+from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
+from llmcalc_core.layers.kv_cache import cached_tokens
+from llmcalc_core.layers.sparse import Indexer
+from llmcalc_core.layers.token_mixer import AttentionMixer
+from llmcalc_core.layers.work import Operation, Pass, matrix, output_pass, traffic
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.workload.grid import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentAttention(AttentionMixer):
+    """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
+
+    ``gated`` says whether the result is multiplied by a gate as wide as the values (Kimi K3).
+    ``replicated_parameters`` are those of the down projections and of the indexer, if there is
+    one, which every device holds; ``output_parameters`` those of the last projection.
+    """
+
+    heads: int
+    q_rank: int | None
+    kv_rank: int
+    nope_dim: int
+    rope_dim: int
+    v_dim: int
+    gated: bool
+    indexer: Indexer | None
+    parameters: int
+    replicated_parameters: int
+    output_parameters: int
+
+    @classmethod
+    def from_config(cls, config: ModelConfig, _index: int) -> LatentAttention:
+        """Describe the latent attention of a layer: the same in every one that has it."""
+        hidden, heads = config.hidden_size, config.num_attention_heads
+        rank, nope = config.kv_lora_rank or 0, config.qk_nope_head_dim or 0
+        rope, value = config.qk_rope_head_dim or 0, config.v_head_dim or 0
+        query = heads * (nope + rope)
+        q_rank = config.q_lora_rank or 0
+        down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
+        results = (1 + config.attn_output_gate) * value * hidden
+        up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
+        indexer = Indexer.from_config(config)
+        replicated = down + (indexer.parameters if indexer else 0)
+        return cls(
+            heads=heads,
+            q_rank=config.q_lora_rank,
+            kv_rank=rank,
+            nope_dim=nope,
+            rope_dim=rope,
+            v_dim=value,
+            gated=config.attn_output_gate,
+            indexer=indexer,
+            parameters=replicated + up,
+            replicated_parameters=replicated,
+            output_parameters=heads * value * hidden,
+        )
+
+    @property
+    def label(self) -> str:
+        """What a breakdown calls it."""
+        return "sparse latent attention" if self.indexer else "latent attention"
+
+    @property
+    def description(self) -> str:
+        """Its heads and rank, and how many tokens it chooses."""
+        words = f"latent attention of {self.heads} heads (rank {self.kv_rank})"
+        return words + (f", {self.indexer.top_k:,} tokens chosen" if self.indexer else "")
+
+    @property
+    def query_dim(self) -> int:
+        """Width of a query [elements]."""
+        return self.nope_dim + self.rope_dim
+
+    @property
+    def latent_dim(self) -> int:
+        """Width of what is cached of a token: the latent and the rotary key [elements]."""
+        return self.kv_rank + self.rope_dim
+
+    @property
+    def shardable_heads(self) -> int:
+        """Query heads."""
+        return self.heads
+
+    @property
+    def activation_width(self) -> float:
+        """Queries, what they meet (unpacked, or absorbed if sparse), results and their gate."""
+        form = 2 * self.kv_rank if self.indexer else self.nope_dim + self.v_dim
+        return self.heads * (self.query_dim + form + (1 + self.gated) * self.v_dim)
+
+    def sharded_parameters(self, tp: Values) -> Values:
+        """Count the parameters on one device."""
+        return (self.parameters - self.replicated_parameters) / tp + self.replicated_parameters
+
+    def gathered_width(self, tp: Values) -> Values:  # noqa: ARG002 - every device has all
+        """Give the width of the latent, the rotary key and the index key."""
+        return float(self.latent_dim + (self.indexer.head_dim if self.indexer else 0))
+
+    def request_bytes(self, element: float, grid: Grid) -> Values:
+        """Count the latents and index keys of one request on one device [bytes]."""
+        tokens = cached_tokens(grid)
+        latent = latent_bytes(
+            tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim, element_bytes=element
+        )
+        return latent + self.indexer.cache_bytes(tokens) if self.indexer else latent
+
+    def operations(self, step: Pass) -> tuple[Operation, ...]:
+        """Decode in the absorbed form, prefill with keys and values unpacked (DeepSeek-V2, 2.1).
+
+        Sparse attention (DeepSeek-V3.2, 2.1) is absorbed in prefill too, unless the prompt is no
+        longer than the tokens that it chooses, which makes it dense.
+        """
+        heads, tokens, latent = self.heads / step.grid.tp, step.tokens, self.latent_dim
+        return (
+            *self._queries(step, heads * self.query_dim),
+            *self._unpacking(step, heads),
+            matrix(step, "KV down projection", m=tokens, n=latent, k=step.hidden),
+            matrix(
+                output_pass(step),
+                "output projection",
+                m=tokens,
+                n=step.hidden,
+                k=heads * self.v_dim,
+            ),
+            *self._gate(step, heads * self.v_dim),
+            *(self._indexing(self.indexer, step) if self.indexer else ()),
+            self._kernel(step, heads),
+            traffic(
+                "rotary embedding and cache write",
+                tokens * 2 * (heads * self.query_dim + latent) * step.precision.output_bytes,
+            ),
+        )
+
+    def _queries(self, step: Pass, columns: Values) -> tuple[Operation, ...]:
+        """Project queries, through their low rank where they have one."""
+        if not self.q_rank:
+            return (matrix(step, "query projection", m=step.tokens, n=columns, k=step.hidden),)
+        return (
+            matrix(step, "query down projection", m=step.tokens, n=self.q_rank, k=step.hidden),
+            matrix(step, "query up projection", m=step.tokens, n=columns, k=self.q_rank),
+        )
+
+    def _unpacking(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
+        """Absorb the keys into the queries, or unpack keys and values, behind ones too."""
+        if step.decode or self.indexer:
+            tokens, rank = step.tokens, self.kv_rank
+            return (
+                matrix(step, "key absorption", m=tokens, n=heads * rank, k=self.nope_dim),
+                matrix(step, "value up projection", m=tokens, n=heads * self.v_dim, k=rank),
+            )
+        unpacked = heads * (self.nope_dim + self.v_dim)
+        rows = step.replica_tokens + step.sequences * step.behind
+        return (matrix(step, "KV up projection", m=rows, n=unpacked, k=self.kv_rank),)
+
+    def _kernel(self, step: Pass, heads: Values) -> Operation:
+        """Attend: to latents where absorbed, else to keys and values."""
+        window = np.inf
+        absorbed: Values = float(step.decode)
+        if self.indexer:
+            window = float(self.indexer.top_k)
+            absorbed = np.where(step.decode, 1.0, step.grid.inputs > window)
+        key_width = self.query_dim + absorbed * (self.latent_dim - self.query_dim)
+        value_width = self.v_dim + absorbed * (self.kv_rank - self.v_dim)
+        seen = pairs_seen(step, window=window)
+        return attention_kernel(
+            step,
+            heads=heads,
+            widths=(key_width, value_width),
+            per_token=latent_bytes(
+                tokens=1.0,
+                rank=self.kv_rank,
+                rope_dim=self.rope_dim,
+                element_bytes=step.precision.kv_bytes,
+            ),
+            query_width=heads * (key_width + value_width),
+            seen=seen,
+            read=keys_read(step, seen),
+        )
+
+    def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:
+        """Project a gate as wide as the results, and multiply them by it."""
+        if not self.gated:
+            return ()
+        multiplied = traffic("gate", step.tokens * 3 * width * step.precision.output_bytes)
+        projected = matrix(step, "gate projection", m=step.tokens, n=width, k=step.hidden)
+        return projected, multiplied
+
+    def _indexing(self, indexer: Indexer, step: Pass) -> tuple[Operation, ...]:
+        """Score the whole context and choose from it."""
+        rank, keys = self.q_rank or 0, indexer.key_width + indexer.heads
+        return (
+            matrix(step, "index query projection", m=step.tokens, n=indexer.query_width, k=rank),
+            matrix(step, "index key projection", m=step.tokens, n=keys, k=step.hidden),
+            *indexer.kernels(step),
+        )
