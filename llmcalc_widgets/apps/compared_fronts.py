@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.runner import EvaluationCache
 from llmcalc_widgets.settings.compared import difference_words

@@ -12,11 +12,11 @@ from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
 from llmcalc_widgets.apps.app import App
+from llmcalc_widgets.apps.chart_options import CHART_SETTINGS, ChartOptions, ChartValues
 from llmcalc_widgets.apps.compared_fronts import ComparedFronts
 from llmcalc_widgets.apps.config import values_of
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.chart.chart import Chart
-from llmcalc_widgets.chart.options import CHART_SETTINGS, ChartOptions, ChartValues
 from llmcalc_widgets.chart.scene import Scene, scene_of
 from llmcalc_widgets.chart.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.export.chart_still import paint_chart
@@ -65,8 +65,8 @@ price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
         recomputes at once; a wrong value raises and changes nothing.
     x_axis, y_axis, pins, compared
-        What the chart shows; see :class:`~llmcalc_widgets.chart.options.ChartOptions`. Setting one
-        draws at once, and finds the front again.
+        What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
+        finds the front again.
     df : DataFrame
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame

@@ -6,8 +6,8 @@ from typing import Any
 
 from ipywidgets import Dropdown, HBox, Layout
 
+from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.axes import AXES
-from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.form.explaining import explained
 
 _LISTS = {

@@ -7,13 +7,13 @@ from typing import Any
 
 from ipywidgets import HTML, HBox, Layout, ToggleButton, VBox
 
+from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.axis_choice import AxisChoice
 from llmcalc_widgets.chart.compare_bar import CompareBar
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.front_comparison import Rival
 from llmcalc_widgets.chart.keys import key_script
 from llmcalc_widgets.chart.legend import legend
-from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.pointing import Pointing
 from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection

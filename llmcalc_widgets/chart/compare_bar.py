@@ -9,12 +9,11 @@ from typing import Any
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, VBox
 from traitlets import TraitError
 
+from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.front_comparison import Rival, rivalry
-from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.form.explaining import explained
 from llmcalc_widgets.form.fields import ErrorLine
-from llmcalc_widgets.settings.compared import typed_changes, usual_comparisons
 from llmcalc_widgets.transport.disposal import parts_of
 
 
@@ -37,7 +36,7 @@ class CompareBar(VBox):
             layout=Layout(width="auto", flex="0 0 auto"),
         )
         self.search = Combobox(
-            options=usual_comparisons(),
+            options=options.offered_comparisons(),
             **explained(
                 "Compare with",
                 "Draws the front of other hardware, say, beside this one. The rest follows the "
@@ -91,7 +90,7 @@ class CompareBar(VBox):
             self._try(partial(self._add, change["new"]))
 
     def _add(self, text: str) -> None:
-        self._options.compared = (*self._options.compared, typed_changes(text))
+        self._options.compare_with(text)
         self.search.value = ""
 
     def _try(self, change: Callable[[], None]) -> None:

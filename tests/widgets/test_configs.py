@@ -1,9 +1,10 @@
-"""Planner, comparer, finder and workbench as plain dicts and back."""
+"""Every widget as a plain dict and back, also of what 0.1.0 wrote."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
+import llmcalc_widgets
 from llmcalc_core import find_hardware
 from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf, Workbench
 
@@ -28,6 +30,20 @@ MAKERS: list[Callable[[], Any]] = [
     ),
     lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
 ]
+
+
+WRITTEN: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "data" / "configs_0_1_0.json").read_text(encoding="utf-8")
+)
+"""What ``to_config`` of version 0.1.0 gave of every widget in several states."""
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])
+def test_what_0_1_0_wrote_is_read(written: dict[str, Any]) -> None:
+    made = getattr(llmcalc_widgets, written["widget"]).from_config(written["config"])
+    assert json.loads(json.dumps(made.to_config())) == written["config"]
+    assert written["widget"] == "Workbench" or made.error == ""
+    made.close()
 
 
 @pytest.mark.parametrize("make", MAKERS)

@@ -11,7 +11,12 @@ import traitlets
 from traitlets import TraitError
 
 from llmcalc_widgets.chart.axes import AXES, axes_of
-from llmcalc_widgets.settings.compared import checked_compared, checked_pins
+from llmcalc_widgets.settings.compared import (
+    checked_compared,
+    checked_pins,
+    typed_changes,
+    usual_comparisons,
+)
 from llmcalc_widgets.settings.setting import Setting, settings_of
 from llmcalc_widgets.state import setting_traits
 
@@ -107,6 +112,7 @@ class ChartOptions(_ChartTraits):
     """
 
     pins: Any
+    compared: Any
 
     @traitlets.validate("x_axis", "y_axis")
     def _check_axes(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
@@ -116,6 +122,14 @@ class ChartOptions(_ChartTraits):
             msg = f"y_axis must differ from x_axis, which is {value!r} as well"
             raise TraitError(msg)
         return value
+
+    def offered_comparisons(self) -> list[str]:
+        """Give what can be searched for, as it would be typed."""
+        return usual_comparisons()
+
+    def compare_with(self, typed: str) -> None:
+        """Draw the front of changes that were typed, beside the others."""
+        self.compared = (*self.compared, typed_changes(typed))
 
     def pin(self, settings: Mapping[str, Any], name: str | None = None) -> None:
         """Keep the front of settings under a name, by default the next free letter."""
