@@ -91,7 +91,8 @@ _NAMES = (
     "model", "hardware", "precision", "devices", "layout", "axis", "batch", "input_tokens",
     "output_tokens", "memory_fraction",
 )  # fmt: skip
-_SETTINGS = {name: settings_of(MemoryValues)[name] for name in _NAMES}
+_ENTRIES = settings_of(MemoryValues)
+_SETTINGS = {name: _ENTRIES[name] for name in _NAMES}
 
 
 _MemoryTraits: Any = setting_traits(_SETTINGS)

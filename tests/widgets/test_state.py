@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import ipywidgets
 import pytest
 from traitlets import TraitError
 
@@ -123,3 +124,43 @@ def test_a_cache_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> No
     for request in (two, one, three, one, two):
         cache.evaluate(request)
     assert count == [1, 2, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("trait", "widget", "value"),
+    [
+        ("model", ipywidgets.Dropdown(options=["llama2_7b", "llama2_13b"]), "llama2_13b"),
+        ("hardware", ipywidgets.Text("H100_80GB"), "L40S"),
+        ("tpot_limit_ms", ipywidgets.FloatText(20), 30.0),
+        ("stage", ipywidgets.Dropdown(options=["decode", "serving"]), "serving"),
+        ("x_axis", ipywidgets.Dropdown(options=["tpot", "ttft"]), "ttft"),
+        ("workload", ipywidgets.Dropdown(options=["chat", "batch"]), "batch"),
+        ("selected_row", ipywidgets.IntText(0), 2),
+    ],
+)
+def test_scalar_traits_link_both_ways(
+    trait: str, widget: ipywidgets.DOMWidget, value: object
+) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    first = widget.value
+    link = ipywidgets.link((widget, "value"), (explorer, trait))
+    assert getattr(explorer, trait) == first
+    seen: list[object] = []
+    explorer.observe(lambda change: seen.append(change["new"]), trait)
+    setattr(explorer, trait, value)
+    assert widget.value == value
+    widget.value = first
+    assert seen == [value, first]
+    link.unlink()
+    explorer.close()
+
+
+def test_the_selected_row_selects_and_follows(explorer: ParetoExplorer) -> None:
+    explorer.selected_row = 3
+    assert explorer.selected.name == 3
+    explorer.select(4)
+    assert explorer.selected_row == 4
+    with pytest.raises(TraitError, match="from 0 to"):
+        explorer.selected_row = len(explorer.df)
+    explorer.selected_row = None
+    assert explorer.selected is None
