@@ -29,9 +29,7 @@ from llmcalc_core.api import (
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
-from llmcalc_core.dtypes import PRECISIONS
-from llmcalc_core.engines import ENGINES
+from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
 from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware, load_hardware
@@ -46,13 +44,19 @@ from llmcalc_core.planning.feasibility import DoesNotFitError
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
 from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import (
+    CHECKPOINT,
+    PRECISIONS,
+    Precision,
+    asked_precision,
+    parse_precision,
+)
 from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [
     "CHECKPOINT",
     "COST_COLUMNS",
+    "DEFAULT_ENGINE",
     "ENGINES",
     "HARDWARE_CONFIGS",
     "IN_FLIGHT",
@@ -64,6 +68,7 @@ __all__ = [
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
+    "Engine",
     "Evaluation",
     "EvaluationRequest",
     "Hardware",
@@ -85,6 +90,7 @@ __all__ = [
     "explain",
     "explore",
     "explore_disaggregated",
+    "find_engine",
     "find_hardware",
     "find_model",
     "find_slo_plan",

@@ -1,49 +1,115 @@
-"""The serving engines that were measured, and how people spell them."""
+"""Serving engines: how each schedules, and what it counts and keeps in memory.
+
+A new engine is one record of :data:`ENGINE_RECORDS`, and its own constants in
+``calibration/constants.toml`` once runs of it are measured; until then its estimates have the
+constants that all engines share, and say that they are assumed. A version that behaves otherwise
+is a record of its own, made by :func:`dataclasses.replace`.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from llmcalc_core.checks import one_of
 
-ENGINES = ("vllm", "trtllm", "sglang", "fastertransformer", "lmdeploy")
-"""The serving engines that were measured."""
 
-DEFAULT_ENGINE = ENGINES[0]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A serving engine, with its defaults.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in arguments.
+    label : str
+        Under which name people know it.
+    spellings : tuple of str
+        Other names, in lower case.
+    offered : bool
+        Whether forms list it; few still deploy the others, which are named by code.
+    overlaps_host : bool
+        Whether it prepares a decode step on the host while the devices still run the one before.
+    prefill_first : bool
+        Whether it reads every prompt that waits before it decodes again, unless told to mix them;
+        others read prompts beside decode steps.
+    chunks_prompts : bool
+        Whether it reads prompts in chunks of ``token_budget``; else whole, with a buffer of its own
+        for every operation.
+    token_budget : int
+        Most tokens that it computes in one step [tokens].
+    memory_fraction_of : {'device', 'free'}
+        Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
+        fill, or of the memory that weights, buffers and runtime leave free, for the cache.
+    runtime_reserve_bytes : float
+        Kernels, workspaces and allocator slack of the runtime [bytes].
+    kv_block_tokens : int
+        Tokens of one block of its KV cache [tokens].
+    caches_whole_context : bool
+        Whether it keeps the keys and values of every token, unless told otherwise, in layers that
+        see a window or a chunk of them alone.
+    """
+
+    name: str
+    label: str
+    spellings: tuple[str, ...] = ()
+    offered: bool = True
+    overlaps_host: bool = False
+    prefill_first: bool = False
+    chunks_prompts: bool = True
+    # vLLM's server on devices of 70 GB or more (max_num_batched_tokens,
+    # EngineArgs.get_batch_defaults), SGLang on those of 80 to 160 GB (chunked_prefill_size,
+    # server_args.py), TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num); read
+    # 2026-11-23, TensorRT-LLM's recalled.
+    token_budget: int = 8192
+    # vLLM: gpu_memory_utilization.
+    memory_fraction_of: Literal["device", "free"] = "device"
+    runtime_reserve_bytes: float = 2.0**30  # assumed
+    kv_block_tokens: int = 16
+    caches_whole_context: bool = False
+
+
+_RECORDS = (
+    Engine(name="vllm", label="vLLM"),
+    # Overlap scheduler: on by default (TensorRT-LLM documentation). Memory: cache's share of what
+    # is free (kv_cache_free_gpu_mem_fraction, 0.9 unless given:
+    # docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read
+    # 2026-11-23). Caches: max_attention_window of KvCacheConfig is None and not read from the
+    # model's configuration (pull request 5722 was not merged; read 2026-11-29).
+    Engine(
+        name="trtllm",
+        label="TensorRT-LLM",
+        spellings=("tensorrt-llm", "tensorrt_llm"),
+        overlaps_host=True,
+        memory_fraction_of="free",
+        caches_whole_context=True,
+    ),
+    # enable_mixed_chunk is off by default (server_args.py, read 2026-11-28). SGLang documents an
+    # overlap scheduler, too, but its measured times are those of host and devices in turn.
+    Engine(name="sglang", label="SGLang", prefill_first=True),
+    # Reserve: what its smallest models use beyond weights and cache in the memory column of its
+    # GPT guide, 2.9 to 3.1 GiB.
+    Engine(
+        name="fastertransformer",
+        label="FasterTransformer",
+        offered=False,
+        chunks_prompts=False,
+        runtime_reserve_bytes=3 * 2.0**30,
+    ),
+    Engine(name="lmdeploy", label="LMDeploy", spellings=("turbomind",), offered=False),
+)
+
+ENGINE_RECORDS = {one.name: one for one in _RECORDS}
+"""The engines by name."""
+
+ENGINES = tuple(ENGINE_RECORDS)
+"""Their names."""
+
+DEFAULT_ENGINE = "vllm"
 """What serves where nothing is said."""
 
-PREFILL_CHUNK_TOKENS = 8192
-"""Most tokens that an engine reads in one step unless told otherwise.
 
-vLLM's server on devices of 70 GB or more (max_num_batched_tokens, EngineArgs.get_batch_defaults),
-SGLang on those of 80 to 160 GB (chunked_prefill_size, server_args.py), TensorRT-LLM
-(max_num_tokens) and LMDeploy (max_prefill_token_num); read 2026-11-23, TensorRT-LLM's recalled.
-"""
-
-OVERLAPPING = ("trtllm",)
-"""Engines that prepare a decode step on the host while the devices still run the one before
-(TensorRT-LLM documentation, Overlap Scheduler, which is on by default). SGLang documents the same,
-but its measured times are those of host and devices in turn."""
-
-PREFILL_FIRST = ("sglang",)
-"""Engines that read every prompt that waits before they decode again, unless told to mix them
-(SGLang, server_args.py: enable_mixed_chunk is off by default; read 2026-11-28). Others read prompts
-beside decode steps."""
-
-SHARING_WHAT_IS_FREE = ("trtllm",)
-"""Engines of whose memory ``memory_fraction`` is the cache's share of what weights, buffers and
-runtime leave free (TensorRT-LLM, kv_cache_free_gpu_mem_fraction, 0.9 unless given:
-docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read
-2026-11-23), and not the part of the whole that all of it may fill (vLLM,
-gpu_memory_utilization)."""
-
-HOLDING_WHOLE_CACHES = ("trtllm",)
-"""Engines that keep the keys and values of every token, unless told otherwise, in layers that see
-a window or a chunk of them alone (TensorRT-LLM: ``max_attention_window`` of KvCacheConfig is None
-and not read from the model's configuration, pull request 5722 was not merged; read 2026-11-29)."""
-
-_SPELLINGS = {"tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm", "turbomind": "lmdeploy"}
-
-
-def find_engine(name: str) -> str:
+def find_engine(name: str) -> Engine:
     """Find a serving engine by name.
 
     Raises
@@ -53,8 +119,12 @@ def find_engine(name: str) -> str:
 
     Examples
     --------
-    >>> find_engine("TensorRT-LLM")
-    'trtllm'
+    >>> find_engine("TensorRT-LLM").name, find_engine("sglang").label
+    ('trtllm', 'SGLang')
     """
+    if (found := ENGINE_RECORDS.get(str(name))) is not None:
+        return found
     folded = str(name).strip().casefold()
-    return one_of("engine", _SPELLINGS.get(folded, folded), ENGINES)
+    records = ENGINE_RECORDS.values()
+    spelt = (one.name for one in records if folded in (one.name, *one.spellings))
+    return ENGINE_RECORDS[one_of("engine", next(spelt, name), tuple(ENGINE_RECORDS))]

@@ -1,20 +1,43 @@
-"""Number formats: what a value takes in memory and what a device computes with."""
+"""Precisions: the data types of a model's weights, activations and KV cache, and their names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property, lru_cache
 
 from llmcalc_core.checks import one_of, positive
-from llmcalc_core.dtypes import (
-    MEANINGS,
-    STORED_BITS,
-    VALUE_BITS,
-    data_type,
-)
+from llmcalc_core.dtypes import DATA_TYPES, data_type, folded
 
-# What a field is like where it is not given, in an order in which each is known when it is asked.
+_SCHEMES = {
+    "w4a16": ("int4", "bf16", "bf16"),
+    "w8a16": ("int8", "bf16", "bf16"),
+    "w8a8": ("int8", "int8", "bf16"),
+    "w4a8": ("int4", "int8", "bf16"),
+    "w4afp8": ("int4", "fp8", "bf16"),
+    "w4a4": ("fp4", "fp4", "bf16"),
+    "w16a16": ("bf16", "bf16", "bf16"),
+}
+"""Schemes of quantisation: types of weights, activations and KV cache.
+
+Names and meanings are those of vLLM and compressed-tensors (presets W4A16, W8A16, W8A8, W4A8 and
+W4AFP8 of quant_scheme.py; "INT8 W4A8" in vLLM's documentation, QServe's W4A8, arXiv:2405.04532):
+activations of ``w4a8`` are integers. SGLang calls those in FP8 w4afp8, too; NVIDIA Model Optimizer
+and TensorRT-LLM call them W4A8_AWQ. Read 2026-11-30.
+"""
+
+_SCHEME_SPELLINGS = {
+    "awq": "w4a16", "gptq": "w4a16", "int4_wo": "w4a16", "int8_wo": "w8a16",
+    "w4a8_int8": "w4a8", "w4a8_fp8": "w4afp8", "w4a8_awq": "w4afp8",
+}  # fmt: skip
+
+PRECISIONS = (*DATA_TYPES, *_SCHEMES)
+"""The names that :func:`parse_precision` knows, in their canonical spelling."""
+
+CHECKPOINT = "checkpoint"
+"""In place of a precision: the types that each model's own checkpoint is stored in."""
+
+# What a field is like where it is not given, in an order in which each is known when it is needed.
 _LIKE = {
     "experts": "weights",
     "expert_activations": "activations",
@@ -35,7 +58,8 @@ class Precision:
     Parameters
     ----------
     weights, activations, kv_cache : str
-        One of fp32, tf32, bf16, fp16, fp8, int8, fp4, int4, or a usual spelling of it.
+        Names of :data:`llmcalc_core.dtypes.DATA_TYPES`, such as bf16, fp8 or int4, or a usual
+        spelling of one.
         Embedding, head, normalisations and the router stay at 16 bits when ``weights`` are
         narrower, as quantised checkpoints keep them.
     experts, expert_activations : str, optional
@@ -135,23 +159,22 @@ class Precision:
 
     def _stored_bits(self, kind: str) -> float:
         """Bits of a stored weight, with the scales of this precision where it states them."""
-        if self.scale_bits is None or kind not in VALUE_BITS:
-            return STORED_BITS[kind]
-        if kind != self.narrowest:
-            return STORED_BITS[kind]
-        return VALUE_BITS[kind] + self.scale_bits
+        found = DATA_TYPES[kind]
+        if self.scale_bits is None or not found.is_quantised or kind != self.narrowest:
+            return found.stored_bits
+        return found.bits + self.scale_bits
 
     @property
     def narrowest(self) -> str:
         """The narrowest type that weights are stored in."""
         stored = (self.weights, self.experts, self.attention, self.attention_output,
                   self.recurrent, self.shared)  # fmt: skip
-        return min(stored, key=STORED_BITS.__getitem__)
+        return min(stored, key=lambda kind: DATA_TYPES[kind].stored_bits)
 
     @cached_property
     def activation_bytes(self) -> float:
         """Bytes of one activation that enters a matrix multiplication."""
-        return STORED_BITS[self.activations] / 8
+        return DATA_TYPES[self.activations].stored_bits / 8
 
     @cached_property
     def expert_weight_bytes(self) -> float:
@@ -167,7 +190,7 @@ class Precision:
     @cached_property
     def expert_activation_bytes(self) -> float:
         """Bytes of one activation that enters a routed expert."""
-        return STORED_BITS[self.expert_activations] / 8
+        return DATA_TYPES[self.expert_activations].stored_bits / 8
 
     @cached_property
     def output_bytes(self) -> float:
@@ -177,7 +200,7 @@ class Precision:
     @cached_property
     def kv_bytes(self) -> float:
         """Bytes of one element of the KV cache."""
-        return STORED_BITS[self.kv_cache] / 8
+        return DATA_TYPES[self.kv_cache].stored_bits / 8
 
     @cached_property
     def unquantised_bytes(self) -> float:
@@ -194,7 +217,7 @@ class Precision:
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
         own = (self.weights, self.activations, self.kv_cache)
-        named = (name for name, meaning in MEANINGS.items() if own == meaning)
+        named = (name for name in PRECISIONS if own == _types_of(name))
         words = [next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")]
         apart = (self.experts, self.expert_activations)
         if apart != own[:2]:
@@ -225,7 +248,7 @@ def _part(precision: Precision, weights: str) -> Precision:
     if weights == precision.experts:
         activations = precision.expert_activations
     else:
-        _, activations, _ = MEANINGS[weights]
+        activations = DATA_TYPES[weights].computes_in
     scales = precision.scale_bits if weights == precision.narrowest else None
     return replace(precision, weights=weights, activations=activations, scale_bits=scales)
 
@@ -234,3 +257,89 @@ def _part(precision: Precision, weights: str) -> Precision:
 def _mixed_part(precision: Precision, weights: str, bits: float) -> Precision:
     """Give the same, with the mean bits of the part."""
     return replace(_part(precision, weights), stored_bits={"weights": bits})
+
+
+def _types_of(name: str) -> tuple[str, str, str]:
+    """Give what a name of ``PRECISIONS`` means for weights, activations and KV cache."""
+    if name in _SCHEMES:
+        return _SCHEMES[name]
+    return name, DATA_TYPES[name].computes_in, DATA_TYPES[name].kv_cache
+
+
+def parse_precision(bits: str | Precision) -> Precision:
+    """Turn a name such as 'bf16', 'FP8' or 'w4a16' into a :class:`Precision`.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known, with the nearest one.
+
+    Examples
+    --------
+    >>> parse_precision("w4a16").activations
+    'bf16'
+    >>> parse_precision("w4a8").activations, parse_precision("w4afp8").activations
+    ('int8', 'fp8')
+    """
+    return bits if isinstance(bits, Precision) else _named(_canonical(bits, PRECISIONS))
+
+
+def _canonical(bits: object, names: tuple[str, ...]) -> str:
+    given = folded(bits)
+    if isinstance(given, str):
+        of_type = (one.name for one in DATA_TYPES.values() if given in one.spellings)
+        given = _SCHEME_SPELLINGS.get(given) or next(of_type, given)
+    return one_of("bits", given, names)
+
+
+@cache
+def _named(name: str) -> Precision:
+    weights, activations, kv_cache = _types_of(name)
+    return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
+
+
+PLAIN = Precision()
+"""All in 16 bits, as a checkpoint is that does not say otherwise."""
+
+
+def asked_precision(bits: str | Precision) -> Precision | None:
+    """Turn what was asked for into a ``Precision``; None is that of each model's checkpoint.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known, with the nearest one.
+
+    Examples
+    --------
+    >>> asked_precision("checkpoint") is None, asked_precision("fp8").label
+    (True, 'fp8')
+    """
+    if isinstance(bits, Precision):
+        return bits
+    name = _canonical(bits, (*PRECISIONS, CHECKPOINT))
+    return None if name == CHECKPOINT else _named(name)
+
+
+def stored_precision(value: object) -> Precision | None:
+    """Check what a checkpoint is stored in: a ``Precision``, a name, its fields, or None.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> stored_precision({"experts": "fp4", "scale_bits": 0.25}).expert_weight_bytes
+    0.53125
+    """
+    if value is None or isinstance(value, Precision):
+        return value
+    if isinstance(value, str):
+        return parse_precision(value)
+    if isinstance(value, Mapping):
+        known = [field.name for field in fields(Precision)]
+        return Precision(**{one_of("precision", key, known): value[key] for key in value})
+    msg = f"precision must be a Precision, a name, its fields or None, got {value!r}"
+    raise ValueError(msg)

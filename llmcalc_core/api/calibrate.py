@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.api.make_request import HardwareLike
 from llmcalc_core.api.measurements import FIGURES, MeasuredRow, read_measurements
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.fitting.own import fit_hardware, left_out_seconds
 from llmcalc_core.fitting.predict import Runs
 from llmcalc_core.formulas import Floats
@@ -89,7 +89,7 @@ def calibrate(
     measurements: pd.DataFrame | Sequence[Mapping[str, Any]] | str | PathLike[str],
     hardware: HardwareLike,
     *,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
 ) -> Calibration:
     """Fit a device to your own measurements; five rows are enough to help.
 
@@ -139,7 +139,7 @@ def calibrate(
     True
     """
     device = find_hardware(hardware)
-    rows = read_measurements(measurements, device, engine=find_engine(engine))
+    rows = read_measurements(measurements, device, engine=find_engine(engine).name)
     measured = [run for row in rows for run in row.runs]
     if len(measured) < FEWEST:
         msg = (

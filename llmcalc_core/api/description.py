@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from llmcalc_core.api.held_bytes import held_by_layers, weight_bytes
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.make_request import ModelLike
+from llmcalc_core.api.sequence_bytes import sequence_bytes_by_layers, weight_bytes
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.architecture.parameters import part_parameters
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.provided import provide
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Row = tuple[str, str, int | float | str, str]
 
 _IMAGE = 1024  # side of the square image that a description names [pixels]
-_HELD = {
+_SEQUENCE = {
     "token": "KV cache of a token",
     "windows": "full windows of a sequence",
     "state": "state of a sequence",
@@ -123,8 +122,8 @@ def _rows(config: ModelConfig) -> Iterator[Row]:
 def _memory(model: Model, precision: Precision) -> Iterator[Row]:
     """Bytes of the weights and of a sequence: in all, then by kind of layer where several hold."""
     yield "memory", "weights", round(weight_bytes(model, precision)), "bytes"
-    kinds = tuple(held_by_layers(model, precision))
-    for field, item in _HELD.items():
+    kinds = tuple(sequence_bytes_by_layers(model, precision))
+    for field, item in _SEQUENCE.items():
         parts = {kind.layers: getattr(kind, field) for kind in kinds}
         total = sum(parts.values())
         if total or field != "windows":

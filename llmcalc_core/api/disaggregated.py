@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Unpack
 from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import ask
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, whole_number, whole_numbers
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.planning.deployments import deployments
 from llmcalc_core.planning.pool_pairs import Budget
 from llmcalc_core.planning.request import MOST_DEVICES
 from llmcalc_core.planning.service import Service
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 
@@ -36,7 +36,7 @@ def explore_disaggregated(
     *,
     prefill_devices: int | None = None,
     decode_devices: int | None = None,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     input_tokens: int = 2000,
     output_tokens: int = 256,
     batch: int | Sequence[int] = IN_FLIGHT,
@@ -151,7 +151,7 @@ def explore_disaggregated(
     service = Service(
         model=question.model,
         precision=question.precision,
-        engine=find_engine(engine),
+        engine=find_engine(engine).name,
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),

@@ -7,7 +7,8 @@ from typing import Any, Unpack
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.static_phase import estimate_stage
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 
@@ -27,7 +28,7 @@ def estimate_prefill_performance(
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
     memory_fraction: float = 0.9,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -121,7 +122,7 @@ def estimate_decode_performance(
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
     memory_fraction: float = 0.9,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,

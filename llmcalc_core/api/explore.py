@@ -12,8 +12,9 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.checkpoint_precision import CHECKPOINT
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 
@@ -28,7 +29,7 @@ def explore(
     devices: int | Sequence[int] | None = None,
     *,
     stage: str = "decode",
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,

@@ -7,14 +7,14 @@ from os import PathLike
 from typing import Any, Unpack
 
 from llmcalc_core.api.find_techniques import find_techniques
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
 from llmcalc_core.checks import whole_numbers
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.precision import Precision
+from llmcalc_core.precision import CHECKPOINT, Precision, asked_precision
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 
@@ -32,7 +32,7 @@ def make_request(
     devices: int | Sequence[int] | None = None,
     *,
     stage: str = "decode",
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     input_tokens: int | Sequence[int] = 2000,
     output_tokens: int | Sequence[int] = 256,
     batch: int | Sequence[int] = BATCHES,

@@ -9,7 +9,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT, asked_precision
 from llmcalc_core.checks import one_of, positive, truth, whole_number
 from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.flat import grid_of
@@ -19,7 +18,7 @@ from llmcalc_core.hub.models import find_model
 from llmcalc_core.memory.concurrency import most_in_flight
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import CHECKPOINT, PLAIN, asked_precision
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
 
@@ -175,7 +174,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
             ep=_number(cells, "expert_parallel") if "expert_parallel" in cells else 1,
             attention_dp=_number(cells, ranks) if ranks in cells else None,
         ),
-        engine=find_engine(cells.get("engine", engine)),
+        engine=find_engine(cells.get("engine", engine)).name,
         loop=one_of("kind", cells.get("kind", KINDS[0]), KINDS) == "closed_loop",
         batch=_count(cells, "concurrency"),
         input_tokens=_count(cells, "input_tokens"),

@@ -7,8 +7,8 @@ from typing import Unpack
 from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import ask, workload
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.planning.feasibility import DoesNotFitError, minimum_devices
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 

@@ -12,7 +12,6 @@ from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import Question, ask, workload
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import one_of, whole_number
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.planning.best_splits import Table, best_first, fitting_splits, guide_frame
@@ -20,6 +19,7 @@ from llmcalc_core.planning.estimate_layouts import Workload
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.request import MOST_DEVICES, OBJECTIVES, STATIC_STAGES, check_known
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.techniques import TechniqueArguments
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.checkpoint_precision import asked_precision
 from llmcalc_core.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.planning.estimate_layouts import Workload
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision, asked_precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 DEFAULT_HARDWARE = "A100_80GB"

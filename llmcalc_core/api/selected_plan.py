@@ -145,7 +145,7 @@ def _known(name: str, plan: PlanLike, known: dict[str, _Known]) -> _Known:
 
 def _techniques(request: EvaluationRequest, plan: PlanLike) -> Techniques:
     """Find the techniques by the columns that a frame has of them."""
-    used = in_use(request.techniques)
+    used = in_use(request.techniques, request.engine)
     asked = {name: _column(plan, name) for name in used}
     for at, techniques in enumerate(request.techniques):
         if all(used[name][at] == value for name, value in asked.items()):

@@ -9,11 +9,11 @@ from llmcalc_core.api.find_techniques import find_technique
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.api.resolve import ask, workload
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive, truth
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_figures import serving_figures
+from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments
@@ -33,7 +33,7 @@ def estimate_serving_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     chunked_prefill: bool = True,
     memory_fraction: float = 0.9,
     fixed_lengths: bool = False,
@@ -148,7 +148,7 @@ def estimate_serving_performance(
             techniques=technique,
             graph_sizes=graph_batch_sizes,
         ),
-        engine=find_engine(engine),
+        engine=find_engine(engine).name,
         memory_fraction=question.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(

@@ -9,9 +9,10 @@ import numpy as np
 
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.checkpoint_precision import CHECKPOINT
 from llmcalc_core.checks import positive
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.best_of_each import best_of_each
+from llmcalc_core.precision import CHECKPOINT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def find_slo_plan(
     tpot_limit_s: float | None = None,
     input_tokens: int = 2000,
     output_tokens: int = 256,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] = IN_FLIGHT,

@@ -64,9 +64,10 @@ def estimate_stage(
     question.hardware.check_devices("devices", layout.devices)
     asked = workload(*lengths, techniques=find_technique(techniques))
     asked.techniques.check_stage(stage)
+    serves = find_engine(engine).name
     found = estimate_layouts(
         question.model, question.hardware, question.precision, (layout,), asked, stage=stage,
-        memory_fraction=question.memory_fraction, engine=find_engine(engine), constants=constants,
+        memory_fraction=question.memory_fraction, engine=serves, constants=constants,
     )  # fmt: skip
     result = figures(
         found,
@@ -75,7 +76,7 @@ def estimate_stage(
         asked,
         stage=stage,
         memory_fraction=question.memory_fraction,
-        engine=find_engine(engine),
+        engine=serves,
     )
     if debug:
         _log.info("%s of %s on %s: %s", stage, question.model.name, question.hardware.name, result)

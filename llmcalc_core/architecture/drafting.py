@@ -27,13 +27,13 @@ class Draft:
         A small model, or a module of the large one's multi-token prediction.
     copies : int
         How many of its kind are held, each with a cache of its own.
-    own : bool
+    is_module : bool
         Whether it is a module of the large model, whose embedding and head it uses.
     """
 
     model: Model
     copies: int = 1
-    own: bool = False
+    is_module: bool = False
 
 
 def draft_of(model: Model, techniques: Techniques) -> Draft:
@@ -78,7 +78,7 @@ def draft_precision(draft: Draft, precision: Precision) -> Precision:
     >>> draft_precision(own, Precision(weights="fp4", stored_bits={"mtp": 16})).weights
     'bf16'
     """
-    wide = draft.own and dict(precision.stored_bits).get("mtp", 0.0) >= _WIDE_BITS
+    wide = draft.is_module and dict(precision.stored_bits).get("mtp", 0.0) >= _WIDE_BITS
     return Precision(kv_cache=precision.kv_cache) if wide else precision
 
 
@@ -97,7 +97,7 @@ def _module(model: Model, prediction: TokenPrediction) -> Draft:
         final_norm_parameters=prediction.final_parameters, layer_input_width=0,
         further_streams=0, tied=True, prediction=None, vision=None,
     )  # fmt: skip
-    return Draft(model=module, copies=prediction.count, own=True)
+    return Draft(model=module, copies=prediction.count, is_module=True)
 
 
 def draft_grid(draft: Model, grid: Grid) -> Grid:

@@ -13,7 +13,7 @@ PARTS = (
 )  # fmt: skip
 """Parts of a decoder: of an embedding, of layers by what they do, and of a head."""
 
-BESIDE = ("vision", "mtp")
+EXTRA_PARTS = ("vision", "mtp")
 """Parts beside the decoder: the encoder of images, modules of multi-token prediction."""
 
 
@@ -28,8 +28,8 @@ def part_parameters(model: Model) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        Of :data:`PARTS`, which sum to ``model.parameters``, then of :data:`BESIDE`; none that are
-        zero. ``attention`` and ``recurrent`` are token mixers, ``dense`` feed-forward layers,
+        Of :data:`PARTS`, which sum to ``model.parameters``, then of :data:`EXTRA_PARTS`; none
+        that are zero. ``attention`` and ``recurrent`` are token mixers, ``dense`` feed-forward layers,
         ``routed`` and ``shared`` experts.
 
     Examples

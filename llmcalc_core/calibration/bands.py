@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from typing import Any
+from itertools import product
+from typing import Any, TypeVar
+
+from llmcalc_core.calibration.tables import as_record, read_toml
+from llmcalc_core.checks import one_of, positive, truth, whole_number
+from llmcalc_core.dtypes import DATA_TYPES, data_type
+
+FILE = "bands.toml"
+
+_Record = TypeVar("_Record")
 
 BASES = ("measured", "calibrated", "transferred", "assumed")
 """What an estimate rests on, from best to worst: this model was measured on this device;
@@ -32,6 +40,26 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BandTable:
+    """A ``band`` of the file: what it is of, and the interval."""
+
+    metric: str
+    basis: str
+    mixture: bool
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        one_of("metric", self.metric, METRICS)
+        one_of("basis", self.basis, BASES)
+        truth("mixture", self.mixture)
+        if not positive("low", self.low) <= 1 <= positive("high", self.high):
+            msg = f"low and high must be around 1, got {self.low!r} and {self.high!r}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
     """Errors of a kind of run in the last fit.
 
@@ -54,10 +82,134 @@ class LeftOut:
     p90: float
     bias: float
 
+    def __post_init__(self) -> None:
+        """Check every value."""
+        one_of("part", self.part, ("fit", "rows", "pairs"))
+        whole_number("count", self.count)
+        for name in ("median", "p90"):
+            positive(name, getattr(self, name), zero=True)
+        positive("bias, without its sign,", abs(self.bias), zero=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worth:
+    """What a constant was worth in the last fit.
+
+    Attributes
+    ----------
+    constant : str
+        Its name.
+    numbers : int
+        Numbers fitted.
+    rise : float
+        Relative rise of errors on pairs left out without it [1].
+    """
+
+    constant: str
+    numbers: int
+    rise: float
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        whole_number("numbers", self.numbers)
+        positive("rise, without its sign,", abs(self.rise), zero=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredRun:
+    """What a run of the fit was of.
+
+    Attributes
+    ----------
+    model, device : str
+        What ran on what.
+    weights, kv_cache : str
+        Types of most weights (those of the experts in a mixture) and of the KV cache.
+    """
+
+    model: str
+    device: str
+    weights: str
+    kv_cache: str
+
+    def __post_init__(self) -> None:
+        """Check the types."""
+        data_type("weights", self.weights)
+        data_type("kv_cache", self.kv_cache)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BandTables:
+    """All of the file.
+
+    Attributes
+    ----------
+    bands : dict of (str, str, bool) to Band
+        By metric, basis and whether the model is a mixture.
+    errors : tuple of LeftOut
+        Errors of the last fit.
+    worth : tuple of Worth
+        What each constant was worth in it.
+    runs : frozenset of MeasuredRun
+        What it was fitted to.
+    """
+
+    bands: dict[tuple[str, str, bool], Band]
+    errors: tuple[LeftOut, ...]
+    worth: tuple[Worth, ...]
+    runs: frozenset[MeasuredRun]
+
+
+def as_band_tables(tables: Mapping[str, Any]) -> BandTables:
+    """Make the records of the file.
+
+    Raises
+    ------
+    ValueError
+        With file, table and key.
+    """
+    for name in tables:
+        one_of(f"a table of {FILE}", name, ("band", "error", "worth", "measured"))
+    bands: dict[tuple[str, str, bool], Band] = {}
+    for one in _listed(BandTable, tables, "band"):
+        key = one.metric, one.basis, one.mixture
+        if key in bands:
+            msg = f"{FILE}: the band of {key} must occur once"
+            raise ValueError(msg)
+        bands[key] = Band(low=one.low, high=one.high)
+    for key in product(METRICS, BASES, (False, True)):
+        if key not in bands:
+            msg = f"{FILE}: the band of {key} is missing"
+            raise ValueError(msg)
+    runs = tables.get("measured", {}).get("runs", ())
+    return BandTables(
+        bands=bands,
+        errors=_listed(LeftOut, tables, "error"),
+        worth=_listed(Worth, tables, "worth"),
+        runs=frozenset(
+            as_record(MeasuredRun, _named(run), f"{FILE}, [measured], runs, {place}")
+            for place, run in enumerate(runs, start=1)
+        ),
+    )
+
+
+def _listed(kind: type[_Record], tables: Mapping[str, Any], name: str) -> tuple[_Record, ...]:
+    """Make the records of an array of tables."""
+    return tuple(
+        as_record(kind, one, f"{FILE}, [[{name}]] {place}")
+        for place, one in enumerate(tables.get(name, ()), start=1)
+    )
+
+
+def _named(run: object) -> object:
+    """Name the four words of a run."""
+    names = ("model", "device", "weights", "kv_cache")
+    return dict(zip(names, run, strict=False)) if isinstance(run, list) else run
+
 
 def last_errors() -> tuple[LeftOut, ...]:
     """Give the errors that the project's own fit had, on what it had seen and had not."""
-    return tuple(LeftOut(**entry) for entry in _table()["error"])
+    return _tables().errors
 
 
 def last_worth() -> dict[str, tuple[int, float]]:
@@ -68,7 +220,7 @@ def last_worth() -> dict[str, tuple[int, float]]:
     dict of str to (int, float)
         Numbers fitted, and the relative rise of errors on pairs left out without it [1].
     """
-    return {one["constant"]: (one["numbers"], one["rise"]) for one in _table()["worth"]}
+    return {one.constant: (one.numbers, one.rise) for one in _tables().worth}
 
 
 def band(metric: str, basis: str, *, mixture: bool) -> Band:
@@ -94,20 +246,43 @@ def band(metric: str, basis: str, *, mixture: bool) -> Band:
     >>> known.high / known.low < guessed.high / guessed.low
     True
     """
-    return _bands()[metric, basis, mixture]
+    found = _tables().bands.get((metric, basis, bool(mixture)))
+    if found is None:
+        one_of("metric", metric, METRICS)
+        one_of("basis", basis, BASES)
+        msg = f"mixture must be True or False, got {mixture!r}"
+        raise ValueError(msg)
+    return found
 
 
-def was_measured(model: str, device: str, data_type: str) -> bool:
-    """Tell whether the constants were fitted to measurements of a model on a device in a type.
+def was_measured(model: str, device: str, weights: str, kv_cache: str) -> bool:
+    """Tell whether the constants were fitted to runs of a model on a device in these types.
+
+    Parameters
+    ----------
+    model, device : str
+        What runs on what.
+    weights : str
+        Type of most weights.
+    kv_cache : str
+        Type of the KV cache; types that the same kernels read are one.
+
+    Returns
+    -------
+    bool
+        Whether any run was of all four.
 
     Examples
     --------
-    >>> was_measured("nobody/nothing", "H100_80GB", "bf16")
+    >>> was_measured("meta-llama/Llama-3.1-8B", "H100_80GB", "fp8", "fp8")
+    True
+    >>> was_measured("meta-llama/Llama-3.1-8B", "H100_80GB", "fp8", "int4")
     False
     """
-    return (model, device, data_type) in _measured()
+    return (model, device, weights, DATA_TYPES[kv_cache].kernels) in _measured()
 
 
+@cache
 def measured_models(device: str) -> int:
     """Count the models whose runs on a device the constants were fitted to.
 
@@ -116,25 +291,17 @@ def measured_models(device: str) -> int:
     >>> measured_models("MI300X"), measured_models("MI325X")
     (1, 0)
     """
-    return len({model for model, one, _ in _measured() if one == device})
+    return len({run.model for run in _tables().runs if run.device == device})
 
 
 @cache
-def _table() -> dict[str, Any]:
-    text = files("llmcalc_core.calibration").joinpath("bands.toml").read_text("utf-8")
-    return tomllib.loads(text)
+def _measured() -> frozenset[tuple[str, str, str, str]]:
+    return frozenset(
+        (run.model, run.device, run.weights, DATA_TYPES[run.kv_cache].kernels)
+        for run in _tables().runs
+    )
 
 
 @cache
-def _bands() -> dict[tuple[str, str, bool], Band]:
-    return {
-        (entry["metric"], entry["basis"], entry["mixture"]): Band(
-            low=entry["low"], high=entry["high"]
-        )
-        for entry in _table()["band"]
-    }
-
-
-@cache
-def _measured() -> frozenset[tuple[str, str, str]]:
-    return frozenset(map(tuple, _table()["measured"]["runs"]))
+def _tables() -> BandTables:
+    return as_band_tables(read_toml(FILE))

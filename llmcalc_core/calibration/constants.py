@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any
+
+from llmcalc_core.calibration.kernel_facts import kernel_tables
+from llmcalc_core.calibration.tables import as_record, read_toml
+from llmcalc_core.checks import one_of, positive
+from llmcalc_core.engines import ENGINE_RECORDS
+
+FILE = "constants.toml"
+NAMES = (
+    "step_overhead_s",
+    "sequence_overhead_s",
+    "launch_floor",
+    "collective_latency",
+    "decode_time",
+    "prefill_time",
+    "host_launch_s",
+    "mixture_launch",
+    "first_token_s",
+    "first_token_steps",
+)
+"""The constants that estimates use, each a table of the file."""
+
+SCALES = ("log", "logit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,10 +126,73 @@ def _values(constants: Constants, engine: str, device: str) -> tuple[tuple[str, 
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConstantTable:
+    """A table of ``constants.toml``.
+
+    Attributes
+    ----------
+    what : str
+        What the constant is, in a sentence.
+    scale, prior, spread, engine_spread, device_spread
+        As of :class:`Spec`.
+    value : float
+        What the fit found.
+    engines, devices : mapping of str to float
+        Shifts on the scale of those that differ.
+    """
+
+    what: str
+    scale: str
+    prior: float
+    spread: float
+    engine_spread: float = 0.0
+    device_spread: float = 0.0
+    value: float
+    engines: Mapping[str, float] = field(default_factory=dict)
+    devices: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        one_of("scale", self.scale, SCALES)
+        for name in ("prior", "value"):
+            number = positive(name, getattr(self, name))
+            if self.scale == "logit" and number >= 1:
+                msg = f"{name} must be below 1 on the scale 'logit', got {number!r}"
+                raise ValueError(msg)
+        for name in ("spread", "engine_spread", "device_spread"):
+            positive(name, getattr(self, name), zero=True)
+        measured = [name for name, own in kernel_tables()[0].items() if not own.like]
+        for title, known in (("engines", tuple(ENGINE_RECORDS)), ("devices", tuple(measured))):
+            for scope, shift in getattr(self, title).items():
+                one_of(title, scope, known)
+                positive(f"{title}, {scope}, without its sign,", abs(shift), zero=True)
+
+
+def as_constant_tables(tables: Mapping[str, Any]) -> dict[str, ConstantTable]:
+    """Make the records of the file.
+
+    Raises
+    ------
+    ValueError
+        With file, table and key.
+    """
+    given = tables.get("constant", {})
+    for name in given:
+        one_of(f"{FILE}: a table of [constant]", name, NAMES)
+    for name in NAMES:
+        if name not in given:
+            msg = f"{FILE}: the table [constant.{name}] is missing"
+            raise ValueError(msg)
+    return {
+        name: as_record(ConstantTable, one, f"{FILE}, [constant.{name}]")
+        for name, one in given.items()
+    }
+
+
 @cache
-def _table() -> dict[str, Any]:
-    text = files("llmcalc_core.calibration").joinpath("constants.toml").read_text("utf-8")
-    return tomllib.loads(text)
+def _tables() -> dict[str, ConstantTable]:
+    return as_constant_tables(read_toml(FILE))
 
 
 @cache
@@ -118,21 +201,20 @@ def specs() -> dict[str, Spec]:
     return {
         name: Spec(
             name=name,
-            scale=entry["scale"],
-            prior=entry["prior"],
-            spread=entry["spread"],
-            engine_spread=entry.get("engine_spread", 0.0),
-            device_spread=entry.get("device_spread", 0.0),
-            devices=tuple(entry.get("devices", ())),
+            scale=one.scale,
+            prior=one.prior,
+            spread=one.spread,
+            engine_spread=one.engine_spread,
+            device_spread=one.device_spread,
+            devices=tuple(one.devices),
         )
-        for name, entry in _table()["constant"].items()
+        for name, one in _tables().items()
     }
 
 
 def constant_words(name: str) -> str:
     """Say what a constant is, in a sentence."""
-    words: str = _table()["constant"][name]["what"]
-    return words
+    return _tables()[one_of("a constant", name, NAMES)].what
 
 
 @cache
@@ -145,8 +227,20 @@ def fitted() -> Constants:
     True
     """
     entries: list[tuple[str, str, float]] = []
-    for name, entry in _table()["constant"].items():
-        entries.append((name, "", float(entry["value"])))
-        shifts = entry.get("engines", {}) | entry.get("devices", {})
+    for name, one in _tables().items():
+        entries.append((name, "", float(one.value)))
+        shifts = {**one.engines, **one.devices}
         entries += [(name, scope, float(shift)) for scope, shift in shifts.items()]
     return Constants(tuple(entries))
+
+
+@cache
+def fitted_engines() -> frozenset[str]:
+    """Give the engines whose runs the constants were fitted to.
+
+    Examples
+    --------
+    >>> "vllm" in fitted_engines()
+    True
+    """
+    return frozenset(engine for one in _tables().values() for engine in one.engines)

@@ -104,8 +104,10 @@ class Efficiency:
         Time that the host adds to a decode step that drafts, and to each of its passes [s].
     behaviour : Behaviour
         How the engine serves.
-    device, data_type : str
-        Whose facts these are, and the type of most weights (those of the experts in a mixture).
+    device, engine : str
+        Whose facts these are.
+    data_type, kv_cache : str
+        Types of most weights (those of the experts in a mixture) and of the KV cache.
     basis : str
         What the efficiencies rest on.
     """
@@ -120,7 +122,9 @@ class Efficiency:
     draft_pass_s: float
     behaviour: Behaviour
     device: str
+    engine: str
     data_type: str
+    kv_cache: str
     basis: str
 
     def draft_delay_s(self, passes: Values) -> Values:

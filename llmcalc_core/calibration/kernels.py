@@ -1,49 +1,61 @@
-"""Facts of a device's kernels, looked up in the table beside this file."""
+"""What kernels measured alone reach on a device: looked up by type and engine, or the nearest."""
 
 from __future__ import annotations
 
-import tomllib
+from dataclasses import fields, replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-Facts = dict[str, Any]
-"""An entry of the table, or all of a device."""
+from llmcalc_core.calibration.kernel_facts import (
+    ASSUMED,
+    FAMILIES,
+    AllReduceFacts,
+    DeviceFacts,
+    GroupedFacts,
+    KernelFacts,
+    SharedFacts,
+    kernel_tables,
+)
+from llmcalc_core.dtypes import DATA_TYPES
 
-_NEAREST = {"int8": ("fp8",), "fp8": ("int8",), "fp4": ("fp8", "int8"), "int4": ("int8", "fp8")}
-"""Types of like width, whose kernels reach a like part of their peak."""
 
-_STANDS_FOR = {"bf16": "bf16", "fp8": "fp8", "fp4": "fp8"}
-"""Of which type a relative's products have the curve that a device's own do."""
+def shared_facts() -> SharedFacts:
+    """Give what is taken for every device and engine."""
+    return kernel_tables()[1]
+
+
+def _own_facts(device: str) -> DeviceFacts:
+    devices, _ = kernel_tables()
+    return devices.get(device, devices[ASSUMED])
 
 
 @cache
-def table() -> dict[str, Facts]:
-    """Read the table: devices, ``assumed`` and ``engine``."""
-    text = files("llmcalc_core.calibration").joinpath("efficiency.toml").read_text("utf-8")
-    return tomllib.loads(text)
-
-
-def facts_of(device: str) -> Facts:
+def facts_of(device: str) -> DeviceFacts:
     """Give the facts of a device: its own families, and those of the relative it names.
 
     Examples
     --------
-    >>> [entry["compute"] for entry in facts_of("RTX_PRO_6000")["gemm"] if entry["type"] == "bf16"]
+    >>> [entry.compute for entry in facts_of("RTX_PRO_6000").gemm if entry.type == "bf16"]
     [0.891, 0.891]
-    >>> facts_of("RTX_PRO_6000")["attention_decode"] == facts_of("L40S")["attention_decode"]
+    >>> facts_of("RTX_PRO_6000").attention_decode == facts_of("L40S").attention_decode
     True
     """
-    own = table().get(device, table()["assumed"])
-    found: Facts = table().get(own.get("like", device), {}) | own
-    if "products" in own:
-        found["gemm"] = [
-            entry | {"type": kind, "compute": own["products"][kind]}
-            for kind, stands in _STANDS_FOR.items()
-            for entry in found["gemm"]
-            if entry["type"] == stands
-        ]
-    return found
+    own = _own_facts(device)
+    if not own.like:
+        return own
+    relative = _own_facts(own.like)
+    lacking = {family: getattr(relative, family) for family in FAMILIES if not getattr(own, family)}
+    found = replace(own, **lacking)
+    if not own.products:
+        return found
+    gemm = tuple(
+        replace(entry, type=kind, compute=own.products[kind])
+        for kind in DATA_TYPES
+        if kind in own.products
+        for entry in found.gemm
+        if entry.type == DATA_TYPES[kind].curve
+    )
+    return replace(found, gemm=gemm)
 
 
 def kernels_of(device: str) -> tuple[str, str]:
@@ -54,27 +66,51 @@ def kernels_of(device: str) -> tuple[str, str]:
     >>> kernels_of("H20_96GB")
     ('transferred', 'H100_80GB')
     """
-    facts = table().get(device, table()["assumed"])
-    return facts["basis"], facts.get("like", device)
+    own = _own_facts(device)
+    return own.basis, own.like or device
 
 
-def find_facts(facts: Facts, family: str, data_type: str, engine: str = "") -> tuple[Facts, str]:
+def find_facts(
+    facts: DeviceFacts, family: str, data_type: str, engine: str = ""
+) -> tuple[KernelFacts, str]:
     """Give the facts of a family for a type, else for the nearest one, and how they are known.
 
-    Facts of the engine's own kernels go before those that stand for every engine.
+    Parameters
+    ----------
+    facts : DeviceFacts
+        Those of the device.
+    family : {'gemm', 'attention_prefill', 'attention_decode'}
+        Of which operations.
+    data_type : str
+        The type.
+    engine : str
+        Whose kernels go before those that stand for every engine.
+
+    Returns
+    -------
+    tuple of (KernelFacts, str)
+        With the basis: 'calibrated', 'transferred' from another type, or 'assumed' where the
+        device has none of the family.
+
+    Examples
+    --------
+    >>> entry, basis = find_facts(facts_of("B200_180GB"), "attention_decode", "int4")
+    >>> entry.type, basis
+    ('fp8', 'transferred')
     """
-    if family not in facts:
-        return find_facts(table()["assumed"], family, data_type)[0], "assumed"
-    usable = [entry for entry in facts[family] if entry.get("engine", engine) == engine]
-    by_type = {entry["type"]: entry for entry in sorted(usable, key=lambda own: "engine" in own)}
-    same = {"fp16": "bf16"}.get(data_type, data_type)
+    known: tuple[KernelFacts, ...] = getattr(facts, family)
+    if not known:
+        return find_facts(_own_facts(ASSUMED), family, data_type)[0], "assumed"
+    usable = [entry for entry in known if entry.engine in ("", engine)]
+    by_type = {entry.type: entry for entry in sorted(usable, key=lambda own: own.engine != "")}
+    same = DATA_TYPES[data_type].kernels
     if same in by_type:
         return by_type[same], "calibrated"
-    nearest = next(near for near in (*_NEAREST.get(same, ()), "bf16") if near in by_type)
-    return by_type[nearest], "transferred"
+    near = (*DATA_TYPES[same].like, "bf16", *by_type)
+    return by_type[next(kind for kind in near if kind in by_type)], "transferred"
 
 
-def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> Facts:
+def grouped_facts(facts: DeviceFacts, computed: str, stored: str, engine: str) -> KernelFacts:
     """Give the facts of grouped kernels: those assumed for all, and what is known to differ.
 
     They reach a share of what the device's dense products of the type do. Weights of 4 bits that
@@ -82,34 +118,38 @@ def mixture_facts(facts: Facts, computed: str, stored: str, engine: str) -> Fact
 
     Examples
     --------
-    >>> facts = mixture_facts(facts_of("H200_141GB"), "fp8", "fp8", "trtllm")
-    >>> dense, _ = find_facts(facts_of("H200_141GB"), "gemm", "fp8", "trtllm")
-    >>> facts["compute"] / dense["compute"]
+    >>> facts = facts_of("H200_141GB")
+    >>> dense, _ = find_facts(facts, "gemm", "fp8", "trtllm")
+    >>> grouped_facts(facts, "fp8", "fp8", "trtllm").compute / dense.compute
     0.5
     """
-    (entry,) = table()["assumed"]["mixture"]
-    kind = computed
-    if computed in ("bf16", "fp16"):
-        kind = f"{stored} to 16 bits" if stored in ("fp4", "int4") else "bf16"
-    own = (
-        other
-        for other in facts.get("mixture", ())
-        if other["type"] == kind and other.get("engine", engine) == engine
-    )
+    (every,) = _own_facts(ASSUMED).mixture
+    packed = DATA_TYPES[computed].has_16_bits and DATA_TYPES[stored].is_packed
+    wanted = DATA_TYPES[computed].kernels, stored if packed else ""
     dense, _ = find_facts(facts, "gemm", computed, engine)
-    compute = entry["dense_share"] * dense["compute"]
-    found: Facts = entry | {"compute": compute} | next(own, {})
-    return found
+    found = _known(every) | {"compute": (every.dense_share or 1.0) * dense.compute}
+    for one in facts.mixture:
+        if (one.type, one.stored) == wanted and one.engine in ("", engine):
+            return KernelFacts(**(found | _known(one)))
+    return KernelFacts(**found)
 
 
-def reduce_facts(facts: Facts, engine: str) -> list[Facts]:
+def _known(grouped: GroupedFacts) -> dict[str, Any]:
+    """Give what is known of grouped kernels, as fields of ``KernelFacts``."""
+    names = {one.name for one in fields(KernelFacts)} & {one.name for one in fields(GroupedFacts)}
+    values = {name: getattr(grouped, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def reduce_facts(facts: DeviceFacts, engine: str) -> tuple[AllReduceFacts, ...]:
     """Give the all-reduces of the engine, else those that stand for every engine.
 
     Examples
     --------
-    >>> [reduce_facts(facts_of("B200_180GB"), "vllm")[2][key] for key in ("engine", "devices")]
-    ['trtllm', 8]
+    >>> own = reduce_facts(facts_of("B200_180GB"), "vllm")[2]
+    >>> own.engine, own.devices
+    ('trtllm', 8)
     """
-    known: list[Facts] = facts.get("all_reduce") or table()["assumed"]["all_reduce"]
-    own = [entry for entry in known if engine in (entry.get("engine"), *entry.get("serves", ()))]
-    return own or [entry for entry in known if "engine" not in entry]
+    known = facts.all_reduce or _own_facts(ASSUMED).all_reduce
+    own = tuple(entry for entry in known if engine in (entry.engine or None, *entry.serves))
+    return own or tuple(entry for entry in known if not entry.engine)

@@ -108,7 +108,7 @@ class Hardware:
         Parameters
         ----------
         data_type : str
-            One of :data:`llmcalc_core.hardware.rates.DATA_TYPES`.
+            One of :data:`llmcalc_core.dtypes.DATA_TYPES`.
 
         Returns
         -------

@@ -5,23 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.checks import one_of, positive
+from llmcalc_core.dtypes import DATA_TYPES, WIDE_TYPES
 
 Rates = tuple[tuple[str, float], ...]
-
-DATA_TYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
-
-# Where a device lacks a type, it computes at the rate of the next one that it has: values are
-# unpacked to that type first.
-_FALLBACK = {
-    "int4": ("int4", "int8", "bf16", "fp16", "fp32"),
-    "fp4": ("fp4", "fp8", "bf16", "fp16", "fp32"),
-    "int8": ("int8", "bf16", "fp16", "fp32"),
-    "fp8": ("fp8", "bf16", "fp16", "fp32"),
-    "bf16": ("bf16", "fp16", "fp32"),
-    "fp16": ("fp16", "bf16", "fp32"),
-    "tf32": ("tf32", "fp32"),
-    "fp32": ("fp32",),
-}
 
 
 def checked_rates(name: str, flops: object) -> Rates:
@@ -39,11 +25,15 @@ def checked_rates(name: str, flops: object) -> Rates:
     (('bf16', 100000000000000.0),)
     """
     rates = tuple(
-        (one_of("flops", kind, DATA_TYPES), positive(f"flops of {kind}", rate, unit="FLOP/s"))
+        (
+            one_of("flops", kind, tuple(DATA_TYPES)),
+            positive(f"flops of {kind}", rate, unit="FLOP/s"),
+        )
         for kind, rate in _pairs(flops)
     )
-    if not any(kind in ("bf16", "fp16", "fp32") for kind, _ in rates):
-        msg = f"flops of {name} need a rate for bf16, fp16 or fp32, got {flops!r}"
+    if not any(kind in WIDE_TYPES for kind, _ in rates):
+        *others, last = WIDE_TYPES
+        msg = f"flops of {name} need a rate for {', '.join(others)} or {last}, got {flops!r}"
         raise ValueError(msg)
     return rates
 
@@ -57,11 +47,13 @@ def running_rate(flops: Rates, data_type: str) -> tuple[str, float]:
     ('bf16', 100000000000000.0)
     """
     rates = dict(flops)
-    for kind in _FALLBACK[data_type]:
+    if data_type in rates:
+        return data_type, rates[data_type]
+    for kind in (*DATA_TYPES[data_type].fallback, *DATA_TYPES):
         if kind in rates:
             return kind, rates[kind]
-    widest = next(kind for kind in DATA_TYPES if kind in rates)
-    return widest, rates[widest]
+    msg = f"flops need a rate for one of {', '.join(DATA_TYPES)}, got {flops!r}"
+    raise ValueError(msg)
 
 
 def _pairs(flops: object) -> list[tuple[Any, Any]]:

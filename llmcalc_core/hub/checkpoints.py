@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.dtypes import STORED_BITS, VALUE_BITS
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.module_names import modules_of, spellings
 from llmcalc_core.hub.quantisation import Quantisation, Scheme
 from llmcalc_core.model.config import ModelConfig
@@ -48,8 +48,8 @@ def checkpoint_precision(
     schemes = {part: counted.most_common(1)[0][0] for part, counted in weighed.items()}
     main = next(part for part in _FIRST if part in schemes)
     experts = schemes.get("experts", schemes[main])
-    narrowest = min(schemes.values(), key=lambda scheme: STORED_BITS[scheme.weights])
-    usual = STORED_BITS[narrowest.weights] - VALUE_BITS.get(narrowest.weights, 16.0)
+    narrowest = min(schemes.values(), key=lambda scheme: DATA_TYPES[scheme.weights].stored_bits)
+    usual = DATA_TYPES[narrowest.weights].scale_bits
     own: dict[str, Any] = {
         part: schemes[part].weights
         for part in ("attention", "attention_output", "recurrent", "shared")
@@ -71,7 +71,7 @@ def checkpoint_precision(
         means["head"] = _bits(quantisation.head)
     prediction = f"layers.{config.num_decoder_layers}.mlp.experts.0.gate_proj"
     mixed = {part: mean for part, mean in means.items() if abs(plain.bits(part) - mean) > _NEAR}
-    narrow = any(scheme.weights in VALUE_BITS for scheme in schemes.values())
+    narrow = any(DATA_TYPES[scheme.weights].is_quantised for scheme in schemes.values())
     if config.mtp_layers and narrow and quantisation.leaves_prediction(prediction):
         mixed["mtp"] = _WIDE_BITS
     return replace(plain, stored_bits=mixed) if mixed else plain
@@ -104,5 +104,5 @@ def _mean(counted: Counter[Scheme]) -> float:
 
 def _bits(scheme: Scheme) -> float:
     """Bits that a weight takes, its share of the scales included."""
-    kind = scheme.weights
-    return VALUE_BITS[kind] + scheme.scale_bits if kind in VALUE_BITS else STORED_BITS[kind]
+    kind = DATA_TYPES[scheme.weights]
+    return kind.bits + scheme.scale_bits if kind.is_quantised else kind.stored_bits

@@ -12,11 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from llmcalc_core.checkpoint_precision import stored_precision
 from llmcalc_core.checks import nearest
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.hub.spellings import folded, precision_in, unquantised, untuned
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import stored_precision
 
 _FILES = (
     "meta", "opt", "mistral", "qwen", "qwen3", "deepseek", "openai", "google", "microsoft",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.dialects.fields import Fields
 from llmcalc_core.hub.quantisation import WIDE, Modules, Quantisation, Scheme
 from llmcalc_core.hub.quantisation_others import auto_round, quark
@@ -32,7 +33,9 @@ _ALGORITHMS = {
 }
 """Schemes of NVIDIA Model Optimizer by ``quant_algo``."""
 
-_TYPES = {("float", 8): "fp8", ("float", 4): "fp4", ("int", 8): "int8", ("int", 4): "int4"}
+_TYPES: dict[tuple[str, float], str] = {
+    (one.number, one.bits): one.name for one in DATA_TYPES.values() if one.is_quantised
+}
 _NOT = ("modules_to_not_convert", "ignored_layers", "ignore", "exclude_modules", "exclude",
         "llm_int8_skip_modules")  # fmt: skip
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import Precision, parse_precision
 
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
 _QUANTISED = re.compile(
-    r"-(?P<type>fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a\d+|dynamic|static|"
+    r"-(?P<type>fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a(?:fp)?\d+|dynamic|static|"
     r"pertensor)(?=-|$)"
 )
 

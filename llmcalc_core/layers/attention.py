@@ -131,7 +131,7 @@ class Attention(AttentionMixer):
         """Count the keys and values of one request on one device [bytes]."""
         if self.shares_cache:
             return NO_CACHE
-        reach = None if grid.whole_caches else self.window or self.chunk
+        reach = None if grid.engine.caches_whole_context else self.window or self.chunk
         return key_value_bytes(
             tokens=cached_tokens(grid, window=reach),
             kv_heads=np.ceil(self.kv_heads / grid.tp),

@@ -51,7 +51,7 @@ def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1
     grid = step.grid
     if not step.decode:
         new = step.replica_tokens / (step.sequences * ratio)
-        return new + np.minimum(step.behind / ratio, np.minimum(seen, reach))
+        return new + np.minimum(step.past_tokens / ratio, np.minimum(seen, reach))
     if grid.beams > 1:
         return seen - np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
     return seen + grid.drafted / (2 * ratio) if grid.drafted else seen  # the last query sees most
@@ -98,4 +98,4 @@ def attention_operation(
 
 def queries_alike(step: Pass) -> Values:
     """Count the queries of the pass on one device that see as many keys each [1]."""
-    return step.replica_tokens if step.decode else step.sequences / step.parts
+    return step.replica_tokens if step.decode else step.sequences / step.cp

@@ -19,12 +19,13 @@ def cached_tokens(grid: Grid, *, window: int | None = None) -> Values:
 
     Beams share the blocks of the prompt; ``window`` is the most that a layer looks back on.
     """
+    block = grid.engine.kv_block_tokens
     if grid.beams > 1:
-        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf))
-        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf))
+        prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf), block=block)
+        own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf), block=block)
         return prompt + own * grid.beams
     longest: Values = grid.inputs + grid.outputs + grid.drafted
     if window is not None:
         whole = np.min(grid.inputs) >= window  # every sequence fills it
         longest = float(window) if whole else np.minimum(longest, window)
-    return rounded_to_blocks(tokens=longest)
+    return rounded_to_blocks(tokens=longest, block=block)

@@ -150,7 +150,7 @@ class LatentAttention(AttentionMixer):
         )
 
     def _unpacking(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
-        """Absorb the keys into the queries, or unpack keys and values, behind ones too."""
+        """Absorb the keys into the queries, or unpack keys and values, also of past tokens."""
         if step.decode or self.indexer:
             tokens, rank = step.tokens, self.kv_rank
             return (
@@ -158,7 +158,7 @@ class LatentAttention(AttentionMixer):
                 matrix(step, "value up projection", m=tokens, n=heads * self.v_dim, k=rank),
             )
         unpacked = heads * (self.nope_dim + self.v_dim)
-        rows = step.replica_tokens + step.sequences * step.behind
+        rows = step.replica_tokens + step.sequences * step.past_tokens
         return (matrix(step, "KV up projection", m=rows, n=unpacked, k=self.kv_rank),)
 
     def _kernel(self, step: Pass, heads: Values) -> Operation:

@@ -228,4 +228,4 @@ class MoE(Part):
 
 def _routed_tokens(step: Pass) -> Values:
     """Tokens of a stage that go to experts: groups that repeat a decode step send theirs too."""
-    return step.stage_tokens * (step.grid.cp / step.parts)
+    return step.stage_tokens * (step.grid.cp / step.cp)

@@ -138,6 +138,6 @@ def _gather(step: Pass, width: Values) -> Message:
         name="all-gather of keys and values",
         passes=1,
         size=step.replica_tokens * width * step.precision.output_bytes,
-        participants=np.asarray(step.parts),
+        participants=np.asarray(step.cp),
         stride=step.grid.tp,
     )

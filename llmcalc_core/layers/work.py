@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
@@ -107,9 +108,9 @@ class Pass:
         New tokens on one device, those of padding included [tokens].
     replica_tokens : array
         New tokens of sequences on all devices of an attention replica [tokens].
-    parts : float or array
-        Groups of its devices that they are divided over.
-    behind : float or array
+    cp : float or array
+        Groups of its devices that they are divided over: 1 in decode, which every group repeats.
+    past_tokens : float or array
         Cached tokens of a sequence before its new ones, in the mean over the parts of a prompt;
         decode steps count their own [tokens].
     stage_tokens : array
@@ -135,8 +136,8 @@ class Pass:
     sequences: Floats
     tokens: Floats
     replica_tokens: Floats
-    parts: Values
-    behind: Values
+    cp: Values
+    past_tokens: Values
     stage_tokens: Floats
     states: float
     hidden_bytes: Floats
@@ -158,7 +159,7 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
         micro = run * grid.attention_dp
     beams = grid.beams if decode else 1.0
     length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
-    parts: Values = 1.0 if decode else grid.cp
+    cp: Values = 1.0 if decode else grid.cp
     tokens = run * beams * length
     return Pass(
         grid=grid,
@@ -167,17 +168,17 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
         hidden=hidden,
         decode=decode,
         sequences=requests * beams,
-        tokens=tokens / parts,
+        tokens=tokens / cp,
         replica_tokens=requests * beams * length,
-        parts=parts,
-        behind=0.0 if decode else _behind(grid),
+        cp=cp,
+        past_tokens=0.0 if decode else _past_tokens(grid),
         stage_tokens=micro * beams * length,
         states=2.0 + grid.drafted if decode else 2.0,
-        hidden_bytes=tokens / parts * hidden * precision.output_bytes,
+        hidden_bytes=tokens / cp * hidden * precision.output_bytes,
     )
 
 
-def _behind(grid: Grid) -> Values:
+def _past_tokens(grid: Grid) -> Values:
     """Tokens before a part of a prompt: those found in the cache, and half of the other parts."""
     if isinstance(grid.pieces, float) and grid.pieces == 1:
         return grid.cached
@@ -190,7 +191,7 @@ def for_part(step: Pass, name: str) -> Pass:
     if precision is step.precision:
         return step
     computed = precision.activations
-    own = "gemm_wide" if computed in ("bf16", "fp16") else f"gemm_{computed}"
+    own = "gemm_wide" if DATA_TYPES[computed].has_16_bits else f"gemm_{computed}"
     family = "gemm" if computed == step.whole.activations else own
     return replace(step, precision=precision, family=family)
 

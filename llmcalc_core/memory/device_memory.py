@@ -10,22 +10,14 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.costmodel.stage_counts import stage_counts
-from llmcalc_core.engines import SHARING_WHAT_IS_FREE
+from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
-
-RUNTIME_RESERVE_BYTES = 2.0**30
-"""Kernels, workspaces and allocator slack of a runtime inside its share: 1 GiB, assumed."""
-
-WHOLE_PROMPT_RESERVE_BYTES = 3 * 2.0**30
-"""The same of FasterTransformer: what its smallest models use beyond weights and cache in the
-memory column of its GPT guide, 2.9 to 3.1 GiB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,7 +58,7 @@ class Memory:
         array
             Bytes [bytes]: all that is held, or less.
         """
-        if engine not in SHARING_WHAT_IS_FREE:
+        if find_engine(engine).memory_fraction_of == "device":
             return self.total
         rest = self.total - self.kv_cache
         return memory_fraction * rest + self.kv_cache
@@ -77,9 +69,7 @@ def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
     return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
 
 
-def device_memory(
-    model: Model, precision: Precision, grid: Grid, *, whole_prompts: bool = False
-) -> Memory:
+def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
 
     Parameters
@@ -87,10 +77,8 @@ def device_memory(
     model, precision
         What is stored, in which types.
     grid : Grid
-        Plans and workloads.
-    whole_prompts : bool, default False
-        Whether the engine reads all prompts of a batch at once, with a buffer of its own for every
-        operation (FasterTransformer), and not in chunks.
+        Plans and workloads. An engine that does not chunk prompts reads all of a batch at once,
+        with a buffer of its own for every operation.
 
     Returns
     -------
@@ -104,7 +92,7 @@ def device_memory(
         held, cached, away = _offloaded(held, cached, grid)
     if grid.techniques.lora_adapters:
         step = make_pass(model.hidden, grid, precision, decode=False)
-        works = (part_section(part, step).operations for part in model.parts)
+        works = (part.work(step)[0] for part in model.parts)
         adapters = [adapter_bytes(work, step) for work in works]
         held = [own + more for own, more in zip(held, adapters, strict=True)]
     first, last = _outer_weights(model, precision, grid)
@@ -114,7 +102,7 @@ def device_memory(
         held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
         last = last + draft.copies * held_too.weights
         cached = [*cached, NO_CACHE, draft.copies * held_too.kv_cache]
-        if draft.own and not model.tied:
+        if draft.is_module and not model.tied:
             rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
             last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
@@ -129,8 +117,8 @@ def device_memory(
         host_weights = np.maximum(host_weights, more_weights)
         host_cache = np.maximum(host_cache, more_cache)
     fullest = weights + cache
-    activations = (_buffers if whole_prompts else _activations)(model, precision, grid)
-    reserve = WHOLE_PROMPT_RESERVE_BYTES if whole_prompts else RUNTIME_RESERVE_BYTES
+    alive = _activations if grid.engine.chunks_prompts else _buffers
+    activations, reserve = alive(model, precision, grid), grid.engine.runtime_reserve_bytes
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),

@@ -25,7 +25,6 @@ def offloaded(
     usable: float,
     *,
     counted: Callable[[Memory], Floats] = attrgetter("total"),
-    whole_prompts: bool = False,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
 
@@ -39,8 +38,6 @@ def offloaded(
         Bytes of a device that may be used [bytes].
     counted : callable
         What of a plan's memory counts against them; all of it unless given.
-    whole_prompts : bool, default False
-        As for :func:`llmcalc_core.memory.device_memory.device_memory`.
 
     Returns
     -------
@@ -56,7 +53,7 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return counted(device_memory(model, precision, tried, whole_prompts=whole_prompts))
+        return counted(device_memory(model, precision, tried))
 
     without = replace(grid, weights_away=1.0)
     weights = _share(grid.weights_away, (total(grid), total(without)), usable)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from llmcalc_core.checkpoint_precision import stored_precision
 from llmcalc_core.checks import nearest, one_of, truth, whole_number
 from llmcalc_core.model.vision import vision_tower
+from llmcalc_core.precision import stored_precision
 
 if TYPE_CHECKING:
     from llmcalc_core.model.config import ModelConfig

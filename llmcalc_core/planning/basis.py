@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.bands import BASES, Band, band, measured_models, was_measured
+from llmcalc_core.calibration.constants import fitted_engines
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.calibration.kernels import kernels_of
 from llmcalc_core.hardware.device import Hardware
@@ -37,8 +38,9 @@ def basis_of(
     Returns
     -------
     {'measured', 'calibrated', 'transferred', 'assumed'}
-        Measured where this model on this device was among the measurements of the fit, or where
-        the hardware was calibrated with the user's own; transferred at best where its figures
+        Measured where this model on this device, in its types of weights and of KV cache, was
+        among the measurements of the fit, or where the hardware was calibrated with the user's
+        own; transferred at best where its figures
         were edited, or with techniques, which none of the measured runs used; assumed where
         anything is offloaded, as the rate of zero copies is.
     """
@@ -53,7 +55,9 @@ def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> 
         return max("transferred", efficiency.basis, key=BASES.index)
     if hardware.adjustments:
         return "measured"
-    known = was_measured(model.name, efficiency.device, efficiency.data_type)
+    known = efficiency.engine in fitted_engines() and was_measured(
+        model.name, efficiency.device, efficiency.data_type, efficiency.kv_cache
+    )
     return "measured" if known else efficiency.basis
 
 

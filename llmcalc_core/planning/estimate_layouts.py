@@ -9,6 +9,7 @@ from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory, counting, device_memory
 from llmcalc_core.memory.offload import offloaded
@@ -16,9 +17,6 @@ from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
-
-WHOLE_PROMPT_ENGINE = "fastertransformer"
-"""The engine that reads whole prompts, and not chunks of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ def estimate_layouts(
     *,
     stage: str,
     memory_fraction: float = 0.9,
-    engine: str = "vllm",
+    engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
 ) -> Estimate:
     """Estimate one stage of every layout and batch.
@@ -88,12 +86,11 @@ def estimate_layouts(
         techniques=workload.techniques,
         engine=engine,
     )
-    whole = engine == WHOLE_PROMPT_ENGINE
     if workload.techniques.offloads_by_plan:
         usable = hardware.usable_bytes(memory_fraction)
         grid = offloaded(
             model, precision, grid, usable,
-            counted=counting(memory_fraction, engine), whole_prompts=whole,
+            counted=counting(memory_fraction, engine),
         )  # fmt: skip
     efficiency = efficiency_for(
         hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
@@ -101,6 +98,6 @@ def estimate_layouts(
     return Estimate(
         grid=grid,
         times=phase_times(model, hardware, precision, grid, efficiency, decode=stage == "decode"),
-        memory=device_memory(model, precision, grid, whole_prompts=whole),
+        memory=device_memory(model, precision, grid),
         efficiency=efficiency,
     )

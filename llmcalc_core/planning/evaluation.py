@@ -73,6 +73,7 @@ class Evaluation:
             hardware=tuple(names.hardware),
             precisions=tuple(names.precision),
             techniques=request.techniques,
+            engine=request.engine,
         )
         if request.objective != "throughput":
             frame["on_front"] = front_of(frame, request.objective, self.latency_column)

@@ -31,6 +31,7 @@ def as_frame(
     hardware: tuple[str, ...],
     precisions: tuple[str, ...],
     techniques: tuple[Techniques, ...],
+    engine: str,
 ) -> pd.DataFrame:
     """Join the columns of several cases into one frame.
 
@@ -42,6 +43,8 @@ def as_frame(
         Names.
     techniques : tuple of Techniques
         Each field that any of them uses becomes a column.
+    engine : str
+        The serving engine, whose token budget holds where none is given.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def as_frame(
     for axis, (name, names) in enumerate(named.items()):
         codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
         data[name] = pd.Categorical.from_codes(codes, dtype=_categories(names))
-    for name, used in in_use(techniques).items():
+    for name, used in in_use(techniques, engine).items():
         data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
     for name in cases[0][1]:
         values = column_of(cases, name)

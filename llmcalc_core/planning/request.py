@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_numbers
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import PLAIN
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_STAGES = ("prefill", "decode")
@@ -79,7 +78,7 @@ class EvaluationRequest:
     hardware: tuple[Hardware, ...]
     devices: tuple[int, ...]
     stage: str = "decode"
-    engine: str = "vllm"
+    engine: str = DEFAULT_ENGINE
     input_tokens: tuple[int, ...] = (2000,)
     output_tokens: tuple[int, ...] = (256,)
     batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -101,7 +100,7 @@ class EvaluationRequest:
         self._set("stage", one_of("stage", self.stage, STAGES))
         self._set("objective", one_of("objective", self.objective, OBJECTIVES))
         check_known(self.objective, self.hardware)
-        self._set("engine", find_engine(self.engine))
+        self._set("engine", find_engine(self.engine).name)
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))

@@ -7,8 +7,7 @@ from typing import Any
 
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import Precision, parse_precision
 
 _NVFP4: dict[str, dict[str, Any]] = {
     "Qwen/Qwen3-": {},

@@ -27,7 +27,7 @@ _ABOUT_BANDS = """\
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
 # device but its peaks. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
 # `worth`: how much larger errors on pairs left out are without a constant, and how many numbers it
-# has. `runs`: model, device and type of weights that the constants were fitted to.
+# has. `runs`: model, device, type of weights and of KV cache that the constants were fitted to.
 """
 
 _NEGLIGIBLE = 5e-4
@@ -86,8 +86,11 @@ def write_bands(
         f'[[worth]]\nconstant = "{name}"\nnumbers = {count}\nrise = {rise:.4f}\n'
         for name, (count, rise) in worth.items()
     ]
-    known = sorted({(*one.pair, one.precision.experts) for one in runs.configurations})
-    listed = "\n".join(f'  ["{model}", "{device}", "{kind}"],' for model, device, kind in known)
+    known = sorted(
+        {(*one.pair, one.precision.experts, one.precision.kv_cache) for one in runs.configurations}
+    )
+    quoted = (", ".join(f'"{word}"' for word in run) for run in known)
+    listed = "\n".join(f"  [{run}]," for run in quoted)
     parts.append(f"[measured]\nruns = [\n{listed}\n]\n")
     _table("bands.toml").write_text("\n".join(parts), encoding="utf-8")
 

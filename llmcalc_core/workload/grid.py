@@ -14,11 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from llmcalc_core.engines import (
-    DEFAULT_ENGINE,
-    HOLDING_WHOLE_CACHES,
-    PREFILL_CHUNK_TOKENS,
-)
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
 from llmcalc_core.formulas.speculation import tokens_per_step
@@ -62,8 +58,8 @@ class Grid:
         Parts in which it reads a prompt [1].
     graph_sizes : tuple of int
         Batches that decode steps are padded to, those of captured kernels; none: as they are.
-    whole_caches : bool
-        Whether layers that see a window or a chunk of the context keep all of it nevertheless.
+    engine : Engine
+        What serves: its blocks, and what it keeps in them.
     drafted, gained : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
@@ -92,7 +88,7 @@ class Grid:
     chunk_tokens: float
     pieces: Values
     graph_sizes: tuple[int, ...]
-    whole_caches: bool
+    engine: Engine
     drafted: float
     gained: float
     beams: float
@@ -126,7 +122,7 @@ def make_grid(
     graph_sizes : tuple of int, optional
         Batches of an attention replica that decode steps are padded to, rising.
     engine : str
-        The serving engine, which decides what is kept of the context.
+        The serving engine: its token budget, the blocks of its cache and what it keeps in them.
 
     Returns
     -------
@@ -139,6 +135,7 @@ def make_grid(
     >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
+    serves = find_engine(engine)
     widths = zip(
         *((one.tp, one.pp, one.ep, one.attention_dp, one.cp) for one in layouts), strict=True
     )
@@ -163,10 +160,10 @@ def make_grid(
         cached=cached,
         computed=prompt - cached,
         techniques=techniques,
-        chunk_tokens=float(techniques.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS),
+        chunk_tokens=float(techniques.prefill_chunk_tokens or serves.token_budget),
         pieces=_pieces(prompt - cached, batch, attention_dp, techniques),
         graph_sizes=graph_sizes,
-        whole_caches=engine in HOLDING_WHOLE_CACHES,
+        engine=serves,
         drafted=float(techniques.speculative_tokens),
         gained=_gained(techniques),
         beams=float(beams),

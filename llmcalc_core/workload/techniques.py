@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
 from llmcalc_core.checks import positive, share, truth, whole_number
-from llmcalc_core.engines import PREFILL_CHUNK_TOKENS
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.model.config import ModelConfig
 
 
@@ -206,7 +206,9 @@ NO_TECHNIQUES = Techniques()
 """A deployment that computes every request from the start, token by token, in device memory."""
 
 
-def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
+def in_use(
+    techniques: tuple[Techniques, ...], engine: str = DEFAULT_ENGINE
+) -> dict[str, tuple[Any, ...]]:
     """Give the fields that any technique uses, with the value of each.
 
     A model is its name, a budget that is not given the engine's own.
@@ -216,6 +218,7 @@ def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
     >>> in_use((Techniques(), Techniques(prefix_hit_rate=0.5)))
     {'prefix_hit_rate': (0.0, 0.5)}
     """
+    budget = find_engine(engine).token_budget
     values = {
         field.name: tuple(getattr(one, field.name) for one in techniques)
         for field in fields(Techniques)
@@ -223,10 +226,8 @@ def in_use(techniques: tuple[Techniques, ...]) -> dict[str, tuple[Any, ...]]:
     values["draft_model"] = tuple(
         "" if one.draft_model is None else one.draft_model.model for one in techniques
     )
-    values["prefill_chunk_tokens"] = tuple(
-        one.prefill_chunk_tokens or PREFILL_CHUNK_TOKENS for one in techniques
-    )
-    unused = {"draft_model": "", "prefill_chunk_tokens": PREFILL_CHUNK_TOKENS}
+    values["prefill_chunk_tokens"] = tuple(one.prefill_chunk_tokens or budget for one in techniques)
+    unused = {"draft_model": "", "prefill_chunk_tokens": budget}
     return {
         name: own
         for name, own in values.items()

@@ -9,13 +9,15 @@ from typing import Annotated, Any, TypedDict
 
 from llmcalc_core import (
     CHECKPOINT,
+    DEFAULT_ENGINE,
+    ENGINES,
     PRECISIONS,
     STAGES,
     Precision,
+    find_engine,
     list_hardware,
     list_models,
 )
-from llmcalc_widgets.engines import ENGINE_NAMES, OFFERED_ENGINES
 from llmcalc_widgets.settings.checks import (
     check_field,
     check_milliseconds,
@@ -139,11 +141,12 @@ class QuestionValues(TypedDict, total=False):
     engine: Annotated[
         str,
         Setting(
-            default="vllm",
+            default=DEFAULT_ENGINE,
             check=check_field,
             shared=True,
             control=Choice(
-                options=lambda: OFFERED_ENGINES, name_of=lambda one: ENGINE_NAMES.get(one, str(one))
+                options=lambda: tuple(name for name in ENGINES if find_engine(name).offered),
+                name_of=lambda name: find_engine(name).label,
             ),
             label="Engine",
             help="The serving engine, whose overheads and scheduling were measured",

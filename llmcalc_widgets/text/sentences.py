@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from llmcalc_core import DoesNotFitError, Evaluation, EvaluationRequest, get_minimum_system_size
+from llmcalc_core import (
+    DoesNotFitError,
+    Evaluation,
+    EvaluationRequest,
+    find_engine,
+    get_minimum_system_size,
+)
 from llmcalc_widgets.chart.scene import Scene
-from llmcalc_widgets.engines import ENGINE_NAMES
 from llmcalc_widgets.text.technique_words import arguments_of, price_words, technique_words
 from llmcalc_widgets.text.units import counted, gigabytes, seconds
 from llmcalc_widgets.text.wording import (
@@ -29,7 +34,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{STAGE_WORDS[request.stage]}, {ENGINE_NAMES[request.engine]}, "
+        f"{STAGE_WORDS[request.stage]}, {find_engine(request.engine).label}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )

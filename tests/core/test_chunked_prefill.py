@@ -60,7 +60,7 @@ def test_found_tokens_are_in_no_part() -> None:
     step = make_pass(model.hidden, grid, Precision(), decode=False)
     assert grid.pieces == 2
     # The two parts begin behind 500 and 750 tokens.
-    assert (step.tokens, step.behind) == (250, 625)
+    assert (step.tokens, step.past_tokens) == (250, 625)
 
 
 def test_sequences_use_the_budget_up() -> None:

@@ -10,7 +10,7 @@ import pytest
 from llmcalc_core import ModelConfig, describe, explore, find_model, list_models
 from llmcalc_core.api.description import parameters_by_part
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.architecture.parameters import BESIDE, PARTS
+from llmcalc_core.architecture.parameters import EXTRA_PARTS, PARTS
 
 
 def item(model: object, name: str) -> object:
@@ -22,11 +22,11 @@ def test_parts_sum_to_the_whole(name: str) -> None:
     model = architecture(find_model(name))
     counted = parameters_by_part(model)
     assert sum(counted[part] for part in PARTS if part in counted) == model.parameters
-    assert [counted.get(part, 0) for part in BESIDE] == [
+    assert [counted.get(part, 0) for part in EXTRA_PARTS] == [
         model.vision_parameters,
         model.mtp_parameters,
     ]
-    assert list(counted) == [part for part in (*PARTS, *BESIDE) if part in counted]
+    assert list(counted) == [part for part in (*PARTS, *EXTRA_PARTS) if part in counted]
 
 
 # (model, parts by hand)

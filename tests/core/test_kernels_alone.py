@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Precision, find_hardware
-from llmcalc_core.calibration.kernels import facts_of, find_facts, mixture_facts
+from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.timing import message_seconds
 from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
@@ -58,10 +58,10 @@ def test_decode_attention_takes_its_time(
     bandwidth = find_hardware(device).memory_bandwidth
     moved = took_us * 1e-6 * bandwidth * share
     facts, basis = find_facts(facts_of(device), "attention_decode", cache, engine)
-    at_rate = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=facts["memory"])
-    ramp = ramp_seconds(moved=moved, ramp=facts["ramp_us"] * 1e-6)
+    at_rate = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=facts.memory)
+    ramp = ramp_seconds(moved=moved, ramp=facts.ramp_us * 1e-6)
     assert basis == "calibrated"
-    assert facts["floor_us"] * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.16)
+    assert facts.floor_us * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.16)
 
 
 @pytest.mark.parametrize(("device", "engine", "devices", "size", "took_us"), ALL_REDUCES)
@@ -81,14 +81,14 @@ def test_large_products_reach_what_was_measured(
     facts, _ = find_facts(facts_of(device), "gemm", data_type)
     alone = 1.0 if data_type == "bf16" else 0.8  # engines' products in 8 and 4 bits: engine table
     peak = dict(find_hardware(device).flops)[data_type]
-    assert facts["compute"] / alone * peak == pytest.approx(reached, rel=0.01)
+    assert facts.compute / alone * peak == pytest.approx(reached, rel=0.01)
 
 
 def test_a_relative_stands_for_what_a_device_lacks() -> None:
     own, relative = facts_of("RTX_PRO_6000"), facts_of("L40S")
-    assert own["gemm"] != relative["gemm"]
-    assert own["attention_prefill"] == relative["attention_prefill"]
-    assert facts_of("GH200_144GB")["gemm"] == facts_of("H200_141GB")["gemm"]
+    assert own.gemm != relative.gemm
+    assert own.attention_prefill == relative.attention_prefill
+    assert facts_of("GH200_144GB").gemm == facts_of("H200_141GB").gemm
 
 
 @pytest.mark.parametrize("device", ["H200_141GB", "B200_180GB", "RTX_PRO_6000", "MI300X", "TPUv4"])
@@ -96,5 +96,5 @@ def test_a_relative_stands_for_what_a_device_lacks() -> None:
 def test_grouped_kernels_reach_half_of_dense_ones(device: str, data_type: str) -> None:
     facts = facts_of(device)
     dense, _ = find_facts(facts, "gemm", data_type, "trtllm")
-    grouped = mixture_facts(facts, data_type, data_type, "trtllm")
-    assert grouped["compute"] == pytest.approx(0.5 * dense["compute"])
+    grouped = grouped_facts(facts, data_type, data_type, "trtllm")
+    assert grouped.compute == pytest.approx(0.5 * dense.compute)

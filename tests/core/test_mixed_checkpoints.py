@@ -10,7 +10,7 @@ from llmcalc_core import ModelConfig, Precision, Techniques, estimate_decode_per
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.precision_names import parse_precision
+from llmcalc_core.precision import parse_precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.layers.test_compressed import V4

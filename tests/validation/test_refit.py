@@ -137,7 +137,7 @@ def test_what_is_written_is_read_again(
     written = tomllib.loads((tmp_path / "bands.toml").read_text())
     assert len(written["band"]) == len(METRICS) * len(BASES) * 2
     assert written["worth"] == [{"constant": "step_overhead_s", "numbers": 6, "rise": 0.5}]
-    assert ["meta-llama/Llama-3.1-8B", "H100_80GB", "bf16"] in written["measured"]["runs"]
+    assert ["meta-llama/Llama-3.1-8B", "H100_80GB", "bf16", "bf16"] in written["measured"]["runs"]
 
 
 def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,10 @@ import pytest
 from ipywidgets import Widget
 from numpy.typing import NDArray
 
-from llmcalc_core import ENGINES, STAGES
+from llmcalc_core import STAGES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import USUAL
-from llmcalc_widgets.engines import ENGINE_NAMES
 from llmcalc_widgets.text.units import banded_seconds, seconds
 from llmcalc_widgets.text.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
 
@@ -138,4 +137,3 @@ def test_there_are_words_for_everything() -> None:
         assert set(words) == set(STAGES)
     assert set(BASIS_WORDS) == set(BASES)
     assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())
-    assert set(ENGINE_NAMES) == set(ENGINES)

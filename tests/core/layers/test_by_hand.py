@@ -58,15 +58,17 @@ def attention(pairs: tuple[float, float]) -> Callable[[int, int, bool], Operatio
 
     def work(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
         seen = pairs[0] if decode else pairs[1]
-        read = seen if decode else 32
+        read, kv = (seen if decode else 32), max(2 / t, 1)  # four devices repeat two heads
         return {
             # queries 64, gates 64, keys and values 2 x 2 x 16
-            "QKV projection": gemm(m, (64 + 64 + 64) / t, 64),
+            "QKV projection": gemm(m, (64 + 64) / t + kv * 32, 64),
             "output projection": gemm(m, 64, 64 / t),
-            "attention": kernel(2 * seen, 4 / t, 32, 2 * read * (2 / t) * 32, m),
+            "attention": kernel(2 * seen, 4 / t, 32, 2 * read * kv * 32, m),
             # in and out: queries and keys; then rotary queries, keys and values; gate, result twice
-            "norms of queries and keys": moves(m * 2 * (64 + 32) / t * 2, 2),
-            "rotary embedding and cache write": moves(m * (2 * (64 + 64) + 3 * 64) / t * 2, 2),
+            "norms of queries and keys": moves(m * 2 * (64 / t + kv * 16) * 2, 2),
+            "rotary embedding and cache write": moves(
+                m * (2 * (64 / t + kv * 32) + 3 * 64 / t) * 2, 2
+            ),
         }
 
     return work
@@ -75,7 +77,7 @@ def attention(pairs: tuple[float, float]) -> Callable[[int, int, bool], Operatio
 def shared_attention(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
     """Heads as above, without a gate; keys and values are an earlier layer's."""
     seen = 34.5 if decode else 512
-    read = 2 * (seen if decode else 32) * (2 / t) * 32
+    read = 2 * (seen if decode else 32) * max(2 / t, 1) * 32
     return {
         "QKV projection": gemm(m, 64 / t, 64),
         "output projection": gemm(m, 64, 64 / t),
@@ -200,15 +202,18 @@ def mamba(t: int, m: int, decode: bool) -> Operations:  # noqa: ARG001, FBT001
 
 
 def mamba2(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
-    """Four heads of 16 with 8 for each channel, two groups: 64 + 2 x 2 x 8 are convolved."""
-    states = 2 * 2 * (64 * 8 * 4 + 96 * 3 * 2) / t
+    """Four heads of 16 with 8 for each channel, two groups, of which four devices have one each."""
+    groups = max(2 / t, 1)
+    convolved = 64 / t + 2 * groups * 8
+    states = 2 * 2 * (64 / t * 8 * 4 + convolved * 3 * 2)
     chunk = 1 if decode else 128
-    flops = 2 * m * (chunk * (2 * 8 + 64) + 2 * 64 * 8) / t
-    between = 0 if decode else 2 * 64 * 8 / 128  # a state of a chunk, written and read
+    flops = 2 * m * (chunk * (groups * 8 + 64 / t) + 2 * 64 / t * 8)
+    between = 0 if decode else 2 * 64 / t * 8 / 128  # a state of a chunk, written and read
+    moved = m * (convolved + 64 / t + between) * 2 + states
     return {
-        "input projection": gemm(m, (64 + 96 + 4) / t, 64),
-        "convolution": moves(m * 2 * 96 / t * 2),
-        "scan": (flops, m * (96 + 64 + between) / t * 2 + states, states, 1 if decode else 5),
+        "input projection": gemm(m, (64 + 4) / t + convolved, 64),
+        "convolution": moves(m * 2 * convolved * 2),
+        "scan": (flops, moved, states, 1 if decode else 5),
         "gated norm": moves(m * 3 * 64 / t * 2),
         "output projection": gemm(m, 64, 64 / t),
     }
@@ -475,6 +480,29 @@ LABELS = {
 }  # fmt: skip
 
 
+WIDTHS = [(kind, tp) for kind in KINDS for tp in (1, 2, 4) if tp <= (KINDS[kind][4][2] or 4)]
+"""Kinds, and devices that can share them."""
+
+WORDS = {
+    "attention": "attention of 4 heads (2 KV, 16 wide)",
+    "sliding-window attention": "attention of 4 heads (2 KV, 16 wide), window of 16",
+    "chunked attention": "attention of 4 heads (2 KV, 16 wide), chunks of 16",
+    "shared attention": "attention of 4 heads (2 KV, 16 wide), cache of an earlier layer",
+    "latent attention": "latent attention of 4 heads (rank 32)",
+    "sparse latent attention": "latent attention of 4 heads (rank 32), 8 tokens chosen",
+    "compressed attention": "compressed attention of 4 heads, window of 16",
+    "heavily compressed attention":
+        "compressed attention of 4 heads, window of 16, 8 tokens to an entry before",
+    "Mamba": "Mamba, 128 wide (state 16)",
+    "Mamba-2": "Mamba-2 of 4 heads (16 wide, state 8)",
+    "gated delta net": "gated delta rule of 4 heads (8 wide)",
+    "projection": "a projection",
+    "feed-forward": "feed-forward of 96",
+    "mixture of experts": "2 of 4 experts of 32, shared 16",
+    "norms": "",
+}  # fmt: skip
+
+
 def part_of(kind: str) -> Part:
     """Give the part of a model with one layer that a breakdown calls by its name."""
     model = architecture(ModelConfig(**(PLAIN | KINDS[kind][0])))
@@ -488,8 +516,7 @@ def grid_of(tp: int) -> Grid:
 
 
 @pytest.mark.parametrize("decode", [False, True], ids=["prefill", "decode"])
-@pytest.mark.parametrize("tp", [1, 2])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "tp"), WIDTHS)
 def test_work(kind: str, tp: int, decode: bool) -> None:  # noqa: FBT001
     step = make_pass(64, grid_of(tp), FP8, decode=decode)
     found = {
@@ -514,12 +541,33 @@ def test_weights_and_cache(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_one_device_has_every_parameter_once(kind: str) -> None:
+    part = part_of(kind)
+    assert part.weight_bytes(parse_precision("bf16"), grid_of(1)) == 2 * part.parameters
+    assert sum(part.counts.values()) == part.parameters
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_widths(kind: str) -> None:
     part, (alive, gathered, heads) = part_of(kind), KINDS[kind][4]
     assert part.activation_width == alive
     if isinstance(part, TokenMixer):
         assert part.gathered_width(2.0) == gathered
         assert part.shardable_heads == heads
+
+
+@pytest.mark.parametrize("kind", WORDS)
+def test_description(kind: str) -> None:
+    assert part_of(kind).description == WORDS[kind]
+
+
+def test_key_value_heads_that_devices_repeat() -> None:
+    assert isinstance(grouped := part_of("attention"), TokenMixer)
+    assert grouped.grouped_kv_heads == 2
+    config = ModelConfig(**(PLAIN | {"num_key_value_heads": 4}))
+    assert architecture(config).kv_heads == ()
+    assert isinstance(latent_one := part_of("latent attention"), TokenMixer)
+    assert latent_one.grouped_kv_heads is None
 
 
 Sent = tuple[str, float, float, float]

@@ -1,4 +1,4 @@
-"""What a sequence holds, by kind of layer: bytes for each token, of full windows, of states."""
+"""Bytes of a sequence by kind of layer: for each token, of full windows, of states."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 
-_BLOCK = 16  # tokens of a block of the cache, the default of rounded_to_blocks
+_BLOCK = find_engine(DEFAULT_ENGINE).kv_block_tokens
 _FAR = 2**24  # a context beyond every window, a multiple of every block and entry [tokens]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """Bytes that all layers of a kind hold of one sequence, on one device.
+class SequenceBytes:
+    """Bytes of one sequence in all layers of a kind, on one device.
 
     Attributes
     ----------
@@ -40,8 +41,8 @@ class Held:
     state: float
 
 
-def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
-    """Count what each kind of layer holds of a sequence; none for a kind that holds nothing."""
+def sequence_bytes_by_layers(model: Model, precision: Precision) -> Iterator[SequenceBytes]:
+    """Count the bytes of a sequence in each kind of layer; none for a kind without a cache."""
     contexts = (_BLOCK, 2 * _BLOCK, _FAR, _FAR + 2048)
     inputs = tuple(context - 1 for context in contexts)
     grid = make_grid((Layout(),), batches=(1,), inputs=inputs, outputs=(1,))
@@ -53,7 +54,7 @@ def held_by_layers(model: Model, precision: Precision) -> Iterator[Held]:
             continue
         token, state = (further - far) / (contexts[3] - contexts[2]), 2 * one - two
         windows = far - token * _FAR - state
-        yield Held(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
+        yield SequenceBytes(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
 
 
 def weight_bytes(model: Model, precision: Precision) -> float:

@@ -1,0 +1,110 @@
+"""Engines: what each does unlike the others, and what a new one needs."""
+
+from __future__ import annotations
+
+import pytest
+
+import llmcalc_core as llm
+from llmcalc_core.engines import DEFAULT_ENGINE, ENGINE_RECORDS, Engine, find_engine
+
+# (name, label, spelling, what it does unlike vLLM); sources in llmcalc_core/engines.py
+KNOWN = [
+    ("vllm", "vLLM", " VLLM ", {}),
+    ("trtllm", "TensorRT-LLM", "TensorRT_LLM",
+     {"overlaps_host": True, "memory_fraction_of": "free", "caches_whole_context": True}),
+    ("sglang", "SGLang", "SGLang", {"prefill_first": True}),
+    ("fastertransformer", "FasterTransformer", "FasterTransformer",
+     {"offered": False, "chunks_prompts": False, "runtime_reserve_bytes": 3 * 2**30}),
+    ("lmdeploy", "LMDeploy", "TurboMind", {"offered": False}),
+]  # fmt: skip
+VLLM = {
+    "offered": True, "overlaps_host": False, "prefill_first": False, "chunks_prompts": True,
+    "token_budget": 8192, "memory_fraction_of": "device", "runtime_reserve_bytes": 2**30,
+    "kv_block_tokens": 16, "caches_whole_context": False,
+}  # fmt: skip
+ASKED = {"model": "llama3_8b", "system_name": "H100_80GB", "input_tokens": 1001,
+         "output_tokens": 100}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=[name for name, *_ in KNOWN])
+def test_each_engine_has_its_own_defaults(case) -> None:
+    name, label, spelling, unlike = case
+    found = find_engine(spelling)
+    assert found is find_engine(name) is llm.find_engine(label)
+    assert (found.name, found.label) == (name, label)
+    assert {field: getattr(found, field) for field in VLLM} == VLLM | unlike
+
+
+def test_every_engine_is_known_and_one_is_the_default() -> None:
+    assert [name for name, *_ in KNOWN] == list(llm.ENGINES)
+    assert llm.DEFAULT_ENGINE == DEFAULT_ENGINE == "vllm"
+    plain = llm.estimate_serving_performance(concurrency=8, **ASKED)
+    assert plain == llm.estimate_serving_performance(concurrency=8, engine="vllm", **ASKED)
+    assert llm.make_request("llama3_8b", "H100_80GB").engine == "vllm"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("vlm", "engine must be one of vllm, .*got 'vlm'; did you mean 'vllm'"),
+        (None, "got None"),
+        (["vllm"], "engine must be one of"),
+    ],
+)
+def test_an_unknown_engine_is_refused_with_the_nearest(name, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        llm.find_engine(name)
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine of a record alone: no constants and no kernels of its own."""
+    own = Engine(
+        name="toy", label="Toy", token_budget=512, kv_block_tokens=64,
+        runtime_reserve_bytes=2 * 2.0**30,
+    )  # fmt: skip
+    monkeypatch.setitem(ENGINE_RECORDS, "toy", own)
+    return own
+
+
+def test_a_new_engine_needs_its_record_alone(toy: Engine) -> None:
+    asked = {"input_tokens": 1001, "output_tokens": 100, "batch": 4}
+    vllm, own = (
+        llm.explore("llama3_8b", "H100_80GB", 1, engine=engine, **asked).iloc[0]
+        for engine in ("vllm", toy.name)
+    )
+    # 1,101 tokens are 69 blocks of 16 and 18 of 64; 32 layers x 2 x 8 heads of 128 in 16 bits
+    blocks = 4 * (18 * 64 - 69 * 16) * 32 * 2 * 8 * 128 * 2
+    assert own["kv_cache_bytes"] - vllm["kv_cache_bytes"] == blocks
+    # 4 x 1,001 tokens are read in a step of vLLM's, 512 in one of the toy's
+    assert own["activations_bytes"] < vllm["activations_bytes"]
+    held = {name: own[name] - vllm[name] for name in ("activations_bytes", "device_memory_bytes")}
+    assert held["device_memory_bytes"] == blocks + 2**30 + held["activations_bytes"]
+    assert own["tpot_s"] > 0
+
+
+def test_an_engine_that_was_never_measured_is_assumed(toy: Engine) -> None:
+    asked = {"model": "llama2_70b", "hardware": "H100_80GB", "precision": "fp8", "batch": 8}
+    for stage in llm.STAGES:
+        frame = llm.explore(**asked, engine=toy.name, stage=stage)
+        assert set(frame["basis"]) == {"assumed"}
+        assert "assumed" not in set(llm.explore(**asked, stage=stage)["basis"])
+
+
+@pytest.mark.parametrize("engine", llm.ENGINES)
+def test_a_search_holds_what_a_single_estimate_does(engine: str) -> None:
+    asked = {"input_tokens": 500, "output_tokens": 100, "engine": engine}
+    row = llm.explore("llama2_7b", "A100_80GB", 2, batch=8, **asked).set_index("tp").loc[2]
+    one = llm.estimate_decode_performance("llama2_7b", 8, system_name="A100_80GB",
+                                          tensor_parallel=2, **asked)  # fmt: skip
+    assert row["device_memory_bytes"] == one["memory_bytes"]
+
+
+def test_a_budget_that_is_not_given_is_the_engines_own(toy: Engine) -> None:
+    asked = {"stage": "serving", "batch": 8, "prefill_chunk_tokens": [None, 1024]}
+    own, vllm = (
+        llm.explore("llama3_8b", "H100_80GB", 1, engine=engine, **asked)["prefill_chunk_tokens"]
+        for engine in (toy.name, "vllm")
+    )
+    assert own.unique().tolist() == [512, 1024]
+    assert vllm.unique().tolist() == [8192, 1024]
