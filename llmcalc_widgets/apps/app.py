@@ -17,7 +17,7 @@ from llmcalc_widgets.runner import Runner
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.workloads import with_workload
 from llmcalc_widgets.state import EvaluationState
-from llmcalc_widgets.transport.disposal import Releaser, parts_of
+from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 
 class App(Forwarding, Pictured, VBox):
@@ -45,7 +45,7 @@ class App(Forwarding, Pictured, VBox):
         self.state = state
         self._runner = Runner(state)
         super().__init__()
-        self._releaser = Releaser()
+        self._disposal = Disposal()
 
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""
@@ -84,7 +84,7 @@ class App(Forwarding, Pictured, VBox):
         made, self._parts = self._parts, ()
         if made:
             self._runner.close()
-            self._releaser.close_all(self, [*made, *self.made_later()])
+            self._disposal.close_all(self, [*made, *self.made_later()])
         super().close()
 
     def made_later(self) -> Sequence[Widget]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from llmcalc_widgets.apps.chart_options import ChartOptions
-from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.compared_fronts import ComparedFront
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.runner import EvaluationCache
 from llmcalc_widgets.settings.compared import difference_words
 from llmcalc_widgets.settings.registry import DEFAULTS, PRICES
@@ -35,13 +35,13 @@ class ComparedFronts:
         self._cache = EvaluationCache()
 
     def of(
-        self, options: ChartOptions, settings: Mapping[str, Any], scene: Scene
-    ) -> tuple[Rival, ...]:
-        """Give the fronts beside that of settings, seen along the axes of its scene."""
+        self, options: ChartOptions, settings: Mapping[str, Any], view: ChartView
+    ) -> tuple[ComparedFront, ...]:
+        """Give the fronts beside that of settings, seen along the axes of its view."""
         entries = _entries(options, settings)
-        return tuple(self._front(entry, settings, scene) for entry in entries)
+        return tuple(self._front(entry, settings, view) for entry in entries)
 
-    def _front(self, entry: _Entry, settings: Mapping[str, Any], scene: Scene) -> Rival:
+    def _front(self, entry: _Entry, settings: Mapping[str, Any], view: ChartView) -> ComparedFront:
         found, trouble = None, ""
         stage = entry.settings["stage"]
         if stage != settings["stage"]:
@@ -52,12 +52,12 @@ class ComparedFronts:
                 found = self._cache.evaluate(to_request(entry.settings))
             except ValueError as error:
                 trouble = str(error)
-        return Rival(
+        return ComparedFront(
             name=entry.name,
             kind=entry.kind,
             at=entry.at,
             words=difference_words(entry.settings, settings),
-            scene=None if found is None else Scene(evaluation=found, names=scene.names),
+            view=None if found is None else ChartView(evaluation=found, names=view.names),
             trouble=trouble,
         )
 

@@ -7,10 +7,9 @@ from typing import Annotated, Any, Unpack
 from llmcalc_core import METRICS, Evaluation, compare_hardware
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.export.arguments import quoted
-from llmcalc_widgets.export.bars_still import paint_bars
-from llmcalc_widgets.export.programs import explore_call, program
-from llmcalc_widgets.panels.device_bars import (
+from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.export.request_code import explore_call, program, quoted
+from llmcalc_widgets.panels.devices_page import (
     METRIC_WORDS,
     bars_of,
     devices_page,
@@ -22,7 +21,7 @@ from llmcalc_widgets.settings.checks import one_of
 from llmcalc_widgets.settings.registry import SEVERAL_HARDWARE, SettingValues
 from llmcalc_widgets.settings.setting import Choice, Setting, settings_of
 from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
-from llmcalc_widgets.text.sentences import workload_line
+from llmcalc_widgets.text.request_words import workload_line
 
 
 class ComparerValues(SettingValues, total=False):

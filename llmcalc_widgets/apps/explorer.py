@@ -17,13 +17,14 @@ from llmcalc_widgets.apps.compared_fronts import ComparedFronts
 from llmcalc_widgets.apps.config import values_of
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.chart.chart import Chart
-from llmcalc_widgets.chart.scene import Scene, scene_of
 from llmcalc_widgets.chart.selection import Selection, check_row, plan_of, row_of_plan, same_plan
-from llmcalc_widgets.export.chart_still import paint_chart
-from llmcalc_widgets.export.code import code_of
+from llmcalc_widgets.chart.view import ChartView, chart_view
+from llmcalc_widgets.elements.style import row_of
 from llmcalc_widgets.export.displayed import Still
+from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.outputs import Outputs
-from llmcalc_widgets.export.reading import front_table, summary_of
+from llmcalc_widgets.export.summary import front_table, summary_of
+from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.panels.details import Details
@@ -31,8 +32,7 @@ from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.workloads import with_workload
 from llmcalc_widgets.state import QueryState
-from llmcalc_widgets.style import row_of
-from llmcalc_widgets.transport.batched_messages import Courier
+from llmcalc_widgets.transport.batched_messages import BatchedMessages
 from llmcalc_widgets.transport.disposal import parts_of
 
 _SELECTED = "selected"
@@ -117,14 +117,14 @@ price_per_hour, power_watts
         super().__init__(QueryState(**start))
         self._pointed = Selection()
         self._fronts = ComparedFronts()
-        self._courier = Courier()
+        self._messages = BatchedMessages()
         self.form = Form(self.state, SETTINGS)
         self.chart = Chart(self._pointed, self.options, self.pin, self._cancel)
         self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed, self.chart.drawing, self._courier.carry)
+        self.outputs = Outputs(self._pointed, self.chart.drawing, self._messages.include)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
-        self._courier.carry(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
-        self._parts = [*parts_of(self), *parts_of(self._courier)]
+        self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
+        self._parts = [*parts_of(self), *parts_of(self._messages)]
         self.state.observe(self._submit, list(DEFAULTS))
         self.state.observe(self._show, "evaluation")
         self.state.observe(self._show_error, "errors")
@@ -199,19 +199,19 @@ price_per_hour, power_watts
             A program that calls :func:`llmcalc_core.explore`. What is pinned and compared is in
             its ``others`` and ``fronts``, by name.
         """
-        return code_of(self._scene(), self._pointed.row, self.outputs.rivals)
+        return explorer_code(self._view(), self._pointed.row, self.outputs.compared)
 
     def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw the chart on matplotlib's figure: plans, front, 80 % band, limits and legend."""
-        paint_chart(figure, self.chart.drawing, self._scene())
+        paint_chart(figure, self.chart.drawing, self._view())
 
     def still(self) -> Still | None:
         """Give the picture, where matplotlib is installed, and the front as a table."""
-        scene = self.outputs.scene
-        if scene is None:
+        view = self.outputs.view
+        if view is None:
             return None
         png = self.png_if_possible()
-        return Still(words=summary_of(scene), html=front_table(scene), png=png)
+        return Still(words=summary_of(view), html=front_table(view), png=png)
 
     def made_later(self) -> Sequence[Widget]:
         """Give the widgets that were made after the start, such as what was unfolded."""
@@ -228,7 +228,7 @@ price_per_hour, power_watts
     def _point(self, change: dict[str, Any]) -> None:
         self._pointed.row = change["new"]
 
-    def _scene(self) -> Scene:
+    def _view(self) -> ChartView:
         """Give what is shown.
 
         Raises
@@ -236,10 +236,10 @@ price_per_hour, power_watts
         ValueError
             If nothing has been evaluated yet.
         """
-        if self.outputs.scene is None:
+        if self.outputs.view is None:
             msg = f"the explorer needs an evaluation first: {self.error}"
             raise ValueError(msg)
-        return self.outputs.scene
+        return self.outputs.view
 
     def _submit(self, _: object) -> None:
         self._runner.submit(soon=self.form.sliding, patient=self.form.setting)
@@ -265,16 +265,16 @@ price_per_hour, power_watts
     def _draw(self, evaluation: Evaluation, row: int | None) -> None:
         with self._unseen():
             self._pointed.row, self._pointed.brushed = row, None
-        scene = scene_of(evaluation, self.options.x_axis, self.options.y_axis)
-        rivals = self._fronts.of(self.options, self.state.shown, scene)
-        with self._courier.together():
-            self.chart.draw(scene, rivals)
-        self.details.take(scene)
-        self.outputs.take(scene, rivals)
+        view = chart_view(evaluation, self.options.x_axis, self.options.y_axis)
+        fronts = self._fronts.of(self.options, self.state.shown, view)
+        with self._messages.one_message():
+            self.chart.draw(view, fronts)
+        self.details.take(view)
+        self.outputs.take(view, fronts)
         try:
             self._runner.attempt(self._show_words)
         finally:
-            self._publish(scene)
+            self._publish(view)
 
     @contextmanager
     def _unseen(self) -> Iterator[None]:
@@ -290,27 +290,27 @@ price_per_hour, power_watts
         with ExitStack() as unsaid:
             unsaid.callback(self.chart.clear_words)
             unsaid.callback(self.details.clear)
-            with self._courier.together(late=True):
+            with self._messages.one_message(late=True):
                 self.chart.show_words()
                 self.details.show_selection()
-            with self._courier.together(late=True):
+            with self._messages.one_message(late=True):
                 self.outputs.show_selection()
             unsaid.pop_all()
 
     def _show_selection(self, _: object) -> None:
-        with self._courier.together():
+        with self._messages.one_message():
             self.chart.show_selection()
             self.details.show_selection()
-        with self._courier.together(late=True):
+        with self._messages.one_message(late=True):
             self.outputs.show_selection()
         self._publish_selection()
 
-    def _publish(self, scene: Scene) -> None:
+    def _publish(self, view: ChartView) -> None:
         """Give the kernel what is drawn."""
         with self.hold_trait_notifications():
-            self.set_trait("df", lambda: scene.evaluation.frame)
-            self.set_trait("front", lambda: scene.front_frame)
-            self.set_trait("request", scene.evaluation.request)
+            self.set_trait("df", lambda: view.evaluation.frame)
+            self.set_trait("front", lambda: view.front_frame)
+            self.set_trait("request", view.evaluation.request)
             self._publish_selection()
 
     def _publish_selection(self) -> None:

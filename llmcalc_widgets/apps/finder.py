@@ -8,14 +8,14 @@ from typing import Annotated, Any, Unpack
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.export.bars_still import paint_bars
-from llmcalc_widgets.export.programs import explore_call, program
+from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.export.request_code import explore_call, program
 from llmcalc_widgets.panels.slo_page import bars_of, heading_words, slo_page, summary
 from llmcalc_widgets.settings.checks import check_rate
 from llmcalc_widgets.settings.registry import SETTINGS, SEVERAL_HARDWARE, TECHNIQUES, SettingValues
 from llmcalc_widgets.settings.setting import Setting, Slider, settings_of
 from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
-from llmcalc_widgets.text.sentences import workload_line
+from llmcalc_widgets.text.request_words import workload_line
 
 _LOADS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
 

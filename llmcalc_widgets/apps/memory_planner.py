@@ -13,11 +13,10 @@ from ipywidgets import HTML
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.export.arguments import quoted
-from llmcalc_widgets.export.memory_still import paint_memory
-from llmcalc_widgets.export.programs import explore_call, program
+from llmcalc_widgets.export.bar_stills import paint_memory
+from llmcalc_widgets.export.request_code import explore_call, program, quoted
 from llmcalc_widgets.panels.memory_chart import memory_chart
-from llmcalc_widgets.panels.why_style import WHY_CSS
+from llmcalc_widgets.panels.svg import PANEL_STYLE
 from llmcalc_widgets.settings.checks import check_text, one_of, whole
 from llmcalc_widgets.settings.registry import (
     DEFAULTS,
@@ -29,7 +28,7 @@ from llmcalc_widgets.settings.request import to_request
 from llmcalc_widgets.settings.setting import Choice, Setting, Slider, settings_of
 from llmcalc_widgets.settings.values import doublings
 from llmcalc_widgets.state import EvaluationState, setting_traits
-from llmcalc_widgets.text.planning_words import (
+from llmcalc_widgets.text.plan_words import (
     AXIS_WORDS,
     LAYOUT_COLUMNS,
     heading_words,
@@ -179,7 +178,7 @@ memory_fraction
         self._words = heading_words(evaluation.request, shown), verdict_words(plan, most)
         heading, words = map(escape, self._words)
         self.answer.value = (
-            f"<style>{WHY_CSS}</style><h3>{heading}</h3>"
+            f"{PANEL_STYLE}<h3>{heading}</h3>"
             f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
             f"{memory_chart(frame, self.axis, AXIS_WORDS[self.axis], marks=marks)}"
         )

@@ -22,11 +22,11 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.chart.scene import scene_of
-from llmcalc_widgets.export.fronts_still import paint_fronts
-from llmcalc_widgets.export.what_if_code import what_if_code
+from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.export.front_stills import paint_fronts
+from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor
-from llmcalc_widgets.panels.fold import Fold
 from llmcalc_widgets.panels.what_if_page import summary, what_if_page
 from llmcalc_widgets.runner import EvaluationCache
 from llmcalc_widgets.settings.figures import (
@@ -40,7 +40,7 @@ from llmcalc_widgets.settings.figures import (
 from llmcalc_widgets.settings.registry import PRICES, SettingValues
 from llmcalc_widgets.settings.setting import Setting, settings_of
 from llmcalc_widgets.state import QueryState, SettingTrait
-from llmcalc_widgets.text.sentences import question_words
+from llmcalc_widgets.text.request_words import question_words
 
 _EDITED: dict[str, Any] = {
     "hardware_changes": (DEVICE_FIGURES, edited_hardware),
@@ -193,8 +193,8 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         self._before = self.state.original_request()
         self._changes = self.hardware_changes, self.model_changes
         before = self._cache.evaluate(self._before)
-        self._scenes = scene_of(before, None, None), scene_of(evaluation, None, None)
-        self.answer.value = what_if_page(*self._scenes)
+        self._views = chart_view(before, None, None), chart_view(evaluation, None, None)
+        self.answer.value = what_if_page(*self._views)
         request = evaluation.request
         with self.hold_trait_notifications():
             self.set_trait("df", partial(_together, before, evaluation))
@@ -203,16 +203,16 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def write_code(self) -> str:
         """Write the Python that gives ``df``, ``hardware`` and ``model`` as it is shown."""
-        return what_if_code(self._before, *self._changes)
+        return what_if_code(self._before, self._shown.request, *self._changes)
 
     def words(self) -> str:
         """Say what the changes do."""
-        return summary(*self._scenes)
+        return summary(*self._views)
 
     def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw both fronts on matplotlib's figure."""
         lines = (*question_words(self._before), self.words())
-        paint_fronts(figure, lines, *self._scenes)
+        paint_fronts(figure, lines, *self._views)
 
     def above(self) -> Sequence[Widget]:
         """Make the folds of figures, the device's open, and the way back."""

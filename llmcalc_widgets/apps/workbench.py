@@ -19,7 +19,7 @@ from llmcalc_widgets.export.displayed import Pictured, Still
 from llmcalc_widgets.settings.registry import SETTINGS
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.rules import DRAFTING, undrafted
-from llmcalc_widgets.transport.disposal import Releaser, parts_of
+from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 TABS: dict[str, Any] = {
     "Plans": ParetoExplorer,
@@ -84,7 +84,7 @@ class Workbench(Pictured, VBox):
         self._rooms = {name: VBox([made] if name == first else []) for name in TABS}
         self.tabs = Tab(children=list(self._rooms.values()), titles=list(TABS), selected_index=0)
         super().__init__([self.tabs])
-        self._releaser = Releaser()
+        self._disposal = Disposal()
         self._live = True
         self.tabs.observe(self._open, "selected_index")
 
@@ -149,7 +149,7 @@ class Workbench(Pictured, VBox):
         """Close the workbench with every widget that it made."""
         if self._live:
             self._live = False
-            self._releaser.close_all(self, [*self.parts.values(), *parts_of(self)])
+            self._disposal.close_all(self, [*self.parts.values(), *parts_of(self)])
         super().close()
 
     def still(self) -> Still | None:

@@ -1,1 +1,1 @@
-"""The live Pareto chart: a scene of an evaluation, its marks, and what is pointed at."""
+"""The live Pareto chart: a view of an evaluation, its marks, and what is selected in it."""

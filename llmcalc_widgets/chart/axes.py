@@ -179,7 +179,7 @@ AXES = {
 }
 """By the names that ``x_axis`` and ``y_axis`` take."""
 
-USUAL = {
+DEFAULT_AXES = {
     "prefill": ("ttft", "tokens_per_s_per_device"),
     "decode": ("tpot", "tokens_per_s_per_device"),
     "serving": ("tokens_per_s_per_user", "tokens_per_s_per_device"),
@@ -195,7 +195,7 @@ def axes_of(stage: str, x_axis: str | None, y_axis: str | None) -> tuple[str, st
     >>> axes_of("decode", None, "devices"), axes_of("decode", None, "tpot")
     (('tpot', 'devices'), ('tokens_per_s_per_device', 'tpot'))
     """
-    across, up = USUAL[stage]
+    across, up = DEFAULT_AXES[stage]
     if x_axis is None:
         x_axis = up if y_axis == across else across
     if y_axis is None:

@@ -5,26 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ipywidgets import HTML, HBox, Layout, ToggleButton, VBox
+from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 
-from llmcalc_widgets.apps.chart_options import ChartOptions
-from llmcalc_widgets.chart.axis_choice import AxisChoice
+from llmcalc_widgets.chart.axes import AXES
+from llmcalc_widgets.chart.captions import heading, notice, plan_count, selected_plan
 from llmcalc_widgets.chart.compare_bar import CompareBar
+from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
-from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.keys import key_script
+from llmcalc_widgets.chart.interaction import FrontStepper, MouseSelection, key_script
 from llmcalc_widgets.chart.legend import legend
-from llmcalc_widgets.chart.pointing import Pointing
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.options import ChartOptions
+from llmcalc_widgets.chart.progress import ProgressNotice
 from llmcalc_widgets.chart.selection import Selection
-from llmcalc_widgets.chart.stepper import Stepper
-from llmcalc_widgets.panels.notices import heading, notice, said, status
-from llmcalc_widgets.panels.waiting import Waiting
-from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.labels import label_with_tooltip
+from llmcalc_widgets.elements.style import style_sheet
 
 
 class Chart(VBox):
-    """Draws a scene, and writes what is clicked or brushed into the selection.
+    """Draws a view, and writes what is clicked or brushed into the selection.
 
     Parameters
     ----------
@@ -44,14 +43,14 @@ class Chart(VBox):
         cancel: Callable[[], None],
     ) -> None:
         self._selection = selection
-        self._scene: Scene | None = None
-        self._rivals: tuple[Rival, ...] = ()
+        self._view: ChartView | None = None
+        self._compared: tuple[ComparedFront, ...] = ()
         self.drawing = Drawing()
-        self._pointing = Pointing(self.drawing, selection)
+        self._pointing = MouseSelection(self.drawing, selection)
         self.axes = AxisChoice(options)
         self.compare = CompareBar(options, pin)
-        self.waiting = Waiting(self.plot.figure, cancel)
-        self.stepper = Stepper(selection)
+        self.waiting = ProgressNotice(self.plot.figure, cancel)
+        self.stepper = FrontStepper(selection)
         self.brush_button = ToggleButton(
             description="Brush",
             tooltip="Drag a rectangle over the chart to select the plans in it",
@@ -88,26 +87,26 @@ class Chart(VBox):
         """The widgets of the figure."""
         return self.drawing.plot
 
-    def draw(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
-        """Draw a scene and its rivals; the selection belongs to it already, the words follow."""
-        self._scene = self._pointing.scene = self.stepper.scene = scene
-        self._rivals = rivals
-        self.drawing.draw(scene, self._selection.row, rivals)
+    def draw(self, view: ChartView, compared: tuple[ComparedFront, ...]) -> None:
+        """Draw a view and the fronts compared with it; the selection is of it, the words follow."""
+        self._view = self._pointing.view = self.stepper.view = view
+        self._compared = compared
+        self.drawing.draw(view, self._selection.row, compared)
 
     def show_words(self) -> None:
         """Say what is drawn, around the drawing."""
-        scene = self._scene
-        if scene is None:
+        view = self._view
+        if view is None:
             return
-        evaluation = scene.evaluation
-        self.axes.show(scene.names, evaluation.request.stage)
+        evaluation = view.evaluation
+        self.axes.show(view.names, evaluation.request.stage)
         self._head.value = heading(evaluation)
         self._legend.value = legend(
-            self.drawing.slots(), scene, rejected=len(self.drawing.rows["rejected"]) > 0
+            self.drawing.slots(), view, rejected=len(self.drawing.rows["rejected"]) > 0
         )
-        self._notice.value = notice(scene)
-        self.compare.show(self._rivals, scene)
-        self._show_status(scene)
+        self._notice.value = notice(view)
+        self.compare.show(self._compared, view)
+        self._show_status(view)
 
     def clear_words(self) -> None:
         """Say nothing around the drawing."""
@@ -116,22 +115,69 @@ class Chart(VBox):
 
     def show_selection(self) -> None:
         """Mark the selected plan, and count the plans in the brush."""
-        row, scene = self._selection.row, self._scene
-        if scene is None:
+        row, view = self._selection.row, self._view
+        if view is None:
             return
         if row is not None and not self.drawing.shows(row):
-            self.draw(scene, self._rivals)
+            self.draw(view, self._compared)
             self.show_words()
             return
         self.drawing.mark(row)
-        self._show_status(scene)
+        self._show_status(view)
 
-    def _show_status(self, scene: Scene) -> None:
+    def _show_status(self, view: ChartView) -> None:
         drawn = sum(map(len, self.drawing.rows.values()))
         brushed = self._selection.brushed
         count = None if brushed is None else len(brushed)
-        self._status.value = status(scene, drawn, count)
-        self._said.value = said(scene, self._selection.row)
+        self._status.value = plan_count(view, drawn, count)
+        self._said.value = selected_plan(view, self._selection.row)
 
     def _switch_brush(self, change: dict[str, Any]) -> None:
         self._pointing.switch_brush(on=change["new"])
+
+
+_LISTS = {
+    "x_axis": ("Across", "What the chart shows from left to right"),
+    "y_axis": ("Up", "What the chart shows from bottom to top"),
+}
+
+
+class AxisChoice(HBox):
+    """Shows what is across and up, and sets it.
+
+    Parameters
+    ----------
+    options : ChartOptions
+        What is set.
+    """
+
+    def __init__(self, options: ChartOptions) -> None:
+        self._options = options
+        self._stage = ""
+        self._quiet = False
+        self.lists = {
+            name: Dropdown(
+                options=[(axis.name, key) for key, axis in AXES.items()],
+                **label_with_tooltip(label, about),
+                layout=Layout(width="auto"),
+                style={"description_width": "initial"},
+            )
+            for name, (label, about) in _LISTS.items()
+        }
+        super().__init__(
+            list(self.lists.values()), layout=Layout(flex="1 1 auto", flex_flow="row wrap")
+        )
+        for chooser in self.lists.values():
+            chooser.observe(self._chosen, "value")
+
+    def show(self, names: tuple[str, str], stage: str) -> None:
+        """Show the axes that are drawn."""
+        self._stage, self._quiet = stage, True
+        for chooser, name in zip(self.lists.values(), names, strict=True):
+            chooser.value = name
+        self._quiet = False
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if not self._quiet:
+            name = next(key for key, one in self.lists.items() if one is change["owner"])
+            self._options.choose_axis(name, change["new"], self._stage)

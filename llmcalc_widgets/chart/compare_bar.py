@@ -9,11 +9,10 @@ from typing import Any
 from ipywidgets import HTML, Button, Combobox, HBox, Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.apps.chart_options import ChartOptions
-from llmcalc_widgets.chart.front_comparison import Rival, rivalry
-from llmcalc_widgets.chart.scene import Scene
-from llmcalc_widgets.form.explaining import explained
-from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.chart.compared_fronts import ComparedFront, comparison_table
+from llmcalc_widgets.chart.options import ChartOptions
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.labels import ErrorLine, label_with_tooltip
 from llmcalc_widgets.transport.disposal import parts_of
 
 
@@ -37,7 +36,7 @@ class CompareBar(VBox):
         )
         self.search = Combobox(
             options=options.offered_comparisons(),
-            **explained(
+            **label_with_tooltip(
                 "Compare with",
                 "Draws the front of other hardware, say, beside this one. The rest follows the "
                 "form, techniques and prices too; a ';' separates several changes",
@@ -56,34 +55,34 @@ class CompareBar(VBox):
         self.pin_button.on_click(lambda _: self._try(pin))
         self.search.observe(self._typed, "value")
 
-    def show(self, rivals: tuple[Rival, ...], scene: Scene) -> None:
-        """Show the rivals of a scene."""
-        names = [f"{rival.name}" for rival in rivals]
+    def show(self, compared: tuple[ComparedFront, ...], view: ChartView) -> None:
+        """Show what is compared with a view."""
+        names = [f"{other.name}" for other in compared]
         if names != [chip.description.partition(" ")[2] for chip in self.chips.children]:
-            self._show_chips(rivals)
-        self._table.value = rivalry(rivals, scene)
-        self.chips.layout.display = self._table.layout.display = "" if rivals else "none"
+            self._show_chips(compared)
+        self._table.value = comparison_table(compared, view)
+        self.chips.layout.display = self._table.layout.display = "" if compared else "none"
 
-    def _show_chips(self, rivals: tuple[Rival, ...]) -> None:
+    def _show_chips(self, compared: tuple[ComparedFront, ...]) -> None:
         old = self.chips.children
-        self.chips.children = [self._chip(rival) for rival in rivals]
+        self.chips.children = [self._chip(other) for other in compared]
         for chip in old:
             for part in parts_of(chip):
                 part.close()
 
-    def _chip(self, rival: Rival) -> Button:
+    def _chip(self, other: ComparedFront) -> Button:
         chip = Button(
-            description=f"\N{MULTIPLICATION SIGN} {rival.name}",
-            tooltip=f"Take {rival.name} off the chart",
+            description=f"\N{MULTIPLICATION SIGN} {other.name}",
+            tooltip=f"Take {other.name} off the chart",
             layout=Layout(width="auto"),
         )
-        chip.on_click(lambda _: self._take_off(rival))
+        chip.on_click(lambda _: self._take_off(other))
         return chip
 
-    def _take_off(self, rival: Rival) -> None:
-        kept = list(getattr(self._options, rival.kind))
-        del kept[rival.at]
-        setattr(self._options, rival.kind, tuple(kept))
+    def _take_off(self, other: ComparedFront) -> None:
+        kept = list(getattr(self._options, other.kind))
+        del kept[other.at]
+        setattr(self._options, other.kind, tuple(kept))
 
     def _typed(self, change: dict[str, Any]) -> None:
         if change["new"].strip():

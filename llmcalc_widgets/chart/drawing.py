@@ -1,4 +1,4 @@
-"""A scene's values as arrays of the figure's marks."""
+"""A view's values as arrays of the figure's marks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from llmcalc_widgets.chart.compared_lines import RivalLines
-from llmcalc_widgets.chart.figures import (
-    NO_CURVE,
-    Curve,
-    bar,
-    cross_lines,
-    outline,
-    steps,
-    together,
-)
-from llmcalc_widgets.chart.front_comparison import Rival
+from llmcalc_widgets.chart.compared_fronts import ComparedFront, ComparedLines
+from llmcalc_widgets.chart.curves import NO_CURVE, Curve, bar, cross_lines, outline, steps, together
+from llmcalc_widgets.chart.downsampling import downsampled_rows
 from llmcalc_widgets.chart.palette import colour_slots
 from llmcalc_widgets.chart.plot import make_plot
-from llmcalc_widgets.chart.sample import drawn_rows
-from llmcalc_widgets.chart.scene import Rows, Scene
 from llmcalc_widgets.chart.ticks import Ends, limits
+from llmcalc_widgets.chart.view import ChartView, Rows
 
 NO_ROWS = np.array([], dtype=np.intp)
 
@@ -41,7 +32,7 @@ class Drawing:
         Ends of the axes across and up.
     recommended : array, array
         Where the recommended plan is, across and up; empty if there is none.
-    rival_lines : RivalLines
+    compared_lines : ComparedLines
         The fronts beside the present one.
     marking : bool
         Whether the scatters are being told what is selected, rather than telling it.
@@ -53,35 +44,37 @@ class Drawing:
         self.ends = Ends(1.0, 10.0), Ends(1.0, 10.0)
         self.recommended = NO_CURVE
         self.marking = False
-        self._scene: Scene | None = None
-        self.rival_lines = RivalLines(self.plot)
+        self._view: ChartView | None = None
+        self.compared_lines = ComparedLines(self.plot)
 
-    def draw(self, scene: Scene, selected: int | None, rivals: tuple[Rival, ...] = ()) -> None:
-        """Draw a scene, with a plan of it selected, and rivals beside its front."""
-        before, self._scene = self._scene, scene
-        pointed = (scene.evaluation.recommended, selected)
-        always = [row for row in pointed if row is not None and scene.known[row]]
-        rows = drawn_rows(scene, always)
-        out = scene.rejected[rows]
+    def draw(
+        self, view: ChartView, selected: int | None, compared: tuple[ComparedFront, ...] = ()
+    ) -> None:
+        """Draw a view, with a plan of it selected, and compared fronts beside its own."""
+        before, self._view = self._view, view
+        pointed = (view.evaluation.recommended, selected)
+        always = [row for row in pointed if row is not None and view.known[row]]
+        rows = downsampled_rows(view, always)
+        out = view.rejected[rows]
         self.rows = {"candidates": rows[~out], "rejected": rows[out]}
-        same = before is not None and before.alike(scene)
+        same = before is not None and before.same_axes(view)
         with self.plot.one_update():
-            self._draw_axes(scene, rows, rivals, stay=same)
-            self.rival_lines.draw(rivals, self.ends)
-            self._draw_points(scene)
-            self._draw_limits(scene)
+            self._draw_axes(view, rows, compared, stay=same)
+            self.compared_lines.draw(compared, self.ends)
+            self._draw_points(view)
+            self._draw_limits(view)
             self.mark(selected)
             self.plot.brush.selected_x = self.plot.brush.selected_y = None
 
     def mark(self, row: int | None) -> None:
         """Put ring and bar on a plan, and tell both scatters that it is selected."""
-        scene = self._scene
-        if scene is None:
+        view = self._view
+        if view is None:
             return
-        self._draw_front(scene, row)
+        self._draw_front(view, row)
         self.marking = True
         with self.plot.selected.hold_sync():
-            self.plot.selected.x, self.plot.selected.y = self._place(scene, _alone(row))
+            self.plot.selected.x, self.plot.selected.y = self._place(view, _alone(row))
         for name, rows in self.rows.items():
             at = np.flatnonzero(rows == row) if row is not None else NO_ROWS
             getattr(self.plot, name).selected = at if len(at) else None
@@ -93,106 +86,108 @@ class Drawing:
 
     def slots(self) -> dict[int, int]:
         """Give the tensor parallel widths that are drawn, and their places in the palette."""
-        if self._scene is None:
+        if self._view is None:
             return {}
-        drawn = set(self._scene.widths[self.rows["candidates"]].tolist())
-        slots = _slots(self._scene)
+        drawn = set(self._view.widths[self.rows["candidates"]].tolist())
+        slots = _slots(self._view)
         return {width: slot for width, slot in slots.items() if width in drawn}
 
     def rows_within(self, across: Iterable[float], up: Iterable[float]) -> tuple[int, ...]:
         """Give the plans in a rectangle of places, drawn or not."""
-        if self._scene is None:
+        if self._view is None:
             return ()
-        inside = np.ones(len(self._scene.rejected), dtype=bool)
-        for sides, values, ends in zip((across, up), self._scene.figures, self.ends, strict=True):
+        inside = np.ones(len(self._view.rejected), dtype=bool)
+        for sides, values, ends in zip((across, up), self._view.values, self.ends, strict=True):
             low, *_, high = sorted(sides)
             at = ends.places(values)
             inside &= (low <= at) & (at <= high)
         return tuple(int(row) for row in np.flatnonzero(inside))
 
-    def _place(self, scene: Scene, rows: Rows) -> Curve:
+    def _place(self, view: ChartView, rows: Rows) -> Curve:
         """Places of rows in the chart, from 0 to 1 along each axis; of those that have one."""
-        rows = rows[scene.known[rows]]
+        rows = rows[view.known[rows]]
         across, up = (
-            ends.places(values[rows]) for ends, values in zip(self.ends, scene.figures, strict=True)
+            ends.places(values[rows]) for ends, values in zip(self.ends, view.values, strict=True)
         )
         return across, up
 
-    def _draw_points(self, scene: Scene) -> None:
+    def _draw_points(self, view: ChartView) -> None:
         for name, rows in self.rows.items():
             mark = getattr(self.plot, name)
-            mark.x, mark.y = self._place(scene, rows)
+            mark.x, mark.y = self._place(view, rows)
             mark.tooltip.value = ""
-        slots, widths = _slots(scene), scene.widths[self.rows["candidates"]].tolist()
+        slots, widths = _slots(view), view.widths[self.rows["candidates"]].tolist()
         self.plot.candidates.color = np.array([slots[width] for width in widths], dtype=np.float64)
 
-    def _draw_front(self, scene: Scene, selected: int | None) -> None:
+    def _draw_front(self, view: ChartView, selected: int | None) -> None:
         """Draw the front, its band, the recommended plan, and the band of the selected, else its.
 
         The other curves are drawn in the order that the plot has them.
         """
-        best = _alone(scene.evaluation.recommended)
+        best = _alone(view.evaluation.recommended)
         pointed = best if selected is None else _alone(selected)
-        self.recommended = self._place(scene, best)
-        stairs = partial(steps, level_first=scene.axes[0].small)
-        low, high = self._band_ends(scene, scene.front)
+        self.recommended = self._place(view, best)
+        stairs = partial(steps, level_first=view.axes[0].small)
+        low, high = self._band_ends(view, view.front)
         with self.plot.front.hold_sync():
             self.plot.front.x, self.plot.front.y = together(
                 outline(stairs(*low), stairs(*high)),
-                stairs(*self._place(scene, scene.front)),
-                self._bar(scene, pointed),
+                stairs(*self._place(view, view.front)),
+                self._bar(view, pointed),
                 self.recommended,
                 self.recommended,
             )
 
-    def _band_ends(self, scene: Scene, rows: Rows) -> tuple[Curve, Curve]:
+    def _band_ends(self, view: ChartView, rows: Rows) -> tuple[Curve, Curve]:
         """Places of the low and of the high ends of plans' 80 % bands."""
-        if scene.bands is None or scene.banded is None:
+        if view.bands is None or view.banded is None:
             return NO_CURVE, NO_CURVE
-        rows = rows[scene.known[rows]]
-        at, (across, up) = scene.banded, self._place(scene, rows)
-        low, high = (self.ends[at].places(ends[rows]) for ends in scene.bands)
+        rows = rows[view.known[rows]]
+        at, (across, up) = view.banded, self._place(view, rows)
+        low, high = (self.ends[at].places(ends[rows]) for ends in view.bands)
         return ((low, up), (high, up)) if at == 0 else ((across, low), (across, high))
 
-    def _bar(self, scene: Scene, rows: Rows) -> Curve:
-        (low_across, low_up), (high_across, high_up) = self._band_ends(scene, rows)
-        if scene.banded == 0:
+    def _bar(self, view: ChartView, rows: Rows) -> Curve:
+        (low_across, low_up), (high_across, high_up) = self._band_ends(view, rows)
+        if view.banded == 0:
             return bar(low_across, high_across, low_up)
         along, other = bar(low_up, high_up, low_across)
         return other, along
 
-    def _draw_limits(self, scene: Scene) -> None:
+    def _draw_limits(self, view: ChartView) -> None:
         across, up = (
             None if limit is None else float(ends.places(np.array(limit)))
-            for limit, ends in zip(scene.limits, self.ends, strict=True)
+            for limit, ends in zip(view.limits, self.ends, strict=True)
         )
         with self.plot.limit.hold_sync():
             self.plot.limit.x, self.plot.limit.y = cross_lines(across, up)
 
     def _draw_axes(
-        self, scene: Scene, rows: Rows, rivals: tuple[Rival, ...], *, stay: bool
+        self, view: ChartView, rows: Rows, compared: tuple[ComparedFront, ...], *, stay: bool
     ) -> None:
-        new = tuple(self._new_ends(scene, at, rows, rivals) for at in (0, 1))
+        new = tuple(self._new_ends(view, at, rows, compared) for at in (0, 1))
         across, up = (
             old.follow(ends) if stay else ends for old, ends in zip(self.ends, new, strict=True)
         )
         self.ends = across, up
         widgets = self.plot.x_axis, self.plot.y_axis
-        for widget, ends, axis in zip(widgets, self.ends, scene.axes, strict=True):
+        for widget, ends, axis in zip(widgets, self.ends, view.axes, strict=True):
             at, widget.tick_labels = ends.ticks()
             widget.tick_values = np.array(at)
             widget.label = axis.label
 
-    def _new_ends(self, scene: Scene, at: int, rows: Rows, rivals: tuple[Rival, ...]) -> Ends:
-        """Give ends that show the plans drawn, the bands of those that fit, limits and rivals."""
-        along = scene.figures[at]
+    def _new_ends(
+        self, view: ChartView, at: int, rows: Rows, compared: tuple[ComparedFront, ...]
+    ) -> Ends:
+        """Give ends that show plans drawn, bands of those that fit, limits and other fronts."""
+        along = view.values[at]
         shown: list[Any] = [along[rows]]
-        if scene.bands is not None and scene.banded == at:
-            shown += [ends[self.rows["candidates"]] for ends in scene.bands]
-        for rival in rivals:
-            if rival.scene is not None:
-                shown.append(rival.scene.figures[at][rival.scene.front])
-        if (limit := scene.limits[at]) is not None:
+        if view.bands is not None and view.banded == at:
+            shown += [ends[self.rows["candidates"]] for ends in view.bands]
+        for other in compared:
+            if other.view is not None:
+                shown.append(other.view.values[at][other.view.front])
+        if (limit := view.limits[at]) is not None:
             shown.append([limit])
         return Ends(*limits(np.concatenate(shown)))
 
@@ -201,5 +196,5 @@ def _alone(row: int | None) -> Rows:
     return NO_ROWS if row is None else np.array([row], dtype=np.intp)
 
 
-def _slots(scene: Scene) -> dict[int, int]:
-    return colour_slots(scene.widths.tolist())
+def _slots(view: ChartView) -> dict[int, int]:
+    return colour_slots(view.widths.tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmcalc_widgets.chart.palette import GREY, PALETTE
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.text.units import number
 
 _DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
@@ -20,14 +20,14 @@ def drawing(shape: str, width: int = 12) -> str:
     return f'<svg width="{width}" height="12" aria-hidden="true">{shape}</svg>'
 
 
-def legend(slots: dict[int, int], scene: Scene, *, rejected: bool) -> str:
+def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     """Write the legend.
 
     Parameters
     ----------
     slots : dict of int to int
         Tensor parallel widths and their places in the palette.
-    scene : Scene
+    view : ChartView
         What is drawn, with its limits.
     rejected : bool
         Whether rejected plans are drawn.
@@ -50,13 +50,13 @@ def legend(slots: dict[int, int], scene: Scene, *, rejected: bool) -> str:
             f"{drawing(DIAMOND)}recommended",
             f"{drawing(RING)}selected",
         ]
-    if slots and scene.banded is not None:
+    if slots and view.banded is not None:
         entries.append(f"{drawing(_BAND, 14)}80 % band")
     if rejected:
         entries.append(f"{drawing(_CROSS.format(colour=GREY))}rejected")
     entries += [
         f"{drawing(_DASH, 14)}limit {number(limit)} {axis.unit}"
-        for axis, limit in zip(scene.axes, scene.limits, strict=True)
+        for axis, limit in zip(view.axes, view.limits, strict=True)
         if limit is not None
     ]
     spans = "".join(f"<span>{entry}</span>" for entry in entries)

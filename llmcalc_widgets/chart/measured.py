@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from llmcalc_widgets.chart.legend import drawing
 from llmcalc_widgets.chart.palette import FAINT, PALETTE, STRONG
 from llmcalc_widgets.chart.ticks import Ends, limits
-from llmcalc_widgets.style import style_sheet
+from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.text.units import seconds
-from llmcalc_widgets.transport.disposal import Releaser, parts_of
+from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 COLUMNS = ("device", "model", "engine", "measured_ms", "estimated_ms")
 """Columns that the chart reads; ``not_trusted``, text or blank, may be among the others."""
@@ -95,14 +95,14 @@ class MeasuredChart(VBox):
         self.add_class("llmcalc")
         self.add_class("llmcalc-chart")
         self.add_class("llmcalc-measured")
-        self._releaser = Releaser()
+        self._disposal = Disposal()
         self._parts = parts_of(self)
 
     def close(self) -> None:
         """Close the chart with every widget that it made."""
         parts, self._parts = self._parts, ()
         if parts:
-            self._releaser.close_all(self, parts)
+            self._disposal.close_all(self, parts)
         super().close()
 
     def _scatter(self, scales: dict[str, Any], rows: NDArray[np.intp], *, fill: bool) -> Scatter:

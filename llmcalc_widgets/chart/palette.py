@@ -10,7 +10,7 @@ from collections.abc import Iterable
 PALETTE = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2", "#B8A800", "#7B5EA7")
 """Okabe and Ito's, the yellow darkened to be seen on white, and a violet in place of black."""
 
-RIVAL_COLOURS = ("#C2185B", "#0072B2", "#7B5EA7", "#00796B", "#8D6E63", "#B8A800")
+COMPARED_COLOURS = ("#C2185B", "#0072B2", "#7B5EA7", "#00796B", "#8D6E63", "#B8A800")
 """Of fronts beside the present one, which also wear their names; 3:1 on white and on black."""
 
 GREY = "#8C8C8C"

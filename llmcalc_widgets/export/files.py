@@ -12,28 +12,28 @@ import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, VBox
 
 from llmcalc_widgets.chart.drawing import Drawing
-from llmcalc_widgets.chart.scene import Scene
-from llmcalc_widgets.export.chart_still import paint_chart
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.still import picture
 from llmcalc_widgets.text.units import number
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 _LONGEST = 60
 
-Maker = Callable[[Drawing, Scene], bytes]
+Maker = Callable[[Drawing, ChartView], bytes]
 
 
 def _csv(frame: pd.DataFrame) -> bytes:
     return frame.to_csv(index=False).encode()
 
 
-def _picture(drawing: Drawing, scene: Scene, kind: str) -> bytes:
-    return picture(lambda figure: paint_chart(figure, drawing, scene), kind)
+def _picture(drawing: Drawing, view: ChartView, kind: str) -> bytes:
+    return picture(lambda figure: paint_chart(figure, drawing, view), kind)
 
 
 _KINDS: dict[str, tuple[str, str, str, Maker]] = {
-    "All plans (CSV)": ("plans", "csv", "text/csv", lambda _, scene: _csv(scene.frame)),
-    "Front (CSV)": ("front", "csv", "text/csv", lambda _, scene: _csv(scene.front_frame)),
+    "All plans (CSV)": ("plans", "csv", "text/csv", lambda _, view: _csv(view.frame)),
+    "Front (CSV)": ("front", "csv", "text/csv", lambda _, view: _csv(view.front_frame)),
     "Chart (PNG)": ("chart", "png", "image/png", partial(_picture, kind="png")),
     "Chart (SVG)": ("chart", "svg", "image/svg+xml", partial(_picture, kind="svg")),
 }
@@ -51,7 +51,7 @@ class Files(VBox):
 
     def __init__(self, drawing: Drawing) -> None:
         self._drawing = drawing
-        self._scene: Scene | None = None
+        self._view: ChartView | None = None
         self.buttons = {
             name: Button(description=name, tooltip=f"{name}: make it", layout=Layout(width="auto"))
             for name in _KINDS
@@ -61,35 +61,35 @@ class Files(VBox):
         for name, button in self.buttons.items():
             button.on_click(partial(self._make, name))
 
-    def show(self, scene: Scene) -> None:
-        """Take a scene; a link to a file of what was shown before goes."""
-        self._scene = scene
+    def show(self, view: ChartView) -> None:
+        """Take a view; a link to a file of what was shown before goes."""
+        self._view = view
         self.link.value = ""
 
     def _make(self, name: str, _: object) -> None:
-        if self._scene is None:
+        if self._view is None:
             return
         what, ending, kind, make = _KINDS[name]
         try:
-            content = make(self._drawing, self._scene)
+            content = make(self._drawing, self._view)
         except ImportError as error:
             self.link.value = f'<div class="llmcalc-note" role="alert">{escape(str(error))}</div>'
             return
-        self.link.value = _link(file_name(self._scene, what, ending), kind, content)
+        self.link.value = _link(file_name(self._view, what, ending), kind, content)
 
 
-def file_name(scene: Scene, what: str, ending: str) -> str:
+def file_name(view: ChartView, what: str, ending: str) -> str:
     """Name a file after what is in it, of characters that every system takes.
 
     Examples
     --------
     >>> from llmcalc_core import evaluate, make_request
-    >>> from llmcalc_widgets.chart.scene import scene_of
+    >>> from llmcalc_widgets.chart.view import chart_view
     >>> evaluation = evaluate(make_request("llama2_7b", "A100_80GB", 2, batch=1))
-    >>> file_name(scene_of(evaluation, None, None), "front", "csv")
+    >>> file_name(chart_view(evaluation, None, None), "front", "csv")
     'llmcalc-meta_llama_Llama_2_7b_hf-2_x_A100_80GB-decode-front.csv'
     """
-    request = scene.evaluation.request
+    request = view.evaluation.request
     model, device = request.models[0].model, request.hardware[0].name
     parts = (model, f"{request.devices[-1]}_x_{device}", request.stage, what)
     safe = (_UNSAFE.sub("_", part)[:_LONGEST].strip("_") for part in parts)

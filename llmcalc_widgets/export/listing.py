@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from html import escape
 
-from ipywidgets import HTML, VBox
+from ipywidgets import HTML, Layout, VBox
 
-from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.selection import Selection
-from llmcalc_widgets.export.code import code_of
-from llmcalc_widgets.export.style import output_style
-from llmcalc_widgets.panels.fold import Fold
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.assets import event_handler, read_asset
+from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.export.widget_code import explorer_code
 
-# Widgets know no clipboard: a handler in the page selects the text and copies what is selected,
-# which works on plain http as well. Where a page forbids handlers, the text is there to select.
-_COPY = (
-    "const code = this.parentElement.querySelector('textarea'); code.focus(); code.select(); "
-    "this.textContent = document.execCommand('copy') ? 'Copied' : 'Press Ctrl+C'; "
-    "this.focus(); setTimeout(() => { this.textContent = 'Copy'; }, 2000);"
-)
+_COPY = event_handler(read_asset("llmcalc_widgets.export", "copy_code.js"))
+_STYLE = f"<style>{read_asset('llmcalc_widgets.export', 'outputs.css')}</style>"
+
+
+def output_style() -> HTML:
+    """Make the invisible widget that carries the style of what is shown below a widget."""
+    return HTML(_STYLE, layout=Layout(display="none"))
 
 
 class CodeFold(Fold):
@@ -67,27 +67,29 @@ class Listing(VBox):
     ----------
     selection : Selection
         The plan that the code selects too.
-    rivals : callable
-        Gives what is shown beside the scene.
+    compared : callable
+        Gives what is shown beside the view.
     """
 
-    def __init__(self, selection: Selection, rivals: Callable[[], Sequence[Rival]]) -> None:
+    def __init__(
+        self, selection: Selection, compared: Callable[[], Sequence[ComparedFront]]
+    ) -> None:
         self._selection = selection
-        self._rivals = rivals
+        self._compared = compared
         self.code = HTML()
         super().__init__([self.code])
         self.add_class("llmcalc-listing")
 
-    def show(self, scene: Scene) -> None:
-        """Write the code of a scene, and of what is selected in it."""
-        self.code.value = code_page(code_of(scene, self._selection.row, self._rivals()))
+    def show(self, view: ChartView) -> None:
+        """Write the code of a view, and of what is selected in it."""
+        self.code.value = code_page(explorer_code(view, self._selection.row, self._compared()))
 
 
 def code_page(code: str) -> str:
     """Write code and its button as HTML."""
     lines = code.count("\n") + 1
     return (
-        f'<button type="button" class="jupyter-button" onclick="{escape(_COPY)}">Copy</button>'
+        f'<button type="button" class="jupyter-button" onclick="{_COPY}">Copy</button>'
         f'<textarea readonly rows="{lines}" spellcheck="false" wrap="off" '
         f'aria-label="Python code">{escape(code)}</textarea>'
     )

@@ -8,27 +8,26 @@ from typing import Any, Protocol
 
 from ipywidgets import HBox, Layout, VBox, Widget
 
+from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
-from llmcalc_widgets.chart.front_comparison import Rival
-from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.fold import fold_button
+from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.export.files import Files
-from llmcalc_widgets.export.listing import Listing
-from llmcalc_widgets.export.style import output_style
-from llmcalc_widgets.panels.fold import fold_button
+from llmcalc_widgets.export.listing import Listing, output_style
 from llmcalc_widgets.panels.why import Why
-from llmcalc_widgets.style import style_sheet
-from llmcalc_widgets.table.table import Table
+from llmcalc_widgets.table.table import PlanTable
 from llmcalc_widgets.transport.disposal import parts_of
 
 
 class Drawn(Protocol):
-    """What a drawer holds: a widget that can be brought to a scene."""
+    """What a drawer holds: a widget that can be brought to a view."""
 
     layout: Layout
 
-    def show(self, scene: Scene) -> None:
-        """Show a scene, and what is selected now."""
+    def show(self, view: ChartView) -> None:
+        """Show a view, and what is selected now."""
 
 
 class Outputs(VBox):
@@ -40,14 +39,14 @@ class Outputs(VBox):
         What is pointed at.
     drawing : Drawing
         What pictures are made of.
-    carry : callable
-        Takes the widgets of a drawer that was opened (a ``Courier``).
+    include : callable
+        Takes the widgets of a drawer that was opened (``BatchedMessages.include``).
 
     Attributes
     ----------
-    scene : Scene or None
+    view : ChartView or None
         What is shown; None before the first evaluation.
-    rivals : tuple of Rival
+    compared : tuple of ComparedFront
         What is shown beside it.
     parts : dict of str to widget
         What has been opened so far, by the name of its drawer.
@@ -59,15 +58,15 @@ class Outputs(VBox):
         self,
         selection: Selection,
         drawing: Drawing,
-        carry: Callable[[Sequence[Widget]], None],
+        include: Callable[[Sequence[Widget]], None],
     ) -> None:
-        self._carry = carry
-        self.scene: Scene | None = None
-        self.rivals: tuple[Rival, ...] = ()
+        self._include = include
+        self.view: ChartView | None = None
+        self.compared: tuple[ComparedFront, ...] = ()
         self._makers: dict[str, Callable[[], Any]] = {
             "Why this plan?": partial(Why, selection),
-            "Table of plans": partial(Table, selection),
-            "Python code": partial(Listing, selection, lambda: self.rivals),
+            "Table of plans": partial(PlanTable, selection),
+            "Python code": partial(Listing, selection, lambda: self.compared),
             "Files": partial(Files, drawing),
         }
         self.parts: dict[str, Any] = {}
@@ -96,15 +95,15 @@ class Outputs(VBox):
         self.buttons[name].value = True
         return self.parts[name]
 
-    def take(self, scene: Scene, rivals: tuple[Rival, ...]) -> None:
-        """Take a scene and its rivals, to be shown next; the selection already belongs to it."""
-        self.scene, self.rivals = scene, rivals
+    def take(self, view: ChartView, compared: tuple[ComparedFront, ...]) -> None:
+        """Take a view and the fronts compared with it, to be shown next; the selection is of it."""
+        self.view, self.compared = view, compared
 
     def show_selection(self) -> None:
-        """Bring what is open to the scene, and to what is selected in it."""
+        """Bring what is open to the view, and to what is selected in it."""
         for name, part in self.parts.items():
-            if self.scene is not None and self.buttons[name].value:
-                part.show(self.scene)
+            if self.view is not None and self.buttons[name].value:
+                part.show(self.view)
 
     def close(self) -> None:
         """Close the drawers with all that they hold."""
@@ -117,7 +116,7 @@ class Outputs(VBox):
         if opened and name not in self.parts:
             self.parts[name] = self._makers[name]()
             made = parts_of(self.parts[name])
-            self._carry(made)
+            self._include(made)
             self._made = [*self._made, *made]
             opened_so_far = [self.parts[each] for each in self.buttons if each in self.parts]
             self.children = [*self._fixed, *opened_so_far]

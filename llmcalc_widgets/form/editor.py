@@ -12,11 +12,10 @@ from traitlets import TraitError
 from llmcalc_core import Hardware, ModelConfig
 from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Commit, NumberField
-from llmcalc_widgets.panels.sensitivities import change_words
 from llmcalc_widgets.settings.figures import Figure
 from llmcalc_widgets.state import EvaluationState
-from llmcalc_widgets.text.numbers import number_text, typed_number
-from llmcalc_widgets.text.units import rounded
+from llmcalc_widgets.text.numbers import typed_number
+from llmcalc_widgets.text.units import change_words, number_text, rounded
 
 Original = Callable[[], Hardware | ModelConfig]
 

@@ -9,57 +9,13 @@ copies to label and control.
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any
+from ipywidgets import HTML
 
-from ipywidgets import HTML, Layout
+from llmcalc_widgets.elements.assets import page_script, read_asset
 
-_SCRIPT = """
-const form = this.closest('.llmcalc-form');
-const tell = () => {
-  for (const handle of form.querySelectorAll('.noUi-handle')) {
-    const slider = handle.closest('.jupyter-widgets');
-    if (!handle.hasAttribute('aria-labelledby')) {
-      const label = slider.querySelector('.widget-label');
-      window.llmcalcLabels = (window.llmcalcLabels || 0) + 1;
-      label.id ||= 'llmcalc-label-' + window.llmcalcLabels;
-      handle.setAttribute('aria-labelledby', label.id);
-    }
-    const words = slider.querySelector('.widget-readout')?.textContent;
-    if (words && handle.getAttribute('aria-valuetext') !== words) {
-      handle.setAttribute('aria-valuetext', words);
-    }
-  }
-  for (const field of form.querySelectorAll('.llmcalc-field')) {
-    const about = field.querySelector('.llmcalc-error > label')?.title;
-    const parts = 'label, input, select, .slider-container, .widget-toggle-button';
-    if (!about || about === 'null') continue;
-    for (const part of field.querySelectorAll(parts)) {
-      if (part.title !== about) part.title = about;
-    }
-  }
-};
-new MutationObserver(tell).observe(form, {
-  subtree: true, childList: true, attributes: true, attributeFilter: ['aria-valuetext']
-});
-tell();
-"""
+_SCRIPT = read_asset("llmcalc_widgets.form", "explaining.js")
 
 
 def explaining_script() -> HTML:
     """Make the invisible widget whose script names and explains the controls around it."""
-    return HTML(f'<style onload="{escape(_SCRIPT)}"></style>', layout=Layout(display="none"))
-
-
-def explained(label: str, about: str) -> dict[str, Any]:
-    """Describe a control outside a form, so that its label has a tooltip.
-
-    ipywidgets shows the tooltip of a list or a text field only where it has no label.
-
-    Examples
-    --------
-    >>> explained("Up", "What is up")["description"]
-    '<span title="What is up">Up</span>'
-    """
-    words = f'<span title="{escape(about)}">{escape(label)}</span>'
-    return {"description": words, "description_allow_html": True}
+    return page_script(_SCRIPT)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ipywidgets import HTML, Box, HBox, Layout, SelectionSlider, Text, VBox
+from ipywidgets import Box, HBox, Layout, SelectionSlider, Text, VBox
 
-from llmcalc_widgets.text.numbers import number_text
+from llmcalc_widgets.elements.labels import ErrorLine
+from llmcalc_widgets.text.units import number_text
 
 
 class Commit(Protocol):
@@ -20,43 +20,6 @@ class Commit(Protocol):
 
 
 LABEL_WIDTH = "108px"
-_FOLDED = "<details><summary>Traceback</summary><pre>{}</pre></details>"
-
-
-class ErrorLine(HTML):
-    """A line that says what is wrong, or an aside, and takes no room while there is neither.
-
-    Parameters
-    ----------
-    about : str
-        What the control above it means, where the form's script finds it.
-    """
-
-    def __init__(self, about: str = "") -> None:
-        self._message = self._traceback = self._aside = ""
-        super().__init__(tooltip=about or None, layout=Layout(display="none"))
-        self.add_class("llmcalc-error")
-
-    def show(self, message: str, traceback: str = "") -> None:
-        """Show what is wrong, or nothing for an empty message; where it failed on demand."""
-        if message != self._message:
-            self._message, self._traceback = message, traceback
-            self._write()
-
-    def aside(self, words: str) -> None:
-        """Show a remark while nothing is wrong; nothing for no words."""
-        if words != self._aside:
-            self._aside = words
-            self._write()
-
-    def _write(self) -> None:
-        message, aside = html.escape(self._message), html.escape(self._aside)
-        trace = _FOLDED.format(html.escape(self._traceback)) if self._traceback else ""
-        if message:
-            self.value = f'<span role="alert">{message}</span>{trace}'
-        else:
-            self.value = f'<span class="aside">{aside}</span>' if aside else ""
-        self.layout.display = "" if self.value else "none"
 
 
 class Field(VBox):

@@ -9,15 +9,16 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
+from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.elements.labels import ErrorLine
+from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import ErrorLine, Field, NumberField
-from llmcalc_widgets.panels.fold import Fold
+from llmcalc_widgets.form.fields import Field, NumberField
 from llmcalc_widgets.settings.registry import TECHNIQUES
 from llmcalc_widgets.settings.rules import partners
 from llmcalc_widgets.settings.setting import Entry, Setting
 from llmcalc_widgets.state import EvaluationState
-from llmcalc_widgets.style import style_sheet
 
 _FOLDED = {"techniques": "Techniques", "prices": "Prices"}
 """Groups of settings that are folded away, and the titles of their parts."""

@@ -8,13 +8,12 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, Layout, VBox
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection
-from llmcalc_widgets.form.explaining import explained
-from llmcalc_widgets.panels.bars import memory_bar, time_bar
-from llmcalc_widgets.panels.comparison import comparison, plan_heading
-from llmcalc_widgets.style import style_sheet
-from llmcalc_widgets.text.wording import BASIS_WORDS, plans_words
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.labels import label_with_tooltip
+from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.panels.plan_summary import memory_bar, plan_heading, plan_table, time_bar
+from llmcalc_widgets.text.plan_words import BASIS_WORDS, plans_words
 
 _NOBODY = -1  # Dropdown shows an empty line for the value None
 _NONE = ("none: click a point, or choose one", _NOBODY)
@@ -37,7 +36,9 @@ class Details(VBox):
         self._quiet = False
         self.picker = Dropdown(
             options=[_NONE],
-            **explained("Selected", "The plan whose figures stand beside the recommended ones"),
+            **label_with_tooltip(
+                "Selected", "The plan whose figures stand beside the recommended ones"
+            ),
             layout=Layout(width="auto"),
             style={"description_width": "64px"},
         )
@@ -54,9 +55,9 @@ class Details(VBox):
         self.add_class("llmcalc-details")
         self.picker.observe(self._picked, "value")
 
-    def take(self, scene: Scene) -> None:
-        """Take a scene, to be shown next; the selection already belongs to it."""
-        self._evaluation, self._front = scene.evaluation, scene.front
+    def take(self, view: ChartView) -> None:
+        """Take a view, to be shown next; the selection already belongs to it."""
+        self._evaluation, self._front = view.evaluation, view.front
 
     def show_selection(self) -> None:
         """Show the selected plan beside the recommended one."""
@@ -65,7 +66,7 @@ class Details(VBox):
             return
         self._fill_picker(evaluation)
         row = evaluation.recommended if self._selection.row is None else self._selection.row
-        self._table.value = comparison(evaluation, self._selection.row)
+        self._table.value = plan_table(evaluation, self._selection.row)
         if row is None:
             self._bars.value = self._basis.value = ""
             return

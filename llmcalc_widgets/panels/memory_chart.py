@@ -7,9 +7,8 @@ import pandas as pd
 from llmcalc_core import MEMORY_COLUMNS
 from llmcalc_widgets.chart.palette import MEMORY_COLOURS
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.panels.facts import facts
+from llmcalc_widgets.text.plan_words import MEMORY_WORDS, Row
 from llmcalc_widgets.text.units import gigabytes
-from llmcalc_widgets.text.wording import MEMORY_WORDS, Row
 
 WIDTH, HEIGHT = 480, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 34, 46
@@ -101,7 +100,7 @@ def highest_of(frame: pd.DataFrame) -> float:
 def _table(frame: pd.DataFrame, column: str, label: str) -> str:
     heads = [label, *MEMORY_WORDS.values(), "total", "free"]
     sizes = [*MEMORY_COLUMNS, "device_memory_bytes", "memory_headroom_bytes"]
-    return facts(
+    return svg.data_table(
         heads,
         (
             [f"{row[column]:,}", *(gigabytes(float(row[name])) for name in sizes)]

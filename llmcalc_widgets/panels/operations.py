@@ -7,8 +7,8 @@ from html import escape
 import pandas as pd
 
 from llmcalc_widgets.chart.palette import BOUND_COLOURS
+from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, share_words
 from llmcalc_widgets.text.units import counted, seconds
-from llmcalc_widgets.text.wording import BOUND_WORDS, Row, share_words
 
 MOST_ROWS = 12
 """Operations in the table; the last row is what is left."""

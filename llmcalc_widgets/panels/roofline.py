@@ -10,11 +10,10 @@ import pandas as pd
 from llmcalc_widgets.chart.palette import KIND_COLOURS
 from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.panels.facts import facts
-from llmcalc_widgets.panels.log_field import HEIGHT, WIDTH, LogField, Place
+from llmcalc_widgets.panels.drawings import HEIGHT, WIDTH, LogAxes, Place
 from llmcalc_widgets.panels.operations import MOST_ROWS, operation_words, two_stages
+from llmcalc_widgets.text.plan_words import KIND_WORDS, Row, share_words
 from llmcalc_widgets.text.units import number
-from llmcalc_widgets.text.wording import KIND_WORDS, Row, share_words
 
 _TERA = 1e12
 _LEAST_RADIUS, _MORE_RADIUS = 3.0, 13.0
@@ -58,15 +57,15 @@ def roofline(table: pd.DataFrame) -> str:
     return svg.svg(WIDTH, HEIGHT, shapes, label=label) + _legend(own) + _table(own, both=both)
 
 
-def _field(own: pd.DataFrame, bandwidth: float) -> LogField:
+def _field(own: pd.DataFrame, bandwidth: float) -> LogAxes:
     """Find axes that show the operations, the roof and its ridge."""
     peaks = own["peak_flops_per_s"].to_numpy()
     intensity = np.append(own["flops_per_byte"].to_numpy(), peaks.max() / bandwidth * _ROOM)
     rates = np.append(own["flops_per_s"].to_numpy(), peaks.max() * _ROOM)
-    return LogField(across=Ends(*limits(intensity)), up=Ends(*limits(rates)))
+    return LogAxes(across=Ends(*limits(intensity)), up=Ends(*limits(rates)))
 
 
-def _roofs(field: LogField, own: pd.DataFrame, bandwidth: float) -> list[str]:
+def _roofs(field: LogAxes, own: pd.DataFrame, bandwidth: float) -> list[str]:
     """Draw the device's peaks, one for each type used, and what the longest kernels reach."""
     shapes = []
     peaks = sorted(own["peak_flops_per_s"].unique().tolist())
@@ -88,7 +87,7 @@ def _roofs(field: LogField, own: pd.DataFrame, bandwidth: float) -> list[str]:
     return [*shapes, svg.path(reached, "reached")]
 
 
-def _roof(field: LogField, peak: float, bandwidth: float) -> list[Place]:
+def _roof(field: LogAxes, peak: float, bandwidth: float) -> list[Place]:
     """Follow the bandwidth up to the peak, from where the drawing starts."""
     left = max(field.across.low, field.up.low / bandwidth)
     ridge = min(max(peak / bandwidth, left), field.across.high)
@@ -96,7 +95,7 @@ def _roof(field: LogField, peak: float, bandwidth: float) -> list[Place]:
     return [field.place(*corner) for corner in (*corners, (field.across.high, peak))]
 
 
-def _dots(field: LogField, own: pd.DataFrame, *, both: bool) -> list[str]:
+def _dots(field: LogAxes, own: pd.DataFrame, *, both: bool) -> list[str]:
     """Draw each operation as large as its share, the longest with their numbers."""
     dots, numbers, written = list[str](), list[str](), list[Place]()
     for _, row in own[::-1].iterrows():
@@ -124,7 +123,7 @@ def _words(row: Row, *, both: bool) -> str:
 
 def _table(own: pd.DataFrame, *, both: bool) -> str:
     heads = ["Operation", "FLOP/byte", "TFLOP/s", "peak TFLOP/s"]
-    return facts(
+    return svg.data_table(
         heads,
         (
             [

@@ -8,11 +8,11 @@ from math import isfinite
 import pandas as pd
 
 from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.panels.device_bars import why_not
-from llmcalc_widgets.panels.named_bars import Bar, named_bars
-from llmcalc_widgets.panels.why_style import WHY_CSS
+from llmcalc_widgets.panels.devices_page import why_not
+from llmcalc_widgets.panels.drawings import Bar, bar_chart
+from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.text.plan_words import TIMES, Row, rejection_words, split_words
 from llmcalc_widgets.text.units import counted, number, seconds
-from llmcalc_widgets.text.wording import TIMES, Row, rejection_words, split_words
 
 _HEADS = (
     "Device",
@@ -48,11 +48,11 @@ def slo_page(frame: pd.DataFrame, request: EvaluationRequest, load: float) -> st
     str
         HTML.
     """
-    bars = named_bars(bars_of(frame), "Devices needed, in the table below")
+    bars = bar_chart(bars_of(frame), "Devices needed, in the table below")
     head = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
     body = "".join(_table_row(row, request) for _, row in frame.iterrows())
     return (
-        f"<style>{WHY_CSS}</style>"
+        f"{PANEL_STYLE}"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(frame, load))}</div>"
         f'<div class="llmcalc-panels"><section><h3>{heading_words(load)}</h3>{bars}</section>'

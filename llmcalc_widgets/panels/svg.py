@@ -1,9 +1,14 @@
-"""Small drawings as SVG: shapes in text, in the colours of the page."""
+"""Small drawings as SVG, in the colours of the page, and the table that says the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+
+from llmcalc_widgets.elements.assets import read_asset
+
+PANEL_STYLE = f"<style>{read_asset('llmcalc_widgets.panels', 'panels.css')}</style>"
+"""Of drawings and of the tables beside them; to stand before them."""
 
 
 def svg(width: int, height: int, shapes: Iterable[str], *, label: str) -> str:
@@ -71,3 +76,24 @@ def upright(place: tuple[float, float], text: str) -> str:
 
 def _title(text: str) -> str:
     return f"<title>{escape(text)}</title>" if text else ""
+
+
+def data_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write what a drawing shows as a table to unfold, whose first column names its rows.
+
+    Examples
+    --------
+    >>> data_table(["Batch", "Used"], [["8", "20 GB"]]).count("<td>")
+    1
+    """
+    head = "".join(f'<th scope="col">{escape(one)}</th>' for one in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        + "".join(f"<td>{escape(one)}</td>" for one in cells)
+        + "</tr>"
+        for name, *cells in rows
+    )
+    return (
+        '<details class="llmcalc-facts"><summary>As a table</summary>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></details>"
+    )

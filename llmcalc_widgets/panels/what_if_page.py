@@ -10,29 +10,18 @@ from math import isfinite
 import numpy as np
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.chart.front_comparison import ratio_words
+from llmcalc_widgets.chart.compared_fronts import ratio_words
+from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.legend import drawing
-from llmcalc_widgets.chart.scene import Scene
-from llmcalc_widgets.panels.facts import facts
-from llmcalc_widgets.panels.fronts import fronts
-from llmcalc_widgets.panels.sensitivities import change_words
-from llmcalc_widgets.panels.why_style import WHY_CSS
-from llmcalc_widgets.text.units import banded_seconds, gigabytes, number, tokens_per_s
-from llmcalc_widgets.text.wording import BOUND_WORDS, Row, plan_words, plans_words
+from llmcalc_widgets.chart.palette import PALETTE
+from llmcalc_widgets.chart.ticks import Ends, limits
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.panels import svg
+from llmcalc_widgets.panels.drawings import HEIGHT, WIDTH, LogAxes, Place
+from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, plan_words, plans_words
+from llmcalc_widgets.text.units import banded_seconds, change_words, gigabytes, number, tokens_per_s
 
 _SAME = 0.0005
-_CSS = """
-.llmcalc-drawing .front, .llmcalc-drawn .front { fill: none; stroke: #0072B2; stroke-width: 1.8; }
-.llmcalc-drawing .best, .llmcalc-drawn .best { fill: none; stroke: #0072B2; stroke-width: 1.8; }
-.llmcalc-drawing .before .front, .llmcalc-drawing .before .best,
-.llmcalc-drawn .before .front, .llmcalc-drawn .before .best { stroke: var(--c-faint); }
-.llmcalc-drawing .before .front, .llmcalc-drawn .before .front { stroke-dasharray: 5 3; }
-.llmcalc-drawing .before circle { stroke: var(--c-faint); stroke-width: 1.4; }
-.llmcalc-panels.llmcalc-both {
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
-.llmcalc-what-if td, .llmcalc-what-if th { text-align: left !important; }
-.llmcalc-what-if .better { color: var(--c-strong); font-weight: 600; }
-"""
 _DIAMOND = '<path class="best" d="M6 0L12 6L6 12L0 6Z"/>'
 _LEGEND = (
     '<div class="llmcalc-key llmcalc-drawn">'
@@ -54,12 +43,12 @@ class _Line:
     small: bool | None = None
 
 
-def what_if_page(before: Scene, after: Scene) -> str:
+def what_if_page(before: ChartView, after: ChartView) -> str:
     """Write the answer as HTML.
 
     Parameters
     ----------
-    before, after : Scene
+    before, after : ChartView
         The same question of the original and of the edited device and model.
 
     Returns
@@ -68,7 +57,7 @@ def what_if_page(before: Scene, after: Scene) -> str:
         HTML.
     """
     return (
-        f"<style>{WHY_CSS}{_CSS}</style>"
+        f"{svg.PANEL_STYLE}"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(before, after))}</div>"
         f'<div class="llmcalc-panels llmcalc-both"><section tabindex="0" role="region" '
@@ -78,7 +67,7 @@ def what_if_page(before: Scene, after: Scene) -> str:
     )
 
 
-def summary(before: Scene, after: Scene) -> str:
+def summary(before: ChartView, after: ChartView) -> str:
     """Say in a sentence or two what the change does."""
     if before.evaluation.request == after.evaluation.request:
         return "Nothing is changed yet: type or slide a figure of the device or of the model."
@@ -107,8 +96,8 @@ def _best(evaluation: Evaluation) -> Row | None:
     return None if row is None else evaluation.plan(row)
 
 
-def _table(before: Scene, after: Scene) -> str:
-    rows = [_best(scene.evaluation) for scene in (before, after)]
+def _table(before: ChartView, after: ChartView) -> str:
+    rows = [_best(view.evaluation) for view in (before, after)]
     body = "".join(
         f'<tr><th scope="row">{line.name}</th>'
         + "".join(
@@ -149,8 +138,8 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
     )
 
 
-def _lines(scene: Scene) -> list[_Line]:
-    stage = scene.evaluation.request.stage
+def _lines(view: ChartView) -> list[_Line]:
+    stage = view.evaluation.request.stage
     side = "input" if stage == "prefill" else "output"
     cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
 
@@ -196,14 +185,78 @@ def _known(value: float, words: Callable[[float], str]) -> str:
     return words(value) if isfinite(value) else "not known"
 
 
-def _facts(before: Scene, after: Scene) -> str:
+def _facts(before: ChartView, after: ChartView) -> str:
     """Write the plans on both fronts as a table to unfold."""
     across, up = before.axes
     rows = []
-    for name, scene in (("before", before), ("after", after)):
-        x, y = (np.asarray(one)[scene.front].tolist() for one in scene.figures)
-        plans = plans_words(scene.evaluation, scene.front)
+    for name, view in (("before", before), ("after", after)):
+        x, y = (np.asarray(one)[view.front].tolist() for one in view.values)
+        plans = plans_words(view.evaluation, view.front)
         rows += [[name, number(a), number(b), plan] for a, b, plan in zip(x, y, plans, strict=True)]
-    return facts(
+    return svg.data_table(
         ["Front", f"{across.name} [{across.unit}]", f"{up.name} [{up.unit}]", "Plan"], rows
     )
+
+
+BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
+_RADIUS = 3.2
+_DIAMOND_SIZE = 7
+
+
+def fronts(before: ChartView, after: ChartView) -> str:
+    """Draw the fronts before and after a change; the axes are those of both views.
+
+    Returns
+    -------
+    str
+        SVG; empty where there is no plan on either.
+    """
+    if not (len(before.front) or len(after.front)):
+        return ""
+    ends = ends_of(before, after)
+    field = LogAxes(across=ends[0], up=ends[1])
+    across, up = before.axes
+    label = f"Pareto fronts before and after: {up.label} over {across.label}"
+    shapes = [
+        *field.axes(across.label, up.label),
+        *_front(before, field, "before"),
+        *_front(after, field, "after"),
+    ]
+    return svg.svg(WIDTH, HEIGHT, shapes, label=label)
+
+
+def ends_of(before: ChartView, after: ChartView) -> tuple[Ends, Ends]:
+    """Give ends of the axes that show both fronts."""
+    across, up = (
+        Ends(*limits(np.concatenate([view.values[at][view.front] for view in (before, after)])))
+        for at in (0, 1)
+    )
+    return across, up
+
+
+def _front(view: ChartView, field: LogAxes, name: str) -> list[str]:
+    """Draw a front as steps with a mark at each plan, and a diamond around the recommended one."""
+    if not len(view.front):
+        return []
+    figures = [one[view.front].tolist() for one in view.values]
+    places = [field.place(*pair) for pair in zip(*figures, strict=True)]
+    x, y = (np.array(one) for one in zip(*places, strict=True))
+    line = zip(*steps(x, y, level_first=view.axes[0].small), strict=True)
+    told = plans_words(view.evaluation, view.front)
+    colour = AFTER_COLOUR if name == "after" else "var(--c-back)"
+    marks = [
+        svg.dot(place, _RADIUS, colour, f"{name}: {words}")
+        for place, words in zip(places, told, strict=True)
+    ]
+    group = [svg.path([*line], "front"), *marks]
+    recommended = view.evaluation.recommended
+    if recommended is not None:
+        own = field.place(*(float(one[recommended]) for one in view.values))
+        group.append(svg.path(_diamond(own), "best"))
+    return [f'<g class="{name}">{"".join(group)}</g>']
+
+
+def _diamond(place: Place) -> list[Place]:
+    x, y = place
+    corners = ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))
+    return [(x + _DIAMOND_SIZE * right, y + _DIAMOND_SIZE * down) for right, down in corners]

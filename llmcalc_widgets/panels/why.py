@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from html import escape
+from math import isfinite
 
 import pandas as pd
 from ipywidgets import HTML, VBox
 
 from llmcalc_core import Evaluation, explain, sensitivity
-from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.operations import operation_words, operations_table, two_stages
 from llmcalc_widgets.panels.roofline import roofline
-from llmcalc_widgets.panels.sensitivities import BY, MORE, change_words, sensitivity_table
-from llmcalc_widgets.panels.why_style import WHY_CSS
-from llmcalc_widgets.text.units import seconds
-from llmcalc_widgets.text.wording import (
-    BOUND_WORDS,
-    LATENCY_WORDS,
-    Row,
-    plan_words,
-    share_words,
-)
+from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.text.plan_words import BOUND_WORDS, LATENCY_WORDS, Row, plan_words, share_words
+from llmcalc_widgets.text.units import change_words, seconds
 
 _POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
 _SAME = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
@@ -44,9 +38,9 @@ class Why(VBox):
         super().__init__([self.panel])
         self.add_class("llmcalc-why")
 
-    def show(self, scene: Scene) -> None:
-        """Explain the plan of a scene that is selected, unless it is explained already."""
-        evaluation = scene.evaluation
+    def show(self, view: ChartView) -> None:
+        """Explain the plan of a view that is selected, unless it is explained already."""
+        evaluation = view.evaluation
         row = evaluation.recommended if self._selection.row is None else self._selection.row
         if self._shown is not None and self._shown[0] is evaluation and self._shown[1] == row:
             return
@@ -80,7 +74,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     )
     words = escape(summary(plan, table, helped, request.stage, evaluation.latency_column))
     return (
-        f"<style>{WHY_CSS}</style>"
+        f"{PANEL_STYLE}"
         f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
         f'<div class="llmcalc-panels">{panels}</div>'
     )
@@ -111,3 +105,69 @@ def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
         if name in frame:
             same = same[same[name] == plan[name]]
     return same
+
+
+BY = 0.1
+"""How much more is tried [1]."""
+
+MORE = "10 % more"
+"""The same in words."""
+
+_CHANGES = {
+    "memory bandwidth": "memory bandwidth",
+    "compute": "compute rate",
+    "link bandwidth": "link bandwidth",
+    "memory capacity": "memory",
+    "host speed": "host speed",
+}
+_FIGURES = {
+    "ttft_change": "First token",
+    "tpot_change": "Per token",
+    "tokens_per_s_change": "Throughput",
+    "largest_batch_change": "Largest batch",
+}
+_LEAST = 0.0005
+"""A change below this is none [1]."""
+
+
+def sensitivity_table(table: pd.DataFrame) -> str:
+    """Write the table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`llmcalc_core.sensitivity`, by :data:`BY`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    rows = table.set_index("change")
+    heads = "".join(f'<th scope="col">{name}</th>' for name in _FIGURES.values())
+    most = {name: float(rows[name].abs().max()) for name in _FIGURES}
+    body = "".join(
+        f'<tr><th scope="row">{words}</th>'
+        + "".join(_cell(rows.loc[change], name, most[name]) for name in _FIGURES)
+        + "</tr>"
+        for change, words in _CHANGES.items()
+    )
+    return (
+        f'<table class="llmcalc-sensitivity"><thead><tr><th scope="col">{MORE}</th>{heads}'
+        f"</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _cell(row: Row, name: str, most: float) -> str:
+    """Write one change: a share with its sign, a bar as long as it, the largest in bold."""
+    change = float(row[name])
+    if abs(change) < _LEAST:
+        return '<td class="band">none</td>'
+    text = change_words(change)
+    if name == "largest_batch_change":
+        more = text if isfinite(change) else "none without"
+        text = f"{int(row['largest_batch']):,} ({more})"
+    text = f"<b>{text}</b>" if abs(change) == most else text
+    width = min(100.0, 100 * abs(change) / BY)
+    meter = f'<div class="meter" aria-hidden="true"><i style="width:{width:.0f}%"></i></div>'
+    return f"<td>{text}{meter}</td>"

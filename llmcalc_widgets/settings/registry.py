@@ -48,7 +48,8 @@ from llmcalc_widgets.settings.values import (
     doublings,
 )
 from llmcalc_widgets.settings.workloads import WORKLOADS, check_workload
-from llmcalc_widgets.text.numbers import counted_text, percent_text, typed_time
+from llmcalc_widgets.text.numbers import counted_text, typed_time
+from llmcalc_widgets.text.units import percent_text
 
 MOST_TOKENS = 10_000_000
 MOST_BATCH = 65_536

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from llmcalc_widgets.settings.values import name_of
-from llmcalc_widgets.text.numbers import number_text, typed_number
+from llmcalc_widgets.text.numbers import typed_number
+from llmcalc_widgets.text.units import number_text
 
 Values = Mapping[str, Any]
 """Settings by name."""

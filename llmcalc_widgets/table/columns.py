@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from llmcalc_widgets.chart.scene import Rows, Scene
+from llmcalc_widgets.chart.view import ChartView, Rows
+from llmcalc_widgets.text.plan_words import BOUND_WORDS, plans_words
 from llmcalc_widgets.text.units import gigabytes, number
-from llmcalc_widgets.text.wording import BOUND_WORDS, plans_words
 
 
 def _whole(value: float) -> str:
@@ -53,10 +53,10 @@ class Column:
     text: Callable[[Any], str] = number
     width: int = 84
 
-    def values(self, scene: Scene) -> NDArray[Any]:
+    def values(self, view: ChartView) -> NDArray[Any]:
         """Give its values for all rows, in its unit."""
-        tokens = "input" if scene.evaluation.request.stage == "prefill" else "output"
-        values = scene.frame[self.source.format(tokens=tokens)].to_numpy()
+        tokens = "input" if view.evaluation.request.stage == "prefill" else "output"
+        values = view.frame[self.source.format(tokens=tokens)].to_numpy()
         return values / self.size if self.size != 1 else values
 
 
@@ -108,12 +108,12 @@ WORDS = ("fits", "front", "rejected")
 """What a condition may ask of the verdict."""
 
 
-def cells(scene: Scene, rows: Rows) -> list[tuple[str, ...]]:
+def cells(view: ChartView, rows: Rows) -> list[tuple[str, ...]]:
     """Write the cells of some rows.
 
     Parameters
     ----------
-    scene : Scene
+    view : ChartView
         Whose rows, and whose front.
     rows : array of shape (n,)
         Positions in its frame.
@@ -123,13 +123,13 @@ def cells(scene: Scene, rows: Rows) -> list[tuple[str, ...]]:
     list of n tuples of str
         A cell for each of :data:`COLUMNS`; plain text, not escaped.
     """
-    some = scene.frame.iloc[rows]
-    written = [plans_words(scene.evaluation, rows)]
+    some = view.frame.iloc[rows]
+    written = [plans_words(view.evaluation, rows)]
     for column in COLUMNS[1:]:
         if column.key == "free":
-            written.append(_verdicts(some, np.isin(rows, scene.front)))
+            written.append(_verdicts(some, np.isin(rows, view.front)))
         else:
-            written.append([column.text(value) for value in column.values(scene)[rows].tolist()])
+            written.append([column.text(value) for value in column.values(view)[rows].tolist()])
     return list(zip(*written, strict=True))
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_widgets.chart.scene import Scene
+from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.table.columns import COLUMNS, PARTS, WORDS
 
 _CONDITION = re.compile(
@@ -28,12 +28,12 @@ _SIGNS = {
 _COMPARED = {column.key: column for column in COLUMNS if column.source not in {"", "bound_by"}}
 
 
-def matching(scene: Scene, text: str) -> NDArray[np.bool_]:
+def matching(view: ChartView, text: str) -> NDArray[np.bool_]:
     """Mark the plans that meet every condition.
 
     Parameters
     ----------
-    scene : Scene
+    view : ChartView
         Whose plans, and whose front.
     text : str
         Conditions between spaces or commas: a column's key, a sign and a number in the column's
@@ -52,28 +52,28 @@ def matching(scene: Scene, text: str) -> NDArray[np.bool_]:
     Examples
     --------
     >>> from llmcalc_core import evaluate, make_request
-    >>> from llmcalc_widgets.chart.scene import scene_of
+    >>> from llmcalc_widgets.chart.view import chart_view
     >>> evaluation = evaluate(make_request("llama2_7b", "A100_80GB", 2, batch=[1, 8]))
-    >>> matching(scene_of(evaluation, None, None), "tp = 2, batch>1").tolist()
+    >>> matching(chart_view(evaluation, None, None), "tp = 2, batch>1").tolist()
     [False, False, False, False, False, True]
     """
     asked = text.casefold()
-    chosen = np.ones(len(scene.frame), dtype=bool)
+    chosen = np.ones(len(view.frame), dtype=bool)
     for condition in _CONDITION.finditer(asked):
-        chosen &= _holds(scene, **condition.groupdict())
+        chosen &= _holds(view, **condition.groupdict())
     for word in re.split(r"[\s,;]+", _CONDITION.sub(" ", asked)):
         if word:
-            chosen &= _said(scene, word)
+            chosen &= _said(view, word)
     return chosen
 
 
-def _holds(scene: Scene, name: str, sign: str, value: str) -> NDArray[np.bool_]:
+def _holds(view: ChartView, name: str, sign: str, value: str) -> NDArray[np.bool_]:
     """Mark the rows whose column compares like this."""
     if name in PARTS:
-        frame = scene.frame
+        frame = view.frame
         values = frame[name].to_numpy() if name in frame else np.ones(len(frame))
     elif name in _COMPARED:
-        values = _COMPARED[name].values(scene)
+        values = _COMPARED[name].values(view)
     else:
         _refuse(name, (*PARTS, *_COMPARED))
     try:
@@ -84,13 +84,13 @@ def _holds(scene: Scene, name: str, sign: str, value: str) -> NDArray[np.bool_]:
     return np.asarray(_SIGNS[sign](values, asked))
 
 
-def _said(scene: Scene, word: str) -> NDArray[np.bool_]:
+def _said(view: ChartView, word: str) -> NDArray[np.bool_]:
     """Mark the rows of which a word is true."""
     if word == "front":
-        return np.isin(np.arange(len(scene.frame)), scene.front)
+        return np.isin(np.arange(len(view.frame)), view.front)
     if word not in WORDS:
         _refuse(word, (*WORDS, *(f"{name}=" for name in (*PARTS, *_COMPARED))))
-    return np.asarray(scene.rejected == (word == "rejected"))
+    return np.asarray(view.rejected == (word == "rejected"))
 
 
 def _refuse(name: str, known: tuple[str, ...]) -> NoReturn:

@@ -7,21 +7,22 @@ neither Tab nor a screen reader reaches. A page is some kB and milliseconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from html import escape
 from typing import Any
 
 import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
 from numpy.typing import NDArray
 
-from llmcalc_widgets.chart.scene import Scene
 from llmcalc_widgets.chart.selection import Selection
-from llmcalc_widgets.form.explaining import explained
-from llmcalc_widgets.form.fields import ErrorLine
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.elements.assets import page_script, read_asset
+from llmcalc_widgets.elements.labels import ErrorLine, label_with_tooltip
 from llmcalc_widgets.table.columns import COLUMNS, PLAN, Column, cells
 from llmcalc_widgets.table.filters import matching
-from llmcalc_widgets.table.keys import table_keys
-from llmcalc_widgets.table.page import figures_table, table_status
+from llmcalc_widgets.text.units import counted
 
 PAGE = 25
 """Plans on a page."""
@@ -30,7 +31,7 @@ _ARROWS = {True: " \N{BLACK UP-POINTING TRIANGLE}", False: " \N{BLACK DOWN-POINT
 _NO_ROWS = np.array([], dtype=np.intp)
 
 
-class Table(VBox):
+class PlanTable(VBox):
     """Shows the plans page by page; a plan chosen in it is written into the selection.
 
     Parameters
@@ -41,13 +42,13 @@ class Table(VBox):
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._scene: Scene | None = None
+        self._view: ChartView | None = None
         self._brushed: tuple[int, ...] | None = None
         self._order, self._page = _NO_ROWS, 0
         self._by, self._rising = _FIRST_ORDER, False
         self._quiet = False
         self.filter = Text(
-            **explained(
+            **label_with_tooltip(
                 "Filter",
                 "Conditions between spaces or commas: a column or tp, pp, ep, replicas, batch, a "
                 "sign and a number; fits, front, rejected",
@@ -71,11 +72,11 @@ class Table(VBox):
         self.filter.observe(self._filtered, "value")
         self.plans.observe(self._chosen, "index")
 
-    def show(self, scene: Scene) -> None:
-        """Bring the table to a scene, and to what is selected now."""
+    def show(self, view: ChartView) -> None:
+        """Bring the table to a view, and to what is selected now."""
         brushed = self._selection.brushed
-        if scene is not self._scene or brushed != self._brushed:
-            self._scene, self._brushed = scene, brushed
+        if view is not self._view or brushed != self._brushed:
+            self._view, self._brushed = view, brushed
             self._arrange()
         self._turn_to_selected()
         self._show_page()
@@ -104,14 +105,14 @@ class Table(VBox):
 
     def _arrange(self) -> None:
         """Choose and order the rows anew: those that are rejected last, whatever the order."""
-        scene = self._scene
-        if scene is None:
+        view = self._view
+        if view is None:
             return
         try:
-            chosen = matching(scene, self.filter.value)
+            chosen = matching(view, self.filter.value)
         except ValueError as error:
             self.message.show(_sentence(str(error)))
-            chosen = np.ones(len(scene.frame), dtype=bool)
+            chosen = np.ones(len(view.frame), dtype=bool)
         else:
             self.message.show("")
         if self._brushed is not None:
@@ -119,17 +120,17 @@ class Table(VBox):
             inside[list(self._brushed)] = True
             chosen &= inside
         rows = np.flatnonzero(chosen)
-        rejected = scene.rejected[rows]
-        self._order = rows[np.lexsort((self._keys(scene, rows), rejected))]
+        rejected = view.rejected[rows]
+        self._order = rows[np.lexsort((self._keys(view, rows), rejected))]
         self._page = 0
 
-    def _keys(self, scene: Scene, rows: NDArray[np.intp]) -> NDArray[Any]:
+    def _keys(self, view: ChartView, rows: NDArray[np.intp]) -> NDArray[Any]:
         """Give numbers that sort rows in the order that was asked for."""
         if self._by == PLAN.key:
             ranks: NDArray[Any] = rows
         else:
             column = next(column for column in COLUMNS if column.key == self._by)
-            values = column.values(scene)[rows]
+            values = column.values(view)[rows]
             number = np.issubdtype(values.dtype, np.number)
             ranks = values if number else np.unique(values, return_inverse=True)[1]
         return ranks if self._rising else -ranks
@@ -140,11 +141,11 @@ class Table(VBox):
             self._page = int(at[0]) // PAGE
 
     def _show_page(self) -> None:
-        scene = self._scene
-        if scene is None:
+        view = self._view
+        if view is None:
             return
         rows = self._order[self._page * PAGE : (self._page + 1) * PAGE]
-        written = cells(scene, rows)
+        written = cells(view, rows)
         at = np.flatnonzero(rows == self._selection.row)
         plans = tuple(row[0] for row in written)
         self._quiet = True
@@ -161,7 +162,7 @@ class Table(VBox):
         for turner, (_, _, step) in zip(self.pager.children, _TURNS, strict=True):
             turner.disabled = self._page == (0 if step < 0 else last)
         self._status.value = table_status(
-            len(self._order), len(scene.frame), self._page * PAGE, len(rows),
+            len(self._order), len(view.frame), self._page * PAGE, len(rows),
             brushed=self._brushed is not None,
         )  # fmt: skip
 
@@ -202,3 +203,113 @@ _TURNS = (
 
 def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:]}; all plans are shown."
+
+
+def figures_table(rows: list[tuple[str, ...]], by: str, *, rising: bool) -> str:
+    """Write the figures of a page.
+
+    The plans and the headings, which are seen in the controls beside and above, are there for
+    screen readers.
+
+    Parameters
+    ----------
+    rows : list of tuple of str
+        A cell for each column.
+    by : str
+        Key of the column that they are sorted by.
+    rising : bool
+        Whether the smallest comes first.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    sorted_ = f' aria-sort="{"ascending" if rising else "descending"}"'
+    heads = "".join(
+        f'<th scope="col"{sorted_ if column.key == by else ""}>{_unseen(column.heading)}</th>'
+        for column in COLUMNS
+    )
+    widths = "".join(f'<col style="width:{column.width}px">' for column in COLUMNS[1:])
+    width = sum(column.width for column in COLUMNS[1:])
+    body = "".join(_row(*row) for row in rows)
+    return (
+        f'<table style="width:{width}px"><caption>Plans</caption>'
+        f'<colgroup><col style="width:0">{widths}</colgroup>'
+        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _row(plan: str, *figures: str) -> str:
+    own = "".join(f"<td>{escape(figure)}</td>" for figure in figures)
+    return f'<tr><th scope="row">{_unseen(plan)}</th>{own}</tr>'
+
+
+def _unseen(words: str) -> str:
+    return f"<span>{escape(words)}</span>"
+
+
+def table_status(chosen: int, among: int, first: int, count: int, *, brushed: bool) -> str:
+    """Say in HTML how many plans there are, and which of them the page shows.
+
+    Examples
+    --------
+    >>> table_status(41, 312, 25, 16, brushed=False)
+    '<div class="llmcalc-status" role="status">26 to 41 of 41 plans that match, of 312 plans</div>'
+    """
+    where = " in the brush" if brushed else ""
+    if not chosen:
+        words = f"None of {counted(among, 'plan')} matches{where}"
+    else:
+        of = f" that match{where}, of {counted(among, 'plan')}" if chosen < among else ""
+        words = f"{first + 1:,} to {first + count:,} of {counted(chosen, 'plan')}{of}"
+    return f'<div class="llmcalc-status" role="status">{words}</div>'
+
+
+_STEPS = {"above": -1, "below": 1, "first": -_FAR, "last": _FAR}
+_KEYS = {
+    "ArrowUp": "above",
+    "ArrowLeft": "above",
+    "ArrowDown": "below",
+    "ArrowRight": "below",
+    "PageUp": "page-above",
+    "PageDown": "page-below",
+    "Home": "first",
+    "End": "last",
+}
+_PREFIX = "llmcalc-row-"
+"""How the class of a button begins that a key presses."""
+
+_SCRIPT = read_asset("llmcalc_widgets.table", "keys.js")
+
+
+def table_keys(page: int, step: Callable[[int], None]) -> HBox:
+    """Make the invisible script and the buttons that it presses.
+
+    Among the rows of a page the arrows move the selection by themselves, as in every group of radio
+    buttons. At its ends, and for keys that go further, the script presses a button, and takes the
+    focus along when the new page is there.
+
+    Parameters
+    ----------
+    page : int
+        Rows on a page.
+    step : callable
+        Moves the selection by so many rows.
+
+    Returns
+    -------
+    HBox
+        To be put into the table.
+    """
+    steps = {"page-above": -page, "page-below": page, **_STEPS}
+    buttons = [_button(name, rows, step) for name, rows in steps.items()]
+    script = page_script(_SCRIPT, keys=_KEYS, prefix=_PREFIX)
+    return HBox([script, *buttons], layout=Layout(display="none"))
+
+
+def _button(name: str, rows: int, step: Callable[[int], None]) -> Button:
+    button = Button()
+    button.add_class(f"{_PREFIX}{name}")
+    button.on_click(lambda _: step(rows))
+    return button

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-
-def number_text(value: float) -> str:
-    """Write a number as it is typed: whole ones with separators of thousands.
-
-    Examples
-    --------
-    >>> number_text(32000), number_text(0.9)
-    ('32,000', '0.9')
-    """
-    return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
+from llmcalc_widgets.text.units import number_text
 
 
 def counted_text(what: str) -> Callable[[float], str]:
@@ -25,17 +16,6 @@ def counted_text(what: str) -> Callable[[float], str]:
     ('2,000 tokens', '1 token', '16')
     """
     return lambda value: f"{number_text(value)} {what}{'s' if what and value != 1 else ''}".strip()
-
-
-def percent_text(share: float) -> str:
-    """Write a share in percent.
-
-    Examples
-    --------
-    >>> percent_text(0.55)
-    '55 %'
-    """
-    return f"{100 * share:.10g} %"
 
 
 def typed_number(text: str) -> float | str:

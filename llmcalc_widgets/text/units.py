@@ -100,3 +100,37 @@ def counted(count: int, noun: str) -> str:
     ('1 plan', '1,200 plans')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def change_words(change: float) -> str:
+    """Write a change in percent with its sign.
+
+    Examples
+    --------
+    >>> change_words(-0.0658), change_words(0.2)
+    ('\N{MINUS SIGN}6.6 %', '+20.0 %')
+    """
+    sign = "\N{MINUS SIGN}" if change < 0 else "+"
+    return f"{sign}{abs(change):.1%}".replace("%", " %")
+
+
+def number_text(value: float) -> str:
+    """Write a number as it is typed: whole ones with separators of thousands.
+
+    Examples
+    --------
+    >>> number_text(32000), number_text(0.9)
+    ('32,000', '0.9')
+    """
+    return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
+
+
+def percent_text(share: float) -> str:
+    """Write a share in percent.
+
+    Examples
+    --------
+    >>> percent_text(0.55)
+    '55 %'
+    """
+    return f"{100 * share:.10g} %"

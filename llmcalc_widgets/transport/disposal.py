@@ -7,31 +7,10 @@ from collections.abc import Iterable, Iterator
 from anywidget import AnyWidget
 from ipywidgets import Widget
 
-_SCRIPT = """
-const nothing = () => {};
-async function release(model) {
-  const comm = model.comm;
-  comm?.on_close(() => {
-    comm.on_msg(nothing);
-    comm.on_close(nothing);
-    model.trigger("comm:close", model);
-    model.close(true);
-  });
-}
-export default {
-  initialize({ model }) {
-    const manager = model.widget_manager;
-    model.on("msg:custom", (ids) => {
-      for (const id of ids.filter((id) => manager.has_model(id))) {
-        manager.get_model(id).then(release);
-      }
-    });
-  },
-};
-"""
+from llmcalc_widgets.elements.assets import read_asset
 
 
-class Releaser(AnyWidget):
+class Disposal(AnyWidget):
     """The page's side of closing widgets: it lets go of them for good.
 
     JupyterLab 4.6 keeps every comm that was ever open while the kernel lives: its ``CommHandler``
@@ -41,7 +20,8 @@ class Releaser(AnyWidget):
     script here does as ``_handle_comm_closed`` does, and takes both listeners off the comm.
     """
 
-    _esm = _SCRIPT
+    # As text: anywidget holds every widget whose script is a path.
+    _esm = read_asset("llmcalc_widgets.transport", "disposal.js")
 
     def close_all(self, whole: Widget, parts: Iterable[Widget]) -> None:
         """Close a widget's parts and this, after the page was told to let go of them and of it."""

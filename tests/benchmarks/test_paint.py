@@ -25,7 +25,7 @@ from tests.benchmarks.painting import (
     ChartPage,
     WhatIfPage,
 )
-from tests.browser.conftest import browser, chromium, open_notebook, server  # noqa: F401
+from tests.browser.conftest import browser, chromium, open_tab, server  # noqa: F401
 
 MEDIAN_LIMIT_S = 0.075
 P95_LIMIT_S = 0.12
@@ -52,10 +52,10 @@ def scene(name, cell, least):
         scene("change to painted chart, mixture on 32 devices", MANY_PLANS, 150),
     ],
 )
-def test_change_to_paint(benchmark, open_notebook, cell, least):  # noqa: F811 - the fixture above
-    ours = ChartPage(open_notebook([cell]).page)
+def test_change_to_paint(benchmark, open_tab, cell, least):  # noqa: F811 - the fixture above
+    ours = ChartPage(open_tab([cell]).page)
     marks = ours.marks()  # of one precision; of the other there are about as many
-    bare = ChartPage(open_notebook([BARE.format(marks=marks)]).page)
+    bare = ChartPage(open_tab([BARE.format(marks=marks)]).page)
     alone = []
     benchmark.pedantic(
         lambda: REPORTED.add(ours.change_to_paint()),
@@ -77,8 +77,8 @@ def test_change_to_paint(benchmark, open_notebook, cell, least):  # noqa: F811 -
 
 @pytest.mark.browser
 @pytest.mark.benchmark(group="WhatIf: change to painted table and fronts", timer=REPORTED)
-def test_what_if_change_to_paint(benchmark, open_notebook):  # noqa: F811 - as above
-    page = WhatIfPage(open_notebook([WHAT_IF]).page)
+def test_what_if_change_to_paint(benchmark, open_tab):  # noqa: F811 - as above
+    page = WhatIfPage(open_tab([WHAT_IF]).page)
     benchmark.pedantic(
         lambda: REPORTED.add(page.change_to_paint()), rounds=ROUNDS, warmup_rounds=WARMUP_ROUNDS
     )
@@ -92,10 +92,10 @@ def test_what_if_change_to_paint(benchmark, open_notebook):  # noqa: F811 - as a
 
 @pytest.mark.browser
 @pytest.mark.benchmark(group="a slider dragged for a second: at rest after it", timer=REPORTED)
-def test_drag(benchmark, open_notebook):  # noqa: F811 - as above
-    page = open_notebook([MANY_PLANS]).page
+def test_drag(benchmark, open_tab):  # noqa: F811 - as above
+    page = open_tab([MANY_PLANS]).page
     ours = ChartPage(page)
-    bare = ChartPage(open_notebook([BARE.format(marks=ours.marks())]).page)
+    bare = ChartPage(open_tab([BARE.format(marks=ours.marks())]).page)
     alone, dragged = [], []
 
     def drag() -> None:

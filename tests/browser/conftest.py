@@ -1,4 +1,4 @@
-"""Fixtures: one JupyterLab server and one Chromium per run, one notebook page per test.
+"""Fixtures: one JupyterLab server, one Chromium, one page and one kernel per run.
 
 A test asks for ``open_notebook`` and gives it the cells of a notebook, or an existing notebook::
 
@@ -6,8 +6,11 @@ A test asks for ``open_notebook`` and gives it the cells of a notebook, or an ex
         notebook = open_notebook(["import ipywidgets as w", "w.IntSlider(description='n')"])
 
 The page comes back with every cell run. At the end of the test any console error, uncaught error,
-failed answer or request to another host fails it, and a screenshot lies in the test's ``tmp_path``.
-A module of such tests says ``pytestmark = pytest.mark.browser``.
+failed answer or request to another host fails it; of a test that failed, a screenshot lies in its
+``tmp_path``. A test that changes more of the page than its notebook, or needs two notebooks beside
+each other, asks for ``open_tab`` instead, which opens a JupyterLab of its own: that takes seconds.
+A module of such tests says ``pytestmark = pytest.mark.browser``. Of pytest-xdist's workers, one
+runs them all.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import nbformat
 import pytest
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
+from tests.browser.lab import SharedLab
 from tests.browser.page import LIGHT, NotebookPage
 from tests.browser.server import LabServer, lab_server
 
@@ -36,7 +41,21 @@ CHROMIUM_FLAGS = (
 )
 WINDOW = ViewportSize(width=1600, height=1000)
 
-OpenNotebook = Callable[[Path | Sequence[str]], NotebookPage]
+_FAILED = pytest.StashKey[bool]()
+
+
+class OpenNotebook(Protocol):
+    """Opens a notebook and runs all its cells."""
+
+    def __call__(self, source: Path | Sequence[str], *, own_kernel: bool = False) -> NotebookPage:
+        """Open a notebook, with a kernel that no other test uses if it asks for that."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give all tests of this folder to one worker of pytest-xdist: a browser is dear."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -70,18 +89,54 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
+@pytest.fixture(scope="session")
+def lab(browser: Browser, server: LabServer) -> Iterator[SharedLab]:
+    """Run one JupyterLab page, with one kernel."""
+    shared = SharedLab(browser, server, WINDOW)
+    yield shared
+    shared.discard()
+
+
 @pytest.fixture
 def open_notebook(
-    browser: Browser, server: LabServer, tmp_path: Path, request: pytest.FixtureRequest
+    lab: SharedLab, server: LabServer, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[OpenNotebook]:
-    """Return a function that opens a notebook in a tab of its own and runs all its cells."""
+    """Return a function that opens a notebook in the shared page and runs all its cells."""
     pages: list[NotebookPage] = []
 
-    def open_and_run(source: Path | Sequence[str]) -> NotebookPage:
-        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(pages)}") + ".ipynb"
+    def open_and_run(source: Path | Sequence[str], *, own_kernel: bool = False) -> NotebookPage:
+        name = _file_name(request, len(pages))
         _write(server.notebooks / name, source)
-        context = browser.new_context(viewport=WINDOW)
-        notebook = NotebookPage(context.new_page(), server)
+        notebook = lab.open(name, own_kernel=own_kernel)
+        pages.append(notebook)
+        return notebook
+
+    try:
+        yield open_and_run
+        if request.node.stash.get(_FAILED, True):
+            _take_screenshots(pages, tmp_path)
+            lab.discard()
+        else:
+            lab.close()
+        problems = [problem for notebook in pages for problem in notebook.problems]
+        assert problems == []
+    except BaseException:
+        lab.discard()
+        raise
+
+
+@pytest.fixture
+def open_tab(
+    browser: Browser, server: LabServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[OpenNotebook]:
+    """Return a function that opens a notebook in a JupyterLab of its own and runs all its cells."""
+    pages: list[NotebookPage] = []
+
+    def open_and_run(source: Path | Sequence[str], *, own_kernel: bool = True) -> NotebookPage:
+        del own_kernel
+        name = _file_name(request, len(pages))
+        _write(server.notebooks / name, source)
+        notebook = NotebookPage(browser.new_context(viewport=WINDOW).new_page(), server)
         pages.append(notebook)
         notebook.open(name)
         notebook.set_theme(LIGHT)
@@ -89,11 +144,30 @@ def open_notebook(
         return notebook
 
     yield open_and_run
-    for count, notebook in enumerate(pages):
-        notebook.screenshot(tmp_path / f"last-{count}.png")
+    if request.node.stash.get(_FAILED, True):
+        _take_screenshots(pages, tmp_path)
+    for notebook in pages:
         notebook.page.context.close()
-    server.end_sessions()
+        notebook.end_session()
     assert [problem for notebook in pages for problem in notebook.problems] == []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """Note for the fixtures whether their test failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
+def _file_name(request: pytest.FixtureRequest, count: int) -> str:
+    return re.sub(r"\W+", "-", f"{request.node.name}-{count}") + ".ipynb"
+
+
+def _take_screenshots(pages: Sequence[NotebookPage], folder: Path) -> None:
+    for count, notebook in enumerate(pages):
+        notebook.screenshot(folder / f"last-{count}.png")
 
 
 def _write(file: Path, source: Path | Sequence[str]) -> None:

@@ -34,6 +34,18 @@ _ALL_RAN = f"""() => {{ {_CODE_CELLS}
     return cells.every(cell => cell.model.executionCount)
         && panel.sessionContext.session?.kernel?.status === "idle";
 }}"""
+_OPEN_HERE = """async ([path, id]) => {
+    const panel = await window.jupyterapp.commands.execute(
+        "docmanager:open", {path, factory: "Notebook", kernel: id ? {id} : undefined});
+    await panel.context.ready;
+    await panel.sessionContext.ready;
+}"""
+_CLOSE_ALL = """() => {
+    for (const panel of [...window.jupyterapp.shell.widgets("main")]) {
+        if (panel.context) panel.context.model.dirty = false;
+        panel.close();
+    }
+}"""
 _FIRST_ERROR = f"""() => {{ {_CODE_CELLS}
     for (const cell of cells)
         for (const output of cell.model.outputs.toJSON())
@@ -78,6 +90,38 @@ class NotebookPage:
         )
         self.wait_until(self._kernel_is_free, "the kernel to be connected and idle")
 
+    def open_lab(self) -> None:
+        """Open JupyterLab without a notebook, with the side bar closed."""
+        self.page.goto(f"{self._server.url}lab/workspaces/tests?reset&token={self._server.token}")
+        self.page.wait_for_function("() => window.jupyterapp?.restored", timeout=60_000)
+        self.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+
+    def open_here(self, notebook: str, kernel: str) -> str:
+        """Open a notebook in the JupyterLab that is open.
+
+        Parameters
+        ----------
+        notebook : str
+            A file in the server's folder.
+        kernel : str
+            Id of a running kernel that it is to have; a new one where it is empty.
+
+        Returns
+        -------
+        str
+            Id of its kernel.
+        """
+        self._notebook = notebook
+        self.page.evaluate(_OPEN_HERE, [notebook, kernel])
+        self.wait_until(self._kernel_is_free, "the kernel to be connected and idle")
+        session = self._server.session(notebook)
+        return str(session["kernel"]["id"]) if session else ""
+
+    def close_notebooks(self) -> None:
+        """Close every notebook of this page without saving it; their kernels go on."""
+        self.page.evaluate(_CLOSE_ALL)
+        self.page.locator(".jp-NotebookPanel").first.wait_for(state="detached")
+
     def open_in(self, page: Page) -> NotebookPage:
         """Open the same notebook, with its kernel, in another browser tab."""
         other = NotebookPage(page, self._server)
@@ -116,8 +160,12 @@ class NotebookPage:
         if session is None:
             message = f"{self._notebook} has no kernel"
             raise RuntimeError(message)
-        with connected(self._server.runtime / f"kernel-{session['kernel']['id']}.json") as kernel:
+        with connected(self._server.connection_file(session["kernel"]["id"])) as kernel:
             yield kernel
+
+    def end_session(self) -> None:
+        """Shut down the kernel that runs this notebook, if one does."""
+        self._server.end_session(self._notebook)
 
     def set_theme(self, theme: str) -> None:
         """Switch JupyterLab to a theme: ``LIGHT``, ``DARK`` or any other installed one.

@@ -13,6 +13,8 @@ from os import environ
 from pathlib import Path
 
 START_TIMEOUT_S = 90
+ROOT = Path(__file__).parents[2]
+"""Of the repository: the packages that kernels import are those beside these tests."""
 
 _ROOMS = {
     "JUPYTER_CONFIG_DIR": "config",
@@ -64,7 +66,12 @@ def running(
         log.open("wb") as sink,
         subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
-            env={**environ, **{name: str(room) for name, room in rooms.items()}, **extra},
+            env={
+                **environ,
+                "PYTHONPATH": str(ROOT),
+                **{name: str(room) for name, room in rooms.items()},
+                **extra,
+            },
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,

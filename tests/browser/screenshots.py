@@ -9,7 +9,6 @@ The pictures are written to ``examples/images``; without names, all of them.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -23,9 +22,9 @@ from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from tests.browser.conftest import CHROMIUM_FLAGS
 from tests.browser.page import DARK, LIGHT, NotebookPage
+from tests.browser.process import ROOT
 from tests.browser.server import LabServer, lab_server
 
-ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "examples" / "images"
 ENDINGS = {LIGHT: ".png", DARK: "-dark.png"}
 SETTLED_MS = 1_500
@@ -120,13 +119,12 @@ def take(browser: Browser, server: LabServer, name: str, picture: Picture) -> No
             small = seen.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
         small.save(IMAGES / f"{name}{ending}", optimize=True)
     lab.page.context.close()
-    server.end_sessions()
+    server.end_kernels()
 
 
 def main(names: list[str]) -> None:
     """Start the server and the browser, and take the pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    os.environ["PYTHONPATH"] = str(ROOT)
     with (
         TemporaryDirectory() as folder,
         lab_server(Path(folder) / "lab") as server,

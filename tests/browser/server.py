@@ -57,10 +57,24 @@ class LabServer:
         """Return the session of a notebook, or ``None`` while it has none."""
         return next((s for s in self.api("sessions") if s["path"] == notebook), None)
 
-    def end_sessions(self) -> None:
-        """Shut down every notebook's kernel."""
-        for session in self.api("sessions"):
+    def connection_file(self, kernel: str) -> Path:
+        """Return where the kernel with this id can be reached."""
+        return self.runtime / f"kernel-{kernel}.json"
+
+    def is_running(self, kernel: str) -> bool:
+        """Say whether a kernel with this id runs."""
+        return any(one["id"] == kernel for one in self.api("kernels"))
+
+    def end_session(self, notebook: str) -> None:
+        """Shut down the kernel of a notebook, if it has one."""
+        session = self.session(notebook)
+        if session is not None:
             self.api(f"sessions/{session['id']}", method="DELETE")
+
+    def end_kernels(self) -> None:
+        """Shut down every kernel."""
+        for kernel in self.api("kernels"):
+            self.api(f"kernels/{kernel['id']}", method="DELETE")
 
 
 @contextmanager
@@ -93,7 +107,7 @@ def lab_server(folder: Path) -> Iterator[LabServer]:
         JUPYTERLAB_SETTINGS_DIR=settings,
     ):
         yield server
-        server.end_sessions()
+        server.end_kernels()
 
 
 def _write_settings(folder: Path) -> Path:

@@ -51,7 +51,7 @@ def test_nothing_serious_in_either_theme(open_notebook: OpenNotebook) -> None:
     found = []
     for theme in (LIGHT, DARK):
         notebook.set_theme(theme)
-        expect(page.locator(".llmcalc-rivals")).to_be_visible()
+        expect(page.locator(".llmcalc-fronts")).to_be_visible()
         results = Axe().run(page, context=".llmcalc-row").response
         assert len(results["passes"]) > 10
         found += [

@@ -36,7 +36,7 @@ def compare_with(page: Page, what: str) -> None:
 def test_a_pin_stays_and_a_compared_device_follows(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([MAKE])
     page = notebook.page
-    bar, rows = page.locator(".llmcalc-compare"), page.locator(".llmcalc-rivals tbody tr")
+    bar, rows = page.locator(".llmcalc-compare"), page.locator(".llmcalc-fronts tbody tr")
     best = rows.nth(1).get_by_role("cell").nth(1)
     other = rows.nth(2).get_by_role("cell").nth(1)
     compare_with(page, "H100_80")
@@ -60,11 +60,11 @@ def test_a_pin_stays_and_a_compared_device_follows(open_notebook: OpenNotebook) 
     take_off.nth(1).click()
     expect(rows).to_have_count(2)
     take_off.click()
-    expect(page.locator(".llmcalc-rivals")).to_have_count(0)
+    expect(page.locator(".llmcalc-fronts")).to_have_count(0)
 
 
 def test_what_takes_long_can_be_cancelled(open_notebook: OpenNotebook) -> None:
-    notebook = open_notebook([MAKE])
+    notebook = open_notebook([MAKE], own_kernel=True)
     page = notebook.page
     chart = figure(page)
     before = steady_points(chart, 4)

@@ -37,7 +37,7 @@ def test_a_name_of_markup_is_text_and_runs_nothing(open_notebook: OpenNotebook) 
     for name in ("Why this plan?", "Table of plans", "Python code", "Files"):
         page.get_by_role("button", name=name).click()
     expect(page.locator(".llmcalc-operations")).to_be_visible()
-    for part in (".llmcalc-chart h3", ".llmcalc-rivals", ".llmcalc-compare button"):
+    for part in (".llmcalc-chart h3", ".llmcalc-fronts", ".llmcalc-compare button"):
         expect(page.locator(part).filter(has_text=NASTY).first).to_be_visible()
     page.wait_for_timeout(500)
     assert page.locator(".llmcalc-row img[src=x], .llmcalc-tooltip img").count() == 0

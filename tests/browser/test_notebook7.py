@@ -42,7 +42,7 @@ def page(browser: Browser, server: LabServer) -> Iterator[Page]:
     problems.clear()
     yield page
     page.context.close()
-    server.end_sessions()
+    server.end_session(NAME)
     assert problems == []
 
 

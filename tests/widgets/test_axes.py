@@ -13,7 +13,7 @@ from traitlets import TraitError
 
 from llmcalc_core import STAGES, find_hardware
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.chart.axes import AXES, USUAL, Quantity
+from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity
 
 SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
 
@@ -60,7 +60,7 @@ def test_the_front_is_what_no_plan_beats_on_the_axes(across: str, up: str) -> No
 def test_a_stage_has_its_usual_axes(stage: str) -> None:
     explorer = ParetoExplorer(model="llama2_7b", devices=4, stage=stage)
     lists = explorer.chart.axes.lists
-    assert (lists["x_axis"].value, lists["y_axis"].value) == USUAL[stage]
+    assert (lists["x_axis"].value, lists["y_axis"].value) == DEFAULT_AXES[stage]
     assert sorted(explorer.front.index) == sorted(explorer.df.index[explorer.df["on_front"]])
     explorer.close()
 
@@ -102,7 +102,7 @@ def test_a_limit_stands_on_each_axis_that_shows_it(explorer: ParetoExplorer) -> 
 def test_choosing_the_axis_of_the_other_swaps_them(explorer: ParetoExplorer) -> None:
     lists, before = explorer.chart.axes.lists, explorer.df
     lists["x_axis"].value = "tokens_per_s_per_device"
-    assert (explorer.x_axis, explorer.y_axis) == USUAL["serving"][::-1]
+    assert (explorer.x_axis, explorer.y_axis) == DEFAULT_AXES["serving"][::-1]
     assert lists["y_axis"].value == "tokens_per_s_per_user"
     assert explorer.chart.plot.y_axis.label == "Generated tokens/s per user"
     assert explorer.df is before

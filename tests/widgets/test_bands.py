@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from llmcalc_core import STAGES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.chart.axes import USUAL
+from llmcalc_widgets.chart.axes import DEFAULT_AXES
+from llmcalc_widgets.text.plan_words import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
 from llmcalc_widgets.text.units import banded_seconds, seconds
-from llmcalc_widgets.text.wording import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[
 def test_the_band_goes_around_the_front(explorer: ParetoExplorer, stage: str) -> None:
     explorer.update(stage=stage, x_axis=None if stage == "prefill" else "tpot")
     (across, up), (latencies, rise), _ = curves(explorer)
-    front, column = explorer.front, explorer.chart._scene.evaluation.latency_column
+    front, column = explorer.front, explorer.chart._view.evaluation.latency_column
     low, high = (front[column.replace("_s", f"_{end}_s")] * 1e3 for end in ("low", "high"))
     assert len(front) > 2
     np.testing.assert_allclose(latencies[::2], front[column] * 1e3)
@@ -133,7 +133,7 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
 
 
 def test_there_are_words_for_everything() -> None:
-    for words in (STAGE_WORDS, LATENCY_WORDS, USUAL):
+    for words in (STAGE_WORDS, LATENCY_WORDS, DEFAULT_AXES):
         assert set(words) == set(STAGES)
     assert set(BASIS_WORDS) == set(BASES)
     assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())

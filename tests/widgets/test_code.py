@@ -24,8 +24,8 @@ from llmcalc_core import (
 )
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import AXES
-from llmcalc_widgets.chart.scene import scene_of
-from llmcalc_widgets.export.code import code_of
+from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.export.widget_code import explorer_code
 
 NASTY = """it's "quoted" \\ with\nlines, é and Hardware("""
 
@@ -44,11 +44,11 @@ def check(explorer: ParetoExplorer) -> None:
         assert "selected" not in names
     else:
         pd.testing.assert_series_equal(names["selected"], explorer.selected)
-    drawn = [rival for rival in explorer.outputs.rivals if rival.scene is not None]
+    drawn = [other for other in explorer.outputs.compared if other.view is not None]
     assert len(names.get("fronts", ())) == len(drawn)
-    for rival, name in zip(drawn, names.get("fronts", ()), strict=True):
-        pd.testing.assert_frame_equal(names["others"][name], rival.scene.frame)
-        pd.testing.assert_frame_equal(names["fronts"][name], rival.scene.front_frame)
+    for other, name in zip(drawn, names.get("fronts", ()), strict=True):
+        pd.testing.assert_frame_equal(names["others"][name], other.view.frame)
+        pd.testing.assert_frame_equal(names["fronts"][name], other.view.front_frame)
 
 
 AXIS_PAIRS = st.lists(st.sampled_from(list(AXES)), min_size=2, max_size=2, unique=True)
@@ -102,7 +102,7 @@ def test_what_is_pinned_and_compared_is_in_the_code(y_axis: str | None) -> None:
 def test_every_model_and_device_of_the_catalogue_is_found_by_name():
     for model, device in zip(list_models(), list_hardware() * 9, strict=False):
         request = make_request(model, device, 1, batch=1)
-        code = code_of(scene_of(evaluate(request), None, None), None)
+        code = explorer_code(chart_view(evaluate(request), None, None), None)
         assert code.startswith("from llmcalc_core import explore\n")
 
 
@@ -140,7 +140,7 @@ def test_what_has_no_name_is_written_out():
 def test_every_argument_of_a_request_is_written(arguments):
     given_ = {"model": "llama3_8b", "hardware": "H100_80GB", "devices": 4} | arguments
     request = make_request(**given_)
-    names = run(code_of(scene_of(evaluate(request), None, None), 0))
+    names = run(explorer_code(chart_view(evaluate(request), None, None), 0))
     pd.testing.assert_frame_equal(names["df"], evaluate(request).frame)
 
 

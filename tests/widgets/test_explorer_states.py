@@ -17,7 +17,7 @@ from traitlets import TraitError
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import AXES, axes_of
-from llmcalc_widgets.text.numbers import number_text
+from llmcalc_widgets.text.units import number_text
 
 VALID: dict[str, list[Any]] = {
     "model": ["llama2_7b", "llama2_70b", "mixtral_8x7b"],

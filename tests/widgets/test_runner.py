@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from llmcalc_widgets import ParetoExplorer, runner
-from llmcalc_widgets.panels import waiting
+from llmcalc_widgets.chart import progress
 
 TAKES_S = 0.15
 
@@ -53,7 +53,7 @@ async def rest(explorer: ParetoExplorer) -> None:
 
 
 def test_it_shows_how_far_it_is(explorer: ParetoExplorer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "_TICK_S", 0.01)
+    monkeypatch.setattr(progress, "_TICK_S", 0.01)
     seen: list[float] = []
 
     async def run() -> None:

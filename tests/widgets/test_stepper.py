@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.chart.keys import STEPS, key_script
+from llmcalc_widgets.chart.interaction import STEPS, key_script
 
 
 @pytest.fixture

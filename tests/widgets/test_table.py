@@ -12,8 +12,7 @@ from llmcalc_core import find_hardware
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.table.columns import COLUMNS
 from llmcalc_widgets.table.filters import matching
-from llmcalc_widgets.table.page import figures_table
-from llmcalc_widgets.table.table import PAGE, Table
+from llmcalc_widgets.table.table import PAGE, PlanTable, figures_table
 
 NAME = "Table of plans"
 KEYS = [column.key for column in COLUMNS[1:]]
@@ -27,23 +26,23 @@ def explorer() -> Iterator[ParetoExplorer]:
 
 
 @pytest.fixture
-def table(explorer: ParetoExplorer) -> Table:
+def table(explorer: ParetoExplorer) -> PlanTable:
     opened = explorer.outputs.reveal(NAME)
-    assert isinstance(opened, Table)
+    assert isinstance(opened, PlanTable)
     return opened
 
 
-def shown(table: Table) -> list[list[str]]:
+def shown(table: PlanTable) -> list[list[str]]:
     """Cells of the figures, row by row."""
     rows = re.findall("<tr>(.*?)</tr>", table._figures.value)[1:]
     return [re.findall("<td>(.*?)</td>", row) for row in rows]
 
 
-def press(table: Table, heading: str) -> None:
+def press(table: PlanTable, heading: str) -> None:
     next(head for head in table.heads.children if head.description.startswith(heading)).click()
 
 
-def column(table: Table, key: str) -> list[float]:
+def column(table: PlanTable, key: str) -> list[float]:
     return [float(row[KEYS.index(key)].replace(",", "")) for row in shown(table)]
 
 
@@ -180,7 +179,7 @@ def test_a_brush_shows_its_plans_only(explorer, table):
 def test_conditions_mean_what_they_say(explorer, text, query):
     expected = explorer.df.query(query).index
     assert len(expected) > 0
-    assert np.flatnonzero(matching(explorer.outputs.scene, text)).tolist() == [*expected]
+    assert np.flatnonzero(matching(explorer.outputs.view, text)).tolist() == [*expected]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +194,7 @@ def test_conditions_mean_what_they_say(explorer, text, query):
 )
 def test_a_wrong_condition_is_named_and_filters_nothing(explorer, table, text, says):
     with pytest.raises(ValueError, match=re.escape(says)):
-        matching(explorer.outputs.scene, text)
+        matching(explorer.outputs.view, text)
     table.filter.value = text
     assert "all plans are shown" in table.message.value
     assert "<img" not in table.message.value

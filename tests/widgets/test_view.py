@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.chart.captions import status_words, tooltips
+from llmcalc_widgets.chart.downsampling import FEW, MOST_MARKS, downsampled_rows
 from llmcalc_widgets.chart.palette import PALETTE, colour_slots
-from llmcalc_widgets.chart.sample import FEW, MOST_MARKS, drawn_rows
-from llmcalc_widgets.chart.scene import scene_of
 from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
-from llmcalc_widgets.panels.bars import memory_bar
-from llmcalc_widgets.text.sentences import status_words
+from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.panels.plan_summary import memory_bar
 from llmcalc_widgets.text.units import banded_seconds, number, rounded, seconds
-from llmcalc_widgets.text.wording import tooltips
 
 
 @given(
@@ -56,24 +55,24 @@ def test_times_change_their_unit_after_rounding(value: float, text: str) -> None
 
 def test_a_large_table_is_drawn_in_part_but_with_its_front() -> None:
     request = make_request("mixtral_8x7b", "H100_80GB", 256, batch=[2**n for n in range(13)])
-    scene = scene_of(evaluate(request), None, None)
-    frame = scene.frame
+    view = chart_view(evaluate(request), None, None)
+    frame = view.frame
     assert len(frame) > MOST_MARKS
-    rows = drawn_rows(scene, always=[7, 11])
+    rows = downsampled_rows(view, always=[7, 11])
     assert len(rows) <= MOST_MARKS
     assert set(np.flatnonzero(frame["on_front"])) | {7, 11} <= set(rows)
 
 
 def test_of_plans_that_lie_together_one_is_drawn() -> None:
-    scene = scene_of(evaluate(make_request("mixtral_8x7b", "H100_80GB", 64)), None, None)
-    across, up = np.log(scene.figures)
+    view = chart_view(evaluate(make_request("mixtral_8x7b", "H100_80GB", 64)), None, None)
+    across, up = np.log(view.values)
     assert len(across) > FEW
-    rows = drawn_rows(scene, always=[])
+    rows = downsampled_rows(view, always=[])
     assert len(rows) < len(across) / 2
     for row in np.setdiff1d(np.arange(len(across)), rows):
         near = abs(across[rows] - across[row]) < np.ptp(across) / 20
         near &= abs(up[rows] - up[row]) < np.ptp(up) / 20
-        assert (near & (scene.rejected[rows] == scene.rejected[row])).any()
+        assert (near & (view.rejected[rows] == view.rejected[row])).any()
 
 
 def test_axes_stay_while_plans_fill_most_of_them() -> None:
@@ -148,11 +147,11 @@ def test_words_count_and_explain() -> None:
         make_request("llama2_70b", "H100_80GB", 4, batch=[64, 512], latency_limit_s=0.02)
     )
     frame = evaluation.frame
-    scene = scene_of(evaluation, None, None)
-    words = status_words(scene, len(frame), None)
+    view = chart_view(evaluation, None, None)
+    words = status_words(view, len(frame), None)
     assert words.startswith(f"{len(frame)} plans, ")
     assert f"{(frame['rejected_for'] == '').sum()} within the limit" in words
-    first = tooltips(scene, np.array([0]))[0].splitlines()
+    first = tooltips(view, np.array([0]))[0].splitlines()
     assert (
         first[0]
         == "TP 1 \N{MULTIPLICATION SIGN} PP 1 \N{MULTIPLICATION SIGN} 4 replicas, batch 64 each"

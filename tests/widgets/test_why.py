@@ -15,8 +15,8 @@ from llmcalc_widgets.panels import why
 from llmcalc_widgets.panels.memory_chart import HEIGHT, memory_chart
 from llmcalc_widgets.panels.operations import MOST_ROWS, operations_table
 from llmcalc_widgets.panels.roofline import roofline
-from llmcalc_widgets.panels.sensitivities import change_words, sensitivity_table
-from llmcalc_widgets.text.units import seconds
+from llmcalc_widgets.panels.why import sensitivity_table
+from llmcalc_widgets.text.units import change_words, seconds
 
 NAME = "Why this plan?"
 

@@ -1,0 +1,125 @@
+"""What is said around the chart and at its points: heading, notice, status, tooltips."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core import Evaluation
+from llmcalc_widgets.chart.view import ChartView
+from llmcalc_widgets.text.plan_words import (
+    LATENCY_WORDS,
+    TOO_LARGE,
+    column_of,
+    plans_words,
+    reason_words,
+)
+from llmcalc_widgets.text.request_words import limit_words, nothing_words, question_words
+from llmcalc_widgets.text.units import banded_seconds, counted, number
+
+
+def heading(evaluation: Evaluation) -> str:
+    """Say in HTML what the chart is of."""
+    deployed, workload = map(escape, question_words(evaluation.request))
+    return f'<h3>{deployed}</h3><div class="llmcalc-note">{workload}</div>'
+
+
+def notice(view: ChartView) -> str:
+    """Say in HTML that nothing fits, and what would, or is known; empty if something does."""
+    words = nothing_words(view.evaluation) or unknown_words(view)
+    return f'<div class="llmcalc-notice" role="alert">{escape(words)}</div>' if words else ""
+
+
+def plan_count(view: ChartView, drawn: int, brushed: int | None) -> str:
+    """Count the plans in HTML, for eyes and screen readers."""
+    return _status(status_words(view, drawn, brushed))
+
+
+def selected_plan(view: ChartView, row: int | None) -> str:
+    """Say in HTML which plan is selected, for eyes and screen readers."""
+    return _status(selection_words(view, row))
+
+
+def _status(words: str) -> str:
+    return f'<div class="llmcalc-status" role="status" aria-live="polite">{escape(words)}</div>'
+
+
+def status_words(view: ChartView, drawn: int, brushed: int | None) -> str:
+    """Count the plans, those drawn if not all are, and those in the brush if there is one."""
+    plans, request = len(view.rejected), view.evaluation.request
+    fitting = plans - int(np.isin(view.evaluation.column("rejected_for"), TOO_LARGE).sum())
+    some = f" ({drawn:,} of them drawn)" if drawn < plans else ""
+    parts = [counted(plans, "plan") + some, f"{fitting:,} fit in memory"]
+    if limits := limit_words(request):
+        within = int((~view.rejected).sum())
+        parts.append(f"{within:,} within the limit{'s' if len(limits) > 1 else ''}")
+    parts.append(f"{len(view.front):,} on the front")
+    if brushed is not None:
+        parts.append(f"{brushed:,} in the brush")
+    return ", ".join(parts)
+
+
+def selection_words(view: ChartView, row: int | None) -> str:
+    """Say which plan is selected, its figures, and where on the front it is."""
+    if row is None:
+        return "No plan selected."
+    places = np.flatnonzero(view.front == row)
+    where = f"{places[0] + 1} of {len(view.front)}" if len(places) else "not"
+    figures = tooltips(view, np.array([row]))[0].replace("\n", "; ")
+    return f"Selected: {figures}; {where} on the front."
+
+
+def unknown_words(view: ChartView) -> str:
+    """Say why an axis shows nothing; empty if both show something."""
+    if view.known.any():
+        return ""
+    device = view.evaluation.request.hardware[0].name
+    both = [*zip((axis.noun for axis in view.axes), view.values, strict=True)]
+    if free := [noun for noun, values in both if not values.any()]:
+        return (
+            f"The {' and '.join(free)} of tokens on {device} is 0, which a logarithmic axis cannot "
+            "show. Choose another axis, or give its price under Prices."
+        )
+    missing = [noun for noun, values in both if not np.isfinite(values).any()]
+    return (
+        f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
+        "not in the catalogue. Choose another axis, or give it under Prices."
+    )
+
+
+def tooltips(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
+    """Describe each row in a few lines of text."""
+    evaluation = view.evaluation
+    what = LATENCY_WORDS[evaluation.request.stage]
+    names = (
+        evaluation.latency_column,
+        *evaluation.band_columns,
+        "tokens_per_s_per_device",
+        "rejected_for",
+        "memory_headroom_bytes",
+    )
+    figures = (column_of(evaluation, rows, name) for name in names)
+    return [
+        f"{plan}\nTime {what}: {', '.join(banded_seconds(latency, low, high))}"
+        f"\n{number(rate)} tokens/s per device{more}"
+        + (f"\n{reason_words(reason, free, evaluation.request)}" if reason else "")
+        for plan, more, latency, low, high, rate, reason, free in zip(
+            plans_words(evaluation, rows), _more_words(view, rows), *figures, strict=True
+        )
+    ]
+
+
+def _more_words(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
+    """Say what the axes show that every tooltip does not say anyway, a line each."""
+    said = ("tokens_per_s_per_device", view.evaluation.latency_column)
+    more = [
+        (axis, values[rows])
+        for axis, values in zip(view.axes, view.values, strict=True)
+        if axis.inverse or axis.column not in said
+    ]
+    return [
+        "".join(f"\n{axis.words(float(values[at]))}" for axis, values in more)
+        for at in range(len(rows))
+    ]

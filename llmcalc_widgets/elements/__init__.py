@@ -1,0 +1,1 @@
+"""What every part is made of: its style, scripts of the page, labels, folds."""

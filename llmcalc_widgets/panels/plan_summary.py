@@ -1,0 +1,169 @@
+"""The recommended and the selected plan in HTML: a table of figures, bars of memory and time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from llmcalc_core import MEMORY_COLUMNS, TIME_COLUMNS, Evaluation
+from llmcalc_widgets.chart.legend import DIAMOND, RING, drawing
+from llmcalc_widgets.chart.palette import MEMORY_COLOURS, TIME_COLOURS
+from llmcalc_widgets.text.plan_words import (
+    BOUND_WORDS,
+    LATENCY_WORDS,
+    MEMORY_WORDS,
+    TIME_WORDS,
+    Row,
+    rejection_words,
+    share_words,
+    split_words,
+)
+from llmcalc_widgets.text.request_words import limit_words
+from llmcalc_widgets.text.units import banded_seconds, gigabytes, number, seconds, tokens_per_s
+
+_RECOMMENDED = f"{drawing(DIAMOND)}Recommended"
+_SELECTED = f"{drawing(RING)}Selected"
+
+Figure = tuple[str, Callable[[Row], str]]
+
+
+def plan_table(evaluation: Evaluation, selected: int | None) -> str:
+    """Write the table.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Whose plans.
+    selected : int or None
+        The row beside the recommended one.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    columns: list[tuple[str, Row]] = []
+    if evaluation.recommended is not None:
+        columns.append((_RECOMMENDED, evaluation.plan(evaluation.recommended)))
+    if selected is not None:
+        columns.append((_SELECTED, evaluation.plan(selected)))
+    if not columns:
+        return '<div class="llmcalc-note">No plan to recommend.</div>'
+    heads = "".join(f'<th scope="col">{head}</th>' for head, _ in columns)
+    rows = "".join(
+        f'<tr><th scope="row">{name}</th>'
+        + "".join(f"<td>{figure(row)}</td>" for _, row in columns)
+        + "</tr>"
+        for name, figure in _figures(evaluation)
+    )
+    return (
+        f'<table><thead><tr><th scope="row"></th>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        f'<div class="llmcalc-note">{_reason(evaluation)}</div>'
+    )
+
+
+def plan_heading(*, selected: bool) -> str:
+    """Write whose bars follow."""
+    return f'<h3 class="whose">{_SELECTED if selected else _RECOMMENDED} plan</h3>'
+
+
+def _figures(evaluation: Evaluation) -> list[Figure]:
+    request = evaluation.request
+    generating = request.stage != "prefill"
+    figures: list[Figure] = [
+        ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
+        ("Replicas", lambda row: f"{int(row['replicas']):,}"),
+        ("In flight each" if request.stage == "serving" else "Batch each",
+         lambda row: f"{int(row['batch']):,}"),
+        ("Devices", lambda row: f"{int(row['devices']):,}"),
+        ("Verdict", lambda row: rejection_words(row, request) or "fits"),
+        ("Per token", lambda row: _banded(row, "tpot")),
+        ("First token", lambda row: _banded(row, "ttft")),
+        ("End to end", lambda row: seconds(row["e2e_latency_s"])),
+        ("Throughput" if generating else "Prompt rate",
+         lambda row: tokens_per_s(row["tokens_per_s"])),
+        ("per device", lambda row: tokens_per_s(row["tokens_per_s_per_device"])),
+    ]  # fmt: skip
+    if generating:
+        figures.append(("per user", lambda row: tokens_per_s(1 / row["tpot_s"])))
+    figures += [
+        ("Requests", lambda row: f"{number(row['requests_per_s'])} /s"),
+        ("Bound by", lambda row: BOUND_WORDS[str(row["bound_by"])]),
+    ]
+    return figures
+
+
+def _banded(row: Row, name: str) -> str:
+    time, band = banded_seconds(*(float(row[f"{name}{end}_s"]) for end in ("", "_low", "_high")))
+    return f'{time}, <span class="band">{band}</span>'
+
+
+def _reason(evaluation: Evaluation) -> str:
+    if evaluation.recommended is None:
+        return ""
+    limits = len(limit_words(evaluation.request))
+    within = f" and meet the limit{'s' if limits > 1 else ''}" if limits else ""
+    return f"Recommended: most tokens/s per device of the plans that fit in memory{within}."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One piece of a bar: its share of the bar's length [1], its colour and its words."""
+
+    share: float
+    colour: str
+    words: str
+
+
+def memory_bar(row: Row) -> str:
+    """Draw what a plan needs on its fullest device against what may be used."""
+    used, free = float(row["device_memory_bytes"]), float(row["memory_headroom_bytes"])
+    usable = used + free
+    whole = max(used, usable)
+    parts = [
+        Part(
+            share=float(row[name]) / whole,
+            colour=MEMORY_COLOURS[name],
+            words=f"{MEMORY_WORDS[name]} {gigabytes(float(row[name]))}",
+        )
+        for name in MEMORY_COLUMNS
+    ]
+    if free >= 0:
+        parts.append(Part(share=free / whole, colour="", words=f"free {gigabytes(free)}"))
+        head = f"{gigabytes(used)} of {gigabytes(usable)} usable"
+    else:
+        head = f"{gigabytes(used)}, {gigabytes(-free)} more than usable"
+    mark = usable / whole if free < 0 else None
+    return _bar("Memory per device", head, parts, mark)
+
+
+def time_bar(row: Row, latency: float, *, stage: str) -> str:
+    """Draw where the time of the stage goes."""
+    parts = [
+        Part(
+            share=float(row[name]) / latency,
+            colour=TIME_COLOURS[name],
+            words=f"{TIME_WORDS[name]} {share_words(float(row[name]), latency)}",
+        )
+        for name in TIME_COLUMNS
+    ]
+    return _bar(f"Time {LATENCY_WORDS[stage]}", seconds(latency), parts, None)
+
+
+def _bar(name: str, head: str, parts: Sequence[Part], mark: float | None) -> str:
+    pieces = "".join(
+        f'<i style="width:{100 * part.share:.2f}%;background:{part.colour}"></i>'
+        for part in parts
+        if part.colour
+    )
+    line = "" if mark is None else f'<u style="left:{100 * mark:.2f}%"></u>'
+    keys = "".join(f"<span>{_swatch(part.colour)}{part.words}</span>" for part in parts)
+    return (
+        f'<div class="llmcalc-bar"><div class="name"><b>{name}</b><span>{head}</span></div>'
+        f'<div class="track" aria-hidden="true">{pieces}{line}</div>'
+        f'<div class="llmcalc-key">{keys}</div></div>'
+    )
+
+
+def _swatch(colour: str) -> str:
+    return f'<i style="background:{colour}"></i>' if colour else '<i class="free"></i>'

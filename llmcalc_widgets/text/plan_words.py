@@ -1,0 +1,186 @@
+"""Plans, layouts, reasons and counts in words."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.text.units import counted, gigabytes, number, seconds
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+
+Row = Any  # a row of the frame: a Series whose figures differ in type
+
+STAGE_WORDS = {
+    "decode": "decode",
+    "prefill": "prefill",
+    "serving": "serving by continuous batching",
+}
+LATENCY_WORDS = {
+    "decode": "per output token",
+    "prefill": "to the first token",
+    "serving": "per output token",
+}
+BASIS_WORDS = {
+    "measured": "measured: fitted to measurements of this model on this device, or to your own",
+    "calibrated": "calibrated: fitted to measurements on this device and number format",
+    "transferred": "transferred: from measurements on a related device or number format",
+    "assumed": "assumed: no measurements on this device or a relative of it",
+}
+BOUND_WORDS = {
+    "compute": "compute rate",
+    "memory bandwidth": "memory bandwidth",
+    "link": "links between devices",
+    "overhead": "fixed overheads",
+    "host link": "link to the host",
+}
+TIME_WORDS = {
+    "gemm_s": "matrix products",
+    "attention_s": "attention",
+    "communication_s": "communication",
+    "memory_traffic_s": "other memory traffic",
+    "overhead_s": "overhead",
+}
+KIND_WORDS = {
+    "gemm": TIME_WORDS["gemm_s"],
+    "attention": TIME_WORDS["attention_s"],
+    "communication": TIME_WORDS["communication_s"],
+    "memory": TIME_WORDS["memory_traffic_s"],
+    "overhead": TIME_WORDS["overhead_s"],
+}
+MEMORY_WORDS = {
+    "weights_bytes": "weights",
+    "kv_cache_bytes": "KV cache",
+    "activations_bytes": "activations",
+    "reserve_bytes": "reserve",
+}
+
+
+TOO_LARGE = ("memory", "host memory")
+"""Reasons for which a plan is rejected that are no limits on times."""
+
+_PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
+
+
+def split_words(row: Row) -> str:
+    """Say how a replica is split, such as 'TP 4 x PP 2'."""
+    return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
+
+
+def plan_words(row: Row, stage: str) -> str:
+    """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
+    *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
+    return _plan_words(tuple(widths), replicas, load_words(batch, stage))
+
+
+def load_words(batch: int, stage: str) -> str:
+    """Say what a replica has to do at a time: a batch, or requests in flight.
+
+    Examples
+    --------
+    >>> load_words(1024, "decode"), load_words(1024, "serving")
+    ('batch 1,024', '1,024 in flight')
+    """
+    return f"{batch:,} in flight" if stage == "serving" else f"batch {batch:,}"
+
+
+def _split_words(tp: int, pp: int, ep: int, cp: int) -> str:
+    experts = f" {TIMES} EP {ep}" if ep > 1 else ""
+    contexts = f" {TIMES} CP {cp}" if cp > 1 else ""
+    return f"TP {tp} {TIMES} PP {pp}{experts}{contexts}"
+
+
+@lru_cache(maxsize=8192)
+def _plan_words(widths: tuple[int, int, int, int], replicas: int, load: str) -> str:
+    each = " each" if replicas > 1 else ""
+    copies = counted(replicas, "replica")
+    return f"{_split_words(*widths)} {TIMES} {copies}, {load}{each}"
+
+
+def rejection_words(row: Row, request: EvaluationRequest) -> str:
+    """Say why a plan is rejected; empty if it is not."""
+    return reason_words(row["rejected_for"], row["memory_headroom_bytes"], request)
+
+
+def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> str:
+    """Say why a plan is rejected for a reason, with so much memory free [bytes]; empty for none."""
+    if reason == "memory":
+        return f"does not fit: {gigabytes(-free_bytes)} short per device"
+    if reason == "host memory":
+        return "does not fit in the host's memory"
+    if reason == "TTFT limit":
+        return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
+    return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
+
+
+def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
+    """Say what the plan of each row is."""
+    *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
+    loads = (load_words(batch, evaluation.request.stage) for batch in batches)
+    return [*map(_plan_words, zip(*widths, strict=True), replicas, loads)]
+
+
+def column_of(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
+    """List a column of some rows, faster than a frame of them is made; a width not tried is 1."""
+    if not evaluation.has(name):
+        return [1] * len(rows)
+    return list(evaluation.column(name)[rows].tolist())
+
+
+def share_words(part: float, whole: float) -> str:
+    """Say a share in percent."""
+    return f"{number(100 * part / whole)} %" if whole else "0 %"
+
+
+AXIS_WORDS = {
+    "batch": "Batch per replica [sequences]",
+    "input_tokens": "Input tokens of each sequence",
+}
+LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
+"""What a layout is, of the columns that there are."""
+
+
+def layout_words(row: Row) -> str:
+    """Say how all devices are used, such as 'TP 4 x PP 1 x 2 replicas'."""
+    ranks = f" {TIMES} DP {row['attention_dp']}" if row["attention_dp"] > 1 else ""
+    copies = f" {TIMES} {counted(row['replicas'], 'replica')}" if row["replicas"] > 1 else ""
+    return f"{split_words(row)}{ranks}{copies}"
+
+
+def layouts_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Give each plan of a frame by how it uses the devices."""
+    rows: list[Any] = frame.to_dict("records")
+    return {layout_words(row): row for row in rows}
+
+
+def heading_words(request: EvaluationRequest, layout: str) -> str:
+    """Say what is deployed on what, and how; not escaped."""
+    model = request.models[0]
+    precision = request.precisions_of(model)[0].label
+    return (
+        f"{model.model or 'unnamed model'}, {precision}, on {request.devices[0]:,} {TIMES} "
+        f"{request.hardware[0].name}: {layout}"
+    )
+
+
+def verdict_words(plan: Row, largest: dict[str, int]) -> str:
+    """Say whether the plan fits, and what the largest that fits is either way."""
+    batch, prompt, output = (int(plan[name]) for name in ("batch", "input_tokens", "output_tokens"))
+    free = float(plan["memory_headroom_bytes"])
+    used = gigabytes(float(plan["device_memory_bytes"]))
+    fits = f"{gigabytes(free)} free" if free >= 0 else f"{gigabytes(-free)} short"
+    here = f"Batch {batch:,} at {prompt:,} + {output:,} tokens takes {used} of a device, {fits}."
+    if not largest["batch"] and not largest["input_tokens"]:
+        return f"{here} Nothing fits in this layout."
+    most = f"Largest batch that fits: {largest['batch']:,}" if largest["batch"] else "No batch fits"
+    longest = (
+        f"longest prompt at batch {batch:,}: {largest['input_tokens']:,} tokens"
+        if largest["input_tokens"]
+        else f"no prompt fits at batch {batch:,}"
+    )
+    return f"{here} {most}; {longest}."
