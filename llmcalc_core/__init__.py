@@ -2,56 +2,56 @@
 
 from __future__ import annotations
 
-from llmcalc_core.api import (
-    IN_FLIGHT,
-    METRICS,
-    Calibration,
-    calibrate,
-    compare_hardware,
-    describe,
-    estimate_decode_performance,
-    estimate_end_to_end_performance,
-    estimate_prefill_performance,
-    estimate_serving_performance,
-    explain,
-    explore_disaggregated,
-    find_slo_plan,
-    get_best_parallelization_strategy,
-    get_minimum_system_size,
-    get_pareto_optimal_performance,
-    get_various_parallelization,
-    image_work,
-    largest_that_fits,
-    parameters_by_part,
-    sensitivity,
-    slo_plans,
-)
-from llmcalc_core.api.explore import explore
-from llmcalc_core.api.make_request import make_request
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+# This function has the name of its room: bound once the room is imported, the name stays its own.
 from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
-from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
-from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.hardware.find import find_hardware, load_hardware
-from llmcalc_core.hardware.guide import HARDWARE_CONFIGS, get_hardware_config
-from llmcalc_core.hub.fetch import model_from_hub
-from llmcalc_core.hub.models import find_model, list_models
-from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.model.vision import VisionTower
-from llmcalc_core.planning.cost import COST_COLUMNS
-from llmcalc_core.planning.evaluation import Evaluation, evaluate
-from llmcalc_core.planning.feasibility import DoesNotFitError
-from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.request import OBJECTIVES, STAGES, EvaluationRequest
-from llmcalc_core.planning.table import MEMORY_COLUMNS, TIME_COLUMNS
-from llmcalc_core.precision import (
-    CHECKPOINT,
-    PRECISIONS,
-    Precision,
-    asked_precision,
-    parse_precision,
-)
-from llmcalc_core.workload.techniques import Techniques
+from llmcalc_core.deprecation import warn_renamed
+
+if TYPE_CHECKING:
+    from llmcalc_core.api.calibrate import Calibration, calibrate
+    from llmcalc_core.api.comparison import METRICS, compare_hardware
+    from llmcalc_core.api.description import describe, parameters_by_part
+    from llmcalc_core.api.disaggregated import explore_disaggregated
+    from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
+    from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
+    from llmcalc_core.api.explain import explain
+    from llmcalc_core.api.explore import explore
+    from llmcalc_core.api.images import image_work
+    from llmcalc_core.api.make_request import make_request
+    from llmcalc_core.api.plans import (
+        get_best_parallelization_strategy,
+        get_minimum_system_size,
+        get_pareto_optimal_performance,
+        get_various_parallelization,
+    )
+    from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
+    from llmcalc_core.api.serving import estimate_serving_performance
+    from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans
+    from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
+    from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
+    from llmcalc_core.hardware.device import Hardware
+    from llmcalc_core.hardware.find import find_hardware, load_hardware
+    from llmcalc_core.hardware.guide import HARDWARE_CONFIGS, get_hardware_config
+    from llmcalc_core.hub.fetch import model_from_hub
+    from llmcalc_core.hub.models import find_model, list_models
+    from llmcalc_core.model.config import ModelConfig
+    from llmcalc_core.model.vision import VisionTower
+    from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
+    from llmcalc_core.planning.cost import COST_COLUMNS
+    from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
+    from llmcalc_core.planning.feasibility import DoesNotFitError
+    from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
+    from llmcalc_core.planning.request import PHASES, EvaluationRequest
+    from llmcalc_core.precision import (
+        CHECKPOINT,
+        PRECISIONS,
+        Precision,
+        asked_precision,
+        parse_precision,
+    )
+    from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [
     "CHECKPOINT",
@@ -63,8 +63,8 @@ __all__ = [
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
+    "PHASES",
     "PRECISIONS",
-    "STAGES",
     "TIME_COLUMNS",
     "Calibration",
     "DoesNotFitError",
@@ -87,6 +87,7 @@ __all__ = [
     "estimate_prefill_performance",
     "estimate_serving_performance",
     "evaluate",
+    "evaluate_cases",
     "explain",
     "explore",
     "explore_disaggregated",
@@ -113,3 +114,74 @@ __all__ = [
     "sensitivity",
     "slo_plans",
 ]
+
+_HOMES = {
+    "api.calibrate": ("Calibration", "calibrate"),
+    "api.comparison": ("METRICS", "compare_hardware"),
+    "api.description": ("describe", "parameters_by_part"),
+    "api.disaggregated": ("explore_disaggregated",),
+    "api.end_to_end": ("estimate_end_to_end_performance",),
+    "api.estimates": ("estimate_decode_performance", "estimate_prefill_performance"),
+    "api.explain": ("explain",),
+    "api.explore": ("explore",),
+    "api.images": ("image_work",),
+    "api.make_request": ("make_request",),
+    "api.plans": (
+        "get_best_parallelization_strategy",
+        "get_minimum_system_size",
+        "get_pareto_optimal_performance",
+        "get_various_parallelization",
+    ),
+    "api.sensitivity": ("largest_that_fits", "sensitivity"),
+    "api.serving": ("estimate_serving_performance",),
+    "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans"),
+    "engines": ("DEFAULT_ENGINE", "ENGINES", "Engine", "find_engine"),
+    "hardware.catalogue": ("hardware_sources", "list_hardware"),
+    "hardware.device": ("Hardware",),
+    "hardware.find": ("find_hardware", "load_hardware"),
+    "hardware.guide": ("HARDWARE_CONFIGS", "get_hardware_config"),
+    "hub.fetch": ("model_from_hub",),
+    "hub.models": ("find_model", "list_models"),
+    "model.config": ("ModelConfig",),
+    "model.vision": ("VisionTower",),
+    "planning.columns": ("MEMORY_COLUMNS", "TIME_COLUMNS"),
+    "planning.cost": ("COST_COLUMNS",),
+    "planning.evaluation": ("Evaluation", "evaluate", "evaluate_cases"),
+    "planning.feasibility": ("DoesNotFitError",),
+    "planning.pareto": ("OBJECTIVES", "pareto_mask"),
+    "planning.request": ("PHASES", "EvaluationRequest"),
+    "precision": ("CHECKPOINT", "PRECISIONS", "Precision", "asked_precision", "parse_precision"),
+    "workload.techniques": ("Techniques",),
+}
+"""Where the public names are, by module; each is imported when it is first asked for."""
+
+_RENAMED = {"STAGES": "PHASES"}
+"""Names of 0.1.0, and what they are called now."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a checker of types sees the imports above, and misses what is not there
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for, with no more than it needs.
+
+        Raises
+        ------
+        AttributeError
+            If there is no such name.
+        """
+        if name in _RENAMED:
+            warn_renamed(name, _RENAMED[name], level=3)
+            return __getattr__(_RENAMED[name])
+        if name not in _HOME_OF:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    """Name what there is, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -59,6 +59,8 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
 
 def _is_number(value: object) -> TypeGuard[SupportsFloat]:
     """Whether a value is a finite real number, of a size that a float holds, and no truth value."""
+    if type(value) is float:  # most are: the check of the abstract class takes longer
+        return math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, Real):
         return False
     try:
@@ -127,6 +129,25 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
     return number
+
+
+def finite(name: str, value: object) -> float:
+    """Return ``value`` as a finite ``float`` of any sign.
+
+    Raises
+    ------
+    ValueError
+        If the value is not a finite number.
+
+    Examples
+    --------
+    >>> finite("shift", -1)
+    -1.0
+    """
+    if not _is_number(value):
+        msg = f"{name} must be a finite number, got {value!r}"
+        raise ValueError(msg)
+    return float(value)
 
 
 def fraction(name: str, value: object) -> float:

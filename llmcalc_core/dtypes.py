@@ -139,15 +139,15 @@ DATA_TYPES = {one.name: one for one in _RECORDS}
 """The types by name, from the widest to the narrowest."""
 
 
-def folded(value: object) -> object:
-    """Fold how people write a name: case, blanks around it and hyphens; else it stays as it is.
+def folded(name: str) -> str:
+    """Fold how people write a name: case, blanks around it and hyphens.
 
     Examples
     --------
     >>> folded(" FP8-E4M3 ")
     'fp8_e4m3'
     """
-    return value.strip().casefold().replace("-", "_") if isinstance(value, str) else value
+    return name.strip().casefold().replace("-", "_")
 
 
 def data_type(name: str, value: object) -> str:
@@ -163,8 +163,8 @@ def data_type(name: str, value: object) -> str:
     >>> data_type("weights", "bfloat16")
     'bf16'
     """
-    if isinstance(value, str) and value in DATA_TYPES:
-        return value
+    if not isinstance(value, str) or value in DATA_TYPES:
+        return one_of(name, value, tuple(DATA_TYPES))
     given = folded(value)
     spelt = (one.name for one in DATA_TYPES.values() if given in one.spellings)
     return one_of(name, next(spelt, given), tuple(DATA_TYPES))

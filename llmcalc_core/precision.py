@@ -182,7 +182,7 @@ class Precision:
         mixed = self.stored_bits
         return (self.bits("experts") if mixed else self._stored_bits(self.experts)) / 8
 
-    @property
+    @cached_property
     def head_bytes(self) -> float:
         """Bytes of one weight of the output head."""
         return self.bits("head") / 8
@@ -285,11 +285,14 @@ def parse_precision(bits: str | Precision) -> Precision:
 
 
 def _canonical(bits: object, names: tuple[str, ...]) -> str:
+    return _spelt(bits, names) if isinstance(bits, str) else one_of("bits", bits, names)
+
+
+@lru_cache(maxsize=256)
+def _spelt(bits: str, names: tuple[str, ...]) -> str:
     given = folded(bits)
-    if isinstance(given, str):
-        of_type = (one.name for one in DATA_TYPES.values() if given in one.spellings)
-        given = _SCHEME_SPELLINGS.get(given) or next(of_type, given)
-    return one_of("bits", given, names)
+    of_type = (one.name for one in DATA_TYPES.values() if given in one.spellings)
+    return one_of("bits", _SCHEME_SPELLINGS.get(given) or next(of_type, given), names)
 
 
 @cache

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from llmcalc_core.api.make_request import HardwareLike
 from llmcalc_core.api.measurements import FIGURES, MeasuredRow, read_measurements
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
-from llmcalc_core.fitting.own import fit_hardware, left_out_seconds
-from llmcalc_core.fitting.predict import Runs
+from llmcalc_core.fitting.fit_hardware import fit_hardware, left_out_seconds
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware

@@ -15,7 +15,6 @@ from llmcalc_core.architecture.parameters import part_parameters
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import PLAIN, Precision
-from llmcalc_core.provided import provide
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +29,6 @@ _SEQUENCE = {
 }
 
 
-@provide("describe")
 def describe(model: ModelLike) -> pd.DataFrame:
     """Describe a model: its layers, parameters by part, bytes in memory, and images.
 
@@ -134,7 +132,6 @@ def _memory(model: Model, precision: Precision) -> Iterator[Row]:
                     yield "memory", f"{item}, {layers}", round(part), "bytes"
 
 
-@provide("_repr_html_")
 def description_html(config: ModelConfig) -> str:
     """Give the description as a table for a notebook; every name is escaped text."""
     frame = describe(config)

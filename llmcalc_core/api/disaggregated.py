@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
-from llmcalc_core.api.find_techniques import find_technique
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.resolve import ask
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    find_technique,
+    resolve,
+)
 from llmcalc_core.checks import positive, whole_number, whole_numbers
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.planning.deployments import deployments
-from llmcalc_core.planning.pool_pairs import Budget
+from llmcalc_core.planning.pool_pairs import DeviceBudget
+from llmcalc_core.planning.pools import Service
 from llmcalc_core.planning.request import MOST_DEVICES
-from llmcalc_core.planning.service import Service
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +41,13 @@ def explore_disaggregated(
     prefill_devices: int | None = None,
     decode_devices: int | None = None,
     engine: str = DEFAULT_ENGINE,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     batch: int | Sequence[int] = IN_FLIGHT,
     precision: PrecisionLike = CHECKPOINT,
     context_parallel: int | Sequence[int] = 1,
     link_bandwidth: float | None = None,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     ttft_limit_s: float | None = None,
     tpot_limit_s: float | None = None,
     **techniques: Unpack[TechniqueArguments],
@@ -140,23 +144,23 @@ def explore_disaggregated(
     >>> best["serving"], int(best["prefill_workers"]), int(best["decode_workers"])
     ('disaggregated', 1, 1)
     """
-    question = ask(model, prefill_hardware, precision, memory_fraction)
+    target = resolve(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques)
-    technique.check_stage("prefill")
+    technique.check_phase("prefill")
     technique.check_pools()
     pools = (
-        question.hardware,
-        question.hardware if decode_hardware is None else find_hardware(decode_hardware),
+        target.hardware,
+        target.hardware if decode_hardware is None else find_hardware(decode_hardware),
     )
     service = Service(
-        model=question.model,
-        precision=question.precision,
+        model=target.model,
+        precision=target.precision,
         engine=find_engine(engine).name,
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),
         contexts=whole_numbers("context_parallel", context_parallel),
-        memory_fraction=question.memory_fraction,
+        memory_fraction=target.memory_fraction,
         techniques=technique,
     )
     return deployments(
@@ -174,7 +178,7 @@ def _budgets(
     prefill: int | None,
     decode: int | None,
     link_bandwidth: float | None,
-) -> tuple[Budget, ...]:
+) -> tuple[DeviceBudget, ...]:
     """Check the counts: two devices at least, and of each pool no more than there are."""
     counts = whole_numbers("devices", devices, least=2)
     whole_number("devices", counts[-1], most=MOST_DEVICES)
@@ -182,14 +186,14 @@ def _budgets(
     if link_bandwidth is not None:
         link = positive("link_bandwidth", link_bandwidth, unit="bytes/s")
     most = []
-    for name, asked, hardware in zip(
+    for name, given, hardware in zip(
         ("prefill_devices", "decode_devices"), (prefill, decode), pools, strict=True
     ):
-        if asked is not None:
-            hardware.check_devices(name, whole_number(name, asked))
-        most.append(hardware.device_limit if asked is None else asked)
+        if given is not None:
+            hardware.check_devices(name, whole_number(name, given))
+        most.append(hardware.device_limit if given is None else given)
     return tuple(
-        Budget(devices=count, prefill=most[0], decode=most[1], link_bandwidth=link)
+        DeviceBudget(devices=count, prefill=most[0], decode=most[1], link_bandwidth=link)
         for count in counts
     )
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from llmcalc_core.api.estimates import estimate_phase
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.static_phase import estimate_stage
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.cost import whole_cost
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 
 @takes_techniques
@@ -19,8 +19,8 @@ def estimate_end_to_end_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,
     beam_size: int = 1,
-    input_tokens: int = 2048,
-    output_tokens: int = 256,
+    input_tokens: int = GUIDE_INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
@@ -30,7 +30,7 @@ def estimate_end_to_end_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
@@ -70,7 +70,7 @@ def estimate_end_to_end_performance(
         ``latency`` [ms] of the whole batch and ``throughput`` [output tokens/s]; ``ttft``,
         ``average_tpot``, ``total_latency`` [ms] (prefill, then a step for each further token),
         ``total_throughput`` [tokens/s, prompts included], ``requests_per_s``, ``fits``,
-        ``memory_bytes``, ``basis``, the two stages' own results under ``prefill`` and
+        ``memory_bytes``, ``basis``, the two phases' own results under ``prefill`` and
         ``decode``; cost, power and energy as in both, split between input and output tokens by
         the time until the first tokens and from then on.
 
@@ -92,12 +92,12 @@ def estimate_end_to_end_performance(
     )  # fmt: skip
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
     prefill, decode = (
-        estimate_stage(
-            stage, model, lengths, system_name=system_name, bits=bits, widths=layout,
+        estimate_phase(
+            phase, model, lengths, system_name=system_name, bits=bits, widths=layout,
             debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
             terms=(price_per_hour, power_watts), techniques=techniques,
         )
-        for stage in ("prefill", "decode")
+        for phase in ("prefill", "decode")
     )  # fmt: skip
     total = prefill["latency"] + (output_tokens - 1) * decode["latency"]
     per_second = batch_size / (total / 1e3)

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Unpack
 
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.static_phase import estimate_stage
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    find_technique,
+    make_workload,
+    resolve,
+)
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.planning.static_estimate import estimate_layouts, static_figures
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
+
+_log = logging.getLogger(__name__)
 
 
 @takes_techniques
 def estimate_prefill_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,
-    input_tokens: int = 2048,
+    input_tokens: int = GUIDE_INPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
@@ -27,7 +38,7 @@ def estimate_prefill_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
@@ -93,7 +104,7 @@ def estimate_prefill_performance(
     >>> 100 < result["latency"] < 200, result["bound_by"]
     (True, 'compute')
     """
-    return estimate_stage(
+    return estimate_phase(
         "prefill", model, (batch_size, input_tokens, 1, 1),
         system_name=system_name, bits=bits,
         widths=(
@@ -110,8 +121,8 @@ def estimate_decode_performance(
     model: ModelLike = "llama2_7b",
     batch_size: int = 1,
     beam_size: int = 1,
-    input_tokens: int = 2048,
-    output_tokens: int = 256,
+    input_tokens: int = GUIDE_INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
@@ -121,7 +132,7 @@ def estimate_decode_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
@@ -183,7 +194,7 @@ def estimate_decode_performance(
     >>> 6.6 < result["latency"] < 13, result["bound_by"]
     (True, 'memory bandwidth')
     """
-    return estimate_stage(
+    return estimate_phase(
         "decode", model, (batch_size, input_tokens, output_tokens, beam_size),
         system_name=system_name, bits=bits,
         widths=(
@@ -193,3 +204,60 @@ def estimate_decode_performance(
         debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
         terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
+
+
+def estimate_phase(
+    phase: str,
+    model: ModelLike,
+    lengths: tuple[int, int, int, int],
+    *,
+    system_name: HardwareLike | None,
+    bits: PrecisionLike,
+    widths: tuple[int, int, int, int | None, int],
+    debug: bool,
+    memory_fraction: float,
+    engine: str,
+    constants: Constants | None,
+    terms: tuple[float | None, float | None],
+    techniques: TechniqueArguments,
+) -> dict[str, Any]:
+    """Estimate a phase of one plan, from names to figures.
+
+    Parameters
+    ----------
+    phase : {'prefill', 'decode'}
+        What is estimated.
+    model, system_name, bits, memory_fraction, engine, constants, debug, techniques
+        As for :func:`estimate_prefill_performance`.
+    lengths : tuple of int
+        Requests, input and output tokens of each, and beams.
+    widths : tuple of int or None
+        Tensor, pipeline and expert parallel width, attention replicas, context parallel width.
+    terms : tuple of float or None
+        Price [USD/h] and design power [W] of a device.
+
+    Returns
+    -------
+    dict
+        As :func:`estimate_prefill_performance` has it.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a value out of range or a layout the model can't have.
+    """
+    target = resolve(model, system_name, bits, memory_fraction, *terms)
+    tp, pp, ep, attention_dp, cp = widths
+    layout = check_layout(target.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
+    target.hardware.check_devices("devices", layout.devices)
+    workload = make_workload(*lengths, techniques=find_technique(techniques))
+    workload.techniques.check_phase(phase)
+    found = estimate_layouts(
+        target.model, target.hardware, target.precision, (layout,), workload, phase=phase,
+        memory_fraction=target.memory_fraction, engine=find_engine(engine).name,
+        constants=constants,
+    )  # fmt: skip
+    result = static_figures(found, target.model, target.hardware, workload, phase=phase)
+    if debug:
+        _log.info("%s of %s on %s: %s", phase, target.model.name, target.hardware.name, result)
+    return result

@@ -87,10 +87,10 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     chosen = selected_plan(request, plan)
     efficiency = chosen.efficiency(chosen.hardware)
     case = (chosen.model, chosen.hardware, chosen.precision, chosen.grid(), efficiency)
-    if request.stage == "serving":
+    if request.phase == "serving":
         spent = serving_breakdown(case)
     else:
-        spent = phase_breakdown(case, decode=request.stage == "decode")
+        spent = phase_breakdown(case, decode=request.phase == "decode")
     table = pd.DataFrame(
         {column: [getattr(one, name) for one in spent] for column, name in _COLUMNS.items()}
     )

@@ -6,38 +6,40 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from llmcalc_core.api.make_request import (
-    BATCHES,
     HardwareLike,
     ModelLike,
     PrecisionLike,
     make_request,
 )
+from llmcalc_core.defaults import BATCHES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
-from llmcalc_core.planning.evaluation import evaluate
+from llmcalc_core.planning.evaluation import evaluate_frame
+from llmcalc_core.planning.request import limit_of_phase
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@accepts_old_names(latency_limit_s=limit_of_phase, stage="phase")
 @takes_techniques
 def explore(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
     devices: int | Sequence[int] | None = None,
     *,
-    stage: str = "decode",
+    phase: str = "decode",
     engine: str = DEFAULT_ENGINE,
-    input_tokens: int | Sequence[int] = 2000,
-    output_tokens: int | Sequence[int] = 256,
+    input_tokens: int | Sequence[int] = INPUT_TOKENS,
+    output_tokens: int | Sequence[int] = OUTPUT_TOKENS,
     batch: int | Sequence[int] = BATCHES,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
-    memory_fraction: float = 0.9,
-    latency_limit_s: float | None = None,
+    memory_fraction: float = MEMORY_FRACTION,
+    tpot_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -55,7 +57,7 @@ def explore(
     devices : int or several, optional
         Total devices; every plan uses one of these counts up. Where not given, 8, or all of a
         cluster (the smallest, of several).
-    stage : {'decode', 'prefill', 'serving'}
+    phase : {'decode', 'prefill', 'serving'}
         What the throughput and time columns describe: steady decoding or the prefill of a batch
         that starts and ends together, or continuous batching in a closed loop, where the next
         request takes the place of each that ends.
@@ -69,16 +71,14 @@ def explore(
     context_parallel : int or several, optional
         Groups of devices that the tokens of a prompt are divided over; the groups hold the same
         weights and repeat the same decode steps (vLLM, prefill context parallelism). 1 where not
-        given, and the powers of two besides in stage prefill of 32,768 tokens and more.
+        given, and the powers of two besides in phase prefill of 32,768 tokens and more.
     beam_size : int, default 1
         Sequences decoded per request; 1 in serving.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
         buffers leave free, for the cache.
-    latency_limit_s : float, optional
-        Longest time per output token (decode, serving) or to the first token (prefill) [s].
-    ttft_limit_s : float, optional
-        Longest time to the first token, in every stage [s].
+    tpot_limit_s, ttft_limit_s : float, optional
+        Longest time per output token and to the first token, in every phase [s].
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; each device's own where not given.
     objective : {'throughput', 'cost', 'energy'}
@@ -102,7 +102,7 @@ def explore(
         ``tpot_low_s``, ``tpot_high_s`` [s], their 80 % bands; ``tokens_per_s`` and
         ``tokens_per_s_per_device`` (read in prefill, else generated), ``requests_per_s``;
         ``gemm_s``, ``attention_s``, ``communication_s``, ``memory_traffic_s``, ``overhead_s``
-        [s], which sum to the stage's latency: ``ttft_s`` in prefill, else ``tpot_s``;
+        [s], which sum to the phase's latency: ``ttft_s`` in prefill, else ``tpot_s``;
         ``bound_by``; ``weights_bytes``, ``kv_cache_bytes``, ``activations_bytes``,
         ``reserve_bytes``, which sum to ``device_memory_bytes``, and ``memory_headroom_bytes``
         (negative: what is missing), all of the fullest device, and ``host_memory_bytes`` where
@@ -111,8 +111,8 @@ def explore(
         ``cost_usd_per_million_input_tokens``, ``cost_usd_per_million_output_tokens``,
         ``energy_j_per_input_token``, ``energy_j_per_output_token`` (see
         :func:`llmcalc_core.planning.cost.cost_figures`; NaN where price or power is not known, and
-        in static stages for the tokens of the other);
-        ``rejected_for`` ('', 'memory', 'host memory', 'latency limit' or 'TTFT limit'),
+        in static phases for the tokens of the other);
+        ``rejected_for`` ('', 'memory', 'host memory', 'TPOT limit' or 'TTFT limit'),
         ``on_front`` (of its model, hardware, precision, techniques and lengths: latency against
         tokens per second and device), ``basis`` ('measured', 'calibrated', 'transferred' or
         'assumed') of the times.
@@ -134,7 +134,7 @@ def explore(
         model,
         hardware,
         devices,
-        stage=stage,
+        phase=phase,
         engine=engine,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -143,11 +143,11 @@ def explore(
         context_parallel=context_parallel,
         beam_size=beam_size,
         memory_fraction=memory_fraction,
-        latency_limit_s=latency_limit_s,
+        tpot_limit_s=tpot_limit_s,
         ttft_limit_s=ttft_limit_s,
         price_per_hour=price_per_hour,
         power_watts=power_watts,
         objective=objective,
         **techniques,
     )
-    return evaluate(request).frame
+    return evaluate_frame(request)

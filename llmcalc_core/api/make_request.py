@@ -1,46 +1,61 @@
-"""What a call asks: names looked up, values checked, one request."""
+"""What a call is about: names looked up and values checked, for one plan or a whole request."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
 from os import PathLike
 from typing import Any, Unpack
 
-from llmcalc_core.api.find_techniques import find_techniques
-from llmcalc_core.checks import whole_numbers
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.checks import fraction, whole_number, whole_numbers
+from llmcalc_core.defaults import (
+    BATCHES,
+    DEVICES,
+    HARDWARE,
+    INPUT_TOKENS,
+    MEMORY_FRACTION,
+    OUTPUT_TOKENS,
+)
+from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.precision import CHECKPOINT, Precision, asked_precision
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.planning.request import EvaluationRequest, limit_of_phase
+from llmcalc_core.planning.static_estimate import Workload
+from llmcalc_core.precision import CHECKPOINT, PLAIN, Precision, asked_precision
+from llmcalc_core.workload.techniques import (
+    NO_TECHNIQUES,
+    TechniqueArguments,
+    Techniques,
+    takes_techniques,
+)
 
 ModelLike = str | Mapping[str, Any] | ModelConfig
 HardwareLike = str | PathLike[str] | Mapping[str, Any] | Hardware
 PrecisionLike = str | Precision
-_DEVICES = 8  # where a call says nothing of them: one server, as most have
-BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
+@accepts_old_names(latency_limit_s=limit_of_phase, stage="phase")
 @takes_techniques
 def make_request(
     model: ModelLike | Sequence[ModelLike],
     hardware: HardwareLike | Sequence[HardwareLike],
     devices: int | Sequence[int] | None = None,
     *,
-    stage: str = "decode",
+    phase: str = "decode",
     engine: str = DEFAULT_ENGINE,
-    input_tokens: int | Sequence[int] = 2000,
-    output_tokens: int | Sequence[int] = 256,
+    input_tokens: int | Sequence[int] = INPUT_TOKENS,
+    output_tokens: int | Sequence[int] = OUTPUT_TOKENS,
     batch: int | Sequence[int] = BATCHES,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
-    memory_fraction: float = 0.9,
-    latency_limit_s: float | None = None,
+    memory_fraction: float = MEMORY_FRACTION,
+    tpot_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -59,12 +74,12 @@ def make_request(
     found = (find_hardware(one) for one in _several(hardware))
     systems = tuple(dict.fromkeys(one.priced(price_per_hour, power_watts) for one in found))
     limits = [one.device_limit for one in systems if one.device_limit is not None]
-    everything = min(limits, default=_DEVICES)
+    everything = min(limits, default=DEVICES)
     return EvaluationRequest(
         models=tuple(dict.fromkeys(find_model(one) for one in _several(model))),
         hardware=systems,
         devices=whole_numbers("devices", everything if devices is None else devices),
-        stage=stage,
+        phase=phase,
         engine=engine,
         input_tokens=whole_numbers("input_tokens", input_tokens),
         output_tokens=whole_numbers("output_tokens", output_tokens),
@@ -76,10 +91,149 @@ def make_request(
         techniques=find_techniques(techniques),
         beam_size=beam_size,
         memory_fraction=memory_fraction,
-        latency_limit_s=latency_limit_s,
+        tpot_limit_s=tpot_limit_s,
         ttft_limit_s=ttft_limit_s,
         objective=objective,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A model on a device in a precision, and how much of the memory may be used."""
+
+    model: Model
+    hardware: Hardware
+    precision: Precision
+    memory_fraction: float
+
+
+def resolve(
+    model: ModelLike,
+    system_name: HardwareLike | None,
+    bits: PrecisionLike,
+    memory_fraction: float,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+) -> Target:
+    """Look up what a call names.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> resolve("llama2_7b", None, "bf16", 0.9).hardware.name
+    'A100_80GB'
+    """
+    config = find_model(model)
+    device = find_hardware(HARDWARE if system_name is None else system_name)
+    return Target(
+        model=architecture(config),
+        hardware=device.priced(price_per_hour, power_watts),
+        precision=asked_precision(bits) or config.precision or PLAIN,
+        memory_fraction=fraction("memory_fraction", memory_fraction),
+    )
+
+
+def make_workload(
+    batches: object,
+    input_tokens: object,
+    output_tokens: object,
+    beam_size: object = 1,
+    *,
+    name: str = "batch_size",
+    techniques: Techniques = NO_TECHNIQUES,
+    graph_sizes: object = None,
+) -> Workload:
+    """Check batches, lengths and beams, and add what is done with them.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number from 1 up, or a single one is a collection.
+
+    Examples
+    --------
+    >>> make_workload([4, 2], 100, 10, name="batch_list").batches
+    (2, 4)
+    """
+    single = name != "batch_list"
+    beams = whole_number("beam_size", beam_size)
+    techniques.check_beams(beams)
+    return Workload(
+        batches=(whole_number(name, batches),) if single else whole_numbers(name, batches),
+        input_tokens=whole_number("input_tokens", input_tokens),
+        output_tokens=whole_number("output_tokens", output_tokens),
+        beam_size=beams,
+        techniques=techniques,
+        graph_sizes=() if graph_sizes is None else whole_numbers("graph_batch_sizes", graph_sizes),
+    )
+
+
+def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
+    """Combine the values of every argument, each of which may be one or several.
+
+    Parameters
+    ----------
+    given : mapping
+        Some fields of :class:`Techniques`.
+
+    Returns
+    -------
+    tuple of Techniques
+        All combinations, in the order given, without repeats.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range or an empty collection.
+
+    Examples
+    --------
+    >>> [one.prefix_hit_rate for one in find_techniques({"prefix_hit_rate": [0, 0.5, 0.5]})]
+    [0.0, 0.5]
+    """
+    if not given:
+        return (NO_TECHNIQUES,)
+    names = tuple(given)
+    several = product(*(_values(name, value) for name, value in given.items()))
+    return tuple(
+        dict.fromkeys(_techniques(dict(zip(names, values, strict=True))) for values in several)
+    )
+
+
+def find_technique(given: Mapping[str, Any]) -> Techniques:
+    """Give the one technique that single values say.
+
+    Raises
+    ------
+    ValueError
+        For a value out of range or a collection.
+
+    Examples
+    --------
+    >>> find_technique({"prefix_hit_rate": 0.5}).prefix_hit_rate
+    0.5
+    """
+    if not given:
+        return NO_TECHNIQUES
+    return _techniques(given)
+
+
+def _techniques(given: Mapping[str, Any]) -> Techniques:
+    draft = given.get("draft_model")
+    return Techniques(**{**given, "draft_model": None if draft is None else find_model(draft)})
+
+
+def _values(name: str, value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    if not isinstance(value, (list, tuple, set, frozenset)):
+        return (value,)
+    if not value:
+        msg = f"{name} must hold at least one value, got an empty collection"
+        raise ValueError(msg)
+    return tuple(value)
 
 
 def _several(value: Any) -> tuple[Any, ...]:  # noqa: ANN401

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import one_of, positive, truth, whole_number
 from llmcalc_core.engines import find_engine
-from llmcalc_core.fitting.flat import grid_of
-from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hub.models import find_model
-from llmcalc_core.memory.concurrency import most_in_flight
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT, PLAIN, asked_precision
@@ -189,11 +189,12 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
 def _check_memory(one: Configuration) -> None:
     """Refuse requests that would wait for memory: their times tell of the queue alone."""
 
-    def held(batch: int) -> tuple[Memory, Grid]:
-        grid = grid_of(replace(one, batch=batch))
+    def memory_of(batch: int) -> tuple[Memory, Grid]:
+        grid = replace(one, batch=batch).grid()
         return device_memory(one.model, one.precision, grid), grid
 
-    most = most_in_flight(held, one.batch, one.hardware.memory_bytes)
+    budget = MemoryBudget(device_bytes=one.hardware.memory_bytes)
+    most = max_concurrency(memory_of, one.batch, budget)
     if most < one.batch:
         msg = (
             f"concurrency must be at most {most}, as many requests as fit in the memory of "

@@ -1,4 +1,4 @@
-"""Which splits there are, which is best, and which are on the front."""
+"""Which splits there are, which is best, which are on the front, and how few devices do."""
 
 from __future__ import annotations
 
@@ -8,20 +8,27 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from llmcalc_core.api.find_techniques import find_technique
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.resolve import Question, ask, workload
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    Target,
+    find_technique,
+    make_workload,
+    resolve,
+)
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import one_of, whole_number
+from llmcalc_core.defaults import DEVICES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.hub.models import find_model
-from llmcalc_core.planning.best_splits import Table, best_first, fitting_splits, guide_frame
-from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.planning.feasibility import DoesNotFitError, minimum_devices
 from llmcalc_core.planning.layouts import layouts
-from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.request import MOST_DEVICES, OBJECTIVES, STATIC_STAGES, check_known
+from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
+from llmcalc_core.planning.request import MOST_DEVICES, STATIC_PHASES, check_known
+from llmcalc_core.planning.splits import Table, best_first, fitting_splits, guide_frame
+from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 def get_various_parallelization(
-    model: ModelLike = "llama2_7b", total_nodes: int = 8
+    model: ModelLike = "llama2_7b", total_nodes: int = DEVICES
 ) -> set[tuple[int, int]]:
     """Give every (tensor parallel, pipeline parallel) pair whose product is the device count.
 
@@ -66,16 +73,16 @@ def get_various_parallelization(
 def get_best_parallelization_strategy(
     stage: str = "decode",
     model: ModelLike = "llama2_7b",
-    total_nodes: int = 8,
+    total_nodes: int = DEVICES,
     batch_size: int = 1,
     beam_size: int = 1,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     objective: str = "throughput",
@@ -130,12 +137,12 @@ def get_best_parallelization_strategy(
     >>> int(best["TP"].iloc[0]), int(best["PP"].iloc[0])
     (8, 1)
     """
-    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     aim = one_of("objective", objective, OBJECTIVES)
-    asked = workload(
+    workload = make_workload(
         batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
     )
-    table = _splits(question, asked, total_nodes, stage, debug=debug, objective=aim)
+    table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     best = np.lexsort((table["Latency(ms)"], best_first(table, aim)))[:1]
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
 
@@ -144,16 +151,16 @@ def get_best_parallelization_strategy(
 def get_pareto_optimal_performance(
     stage: str = "decode",
     model: ModelLike = "llama2_7b",
-    total_nodes: int = 8,
+    total_nodes: int = DEVICES,
     batch_list: int | Sequence[int] = 1,
     beam_size: int = 1,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     objective: str = "throughput",
@@ -210,39 +217,120 @@ def get_pareto_optimal_performance(
     >>> [f"{row['batch']} on TP {row['TP']}" for _, row in front.iterrows()]
     ['8 on TP 8', '64 on TP 8']
     """
-    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     aim = one_of("objective", objective, OBJECTIVES)
-    asked = workload(
+    workload = make_workload(
         batch_list, input_tokens, output_tokens, beam_size, name="batch_list",
         techniques=find_technique(techniques),
     )  # fmt: skip
-    table = _splits(question, asked, total_nodes, stage, debug=debug, objective=aim)
+    table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     front = np.flatnonzero(pareto_mask(table["Latency(ms)"], -best_first(table, aim)))
     by_latency = front[np.argsort(table["Latency(ms)"][front], kind="stable")]
     return guide_frame({name: values[by_latency] for name, values in table.items()})
 
 
+@takes_techniques
+def get_minimum_system_size(
+    model: ModelLike = "llama2_7b",
+    batch_size: int = 1,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
+    system_name: HardwareLike | None = None,
+    bits: PrecisionLike = CHECKPOINT,
+    *,
+    beam_size: int = 1,
+    memory_fraction: float = MEMORY_FRACTION,
+    **techniques: Unpack[TechniqueArguments],
+) -> int:
+    """Find the fewest devices that hold the model, its cache and a runtime reserve.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    batch_size, beam_size : int
+        Requests in flight; sequences decoded per request.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens.
+    system_name : name, dict or Hardware, optional
+        The device; an A100 of 80 GB where not given.
+    bits : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used.
+    **techniques : optional
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
+
+    Returns
+    -------
+    int
+        Number of devices: the true minimum, not the next power of two.
+
+    Raises
+    ------
+    DoesNotFitError
+        If no number of devices holds it. A ``ValueError``.
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    Weights of 138 GB need two devices of 85.5 GB.
+
+    >>> get_minimum_system_size(model="llama2_70b", system_name="A100_80GB")
+    2
+    """
+    target = resolve(model, system_name, bits, memory_fraction)
+    workload = make_workload(
+        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
+    )
+    enough = minimum_devices(
+        target.model,
+        target.hardware,
+        target.precision,
+        batch=workload.batches[0],
+        input_tokens=workload.input_tokens,
+        output_tokens=workload.output_tokens,
+        beam_size=workload.beam_size,
+        memory_fraction=target.memory_fraction,
+        techniques=workload.techniques,
+    )
+    limit = target.hardware.device_limit
+    if enough is not None and limit is not None and enough > limit:
+        system = target.hardware.name
+        msg = f"{target.model.name} needs {enough} devices, and {system} has {limit}"
+        raise DoesNotFitError(msg)
+    if enough is None:
+        msg = (
+            f"{target.model.name} with batch_size {batch_size} and {input_tokens} + "
+            f"{output_tokens} tokens fits on no number of {target.hardware.name} devices; "
+            "a smaller batch or shorter sequences would"
+        )
+        raise DoesNotFitError(msg)
+    return enough
+
+
 def _splits(
-    question: Question,
-    asked: Workload,
+    target: Target,
+    workload: Workload,
     total_nodes: object,
     stage: object,
     *,
     debug: bool,
     objective: str,
 ) -> Table:
-    check_known(objective, (question.hardware,))
-    known = one_of("stage", stage, STATIC_STAGES)
-    asked.techniques.check_stage(known)
+    check_known(objective, (target.hardware,))
+    known = one_of("stage", stage, STATIC_PHASES)
+    workload.techniques.check_phase(known)
     count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
     table = fitting_splits(
-        question.model,
-        question.hardware,
-        question.precision,
-        asked,
-        devices=question.hardware.check_devices("total_nodes", count),
-        stage=known,
-        memory_fraction=question.memory_fraction,
+        target.model,
+        target.hardware,
+        target.precision,
+        workload,
+        devices=target.hardware.check_devices("total_nodes", count),
+        phase=known,
+        memory_fraction=target.memory_fraction,
         objective=objective,
     )
     if debug:

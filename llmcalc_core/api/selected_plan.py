@@ -11,10 +11,10 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.checks import nearest, whole_number
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.memory.device_memory import counting
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.planning.names import names_of
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -65,9 +65,12 @@ class SelectedPlan:
             techniques=self.techniques,
             engine=self.request.engine,
         )
-        usable = (hardware or self.hardware).usable_bytes(self.request.memory_fraction)
-        counted = counting(self.request.memory_fraction, self.request.engine)
-        return offloaded(self.model, self.precision, grid, usable, counted=counted)
+        budget = self.budget(hardware or self.hardware)
+        return offloaded(self.model, self.precision, grid, budget)
+
+    def budget(self, hardware: Hardware) -> MemoryBudget:
+        """Give what the engine may fill of a device."""
+        return memory_budget(hardware, self.request.memory_fraction, self.request.engine)
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""
@@ -146,10 +149,10 @@ def _known(name: str, plan: PlanLike, known: dict[str, _Known]) -> _Known:
 def _techniques(request: EvaluationRequest, plan: PlanLike) -> Techniques:
     """Find the techniques by the columns that a frame has of them."""
     used = in_use(request.techniques, request.engine)
-    asked = {name: _column(plan, name) for name in used}
+    given = {name: _column(plan, name) for name in used}
     for at, techniques in enumerate(request.techniques):
-        if all(used[name][at] == value for name, value in asked.items()):
+        if all(used[name][at] == value for name, value in given.items()):
             return techniques
-    told = ", ".join(f"{name} {value!r}" for name, value in asked.items())
-    msg = f"techniques of the plan must be some of the request's, got {told}"
+    listed = ", ".join(f"{name} {value!r}" for name, value in given.items())
+    msg = f"techniques of the plan must be some of the request's, got {listed}"
     raise ValueError(msg)

@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from llmcalc_core.api.selected_plan import SelectedPlan, selected_plan
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.checks import one_of, positive
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.feasibility import fits
-from llmcalc_core.planning.performance import performance
+from llmcalc_core.planning.performance import performance, with_other_phase
 from llmcalc_core.planning.request import EvaluationRequest
 
 if TYPE_CHECKING:
@@ -160,14 +161,12 @@ def _changed(chosen: SelectedPlan, change: str, more: float) -> tuple[Hardware, 
 
 
 def _figures(chosen: SelectedPlan, hardware: Hardware, efficiency: Efficiency) -> dict[str, float]:
-    times = performance(
-        chosen.model, hardware, chosen.precision, chosen.grid(hardware), efficiency,
-        stage=chosen.request.stage,
-    )  # fmt: skip
+    run = (chosen.model, hardware, chosen.precision, chosen.grid(hardware), efficiency)
+    times = with_other_phase(*run, own=performance(*run, phase=chosen.request.phase))
     per_replica = times.requests_per_s * times.tokens_per_request
     return {
-        "ttft_s": times.ttft_s().item(),
-        "tpot_s": times.tpot_s().item(),
+        "ttft_s": np.asarray(times.ttft_s).item(),
+        "tpot_s": np.asarray(times.tpot_s).item(),
         "tokens_per_s": per_replica.item() * chosen.replicas,
     }
 
@@ -180,5 +179,4 @@ def _largest(chosen: SelectedPlan, name: str, hardware: Hardware) -> int:
 def _lacking(chosen: SelectedPlan, name: str, hardware: Hardware, value: int) -> bool:
     """Whether another batch or length does not fit."""
     memory = device_memory(chosen.model, chosen.precision, chosen.grid(hardware, **{name: value}))
-    request = chosen.request
-    return not fits(memory, hardware, request.memory_fraction, request.engine)
+    return not chosen.budget(hardware).fits(memory)

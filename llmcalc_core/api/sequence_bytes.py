@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.stage_counts import whole_counts
+from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
@@ -46,7 +46,7 @@ def sequence_bytes_by_layers(model: Model, precision: Precision) -> Iterator[Seq
     contexts = (_BLOCK, 2 * _BLOCK, _FAR, _FAR + 2048)
     inputs = tuple(context - 1 for context in contexts)
     grid = make_grid((Layout(),), batches=(1,), inputs=inputs, outputs=(1,))
-    counts = np.ravel(whole_counts(model)).tolist()
+    counts = np.ravel(section_counts(model)).tolist()
     for part, count, name in zip(model.parts, counts, model.part_names, strict=False):
         cache = count * part.cache_bytes(precision, grid) + 0.0 * grid.inputs
         one, two, far, further = np.ravel(cache).tolist()

@@ -5,26 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Unpack
 
-from llmcalc_core.api.find_techniques import find_technique
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.resolve import ask, workload
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    find_technique,
+    make_workload,
+    resolve,
+)
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import positive, truth
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.planning.serving_figures import serving_figures
+from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arguments import takes_techniques
 from llmcalc_core.workload.arrivals import Arrivals
-from llmcalc_core.workload.techniques import TechniqueArguments
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 
 @takes_techniques
 def estimate_serving_performance(
     model: ModelLike = "llama2_7b",
     concurrency: int = 32,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
     bits: PrecisionLike = CHECKPOINT,
     tensor_parallel: int = 1,
@@ -35,7 +40,7 @@ def estimate_serving_performance(
     context_parallel: int = 1,
     engine: str = DEFAULT_ENGINE,
     chunked_prefill: bool = True,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     fixed_lengths: bool = False,
     held_steps: float = 0.0,
     graph_batch_sizes: Sequence[int] | None = None,
@@ -125,22 +130,22 @@ def estimate_serving_performance(
             f"{technique.prefill_chunk_tokens}"
         )
         raise ValueError(msg)
-    question = ask(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     layout = check_layout(
-        question.model,
+        target.model,
         tp=tensor_parallel,
         pp=pipeline_parallel,
         ep=expert_parallel,
         attention_dp=attention_data_parallel,
         cp=context_parallel,
     )
-    question.hardware.check_devices("devices", layout.devices)
+    target.hardware.check_devices("devices", layout.devices)
     return serving_figures(
-        question.model,
-        question.hardware,
-        question.precision,
+        target.model,
+        target.hardware,
+        target.precision,
         layout,
-        workload(
+        make_workload(
             concurrency,
             input_tokens,
             output_tokens,
@@ -149,7 +154,7 @@ def estimate_serving_performance(
             graph_sizes=graph_batch_sizes,
         ),
         engine=find_engine(engine).name,
-        memory_fraction=question.memory_fraction,
+        memory_fraction=target.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(
             fixed_lengths=truth("fixed_lengths", fixed_lengths),

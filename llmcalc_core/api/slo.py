@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llmcalc_core.api.comparison import best_of_each
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.checks import positive
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
-from llmcalc_core.planning.best_of_each import best_of_each
 from llmcalc_core.precision import CHECKPOINT
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ def find_slo_plan(
     *,
     ttft_limit_s: float | None = None,
     tpot_limit_s: float | None = None,
-    input_tokens: int = 2000,
-    output_tokens: int = 256,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
     engine: str = DEFAULT_ENGINE,
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] = IN_FLIGHT,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
 ) -> pd.DataFrame:
     """Find the fewest devices that serve a load within limits (service level objectives).
 
@@ -94,14 +95,14 @@ def find_slo_plan(
         model,
         hardware,
         replica_devices,
-        stage="serving",
+        phase="serving",
         engine=engine,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         batch=batch,
         precision=precision,
         memory_fraction=memory_fraction,
-        latency_limit_s=tpot_limit_s,
+        tpot_limit_s=tpot_limit_s,
         ttft_limit_s=ttft_limit_s,
     )
     return slo_plans(frame, load)
@@ -139,7 +140,7 @@ def slo_plans(frame: pd.DataFrame, requests_per_s: float) -> pd.DataFrame:
 
     Examples
     --------
-    >>> frame = explore("llama3_8b", "H100_80GB", [1, 2], stage="serving", batch=[8, 16])
+    >>> frame = explore("llama3_8b", "H100_80GB", [1, 2], phase="serving", batch=[8, 16])
     >>> found = slo_plans(frame, requests_per_s=10)
     >>> bool(found["load"][0] <= 1)
     True

@@ -29,8 +29,8 @@ def part_parameters(model: Model) -> dict[str, int]:
     -------
     dict of str to int
         Of :data:`PARTS`, which sum to ``model.parameters``, then of :data:`EXTRA_PARTS`; none
-        that are zero. ``attention`` and ``recurrent`` are token mixers, ``dense`` feed-forward layers,
-        ``routed`` and ``shared`` experts.
+        that are zero. ``attention`` and ``recurrent`` are token mixers, ``dense`` feed-forward
+        layers, ``routed`` and ``shared`` experts.
 
     Examples
     --------

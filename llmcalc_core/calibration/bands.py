@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, TypeVar
 
 from llmcalc_core.calibration.tables import as_record, read_toml
-from llmcalc_core.checks import one_of, positive, truth, whole_number
+from llmcalc_core.checks import finite, one_of, positive, truth, whole_number
 from llmcalc_core.dtypes import DATA_TYPES, data_type
 
 FILE = "bands.toml"
@@ -88,7 +88,7 @@ class LeftOut:
         whole_number("count", self.count)
         for name in ("median", "p90"):
             positive(name, getattr(self, name), zero=True)
-        positive("bias, without its sign,", abs(self.bias), zero=True)
+        finite("bias", self.bias)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class Worth:
     def __post_init__(self) -> None:
         """Check every value."""
         whole_number("numbers", self.numbers)
-        positive("rise, without its sign,", abs(self.rise), zero=True)
+        finite("rise", self.rise)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

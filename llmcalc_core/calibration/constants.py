@@ -10,7 +10,7 @@ from typing import Any
 
 from llmcalc_core.calibration.kernel_facts import kernel_tables
 from llmcalc_core.calibration.tables import as_record, read_toml
-from llmcalc_core.checks import one_of, positive
+from llmcalc_core.checks import finite, one_of, positive
 from llmcalc_core.engines import ENGINE_RECORDS
 
 FILE = "constants.toml"
@@ -166,7 +166,7 @@ class ConstantTable:
         for title, known in (("engines", tuple(ENGINE_RECORDS)), ("devices", tuple(measured))):
             for scope, shift in getattr(self, title).items():
                 one_of(title, scope, known)
-                positive(f"{title}, {scope}, without its sign,", abs(shift), zero=True)
+                finite(f"{title}, {scope}", shift)
 
 
 def as_constant_tables(tables: Mapping[str, Any]) -> dict[str, ConstantTable]:

@@ -14,27 +14,27 @@ class Curve:
 
     Attributes
     ----------
-    peak : float
+    peak : float or array
         Peak rate of the type it computes in [FLOP/s].
-    compute, memory : float
+    compute, memory : float or array
         Fractions of the peak rate and of the memory bandwidth [1].
-    floor_s : float
+    floor_s : float or array
         Time of an empty operation [s].
-    sharpness : float
+    sharpness : float or array
         The p of the norm that joins compute and memory time [1].
-    half : float
+    half : float or array
         Size at which half of ``compute`` is reached [tokens].
-    ramp_s : float
+    ramp_s : float or array
         Time that a large transfer adds, however large [s]; see ``ramp_seconds``.
     """
 
-    peak: float
-    compute: float
-    memory: float
-    floor_s: float
-    sharpness: float = math.inf
-    half: float = 0.0
-    ramp_s: float = 0.0
+    peak: Values
+    compute: Values
+    memory: Values
+    floor_s: Values
+    sharpness: Values = math.inf
+    half: Values = 0.0
+    ramp_s: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -23,6 +23,7 @@ from llmcalc_core.calibration.kernels import (
 from llmcalc_core.checks import one_of
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 
@@ -153,7 +154,7 @@ def _scaled(
     }
 
 
-def _reached(share: float) -> float:
+def _reached(share: Values) -> float:
     """Keep the share of a peak that constants ask for below the peak."""
     return float(share / (1 + (share / _MOST) ** _NEARING) ** (1 / _NEARING))
 

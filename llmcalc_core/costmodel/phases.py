@@ -1,8 +1,9 @@
-"""Time of a whole pass: sections joined into stages, stages into a pipeline."""
+"""Time of a phase, prefill or decode: passes of a micro batch joined by a pipeline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,24 +11,29 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.pipeline import hand_over_seconds, slowest_stage_seconds
-from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.stage_counts import whole_counts
-from llmcalc_core.costmodel.timing import time_sections
-from llmcalc_core.costmodel.totals import count_launches, largest_bound, time_of_model, total
+from llmcalc_core.costmodel.collectives import hand_over_seconds
+from llmcalc_core.costmodel.host import (
+    decode_host_seconds,
+    host_delay_seconds,
+    prefill_host_seconds,
+)
+from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
+from llmcalc_core.costmodel.pipeline import slowest_stage_seconds
+from llmcalc_core.costmodel.times import TimeByBound, TimeByKind, summed
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
-from llmcalc_core.formulas.roofline import overlapped_seconds
-from llmcalc_core.formulas.serving import decode_step_seconds
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.layers.work import make_pass
+from llmcalc_core.layers.work import Pass, make_pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
+
+Case = tuple[Model, Hardware, Precision, Grid, Efficiency]
+"""What runs on what, in which types; plans and workloads; and what the device reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhaseTimes:
-    """Latency of a stage of serving, its steady throughput, and where the time goes.
+    """Latency of a phase, its steady throughput, and where the time goes.
 
     Attributes
     ----------
@@ -35,20 +41,69 @@ class PhaseTimes:
         Decode: time per output token. Prefill: time until the batch's first tokens [s].
     period_s : array
         Time in which a replica finishes a batch in steady state [s].
-    kinds : list of arrays
-        Latency by kind, in the order of ``KINDS`` [s]; sums to ``latency_s``.
+    by_kind : TimeByKind
+        Parts of the latency [s].
     bound : array of int
         Position in ``BOUNDS`` of what takes the most time.
-    by_bound : list of arrays
-        What one micro batch waits for on its way through all stages, in the order of ``BOUNDS``
-        [s].
+    by_bound : TimeByBound
+        What one micro batch waits for on its way through all pipeline stages [s].
     """
 
     latency_s: Floats
     period_s: Floats
-    kinds: list[Values]
-    bound: NDArray[np.intp]
-    by_bound: list[Values]
+    by_kind: TimeByKind
+    bound: NDArray[np.int8]
+    by_bound: TimeByBound
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DraftTimes:
+    """What drafting adds to a phase.
+
+    Attributes
+    ----------
+    one : PassTimes
+        One pass of what drafts.
+    passes : float
+        How many follow each other [1].
+    host_delay_s : float or array
+        What the host adds to each [s].
+    """
+
+    one: PassTimes
+    passes: float
+    host_delay_s: Values
+
+    @property
+    def seconds(self) -> Values:
+        """Time of all passes [s]."""
+        return self.passes * (self.one.device_s + self.host_delay_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PhaseParts:
+    """What a micro batch waits for on its way through all pipeline stages.
+
+    Attributes
+    ----------
+    step : Pass
+        The micro batch.
+    one : PassTimes
+        Its pass through the model.
+    host_s, host_delay_s : float or array
+        Time that the host needs for it, and what of that is beside the devices' [s].
+    draft : DraftTimes, optional
+        What drafts the tokens that it verifies.
+    hand_over_s : float or array
+        Time of the hand-overs between pipeline stages [s].
+    """
+
+    step: Pass
+    one: PassTimes
+    host_s: Values
+    host_delay_s: Values
+    draft: DraftTimes | None
+    hand_over_s: Values
 
 
 def phase_times(
@@ -78,108 +133,165 @@ def phase_times(
     PhaseTimes
         Arrays that broadcast to the grid.
     """
+    case = (model, hardware, precision, grid, efficiency)
+    return phase_times_of(case, phase_parts(case, decode=decode), decode=decode)
+
+
+def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts:
+    """Time what a micro batch waits for in a decode step or a prefill.
+
+    Parameters
+    ----------
+    case : tuple
+        As :func:`phase_times` takes it.
+    decode : bool
+        Decode step, else prefill.
+    listed : bool, default False
+        Whether to keep every operation and message as a row.
+
+    Returns
+    -------
+    PhaseParts
+        Of arrays that broadcast to the grid.
+    """
+    model, hardware, precision, grid, efficiency = case
     step = make_pass(model.hidden, grid, precision, decode=decode)
-    timed = time_sections(sections(model, step), hardware, efficiency, decode=decode)
-    counts = whole_counts(model)
-    kinds, bounds = time_of_model(timed, counts)
-    host: Values
+    pipelined = _pipelined(grid)
+    one = pass_times(model, step, hardware, efficiency, by_section=pipelined, listed=listed)
     if decode:
-        host = efficiency.decode_step_s + step.sequences * efficiency.sequence_step_s
-    else:
-        host = count_launches(timed, counts) * efficiency.host_launch_s
-    overhead = host_delay(total(kinds), host, efficiency, decode=decode)
-    kinds[4], bounds[3] = kinds[4] + overhead, bounds[3] + overhead
-    drafting: Values = 0.0
-    if grid.drafted:
-        drafts = _drafting(model, hardware, precision, grid, efficiency, decode=decode)
-        drafting = total(drafts[0])
-        kinds, bounds = _joined(kinds, drafts[0]), _joined(bounds, drafts[1])
-    piped = any(layout.pp > 1 for layout in grid.layouts)
-    if piped:
-        hops = hand_over_seconds(model.residual_rows, step, hardware, efficiency)
-        kinds[2], bounds[2] = kinds[2] + hops, bounds[2] + hops
-    through = total(kinds)
-    if not piped:
-        whole = PhaseTimes(
-            latency_s=through,
-            period_s=through,
-            kinds=kinds,
-            bound=largest_bound(bounds),
-            by_bound=bounds,
+        host = decode_host_seconds(
+            step=efficiency.decode_step_s,
+            sequence=efficiency.sequence_step_s,
+            sequences=plain(step.sequences),
         )
-        return _for_all(whole, grid, decode=decode)
-    # Drafts are made on the last stage, here as if it were the slowest.
-    slowest = slowest_stage_seconds(model, grid, timed) + drafting
-    later = host_delay(slowest, host, efficiency, decode=True) if decode else overhead / grid.pp
-    pace = slowest + later
-    flow = {"through": through, "pace": pace, "micro_batches": grid.micro_batches}
-    if decode:
-        latency = period = np.asarray(decode_cycle_seconds(**flow))
     else:
-        latency = np.asarray(fill_and_drain_seconds(**flow))
-        period = np.where(grid.pp > 1, grid.micro_batches * pace, latency)
-    stretch = latency / through
-    piped_times = PhaseTimes(
-        latency_s=latency,
-        period_s=period,
-        kinds=[part * stretch for part in kinds],
-        bound=largest_bound(bounds),
-        by_bound=bounds,
+        host = prefill_host_seconds(launch=efficiency.host_launch_s, kernels=one.kernels)
+    overlaps = efficiency.behaviour.overlaps
+    hand_over: Values = 0.0
+    if pipelined:
+        hand_over = hand_over_seconds(
+            plain(model.residual_rows * step.hidden_bytes / grid.tp),
+            stages=grid.pp,
+            stage_devices=grid.group,
+            hardware=hardware,
+            links=efficiency.links,
+        )
+    return PhaseParts(
+        step=step,
+        one=one,
+        host_s=host,
+        host_delay_s=host_delay_seconds(one.device_s, host, overlaps=overlaps, decode=decode),
+        draft=_draft_times(case, decode=decode, listed=listed) if grid.drafted else None,
+        hand_over_s=hand_over,
     )
-    return _for_all(piped_times, grid, decode=decode)
 
 
-def _drafting(
-    model: Model,
-    hardware: Hardware,
-    precision: Precision,
-    grid: Grid,
-    efficiency: Efficiency,
-    *,
-    decode: bool,
-) -> tuple[list[Values], list[Values]]:
-    """Time the passes of what drafts, by kind and by bound: one per token, or its own prefill."""
+def _draft_times(case: Case, *, decode: bool, listed: bool) -> DraftTimes:
+    """Time what drafts: a pass for each token, or its own prefill."""
+    model, hardware, precision, grid, efficiency = case
     draft = draft_of(model, grid.techniques).model
     step = make_pass(draft.hidden, draft_grid(draft, grid), precision, decode=decode)
-    timed = time_sections(sections(draft, step), hardware, efficiency, decode=decode)
-    counts = whole_counts(draft)
-    kinds, bounds = time_of_model(timed, counts)
-    passes = grid.drafted if decode else 1.0
-    delay: Values
+    one = pass_times(draft, step, hardware, efficiency, listed=listed)
     if decode:
-        delay = efficiency.draft_delay_s(passes)
-    else:
-        host = count_launches(timed, counts) * efficiency.host_launch_s
-        delay = host_delay(total(kinds), host, efficiency, decode=False)
-    kinds[4], bounds[3] = kinds[4] + delay, bounds[3] + delay
-    return [passes * part for part in kinds], [passes * part for part in bounds]
+        delay = efficiency.draft_delay_s(grid.drafted)
+        return DraftTimes(one=one, passes=grid.drafted, host_delay_s=delay)
+    host = prefill_host_seconds(launch=efficiency.host_launch_s, kernels=one.kernels)
+    overlaps = efficiency.behaviour.overlaps
+    delay = host_delay_seconds(one.device_s, host, overlaps=overlaps, decode=False)
+    return DraftTimes(one=one, passes=1.0, host_delay_s=delay)
 
 
-def _joined(own: list[Values], others: list[Values]) -> list[Values]:
-    return [one + other for one, other in zip(own, others, strict=True)]
+def phase_times_of(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes:
+    """Join what a micro batch waits for into the latency and the throughput of a phase.
 
+    Parameters
+    ----------
+    case : tuple
+        As :func:`phase_times` takes it.
+    parts : PhaseParts
+        From :func:`phase_parts`.
+    decode : bool
+        Decode step, else prefill.
 
-def _for_all(one: PhaseTimes, grid: Grid, *, decode: bool) -> PhaseTimes:
-    """Spread a decode step over the tokens that it gives; add the parts of a prompt up."""
+    Returns
+    -------
+    PhaseTimes
+        Of arrays that broadcast to the grid.
+    """
+    model, _, _, grid, efficiency = case
+    delay, hand_over = parts.host_delay_s, parts.hand_over_s
+    by_kind, by_bound = _times_of(parts.one, delay, hand_over)
+    if parts.draft:
+        draft = parts.draft
+        draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
+        by_kind += draft_by_kind * draft.passes
+        by_bound += draft_by_bound * draft.passes
+    traversal = by_kind.total()
+    # A decode step gives several tokens where drafts are accepted; a prompt has several chunks.
     times = 1 / grid.gained if decode else grid.pieces
-    if isinstance(times, float) and times == 1:
-        return one
+    if not _pipelined(grid):
+        return _repeated(traversal, traversal, by_kind, by_bound, times)
+    # Drafts are made on the last stage, here as if it were the slowest.
+    slowest = slowest_stage_seconds(model, grid, parts.one.section_s)
+    if parts.draft:
+        slowest = slowest + parts.draft.seconds
+    if decode:
+        overlaps = efficiency.behaviour.overlaps
+        slowest = slowest + host_delay_seconds(
+            slowest, parts.host_s, overlaps=overlaps, decode=True
+        )
+        latency = period = decode_cycle_seconds(
+            traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
+        )
+    else:
+        slowest = slowest + delay / grid.pp
+        latency = fill_and_drain_seconds(
+            traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
+        )
+        period = np.where(grid.pp > 1, grid.micro_batches * slowest, latency)
+    return _repeated(latency, period, by_kind * (latency / traversal), by_bound, times)
+
+
+def _times_of(
+    one: PassTimes, host_delay: Values, hand_over: Values = 0.0
+) -> tuple[TimeByKind, TimeByBound]:
+    """Give the time of a pass by kind and by bound, with what the host and a pipeline add."""
+    operations = summed([one.gemm, one.attention, one.memory])
+    by_kind = TimeByKind(
+        gemm=one.gemm,
+        attention=one.attention,
+        communication=summed([one.link, one.host_link, hand_over]),
+        memory=one.memory,
+        overhead=host_delay,
+    )
+    by_bound = TimeByBound(
+        compute=one.compute_bound,
+        memory_bandwidth=operations - one.compute_bound - one.launch,
+        link=summed([one.link, hand_over]),
+        overhead=one.launch + host_delay,
+        host_link=one.host_link,
+    )
+    return by_kind, by_bound
+
+
+def _repeated(
+    latency: Values, period: Values, by_kind: TimeByKind, by_bound: TimeByBound, times: Values
+) -> PhaseTimes:
+    """Multiply all times of a phase."""
+    if not isinstance(times, float) or times != 1:
+        latency, period = latency * times, period * times
     return PhaseTimes(
-        latency_s=np.asarray(one.latency_s * times),
-        period_s=np.asarray(one.period_s * times),
-        kinds=[part * times for part in one.kinds],
-        bound=one.bound,
-        by_bound=[part * times for part in one.by_bound],
+        latency_s=_array(latency),
+        period_s=_array(period),
+        by_kind=by_kind * times,
+        bound=by_bound.largest(),
+        by_bound=by_bound * times,
     )
 
 
-def host_delay(device: Floats, host: Values, efficiency: Efficiency, *, decode: bool) -> Values:
-    """Time that the host adds to what the devices take [s].
+def _array(values: Values) -> Floats:
+    return values if isinstance(values, np.ndarray) else cast("Floats", np.float64(values))
 
-    In a prefill it starts the kernels, which overlaps in part with running them; a decode step it
-    prepares before the devices start, or while they still run the last.
-    """
-    if decode:
-        overlaps = efficiency.behaviour.overlaps
-        return decode_step_seconds(device=device, host=host, overlaps=overlaps) - device
-    return overlapped_seconds(compute=device, memory=host, sharpness=2.0) - device
+
+def _pipelined(grid: Grid) -> bool:
+    return any(layout.pp > 1 for layout in grid.layouts)

@@ -6,6 +6,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.adapters import adapter_work
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.work import Message, Operation, Pass, Section, matrix, traffic
@@ -66,7 +67,7 @@ def last_section(model: Model, step: Pass) -> Section:
     norm = traffic("final norm", step.tokens * 2 * model.hidden * step.precision.output_bytes)
     gathered = Message(
         name="all-gather of logits",
-        passes=1,
+        collective=Collective.ALL_GATHER,
         size=sampled * model.vocabulary * step.precision.output_bytes,
         participants=step.grid.tp,
     )

@@ -67,8 +67,11 @@ def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Load:
         Of arrays that broadcast to the grid.
     """
     passes = grid.micro_batches / grid.pp / times.period_s
-    compute, memory = (passes * part for part in times.by_bound[:2])
-    share = load_share(compute=compute, memory=memory, memory_share=MEMORY_SHARE)
+    share = load_share(
+        compute=passes * times.by_bound.compute,
+        memory=passes * times.by_bound.memory_bandwidth,
+        memory_share=MEMORY_SHARE,
+    )
     reading = float(not decode)
     return Load(share=share, reading_time=reading, reading_energy=reading)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.calibration.constants import Constants, Spec, specs
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.solve import solve
+from llmcalc_core.fitting.least_squares import robust_least_squares
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 
 
@@ -118,8 +118,10 @@ def fit(
     used = weights > 0
 
     def residuals(steps: Floats) -> Floats:
-        missed: Floats = weights[used] * runs.misses(as_constants(moved, steps))[used]
-        return missed
+        errors: Floats = weights[used] * runs.log_errors(as_constants(moved, steps))[used]
+        return errors
 
     spread = np.array([parameter.spread for parameter in moved])
-    return solve(residuals, prior=np.zeros(len(moved)), spread=spread, start=start, rounds=rounds)
+    return robust_least_squares(
+        residuals, prior=np.zeros(len(moved)), spread=spread, start=start, rounds=rounds
+    )

@@ -1,11 +1,71 @@
-"""Time of messages between devices."""
+"""Collective operations and messages between devices, and their time."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
 
 from llmcalc_core.formulas import Values
 
 _RAMP_BYTES = 2e6
 """Size of a message that loses half of what a large one does [bytes]."""
+
+
+class Collective(Enum):
+    """A collective operation, and what its cost depends on; all that differs between them.
+
+    Attributes
+    ----------
+    label : str
+        Its name.
+    passes : float
+        How often a device sends its share of the message [1].
+    latency : float
+        Time of an empty one over that of an empty all-reduce of as many devices [1]; only
+        all-reduces were measured, so that the others are assumed to be alike.
+    ramp : float
+        What a large one loses until it reaches its bandwidth, over the same of an all-reduce [1].
+    network_steps : function
+        Network latencies that follow each other, of the number of nodes [1].
+
+    References
+    ----------
+    NVIDIA, nccl-tests, doc/PERFORMANCE.md (passes over the bus).
+
+    Examples
+    --------
+    >>> Collective.ALL_REDUCE.passes, Collective.ALL_TO_ALL.passes
+    (2.0, 1.0)
+    >>> float(Collective.ALL_GATHER.network_steps(8.0))
+    3.0
+    """
+
+    ALL_REDUCE = ("all-reduce", 2.0, 1.0, 1.0, np.log2)  # reduce-scatter, then all-gather
+    ALL_GATHER = ("all-gather", 1.0, 1.0, 0.0, np.log2)
+    REDUCE_SCATTER = ("reduce-scatter", 1.0, 1.0, 0.0, np.log2)
+    ALL_TO_ALL = ("all-to-all", 1.0, 1.0, 0.0, np.log2)
+
+    label: str
+    passes: float
+    latency: float
+    ramp: float
+    network_steps: Callable[[Values], Values]
+
+    def __init__(
+        self,
+        label: str,
+        passes: float,
+        latency: float,
+        ramp: float,
+        network_steps: Callable[[Values], Values],
+    ) -> None:
+        self.label = label
+        self.passes = passes
+        self.latency = latency
+        self.ramp = ramp
+        self.network_steps = network_steps
 
 
 def collective_seconds(
@@ -24,8 +84,7 @@ def collective_seconds(
     message : float or array
         Size of the tensor that each device holds [bytes].
     passes : float or array
-        How often a device sends its share of it [1]: 2 for an all-reduce (reduce-scatter, then
-        all-gather), 1 for an all-gather, a reduce-scatter or an all-to-all.
+        How often a device sends its share of it [1]; see :class:`Collective`.
     participants : float or array
         Devices that take part, n [1]; with one, nothing is sent.
     latency : float or array
@@ -33,13 +92,13 @@ def collective_seconds(
     bandwidth : float or array
         Bus bandwidth per device, one direction, that large messages reach [bytes/s].
     ramp : float or array
-        What a large all-reduce loses while it gets there [s].
+        What a large one loses until it reaches that bandwidth [s].
 
     Returns
     -------
     float or array
-        Time [s]: latency + passes (n - 1)/n of the message over the bus bandwidth
-        and, of an all-reduce, ``ramp * message / (message + 2 MB)``.
+        Time [s]: latency, ``passes (n - 1) / n`` of the message over the bus bandwidth, and
+        ``ramp * message / (message + 2 MB)``.
 
     References
     ----------
@@ -58,7 +117,7 @@ def collective_seconds(
     2.5e-05
     """
     share = passes * (participants - 1) / participants
-    lost = latency + (passes - 1) * ramp * message / (message + _RAMP_BYTES)
+    lost = latency + ramp * message / (message + _RAMP_BYTES)
     return lost * (participants > 1) + share * message / bandwidth
 
 

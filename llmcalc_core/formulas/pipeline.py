@@ -34,14 +34,16 @@ def micro_batch(*, batch: Values, stages: Values) -> Values:
     return np.ceil(batch / stages)
 
 
-def decode_cycle_seconds(*, through: Values, pace: Values, micro_batches: Values) -> Values:
+def decode_cycle_seconds(
+    *, traversal: Values, slowest_stage: Values, micro_batches: Values
+) -> Values:
     """Time between two tokens of one sequence in steady state.
 
     Parameters
     ----------
-    through : float or array
+    traversal : float or array
         Time of one micro batch through all stages [s].
-    pace : float or array
+    slowest_stage : float or array
         Time of the slowest stage for one micro batch [s].
     micro_batches : float or array
         Micro batches in flight, at most the number of stages [1].
@@ -59,20 +61,22 @@ def decode_cycle_seconds(*, through: Values, pace: Values, micro_batches: Values
 
     Examples
     --------
-    >>> float(decode_cycle_seconds(through=0.010, pace=0.003, micro_batches=4))
+    >>> float(decode_cycle_seconds(traversal=0.010, slowest_stage=0.003, micro_batches=4))
     0.012
     """
-    return np.maximum(through, micro_batches * pace)
+    return np.maximum(traversal, micro_batches * slowest_stage)
 
 
-def fill_and_drain_seconds(*, through: Values, pace: Values, micro_batches: Values) -> Values:
+def fill_and_drain_seconds(
+    *, traversal: Values, slowest_stage: Values, micro_batches: Values
+) -> Values:
     """Time until the last of several micro batches has left the last stage.
 
     Parameters
     ----------
-    through : float or array
+    traversal : float or array
         Time of one micro batch through all stages [s].
-    pace : float or array
+    slowest_stage : float or array
         Time of the slowest stage for one micro batch [s].
     micro_batches : float or array
         Micro batches that start together [1].
@@ -88,7 +92,7 @@ def fill_and_drain_seconds(*, through: Values, pace: Values, micro_batches: Valu
 
     Examples
     --------
-    >>> fill_and_drain_seconds(through=10.0, pace=3.0, micro_batches=4)
+    >>> fill_and_drain_seconds(traversal=10.0, slowest_stage=3.0, micro_batches=4)
     19.0
     """
-    return through + (micro_batches - 1) * pace
+    return traversal + (micro_batches - 1) * slowest_stage

@@ -101,7 +101,7 @@ def compute_seconds(
     >>> compute_seconds(flops=1e12, peak=1e15, efficiency=0.5, size=1000, half=1000)
     0.004
     """
-    return flops * (1 + half / size) / (peak * efficiency)
+    return flops * ((1 + half / size) / (peak * efficiency))
 
 
 def memory_seconds(*, moved: Values, bandwidth: Values, efficiency: Values) -> Values:
@@ -189,8 +189,9 @@ def overlapped_seconds(*, compute: Values, memory: Values, sharpness: Values) ->
     >>> float(overlapped_seconds(compute=3.0, memory=4.0, sharpness=np.inf))
     4.0
     """
-    larger = np.maximum(compute, memory)
+    numbers = isinstance(compute, float) and isinstance(memory, float)  # faster without numpy
+    larger: Values = max(compute, memory) if numbers else np.maximum(compute, memory)
     if isinstance(sharpness, float) and sharpness == np.inf:
         return larger
-    ratio = np.minimum(compute, memory) / larger
+    ratio: Values = (min(compute, memory) if numbers else np.minimum(compute, memory)) / larger
     return larger * (1.0 + ratio**sharpness) ** (1.0 / sharpness)

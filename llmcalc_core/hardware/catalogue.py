@@ -1,54 +1,26 @@
-"""The devices that come with the package, by name."""
+"""The devices that come with the package, by name, and any device made of a table."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from importlib.resources import as_file, files
 from typing import Any
 
 from llmcalc_core.checks import nearest
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.hardware.tables import device, read_tables
-from llmcalc_core.provided import provide
+from llmcalc_core.hardware.tables import FIELDS, built_in_tables, folded, key_faults
 
-_FILES = ("nvidia_nvlink_older", "nvidia_hopper", "nvidia_blackwell", "nvidia_pcie",
-          "nvidia_pcie_older", "nvidia_workstation", "nvidia_geforce", "nvidia_geforce_older",
-          "nvidia_small", "amd", "google", "aws", "intel", "apple", "cpus")  # fmt: skip
-_DATE = re.compile(r"20\d\d-\d\d-\d\d")
-
-
-@cache
-def tables() -> dict[str, dict[str, Any]]:
-    """Give the tables of all files by the name of the device."""
-    found: dict[str, dict[str, Any]] = {}
-    with as_file(files("llmcalc_core.hardware") / "devices") as folder:
-        for name in _FILES:
-            found |= read_tables(folder / f"{name}.toml")
-    return found
-
-
-@cache
-def devices() -> dict[str, Hardware]:
-    """Give all devices by name."""
-    return {
-        name: replace(device(name, table, built_in), calibration=name)
-        for name, table in tables().items()
-    }
+_NO_PRICE = "not known: none was looked for"
 
 
 @cache
 def _spellings() -> dict[str, str]:
     return {
-        _folded(spelling): name
-        for name, table in tables().items()
-        for spelling in (name, *table["aliases"])
+        folded(spelling): name
+        for name, table in built_in_tables().items()
+        for spelling in (name, *table.get("aliases", ()))
     }
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def list_hardware() -> tuple[str, ...]:
@@ -59,7 +31,7 @@ def list_hardware() -> tuple[str, ...]:
     >>> list_hardware()[:2]
     ('A100_40GB', 'A100_80GB')
     """
-    return tuple(tables())
+    return tuple(built_in_tables())
 
 
 def hardware_sources(name: str) -> dict[str, str]:
@@ -75,39 +47,8 @@ def hardware_sources(name: str) -> dict[str, str]:
     >>> sorted(hardware_sources("A100_80GB"))[:2]
     ['devices_per_domain', 'flops']
     """
-    return dict(tables()[name_of(name)]["sources"])
-
-
-@provide("price_terms")
-def price_terms(hardware: Hardware) -> str:
-    """Say of what kind the price of a device is, and of which day.
-
-    Parameters
-    ----------
-    hardware : Hardware
-        A device with a price.
-
-    Returns
-    -------
-    str
-        The kind, and the earliest date that the source of a built-in device's price names;
-        'as given' for any other price.
-
-    Examples
-    --------
-    >>> price_terms(built_in("H100_80GB"))
-    'cloud, 2026-11-09'
-    >>> price_terms(built_in("DGX_Spark"))
-    'assumed: list price over 4 years, 2026-11-23'
-    >>> price_terms(built_in("H100_80GB").replace(price_per_hour=2.0))
-    'as given'
-    """
-    listed = devices().get(hardware.calibration)
-    if listed is None or listed.price_per_hour != hardware.price_per_hour:
-        return "as given"
-    source = hardware_sources(listed.name)["price_per_hour"]
-    kind = source.partition(":")[0] + ": list price over 4 years" * ("over 4 years" in source)
-    return ", ".join([kind, *sorted(_DATE.findall(source))[:1]])
+    sources: dict[str, str] = built_in_tables()[name_of(name)]["sources"]
+    return {"price_per_hour": _NO_PRICE} | sources
 
 
 def built_in(name: object) -> Hardware:
@@ -118,7 +59,12 @@ def built_in(name: object) -> Hardware:
     ValueError
         If the name is not known, with the nearest ones.
     """
-    return devices()[name_of(name)]
+    return _device(name_of(name))
+
+
+@cache
+def _device(name: str) -> Hardware:
+    return device_from_table(name, built_in_tables()[name], calibration=name)
 
 
 def name_of(name: object) -> str:
@@ -129,13 +75,54 @@ def name_of(name: object) -> str:
     ValueError
         If the name is not known, with the nearest ones.
     """
-    found = _spellings().get(_folded(name)) if isinstance(name, str) else None
+    found = _spellings().get(folded(name)) if isinstance(name, str) else None
     if found is None:
-        aliases = [alias for table in tables().values() for alias in table["aliases"]]
-        close = nearest(name, [*list_hardware(), *aliases])
+        tables = built_in_tables()
+        aliases = [alias for table in tables.values() for alias in table.get("aliases", ())]
         msg = (
-            f"unknown hardware {name!r}{close}; list_hardware() gives all names, and a dict, a "
-            "TOML file or a Hardware describes any other device"
+            f"unknown hardware {name!r}{nearest(name, [*tables, *aliases])}; list_hardware() gives "
+            "all names, and a dict, a TOML file or a Hardware describes any other device"
         )
         raise ValueError(msg)
     return found
+
+
+def device_from_table(name: str, table: Mapping[str, Any], *, calibration: str = "") -> Hardware:
+    """Make a device of a table or dict of its fields.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    table : mapping
+        Fields of ``Hardware`` in SI units, ``flops`` a table of rates; ``like`` names a built-in
+        device whose figures hold for those left out, and whose efficiencies are used.
+    calibration : str
+        Whose efficiency facts to use, unless it is ``like`` another.
+
+    Returns
+    -------
+    Hardware
+        The device.
+
+    Raises
+    ------
+    ValueError
+        For unknown or missing fields, or a figure out of range.
+
+    Examples
+    --------
+    >>> device_from_table("cheap", {"like": "H100_80GB", "price_per_hour": 1.5}).calibration
+    'H100_80GB'
+    """
+    fault = next(key_faults(table), None)
+    if fault:
+        raise ValueError(fault)
+    given = {field: table[field] for field in FIELDS if field in table and field != "like"}
+    if "like" in table:
+        changed = built_in(table["like"]).replace(**given)
+        return changed.replace(name=name, description=table.get("description", ""))
+    made = Hardware(name=name, calibration=calibration, **{"nominal_memory_gb": 1, **given})
+    if "nominal_memory_gb" in given:
+        return made
+    return replace(made, nominal_memory_gb=made.memory_bytes / 1e9)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from llmcalc_core.checks import fraction
-from llmcalc_core.hardware.copies import clustered, edited_copy
-from llmcalc_core.hardware.figures import checked_figures
+from llmcalc_core.checks import fraction, nearest, positive, whole_number
+from llmcalc_core.hardware.describe import html, price_kind, text
 from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
-from llmcalc_core.hardware.text import facts, html, price_kind, text
+
+_ABOVE_ZERO = {
+    "memory_bytes": "bytes", "nominal_memory_gb": "GB", "memory_bandwidth": "bytes/s",
+    "link_bandwidth": "bytes/s", "node_link_bandwidth": "bytes/s",
+    "host_link_bandwidth": "bytes/s", "power_watts": "W",
+}  # fmt: skip
+_FROM_ZERO = {
+    "host_memory_bytes": "bytes", "price_per_hour": "USD/h", "link_latency_s": "s",
+    "node_link_latency_s": "s",
+}  # fmt: skip
+_MAY_BE_UNKNOWN = ("power_watts", "price_per_hour", "link_latency_s", "node_link_latency_s")
+_EDITED = " (edited)"
+_MEASURED_AT = ("flops", "memory_bandwidth", "link_bandwidth", "link_latency_s")
+"""What measured times depend on: on a copy with others of these nothing was measured."""
+_SAME_DEVICE = ("name", "description", "price_per_hour", "power_watts")
+"""What can differ on a copy that is the same device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +113,14 @@ class Hardware:
         """Check every figure."""
         rates = checked_rates(self.name, self.flops)
         object.__setattr__(self, "flops", rates)
-        for name, value in checked_figures(self).items():
-            object.__setattr__(self, name, value)
+        whole_number("devices_per_domain", self.devices_per_domain)
+        if self.device_limit is not None:
+            whole_number("device_limit", self.device_limit)
+        for name, unit in (_ABOVE_ZERO | _FROM_ZERO).items():
+            value = getattr(self, name)
+            if value is not None or name not in _MAY_BE_UNKNOWN:
+                value = positive(name, value, unit=unit, zero=name in _FROM_ZERO)
+                object.__setattr__(self, name, value)
 
     def rate(self, data_type: str) -> tuple[str, float]:
         """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
@@ -150,7 +170,22 @@ class Hardware:
         >>> faster.name, faster.memory_bandwidth
         ('toy (edited)', 2000000000000.0)
         """
-        return edited_copy(self, changes)
+        known = [field.name for field in fields(self)]
+        for name in changes:
+            if name not in known:
+                close = nearest(name, known)
+                msg = f"hardware has the fields {', '.join(known)}, got {name!r}{close}"
+                raise ValueError(msg)
+        copy = replace(self, **changes)
+        if replace(copy, **{name: getattr(self, name) for name in _SAME_DEVICE}) == self:
+            return copy
+        edited = any(getattr(copy, name) != getattr(self, name) for name in _MEASURED_AT)
+        marks: dict[str, Any] = {
+            "nominal_memory_gb": self.nominal_memory_gb * copy.memory_bytes / self.memory_bytes,
+            "name": f"{self.name.removesuffix(_EDITED)}{_EDITED}",
+            "edited": self.edited or edited,
+        }
+        return replace(copy, **(marks | changes))
 
     def priced(self, price_per_hour: float | None, power_watts: float | None) -> Hardware:
         """Give a copy at the user's own price and power, where they are given.
@@ -174,7 +209,7 @@ class Hardware:
         """
         own = {"price_per_hour": price_per_hour, "power_watts": power_watts}
         given = {name: value for name, value in own.items() if value is not None}
-        return edited_copy(self, given) if given else self
+        return self.replace(**given) if given else self
 
     def cluster(
         self,
@@ -220,12 +255,17 @@ class Hardware:
         >>> pair.name, pair.device_limit
         ('2 x 4 toy', 8)
         """
-        own = {
+        own: dict[str, Any] = {
             "devices_per_domain": devices_per_node,
             "node_link_bandwidth": node_link_bandwidth,
             "node_link_latency_s": node_link_latency_s,
         }
-        return clustered(self, nodes, name, own)
+        count = whole_number("nodes", nodes)
+        given = {field: value for field, value in own.items() if value is not None}
+        each = given.get("devices_per_domain", self.devices_per_domain)
+        whole_number("devices_per_node", each)
+        label = name or f"{count} x {each} {self.name}"
+        return replace(self, **(given | {"name": label, "device_limit": count * each}))
 
     def check_devices(self, name: str, count: int) -> int:
         """Return a count of devices if there are so many.
@@ -250,7 +290,7 @@ class Hardware:
 
     def describe(self) -> str:
         """Describe the device in a few lines, with units."""
-        return text(self.name, self.description, facts(self))
+        return text(self)
 
     def _repr_html_(self) -> str:
-        return html(self.name, self.description, facts(self))
+        return html(self)

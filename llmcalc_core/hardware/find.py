@@ -7,10 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from llmcalc_core.hardware.catalogue import built_in
+from llmcalc_core.hardware.catalogue import built_in, device_from_table
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.guide import GUIDE_KEYS, from_guide
-from llmcalc_core.hardware.tables import FIELDS, device, read_tables
+from llmcalc_core.hardware.tables import FIELDS, read_tables
 
 _ENDING = ".toml"
 
@@ -57,7 +57,7 @@ def find_hardware(
     if isinstance(hardware, Mapping):
         if not any(field in hardware for field in FIELDS):
             return from_guide(hardware)
-        return device(str(hardware.get("name", "custom hardware")), hardware, built_in)
+        return device_from_table(str(hardware.get("name", "custom hardware")), hardware)
     msg = (
         "hardware must be a name, a dict with the keys "
         f"{', '.join(GUIDE_KEYS)} or the fields of Hardware, the path of a TOML file, "
@@ -109,7 +109,7 @@ def load_hardware(path: str | PathLike[str]) -> dict[str, Hardware]:
                 msg = f"{file}: a device's name must be used once, got {name!r} again"
                 raise ValueError(msg)
             try:
-                found[name] = device(name, table, built_in)
+                found[name] = device_from_table(name, table)
             except ValueError as error:
                 msg = f"{file}, [{name}]: {error}"
                 raise ValueError(msg) from error

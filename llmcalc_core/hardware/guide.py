@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llmcalc_core.checks import nearest, positive
-from llmcalc_core.hardware.catalogue import built_in, devices, list_hardware
+from llmcalc_core.hardware.catalogue import built_in, list_hardware
 from llmcalc_core.hardware.device import Hardware
 
 GUIDE_KEYS = ("Flops", "Memory_size", "Memory_BW", "ICN")
@@ -70,10 +70,8 @@ def _base_of(config: Mapping[str, Any], figures: tuple[float, ...]) -> Hardware 
     """Give the built-in device a dict speaks of: the one it names, or with the same figures."""
     if config.get("name") is not None:
         return built_in(config["name"])
-    for device in devices().values():
-        if figures == _figures(device):
-            return device
-    return None
+    devices = map(built_in, list_hardware())
+    return next((device for device in devices if figures == _figures(device)), None)
 
 
 def _figures(device: Hardware) -> tuple[float, ...]:
@@ -117,9 +115,9 @@ class _Configs(Mapping[str, dict[str, Any]]):
     """The guide's dicts of the built-in devices, made when they are asked for."""
 
     def __getitem__(self, name: str) -> dict[str, Any]:
-        if name not in devices():
+        if name not in list_hardware():
             raise KeyError(name)
-        return guide_config(devices()[name])
+        return guide_config(built_in(name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(list_hardware())

@@ -7,10 +7,8 @@ from types import ModuleType
 
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.provided import provide
 
 
-@provide("from_hub")
 def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 

@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from llmcalc_core.checks import nearest
-from llmcalc_core.hub.checkpoints import checkpoint_precision
-from llmcalc_core.hub.dialects import DIALECTS, Fields
-from llmcalc_core.hub.quantisation_methods import NARROW_EXPERTS, read_quantisation
+from llmcalc_core.hub.dialects import dialects
+from llmcalc_core.hub.dialects.fields import Fields
+from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
+from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.provided import provide
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
 _QUANTISATION_FILE = "hf_quant_config.json"
 
 
-@provide("from_hf")
 def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
     """Read the architecture of a model from its ``config.json``.
 
@@ -59,7 +58,7 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     model_type = _model_type(values, name)
     fields = Fields(values, f"{name} (model_type {model_type!r})")
     _refuse_other_tasks(values, fields)
-    described = DIALECTS[model_type](fields)
+    described = dialects()[model_type](fields)
     fields.refuse_unread()
     known = {key: value for key, value in described.items() if value is not None}
     try:
@@ -141,7 +140,7 @@ def _path(source: str | os.PathLike[str]) -> Path:
 
 def _model_type(values: Mapping[str, Any], name: str) -> str:
     model_type = values.get("model_type")
-    if isinstance(model_type, str) and model_type in DIALECTS:
+    if isinstance(model_type, str) and model_type in dialects():
         return model_type
     if model_type is None:
         msg = f"{name}: a model's config.json has a field model_type, this one has none"
@@ -149,8 +148,8 @@ def _model_type(values: Mapping[str, Any], name: str) -> str:
             msg += "; it is a quantisation alone: give the config.json beside it, or the folder"
         raise ValueError(msg)
     msg = (
-        f"{name}: the field model_type must be one of the {len(DIALECTS)} that can be read, got "
-        f"{model_type!r}{nearest(str(model_type), DIALECTS)}"
+        f"{name}: the field model_type must be one of the {len(dialects())} that can be read, got "
+        f"{model_type!r}{nearest(str(model_type), dialects())}"
     )
     raise ValueError(msg)
 

@@ -48,14 +48,15 @@ class CompressedAttention(AttentionMixer):
     def from_config(cls, config: ModelConfig, index: int) -> CompressedAttention:
         """Describe compressed attention; sliding layers are the same without compression."""
         kind, hidden = config.mixers_of(index)[0], config.hidden_size
-        heads, width = config.num_attention_heads, config.head_dim or 0
-        q_rank, rank = config.q_lora_rank or 0, config.o_lora_rank or 0
-        groups = config.o_groups or 1
+        heads, width = config.num_attention_heads, config.of_layer("head_dim", index)
+        q_rank, rank, groups = (
+            config.of_layer(name, index) for name in ("q_lora_rank", "o_lora_rank", "o_groups")
+        )
         sparse = kind == "compressed_sparse_attention"
         heavy = kind == "heavily_compressed_attention"
-        ratio = (config.sparse_compress_ratio or 0) * sparse
-        ratio += (config.heavy_compress_ratio or 0) * heavy
-        indexer = _compressed_indexer(config) if sparse else None
+        ratio = config.of_layer("sparse_compress_ratio", index) * sparse
+        ratio += config.of_layer("heavy_compress_ratio", index) * heavy
+        indexer = _compressed_indexer(config, index) if sparse else None
         replicated = q_rank * (hidden + 1) + width * (hidden + 1)
         if ratio:
             replicated += _compressor(hidden, width, series=1 + sparse, ratio=ratio)
@@ -65,9 +66,9 @@ class CompressedAttention(AttentionMixer):
         return cls(
             heads=heads,
             head_dim=width,
-            rope_dim=config.qk_rope_head_dim or 0,
+            rope_dim=config.of_layer("qk_rope_head_dim", index),
             q_rank=q_rank,
-            window=config.sliding_window or 0,
+            window=config.of_layer("sliding_window", index),
             ratio=ratio,
             groups=groups,
             output_rank=rank,
@@ -198,16 +199,21 @@ def _compressor(hidden: int, width: int, *, series: int, ratio: int) -> int:
     return series * width * (2 * hidden + ratio) + width
 
 
-def _compressed_indexer(config: ModelConfig) -> Indexer:
+def _compressed_indexer(config: ModelConfig, index: int) -> Indexer:
     """Describe an indexer over compressed keys, each of two overlapping series of tokens."""
-    hidden, heads, width = config.hidden_size, config.index_n_heads or 0, config.index_head_dim or 0
-    ratio = config.sparse_compress_ratio or 0
+    heads, width, top_k, rank, ratio = (
+        config.of_layer(name, index)
+        for name in (
+            "index_n_heads", "index_head_dim", "index_topk", "q_lora_rank",
+            "sparse_compress_ratio",
+        )
+    )  # fmt: skip
     return Indexer(
         heads=heads,
         head_dim=width,
-        top_k=config.index_topk or 0,
+        top_k=top_k,
         key_width=2 * width,
-        parameters=(config.q_lora_rank or 0) * heads * width
-        + hidden * heads
-        + _compressor(hidden, width, series=2, ratio=ratio),
+        parameters=rank * heads * width
+        + config.hidden_size * heads
+        + _compressor(config.hidden_size, width, series=2, ratio=ratio),
     )

@@ -17,13 +17,20 @@ CHUNK_KERNELS = 6.0
 """Kernels of that prefill: decays, K K', its inverse, W and U, states, results (the same)."""
 
 
+_SHAPE = (
+    "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
+    "linear_value_head_dim",
+)  # fmt: skip
+"""Fields of a configuration that are heads and widths of keys and values."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatedDeltaNet(RecurrentMixer):
     """Linear attention by the gated delta rule (arXiv:2412.06464), or Kimi's (arXiv:2510.26692).
 
     Each value head has a state of ``key_dim`` x ``value_dim``; several share a key head. The state
-    decays by head, or by channel of the key where ``decay_rank`` is given: then the decay is
-    projected through that rank, and so is the output gate unless ``gate_rank`` is None.
+    decays by head, or by channel of the key where ``decay_rank`` is not 0: then the decay is
+    projected through that rank, and so is the output gate unless ``gate_rank`` is 0.
     ``replicated_parameters`` are those of the projections to these ranks.
     """
 
@@ -32,17 +39,16 @@ class GatedDeltaNet(RecurrentMixer):
     key_dim: int
     value_dim: int
     convolution: int
-    decay_rank: int | None
-    gate_rank: int | None
+    decay_rank: int
+    gate_rank: int
     parameters: int
     replicated_parameters: int
 
     @classmethod
-    def from_config(cls, config: ModelConfig, _index: int) -> GatedDeltaNet:
+    def from_config(cls, config: ModelConfig, index: int) -> GatedDeltaNet:
         """Describe a gated delta net: A, dt and their projections for each head, a norm."""
         hidden, kernel = config.hidden_size, config.linear_conv_kernel_dim
-        key_heads, heads = config.linear_num_key_heads or 0, config.linear_num_value_heads or 0
-        key_dim, value_dim = config.linear_key_head_dim or 0, config.linear_value_head_dim or 0
+        key_heads, heads, key_dim, value_dim = (config.of_layer(name, index) for name in _SHAPE)
         keys, values = key_heads * key_dim, heads * value_dim
         return cls(
             key_heads=key_heads,
@@ -50,8 +56,8 @@ class GatedDeltaNet(RecurrentMixer):
             key_dim=key_dim,
             value_dim=value_dim,
             convolution=kernel,
-            decay_rank=None,
-            gate_rank=None,
+            decay_rank=0,
+            gate_rank=0,
             parameters=hidden * (2 * keys + 3 * values)
             + 2 * heads * (hidden + 1)
             + (2 * keys + values) * kernel
@@ -60,11 +66,10 @@ class GatedDeltaNet(RecurrentMixer):
         )
 
     @classmethod
-    def kimi_from_config(cls, config: ModelConfig, _index: int) -> GatedDeltaNet:
+    def kimi_from_config(cls, config: ModelConfig, index: int) -> GatedDeltaNet:
         """Describe Kimi delta attention: a decay for each channel of the keys, of low rank."""
         hidden, kernel = config.hidden_size, config.linear_conv_kernel_dim
-        key_heads, heads = config.linear_num_key_heads or 0, config.linear_num_value_heads or 0
-        key_dim, value_dim = config.linear_key_head_dim or 0, config.linear_value_head_dim or 0
+        key_heads, heads, key_dim, value_dim = (config.of_layer(name, index) for name in _SHAPE)
         keys, values = key_heads * key_dim, heads * value_dim
         low = not config.linear_full_rank_gate
         replicated = hidden * (key_dim + low * value_dim)
@@ -75,7 +80,7 @@ class GatedDeltaNet(RecurrentMixer):
             value_dim=value_dim,
             convolution=kernel,
             decay_rank=key_dim,
-            gate_rank=value_dim if low else None,
+            gate_rank=value_dim * low,
             parameters=replicated
             + hidden * (2 * keys + 2 * values + heads)
             + (value_dim if low else hidden) * values
@@ -159,9 +164,9 @@ class GatedDeltaNet(RecurrentMixer):
 
     def _low_rank(self, step: Pass) -> tuple[Operation, ...]:
         """Project the decay of every channel, and a gate: to the ranks on every device."""
-        if self.decay_rank is None:
+        if not self.decay_rank:
             return ()
-        tp, tokens, decay, gate = step.grid.tp, step.tokens, self.decay_rank, self.gate_rank or 0
+        tp, tokens, decay, gate = step.grid.tp, step.tokens, self.decay_rank, self.gate_rank
         ranks = matrix(
             step, "decay and gate down projection", m=tokens, n=decay + gate, k=step.hidden
         )

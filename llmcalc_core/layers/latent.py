@@ -16,18 +16,24 @@ from llmcalc_core.layers.work import Operation, Pass, matrix, output_pass, traff
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.workload.grid import Grid
 
+_SHAPE = (
+    "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+)  # fmt: skip
+"""Fields of a configuration that are ranks and widths of a head."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentAttention(AttentionMixer):
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
-    ``gated`` says whether the result is multiplied by a gate as wide as the values (Kimi K3).
+    ``q_rank`` is 0 where queries are projected at once; ``gated`` says whether the result is
+    multiplied by a gate as wide as the values (Kimi K3).
     ``replicated_parameters`` are those of the down projections and of the indexer, if there is
     one, which every device holds; ``output_parameters`` those of the last projection.
     """
 
     heads: int
-    q_rank: int | None
+    q_rank: int
     kv_rank: int
     nope_dim: int
     rope_dim: int
@@ -39,21 +45,19 @@ class LatentAttention(AttentionMixer):
     output_parameters: int
 
     @classmethod
-    def from_config(cls, config: ModelConfig, _index: int) -> LatentAttention:
+    def from_config(cls, config: ModelConfig, index: int) -> LatentAttention:
         """Describe the latent attention of a layer: the same in every one that has it."""
         hidden, heads = config.hidden_size, config.num_attention_heads
-        rank, nope = config.kv_lora_rank or 0, config.qk_nope_head_dim or 0
-        rope, value = config.qk_rope_head_dim or 0, config.v_head_dim or 0
+        q_rank, rank, nope, rope, value = (config.of_layer(name, index) for name in _SHAPE)
         query = heads * (nope + rope)
-        q_rank = config.q_lora_rank or 0
         down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
         results = (1 + config.attn_output_gate) * value * hidden
         up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
-        indexer = Indexer.from_config(config)
+        indexer = Indexer.from_config(config, index)
         replicated = down + (indexer.parameters if indexer else 0)
         return cls(
             heads=heads,
-            q_rank=config.q_lora_rank,
+            q_rank=q_rank,
             kv_rank=rank,
             nope_dim=nope,
             rope_dim=rope,
@@ -196,7 +200,7 @@ class LatentAttention(AttentionMixer):
 
     def _indexing(self, indexer: Indexer, step: Pass) -> tuple[Operation, ...]:
         """Score the whole context and choose from it."""
-        rank, keys = self.q_rank or 0, indexer.key_width + indexer.heads
+        rank, keys = self.q_rank, indexer.key_width + indexer.heads
         return (
             matrix(step, "index query projection", m=step.tokens, n=indexer.query_width, k=rank),
             matrix(step, "index key projection", m=step.tokens, n=keys, k=step.hidden),

@@ -22,10 +22,10 @@ class Mamba(RecurrentMixer):
     parameters: int
 
     @classmethod
-    def from_config(cls, config: ModelConfig, _index: int) -> Mamba:
+    def from_config(cls, config: ModelConfig, index: int) -> Mamba:
         """Describe the mixer: the same in every layer that has it."""
         inner = config.mamba_expand * config.hidden_size
-        state, rank = config.mamba_d_state or 0, config.mamba_dt_rank or 0
+        state, rank = (config.of_layer(name, index) for name in ("mamba_d_state", "mamba_dt_rank"))
         return cls(
             inner=inner,
             state=state,

@@ -37,11 +37,13 @@ class Mamba2(RecurrentMixer):
     group_parameters: int
 
     @classmethod
-    def from_config(cls, config: ModelConfig, _index: int) -> Mamba2:
+    def from_config(cls, config: ModelConfig, index: int) -> Mamba2:
         """Describe the mixer: A, D and dt for each head, a gated norm at the end."""
         hidden, kernel = config.hidden_size, config.mamba_d_conv
-        heads, width = config.mamba_num_heads or 0, config.mamba_head_dim or 0
-        groups, state = config.mamba_n_groups or 0, config.mamba_d_state or 0
+        heads, width, groups, state = (
+            config.of_layer(name, index)
+            for name in ("mamba_num_heads", "mamba_head_dim", "mamba_n_groups", "mamba_d_state")
+        )
         inner, shared = heads * width, 2 * groups * state
         projected = 2 * inner + shared + heads
         return cls(

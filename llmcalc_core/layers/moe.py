@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.moe import (
     busiest_load,
     experts_touched,
@@ -50,7 +52,8 @@ class MoE(Part):
         hidden, latent = config.hidden_size, config.moe_latent_size
         experts = config.of_layer("num_experts", index)
         width = config.of_layer("moe_intermediate_size", index)
-        shared_width = config.n_shared_experts * (config.shared_expert_intermediate_size or 0)
+        shared_width = config.of_layer("shared_expert_intermediate_size", index)
+        shared_width *= config.n_shared_experts
         shared = (config.num_ffi + 1) * hidden * shared_width
         router = experts * (hidden + config.of_layer("router_bias", index))
         return cls(
@@ -188,42 +191,54 @@ class MoE(Part):
         """Messages after a mixture.
 
         Where every rank of the stage holds every token (one attention replica, prompts not
-        divided), the ranks sum their parts. Otherwise tokens go to their experts' devices and back:
-        two all-to-alls, in which a token goes to every device that holds a slice of an expert it is
-        routed to; with one group of experts that is every device, an all-gather and a
-        reduce-scatter. In prefill a token crosses to another node once and is passed on there, in
-        decode it goes to each device directly (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1
-        and 3.4.2). All are of the width in which the experts work; its norm, if it has one, needs
-        the sum of all parts.
+        divided), the ranks sum their parts. Otherwise tokens go to their experts' devices and back.
+        All are of the width in which the experts work; its norm, if it has one, needs the sum of
+        all parts.
         """
         grid, inside = step.grid, self.latent or step.hidden
-        spread = grid.attention_dp * grid.cp > 1
-        copies = np.minimum(self.top_k, grid.ep) * (grid.group / grid.ep)
-        elements = _routed_tokens(step) / grid.group * copies * inside
-        participants = np.where(spread, grid.group, 1.0)
-        relayed = np.where(grid.ep > 1, 1.0 if step.decode else copies, np.inf)
-        dispatch = Message(
-            name="dispatch of tokens to experts",
-            passes=1,
-            size=elements * step.precision.expert_activation_bytes,
-            participants=participants,
-            copies=relayed,
-        )
-        combine = Message(
-            name="combination of experts' results",
-            passes=1,
-            size=elements * step.precision.output_bytes,
-            participants=participants,
-            copies=relayed,
-        )
+        spread = np.asarray(grid.attention_dp * grid.cp > 1)
         summed = all_reduce(step, participants=np.where(spread, 1.0, grid.tp))
+        sent = self._exchanges(step, spread) if spread.any() else ()
         if not self.latent_norm:
-            return dispatch, combine, summed
+            return *sent, summed
         latent = summed._replace(
             name="all-reduce of the latent space",
             size=step.tokens * inside * step.precision.output_bytes,
         )
-        return dispatch, combine, latent, summed
+        return *sent, latent, summed
+
+    def _exchanges(self, step: Pass, spread: NDArray[np.bool_]) -> tuple[Message, ...]:
+        """Messages to the experts and back, where ranks hold tokens of their own.
+
+        Two all-to-alls, in which a token goes to every device that holds a slice of an expert it is
+        routed to; with one group of experts that is every device, an all-gather and a
+        reduce-scatter. In prefill a token crosses to another node once and is passed on there, in
+        decode it goes to each device directly (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1
+        and 3.4.2).
+        """
+        grid, inside, precision = step.grid, self.latent or step.hidden, step.precision
+        copies = np.minimum(self.top_k, grid.ep) * (grid.group / grid.ep)
+        elements = _routed_tokens(step) / grid.group * copies * inside
+        sizes = elements * precision.expert_activation_bytes, elements * precision.output_bytes
+        to_some, relayed = spread & (grid.ep > 1), 1.0 if step.decode else copies
+        ways = (
+            (to_some, (Collective.ALL_TO_ALL, Collective.ALL_TO_ALL), relayed),
+            (spread & ~to_some, (Collective.ALL_GATHER, Collective.REDUCE_SCATTER), np.inf),
+        )
+        names = "dispatch of tokens to experts", "combination of experts' results"
+        return tuple(
+            Message(
+                name=name,
+                collective=collective,
+                size=size,
+                participants=participants,
+                copies=own_copies,
+            )
+            for where, collectives, own_copies in ways
+            if where.any()
+            for participants in (np.where(where, grid.group, 1.0),)
+            for name, collective, size in zip(names, collectives, sizes, strict=True)
+        )
 
 
 def _routed_tokens(step: Pass) -> Values:

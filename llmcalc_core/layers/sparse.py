@@ -36,19 +36,20 @@ class Indexer:
     parameters: int
 
     @classmethod
-    def from_config(cls, config: ModelConfig) -> Indexer | None:
+    def from_config(cls, config: ModelConfig, index: int) -> Indexer | None:
         """Describe the indexer: queries from their rank, keys with a layer norm, head weights."""
         if config.index_topk is None:
             return None
-        heads, width = config.index_n_heads or 0, config.index_head_dim or 0
+        heads, width, rank = (
+            config.of_layer(name, index)
+            for name in ("index_n_heads", "index_head_dim", "q_lora_rank")
+        )
         return cls(
             heads=heads,
             head_dim=width,
             top_k=config.index_topk,
             key_width=width,
-            parameters=(config.q_lora_rank or 0) * heads * width
-            + config.hidden_size * (width + heads)
-            + 2 * width,
+            parameters=rank * heads * width + config.hidden_size * (width + heads) + 2 * width,
         )
 
     @property

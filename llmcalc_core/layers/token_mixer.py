@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.kv_cache import requests
 from llmcalc_core.layers.part import NO_CACHE, Part, Work
 from llmcalc_core.layers.work import Message, Operation, Pass, all_reduce, for_part
@@ -136,7 +137,7 @@ def _gather(step: Pass, width: Values) -> Message:
     """
     return Message(
         name="all-gather of keys and values",
-        passes=1,
+        collective=Collective.ALL_GATHER,
         size=step.replica_tokens * width * step.precision.output_bytes,
         participants=np.asarray(step.cp),
         stride=step.grid.tp,

@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
 from llmcalc_core.precision import Precision
@@ -58,8 +59,8 @@ class Message(NamedTuple):
     ----------
     name : str
         What it is called.
-    passes : {1, 2}
-        How often a device sends its share: 2 for an all-reduce, 1 for an all-to-all.
+    collective : Collective
+        Which operation sends it.
     size : array
         What each device holds [bytes].
     participants : array
@@ -72,7 +73,7 @@ class Message(NamedTuple):
     """
 
     name: str
-    passes: int
+    collective: Collective
     size: Values
     participants: Values
     copies: Values = np.inf
@@ -252,7 +253,7 @@ def all_reduce(step: Pass, *, participants: Values | None = None) -> Message:
     """Sum the results of the tensor parallel devices, or of so many participants."""
     return Message(
         name="all-reduce",
-        passes=2,
+        collective=Collective.ALL_REDUCE,
         size=step.hidden_bytes,
         participants=step.grid.tp if participants is None else participants,
     )

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from operator import methodcaller
 
 import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.stage_counts import stage_counts
-from llmcalc_core.engines import find_engine
+from llmcalc_core.costmodel.pipeline import stage_counts
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
@@ -40,34 +37,6 @@ class Memory:
         """All that a device has in its host's memory [bytes]."""
         return self.host_weights + self.host_kv_cache
 
-    def counted(self, *, memory_fraction: float, engine: str) -> Floats:
-        """Count what must be at most ``memory_fraction`` of a device's memory for a plan to fit.
-
-        Where the engine gives that fraction of what is free to the cache, c <= f (M - r) with the
-        rest r, that is f r + c.
-
-        Parameters
-        ----------
-        memory_fraction : float
-            Part of a device's memory that the engine may use, f [1].
-        engine : str
-            The serving engine.
-
-        Returns
-        -------
-        array
-            Bytes [bytes]: all that is held, or less.
-        """
-        if find_engine(engine).memory_fraction_of == "device":
-            return self.total
-        rest = self.total - self.kv_cache
-        return memory_fraction * rest + self.kv_cache
-
-
-def counting(memory_fraction: float, engine: str) -> Callable[[Memory], Floats]:
-    """Give :meth:`Memory.counted` of an engine as a function of the memory."""
-    return methodcaller("counted", memory_fraction=memory_fraction, engine=engine)
-
 
 def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     """Count what the fullest device of each plan holds at the longest context.
@@ -85,38 +54,32 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    held = [part.weight_bytes(precision, grid) for part in model.parts]
-    cached = [part.cache_bytes(precision, grid) for part in model.parts]
-    away: tuple[list[Values], list[Values]] = [], []
-    if grid.techniques.offloads:
-        held, cached, away = _offloaded(held, cached, grid)
-    if grid.techniques.lora_adapters:
-        step = make_pass(model.hidden, grid, precision, decode=False)
-        works = (part.work(step)[0] for part in model.parts)
-        adapters = [adapter_bytes(work, step) for work in works]
-        held = [own + more for own, more in zip(held, adapters, strict=True)]
-    first, last = _outer_weights(model, precision, grid)
-    if grid.drafted:
-        draft = draft_of(model, grid.techniques)
-        own = draft_precision(draft, precision)
-        held_too = device_memory(draft.model, own, draft_grid(draft.model, grid))
-        last = last + draft.copies * held_too.weights
-        cached = [*cached, NO_CACHE, draft.copies * held_too.kv_cache]
-        if draft.is_module and not model.tied:
-            rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
-            last = last + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
+    weights_of = [part.weight_bytes(precision, grid) for part in model.parts]
+    caches = [part.cache_bytes(precision, grid) for part in model.parts]
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
-    stages = [_stage_bytes(counts, [*held, first, last], cached) for counts in every]
-    weights, cache = stages[0]
-    for other in stages[1:]:
-        weights, cache = _fuller((weights, cache), other)
     host_weights: Values = 0.0
     host_cache: Values = 0.0
-    for counts in every if grid.techniques.offloads else ():
-        more_weights, more_cache = _stage_bytes(counts, *away)
-        host_weights = np.maximum(host_weights, more_weights)
-        host_cache = np.maximum(host_cache, more_cache)
-    fullest = weights + cache
+    if grid.techniques.offloads:
+        weights, cache = grid.weights_away, grid.cache_away
+        at_host = [weights * own for own in weights_of], [cache * own for own in caches]
+        for counts in every:
+            more_weights, more_cache = _stage_bytes(counts, *at_host)
+            host_weights = np.maximum(host_weights, more_weights)
+            host_cache = np.maximum(host_cache, more_cache)
+        weights_of = [(1 - weights) * own for own in weights_of]
+        caches = [(1 - cache) * own for own in caches]
+    if grid.techniques.lora_adapters:
+        adapters = _adapter_bytes(model, precision, grid)
+        weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
+    first, last = _outer_weights(model, precision, grid)
+    if grid.drafted:
+        draft_weights, draft_cache = _draft_bytes(model, precision, grid)
+        last = last + draft_weights
+        caches = [*caches, NO_CACHE, draft_cache]
+    weights, cache = _stage_bytes(every[0], [*weights_of, first, last], caches)
+    for counts in every[1:]:
+        other = _stage_bytes(counts, [*weights_of, first, last], caches)
+        weights, cache = _fuller((weights, cache), other)
     alive = _activations if grid.engine.chunks_prompts else _buffers
     activations, reserve = alive(model, precision, grid), grid.engine.runtime_reserve_bytes
     return Memory(
@@ -124,29 +87,41 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         kv_cache=np.asarray(cache),
         activations=np.asarray(activations),
         reserve=reserve,
-        total=np.asarray(fullest + activations + reserve),
+        total=np.asarray(weights + cache + activations + reserve),
         host_weights=host_weights,
         host_kv_cache=host_cache,
     )
 
 
-def _offloaded(
-    held: list[Values], cached: list[Values], grid: Grid
-) -> tuple[list[Values], list[Values], tuple[list[Values], list[Values]]]:
-    """Divide weights and cache of each layer into what stays on the device and what does not."""
-    weights, cache = grid.weights_away, grid.cache_away
-    away = [weights * own for own in held], [cache * own for own in cached]
-    return [(1 - weights) * own for own in held], [(1 - cache) * own for own in cached], away
+def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:
+    """Bytes of the low-rank adapters of each part."""
+    step = make_pass(model.hidden, grid, precision, decode=False)
+    works = (part.work(step)[0] for part in model.parts)
+    return [adapter_bytes(work, step) for work in works]
 
 
-def _stage_bytes(counts: Floats, held: list[Values], cached: list[Values]) -> tuple[Values, Values]:
+def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
+    """Weights and cache of what drafts, which is on the last stage."""
+    draft = draft_of(model, grid.techniques)
+    own = draft_precision(draft, precision)
+    memory = device_memory(draft.model, own, draft_grid(draft.model, grid))
+    weights: Values = draft.copies * memory.weights
+    if draft.is_module and not model.tied:
+        rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
+        weights = weights + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
+    return weights, draft.copies * memory.kv_cache
+
+
+def _stage_bytes(
+    counts: Floats, weights_of: list[Values], caches: list[Values]
+) -> tuple[Values, Values]:
     """Weights and cache of one stage of every layout, from those of its sections."""
     sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
     weights: Values = 0.0
     cache: Values = 0.0
-    for count, part in zip(sections, held, strict=False):
+    for count, part in zip(sections, weights_of, strict=False):
         weights = weights + count * part
-    for count, part in zip(sections, cached, strict=False):
+    for count, part in zip(sections, caches, strict=False):
         if part is not NO_CACHE:
             cache = cache + count * part
     return weights, cache

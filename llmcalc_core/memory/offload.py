@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from operator import attrgetter
 
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 
@@ -22,9 +21,7 @@ def offloaded(
     model: Model,
     precision: Precision,
     grid: Grid,
-    usable: float,
-    *,
-    counted: Callable[[Memory], Floats] = attrgetter("total"),
+    budget: MemoryBudget,
 ) -> Grid:
     """Settle the shares that are offloaded where they differ from plan to plan.
 
@@ -34,10 +31,8 @@ def offloaded(
         What is stored, in which types.
     grid : Grid
         Plans and workloads, with the shares that are the same for all.
-    usable : float
-        Bytes of a device that may be used [bytes].
-    counted : callable
-        What of a plan's memory counts against them; all of it unless given.
+    budget : MemoryBudget
+        What the rest has to fit in.
 
     Returns
     -------
@@ -53,12 +48,12 @@ def offloaded(
         return grid
 
     def total(tried: Grid) -> Floats:
-        return counted(device_memory(model, precision, tried))
+        return budget.counted(device_memory(model, precision, tried))
 
     without = replace(grid, weights_away=1.0)
-    weights = _share(grid.weights_away, (total(grid), total(without)), usable)
+    weights = _share(grid.weights_away, (total(grid), total(without)), budget.device_bytes)
     bare = replace(without, cache_away=1.0)
-    cache = _share(grid.cache_away, (total(without), total(bare)), usable)
+    cache = _share(grid.cache_away, (total(without), total(bare)), budget.device_bytes)
     return replace(grid, weights_away=weights, cache_away=cache)
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.checks import nearest
 from llmcalc_core.model.config_checks import refuse_contradictions, settle
 from llmcalc_core.model.vision import VisionTower
 from llmcalc_core.precision import Precision
-from llmcalc_core.provided import Provided
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ModelConfig(Provided):
+class ModelConfig:
     """A decoder-only language model, as its configuration file describes it.
 
     Parameters
@@ -292,3 +295,38 @@ linear_conv_kernel_dim : int, optional
             msg = f"ModelConfig needs {', '.join(missing)} as well"
             raise ValueError(msg)
         return cls(**values)
+
+    # The methods below are ways in for users: what they call lives in rooms above, which describe
+    # and read configurations. Each is imported where it is called; pyproject.toml lists them.
+
+    @classmethod
+    def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+        """Read a ``config.json``, its folder or its content; what it can't describe it refuses.
+
+        Raises
+        ------
+        ValueError
+            For a file that is missing, or that says what cannot be described.
+        """
+        from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415
+
+        return read_hf_config(source)
+
+    @classmethod
+    def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
+        """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
+        from llmcalc_core.hub.fetch import model_from_hub  # noqa: PLC0415
+
+        return model_from_hub(model, revision=revision)
+
+    def describe(self) -> pd.DataFrame:
+        """Describe layers, parameters by part and bytes; see :func:`llmcalc_core.describe`."""
+        from llmcalc_core.api.description import describe  # noqa: PLC0415
+
+        return describe(self)
+
+    def _repr_html_(self) -> str:
+        """Show the description as a table in a notebook."""
+        from llmcalc_core.api.description import description_html  # noqa: PLC0415
+
+        return description_html(self)

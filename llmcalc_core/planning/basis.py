@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.calibration.bands import BASES, Band, band, measured_models, was_measured
+from llmcalc_core.calibration.bands import BASES, Band, band, was_measured
 from llmcalc_core.calibration.constants import fitted_engines
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.calibration.kernels import kernels_of
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.provided import provide
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
-
-_KERNELS = {
-    "calibrated": "kernels measured",
-    "transferred": "kernels borrowed from {}",
-    "assumed": "kernels assumed",
-}
 
 
 def basis_of(
@@ -64,33 +56,3 @@ def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> 
 def band_of(metric: str, basis: str, model: Model) -> Band:
     """Give the 80 % band of a metric, one of ``METRICS``, as factors."""
     return band(metric, basis, mixture=model.is_moe)
-
-
-@provide("efficiencies")
-def efficiencies(hardware: Hardware) -> str:
-    """Say whether what a device reaches of its peaks is measured, borrowed or assumed.
-
-    Parameters
-    ----------
-    hardware : Hardware
-        The device; its ``calibration`` names whose facts are used.
-
-    Returns
-    -------
-    str
-        How its kernels are known, and of how many models whole runs on it were measured.
-
-    Examples
-    --------
-    >>> from llmcalc_core.hardware.find import find_hardware
-    >>> efficiencies(find_hardware("H100_PCIE_80GB"))
-    'kernels borrowed from H100_80GB; no runs measured'
-    >>> efficiencies(find_hardware("MI300X"))
-    'kernels assumed; runs of 1 model measured'
-    """
-    basis, whose = kernels_of(hardware.calibration)
-    models = measured_models(hardware.calibration)
-    runs = f"runs of {models} model{'s' * (models > 1)} measured" if models else "no runs measured"
-    edited = ", before its figures were edited" * hardware.edited
-    own = "; fitted to measurements of your own" * bool(hardware.adjustments)
-    return f"{_KERNELS[basis].format(whose)}; {runs}{edited}{own}"

@@ -1,76 +1,269 @@
-"""Arrays over layouts turned into columns over plans, when the columns are asked for."""
+"""The columns of a table of candidates: an entry for each says what it is and how it is made.
+
+A new figure of plans is an entry here; what it is made of is a field of
+:class:`~llmcalc_core.planning.candidates.Candidates`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from llmcalc_core.planning.layouts import Plan
-from llmcalc_core.workload.grid import Grid
+from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.planning.basis import band_of
+from llmcalc_core.planning.candidates import REASONS, Candidates, PlanTable
+from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
+from llmcalc_core.planning.request import EvaluationRequest
 
-Column = Callable[[], NDArray[Any]]
-"""Makes a column: many of a table are never looked at, or not at once."""
+TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+"""Where the phase's latency goes, in the order of ``KINDS``."""
 
-Columns = dict[str, Column]
+MEMORY_COLUMNS = ("weights_bytes", "kv_cache_bytes", "activations_bytes", "reserve_bytes")
+"""What the fullest device holds."""
+
+_BAND_METRICS = {"ttft_s": ("prefill", "ttft"), "tpot_s": ("latency", "tpot")}
+"""Whose band a time has in a batch that starts together, and in serving."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spread:
-    """Turns arrays over layouts into columns over plans.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A figure of every candidate.
 
     Attributes
     ----------
-    grid : Grid
-        Of layouts and workloads.
-    plans : tuple of Plan
-        The plans, in the order of the rows.
-    index : array of int
-        Each plan's layout in the grid.
+    about : str
+        What it is.
+    unit : str
+        Of its numbers; '1' of counts and shares, empty of words and truths.
+    values : function
+        Takes it from candidates, of one replica, in a shape that broadcasts to their grid.
+    of_all_replicas : bool
+        Whether a plan has it once for each of its replicas.
+    dtype : type
+        Of its numbers.
+    labels : tuple of str
+        Of a category, what its numbers stand for.
+    times : tuple of str
+        Those of :class:`~llmcalc_core.planning.performance.Performance` that it needs.
     """
 
-    grid: Grid
-    plans: tuple[Plan, ...]
-    index: NDArray[np.intp]
+    about: str
+    unit: str
+    values: Callable[[Candidates], ArrayLike]
+    of_all_replicas: bool = False
+    dtype: type = np.float64
+    labels: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
 
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Number of plans, batches, inputs and outputs."""
-        _, batches, inputs, outputs = self.grid.shape
-        return len(self.plans), batches, inputs, outputs
 
-    def full(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Give an array over layouts the grid's whole shape."""
-        return np.broadcast_to(np.asarray(values, dtype=dtype), self.grid.shape)
+def _count(
+    about: str, values: Callable[[Candidates], ArrayLike], *, of_all_replicas: bool = False
+) -> Column:
+    return Column(
+        about=about, unit="1", values=values, of_all_replicas=of_all_replicas, dtype=np.int32
+    )
 
-    def block(self, values: Any, dtype: type = np.float64) -> NDArray[Any]:  # noqa: ANN401
-        """Repeat an array over layouts for the plans: (plans, batches, inputs, outputs)."""
-        repeated: NDArray[Any] = self.full(values, dtype)[self.index]
-        return repeated
 
-    def column(self, values: Any, dtype: type = np.float64) -> Column:  # noqa: ANN401
-        """Give the same as a column; ``values`` may be a function that makes the array."""
-        return partial(self._column, values, dtype)
+def _figure(about: str, unit: str, values: Callable[[Candidates], ArrayLike]) -> Column:
+    return Column(about=about, unit=unit, values=values)
 
-    def plan_column(self, number: Callable[[Plan], int]) -> Column:
-        """Repeat one number per plan for its workloads."""
-        return partial(self._plan_column, number)
 
-    def constant(self, value: int) -> Column:
-        """Give one small number for all rows."""
-        return partial(np.full, prod(self.shape), value, dtype=np.int8)
+def _time(about: str, name: str) -> Column:
+    def values(found: Candidates) -> ArrayLike:
+        time: ArrayLike = getattr(found.performance, name)
+        return time
 
-    def each(self, number: Callable[[Plan], int], dtype: type) -> NDArray[Any]:
-        """Give one number per plan, in a shape that broadcasts to blocks."""
-        return np.array([number(plan) for plan in self.plans], dtype=dtype).reshape(-1, 1, 1, 1)
+    return Column(about=about, unit="s", values=values, times=(name,))
 
-    def _column(self, values: Any, dtype: type) -> NDArray[Any]:  # noqa: ANN401
-        return self.block(values() if callable(values) else values, dtype).reshape(-1)
 
-    def _plan_column(self, number: Callable[[Plan], int]) -> NDArray[np.int32]:
-        return np.broadcast_to(self.each(number, np.int32), self.shape).reshape(-1)
+def _band(name: str, end: str) -> Column:
+    def values(found: Candidates) -> ArrayLike:
+        metric = _BAND_METRICS[name][found.phase == "serving"]
+        factor = getattr(band_of(metric, found.basis, found.case.model), end)
+        time: ArrayLike = getattr(found.performance, name) * factor
+        return time
+
+    return Column(about=f"{end} end of its 80 % band", unit="s", values=values, times=(name,))
+
+
+def _kind(about: str, at: int) -> Column:
+    return _figure(about, "s", lambda found: found.performance.kinds[at])
+
+
+def _cost(name: str) -> Column:
+    return Column(
+        about="see llmcalc_core.planning.cost.cost_figures",
+        unit=COST_UNITS[name],
+        values=lambda found: found.costs[name],
+        of_all_replicas=name in OF_ALL_REPLICAS,
+        dtype=np.float32,
+    )
+
+
+COLUMNS: dict[str, Column] = {
+    "devices": _count(
+        "devices in total", lambda found: found.grid.group * found.grid.pp, of_all_replicas=True
+    ),
+    "tp": _count("tensor parallel width", lambda found: found.grid.tp),
+    "pp": _count("pipeline stages", lambda found: found.grid.pp),
+    "ep": _count("expert parallel width", lambda found: found.grid.ep),
+    "attention_dp": _count("attention replicas in a stage", lambda found: found.grid.attention_dp),
+    "cp": _count("context parallel width, where others than 1 are tried", lambda f: f.grid.cp),
+    "replicas": _count("copies of the layout", lambda _: 1, of_all_replicas=True),
+    "batch": _count("sequences in flight per replica", lambda found: found.grid.batch),
+    "micro_batch": _count("sequences in a micro batch", lambda found: found.grid.micro),
+    "input_tokens": _count("length of the prompt", lambda found: found.grid.inputs),
+    "output_tokens": _count("tokens to generate", lambda found: found.grid.outputs),
+    "ttft_s": _time("time to the first token", "ttft_s"),
+    "tpot_s": _time("time per output token", "tpot_s"),
+    "e2e_latency_s": Column(
+        about="time from request to last token",
+        unit="s",
+        values=lambda found: found.e2e_s,
+        times=("ttft_s", "tpot_s"),
+    ),
+    "ttft_low_s": _band("ttft_s", "low"),
+    "ttft_high_s": _band("ttft_s", "high"),
+    "tpot_low_s": _band("tpot_s", "low"),
+    "tpot_high_s": _band("tpot_s", "high"),
+    "tokens_per_s": Column(
+        about="tokens read in prefill, else generated",
+        unit="tokens/s",
+        values=lambda found: found.tokens_per_s,
+        of_all_replicas=True,
+    ),
+    "tokens_per_s_per_device": _figure(
+        "the same of each device", "tokens/s", lambda found: found.tokens_per_s_per_device
+    ),
+    "requests_per_s": Column(
+        about="requests that end",
+        unit="1/s",
+        values=lambda found: found.performance.requests_per_s,
+        of_all_replicas=True,
+    ),
+    "gemm_s": _kind("matrix products", 0),
+    "attention_s": _kind("attention and recurrent layers", 1),
+    "communication_s": _kind("messages, and what crosses the host's link", 2),
+    "memory_traffic_s": _kind("norms, embeddings and the like", 3),
+    "overhead_s": _kind("the engine, and waiting for it", 4),
+    "bound_by": Column(
+        about="what takes most of the time",
+        unit="",
+        values=lambda found: found.performance.bound,
+        dtype=np.int8,
+        labels=BOUNDS,
+    ),
+    **{name: _cost(name) for name in COST_UNITS},
+    "weights_bytes": _figure("weights", "bytes", lambda found: found.memory.weights),
+    "kv_cache_bytes": _figure("KV cache and states", "bytes", lambda found: found.memory.kv_cache),
+    "activations_bytes": _figure("activations", "bytes", lambda found: found.memory.activations),
+    "reserve_bytes": _figure("runtime", "bytes", lambda found: found.memory.reserve),
+    "device_memory_bytes": _figure("all of them", "bytes", lambda found: found.memory.total),
+    "memory_headroom_bytes": _figure(
+        "what is left; negative, what is missing", "bytes", lambda found: found.headroom
+    ),
+    "host_memory_bytes": _figure(
+        "what is offloaded, where anything may be", "bytes", lambda found: found.memory.host
+    ),
+    "rejected_for": Column(
+        about="why a plan is rejected; empty if it is not",
+        unit="",
+        values=lambda found: found.reason,
+        dtype=np.int8,
+        labels=REASONS,
+    ),
+    "on_front": Column(
+        about="whether no other plan beats it",
+        unit="",
+        values=lambda found: found.on_front,
+        dtype=np.bool_,
+    ),
+    "basis": Column(
+        about="what the times rest on",
+        unit="",
+        values=lambda found: BASES.index(found.basis),
+        dtype=np.int8,
+        labels=BASES,
+    ),
+}
+"""Every column by its name, in the order of the frame; before them come those of the case."""
+
+
+def column_names(request: EvaluationRequest) -> tuple[str, ...]:
+    """Name the columns that the candidates of a request have, in their order."""
+    left_out = set()
+    if request.contexts == (1,):
+        left_out.add("cp")
+    if not any(techniques.offloads for techniques in request.techniques):
+        left_out.add("host_memory_bytes")
+    return tuple(name for name in COLUMNS if name not in left_out)
+
+
+def figure_of(found: Candidates, name: str) -> NDArray[Any]:
+    """Take a figure of candidates.
+
+    Parameters
+    ----------
+    found : Candidates
+        With the times that the column needs.
+    name : str
+        A key of :data:`COLUMNS`.
+
+    Returns
+    -------
+    array of shape (layouts, batches, inputs, outputs)
+        Of one replica; of a category, positions in its labels.
+    """
+    column = COLUMNS[name]
+    values: NDArray[Any] = np.asarray(column.values(found), dtype=column.dtype)
+    return np.broadcast_to(values, found.grid.shape)
+
+
+def spread(name: str, figure: NDArray[Any], plans: PlanTable) -> NDArray[Any]:
+    """Spread a figure of layouts over the plans that have them.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`COLUMNS`.
+    figure : array of shape (layouts, batches, inputs, outputs)
+        From :func:`figure_of`.
+    plans : PlanTable
+        The plans.
+
+    Returns
+    -------
+    array of shape (plans * batches * inputs * outputs,)
+        A value per candidate.
+    """
+    values = figure[plans.layout]
+    if COLUMNS[name].of_all_replicas:
+        values *= plans.replicas.astype(values.dtype).reshape(-1, 1, 1, 1)
+    rows: NDArray[Any] = values.reshape(-1)
+    return rows
+
+
+def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - figures differ in type
+    """Give one value of a column.
+
+    Parameters
+    ----------
+    found, name
+        As for :func:`figure_of`.
+    row : int
+        Which candidate's.
+
+    Returns
+    -------
+    scalar
+        The same as in the column; of a category, a position in its labels.
+    """
+    plan, *workload = np.unravel_index(row, found.shape)
+    value = figure_of(found, name)[found.plans.layout[plan], *workload]
+    many = COLUMNS[name].of_all_replicas
+    return value * found.plans.replicas.astype(value.dtype)[plan] if many else value

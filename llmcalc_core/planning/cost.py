@@ -10,9 +10,17 @@ from llmcalc_core.formulas.cost import joules_per_token, power_watts, usd_per_mi
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.workload.grid import Grid
 
-COST_COLUMNS = ("cost_usd_per_hour", "cost_usd_per_million_input_tokens",
-                "cost_usd_per_million_output_tokens", "power_w", "energy_j_per_input_token",
-                "energy_j_per_output_token")  # fmt: skip
+COST_UNITS = {
+    "cost_usd_per_hour": "USD/h",
+    "cost_usd_per_million_input_tokens": "USD per 10^6 tokens",
+    "cost_usd_per_million_output_tokens": "USD per 10^6 tokens",
+    "power_w": "W",
+    "energy_j_per_input_token": "J",
+    "energy_j_per_output_token": "J",
+}
+"""The figures of cost, power and energy, and their units."""
+
+COST_COLUMNS = tuple(COST_UNITS)
 
 _ONE_SIDED: dict[float, tuple[str, ...]] = {0.0: COST_COLUMNS[1::3], 1.0: COST_COLUMNS[2::3]}
 """Columns of the tokens that are not made where so much of the work reads prompts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.architecture.model import architecture
-from llmcalc_core.planning.frame import LABELS, Cases, as_frame, column_of
-from llmcalc_core.planning.names import names_of
-from llmcalc_core.planning.objective import front_of, gain_of
-from llmcalc_core.planning.performance import LATENCY_COLUMNS
+from llmcalc_core.planning.candidates import Candidates, candidates_of
+from llmcalc_core.planning.cases import cases_of
+from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread, value_of
+from llmcalc_core.planning.frame import frame_of, front, joined
+from llmcalc_core.planning.pareto import gain_of
+from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.planning.table import REASONS, candidates
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Plan:
-    """The figures of one candidate, each read from its column when it is asked for.
+class PlanFigures:
+    """The figures of one candidate, each read when it is asked for.
 
     Attributes
     ----------
@@ -38,7 +39,7 @@ class Plan:
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - figures differ in type
         """Read a figure by the name of its column."""
-        return self.evaluation.column(name)[self.row]
+        return self.evaluation.value(name, self.row)
 
     def get(self, name: str, default: Any) -> Any:  # noqa: ANN401 - as above
         """Read a figure, or give the default where plans have none of this name."""
@@ -49,43 +50,35 @@ class Plan:
 class Evaluation:
     """The answer to a request: every candidate.
 
+    What it holds are arrays over the layouts of each case; columns over all plans, and the frame
+    of them, are made when they are first read. The times of the static phase that the request is
+    not about, which some columns need, are added then, too.
+
     Attributes
     ----------
     request : EvaluationRequest
         The question.
-    cases : list
-        The columns of each model, device, precision and way to serve, made when they are asked
-        for; none are kept beside the frame.
+    cases : tuple of Candidates
+        Those of each model, device, precision and way to serve, with the times of the request's
+        phase.
     frame : DataFrame
-        One row per candidate; see :func:`explore` for its columns. Made when it is first read.
+        One row per candidate; see :func:`explore` for its columns.
     """
 
     request: EvaluationRequest
-    cases: Cases = field(repr=False)
+    cases: tuple[Candidates, ...] = field(repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """One row per candidate."""
-        request, names = self.request, names_of(self.request)
-        frame = as_frame(
-            self.cases,
-            models=tuple(names.model),
-            hardware=tuple(names.hardware),
-            precisions=tuple(names.precision),
-            techniques=request.techniques,
-            engine=request.engine,
-        )
-        if request.objective != "throughput":
-            frame["on_front"] = front_of(frame, request.objective, self.latency_column)
-        self.cases.clear()
-        return frame
+        """One row per candidate; names, reasons and bounds are categories."""
+        return frame_of(self.request, self._cases_with_other_phase)
 
     def has(self, name: str) -> bool:
         """Say whether plans have a figure of this name, beside what they were asked for."""
-        return name in (self.cases[0][1] if self.cases else self.frame)
+        return name in column_names(self.request)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give the values of a column, without the others if it can.
+        """Give the values of a column, without the others.
 
         Parameters
         ----------
@@ -97,28 +90,34 @@ class Evaluation:
         array
             One value per candidate: a number, a truth or, of a category, a word.
         """
-        judged = name == "on_front" and self.request.objective != "throughput"
-        if judged or not self.cases:
-            return self.frame[name].to_numpy()
-        values = column_of(self.cases, name)
-        return np.array(LABELS[name], dtype=object)[values] if name in LABELS else values
+        values, labels = self._values(name), COLUMNS[name].labels
+        return np.array(labels, dtype=object)[values] if labels else values
 
-    def plan(self, row: int) -> Plan:
+    def value(self, name: str, row: int) -> Any:  # noqa: ANN401 - figures differ in type
+        """Give one value of a column, without the others of it."""
+        if name == "on_front":
+            return self._on_front[row]
+        for found in self._cases_for(name):
+            if row < found.rows:
+                value, labels = value_of(found, name, row), COLUMNS[name].labels
+                return labels[value] if labels else value
+            row -= found.rows
+        msg = f"row must be below the number of candidates, got {row} too many"
+        raise IndexError(msg)
+
+    def plan(self, row: int) -> PlanFigures:
         """Give the figures of one candidate, without making the frame."""
-        return Plan(evaluation=self, row=row)
+        return PlanFigures(evaluation=self, row=row)
 
     @cached_property
     def rejected(self) -> NDArray[np.bool_]:
         """Whether a candidate is rejected."""
-        if not self.cases:
-            return (self.frame["rejected_for"] != "").to_numpy()
-        reasons = column_of(self.cases, "rejected_for")
-        return np.asarray(reasons != REASONS.index(""))
+        return np.asarray(self._values("rejected_for") != 0)
 
     @property
     def latency_column(self) -> str:
-        """Column of the stage's latency: time per output token, or to the first token [s]."""
-        return LATENCY_COLUMNS[self.request.stage]
+        """Column of the phase's latency: time per output token, or to the first token [s]."""
+        return TIMES[self.request.phase]
 
     @property
     def band_columns(self) -> tuple[str, str]:
@@ -147,7 +146,31 @@ class Evaluation:
 
     @cached_property
     def _front_rows(self) -> NDArray[np.intp]:
-        return np.flatnonzero(self.column("on_front"))
+        return np.flatnonzero(self._on_front)
+
+    @cached_property
+    def _on_front(self) -> NDArray[np.bool_]:
+        places = ((one.case.position, one.shape) for one in self.cases)
+        return front(self.request, self._spread, places)
+
+    def _values(self, name: str) -> NDArray[Any]:
+        """Give a column; a category as positions in its labels."""
+        return self._on_front if name == "on_front" else self._spread(name)
+
+    def _spread(self, name: str) -> NDArray[Any]:
+        """Spread the figures of every case over its plans."""
+        cases = self._cases_for(name)
+        return joined([spread(name, figure_of(one, name), one.plans) for one in cases])
+
+    def _cases_for(self, name: str) -> tuple[Candidates, ...]:
+        """Give the cases with the times that a column needs."""
+        known = self.cases[0].performance
+        both = any(getattr(known, time) is None for time in COLUMNS[name].times)
+        return self._cases_with_other_phase if both else self.cases
+
+    @cached_property
+    def _cases_with_other_phase(self) -> tuple[Candidates, ...]:
+        return tuple(one.with_other_phase() for one in self.cases)
 
 
 def evaluate(request: EvaluationRequest) -> Evaluation:
@@ -161,18 +184,53 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     Returns
     -------
     Evaluation
-        The request and the frame of candidates.
+        The request and all its candidates.
     """
-    names = names_of(request)
-    position = {precision: at for at, precision in enumerate(names.precision.values())}
-    cases = [
-        (
-            (model_at, hardware_at, position[precision], technique_at),
-            candidates(architecture(model), hardware, precision, techniques, request),
-        )
-        for model_at, model in enumerate(request.models)
-        for hardware_at, hardware in enumerate(request.hardware)
-        for precision in request.precisions_of(model)
-        for technique_at, techniques in enumerate(request.techniques)
-    ]
+    cases = tuple(candidates_of(case, request) for case in cases_of(request))
     return Evaluation(request=request, cases=cases)
+
+
+def evaluate_frame(request: EvaluationRequest) -> pd.DataFrame:
+    """Estimate every candidate of a request, and keep the frame alone.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`make_request`.
+
+    Returns
+    -------
+    DataFrame
+        That of :func:`evaluate`.
+    """
+    cases = (candidates_of(case, request).with_other_phase() for case in cases_of(request))
+    return frame_of(request, cases)
+
+
+def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
+    """Estimate the candidates of a request case by case, one after the other.
+
+    For sweeps larger than memory: each model, device, precision and way to serve is a part of its
+    own, whose frame can be written before the next is estimated.
+
+    Parameters
+    ----------
+    request : EvaluationRequest
+        From :func:`make_request`.
+
+    Yields
+    ------
+    Evaluation
+        Of one case; the frames of all have the same columns and categories, and one after the
+        other they are that of :func:`evaluate`. Only ``on_front`` of the objectives 'cost' and
+        'energy', which compares devices, is that of the case alone.
+
+    Examples
+    --------
+    >>> from llmcalc_core import make_request
+    >>> request = make_request("llama2_7b", ["A100_80GB", "L40S"], 1, batch=[1, 8])
+    >>> [len(part.frame) for part in evaluate_cases(request)]
+    [2, 2]
+    """
+    for case in cases_of(request):
+        yield Evaluation(request=request, cases=(candidates_of(case, request),))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.memory.device_memory import Memory, counting, device_memory
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
+from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.layouts import narrower_layouts, stage_layouts
 from llmcalc_core.planning.legality import tensor_widths
@@ -19,15 +20,6 @@ from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 MOST_TRIED = 257
 """From so many devices on, layouts with attention replicas are no longer tried for the fewest."""
-
-
-def fits(
-    memory: Memory, hardware: Hardware, memory_fraction: float, engine: str
-) -> NDArray[np.bool_]:
-    """Tell which plans fit on their devices, and in the memory of their hosts."""
-    counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
-    here = counted <= hardware.usable_bytes(memory_fraction)
-    return np.asarray(here & (memory.host <= hardware.host_memory_bytes))
 
 
 class DoesNotFitError(ValueError):
@@ -43,7 +35,7 @@ def minimum_devices(
     input_tokens: int,
     output_tokens: int,
     beam_size: int = 1,
-    memory_fraction: float = 0.9,
+    memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
     techniques: Techniques = NO_TECHNIQUES,
     splits_only: bool = False,
@@ -70,19 +62,16 @@ def minimum_devices(
     int or None
         Number of devices; None if nothing fits at all.
     """
+    budget = memory_budget(hardware, memory_fraction, engine)
 
     def fewest(tried: tuple[Layout, ...]) -> int | None:
         grid = make_grid(
             tried, batches=(batch,), inputs=(input_tokens,), outputs=(output_tokens,),
             beams=beam_size, techniques=techniques, engine=engine,
         )  # fmt: skip
-        usable = hardware.usable_bytes(memory_fraction)
-        settled = offloaded(
-            model, precision, grid, usable,
-            counted=counting(memory_fraction, engine),
-        )  # fmt: skip
-        held = fits(device_memory(model, precision, settled), hardware, memory_fraction, engine)
-        enough = np.broadcast_to(held, grid.shape).reshape(-1)
+        grid = offloaded(model, precision, grid, budget)
+        fits = budget.fits(device_memory(model, precision, grid))
+        enough = np.broadcast_to(fits, grid.shape).reshape(-1)
         devices = np.array([layout.devices for layout in tried])
         return int(devices[enough].min()) if enough.any() else None
 
@@ -109,8 +98,7 @@ def does_not_fit(
     *,
     devices: int,
     memory: Memory,
-    memory_fraction: float,
-    engine: str,
+    budget: MemoryBudget,
     enough: int | None,
 ) -> DoesNotFitError:
     """Make the error that says by how much nothing fits, and how many devices would do.
@@ -123,10 +111,8 @@ def does_not_fit(
         How many were asked for.
     memory : Memory
         What the plans need.
-    memory_fraction : float
-        Part of a device's memory that may be used.
-    engine : str
-        The serving engine.
+    budget : MemoryBudget
+        What they may fill.
     enough : int or None
         How many devices would do, if any number does.
 
@@ -135,14 +121,14 @@ def does_not_fit(
     DoesNotFitError
         To be raised.
     """
-    counted = memory.counted(memory_fraction=memory_fraction, engine=engine)
+    counted = budget.counted(memory)
     smallest = int(counted.argmin())
     needed = memory.total.reshape(-1)[smallest]
-    more = counted.reshape(-1)[smallest] - hardware.usable_bytes(memory_fraction)
+    more = counted.reshape(-1)[smallest] - budget.device_bytes
     place = "on a device"
     if more <= 0:
         needed = float(np.min(memory.host))
-        more, place = needed - hardware.host_memory_bytes, "in the host's memory for a device"
+        more, place = needed - budget.host_bytes, "in the host's memory for a device"
     remedy = (
         f"{enough} device{'s' if enough > 1 else ''} would do"
         if enough

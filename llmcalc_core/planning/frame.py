@@ -1,50 +1,41 @@
-"""Columns of several cases as one frame."""
+"""Candidates of several cases as one frame."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.costmodel.timing import BOUNDS
-from llmcalc_core.planning.columns import Columns
-from llmcalc_core.planning.table import REASONS
-from llmcalc_core.workload.techniques import Techniques, in_use
+from llmcalc_core.planning.candidates import Candidates
+from llmcalc_core.planning.cases import names_of
+from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread
+from llmcalc_core.planning.pareto import gain_of, pareto_mask
+from llmcalc_core.planning.performance import TIMES
+from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.workload.techniques import in_use
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LABELS = {"bound_by": BOUNDS, "rejected_for": REASONS, "basis": BASES}
-"""What the small integers of a category stand for."""
-
-Cases = list[tuple[tuple[int, int, int, int], Columns]]
-"""Positions of a model, a device, a precision and techniques among those asked for, and columns."""
+Positions = tuple[int, int, int, int]
+Shape = tuple[int, int, int, int]
 
 
-def as_frame(
-    cases: Cases,
-    *,
-    models: tuple[str, ...],
-    hardware: tuple[str, ...],
-    precisions: tuple[str, ...],
-    techniques: tuple[Techniques, ...],
-    engine: str,
-) -> pd.DataFrame:
-    """Join the columns of several cases into one frame.
+def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.DataFrame:
+    """Make the frame of some cases of a request.
+
+    The figures of a case are taken first and spread over its plans one by one, so that of cases
+    that nobody keeps nothing is left beside the frame.
 
     Parameters
     ----------
-    cases : list of ((model, hardware, precision, technique), columns)
-        Positions in what follows, and the columns of that case.
-    models, hardware, precisions : tuple of str
-        Names.
-    techniques : tuple of Techniques
-        Each field that any of them uses becomes a column.
-    engine : str
-        The serving engine, whose token budget holds where none is given.
+    request : EvaluationRequest
+        What they answer.
+    cases : iterable of Candidates
+        With the times of both static phases.
 
     Returns
     -------
@@ -53,44 +44,94 @@ def as_frame(
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
-    sizes = [len(columns["tp"]()) for _, columns in cases]
-    named = {"model": models, "hardware": hardware, "precision": precisions}
-    data: dict[str, Any] = {}
-    for axis, (name, names) in enumerate(named.items()):
-        codes = np.repeat(np.array([at[axis] for at, _ in cases], dtype=np.int16), sizes)
-        data[name] = pd.Categorical.from_codes(codes, dtype=_categories(names))
-    for name, used in in_use(techniques, engine).items():
-        data[name] = np.repeat(np.array([used[at[3]] for at, _ in cases]), sizes)
-    for name in cases[0][1]:
-        values = column_of(cases, name)
-        if name in LABELS:
-            data[name] = pd.Categorical.from_codes(values, dtype=_categories(LABELS[name]))
-        else:
-            data[name] = values
+    places: list[tuple[Positions, Shape]] = []
+    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in column_names(request)}
+    for found in cases:
+        places.append((found.case.position, found.shape))
+        plans, figures = found.plans, {name: figure_of(found, name) for name in parts}
+        del found
+        for name, rows in parts.items():
+            rows.append(spread(name, figures.pop(name), plans))
+    columns = {name: joined(parts.pop(name)) for name in tuple(parts)}
+    columns["on_front"] = front(request, columns.__getitem__, places)
+    data: dict[str, Any] = _case_columns(request, places)
+    for name, values in columns.items():
+        labels = COLUMNS[name].labels
+        data[name] = (
+            pd.Categorical.from_codes(values, dtype=_categories(labels)) if labels else values
+        )
     return pd.DataFrame(data, copy=False)
 
 
-def column_of(cases: Cases, name: str) -> NDArray[Any]:
-    """Join one column of several cases; a category as small integers.
+def _case_columns(
+    request: EvaluationRequest, places: list[tuple[Positions, Shape]]
+) -> dict[str, Any]:
+    """Give the columns of what differs between cases."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    names, sizes = names_of(request), [np.prod(shape) for _, shape in places]
+    known: dict[str, dict[str, Any]] = {
+        "model": names.model,
+        "hardware": names.hardware,
+        "precision": names.precision,
+    }
+    data: dict[str, Any] = {}
+    for axis, (name, own) in enumerate(known.items()):
+        positions = np.array([position[axis] for position, _ in places], dtype=np.int16)
+        codes = np.repeat(positions, sizes)
+        data[name] = pd.Categorical.from_codes(codes, dtype=_categories(tuple(own)))
+    for name, used in in_use(request.techniques, request.engine).items():
+        values = np.array([used[position[3]] for position, _ in places])
+        data[name] = np.repeat(values, sizes)
+    return data
+
+
+def front(
+    request: EvaluationRequest,
+    column: Callable[[str], NDArray[Any]],
+    places: Iterable[tuple[Positions, Shape]],
+) -> NDArray[np.bool_]:
+    """Mark the candidates on the front: that of each case, or of all hardware together.
 
     Parameters
     ----------
-    cases : list of (positions, columns)
-        As :func:`as_frame` takes them.
-    name : str
-        Which.
+    request : EvaluationRequest
+        Its objective says which.
+    column : function
+        Gives a column by its name, a category as positions in its labels.
+    places : iterable
+        Positions and shape of each case.
 
     Returns
     -------
-    array
-        One value per candidate.
+    array of bool
+        Whether a row is on it.
     """
-    parts = [columns[name]() for _, columns in cases]
+    if request.objective == "throughput":
+        return column("on_front")
+    latency = column(TIMES[request.phase]).copy()
+    latency[column("rejected_for") != 0] = np.nan
+    return pareto_mask(latency, gain_of(column, request.objective), _alike(places))
+
+
+def _alike(places: Iterable[tuple[Positions, Shape]]) -> NDArray[np.intp]:
+    """Give candidates of the same model, precision, techniques and lengths the same number."""
+    groups: dict[tuple[int, int, int], int] = {}
+    parts = []
+    for (model, _, precision, techniques), (plans, batches, inputs, outputs) in places:
+        group = groups.setdefault((model, precision, techniques), len(groups))
+        lengths = np.tile(np.arange(inputs * outputs), plans * batches)
+        parts.append(group * inputs * outputs + lengths)
+    return joined(parts)
+
+
+def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    """Put the parts of a column one after the other."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 @lru_cache(maxsize=64)
-def _categories(names: tuple[str, ...]) -> pd.CategoricalDtype:
+def _categories(names: tuple[str, ...]) -> pd.CategoricalDtype[Any]:
     """Make the type of a column of names: making it takes longer than filling the column."""
     import pandas as pd  # noqa: PLC0415 - as above
 

@@ -1,6 +1,10 @@
-"""The Pareto front: candidates that no other beats on both counts."""
+"""The Pareto front: candidates that no other beats on both counts, and what those may be."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +13,62 @@ Floats = NDArray[np.float64]
 
 _SMALL = 1_000
 _BINS = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What plans are to be good at beside latency.
+
+    Attributes
+    ----------
+    needs : str
+        Field of a device that has to be known for it, if any.
+    spends : str
+        Column of what all devices of a plan take in a time, of which a token is to take little; if
+        none, tokens per second and device are to be many.
+    """
+
+    needs: str = ""
+    spends: str = ""
+
+
+_OBJECTIVES = {
+    "throughput": Objective(),
+    "cost": Objective(needs="price_per_hour", spends="cost_usd_per_hour"),
+    "energy": Objective(needs="power_watts", spends="power_w"),
+}
+
+OBJECTIVES = tuple(_OBJECTIVES)
+"""What plans are good at beside latency: on fronts but the first, hardware competes with hardware.
+"""
+
+
+def needed_for(objective: str) -> str:
+    """Name the field of a device that has to be known for an objective; empty if none has."""
+    return _OBJECTIVES[objective].needs
+
+
+def gain_of(column: Callable[[str], NDArray[Any]], objective: str) -> Floats:
+    """Give what an objective wants large, by row.
+
+    Parameters
+    ----------
+    column : function
+        Gives a column of candidates by its name.
+    objective : {'throughput', 'cost', 'energy'}
+        Which.
+
+    Returns
+    -------
+    array
+        Tokens per second and device [tokens/s]; or less than nothing by what a request costs
+        [USD s/h] or takes [J], which for given lengths order plans as a token's do.
+    """
+    spends = _OBJECTIVES[objective].spends
+    if not spends:
+        return column("tokens_per_s_per_device")
+    per_request: Floats = column(spends).astype(np.float64) / column("requests_per_s")
+    return -per_request
 
 
 def pareto_mask(
@@ -44,8 +104,7 @@ def pareto_mask(
     groups = np.zeros(len(cost), dtype=np.intp) if group is None else group
     hopeful = np.flatnonzero(np.isfinite(cost) & np.isfinite(gain))
     if len(hopeful) > _SMALL:
-        kept = _not_behind_its_bin(cost[hopeful], gain[hopeful], groups[hopeful])
-        hopeful = hopeful[kept]
+        hopeful = hopeful[_not_behind_its_bin(cost[hopeful], gain[hopeful], groups[hopeful])]
     mask = np.zeros(len(cost), dtype=bool)
     mask[hopeful[_sweep(cost[hopeful], gain[hopeful], groups[hopeful])]] = True
     return mask
@@ -57,13 +116,13 @@ def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.in
         return np.zeros(0, dtype=np.intp)
     several = group.any()
     order = np.lexsort((-gain, cost, group) if several else (-gain, cost))
-    spent, earned, own = cost[order], gain[order], group[order]
-    fresh, rank = np.r_[True, own[1:] != own[:-1]], earned
+    costs, gains, own = cost[order], gain[order], group[order]
+    fresh, rank = np.r_[True, own[1:] != own[:-1]], gains
     if several:
-        rank = np.unique(earned, return_inverse=True)[1] + np.cumsum(fresh) * len(earned)
+        rank = np.unique(gains, return_inverse=True)[1] + np.cumsum(fresh) * len(gains)
     best = np.maximum.accumulate(rank)
     leads = fresh | np.r_[True, rank[1:] > best[:-1]]
-    twin = np.r_[False, (spent[1:] == spent[:-1]) & (earned[1:] == earned[:-1])] & ~fresh
+    twin = np.r_[False, (costs[1:] == costs[:-1]) & (gains[1:] == gains[:-1])] & ~fresh
     first = np.maximum.accumulate(np.where(twin, 0, np.arange(len(order))))
     front: NDArray[np.intp] = order[leads[first]]
     return front

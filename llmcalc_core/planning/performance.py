@@ -1,10 +1,8 @@
-"""Latency and throughput of one replica in each stage, in one shape."""
+"""Latency and throughput of one replica in each phase, in one shape."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,46 +17,37 @@ from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.grid import Grid
 
-LATENCY_COLUMNS = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
-"""Column of each stage's latency, which its limit and its Pareto front are about."""
-
-_TOGETHER = {"ttft": "prefill", "tpot": "latency"}
-BAND_METRICS = {
-    "prefill": _TOGETHER,
-    "decode": _TOGETHER,
-    "serving": {"ttft": "ttft", "tpot": "tpot"},
-}
-"""Whose band the times of each stage have: a batch that starts together its own."""
+TIMES = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
+"""The time that each phase is about, of which are its breakdown, its limit and its front."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Performance:
-    """What one replica does in a stage; arrays that broadcast to the grid.
+    """What one replica does in a phase; arrays that broadcast to the grid.
 
     Attributes
     ----------
-    ttft_s, tpot_s, e2e_s : function that gives an array
-        Time to the first token, per output token, and from end to end [s]. Those that need another
-        stage than the one asked about take long the first time.
+    ttft_s, tpot_s : array or None
+        Time to the first token and per output token [s]; None of the other static phase: see
+        :func:`with_other_phase`.
     requests_per_s : array
         Requests that one replica ends [1/s].
     tokens_per_request : array
         What its throughput counts: prompt tokens in prefill, else generated ones [tokens].
-    kinds : list of arrays
-        The stage's latency by kind, in the order of ``KINDS`` [s].
+    kinds : tuple of arrays
+        The phase's latency by kind, in the order of ``KINDS`` [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds it.
     load : Load
-        What its devices are busy with.
+        How its devices are used.
     """
 
-    ttft_s: Callable[[], Floats]
-    tpot_s: Callable[[], Floats]
-    e2e_s: Callable[[], Floats]
+    ttft_s: Floats | None
+    tpot_s: Floats | None
     requests_per_s: Floats
     tokens_per_request: Floats
-    kinds: list[Values]
-    bound: NDArray[np.intp]
+    kinds: tuple[Values, ...]
+    bound: NDArray[np.int8]
     load: Load
 
 
@@ -69,9 +58,9 @@ def performance(
     grid: Grid,
     efficiency: Efficiency,
     *,
-    stage: str,
+    phase: str,
 ) -> Performance:
-    """Estimate what one replica does in a stage.
+    """Estimate what one replica does in a phase.
 
     Parameters
     ----------
@@ -81,7 +70,7 @@ def performance(
         Plans and workloads.
     efficiency : Efficiency
         What the device reaches, and how the engine behaves.
-    stage : {'prefill', 'decode', 'serving'}
+    phase : {'prefill', 'decode', 'serving'}
         A static batch's prefill or decoding, or continuous batching.
 
     Returns
@@ -89,36 +78,56 @@ def performance(
     Performance
         Arrays that broadcast to the grid.
     """
-    case = (model, hardware, precision, grid, efficiency)
-    if stage == "serving":
-        return _serving(*case)
-    decode, prefill = (cache(partial(phase_times, *case, decode=one)) for one in (True, False))
-    decoding = stage == "decode"
-    times = decode() if decoding else prefill()
-    batches_per_s = 1 / (times.period_s * grid.outputs if decoding else times.period_s)
+    if phase == "serving":
+        loop = serving_times(model, hardware, precision, grid, efficiency)
+        return Performance(
+            ttft_s=loop.ttft_s,
+            tpot_s=loop.tpot_s,
+            requests_per_s=grid.batch / loop.e2e_s,
+            tokens_per_request=grid.outputs,
+            kinds=loop.by_kind.parts(),
+            bound=loop.bound.astype(np.int8),
+            load=loop.load,
+        )
+    decode = phase == "decode"
+    times = phase_times(model, hardware, precision, grid, efficiency, decode=decode)
+    batches_per_s = 1 / (times.period_s * grid.outputs if decode else times.period_s)
     return Performance(
-        ttft_s=lambda: prefill().latency_s,
-        tpot_s=lambda: decode().latency_s,
-        e2e_s=lambda: prefill().latency_s + (grid.outputs - 1) * decode().latency_s,
+        ttft_s=None if decode else times.latency_s,
+        tpot_s=times.latency_s if decode else None,
         requests_per_s=grid.batch * batches_per_s,
-        tokens_per_request=grid.outputs if decoding else grid.inputs,
-        kinds=times.kinds,
-        bound=times.bound,
-        load=phase_utilisation(times, grid, decode=decoding),
+        tokens_per_request=grid.outputs if decode else grid.inputs,
+        kinds=times.by_kind.parts(),
+        bound=times.bound.astype(np.int8),
+        load=phase_utilisation(times, grid, decode=decode),
     )
 
 
-def _serving(
-    model: Model, hardware: Hardware, precision: Precision, grid: Grid, efficiency: Efficiency
+def with_other_phase(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    grid: Grid,
+    efficiency: Efficiency,
+    *,
+    own: Performance,
 ) -> Performance:
-    times = serving_times(model, hardware, precision, grid, efficiency)
-    return Performance(
-        ttft_s=lambda: times.ttft_s,
-        tpot_s=lambda: times.tpot_s,
-        e2e_s=lambda: times.e2e_s,
-        requests_per_s=grid.batch / times.e2e_s,
-        tokens_per_request=grid.outputs,
-        kinds=times.kinds,
-        bound=times.bound,
-        load=times.load,
-    )
+    """Add the time of the other static phase, where it is not there.
+
+    Parameters
+    ----------
+    model, hardware, precision, grid, efficiency
+        As for :func:`performance`.
+    own : Performance
+        Of prefill, decode or (which has them all) serving.
+
+    Returns
+    -------
+    Performance
+        With both ``ttft_s`` and ``tpot_s``.
+    """
+    if own.ttft_s is not None and own.tpot_s is not None:
+        return own
+    decode = own.tpot_s is None
+    other = phase_times(model, hardware, precision, grid, efficiency, decode=decode).latency_s
+    return replace(own, tpot_s=other) if decode else replace(own, ttft_s=other)

@@ -12,12 +12,11 @@ from llmcalc_core.formulas.pools import matched_workers, transfer_seconds
 from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.pools import Pool
-from llmcalc_core.planning.service import Service
+from llmcalc_core.planning.pools import Pool, Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class DeviceBudget:
     """How many devices there are, and how the pools are linked.
 
     Attributes
@@ -41,9 +40,9 @@ class Budget:
 
         Examples
         --------
-        >>> Budget(devices=24, prefill=16, decode=4).of_one(1, alike=False)
+        >>> DeviceBudget(devices=24, prefill=16, decode=4).of_one(1, alike=False)
         4
-        >>> Budget(devices=24, prefill=16, decode=4).of_one(0, alike=True)
+        >>> DeviceBudget(devices=24, prefill=16, decode=4).of_one(0, alike=True)
         20
         """
         most = [self.devices if one is None else one for one in (self.prefill, self.decode)]
@@ -83,7 +82,7 @@ class Pairs:
     transfer_s: Floats
 
 
-def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: Budget) -> Pairs:
+def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: DeviceBudget) -> Pairs:
     """Match every prefill worker with every decode worker.
 
     Parameters
@@ -92,7 +91,7 @@ def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: Budget)
         What is served.
     prefill, decode : Pool
         Workers to choose from.
-    budget : Budget
+    budget : DeviceBudget
         Devices, and the link between the pools.
 
     Returns
@@ -109,7 +108,7 @@ def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: Budget)
     """
     links = _link(service, prefill.hardware, decode.hardware, budget)
     received = _cache_of_a_request(service, decode)
-    total = received * decode.holders
+    total = received * decode.cache_devices
     rates = [
         np.minimum(pool.rate[own], pool.devices[own] * links[1] / total[None, :])
         for pool, own in ((prefill, np.s_[:, None]), (decode, np.s_[None, :]))
@@ -127,8 +126,8 @@ def matched_pairs(service: Service, prefill: Pool, decode: Pool, budget: Budget)
     served = np.minimum(workers[0] * rates[0], workers[1] * rates[1])
     sent = transfer_seconds(
         received=received[None, :],
-        receivers=decode.holders[None, :],
-        senders=prefill.holders[:, None],
+        receivers=decode.cache_devices[None, :],
+        senders=prefill.cache_devices[:, None],
         latency=links[0],
         bandwidth=links[1],
     )
@@ -186,7 +185,7 @@ def _timed(
 
 
 def _link(
-    service: Service, prefill: Hardware, decode: Hardware, budget: Budget
+    service: Service, prefill: Hardware, decode: Hardware, budget: DeviceBudget
 ) -> tuple[float, float]:
     """Give latency [s] and bandwidth [bytes/s] of a device's link to the other pool."""
     sender, receiver = (service.efficiency(pool).links for pool in (prefill, decode))
@@ -203,8 +202,8 @@ def _link(
 def _cache_of_a_request(service: Service, decode: Pool) -> Floats:
     """Cache of a prompt that each device of a decode worker holds [bytes]."""
     grid = service.grid(decode.layouts, (1,), outputs=0)
-    held = device_memory(service.model, service.precision, grid).kv_cache
-    each: Floats = np.broadcast_to(held, grid.shape).reshape(-1)[decode.layout]
+    cache = device_memory(service.model, service.precision, grid).kv_cache
+    each: Floats = np.broadcast_to(cache, grid.shape).reshape(-1)[decode.layout]
     return each
 
 

@@ -1,4 +1,4 @@
-"""The workers that a pool of separate prefill or decoding could be made of: those worth trying."""
+"""What separate pools of prefill and decoding serve, and the workers that they could be made of."""
 
 from __future__ import annotations
 
@@ -7,22 +7,80 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
-from llmcalc_core.costmodel.prefills import prompts
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
-from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, fits, minimum_devices
+from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.pareto import pareto_mask
-from llmcalc_core.planning.service import Service
-from llmcalc_core.workload.grid import Grid
+from llmcalc_core.precision import Precision
+from llmcalc_core.simulation.prefills import prompts
+from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout, divisors
+from llmcalc_core.workload.techniques import Techniques
 
 LOADS = (0.5, 0.7, 0.8, 0.9, 0.95)
 """Shares of the time that prefill workers are given work for: the rest keeps queues short."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the pools serve together, and with what.
+
+    Attributes
+    ----------
+    model, precision, engine, techniques
+        What runs, in which types and engine, and how.
+    input_tokens, output_tokens : int
+        Lengths of prompt and answer [tokens].
+    batches : tuple of int
+        Requests in flight per decode worker to try.
+    contexts : tuple of int
+        Context parallel widths of prefill workers to try.
+    memory_fraction : float
+        Part of a device's memory that may be used.
+    """
+
+    model: Model
+    precision: Precision
+    engine: str
+    input_tokens: int
+    output_tokens: int
+    batches: tuple[int, ...]
+    contexts: tuple[int, ...]
+    memory_fraction: float
+    techniques: Techniques
+
+    def budget(self, hardware: Hardware) -> MemoryBudget:
+        """Give what the engine may fill of a device."""
+        return memory_budget(hardware, self.memory_fraction, self.engine)
+
+    def efficiency(self, hardware: Hardware) -> Efficiency:
+        """Look up what a device reaches with the engine."""
+        mixture = self.model.is_moe
+        return efficiency_for(hardware, self.precision, mixture=mixture, engine=self.engine)
+
+    def grid(
+        self, layouts: tuple[Layout, ...], batches: tuple[int, ...], outputs: int | None = None
+    ) -> Grid:
+        """Lay out workers with so many requests each."""
+        grid = make_grid(
+            layouts,
+            batches=batches,
+            inputs=(self.input_tokens,),
+            outputs=(self.output_tokens if outputs is None else outputs,),
+            techniques=self.techniques,
+            engine=self.engine,
+        )
+        return offloaded(self.model, self.precision, grid, MemoryBudget())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,7 +95,7 @@ class Pool:
         Layouts that occur.
     layout : array of int
         Position of each worker's own in them.
-    devices, holders : array
+    devices, cache_devices : array
         Devices of a worker; those of them that a request's cache is divided over [1].
     requests : array
         Prompts read together, or sequences decoded together [1].
@@ -59,7 +117,7 @@ class Pool:
     layouts: tuple[Layout, ...]
     layout: NDArray[np.intp]
     devices: Floats
-    holders: Floats
+    cache_devices: Floats
     requests: Floats
     seconds: Floats
     period: Floats
@@ -182,15 +240,15 @@ def _worth_trying(
     loads: tuple[float, ...],
 ) -> Pool:
     """Keep the workers that fit and that no other of their size beats in both time and rate."""
-    held_by = fits(memory, hardware, service.memory_fraction, service.engine)
-    if not held_by.any():
+    fits = service.budget(hardware).fits(memory)
+    if not fits.any():
         raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
     shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
-    devices, holders, requests, own, busy, drawn, held, enough = (
+    devices, cache_devices, requests, own, busy, shares, needed, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
         for values in (
             grid.group * grid.pp, grid.group * grid.pp / grid.attention_dp,
-            grid.batch, seconds, period, share, memory.total, held_by,
+            grid.batch, seconds, period, share, memory.total, fits,
         )
     )  # fmt: skip
     load = np.broadcast_to(np.array(loads), shape).reshape(-1)
@@ -205,14 +263,14 @@ def _worth_trying(
         layouts=grid.layouts,
         layout=np.broadcast_to(layout, shape).reshape(-1)[kept],
         devices=devices[kept],
-        holders=holders[kept],
+        cache_devices=cache_devices[kept],
         requests=requests[kept],
         seconds=own[kept],
         period=busy[kept],
         rate=rate[kept],
         load=load[kept],
-        share=drawn[kept],
-        memory=held[kept],
+        share=shares[kept],
+        memory=needed[kept],
     )
 
 
@@ -227,5 +285,5 @@ def _nothing_fits(
     )  # fmt: skip
     return does_not_fit(
         service.model, hardware, devices=devices, memory=memory,
-        memory_fraction=service.memory_fraction, engine=service.engine, enough=enough,
+        budget=service.budget(hardware), enough=enough,
     )  # fmt: skip

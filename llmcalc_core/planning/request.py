@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.defaults import (
+    BATCHES,
+    INPUT_TOKENS,
+    MEMORY_FRACTION,
+    OUTPUT_TOKENS,
+)
+from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
 from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
-STATIC_STAGES = ("prefill", "decode")
-"""Stages of a batch whose sequences start and end together."""
+STATIC_PHASES = ("prefill", "decode")
+"""Phases of a batch whose sequences start and end together."""
 
-STAGES = (*STATIC_STAGES, "serving")
+PHASES = (*STATIC_PHASES, "serving")
 """Those, and continuous batching, where the next request takes the place of one that ends."""
 
 MOST_DEVICES = 4096
 
-OBJECTIVES = ("throughput", "cost", "energy")
-"""What plans are good at beside latency."""
-
-_NEEDS = {"cost": "price_per_hour", "energy": "power_watts"}
-
 LONG_PROMPT = 32_768
 """Length from which a prefill is worth dividing over devices [tokens]; assumed. vLLM's and SGLang's
 documentation of prefill context parallelism name no length."""
+
+
+def limit_of_phase(arguments: Mapping[str, Any]) -> str:
+    """Name the limit that ``latency_limit_s`` was of in the phase of some arguments."""
+    prefill = arguments.get("phase", arguments.get("stage")) == "prefill"
+    return "ttft_limit_s" if prefill else "tpot_limit_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +54,7 @@ class EvaluationRequest:
         One or several.
     devices : tuple of int
         Total device counts to plan for.
-    stage : {'prefill', 'decode', 'serving'}
+    phase : {'prefill', 'decode', 'serving'}
         What the latency, throughput and time columns describe.
     engine : str
         The serving engine, one of ``ENGINES``.
@@ -53,7 +64,7 @@ class EvaluationRequest:
         One or several; None is that of each model's own checkpoint.
     context_parallel : tuple of int
         Context parallel widths to try; empty for 1, and for the powers of two besides where the
-        stage is prefill and a prompt has ``LONG_PROMPT`` tokens.
+        phase is prefill and a prompt has ``LONG_PROMPT`` tokens.
     techniques : tuple of Techniques
         What the deployment does with its requests, in one way or several.
     beam_size : int
@@ -61,10 +72,8 @@ class EvaluationRequest:
     memory_fraction : float
         Part of a device's memory that may be used, above 0 and at most 1; with TensorRT-LLM that
         of what weights and buffers leave free, for the cache.
-    latency_limit_s : float, optional
-        Longest time per output token (decode, serving) or to the first token (prefill) [s].
-    ttft_limit_s : float, optional
-        Longest time to the first token, in every stage [s].
+    tpot_limit_s, ttft_limit_s : float, optional
+        Longest time per output token and to the first token, in every phase [s].
     objective : {'throughput', 'cost', 'energy'}
         What the front trades against latency.
 
@@ -77,17 +86,17 @@ class EvaluationRequest:
     models: tuple[ModelConfig, ...]
     hardware: tuple[Hardware, ...]
     devices: tuple[int, ...]
-    stage: str = "decode"
+    phase: str = "decode"
     engine: str = DEFAULT_ENGINE
-    input_tokens: tuple[int, ...] = (2000,)
-    output_tokens: tuple[int, ...] = (256,)
-    batches: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+    input_tokens: tuple[int, ...] = (INPUT_TOKENS,)
+    output_tokens: tuple[int, ...] = (OUTPUT_TOKENS,)
+    batches: tuple[int, ...] = BATCHES
     precisions: tuple[Precision | None, ...] = (None,)
     context_parallel: tuple[int, ...] = ()
     techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
     beam_size: int = 1
-    memory_fraction: float = 0.9
-    latency_limit_s: float | None = None
+    memory_fraction: float = MEMORY_FRACTION
+    tpot_limit_s: float | None = None
     ttft_limit_s: float | None = None
     objective: str = "throughput"
 
@@ -97,7 +106,7 @@ class EvaluationRequest:
         whole_number("devices", self.devices[-1], most=MOST_DEVICES)
         for device in self.hardware:
             device.check_devices("devices", self.devices[-1])
-        self._set("stage", one_of("stage", self.stage, STAGES))
+        self._set("phase", one_of("phase", self.phase, PHASES))
         self._set("objective", one_of("objective", self.objective, OBJECTIVES))
         check_known(self.objective, self.hardware)
         self._set("engine", find_engine(self.engine).name)
@@ -110,30 +119,40 @@ class EvaluationRequest:
         self._set("beam_size", self._beams())
         self._check_techniques()
         self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
-        for name in ("latency_limit_s", "ttft_limit_s"):
+        for name in ("tpot_limit_s", "ttft_limit_s"):
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
+
+    @property
+    def stage(self) -> str:
+        """The phase, by its name of 0.1.0."""
+        return self.phase
+
+    @property
+    def latency_limit_s(self) -> float | None:
+        """The limit on the time that the phase is about [s], by its name of 0.1.0."""
+        return self.ttft_limit_s if self.phase == "prefill" else self.tpot_limit_s
 
     def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
         """Give the precisions to evaluate a model in, each once."""
         own = model.precision or PLAIN
-        return tuple(dict.fromkeys(asked or own for asked in self.precisions))
+        return tuple(dict.fromkeys(given or own for given in self.precisions))
 
     @property
     def contexts(self) -> tuple[int, ...]:
         """Context parallel widths to try."""
         if self.context_parallel:
             return self.context_parallel
-        if self.stage != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
+        if self.phase != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
             return (1,)
         return tuple(2**power for power in range(self.devices[-1].bit_length()))
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)
-        if self.stage == "serving" and beams > 1:
+        if self.phase == "serving" and beams > 1:
             msg = (
-                "beam_size must be 1 in stage 'serving', whose requests in flight are one "
-                f"sequence each, got {beams}; the stages {' and '.join(STATIC_STAGES)} take beams"
+                "beam_size must be 1 in phase 'serving', whose requests in flight are one "
+                f"sequence each, got {beams}; the phases {' and '.join(STATIC_PHASES)} take beams"
             )
             raise ValueError(msg)
         return beams
@@ -141,12 +160,17 @@ class EvaluationRequest:
     def _check_techniques(self) -> None:
         for techniques in self.techniques:
             techniques.check_beams(self.beam_size)
-            techniques.check_stage(self.stage)
+            techniques.check_phase(self.phase)
             for config in self.models if techniques.speculative_tokens else ():
                 draft_of(architecture(config), techniques)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
+
+
+EvaluationRequest.__init__ = accepts_old_names(  # type: ignore[method-assign]
+    latency_limit_s=limit_of_phase, stage="phase"
+)(EvaluationRequest.__init__)
 
 
 def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:
@@ -157,7 +181,7 @@ def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:
     ValueError
         With the devices, and the argument that says it.
     """
-    needed = _NEEDS.get(objective)
+    needed = needed_for(objective)
     unknown = [one.name for one in hardware if needed and getattr(one, needed) is None]
     if unknown:
         msg = (

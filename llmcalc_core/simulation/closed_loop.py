@@ -1,4 +1,4 @@
-"""What a request of a closed loop meets: steps, the prefills between them, and the queue."""
+"""Latencies in a closed loop: decode steps, the prefills between them, and the queue."""
 
 from __future__ import annotations
 
@@ -21,8 +21,18 @@ _SPREAD = 2 * (1 - SHORTEST_SHARE) / (1 + SHORTEST_SHARE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Met:
-    """What a request of a closed loop meets [s]; see :class:`ServingTimes`."""
+class ClosedLoopTimes:
+    """Latencies of a request in a closed loop; see :class:`ServingTimes`.
+
+    Attributes
+    ----------
+    ttft, burst_ttft, steady_ttft : float or array
+        Mean time to first token, of the first burst, and of arrivals at random [s].
+    tpot : float or array
+        Time per output token [s].
+    interference : float or array
+        The part of it that prefills of other requests add [s].
+    """
 
     ttft: Values
     burst_ttft: Values
@@ -35,18 +45,18 @@ def closed_loop(
     *,
     decode: Values,
     prefill: Values,
-    occupied: Values,
-    together: Values,
-    group: Values,
-    beside: Values = 0.0,
+    arriving_prefill: Values,
+    packed_prefill: Values,
+    packed_prompts: Values,
+    later_chunks: Values = 0.0,
     requests: Values,
-    ranks: Values,
+    attention_dp: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
     arrivals: Arrivals = DRAWN,
     behaviour: Behaviour,
-) -> Met:
-    """Join a decode step and a prefill into what a request of a closed loop meets.
+) -> ClosedLoopTimes:
+    """Join a decode step and a prefill into the latencies of a request in a closed loop.
 
     All requests arrive at once; each one that ends is followed by another, ten times
     (:data:`ROUNDS`). Drawn lengths disperse them. Of one length, they stay a train: each waits for
@@ -54,16 +64,18 @@ def closed_loop(
 
     Parameters
     ----------
-    decode, prefill, occupied, together : float or array
-        Time of decoding a token, of one prompt's prefill, for which each of those that arrive in a
-        step occupies the devices, and for which each of as many as can be read at once does [s].
-    group : float or array
-        Prompts that can be read at once [1].
-    beside : float or array
-        Time of the decode steps that the parts of a prompt but the first run beside [s].
+    decode, prefill : float or array
+        Time of decoding a token, and of one prompt's prefill [s].
+    arriving_prefill, packed_prefill : float or array
+        Time for which each of the prompts that arrive in a step occupies the devices, and each of
+        as many as a step has room for [s].
+    packed_prompts : float or array
+        Prompts that a step has room for [1].
+    later_chunks : float or array
+        Time of the decode steps that the chunks of a prompt but the first run in [s].
     requests : float or array
         Requests in flight on one attention replica [1].
-    ranks : float or array
+    attention_dp : float or array
         Attention replicas: they take every step together, and after the burst turns in reading [1].
     output_tokens : float or array
         Tokens generated per request [tokens].
@@ -76,21 +88,24 @@ def closed_loop(
 
     Returns
     -------
-    Met
+    ClosedLoopTimes
         Times to the first token and per output token, and what prefills add to the latter.
     """
-    each, at_once = together + beside, np.minimum(group, requests)
-    added = interference_seconds(requests=requests, prefill=occupied, output_tokens=output_tokens)
+    each, at_once = packed_prefill + later_chunks, np.minimum(packed_prompts, requests)
+    added = interference_seconds(
+        requests=requests, prefill=arriving_prefill, output_tokens=output_tokens
+    )
     in_step = arrivals.fixed_lengths * behaviour.prefill_first  # all decode at the same time
-    of_burst = (requests - at_once) / 2 * together / output_tokens  # read after one's own prompt
+    # Prompts of the burst that are read after one's own.
+    of_burst = (requests - at_once) / 2 * packed_prefill / output_tokens
     interference = in_step * of_burst + (1 - in_step) * (1 - 1 / (2 * ROUNDS)) * added
     tpot = decode + interference
     load = added / (added + decode)
 
     burst = burst_seconds(requests=requests, prefill=each, group=at_once)
-    queue = np.maximum(burst - prefill - beside, 0.0)
+    burst_queue = np.maximum(burst - prefill - later_chunks, 0.0)
     one_before = np.minimum(requests - 1, 1.0) * each
-    dispersed = dispersed_queue_seconds(
+    dispersed_queue = dispersed_queue_seconds(
         requests=requests,
         prefill=each,
         decode=decode,
@@ -98,22 +113,26 @@ def closed_loop(
         spread=_SPREAD,
         rounds=ROUNDS,
     )
-    in_order = np.where(behaviour.prefill_first, queue, one_before)
-    later = np.minimum(ranks * np.where(arrivals.fixed_lengths, in_order, dispersed), queue)
-    waited = queue / ROUNDS + (1 - 1 / ROUNDS) * later
-    next_step = np.where(arrivals.fixed_lengths, one_before, load * together)
-    own = (
+    ordered_queue = np.where(behaviour.prefill_first, burst_queue, one_before)
+    later_queue = np.minimum(
+        attention_dp * np.where(arrivals.fixed_lengths, ordered_queue, dispersed_queue),
+        burst_queue,
+    )
+    queue = burst_queue / ROUNDS + (1 - 1 / ROUNDS) * later_queue
+    steady_queue = steady_queue_seconds(load=load, prefill=arriving_prefill)
+    next_step = np.where(arrivals.fixed_lengths, one_before, load * packed_prefill)
+    unqueued = (
         behaviour.first_token_s
         + prefill
-        + beside
+        + later_chunks
         + behaviour.overlaps * next_step
         + (behaviour.first_token_steps + arrivals.held_steps) * step_tokens * tpot
     )
-    all_prompts = requests * together  # read while one request is in flight, at the least
-    return Met(
-        ttft=np.maximum(own + waited, all_prompts - (output_tokens - 1) * tpot),
-        burst_ttft=own + queue,
-        steady_ttft=own + np.minimum(steady_queue_seconds(load=load, prefill=occupied), queue),
+    all_prompts = requests * packed_prefill  # read while one request is in flight, at the least
+    return ClosedLoopTimes(
+        ttft=np.maximum(unqueued + queue, all_prompts - (output_tokens - 1) * tpot),
+        burst_ttft=unqueued + burst_queue,
+        steady_ttft=unqueued + np.minimum(steady_queue, burst_queue),
         tpot=tpot,
         interference=interference,
     )

@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
-from llmcalc_core.costmodel.prefills import Prefills, arriving_prompts, packed_prompts, prefills
+from llmcalc_core.costmodel.times import KINDS, TimeByKind
 from llmcalc_core.costmodel.utilisation import Load, phase_utilisation, serving_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import mixed_step_seconds
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.closed_loop import closed_loop
+from llmcalc_core.simulation.prefills import (
+    Prefills,
+    arriving_prompts,
+    packed_prompts,
+    prefills,
+)
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ServingTimes:
-    """What a request meets when as many others as the batch has are always in flight.
+    """Latencies of a request when as many others as the batch has are always in flight.
 
     Attributes
     ----------
@@ -37,8 +43,8 @@ class ServingTimes:
         Time per output token [s].
     e2e_s : array
         From arrival to the last token [s].
-    kinds : list of arrays
-        Time per output token by kind, in the order of ``KINDS`` [s].
+    by_kind : TimeByKind
+        Parts of the time per output token [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds the longer of decoding and the prefills beside it.
     load : Load
@@ -50,8 +56,8 @@ class ServingTimes:
     steady_ttft_s: Floats
     tpot_s: Floats
     e2e_s: Floats
-    kinds: list[Values]
-    bound: NDArray[np.intp]
+    by_kind: TimeByKind
+    bound: NDArray[np.int8]
     load: Load
 
 
@@ -91,22 +97,30 @@ def serving_times(
     prefill, arriving, packed = prefills(
         model, hardware, precision, grid, efficiency, counts=counts
     )
-    added = _added(decode, arriving, grid) if chunked else arriving.of(arriving.times.period_s)
-    met = closed_loop(
+    if chunked:
+        added = mixed_prefill_seconds(
+            decode_step=decode.latency_s * grid.gained,
+            device=arriving.of(_device_seconds(arriving.times)),
+            host=arriving.of(_host_seconds(arriving.times)),
+            chunks=grid.pieces,
+        )
+    else:
+        added = arriving.of(arriving.times.period_s)
+    loop = closed_loop(
         decode=decode.latency_s,
         prefill=prefill.of(prefill.times.latency_s),
-        occupied=added / counts[1],
-        together=packed.of(packed.times.period_s) / counts[2],
-        group=counts[2],
-        beside=_beside(decode, grid),
+        arriving_prefill=added / counts[1],
+        packed_prefill=packed.of(packed.times.period_s) / counts[2],
+        packed_prompts=counts[2],
+        later_chunks=_later_chunk_seconds(decode, grid),
         requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
-        ranks=grid.attention_dp,
+        attention_dp=grid.attention_dp,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
         arrivals=arrivals,
         behaviour=efficiency.behaviour,
     )
-    e2e = np.asarray(met.ttft + (grid.outputs - 1) * met.tpot)
+    e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
     reading = phase_utilisation(arriving.times, arriving.grid, decode=False)
     load = serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
@@ -116,52 +130,78 @@ def serving_times(
         every=e2e / grid.batch,
     )
     return ServingTimes(
-        ttft_s=np.asarray(met.ttft),
-        burst_ttft_s=np.asarray(met.burst_ttft),
-        steady_ttft_s=np.asarray(met.steady_ttft),
-        tpot_s=np.asarray(met.tpot),
+        ttft_s=np.asarray(loop.ttft),
+        burst_ttft_s=np.asarray(loop.burst_ttft),
+        steady_ttft_s=np.asarray(loop.steady_ttft),
+        tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
-        kinds=_kinds(decode, arriving, added, met.interference),
+        by_kind=decode.by_kind + _interference_by_kind(arriving, added, loop.interference),
         bound=np.where(
-            met.interference > decode.latency_s, arriving.of(arriving.times.bound), decode.bound
+            loop.interference > decode.latency_s, arriving.of(arriving.times.bound), decode.bound
         ),
         load=load,
     )
 
 
-def _added(decode: PhaseTimes, prefill: Prefills, grid: Grid) -> Values:
-    """Time that the prefill adds to the decode steps in which it takes place [s]."""
-    busy = _on_device(prefill.times)
-    device = prefill.of(busy)
-    host = prefill.of(np.sqrt(np.maximum(prefill.times.period_s**2 - busy**2, 0.0)))
-    step, parts = decode.latency_s * grid.gained, grid.pieces
-    return parts * mixed_step_seconds(decode=step, device=device / parts, host=host / parts)
+def mixed_prefill_seconds(
+    *, decode_step: Values, device: Values, host: Values, chunks: Values = 1.0
+) -> Values:
+    """Time that prompts add to the decode steps in which they are read.
+
+    Parameters
+    ----------
+    decode_step : float or array
+        Time of a decode step alone [s].
+    device, host : float or array
+        Time that the prompts take on the devices, and that the host takes for them [s].
+    chunks : float or array
+        Steps that they are divided over [1].
+
+    Returns
+    -------
+    float or array
+        Time in all steps [s].
+
+    Examples
+    --------
+    >>> round(float(mixed_prefill_seconds(decode_step=0.02, device=0.02, host=0.08, chunks=2.0)), 3)
+    0.06
+    """
+    each = mixed_step_seconds(decode=decode_step, device=device / chunks, host=host / chunks)
+    return chunks * each
 
 
-def _beside(decode: PhaseTimes, grid: Grid) -> Values:
-    """Time of the decode steps that a prompt in parts waits for [s]: none where nobody decodes."""
+def _later_chunk_seconds(decode: PhaseTimes, grid: Grid) -> Values:
+    """Time of the decode steps that a prompt in chunks waits for [s]: none where nobody decodes."""
     if isinstance(grid.pieces, float) and grid.pieces == 1:
         return 0.0
     others = grid.batch > grid.attention_dp
     return (grid.pieces - 1) * others * decode.latency_s * grid.gained
 
 
-def _on_device(prefill: PhaseTimes) -> Values:
+def _device_seconds(prefill: PhaseTimes) -> Values:
     """Time for which a prefill occupies its devices, without waiting for the host [s]."""
-    device: Values = prefill.period_s * (1 - prefill.kinds[4] / prefill.latency_s)
+    device: Values = prefill.period_s * (1 - prefill.by_kind.overhead / prefill.latency_s)
     return device
 
 
-def _kinds(
-    decode: PhaseTimes, prefill: Prefills, added: Values, interference: Values
-) -> list[Values]:
-    """Split the time per output token by kind.
+def _host_seconds(prefill: PhaseTimes) -> Values:
+    """Time that the host takes for a prefill, beside which the devices run [s]."""
+    host: Values = np.sqrt(np.maximum(prefill.period_s**2 - _device_seconds(prefill) ** 2, 0.0))
+    return host
 
-    Of what prefills add, the devices' part is split as theirs is; waiting for the host is overhead.
+
+def _interference_by_kind(prefill: Prefills, added: Values, interference: Values) -> TimeByKind:
+    """Split what prefills add to the time per output token.
+
+    The devices' part is split as theirs is; waiting for the host is overhead.
     """
     times = prefill.times
-    busy = interference * prefill.of(_on_device(times)) / added
-    working = prefill.of(times.latency_s - times.kinds[4])
-    shares = [busy * prefill.of(kind) / working for kind in times.kinds[:4]]
-    shares.append(interference - busy)
-    return [own + share for own, share in zip(decode.kinds, shares, strict=True)]
+    busy = interference * prefill.of(_device_seconds(times)) / added
+    working = prefill.of(times.latency_s - times.by_kind.overhead)
+    shares = {
+        kind: busy * prefill.of(getattr(times.by_kind, kind)) / working
+        for kind in KINDS
+        if kind != "overhead"
+    }
+    return TimeByKind(**shares, overhead=interference - busy)

@@ -9,8 +9,8 @@ import numpy as np
 
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.fitting.parameters import Parameter, as_constants, fit
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.runs import Run
+from llmcalc_core.fitting.run import Run
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 
 _FOLDS = 5
@@ -67,7 +67,7 @@ def left_out_misses(
     for part in dict.fromkeys(parts):
         own = np.array([other == part for other in parts])
         steps = fit(runs, np.where(own, 0.0, weights), moved, start=start, rounds=rounds)
-        left_out[own] = runs.misses(as_constants(moved, steps))[own]
+        left_out[own] = runs.log_errors(as_constants(moved, steps))[own]
     return left_out
 
 
@@ -86,7 +86,7 @@ def uncalibrated_misses(runs: Runs, constants: Constants) -> Floats:
     array
         Logarithm of each estimate over its measurement.
     """
-    return Runs([_on_a_stranger(run) for run in runs.runs]).misses(constants)
+    return Runs([_on_a_stranger(run) for run in runs.runs]).log_errors(constants)
 
 
 def _on_a_stranger(run: Run) -> Run:

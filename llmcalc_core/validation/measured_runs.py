@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.estimated import saturated_run

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors, last_worth
 from llmcalc_core.calibration.constants import Constants, fitted
 from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
-from llmcalc_core.fitting.predict import Runs
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation import left_out
 from llmcalc_core.validation.measured_runs import misses_in_stages, runs_of, weights_of
@@ -70,7 +70,7 @@ def refit(runs: Runs, weights: Floats) -> Refit:
     steps = fit(runs, weights, moved, start=as_steps(moved, fitted()))
     constants = as_constants(moved, steps)
     parts = {"rows": left_out.rows, "pairs": left_out.pairs, "devices": left_out.devices}
-    misses = {"fit": runs.misses(constants)}
+    misses = {"fit": runs.log_errors(constants)}
     for name, divide in parts.items():
         misses[name] = left_out.left_out_misses(runs, weights, moved, divide(runs), start=steps)
     misses["assumed"] = left_out.uncalibrated_misses(runs, constants)

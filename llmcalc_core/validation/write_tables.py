@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llmcalc_core.calibration.bands import LeftOut
 from llmcalc_core.calibration.constants import Constants, constant_words, specs
-from llmcalc_core.fitting.predict import Runs
+from llmcalc_core.fitting.runs import Runs
 
 _ABOUT_CONSTANTS = """\
 # Constants fitted to end-to-end measurements, on top of the kernel efficiencies beside this file.

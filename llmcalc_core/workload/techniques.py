@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypedDict
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
-from llmcalc_core.checks import positive, share, truth, whole_number
+from llmcalc_core.checks import nearest, positive, share, truth, whole_number
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.model.config import ModelConfig
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,18 +153,18 @@ class Techniques:
             )
             raise ValueError(msg)
 
-    def check_stage(self, stage: str) -> None:
+    def check_phase(self, phase: str) -> None:
         """Refuse a budget of tokens for a batch that starts together, which has its own steps.
 
         Raises
         ------
         ValueError
-            If there is a budget in a stage other than 'serving'.
+            If there is a budget in a phase other than 'serving'.
         """
-        if stage != "serving" and self.prefill_chunk_tokens is not None:
+        if phase != "serving" and self.prefill_chunk_tokens is not None:
             msg = (
-                f"prefill_chunk_tokens must be None in stage {stage!r}, whose prompts are read "
-                f"together, got {self.prefill_chunk_tokens}; stage 'serving' reads them in parts"
+                f"prefill_chunk_tokens must be None in phase {phase!r}, whose prompts are read "
+                f"together, got {self.prefill_chunk_tokens}; phase 'serving' reads them in parts"
             )
             raise ValueError(msg)
 
@@ -233,3 +238,43 @@ def in_use(
         for name, own in values.items()
         if set(own) != {unused.get(name, getattr(NO_TECHNIQUES, name))}
     }
+
+
+def takes_techniques(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Refuse what is neither a parameter of the function nor a technique, and name the nearest.
+
+    Parameters
+    ----------
+    function : callable
+        One with ``**techniques``, the fields of :class:`Techniques`.
+
+    Returns
+    -------
+    callable
+        The same, which raises a ``TypeError`` for an argument that there is not.
+
+    Examples
+    --------
+    >>> @takes_techniques
+    ... def plan(batch: int, **techniques: object) -> None: ...
+    >>> plan(batchs=3)
+    Traceback (most recent call last):
+    TypeError: plan() has no argument 'batchs'; did you mean 'batch'?
+    """
+    own = [
+        name
+        for name, parameter in signature(function).parameters.items()
+        if parameter.kind is not Parameter.VAR_KEYWORD
+    ]
+    known = dict.fromkeys([*own, *(field.name for field in fields(Techniques))])
+
+    @wraps(function)
+    def checked(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+        if not kwargs.keys() <= known.keys():
+            name = next(name for name in kwargs if name not in known)
+            hint = nearest(name, known, count=1) or f"; known: {', '.join(known)}"
+            msg = f"{function.__name__}() has no argument {name!r}{hint}"
+            raise TypeError(msg)
+        return function(*args, **kwargs)
+
+    return checked

@@ -95,14 +95,9 @@ class Quantity:
 
     def limit(self, request: EvaluationRequest) -> float | None:
         """Give the limit that a request sets on it, if it does."""
-        limits = {
-            "ttft_s": [request.ttft_limit_s],
-            "tpot_s": [],
-        }
-        late = "ttft_s" if request.stage == "prefill" else "tpot_s"
-        limits[late].append(request.latency_limit_s)
-        found = [limit for limit in limits.get(self.column, []) if limit is not None]
-        return float(self.shown(np.array(min(found)))) if found else None
+        limits = {"ttft_s": request.ttft_limit_s, "tpot_s": request.tpot_limit_s}
+        limit = limits.get(self.column)
+        return None if limit is None else float(self.shown(np.array(limit)))
 
 
 AXES = {

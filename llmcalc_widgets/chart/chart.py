@@ -21,6 +21,11 @@ from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
 
+_LISTS = {
+    "x_axis": ("Across", "What the chart shows from left to right"),
+    "y_axis": ("Up", "What the chart shows from bottom to top"),
+}
+
 
 class Chart(VBox):
     """Draws a view, and writes what is clicked or brushed into the selection.
@@ -99,7 +104,7 @@ class Chart(VBox):
         if view is None:
             return
         evaluation = view.evaluation
-        self.axes.show(view.names, evaluation.request.stage)
+        self.axes.show(view.names, evaluation.request.phase)
         self._head.value = heading(evaluation)
         self._legend.value = legend(
             self.drawing.slots(), view, rejected=len(self.drawing.rows["rejected"]) > 0
@@ -134,12 +139,6 @@ class Chart(VBox):
 
     def _switch_brush(self, change: dict[str, Any]) -> None:
         self._pointing.switch_brush(on=change["new"])
-
-
-_LISTS = {
-    "x_axis": ("Across", "What the chart shows from left to right"),
-    "y_axis": ("Up", "What the chart shows from bottom to top"),
-}
 
 
 class AxisChoice(HBox):

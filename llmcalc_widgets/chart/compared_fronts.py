@@ -24,6 +24,19 @@ _LINE = '<path d="M0 9H7V3H14" fill="none" stroke="{colour}" stroke-width="2.4"/
 _SAME = 0.0005
 
 
+_UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
+"""Beside a single plan, so that bqplot does not take the arrays for a number."""
+
+_LONGEST = 14
+"""Characters of a name in the chart."""
+
+_NAME = np.array([0.23, 0.04])
+"""Width and height of the longest name, as shares of the chart's."""
+
+_EMPTY, _WIDTH = "\N{EM SPACE}", 0.6
+"""An empty character as wide as the text is high, and how wide others are beside it."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ComparedFront:
     """A front beside the present one.
@@ -129,19 +142,6 @@ def _best(view: ChartView, axis: Quantity) -> str:
 
 def _why_not(other: ComparedFront) -> str:
     return escape(other.trouble) or "no plan fits and keeps the limits"
-
-
-_UNSEEN: Curve = np.array([-1.0, -1.0]), np.array([-1.0, -1.0])
-"""Beside a single plan, so that bqplot does not take the arrays for a number."""
-
-_LONGEST = 14
-"""Characters of a name in the chart."""
-
-_NAME = np.array([0.23, 0.04])
-"""Width and height of the longest name, as shares of the chart's."""
-
-_EMPTY, _WIDTH = "\N{EM SPACE}", 0.6
-"""An empty character as wide as the text is high, and how wide others are beside it."""
 
 
 class ComparedLines:

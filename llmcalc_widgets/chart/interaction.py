@@ -25,6 +25,17 @@ _BUTTON_CLASS = "llmcalc-step-"
 _SCRIPT = read_asset("llmcalc_widgets.chart", "keys.js")
 
 
+_BUTTONS = {
+    "first": ("First", "Select the first plan of the Pareto front (Home, in the chart)"),
+    "previous": ("Previous", "Select the plan before on the Pareto front (left arrow)"),
+    "next": ("Next", "Select the next plan on the Pareto front (right arrow)"),
+    "last": ("Last", "Select the last plan of the Pareto front (End)"),
+    "clear": ("Clear", "Select no plan (Escape)"),
+}
+_SHOWN = ("previous", "next", "clear")
+"""The others are for keys."""
+
+
 def key_script() -> HTML:
     """Make the invisible widget whose script lets the chart around it have the focus.
 
@@ -35,17 +46,6 @@ def key_script() -> HTML:
     ours. Without the script everything is still reached by the tab key.
     """
     return page_script(_SCRIPT, keys=STEPS, prefix=_BUTTON_CLASS)
-
-
-_BUTTONS = {
-    "first": ("First", "Select the first plan of the Pareto front (Home, in the chart)"),
-    "previous": ("Previous", "Select the plan before on the Pareto front (left arrow)"),
-    "next": ("Next", "Select the next plan on the Pareto front (right arrow)"),
-    "last": ("Last", "Select the last plan of the Pareto front (End)"),
-    "clear": ("Clear", "Select no plan (Escape)"),
-}
-_SHOWN = ("previous", "next", "clear")
-"""The others are for keys."""
 
 
 class FrontStepper(HBox):

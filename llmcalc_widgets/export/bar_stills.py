@@ -29,6 +29,12 @@ _CROWDED = 16
 """With more bars, what is under them is written upright."""
 
 
+_ROW, _BELOW = 0.3, 0.1  # inches
+_LEFT, _WIDTH = 0.17, 0.8
+_ROOM = 1.5
+"""Of the longest bar: how wide the chart is, with what stands after that bar."""
+
+
 def paint_memory(
     figure: Any,  # noqa: ANN401 - matplotlib is optional
     words: Sequence[str],
@@ -75,12 +81,6 @@ def paint_memory(
     add_title(figure, words)
     handles, _ = axes.get_legend_handles_labels()
     add_legend(figure, handles)
-
-
-_ROW, _BELOW = 0.3, 0.1  # inches
-_LEFT, _WIDTH = 0.17, 0.8
-_ROOM = 1.5
-"""Of the longest bar: how wide the chart is, with what stands after that bar."""
 
 
 def paint_bars(figure: Any, words: Sequence[str], bars: Sequence[Bar]) -> None:  # noqa: ANN401 - matplotlib is optional

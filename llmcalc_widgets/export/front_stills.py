@@ -28,6 +28,13 @@ _LEFT, _BOTTOM, _WIDTH = 0.085, 0.205, 0.9
 """Where the chart is in the picture, the legend below it and the title above."""
 
 
+_PLACE = (0.085, 0.19, 0.9, 0.65)
+_LOOKS: dict[str, dict[str, Any]] = {
+    "before": {"color": FAINT, "ls": "--", "mfc": "white"},
+    "after": {"color": AFTER_COLOUR, "ls": "-", "mfc": AFTER_COLOUR},
+}
+
+
 def paint_chart(figure: Any, drawing: Drawing, view: ChartView) -> None:  # noqa: ANN401 - matplotlib is optional
     """Draw what the chart draws, with its title, axes, legend and count.
 
@@ -107,13 +114,6 @@ def _label(axes: Any, drawing: Drawing) -> None:  # noqa: ANN401
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(axis="y", color=GRID, lw=0.8)
     open_sides(axes)
-
-
-_PLACE = (0.085, 0.19, 0.9, 0.65)
-_LOOKS: dict[str, dict[str, Any]] = {
-    "before": {"color": FAINT, "ls": "--", "mfc": "white"},
-    "after": {"color": AFTER_COLOUR, "ls": "-", "mfc": AFTER_COLOUR},
-}
 
 
 def paint_fronts(figure: Any, words: Sequence[str], before: ChartView, after: ChartView) -> None:  # noqa: ANN401 - matplotlib is optional

@@ -25,12 +25,18 @@ from llmcalc_core import (
 _ARGUMENTS = {"batches": "batch", "precisions": "precision"}
 """Fields of a request that :func:`llmcalc_core.explore` calls otherwise."""
 
-_ALWAYS = ("devices", "stage", "engine", "input_tokens", "output_tokens", "batches", "precisions")
+_ALWAYS = ("devices", "phase", "engine", "input_tokens", "output_tokens", "batches", "precisions")
 """Fields that are written even where they are the default: they are the question."""
 
 
 _TERMS = ("price_per_hour", "power_watts")
 """What a device costs and draws, which :func:`llmcalc_core.explore` takes beside it."""
+
+
+_IMPORTS = (
+    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
+    "find_model", "pareto_mask", "slo_plans",
+)  # fmt: skip
 
 
 def arguments_of(request: EvaluationRequest) -> list[str]:
@@ -149,12 +155,6 @@ def hardware_name(hardware: Hardware) -> str | None:
     """Give the name under which the catalogue has a device, if it does."""
     known = hardware.name in list_hardware() and find_hardware(hardware.name) == hardware
     return hardware.name if known else None
-
-
-_IMPORTS = (
-    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
-    "find_model", "pareto_mask", "slo_plans",
-)  # fmt: skip
 
 
 def program(lines: Sequence[str], *, imports: str = "") -> str:

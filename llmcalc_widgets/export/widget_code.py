@@ -20,6 +20,12 @@ from llmcalc_widgets.export.request_code import (
     settings_of,
 )
 
+_BOTH = (
+    'both = {"before": before, "after": after}',
+    'both = pd.concat(both, names=["which", None])',
+    'df = both.reset_index("which").reset_index(drop=True)',
+)
+
 
 def explorer_code(
     view: ChartView, selected: int | None, compared: Sequence[ComparedFront] = ()
@@ -55,7 +61,7 @@ def explorer_code(
         "llama2_7b",
         "A100_80GB",
         devices=2,
-        stage="decode",
+        phase="decode",
         engine="vllm",
         input_tokens=2000,
         output_tokens=256,
@@ -111,13 +117,6 @@ def _figure(axis: Quantity, *, small: bool) -> str:
     """Write a quantity as what is better if small, or if large."""
     column = f'fits["{axis.column}"]'
     return column if (axis.small != axis.inverse) == small else f"1 / {column}"
-
-
-_BOTH = (
-    'both = {"before": before, "after": after}',
-    'both = pd.concat(both, names=["which", None])',
-    'df = both.reset_index("which").reset_index(drop=True)',
-)
 
 
 def what_if_code(

@@ -17,6 +17,12 @@ _ABOVE = 4
 BAR_COLOUR = PALETTE[5]
 
 
+WIDTH, HEIGHT = 480, 330
+LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 46
+_MOST_TICKS = 6
+Place = tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
     """A name, how long its bar is (None for no bar), and what stands after it."""
@@ -50,13 +56,6 @@ def bar_chart(bars: Sequence[Bar], label: str) -> str:
 def longest_of(bars: Sequence[Bar]) -> float:
     """Give the length of the longest bar; 1 where there is none."""
     return max((bar.value for bar in bars if bar.value is not None), default=1.0)
-
-
-WIDTH, HEIGHT = 480, 330
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 46
-_MOST_TICKS = 6
-
-Place = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,11 @@ _LEGEND = (
 )
 
 
+BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
+_RADIUS = 3.2
+_DIAMOND_SIZE = 7
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     """A line of the table: a column of the frame, how its values are written, which are better."""
@@ -139,7 +144,7 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
 
 
 def _lines(view: ChartView) -> list[_Line]:
-    stage = view.evaluation.request.stage
+    stage = view.evaluation.request.phase
     side = "input" if stage == "prefill" else "output"
     cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
 
@@ -196,11 +201,6 @@ def _facts(before: ChartView, after: ChartView) -> str:
     return svg.data_table(
         ["Front", f"{across.name} [{across.unit}]", f"{up.name} [{up.unit}]", "Plan"], rows
     )
-
-
-BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
-_RADIUS = 3.2
-_DIAMOND_SIZE = 7
 
 
 def fronts(before: ChartView, after: ChartView) -> str:

@@ -22,6 +22,29 @@ _POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
 _SAME = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
 
 
+BY = 0.1
+"""How much more is tried [1]."""
+
+MORE = "10 % more"
+"""The same in words."""
+
+_CHANGES = {
+    "memory bandwidth": "memory bandwidth",
+    "compute": "compute rate",
+    "link bandwidth": "link bandwidth",
+    "memory capacity": "memory",
+    "host speed": "host speed",
+}
+_FIGURES = {
+    "ttft_change": "First token",
+    "tpot_change": "Per token",
+    "tokens_per_s_change": "Throughput",
+    "largest_batch_change": "Largest batch",
+}
+_LEAST = 0.0005
+"""A change below this is none [1]."""
+
+
 class Why(VBox):
     """Explains the selected plan, else the recommended one.
 
@@ -56,7 +79,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     request, plan = evaluation.request, evaluation.frame.iloc[row]
     table = explain(request, plan)
     helped = sensitivity(request, plan, by=BY)
-    load = "requests in flight" if request.stage == "serving" else "batch"
+    load = "requests in flight" if request.phase == "serving" else "batch"
     over_batches = memory_chart(
         _like(evaluation, plan),
         "batch",
@@ -64,7 +87,7 @@ def why(evaluation: Evaluation, row: int) -> str:
         marks={int(plan["batch"]): _POINTER},
     )
     parts = {
-        f"Time {LATENCY_WORDS[request.stage]}, by operation": operations_table(table),
+        f"Time {LATENCY_WORDS[request.phase]}, by operation": operations_table(table),
         "Roofline": roofline(table),
         f"Memory per device, by {load}": over_batches,
         "What would help": sensitivity_table(helped),
@@ -72,7 +95,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     panels = "".join(
         f"<section><h3>{name}</h3>{drawn}</section>" for name, drawn in parts.items() if drawn
     )
-    words = escape(summary(plan, table, helped, request.stage, evaluation.latency_column))
+    words = escape(summary(plan, table, helped, request.phase, evaluation.latency_column))
     return (
         f"{PANEL_STYLE}"
         f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
@@ -105,29 +128,6 @@ def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
         if name in frame:
             same = same[same[name] == plan[name]]
     return same
-
-
-BY = 0.1
-"""How much more is tried [1]."""
-
-MORE = "10 % more"
-"""The same in words."""
-
-_CHANGES = {
-    "memory bandwidth": "memory bandwidth",
-    "compute": "compute rate",
-    "link bandwidth": "link bandwidth",
-    "memory capacity": "memory",
-    "host speed": "host speed",
-}
-_FIGURES = {
-    "ttft_change": "First token",
-    "tpot_change": "Per token",
-    "tokens_per_s_change": "Throughput",
-    "largest_batch_change": "Largest batch",
-}
-_LEAST = 0.0005
-"""A change below this is none [1]."""
 
 
 def sensitivity_table(table: pd.DataFrame) -> str:

@@ -25,21 +25,27 @@ _MATTERS_WITH: dict[str, dict[str, int]] = {
 """Techniques of no account unless others are in use, which are while they are checked."""
 
 
-def check_field(name: str, value: object) -> object:
-    """Return what a request makes of a field.
-
-    Raises
-    ------
-    ValueError
-        For a value that it refuses.
+def request_field(field: str) -> Check:
+    """Make the check of what is a field of a request.
 
     Examples
     --------
-    >>> check_field("engine", "TensorRT-LLM")
+    >>> request_field("engine")("engine", "TensorRT-LLM")
     'trtllm'
+    >>> request_field("phase")("stage", "decoder")
+    Traceback (most recent call last):
+        ...
+    ValueError: stage must be one of prefill, decode, serving, got 'decoder'; did you mean 'decode'?
     """
-    change: dict[str, Any] = {name: value}
-    return getattr(replace(_any_request(), **change), name)
+
+    def check(name: str, value: object) -> Any:  # noqa: ANN401 - each has its own type
+        change: dict[str, Any] = {field: value}
+        try:
+            return getattr(replace(_any_request(), **change), field)
+        except ValueError as error:
+            raise ValueError(str(error).replace(field, name, 1)) from None
+
+    return check
 
 
 def whole(field: str, most: int | None = None) -> Check:

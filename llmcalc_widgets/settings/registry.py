@@ -11,16 +11,16 @@ from llmcalc_core import (
     CHECKPOINT,
     DEFAULT_ENGINE,
     ENGINES,
+    PHASES,
     PRECISIONS,
-    STAGES,
     Precision,
     find_engine,
     list_hardware,
     list_models,
 )
 from llmcalc_widgets.settings.checks import (
-    check_field,
     check_milliseconds,
+    request_field,
     whole,
 )
 from llmcalc_widgets.settings.rules import (
@@ -70,6 +70,10 @@ def _nothing(_: Values) -> dict[str, Any]:
     return {}
 
 
+def _phase(settings: Values) -> dict[str, Any]:
+    return {"phase": settings["stage"]}
+
+
 def _devices(settings: Values) -> dict[str, Any]:
     return {"devices": doublings(settings["devices_min"], settings["devices"])}
 
@@ -80,13 +84,12 @@ def _batches(settings: Values) -> dict[str, Any]:
 
 def _tpot_limit(settings: Values) -> dict[str, Any]:
     limit = None if no_tpot(settings) else settings["tpot_limit_ms"]
-    return {} if limit is None else {"latency_limit_s": limit / 1e3}
+    return {} if limit is None else {"tpot_limit_s": limit / 1e3}
 
 
 def _ttft_limit(settings: Values) -> dict[str, Any]:
-    name = "latency_limit_s" if settings["stage"] == "prefill" else "ttft_limit_s"
     limit = settings["ttft_limit_ms"]
-    return {} if limit is None else {name: limit / 1e3}
+    return {} if limit is None else {"ttft_limit_s": limit / 1e3}
 
 
 class QuestionValues(TypedDict, total=False):
@@ -132,8 +135,9 @@ class QuestionValues(TypedDict, total=False):
         str,
         Setting(
             default="decode",
-            check=check_field,
-            control=Buttons(options=lambda: tuple(reversed(STAGES))),
+            check=request_field("phase"),
+            request=_phase,
+            control=Buttons(options=lambda: tuple(reversed(PHASES))),
             label="Stage",
             help="serving: continuous batching; decode, prefill: one batch that starts and ends "
             "together",
@@ -143,7 +147,7 @@ class QuestionValues(TypedDict, total=False):
         str,
         Setting(
             default=DEFAULT_ENGINE,
-            check=check_field,
+            check=request_field("engine"),
             shared=True,
             control=Choice(
                 options=lambda: tuple(name for name in ENGINES if find_engine(name).offered),
@@ -285,7 +289,7 @@ class QuestionValues(TypedDict, total=False):
         float,
         Setting(
             default=0.9,
-            check=check_field,
+            check=request_field("memory_fraction"),
             shared=True,
             control=Slider(stops=_SHARES[10:], words=percent_text),
             label="Memory share",

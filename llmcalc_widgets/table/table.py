@@ -31,6 +31,32 @@ _ARROWS = {True: " \N{BLACK UP-POINTING TRIANGLE}", False: " \N{BLACK DOWN-POINT
 _NO_ROWS = np.array([], dtype=np.intp)
 
 
+_FAR = 1 << 40
+_TURNS = (
+    ("First", "To the first page", -_FAR),
+    ("Previous", "To the page before", -1),
+    ("Next", "To the next page", 1),
+    ("Last", "To the last page", _FAR),
+)
+"""What the buttons of the pager say and explain, and how many pages they turn."""
+
+_STEPS = {"above": -1, "below": 1, "first": -_FAR, "last": _FAR}
+_KEYS = {
+    "ArrowUp": "above",
+    "ArrowLeft": "above",
+    "ArrowDown": "below",
+    "ArrowRight": "below",
+    "PageUp": "page-above",
+    "PageDown": "page-below",
+    "Home": "first",
+    "End": "last",
+}
+_PREFIX = "llmcalc-row-"
+"""How the class of a button begins that a key presses."""
+
+_SCRIPT = read_asset("llmcalc_widgets.table", "keys.js")
+
+
 class PlanTable(VBox):
     """Shows the plans page by page; a plan chosen in it is written into the selection.
 
@@ -191,16 +217,6 @@ class PlanTable(VBox):
             self._selection.row = int(self._order[at])
 
 
-_FAR = 1 << 40
-_TURNS = (
-    ("First", "To the first page", -_FAR),
-    ("Previous", "To the page before", -1),
-    ("Next", "To the next page", 1),
-    ("Last", "To the last page", _FAR),
-)
-"""What the buttons of the pager say and explain, and how many pages they turn."""
-
-
 def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:]}; all plans are shown."
 
@@ -264,23 +280,6 @@ def table_status(chosen: int, among: int, first: int, count: int, *, brushed: bo
         of = f" that match{where}, of {counted(among, 'plan')}" if chosen < among else ""
         words = f"{first + 1:,} to {first + count:,} of {counted(chosen, 'plan')}{of}"
     return f'<div class="llmcalc-status" role="status">{words}</div>'
-
-
-_STEPS = {"above": -1, "below": 1, "first": -_FAR, "last": _FAR}
-_KEYS = {
-    "ArrowUp": "above",
-    "ArrowLeft": "above",
-    "ArrowDown": "below",
-    "ArrowRight": "below",
-    "PageUp": "page-above",
-    "PageDown": "page-below",
-    "Home": "first",
-    "End": "last",
-}
-_PREFIX = "llmcalc-row-"
-"""How the class of a button begins that a key presses."""
-
-_SCRIPT = read_asset("llmcalc_widgets.table", "keys.js")
 
 
 def table_keys(page: int, step: Callable[[int], None]) -> HBox:

@@ -67,6 +67,14 @@ TOO_LARGE = ("memory", "host memory")
 _PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
 
 
+AXIS_WORDS = {
+    "batch": "Batch per replica [sequences]",
+    "input_tokens": "Input tokens of each sequence",
+}
+LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
+"""What a layout is, of the columns that there are."""
+
+
 def split_words(row: Row) -> str:
     """Say how a replica is split, such as 'TP 4 x PP 2'."""
     return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
@@ -115,13 +123,13 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
         return "does not fit in the host's memory"
     if reason == "TTFT limit":
         return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
-    return f"over the limit of {seconds(request.latency_limit_s or 0.0)}" if reason else ""
+    return f"over the limit of {seconds(request.tpot_limit_s or 0.0)}" if reason else ""
 
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
     *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
-    loads = (load_words(batch, evaluation.request.stage) for batch in batches)
+    loads = (load_words(batch, evaluation.request.phase) for batch in batches)
     return [*map(_plan_words, zip(*widths, strict=True), replicas, loads)]
 
 
@@ -135,14 +143,6 @@ def column_of(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list
 def share_words(part: float, whole: float) -> str:
     """Say a share in percent."""
     return f"{number(100 * part / whole)} %" if whole else "0 %"
-
-
-AXIS_WORDS = {
-    "batch": "Batch per replica [sequences]",
-    "input_tokens": "Input tokens of each sequence",
-}
-LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
-"""What a layout is, of the columns that there are."""
 
 
 def layout_words(row: Row) -> str:

@@ -37,7 +37,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{STAGE_WORDS[request.stage]}, {find_engine(request.engine).label}, "
+        f"{STAGE_WORDS[request.phase]}, {find_engine(request.engine).label}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
@@ -70,7 +70,7 @@ def span_words(numbers: tuple[int, ...]) -> str:
 def limit_words(request: EvaluationRequest) -> list[str]:
     """Say each limit."""
     limits = (
-        (request.latency_limit_s, LATENCY_WORDS[request.stage]),
+        (request.tpot_limit_s, LATENCY_WORDS["decode"]),
         (request.ttft_limit_s, LATENCY_WORDS["prefill"]),
     )
     return [f"{seconds(limit)} {what}" for limit, what in limits if limit is not None]
@@ -90,7 +90,7 @@ def nothing_words(evaluation: Evaluation) -> str:
     return (
         f"{request.models[0].model or 'The model'} does not fit on "
         f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
-        f"plan, {plan_words(closest, request.stage)}, is "
+        f"plan, {plan_words(closest, request.phase)}, is "
         f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
         f"{_enough_words(request)}"
     )
@@ -108,14 +108,14 @@ def _fastest_words(evaluation: Evaluation, fitting: pd.DataFrame) -> str:
     """Say which plans come nearest to each limit."""
     request = evaluation.request
     limited = (
-        (evaluation.latency_column, request.latency_limit_s),
+        ("tpot_s", request.tpot_limit_s),
         ("ttft_s", request.ttft_limit_s),
     )
     words = []
     for column in (name for name, limit in limited if limit is not None):
         fastest = fitting.iloc[int(fitting[column].argmin())]
         what = LATENCY_WORDS["prefill" if column == "ttft_s" else "decode"]
-        plan = plan_words(fastest, request.stage)
+        plan = plan_words(fastest, request.phase)
         words.append(f"The fastest needs {seconds(fastest[column])} {what}: {plan}.")
     return " ".join(words)
 
@@ -135,7 +135,7 @@ def _enough_words(request: EvaluationRequest) -> str:
         )
     except DoesNotFitError:
         return "No number of these devices would do."
-    return f"{counted(enough, 'device')} would do at {load_words(batch, request.stage)}."
+    return f"{counted(enough, 'device')} would do at {load_words(batch, request.phase)}."
 
 
 def technique_words(techniques: Techniques) -> list[str]:

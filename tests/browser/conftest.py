@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
 from tests.browser.lab import SharedLab
 from tests.browser.page import LIGHT, NotebookPage
@@ -39,6 +39,8 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE_MS = 20_000
+"""How long a test waits for what it expects: on a busy machine everything takes longer."""
 WINDOW = ViewportSize(width=1600, height=1000)
 
 _FAILED = pytest.StashKey[bool]()
@@ -73,6 +75,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     """Run one headless Chromium with a fresh profile."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, headless=True, args=list(CHROMIUM_FLAGS)

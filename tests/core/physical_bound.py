@@ -51,7 +51,7 @@ def bound_s(case: Case) -> float:
     config, work, parts = case.config, case.workload, Counted.of(case.config)
     layers, head = config.num_decoder_layers, config.hidden_size * config.vocab_size
     batch, prompt = work.batches[0], work.input_tokens
-    if case.stage == "decode":
+    if case.phase == "decode":
         tokens = sequences = batch * work.beam_size
         own = (work.output_tokens + 1) / 2
         pairs, cache = tokens * (prompt + own), batch * (prompt + work.beam_size * own)

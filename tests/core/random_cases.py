@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmcalc_core import Hardware, ModelConfig, Precision, parse_precision
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.planning.estimate_layouts import Estimate, Workload, estimate_layouts
+from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_layouts
 from llmcalc_core.workload.layout import Layout, divisors
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -26,12 +26,12 @@ class Case:
     precision: Precision
     layout: Layout
     workload: Workload
-    stage: str
+    phase: str
 
     def estimate(self) -> Estimate:
         return estimate_layouts(
             architecture(self.config), self.hardware, self.precision, (self.layout,),
-            self.workload, stage=self.stage,
+            self.workload, phase=self.phase,
         )  # fmt: skip
 
     def latency(self) -> float:
@@ -115,5 +115,5 @@ def cases(draw: st.DrawFn) -> Case:
             output_tokens=draw(st.integers(1, 3000)),
             beam_size=draw(st.sampled_from([1, 1, 4])),
         ),
-        stage=draw(st.sampled_from(["prefill", "decode"])),
+        phase=draw(st.sampled_from(["prefill", "decode"])),
     )

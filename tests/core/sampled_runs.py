@@ -8,8 +8,8 @@ import pytest
 
 from llmcalc_core import find_hardware, find_model, parse_precision
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.runs import METRICS, Configuration, Run
+from llmcalc_core.fitting.run import METRICS, Configuration, Run
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.workload.layout import Layout
 
 # Model, device, precision, layout, engine: each kind of token mixer and of channel mixer, widths

@@ -16,7 +16,7 @@ from llmcalc_core import (
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.constants import specs
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -43,7 +43,7 @@ def test_no_adjustment_beats_physics(case: Case, steps: dict[str, float]) -> Non
     hardware = replace(case.hardware, adjustments=tuple(steps.items()))
     found = replace(case, hardware=hardware).estimate().times
     assert found.latency_s.item() * ROUNDING >= bound_s(case)
-    if case.stage == "decode":
+    if case.phase == "decode":
         assert found.period_s.item() * ROUNDING >= bound_s(case)
 
 
@@ -74,7 +74,7 @@ def test_the_fastest_constants_are_possible(name: str, work: tuple[int, int, int
         precision=Precision(),
         layout=Layout(tp=4),
         workload=Workload(batches=work[:1], input_tokens=work[1], output_tokens=work[2]),
-        stage="decode",
+        phase="decode",
     )
     assert_serving_is_possible(case)
 
@@ -87,12 +87,12 @@ def assert_serving_is_possible(case: Case) -> None:
     )  # fmt: skip
     efficiency = efficiency_for(case.hardware, case.precision, mixture=model.is_moe)
     found = serving_times(model, case.hardware, case.precision, grid, efficiency)
-    alone = bound_s(replace(case.with_work(batches=(1,)), stage="prefill"))
+    alone = bound_s(replace(case.with_work(batches=(1,)), phase="prefill"))
     for first in (found.ttft_s, found.burst_ttft_s, found.steady_ttft_s):
         assert first.item() * ROUNDING >= alone
-    assert found.tpot_s.item() * ROUNDING >= bound_s(replace(case, stage="decode"))
+    assert found.tpot_s.item() * ROUNDING >= bound_s(replace(case, phase="decode"))
     # While a request is in flight every other one is replaced once, so the devices read all
     # prompts in that time, whose arithmetic can't be hidden.
     unlimited = replace(case.hardware, memory_bandwidth=1e30)
-    prompts = bound_s(replace(case, hardware=unlimited, stage="prefill"))
+    prompts = bound_s(replace(case, hardware=unlimited, phase="prefill"))
     assert found.e2e_s.item() * ROUNDING >= prompts

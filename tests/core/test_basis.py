@@ -51,7 +51,7 @@ def test_a_user_who_measured_knows_the_cache() -> None:
 
 def test_the_band_widens_with_the_basis() -> None:
     def width(kv_cache: str) -> float:
-        row = llm.explore("llama3_8b", "H100_80GB", 1, batch=8, stage="serving",
+        row = llm.explore("llama3_8b", "H100_80GB", 1, batch=8, phase="serving",
                           precision=replace(FP8, kv_cache=kv_cache)).iloc[0]  # fmt: skip
         return row["tpot_high_s"] / row["tpot_low_s"]
 

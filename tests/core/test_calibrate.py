@@ -12,8 +12,8 @@ import pytest
 import llmcalc_core as llm
 from llmcalc_core import Calibration, Hardware, calibrate, find_hardware, find_model
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.fitting.own import SPREADS
-from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.fitting.fit_hardware import SPREADS
+from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.workload.layout import Layout
 from tests.core.own_rows import ALIKE, CONCURRENCIES, DEVICE, rows_like, served
 from tests.core.physical_bound import bound_s
@@ -135,7 +135,7 @@ FUNCTIONS: dict[str, Callable[[Hardware], float]] = {
     )["latency"],
     "explore": lambda device: llm.explore("llama3_8b", device, 2)["tpot_s"].min(),
     "evaluate": lambda device: llm.evaluate(
-        llm.make_request("llama3_8b", device, 2, stage="prefill")
+        llm.make_request("llama3_8b", device, 2, phase="prefill")
     ).frame["ttft_s"].min(),
     "best": lambda device: 1 / llm.get_pareto_optimal_performance(
         model="llama3_8b", total_nodes=2, batch_list=[8], system_name=device
@@ -166,10 +166,10 @@ def test_absurd_measurements_stay_possible(factor: float) -> None:
             precision=llm.Precision(),
             layout=Layout(),
             workload=Workload(batches=(count,), input_tokens=1000, output_tokens=200),
-            stage="decode",
+            phase="decode",
         )
-        prompts = bound_s(replace(case, stage="prefill"))
-        alone = bound_s(replace(case.with_work(batches=(1,)), stage="prefill"))
+        prompts = bound_s(replace(case, phase="prefill"))
+        alone = bound_s(replace(case.with_work(batches=(1,)), phase="prefill"))
         assert estimate["tpot_ms"] / 1e3 * ROUNDING >= bound_s(case)
         assert estimate["ttft_ms"] / 1e3 * ROUNDING >= alone
         assert estimate["e2e_latency_ms"] / 1e3 * ROUNDING >= prompts

@@ -12,8 +12,8 @@ from llmcalc_core import Precision, find_hardware, find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
+from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.layers.work import Message, Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -49,14 +49,14 @@ def messages(
 
 def described(one: Message) -> tuple[float, ...]:
     figures = (one.size, one.participants, one.copies, one.stride)
-    return (one.passes, *(np.asarray(value).item() for value in figures))
+    return (one.collective.passes, *(np.asarray(value).item() for value in figures))
 
 
 def flops(model: Model, layout: Layout, *, decode: bool) -> float:
     step = make_pass(model.hidden, grid_of(layout), BF16, decode=decode)
     return sum(
         count * np.asarray(operation.flops).item()
-        for section, count in zip(sections(model, step)[:-1], whole_counts(model), strict=False)
+        for section, count in zip(sections(model, step)[:-1], section_counts(model), strict=False)
         for operation in section.operations
     )
 

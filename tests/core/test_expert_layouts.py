@@ -210,7 +210,10 @@ def test_messages_of_a_mixture(case: tuple[Layout, bool, list[tuple[float, ...]]
     model: Model = architecture(ModelConfig(**TINY))
     step = make_pass(model.hidden, grid_of(layout, prompt=10), BF16, decode=decode)
     found = [
-        (one.passes, *(np.asarray(v).item() for v in (one.size, one.participants, one.copies)))
+        (
+            one.collective.passes,
+            *(np.asarray(v).item() for v in (one.size, one.participants, one.copies)),
+        )
         for one in layer_section(model.layers[0], step).messages
         if np.max(one.participants) > 1
     ]

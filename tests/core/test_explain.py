@@ -37,11 +37,11 @@ CASES: dict[str, dict[str, Any]] = {
         "draft_model": "llama2_7b", "lora_adapters": 4,
     },
 }  # fmt: skip
-STAGES = ("prefill", "decode", "serving")
+PHASES = ("prefill", "decode", "serving")
 
 
-def asked(case: str, stage: str, **changes: Any) -> Evaluation:
-    common = {"batch": [1, 3, 64], "input_tokens": [700], "stage": stage}
+def asked(case: str, phase: str, **changes: Any) -> Evaluation:
+    common = {"batch": [1, 3, 64], "input_tokens": [700], "phase": phase}
     return evaluate(make_request(**{**CASES[case], **common, **changes}))
 
 
@@ -51,10 +51,10 @@ def tables(found: Evaluation, count: int = 12) -> list[tuple[Any, pd.DataFrame]]
     return [(plan, explain(found.request, plan)) for _, plan in rows.iterrows()]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("case", CASES)
-def test_times_sum_to_the_estimate_by_kind(case: str, stage: str) -> None:
-    found = asked(case, stage)
+def test_times_sum_to_the_estimate_by_kind(case: str, phase: str) -> None:
+    found = asked(case, phase)
     for plan, table in tables(found):
         assert table["time_s"].sum() == pytest.approx(plan[found.latency_column], rel=1e-12)
         assert table["share"].sum() == pytest.approx(1.0, rel=1e-12)
@@ -70,12 +70,12 @@ def test_prompts_in_parts_sum_too() -> None:
         assert table["time_s"].sum() == pytest.approx(plan["tpot_s"], rel=1e-12)
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode"])
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("case", CASES)
-def test_without_a_pipeline_a_latency_is_one_pass(case: str, stage: str) -> None:
+def test_without_a_pipeline_a_latency_is_one_pass(case: str, phase: str) -> None:
     given = {"techniques": 1 + 0.7 + 0.7**2 + 0.7**3, "own drafts": 1 + 0.8}  # tokens of a step
-    times = 1 / given.get(case, 1.0) if stage == "decode" else 1.0
-    for plan, table in tables(asked(case, stage)):
+    times = 1 / given.get(case, 1.0) if phase == "decode" else 1.0
+    for plan, table in tables(asked(case, phase)):
         runs = table["count"] * table["run_s"] * times
         if plan["pp"] == 1:
             assert table["time_s"].tolist() == pytest.approx(runs.tolist(), rel=1e-12)
@@ -85,10 +85,10 @@ def test_without_a_pipeline_a_latency_is_one_pass(case: str, stage: str) -> None
             assert hops["count"].tolist() == [plan["pp"] - 1]
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode"])
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("case", CASES)
-def test_the_bound_is_what_takes_most(case: str, stage: str) -> None:
-    for plan, table in tables(asked(case, stage)):
+def test_the_bound_is_what_takes_most(case: str, phase: str) -> None:
+    for plan, table in tables(asked(case, phase)):
         launched = (table["launch_s"] / table["run_s"] * table["time_s"]).to_numpy()
         bounds = {"overhead": launched.sum()}
         computing = table["flops_per_byte"] * table["most_bytes_per_s"] > table["most_flops_per_s"]
@@ -105,10 +105,10 @@ def test_the_bound_is_what_takes_most(case: str, stage: str) -> None:
         assert (long.loc[~link & computing, "bound_by"] == "compute").all()
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("case", CASES)
-def test_nothing_is_above_its_roof(case: str, stage: str) -> None:
-    for _, table in tables(asked(case, stage), 4):
+def test_nothing_is_above_its_roof(case: str, phase: str) -> None:
+    for _, table in tables(asked(case, phase), 4):
         own = table[table["flops"] > 0]
         roof = np.minimum(own["most_flops_per_s"], own["flops_per_byte"] * own["most_bytes_per_s"])
         assert (own["flops_per_s"] <= roof * (1 + 1e-9)).all()
@@ -168,7 +168,7 @@ def test_serving_is_decoding_and_prefills_beside_it() -> None:
 
 @pytest.mark.parametrize("model", list_models())
 def test_every_operation_of_every_model_has_a_name_of_its_own(model: str) -> None:
-    found = evaluate(make_request(model, "B200_180GB", 1, batch=4, stage="serving"))
+    found = evaluate(make_request(model, "B200_180GB", 1, batch=4, phase="serving"))
     table = explain(found.request, found.frame.iloc[0])
     assert not table.duplicated(["stage", "part", "operation"]).any()
     assert (table["operation"] != "").all()

@@ -101,6 +101,30 @@ def test_bytes_of_a_weight(kind: str, size: float) -> None:
     assert Precision(weights=kind).weight_bytes == size
 
 
+# (type, scales stated beside it [bits], bytes): only what is quantised has scales
+SCALED = [("fp4", 0.25, 0.53125), ("int4", 0.5, 0.5625), ("fp8", 0.25, 1.03125),
+          ("int8", 0.0, 1.0), ("bf16", 0.25, 2.0), ("fp32", 0.25, 4.0)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "scales", "size"), SCALED, ids=[kind for kind, *_ in SCALED])
+def test_bytes_of_a_weight_with_scales_of_its_own(kind: str, scales: float, size: float) -> None:
+    assert Precision(weights=kind, scale_bits=scales).weight_bytes == size
+
+
+def test_stated_scales_are_of_the_narrowest_type_alone() -> None:
+    mixed = Precision(weights="fp8", activations="fp8", experts="fp4", scale_bits=0.25)
+    assert (mixed.weight_bytes, mixed.expert_weight_bytes) == (1.0, 0.53125)
+    others = dict.fromkeys(("experts", "attention", "recurrent", "shared"), "fp8")
+    own = Precision(weights="fp4", activations="fp4", scale_bits=0.25, **others)
+    assert (own.weight_bytes, own.part("attention").weight_bytes) == (0.53125, 1.0)
+
+
+def test_a_part_in_the_type_of_the_experts_computes_as_they_do() -> None:
+    own = Precision(experts="fp4", expert_activations="fp8", shared="fp4", attention="int4")
+    computed = {name: own.part(name).activations for name in ("shared", "attention", "recurrent")}
+    assert computed == {"shared": "fp8", "attention": "bf16", "recurrent": "bf16"}
+
+
 def test_every_type_has_a_size() -> None:
     assert {kind for kind, _ in BYTES} == set(DATA_TYPES)
 

@@ -11,6 +11,7 @@ from llmcalc_core import (
     EvaluationRequest,
     ModelConfig,
     Precision,
+    calibrate,
     estimate_decode_performance,
     estimate_serving_performance,
     explore,
@@ -23,8 +24,9 @@ from llmcalc_core.api import measurements
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.fitting.flat import flatten
-from llmcalc_core.fitting.runs import Configuration
+from llmcalc_core.dtypes import DATA_TYPES
+from llmcalc_core.fitting.flat_passes import flatten
+from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -201,3 +203,17 @@ def test_a_request_asks_for_the_checkpoint_unless_told_otherwise() -> None:
 def test_a_checkpoint_is_stored_in_something_known(precision, message) -> None:
     with pytest.raises(ValueError, match=message):
         replace(TINY, precision=precision)
+
+
+@pytest.mark.parametrize("kind", DATA_TYPES)
+def test_a_part_in_any_type_can_be_calibrated(kind: str) -> None:
+    stored = Precision(attention=kind, recurrent=kind, shared=kind)
+    row = {"model": "llama3_8b", "tensor_parallel": 1, "input_tokens": 1000, "output_tokens": 200,
+           "precision": stored}  # fmt: skip
+    rows = [row | {"concurrency": load, "tpot_ms": 20.0} for load in (1, 4, 16)]
+    found = calibrate(rows, "H100_80GB").report["before_ms"].tolist()
+    own = [
+        estimate_serving_performance("llama3_8b", load, 1000, 200, "H100_80GB", bits=stored)
+        for load in (1, 4, 16)
+    ]
+    assert found == pytest.approx([one["tpot_ms"] for one in own], rel=1e-9)

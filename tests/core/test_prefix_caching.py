@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.costmodel.prefills import arriving_prompts, packed_prompts
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.simulation.prefills import arriving_prompts, packed_prompts
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -126,7 +126,7 @@ def test_no_hits_are_no_caching(case: Case) -> None:
 @QUICK
 @given(cases(), st.floats(0, 1), st.floats(0, 1))
 def test_more_hits_are_never_slower(case: Case, one: float, other: float) -> None:
-    case = replace(case, stage="prefill")
+    case = replace(case, phase="prefill")
     few, many = (
         case.with_work(techniques=Techniques(prefix_hit_rate=share))
         for share in sorted((one, other))
@@ -150,9 +150,9 @@ def test_serving_gains_by_hits(name: str) -> None:
         assert times[-1] < times[0]
 
 
-@pytest.mark.parametrize("stage", llm.STAGES)
-def test_an_axis_is_a_column(stage: str) -> None:
-    asked: dict[str, Any] = {"devices": 2, "batch": [1, 8], "stage": stage, "precision": "fp8"}
+@pytest.mark.parametrize("phase", llm.PHASES)
+def test_an_axis_is_a_column(phase: str) -> None:
+    asked: dict[str, Any] = {"devices": 2, "batch": [1, 8], "phase": phase, "precision": "fp8"}
     frame = llm.explore("llama3_8b", "H100_80GB", **asked, prefix_hit_rate=[0, 0.75])
     assert list(frame.columns)[:4] == ["model", "hardware", "precision", "prefix_hit_rate"]
     for share, rows in frame.groupby("prefix_hit_rate"):
@@ -167,7 +167,7 @@ def test_an_axis_is_a_column(stage: str) -> None:
 
 
 def test_a_row_equals_the_single_call() -> None:
-    frame = llm.explore("llama3_8b", "H100_80GB", 1, batch=4, stage="prefill", prefix_hit_rate=0.3)
+    frame = llm.explore("llama3_8b", "H100_80GB", 1, batch=4, phase="prefill", prefix_hit_rate=0.3)
     found = llm.estimate_prefill_performance("llama3_8b", 4, 2000, "H100_80GB", prefix_hit_rate=0.3)
     assert frame["ttft_s"].item() * 1e3 == pytest.approx(found["latency"], rel=1e-12)
     # Throughput counts all that was asked, also what was found.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcalc_core import Hardware, ModelConfig, Precision, parse_precision
-from llmcalc_core.planning.estimate_layouts import Workload
+from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.workload.layout import Layout, divisors
 from tests.core.physical_bound import BITS, Counted, bound_s
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -26,7 +26,7 @@ def test_the_bound_by_hand() -> None:
         memory_bandwidth=1e12, link_bandwidth=6e11,
     )  # fmt: skip
     case = Case(
-        config=llama, hardware=device, precision=Precision(), layout=Layout(), stage="decode",
+        config=llama, hardware=device, precision=Precision(), layout=Layout(), phase="decode",
         workload=Workload(batches=(1,), input_tokens=999, output_tokens=2),
     )  # fmt: skip
     expected = (2 * 6_607_077_376 + 1000.5 * 524_288) / 1e12
@@ -39,7 +39,7 @@ def test_the_bound_by_hand() -> None:
 def test_never_faster_than_physics(case: Case) -> None:
     found = case.estimate().times
     assert found.latency_s.item() * ROUNDING >= bound_s(case)
-    if case.stage == "decode":
+    if case.phase == "decode":
         assert found.period_s.item() * ROUNDING >= bound_s(case)
 
 
@@ -94,7 +94,7 @@ def test_more_beams_are_never_faster(case: Case, beams: int) -> None:
     assert several.latency() * ROUNDING >= one.latency()
     assert several.memory() * ROUNDING >= one.memory()
     batched = one.with_work(batches=(case.workload.batches[0] * beams,))
-    if case.stage == "decode" and case.layout.devices == 1:
+    if case.phase == "decode" and case.layout.devices == 1:
         assert several.latency() <= batched.latency() * ROUNDING  # the prompt is shared
 
 

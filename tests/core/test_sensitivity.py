@@ -48,25 +48,25 @@ SAME = (
 FIGURES = ["ttft_s", "tpot_s", "tokens_per_s"]
 
 
-def asked(case: str, stage: str, **changes: Any) -> Evaluation:
-    common = {"batch": [1, 48], "input_tokens": [700], "stage": stage}
+def asked(case: str, phase: str, **changes: Any) -> Evaluation:
+    common = {"batch": [1, 48], "input_tokens": [700], "phase": phase}
     return evaluate(make_request(**{**CASES[case], **common, **changes}))
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode", "serving"])
+@pytest.mark.parametrize("phase", ["prefill", "decode", "serving"])
 @pytest.mark.parametrize("case", CASES)
-def test_without_change_it_is_the_row(case: str, stage: str) -> None:
-    found = asked(case, stage)
+def test_without_change_it_is_the_row(case: str, phase: str) -> None:
+    found = asked(case, phase)
     for _, plan in found.frame.sample(4, random_state=3).iterrows():
         own = sensitivity(found.request, plan).set_index("change").loc["none"]
         assert own[FIGURES].tolist() == pytest.approx(plan[FIGURES].tolist(), rel=1e-12)
         assert not own[[name for name in own.index if name.endswith("change")]].any()
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode", "serving"])
+@pytest.mark.parametrize("phase", ["prefill", "decode", "serving"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_change_is_an_evaluation_of_the_changed_device(case: str, stage: str) -> None:
-    found = asked(case, stage)
+def test_a_change_is_an_evaluation_of_the_changed_device(case: str, phase: str) -> None:
+    found = asked(case, phase)
     own = found.request.hardware[0]
     changed = {
         change: own.replace(**{name: 1.1 * getattr(own, name) for name in names})
@@ -76,7 +76,7 @@ def test_a_change_is_an_evaluation_of_the_changed_device(case: str, stage: str) 
     for row in found.frame.sample(2, random_state=4).index:
         table = sensitivity(found.request, found.frame.loc[row]).set_index("change")
         for change, device in changed.items():
-            expected = asked(case, stage, hardware=device).frame.loc[row]
+            expected = asked(case, phase, hardware=device).frame.loc[row]
             shown = table.loc[change]
             assert shown[FIGURES].tolist() == pytest.approx(expected[FIGURES].tolist(), rel=1e-9)
             ratio = expected["tpot_s"] / found.frame.loc[row, "tpot_s"] - 1
@@ -97,10 +97,10 @@ def test_a_faster_host_is_one_with_smaller_overheads() -> None:
     assert shown["tpot_change"] < -0.001
 
 
-@pytest.mark.parametrize("stage", ["prefill", "decode"])
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("case", CASES)
-def test_more_is_never_slower_nor_better_than_in_proportion(case: str, stage: str) -> None:
-    found = asked(case, stage)
+def test_more_is_never_slower_nor_better_than_in_proportion(case: str, phase: str) -> None:
+    found = asked(case, phase)
     for _, plan in found.frame.sample(2, random_state=5).iterrows():
         table = sensitivity(found.request, plan, by=0.5)
         for name in ("ttft_change", "tpot_change"):

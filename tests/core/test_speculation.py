@@ -13,12 +13,12 @@ import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.drafting import draft_grid
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.costmodel.prefills import arriving_prompts
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.layers.work import Section, make_pass
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.estimate_layouts import Workload, estimate_layouts
+from llmcalc_core.planning.static_estimate import Workload, estimate_layouts
+from llmcalc_core.simulation.prefills import arriving_prompts
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -106,7 +106,7 @@ def test_nothing_drafted_or_accepted_is_no_speculation(
 @QUICK
 @given(cases(), st.integers(1, 8), st.floats(REJECTED, 1), st.floats(REJECTED, 1))
 def test_more_accepted_is_never_slower(case: Case, tokens: int, one: float, other: float) -> None:
-    case = replace(case.with_work(beam_size=1), stage="decode")
+    case = replace(case.with_work(beam_size=1), phase="decode")
     few, many = (case.with_work(techniques=drafted(tokens, rate)) for rate in sorted((one, other)))
     assert many.latency() <= few.latency() * ROUNDING
     assert many.memory() == few.memory()
@@ -123,7 +123,7 @@ def latency(model: ModelConfig, techniques: Techniques, layout: Layout, batch: i
     found = estimate_layouts(
         architecture(model), llm.find_hardware("H100_80GB"), Precision(), (layout,),
         Workload(batches=(batch,), input_tokens=500, output_tokens=100, techniques=techniques),
-        stage="decode",
+        phase="decode",
     )  # fmt: skip
     return found.times.latency_s.item()
 
@@ -241,17 +241,17 @@ def test_serving_speculates() -> None:
     )
 
 
-@pytest.mark.parametrize("stage", llm.STAGES)
-def test_axes_are_columns(stage: str) -> None:
+@pytest.mark.parametrize("phase", llm.PHASES)
+def test_axes_are_columns(phase: str) -> None:
     frame = llm.explore(
-        "llama3_70b", "H200_141GB", 4, batch=8, stage=stage, draft_model="llama3_8b",
+        "llama3_70b", "H200_141GB", 4, batch=8, phase=phase, draft_model="llama3_8b",
         speculative_tokens=[0, 3], acceptance_rate=[0.0, 0.6, 0.8],
     )  # fmt: skip
     shown = frame[["speculative_tokens", "acceptance_rate", "draft_model"]].drop_duplicates()
     # Where none is drafted or accepted there is one case, not one for each rate.
     name = "meta-llama/Llama-3.1-8B"
     assert shown.to_numpy().tolist() == [[0, 0.0, ""], [3, 0.6, name], [3, 0.8, name]]
-    latency = frame["ttft_s" if stage == "prefill" else "tpot_s"]
+    latency = frame["ttft_s" if phase == "prefill" else "tpot_s"]
     parts = frame[list(llm.TIME_COLUMNS)].sum(axis=1)
     assert parts.to_numpy() == pytest.approx(latency.to_numpy(), rel=1e-12)
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 
-from tests.golden.answers import FILE, ask, differences, read, write
+from tests.golden.answers import FILE, ask, differences, read, recorded, write
 from tests.golden.questions import questions
 
 
@@ -18,10 +18,13 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="renew the file")
     parser.add_argument("--most", type=int, default=20, help="rows of each table to print")
     asked = parser.parse_args()
-    now = ask(questions())
     before = read() if FILE.exists() else []
+    now = ask(questions(recorded(before)))
     moved = differences(before, now)
+    new = len({*recorded(now)} - {*recorded(before)})
     _say(f"{len(now)} predictions, {_several(len(moved), 'figure')} moved")
+    if new:
+        _say(f"{_several(new, 'question')} that the file does not answer; --write adds them")
     if len(moved):
         _show(moved, asked.most)
     if asked.write:

@@ -23,6 +23,9 @@ LEFT_OUT = ("_low_s", "_high_s", "_per_device", "cost_usd_per_million_input_toke
             "energy_j_per_input_token", "device_memory_bytes", "most_", "peak_")  # fmt: skip
 """Figures of tables that follow from others, left out to keep the file small."""
 
+SHARES_OF_CHANGE = "_change"
+"""End of the figures that are a share of another already: what moves them is told beside 1."""
+
 Record = dict[str, Any]
 
 
@@ -76,6 +79,11 @@ def read(path: Path = FILE) -> list[Record]:
         return [json.loads(line) for line in lines]
 
 
+def recorded(records: list[Record]) -> tuple[str, ...]:
+    """Name the questions that records answer, in their order."""
+    return tuple(dict.fromkeys(one["question"] for one in records))
+
+
 def write(records: list[Record], path: Path = FILE) -> None:
     """Write records into a file, the same for the same records."""
     text = "".join(json.dumps(one, separators=(",", ":")) + "\n" for one in records)
@@ -83,7 +91,7 @@ def write(records: list[Record], path: Path = FILE) -> None:
 
 
 def differences(before: list[Record], after: list[Record]) -> pd.DataFrame:
-    """Compare records by question and row.
+    """Compare records by question and row; a question that was not asked before moves nothing.
 
     Returns
     -------
@@ -92,12 +100,14 @@ def differences(before: list[Record], after: list[Record]) -> pd.DataFrame:
         difference of numbers [1], infinite where there is none to tell.
     """
     old, new = ({(one["question"], one["row"]): one for one in all_} for all_ in (before, after))
+    asked = {question for question, _ in old}
     moved = [
         {"question": key[0], "row": key[1], "figure": name, "before": was, "after": now,
          "moved": change}
         for key in dict.fromkeys([*old, *new])
+        if key[0] in asked
         for name, was, now in _pairs(old.get(key, {}), new.get(key, {}))
-        if (change := _change(was, now)) > TOLERANCE
+        if (change := _change(name, was, now)) > TOLERANCE
     ]  # fmt: skip
     columns = ["question", "row", "figure", "before", "after", "moved"]
     return pd.DataFrame(moved, columns=columns)
@@ -108,10 +118,11 @@ def _pairs(old: Record, new: Record) -> Iterator[tuple[str, Any, Any]]:
         yield name, old.get(name), new.get(name)
 
 
-def _change(was: Any, now: Any) -> float:
+def _change(name: str, was: Any, now: Any) -> float:
     numbers = isinstance(was, (int, float)) and isinstance(now, (int, float))
     if was == now or (numbers and math.isnan(was) and math.isnan(now)):
         return 0.0
     if not numbers or isinstance(was, bool) or not (math.isfinite(was) and math.isfinite(now)):
         return math.inf
-    return abs(now - was) / max(abs(was), abs(now))
+    share = 1.0 if name.endswith(SHARES_OF_CHANGE) else 0.0
+    return abs(now - was) / max(abs(was), abs(now), share)

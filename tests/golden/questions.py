@@ -6,14 +6,14 @@ needs no change here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import llmcalc_core as core
 
-STAGES = ("decode", "prefill", "serving")
+PHASES = ("decode", "prefill", "serving")
 ENGINES = ("vllm", "trtllm", "sglang", "fastertransformer", "lmdeploy")
 FAMILIES = (
     "llama3_8b", "llama2_70b", "mistral_7b", "gemma3_27b", "llama4_scout", "mixtral_8x7b",
@@ -44,10 +44,15 @@ class Question:
     rows: int = 4
 
 
-def questions() -> Iterator[Question]:
-    """Give every question, in an order that does not change."""
-    yield from _models()
-    yield from _devices()
+def questions(recorded: Iterable[str] = ()) -> Iterator[Question]:
+    """Give every question, in an order that does not change.
+
+    ``recorded`` names the questions that the file answers. What is asked of a model or a device
+    follows from its place among them, so that a new one moves no other's questions.
+    """
+    asked = tuple(recorded)
+    yield from _models(_placed(core.list_models(), "model", asked))
+    yield from _devices(_placed(core.list_hardware(), "device", asked))
     yield from _families()
     yield from _precisions()
     yield from _techniques()
@@ -58,15 +63,22 @@ def questions() -> Iterator[Question]:
     yield from _single_answers()
 
 
+def _placed(names: Iterable[str], kind: str, recorded: Iterable[str]) -> list[str]:
+    """Put the names that were asked before in their place, and new ones after them."""
+    known = dict.fromkeys(words[1] for name in recorded if (words := name.split())[0] == kind)
+    places = {name: place for place, name in enumerate(known)}
+    return sorted(names, key=lambda name: places.get(name, len(places)))
+
+
 def _explored(name: str, rows: int, **arguments: Any) -> Question:
     return Question(name=name, call=core.explore, arguments=arguments, rows=rows)
 
 
-def _models() -> Iterator[Question]:
-    for at, model in enumerate(core.list_models()):
-        stage, engine = STAGES[at % 3], ENGINES[at % 3]
+def _models(names: Iterable[str]) -> Iterator[Question]:
+    for at, model in enumerate(names):
+        phase, engine = PHASES[at % 3], ENGINES[at % 3]
         yield _explored(
-            f"model {model}", 4, model=model, hardware="H100_80GB", devices=8, stage=stage,
+            f"model {model}", 4, model=model, hardware="H100_80GB", devices=8, phase=phase,
             engine=engine, batch=(1, 32),
         )  # fmt: skip
         yield Question(
@@ -74,22 +86,22 @@ def _models() -> Iterator[Question]:
         )
 
 
-def _devices() -> Iterator[Question]:
+def _devices(names: Iterable[str]) -> Iterator[Question]:
     models = ("llama3_8b", "mixtral_8x7b", "llama2_70b", "qwen3_30b_a3b")
-    for at, (device, stage) in enumerate(product(core.list_hardware(), STAGES)):
+    for at, (device, phase) in enumerate(product(names, PHASES)):
         yield _explored(
-            f"device {device} {stage}", 3, model=models[at % 4], hardware=device,
-            devices=(1, 8, 16)[at % 3], stage=stage, engine=ENGINES[at % 2], batch=(1, 8, 64),
+            f"device {device} {phase}", 3, model=models[at % 4], hardware=device,
+            devices=(1, 8, 16)[at % 3], phase=phase, engine=ENGINES[at % 2], batch=(1, 8, 64),
             precision=("checkpoint", "fp8", "w4a16")[at // 3 % 3],
         )  # fmt: skip
 
 
 def _families() -> Iterator[Question]:
-    for at, (model, stage, engine) in enumerate(product(FAMILIES, STAGES, ENGINES[:3])):
+    for at, (model, phase, engine) in enumerate(product(FAMILIES, PHASES, ENGINES[:3])):
         yield _explored(
-            f"family {model} {stage} {engine}", 4, model=model,
+            f"family {model} {phase} {engine}", 4, model=model,
             hardware=("H200_141GB", "B200_180GB", "MI300X")[at % 3], devices=(8, 16)[at % 2],
-            stage=stage, engine=engine, input_tokens=(500, 6000), output_tokens=300,
+            phase=phase, engine=engine, input_tokens=(500, 6000), output_tokens=300,
             batch=(2, 128),
         )  # fmt: skip
 
@@ -108,17 +120,17 @@ def _precisions() -> Iterator[Question]:
 
 def _techniques() -> Iterator[Question]:
     models = ("llama3_8b", "mixtral_8x7b", "jamba_1_5_mini")
-    for techniques, model, stage in product(TECHNIQUES, models, STAGES):
+    for techniques, model, phase in product(TECHNIQUES, models, PHASES):
         yield _explored(
-            f"technique {' '.join(techniques)} {model} {stage}", 2, model=model,
-            hardware="H100_80GB", devices=4, stage=stage, batch=(1, 48), **techniques,
+            f"technique {' '.join(techniques)} {model} {phase}", 2, model=model,
+            hardware="H100_80GB", devices=4, phase=phase, batch=(1, 48), **techniques,
         )  # fmt: skip
     yield _explored(
         "technique own drafts", 4, model="deepseek_v3", hardware="H200_141GB", devices=8,
         speculative_tokens=1, acceptance_rate=0.8, batch=(1, 48),
     )  # fmt: skip
     yield _explored(
-        "technique parts", 4, model="llama3_8b", hardware="H100_80GB", devices=2, stage="serving",
+        "technique parts", 4, model="llama3_8b", hardware="H100_80GB", devices=2, phase="serving",
         prefill_chunk_tokens=512, input_tokens=3000, batch=(1, 48),
     )  # fmt: skip
 
@@ -130,15 +142,15 @@ def _workloads() -> Iterator[Question]:
         "late": core.find_hardware("B200_180GB").replace(link_latency_s=2e-5),
     }
     for name, hardware in devices.items():
-        for model, stage in product(("llama2_70b", "deepseek_v3"), STAGES):
+        for model, phase in product(("llama2_70b", "deepseek_v3"), PHASES):
             yield _explored(
-                f"workload {name} {model} {stage}", 4, model=model, hardware=hardware,
-                devices=32, stage=stage, batch=(1, 64),
+                f"workload {name} {model} {phase}", 4, model=model, hardware=hardware,
+                devices=32, phase=phase, batch=(1, 64),
             )  # fmt: skip
     for model in ("llama3_8b", "gemma3_27b", "deepseek_v3_2"):
         yield _explored(
             f"workload long {model}", 6, model=model, hardware="H200_141GB", devices=8,
-            stage="prefill", input_tokens=(40_000, 100_000), batch=(1, 2),
+            phase="prefill", input_tokens=(40_000, 100_000), batch=(1, 2),
         )  # fmt: skip
         yield _explored(
             f"workload beams {model}", 3, model=model, hardware="H200_141GB", devices=8,
@@ -147,7 +159,7 @@ def _workloads() -> Iterator[Question]:
     for objective in ("cost", "energy"):
         yield _explored(
             f"workload {objective}", 6, model="llama2_70b", hardware=["H100_80GB", "MI300X"],
-            devices=8, objective=objective, stage="serving", ttft_limit_s=2.0,
+            devices=8, objective=objective, phase="serving", ttft_limit_s=2.0,
         )  # fmt: skip
 
 
@@ -221,25 +233,25 @@ def _single_answers() -> Iterator[Question]:
         ("llama2_70b", "H100_80GB"), ("mixtral_8x7b", "A100_80GB"), ("deepseek_v2", "H200_141GB"),
     ):  # fmt: skip
         guide = {"model": model, "system_name": device}
-        for stage in ("prefill", "decode"):
+        for phase in ("prefill", "decode"):
             yield Question(
-                name=f"best {model} {stage}", call=core.get_best_parallelization_strategy,
-                arguments=guide | {"stage": stage, "total_nodes": 8, "batch_size": 16},
+                name=f"best {model} {phase}", call=core.get_best_parallelization_strategy,
+                arguments=guide | {"stage": phase, "total_nodes": 8, "batch_size": 16},
             )  # fmt: skip
             yield Question(
-                name=f"front {model} {stage}", call=core.get_pareto_optimal_performance,
-                arguments=guide | {"stage": stage, "total_nodes": 8},
+                name=f"front {model} {phase}", call=core.get_pareto_optimal_performance,
+                arguments=guide | {"stage": phase, "total_nodes": 8},
             )  # fmt: skip
         yield Question(
             name=f"fewest {model}", call=core.get_minimum_system_size,
             arguments={"model": model, "system_name": device},
         )  # fmt: skip
-    for at, (model, stage) in enumerate(product(FAMILIES[::3], STAGES)):
+    for at, (model, phase) in enumerate(product(FAMILIES[::3], PHASES)):
         request = core.make_request(
-            model, "H200_141GB", 8, stage=stage, batch=32, engine=ENGINES[at % 3]
+            model, "H200_141GB", 8, phase=phase, batch=32, engine=ENGINES[at % 3]
         )
         shown = {"request": request, "plan": core.evaluate(request).feasible.iloc[0]}
-        yield Question(name=f"why {model} {stage}", call=core.explain, arguments=shown, rows=40)
+        yield Question(name=f"why {model} {phase}", call=core.explain, arguments=shown, rows=40)
         yield Question(
-            name=f"more {model} {stage}", call=core.sensitivity, arguments=shown, rows=20
+            name=f"more {model} {phase}", call=core.sensitivity, arguments=shown, rows=20
         )  # fmt: skip

@@ -14,8 +14,8 @@ from llmcalc_core.architecture.model import architecture
 from llmcalc_core.calibration.bands import BASES, METRICS, last_errors, last_worth
 from llmcalc_core.calibration.constants import fitted, specs
 from llmcalc_core.fitting.parameters import as_constants, parameters
-from llmcalc_core.fitting.predict import Runs
-from llmcalc_core.fitting.runs import Configuration, Run
+from llmcalc_core.fitting.run import Configuration, Run
+from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.precision import Precision
 from llmcalc_core.validation import (
     closed_loop,
@@ -79,7 +79,7 @@ def found(runs: Runs) -> refit.Refit:
 
 
 def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None:
-    before, after = runs.misses(fitted()), found.misses["fit"]
+    before, after = runs.log_errors(fitted()), found.misses["fit"]
     assert np.abs(after).mean() < 0.3 * np.abs(before).mean()
     assert found.constants.of("vllm", "")["sequence_overhead_s"] > 1.5e-4
     assert found.constants == as_constants(found.moved, found.steps)

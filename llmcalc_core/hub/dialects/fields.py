@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from llmcalc_core.checks import whole_number
 
@@ -60,13 +60,17 @@ class Fields:
         self._read.update(names)
         return next((self._values[name] for name in names if self._has(name)), None)
 
+    def given(self, *names: str) -> str:
+        """Give the first of several spellings that is there, or the first of all if none is."""
+        return next((name for name in names if self._has(name)), names[0])
+
     def absent(self, name: str) -> bool:
         """Tell whether a field is not there at all, not even as null."""
         return name not in self._values
 
-    def number(self, *names: str, default: int | None = None) -> int:
-        """Give a whole number from 0 on; it must be there unless there is a default."""
-        found = self.optional(*names)
+    def number(self, *names: str, default: int | None = None, least: int = 0) -> int:
+        """Give a whole number from ``least`` on; it must be there unless there is a default."""
+        found = self.optional(*names, least=least)
         if found is not None:
             return found
         if default is None:
@@ -74,13 +78,12 @@ class Fields:
             raise ValueError(msg)
         return default
 
-    def optional(self, *names: str) -> int | None:
-        """Give a whole number from 0 on, or None."""
+    def optional(self, *names: str, least: int = 0) -> int | None:
+        """Give a whole number from ``least`` on, or None."""
         value = self.value(*names)
         if value is None:
             return None
-        given = next(name for name in names if self._has(name))
-        return whole_number(f"{self.where}: {given}", value, least=0)
+        return whole_number(f"{self.where}: {self.given(*names)}", value, least=least)
 
     def alike(self, name: str, *, default: int | None = None) -> int:
         """Give a whole number, or the one that a list has for every layer."""
@@ -101,12 +104,12 @@ class Fields:
         return value
 
     def entries(self, name: str) -> tuple[Any, ...]:
-        """Give the entries of a list; none where it is not there."""
+        """Give the words or numbers of a list; none where it is not there."""
         value = self.value(name)
         if value is None:
             return ()
-        if not isinstance(value, list):
-            self.refuse(name, "must be a list")
+        if not isinstance(value, list) or not all(isinstance(one, str | int) for one in value):
+            self.refuse(name, "must be a list of words or whole numbers")
         return tuple(value)
 
     def names(self) -> tuple[str, ...]:
@@ -124,11 +127,12 @@ class Fields:
 
     def sections(self, name: str) -> tuple[Fields, ...]:
         """Give the fields of each object of a list."""
-        entries = self.entries(name)
-        if not all(isinstance(entry, Mapping) for entry in entries):
+        entries = self.value(name) or []
+        if not isinstance(entries, list) or not all(isinstance(one, Mapping) for one in entries):
             self.refuse(name, "must be a list of objects")
-        named = (f"{self.where}, {name} {index}" for index in range(len(entries)))
-        sections = tuple(Fields(entry, where) for entry, where in zip(entries, named, strict=True))
+        sections = tuple(
+            Fields(entry, f"{self.where}, {name} {index}") for index, entry in enumerate(entries)
+        )
         self._sections += sections
         return sections
 
@@ -177,7 +181,8 @@ class Fields:
         """
         value = repr(self._values.get(name))
         shown = value if len(value) <= _SHOWN else value[:_SHOWN] + " ..."
-        msg = f"{self.where}: the field {name} {rule}, got {shown}"
+        got = f"got {shown}" if name in self._values else "and is not there"
+        msg = f"{self.where}: the field {name} {rule}, {got}"
         raise ValueError(msg)
 
     def _has(self, name: str) -> bool:
@@ -186,3 +191,35 @@ class Fields:
 
 Dialect = Callable[[Fields], dict[str, Any]]
 """Reads one ``model_type``: its fields in, fields of ``ModelConfig`` out."""
+
+DIALECTS: dict[str, Dialect] = {}
+"""The dialects of the modules imported so far, by ``model_type``; see :func:`dialect`."""
+
+_Reader = TypeVar("_Reader", bound=Dialect)
+
+
+def dialect(*model_types: str) -> Callable[[_Reader], _Reader]:
+    """Make a function the reader of one ``model_type`` or several.
+
+    Raises
+    ------
+    ValueError
+        If one of them has a reader already.
+
+    Examples
+    --------
+    >>> dialect("llama")(lambda fields: {})
+    Traceback (most recent call last):
+    ...
+    ValueError: a model_type must have one dialect, got 'llama' again
+    """
+
+    def register(reader: _Reader) -> _Reader:
+        for model_type in model_types:
+            if model_type in DIALECTS:
+                msg = f"a model_type must have one dialect, got {model_type!r} again"
+                raise ValueError(msg)
+            DIALECTS[model_type] = reader
+        return reader
+
+    return register

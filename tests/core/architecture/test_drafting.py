@@ -11,8 +11,8 @@ import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.workload.grid import make_grid
@@ -45,7 +45,7 @@ def test_a_pass_of_a_module_by_hand() -> None:
     grid = make_grid((Layout(),), batches=(3,), inputs=(1000,), outputs=(9,), techniques=DRAFTED)
     module = draft_of(model, DRAFTED).model
     step = make_pass(module.hidden, draft_grid(module, grid), Precision(), decode=True)
-    parts = zip(whole_counts(module).tolist(), sections(module, step), strict=True)
+    parts = zip(section_counts(module), sections(module, step), strict=True)
     work = [(count, one) for count, section in parts for one in section.operations]
     # A token of each of three sequences through every matrix and the shared head of 64 x 1000, and
     # over the 1005 tokens of the mean context, with 2 x 4 heads x (16 + 16) FLOP a pair.

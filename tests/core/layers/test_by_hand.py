@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmcalc_core import ModelConfig, parse_precision
+from llmcalc_core import ModelConfig, Techniques, parse_precision
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.feed_forward import FeedForward
+from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.token_mixer import TokenMixer
 from llmcalc_core.layers.work import make_pass
@@ -556,6 +558,188 @@ def test_widths(kind: str) -> None:
         assert part.shardable_heads == heads
 
 
+# Of what is timed by facts of its own: name, family in prefill and in a decode step
+FAMILIES = [
+    ("attention", "attention", "attention_prefill", "attention_decode"),
+    ("attention", "QKV projection", "gemm", "gemm"),
+    ("sparse latent attention", "index scores", "attention_prefill", "attention_decode"),
+    ("Mamba", "scan", "traffic", "traffic"),
+    ("Mamba-2", "scan", "attention_prefill", "traffic"),
+    ("gated delta net", "delta rule", "attention_prefill", "traffic"),
+    ("mixture of experts", "routed experts", "mixture", "mixture"),
+    ("mixture of experts", "router", "gemm_wide", "gemm_wide"),
+]
+
+
+@pytest.mark.parametrize(("kind", "name", "prefill", "decode"), FAMILIES)
+def test_facts_that_time_it(kind: str, name: str, prefill: str, decode: str) -> None:
+    for is_decode, family in ((False, prefill), (True, decode)):
+        step = make_pass(64, grid_of(1), FP8, decode=is_decode)
+        (found,) = (one for one in part_of(kind).work(step)[0] if one.name == name)
+        assert found.family == family
+
+
+def test_what_an_efficiency_rises_with() -> None:
+    # attention in prefill: the tokens of a prompt; routed experts: 2 x 2 rows over three of four
+    for kind, name, decode, size in (
+        ("attention", "attention", False, 32),
+        ("attention", "attention", True, np.inf),
+        ("mixture of experts", "routed experts", True, 4 / 3),
+    ):
+        step = make_pass(64, grid_of(1), FP8, decode=decode)
+        (found,) = (one for one in part_of(kind).work(step)[0] if one.name == name)
+        assert np.asarray(found.size).item() == pytest.approx(size, rel=1e-12)
+
+
+def test_weights_that_are_read() -> None:
+    # 64 x 192 and 64 x 64 of attention; three experts of 3 x 24 x 32, a router of 2 bytes, the
+    # latent space and a shared expert; norms have none to speak of
+    mixture = 6912 + 512 + 3072 + 3072
+    for kind, weights in (("attention", 16_384), ("mixture of experts", mixture), ("norms", 0)):
+        step = make_pass(64, grid_of(1), FP8, decode=True)
+        found = sum(np.asarray(one.weights).item() for one in part_of(kind).work(step)[0])
+        assert found == weights
+
+
+def test_adapters_know_how_many_projections_are_one() -> None:
+    for kind, name, packed in (
+        ("attention", "QKV projection", 3),
+        ("attention", "output projection", 1),
+        ("feed-forward", "gate and up projection", 2),
+        ("plain feed-forward", "up projection", 1),
+    ):
+        step = make_pass(64, grid_of(1), FP8, decode=True)
+        (found,) = (one for one in part_of(kind).work(step)[0] if one.name == name)
+        assert found.shape is not None
+        assert found.shape[3] == packed
+
+
+@pytest.mark.parametrize(("top_k", "absorbed"), [(31, True), (32, False)])
+def test_sparse_attention_that_chooses_the_whole_prompt_is_dense(
+    top_k: int,
+    absorbed: bool,  # noqa: FBT001
+) -> None:
+    config = ModelConfig(**(PLAIN | LATENT | INDEX | {"index_topk": top_k}))
+    (part,) = architecture(config).token_mixers
+    step = make_pass(64, grid_of(1), FP8, decode=False)
+    (found,) = (one for one in part.work(step)[0] if one.name == "attention")
+    widths = 40 + 32 if absorbed else 24 + 12
+    pairs = 31 * 31 / 2 + 31 if absorbed else 512
+    assert np.asarray(found.flops).item() == 2 * 2 * pairs * 4 * widths
+
+
+def test_a_cached_prefix_is_unpacked_and_read_too() -> None:
+    # of 32 tokens half is cached: 16 of each sequence query, 32 are unpacked and read
+    grid = make_grid(
+        (Layout(),), batches=(2,), inputs=(32,), outputs=(4,),
+        techniques=Techniques(prefix_hit_rate=0.5),
+    )  # fmt: skip
+    step = make_pass(64, grid, FP8, decode=False)
+    found = {one.name: one for one in part_of("latent attention").work(step)[0]}
+    assert found["KV up projection"].flops == 2 * 64 * 112 * 32
+    assert found["query down projection"].flops == 2 * 32 * 24 * 64
+    assert found["attention"].cached == 2 * 32 * 40
+
+
+ODD: dict[str, Any] = {
+    "num_experts": 5, "expert_top_k": 2, "moe_intermediate_size": 33, "intermediate_size": 97,
+    "num_decoder_layers": 2, "mlp_layer_types": ("dense", "sparse"),
+}  # fmt: skip
+
+
+def test_columns_and_experts_that_devices_cannot_share_evenly() -> None:
+    # two devices have 17 of 33 columns of each expert, or 3 of 5 experts, and 49 of 97 columns
+    model, bf16 = architecture(ModelConfig(**(PLAIN | ODD))), parse_precision("bf16")
+    dense, mixture = (layer.channel for layer in model.layers)
+    assert isinstance(dense, FeedForward)
+    assert isinstance(mixture, MoE)
+    router = 5 * 64
+    for layout, routed in (
+        (Layout(tp=2), 5 * 3 * 64 * 17),
+        (Layout(ep=2, attention_dp=2), 3 * 3 * 64 * 33),
+    ):
+        grid = make_grid((layout,), batches=(2,), inputs=(32,), outputs=(4,))
+        found = np.asarray(mixture.weight_bytes(bf16, grid)).item()
+        assert found == pytest.approx(2 * (routed + router), rel=1e-12)
+    grid = grid_of(2)
+    work = {one.name: one for one in mixture.work(make_pass(64, grid, bf16, decode=True))[0]}
+    assert work["routed experts"].flops == pytest.approx(2 * 2 * 2 * 3 * 17 * 64, rel=1e-12)
+    found = np.asarray(dense.weight_bytes(bf16, grid)).item()
+    assert found == pytest.approx(2 * 3 * 64 * 49, rel=1e-12)
+    work = {one.name: one for one in dense.work(make_pass(64, grid, bf16, decode=True))[0]}
+    assert work["down projection"].flops == 2 * 2 * 64 * 49
+
+
+def test_parameters_that_a_token_uses() -> None:
+    model = architecture(ModelConfig(**(PLAIN | ODD)))
+    assert model.parameters - model.active_parameters == 3 * 3 * 64 * 33
+
+
+def test_projections_that_a_checkpoint_may_quantise() -> None:
+    assert part_of("attention").quantisable == {"attention": 12_320, "attention_output": 4096}
+    assert part_of("latent attention").quantisable["attention_output"] == 48 * 64
+    assert part_of("compressed attention").quantisable["attention_output"] == 64 * 12 + 2 * 12 * 64
+    assert part_of("mixture of experts").quantisable == {"experts": 9216, "shared": 3072}
+    assert part_of("Mamba").quantisable == {"recurrent": 32_640}
+    alone = architecture(ModelConfig(**(PLAIN | EXPERTS | {"n_shared_experts": 0})))
+    (mixture,) = alone.mixtures
+    assert mixture.quantisable == {"experts": 9216}
+
+
+def test_queries_of_drafted_tokens_and_of_beams() -> None:
+    # Each of two sequences verifies three tokens beside its own, of which 1.875 are gained at 0.5:
+    # the queries lie (4 - 1.875) / 2 further on in the mean, the last one sees 1.5 more than that.
+    drafts = Techniques(speculative_tokens=3, acceptance_rate=0.5)
+    seen = 34.5 + (4 - 1.875) / 2
+    # Of three beams each reads its own 2.5 tokens and a third of the prompt.
+    for given, queries, pairs, read in (
+        ({"techniques": drafts}, 8, seen, 2 * (seen + 1.5)),
+        ({"beams": 3}, 6, 34.5, 6 * (2.5 + 32 / 3)),
+    ):
+        grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
+        step = make_pass(64, grid, FP8, decode=True)
+        (found,) = (one for one in part_of("attention").work(step)[0] if one.kind == "attention")
+        assert np.asarray(found.flops).item() == pytest.approx(2 * queries * pairs * 4 * 32)
+        assert np.asarray(found.cached).item() == pytest.approx(read * 2 * 32)
+
+
+def test_groups_of_a_prompt_send_its_tokens_once() -> None:
+    # Two groups of one device: a prefill has half of the tokens on each, a decode step all on both.
+    layout = Layout(cp=2, ep=2)
+    for decode, m in ((True, 2), (False, 32)):
+        copies = 1 if decode else 2
+        assert sent("mixture of experts", layout, decode=decode)[0] == (
+            "dispatch of tokens to experts", m * 2 * 24, 2, copies,
+        )  # fmt: skip
+        gathered = [("all-gather of keys and values", 64 * 64 * 2, 2, np.inf)]
+        assert sent("attention", layout, decode=decode) == [
+            ("all-reduce", m * 64 * 2, 1, np.inf), *([] if decode else gathered),
+        ]  # fmt: skip
+
+
+def test_norms_inside_mamba() -> None:
+    plain, normed = (
+        architecture(ModelConfig(**(PLAIN | MAMBA | more | {"layer_types": ("mamba",)})))
+        for more in ({}, {"mamba_norm": True})
+    )
+    assert normed.parameters - plain.parameters == 4 + 2 * 16  # dt, B and C
+
+
+def test_states_of_beams_and_drafted_tokens() -> None:
+    # two requests of three beams, or of one sequence with three drafted tokens
+    more = ({"beams": 3}, {"techniques": Techniques(speculative_tokens=3, acceptance_rate=0.5)})
+    for kind, one in (("Mamba", 8960), ("heavily compressed attention", 2 * 8 * 16 * 4)):
+        for states, given in zip((3, 4), more, strict=True):
+            grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
+            found = np.asarray(part_of(kind).cache_bytes(FP8, grid)).item()
+            if kind == "Mamba":
+                assert found == 2 * states * one
+            else:
+                # blocks of 16: prompt 32 and 16 of each beam, or 39 tokens; windows of 16
+                windows, entries = (16 + 3 * 16, 32 + 3 * 16) if states == 3 else (16, 48)
+                assert found == 2 * (states * one + (windows + entries / 8) * ENTRY)
+
+
 @pytest.mark.parametrize("kind", WORDS)
 def test_description(kind: str) -> None:
     assert part_of(kind).description == WORDS[kind]
@@ -591,8 +775,6 @@ def test_messages(kind: str) -> None:
         if kind == "mixture of experts":
             # no token leaves its device; the latent space is summed before its norm
             expected = [
-                ("dispatch of tokens to experts", m / 2 * 2 * 24, 1, np.inf),
-                ("combination of experts' results", m / 2 * 2 * 24 * 2, 1, np.inf),
                 ("all-reduce of the latent space", m * 24 * 2, 2, np.inf),
                 ("all-reduce", m * 64 * 2, 2, np.inf),
             ]
@@ -608,6 +790,30 @@ def test_messages_of_replicas_that_share_experts() -> None:
             ("all-reduce of the latent space", m * 24 * 2, 1, np.inf),
             ("all-reduce", m * 64 * 2, 1, np.inf),
         ]
+
+
+def collectives(layouts: tuple[Layout, ...]) -> dict[str, list[tuple[Collective, list[float]]]]:
+    """Collectives of each message, and how many devices of each layout take part."""
+    grid = make_grid(layouts, batches=(4,), inputs=(32,), outputs=(4,))
+    found: dict[str, list[tuple[Collective, list[float]]]] = {}
+    for one in part_of("mixture of experts").work(make_pass(64, grid, FP8, decode=True))[1]:
+        devices = np.ravel(one.participants).tolist()
+        found.setdefault(one.name.split()[0], []).append((one.collective, devices))
+    return found
+
+
+def test_one_group_of_experts_gathers_tokens_and_several_exchange_them() -> None:
+    whole, shared = Layout(ep=1, attention_dp=2), Layout(ep=2, attention_dp=2)
+    one, several = collectives((whole,)), collectives((shared,))
+    assert one["dispatch"] == [(Collective.ALL_GATHER, [2.0])]
+    assert one["combination"] == [(Collective.REDUCE_SCATTER, [2.0])]
+    exchanged = [(Collective.ALL_TO_ALL, [2.0])]
+    assert several["dispatch"] == several["combination"] == exchanged
+    both = collectives((whole, shared, Layout(tp=2)))
+    assert both["dispatch"] == [
+        (Collective.ALL_TO_ALL, [1.0, 2.0, 1.0]), (Collective.ALL_GATHER, [2.0, 1.0, 1.0])
+    ]  # fmt: skip
+    assert both["all-reduce"][-1] == (Collective.ALL_REDUCE, [1.0, 1.0, 2.0])
 
 
 def test_every_kind_of_a_configuration_is_here() -> None:

@@ -40,7 +40,7 @@ def sums(mixer: MoE | FeedForward, step: Pass) -> dict[str, float]:
     """Sum the work up, without the router's."""
     operations, messages = mixer.work(step)
     counted = operations[1:] if isinstance(mixer, MoE) else operations
-    sent = [one.size * one.passes * (one.participants > 1) for one in messages]
+    sent = [one.size * one.collective.passes * (one.participants > 1) for one in messages]
     return {
         "flops": float(sum(one.flops for one in counted)),
         "moved": float(sum(one.moved for one in counted)),

@@ -9,8 +9,8 @@ import pytest
 
 from llmcalc_core import ModelConfig, find_model, parse_precision
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.costmodel.stage_counts import whole_counts
 from llmcalc_core.layers.work import Message, Operation, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -34,7 +34,7 @@ def work(
     )
     step = make_pass(model.hidden, grid, parse_precision(bits), decode=decode)
     found: dict[str, dict[str, float]] = {"all": {"flops": 0.0, "moved": 0.0}}
-    for section, count in zip(sections(model, step), whole_counts(model), strict=True):
+    for section, count in zip(sections(model, step), section_counts(model), strict=True):
         for operation in section.operations:
             for family in ("all", operation.family):
                 sums = found.setdefault(family, {"flops": 0.0, "moved": 0.0})
@@ -222,7 +222,7 @@ def test_messages_of_a_layer(
 
 def described(message: Message) -> tuple[int, float, float]:
     return (
-        message.passes,
+        message.collective.passes,
         np.asarray(message.size).item(),
         np.asarray(message.participants).item(),
     )

@@ -86,6 +86,14 @@ DIFFERENCES = [
      2 * (7 * 49_152 + 512)),
     ("shared expert", EXPERTS | {"n_shared_experts": 1}, 4 * (8 * 49_152 + 512)),
     ("narrow experts", EXPERTS | {"moe_intermediate_size": 32}, 4 * (8 * 6_144 - 49_152 + 512)),
+    ("router bias", EXPERTS | {"router_bias": True}, 4 * (7 * 49_152 + 512 + 8)),
+    ("router scale", EXPERTS | {"router_scale": True}, 4 * (7 * 49_152 + 512 + 64 + 8)),
+    ("gate of a shared expert", EXPERTS | {"n_shared_experts": 1, "shared_expert_gate": True},
+     4 * (8 * 49_152 + 512 + 64)),
+    ("biases of experts", EXPERTS | {"mlp_bias": True}, 4 * (7 * 49_152 + 512 + 8 * 576)),
+    # eight experts of 3 x 16 x 256 and a way of 64 x 16 there and back
+    ("latent experts", EXPERTS | {"moe_latent_size": 16},
+     4 * (8 * 12_288 - 49_152 + 512 + 2 * 1024)),
     # queries and gate of four heads of 16: one more 64 x 64
     ("gate", {"attn_output_gate": True}, 4 * 4_096),
     ("gate with bias", {"attn_output_gate": True, "qkv_bias": True}, 4 * (4_096 + 4 * 64)),

@@ -1,0 +1,55 @@
+"""Time of one operation on a device. Knows no model."""
+
+from __future__ import annotations
+
+from llmcalc_core.calibration.facts import Curve
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.roofline import (
+    compute_seconds,
+    memory_seconds,
+    overlapped_seconds,
+    ramp_seconds,
+)
+
+
+def operation_seconds(
+    flops: Values, moved: Values, size: Values, curve: Curve, bandwidth: Values
+) -> tuple[Values, Values]:
+    """Time an operation, its launch latency not included.
+
+    Parameters
+    ----------
+    flops, moved : float or array
+        Operations [FLOP] and traffic to and from device memory [bytes].
+    size : float or array
+        What its compute efficiency rises with [tokens].
+    curve : Curve
+        What operations of its family reach; of many unlike operations, arrays.
+    bandwidth : float or array
+        The device's peak memory bandwidth [bytes/s].
+
+    Returns
+    -------
+    float or array
+        Time [s].
+    float or array
+        The same where arithmetic takes longer than memory traffic, else 0 [s].
+
+    Examples
+    --------
+    >>> curve = Curve(peak=1e15, compute=0.5, memory=0.8, floor_s=0.0)
+    >>> operation_seconds(1e12, 1e9, 1.0, curve, 2e12)
+    (0.002, 0.002)
+    >>> operation_seconds(1e11, 1.6e9, 1.0, curve, 2e12)
+    (0.001, 0.0)
+    """
+    memory = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=curve.memory)
+    if not isinstance(curve.ramp_s, float) or curve.ramp_s:
+        memory = memory + ramp_seconds(moved=moved, ramp=curve.ramp_s)
+    if isinstance(flops, float) and not flops:
+        return memory, 0.0
+    compute = compute_seconds(
+        flops=flops, peak=curve.peak, efficiency=curve.compute, size=size, half=curve.half
+    )
+    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness)
+    return busy, busy * (compute > memory)

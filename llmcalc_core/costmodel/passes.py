@@ -1,0 +1,251 @@
+"""Time of one pass of a micro batch: every operation and message, listed and summed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.calibration.facts import Curve, Efficiency
+from llmcalc_core.costmodel.collectives import (
+    Participants,
+    host_transfer_seconds,
+    message_seconds,
+    participants_of,
+)
+from llmcalc_core.costmodel.operations import operation_seconds
+from llmcalc_core.costmodel.pipeline import section_counts
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.times import summed
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.collectives import Collective
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.layers.work import Message, Operation, Pass, Section
+
+
+class HostTransfer(NamedTuple):
+    """What a layer reads from its host's memory, or writes there.
+
+    Attributes
+    ----------
+    size : float or array
+        Bytes [bytes].
+    """
+
+    size: Values
+
+
+class TimedWork(NamedTuple):
+    """One operation, message or transfer of a section, and how long one run of it takes.
+
+    Attributes
+    ----------
+    section : int
+        Position of the section in the model.
+    work : Operation, Message or HostTransfer
+        What runs.
+    seconds : float or array
+        Time of a run, its launch included [s].
+    compute_bound_s : float or array
+        The same, without its launch, where arithmetic takes longer than memory traffic [s].
+    launch_s : float or array
+        The part of it that is launch latency [s].
+    kernels : float or array
+        Kernels that it starts [1].
+    """
+
+    section: int
+    work: Operation | Message | HostTransfer
+    seconds: Values
+    compute_bound_s: Values
+    launch_s: Values
+    kernels: Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PassTimes:
+    """What a pass takes on its devices, without waiting for the host.
+
+    Attributes
+    ----------
+    gemm, attention, memory : float or array
+        Time of the operations of each kind, launches included [s].
+    compute_bound, launch : float or array
+        Parts of these in which arithmetic takes longest, and in which kernels are launched [s].
+    link, host_link : float or array
+        Time of messages between devices, and of transfers between a device and its host [s].
+    device_s : float or array
+        Time of all [s].
+    kernels : float or array
+        Kernels started, messages included [1].
+    section_s : tuple of float or array
+        Time of each section, once; empty if not asked for [s].
+    rows : tuple of TimedWork
+        What runs; empty if not asked for.
+    """
+
+    gemm: Values
+    attention: Values
+    memory: Values
+    compute_bound: Values
+    launch: Values
+    link: Values
+    host_link: Values
+    device_s: Values
+    kernels: Values
+    section_s: tuple[Values, ...] = ()
+    rows: tuple[TimedWork, ...] = ()
+
+
+def pass_times(
+    model: Model,
+    step: Pass,
+    hardware: Hardware,
+    efficiency: Efficiency,
+    *,
+    by_section: bool = False,
+    listed: bool = False,
+) -> PassTimes:
+    """Time one pass of a micro batch through a model.
+
+    Parameters
+    ----------
+    model : Model
+        Whose layers it passes through.
+    step : Pass
+        What passes.
+    hardware, efficiency
+        Peaks, and what the device reaches of them.
+    by_section : bool, default False
+        Whether to give the times of the sections, of which those of pipeline stages follow.
+    listed : bool, default False
+        Whether to keep the rows.
+
+    Returns
+    -------
+    PassTimes
+        Of arrays that broadcast to the grid.
+    """
+    work = sections(model, step)
+    rows: Iterable[TimedWork] = timed_work(work, hardware, efficiency, decode=step.decode)
+    if listed:
+        rows = tuple(rows)
+    return _summed(rows, section_counts(model), by_section=by_section, listed=listed)
+
+
+def timed_work(
+    work: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency, *, decode: bool
+) -> Iterator[TimedWork]:
+    """Time one run of every operation, message and transfer of every section.
+
+    Parameters
+    ----------
+    work : tuple of Section
+        Operations and messages, with arrays that broadcast to the grid.
+    hardware, efficiency
+        Peaks and links, and what the device reaches of them.
+    decode : bool
+        Whether this is a decode step, else a prefill.
+
+    Yields
+    ------
+    TimedWork
+        In the order of the sections; what several sections share is timed once.
+    """
+    curves = efficiency.decode if decode else efficiency.prefill
+    links, bandwidth = efficiency.links, hardware.memory_bandwidth
+    projections: dict[int, TimedWork] = {}
+    devices: dict[tuple[int, int], Participants] = {}
+    messages: dict[tuple[Collective, int, int, Participants], Values] = {}
+    for index, section in enumerate(work):
+        for operation in section.operations:
+            row = projections.get(id(operation))
+            if row is not None:
+                yield row._replace(section=index)
+                continue
+            row = _timed_operation(index, operation, curves[operation.family], bandwidth)
+            if operation.shape is not None:
+                projections[id(operation)] = row
+            yield row
+        for message in section.messages:
+            between = id(message.participants), id(message.stride)
+            if between not in devices:
+                devices[between] = participants_of(
+                    plain(message.participants), hardware, links, stride=plain(message.stride)
+                )
+            among = devices[between]
+            like = message.collective, id(message.size), id(message.copies), among
+            if like not in messages:
+                messages[like] = message_seconds(
+                    message.collective, plain(message.size), among, copies=plain(message.copies)
+                )
+            yield TimedWork(index, message, messages[like], 0.0, 0.0, 1.0 * (among.count > 1))
+        if not isinstance(section.streamed, float) or section.streamed:
+            seconds = host_transfer_seconds(section.streamed, hardware, links)
+            yield TimedWork(index, HostTransfer(section.streamed), seconds, 0.0, 0.0, 0.0)
+
+
+def _timed_operation(
+    section: int, operation: Operation, curve: Curve, bandwidth: float
+) -> TimedWork:
+    flops, moved = operation.flops, operation.moved
+    if isinstance(moved, float):  # Python's own numbers are faster than numpy's
+        flops, moved = float(flops), float(moved)
+    size = plain(operation.size) if curve.half else np.inf
+    seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth)
+    launch = operation.launches * curve.floor_s
+    return TimedWork(
+        section, operation, seconds + launch, compute_bound, launch, operation.launches
+    )
+
+
+def plain(values: Values) -> Values:
+    """Give a single number as Python's own, with which arithmetic is faster than with numpy's."""
+    if isinstance(values, np.ndarray) and values.ndim:
+        return values
+    return float(values)
+
+
+def _summed(
+    rows: Iterable[TimedWork], counts: tuple[float, ...], *, by_section: bool, listed: bool
+) -> PassTimes:
+    """Sum what runs, as often as the model has its section."""
+    kinds: dict[str, list[Values]] = {"gemm": [], "attention": [], "memory": []}
+    compute: list[Values] = []
+    messages: list[Values] = []
+    transfers: list[Values] = []
+    kernels: list[Values] = []
+    sections_s: tuple[list[Values], ...] = tuple([[] for _ in counts]) if by_section else ()
+    launch: Values = 0.0
+    for section, work, seconds, compute_bound, launch_s, started in rows:
+        count = counts[section]
+        kernels.append(count * started)
+        if by_section:
+            sections_s[section].append(seconds)
+        if isinstance(work, Operation):
+            kinds[work.kind].append(count * seconds)
+            if not isinstance(compute_bound, float) or compute_bound:
+                compute.append(count * compute_bound)
+            launch = launch + count * launch_s
+        else:
+            (messages if isinstance(work, Message) else transfers).append(count * seconds)
+    gemm, attention, memory = (
+        summed(kinds["gemm"]), summed(kinds["attention"]), summed(kinds["memory"]),
+    )  # fmt: skip
+    link, host_link = summed(messages), summed(transfers)
+    return PassTimes(
+        gemm=gemm,
+        attention=attention,
+        memory=memory,
+        compute_bound=summed(compute),
+        launch=launch,
+        link=link,
+        host_link=host_link,
+        device_s=summed([gemm, attention, memory, link, host_link]),
+        kernels=summed(kernels),
+        section_s=tuple([summed(each) for each in sections_s]),
+        rows=tuple(rows) if listed else (),
+    )

@@ -1,0 +1,199 @@
+"""The published models that come with the package: their tables, checked key by key, by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from llmcalc_core.checks import nearest
+from llmcalc_core.hub.checkpoint_names import folded, untuned
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision, stored_precision
+
+Table = Mapping[str, Any]
+
+_ORDER = (
+    "meta", "opt", "mistral", "qwen", "qwen3", "deepseek", "openai", "google", "microsoft",
+    "nvidia", "kimi", "glm", "minimax", "mimo", "falcon", "others", "early",
+)  # fmt: skip
+"""Files of the catalogue in the order in which it lists them; any other file comes after."""
+
+_ABOUT = ("aliases", "checkpoints", "published_parameters", "source")
+_REQUIRED = ("model", "published_parameters", "source", "vocab_size", "hidden_size",
+             "num_decoder_layers", "num_attention_heads", "intermediate_size")  # fmt: skip
+_KEYS = dict.fromkeys((*_ABOUT, *(field.name for field in fields(ModelConfig))))
+_KNOWN_FROM = re.compile(r"(read|checked) 20\d\d-\d\d-\d\d|recalled")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """A model of the catalogue.
+
+    Attributes
+    ----------
+    name : str
+        Name in the catalogue.
+    config : ModelConfig
+        Its architecture.
+    aliases : tuple of str
+        Other names, and checkpoints of the same architecture.
+    checkpoints : tuple of (str, Precision or None)
+        Quantised checkpoints of it, with the types that their own files say.
+    published_parameters : int
+        The published number of parameters.
+    source : str
+        Where the figures come from, and when they were read or checked.
+    """
+
+    name: str
+    config: ModelConfig
+    aliases: tuple[str, ...]
+    checkpoints: tuple[tuple[str, Precision | None], ...]
+    published_parameters: int
+    source: str
+
+
+@cache
+def model_tables() -> dict[str, Table]:
+    """Give the tables of the models that come with the package, by the name of the model.
+
+    Raises
+    ------
+    ValueError
+        For a table that breaks a rule: with its file, its name, and every key at fault.
+    """
+    with as_file(files("llmcalc_core.hub") / "published") as folder:
+        return read_catalogue(folder)
+
+
+def read_catalogue(folder: Path) -> dict[str, Table]:
+    """Read a folder of files of models.
+
+    Parameters
+    ----------
+    folder : path
+        A folder of TOML files.
+
+    Returns
+    -------
+    dict of str to mapping
+        The tables by name, each with the ``file`` that it is in.
+
+    Raises
+    ------
+    ValueError
+        For a file that is no TOML, a table that breaks a rule (with its file, its name, and every
+        key at fault), or a spelling that two tables have.
+    """
+    import tomllib  # noqa: PLC0415 - imported where a file is read, not with the package
+
+    order = {f"{name}.toml": place for place, name in enumerate(_ORDER)}
+    paths = folder.glob("*.toml")
+    found: dict[str, Table] = {}
+    where: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: (order.get(path.name, len(order)), path.name)):
+        try:
+            tables = tomllib.loads(path.read_text("utf-8"))
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            msg = f"{path} must be a TOML file of models: {error}"
+            raise ValueError(msg) from error
+        for name, table in tables.items():
+            place = f"{path}, [{name}]"
+            faults = [*_faults(table)]
+            if faults:
+                raise ValueError(f"{place}: {'; '.join(faults)}")
+            for spelling in spellings_of(name, table):
+                taken = where.setdefault(folded(spelling), place)
+                if taken != place or name in found:
+                    msg = (
+                        f"{place}: a name, alias or checkpoint must be used once, got {spelling!r}"
+                    )
+                    raise ValueError(f"{msg}, which is that of {taken} as well")
+            found[name] = {**table, "file": str(path)}
+    return found
+
+
+def _faults(table: object) -> Iterator[str]:
+    """Say what is wrong with the table of a model; its numbers are checked by ``ModelConfig``."""
+    if not isinstance(table, Mapping):
+        yield f"must be a table, such as [my_model], got {table!r}"
+        return
+    for key in table:
+        if key not in _KEYS:
+            close = nearest(key, _KEYS) or f" ({', '.join(_KEYS)})"
+            yield f"a key must be a field of ModelConfig or of the catalogue, got {key!r}{close}"
+    missing = [key for key in _REQUIRED if key not in table]
+    if missing:
+        yield f"a model needs the keys {', '.join(_REQUIRED)}; missing: {', '.join(missing)}"
+    for key in ("model", "source"):
+        if not isinstance(table.get(key, ""), str):
+            yield f"{key} must be a text, got {table[key]!r}"
+    aliases, checkpoints = table.get("aliases", []), table.get("checkpoints", {})
+    if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
+        yield f"aliases must be a list of texts, got {aliases!r}"
+    if not isinstance(checkpoints, Mapping):
+        yield f"checkpoints must be a table of precisions by checkpoint, got {checkpoints!r}"
+    yield from _publication_faults(table)
+
+
+def _publication_faults(table: Table) -> Iterator[str]:
+    count = table.get("published_parameters", 1)
+    if not isinstance(count, int) or count < 1:
+        yield f"published_parameters must be a whole number of at least 1, got {count!r}"
+    if "source" in table and not _KNOWN_FROM.search(str(table["source"])):
+        rule = "must say 'read YYYY-MM-DD', 'checked YYYY-MM-DD' or 'recalled'"
+        yield f"source {rule}, got {table['source']!r}"
+
+
+def spellings_of(name: str, table: Table) -> tuple[str, ...]:
+    """Give the spellings of a model that its table writes out: its name and id come first."""
+    return (name, table["model"], *table.get("aliases", ()), *table.get("checkpoints", ()))
+
+
+@cache
+def names_by_spelling() -> dict[str, str]:
+    """Map every accepted spelling to its name; what is written out comes before what is derived."""
+    given = [
+        (folded(text), name)
+        for name, table in model_tables().items()
+        for text in spellings_of(name, table)
+    ]
+    short = [(text.rpartition("/")[2], name) for text, name in given]
+    plain = [(untuned(text), name) for text, name in (*given, *short)]
+    index: dict[str, str] = {}
+    for text, name in (*given, *short, *plain):
+        index.setdefault(text, name)
+    return index
+
+
+@cache
+def entry_of(name: str) -> ModelEntry:
+    """Make the entry of a model from its table.
+
+    Raises
+    ------
+    ValueError
+        For a number out of range, with its file and its table.
+    """
+    table = model_tables()[name]
+    given = {key: value for key, value in table.items() if key not in (*_ABOUT, "file")}
+    stated = table.get("checkpoints", {})
+    try:
+        config = ModelConfig.from_fields(given)
+        checkpoints = tuple((text, stored_precision(stated[text])) for text in stated)
+    except ValueError as error:
+        msg = f"{table['file']}, [{name}]: {error}"
+        raise ValueError(msg) from None
+    return ModelEntry(
+        name=name,
+        config=config,
+        aliases=tuple(table.get("aliases", ())),
+        checkpoints=checkpoints,
+        published_parameters=table["published_parameters"],
+        source=table["source"],
+    )

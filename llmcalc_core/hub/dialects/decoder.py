@@ -1,0 +1,92 @@
+"""What decoders of nearly every maker say in the same words: sizes, biases, windows, experts.
+
+Defaults are those of the configuration classes in Hugging Face transformers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.hub.dialects.fields import Fields
+
+FULL, SLIDING = "full_attention", "sliding_attention"
+KV = "num_key_value_heads"
+"""A field that most dialects need."""
+PLAIN_FEED_FORWARD = {"num_ffi": 1, "norm": "layernorm"}
+"""Feed-forward layers with one projection up, and layer norms, as before Llama."""
+
+
+def decoder_fields(
+    fields: Fields,
+    *,
+    tied: bool = False,
+    width: int | None = None,
+    needs: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Read what nearly every decoder says in the same words.
+
+    ``width`` is that of the dense feed-forward layer where the file need not give it. ``needs``
+    names what must be there because its default in transformers is a number of some particular
+    model.
+    """
+    for name in needs:
+        fields.number(name)
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("hidden_size"),
+        "num_decoder_layers": fields.number("num_hidden_layers"),
+        "num_attention_heads": fields.number("num_attention_heads"),
+        "num_key_value_heads": fields.optional("num_key_value_heads"),
+        "head_dim": fields.optional("head_dim"),
+        "intermediate_size": fields.number("intermediate_size", default=width),
+        "max_model_len": fields.optional("max_position_embeddings"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=tied),
+    }
+
+
+def attention_bias(fields: Fields, name: str = "attention_bias") -> dict[str, Any]:
+    """Read whether all four projections of attention have a bias."""
+    biased = fields.flag(name, default=False)
+    return {"qkv_bias": biased, "attention_output_bias": biased}
+
+
+def biased_everywhere(*, biased: bool) -> dict[str, bool]:
+    """Say that all projections of attention and of the feed-forward layer have a bias, or none."""
+    return {"qkv_bias": biased, "attention_output_bias": biased, "mlp_bias": biased}
+
+
+def windows(
+    fields: Fields, pattern: tuple[str, ...] = (SLIDING,), *, absent: int | None = None
+) -> dict[str, Any]:
+    """Read which layers have a window; one as long as the context is none."""
+    window = fields.optional("sliding_window") or absent
+    kinds = fields.entries("layer_types") or pattern
+    if not set(kinds) <= {FULL, SLIDING}:
+        fields.refuse("layer_types", f"can only hold {FULL} and {SLIDING}")
+    if SLIDING not in kinds:
+        return {}
+    if not window:
+        if fields.value("layer_types") is not None:
+            fields.refuse("sliding_window", f"must be given for layers of {SLIDING}")
+        return {}
+    context = fields.optional("max_position_embeddings")
+    if context is not None and window >= context:
+        return {}
+    return {"sliding_window": window, "layer_types": kinds}
+
+
+def local_experts(fields: Fields) -> dict[str, Any]:
+    """Read how many experts there are, and how many a token uses, as Mixtral writes them."""
+    return {
+        "num_experts": fields.number("num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+    }
+
+
+def first_dense_layers(fields: Fields, layers: int, *names: str, default: int = 0) -> int:
+    """Read how many layers are dense, as a number or by the names of all; they are the first."""
+    kinds = fields.entries("mlp_layer_types")
+    dense = fields.number(*names, default=kinds.count("dense") if kinds else default)
+    if kinds and kinds != ("dense",) * dense + ("sparse",) * (layers - dense):
+        fields.refuse("mlp_layer_types", f"can only be described with {dense} dense layers first")
+    return dense

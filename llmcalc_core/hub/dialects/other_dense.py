@@ -1,0 +1,183 @@
+"""Dense decoders of makers with a family or two, by name: Apertus, BLOOM, Command, Falcon ...
+
+Defaults are those of the configuration classes in Hugging Face transformers; counts were checked
+against its models (5.23.0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.hub.dialects.decoder import (
+    FULL,
+    KV,
+    PLAIN_FEED_FORWARD,
+    SLIDING,
+    attention_bias,
+    biased_everywhere,
+    decoder_fields,
+    windows,
+)
+from llmcalc_core.hub.dialects.deepseek import deepseek_latent
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.meta import llama
+
+
+@dialect("apertus")
+def _apertus(fields: Fields) -> dict[str, Any]:
+    """Read Apertus, whose activation has two numbers of a layer, which are not counted."""
+    fields.require("post_norm", expected=False)
+    fields.require("mlp_bias", expected=False)
+    qk_norm = fields.flag("qk_norm", default=True)
+    return {**decoder_fields(fields), **attention_bias(fields), "num_ffi": 1, "qk_norm": qk_norm}
+
+
+@dialect("arcee")
+def _arcee(fields: Fields) -> dict[str, Any]:
+    return {**llama(fields), "num_ffi": 1}
+
+
+@dialect("bloom")
+def _bloom(fields: Fields) -> dict[str, Any]:
+    """Read BLOOM; the norm after its embedding is left out."""
+    fields.require("apply_residual_connection_post_layernorm", expected=False)
+    fields.ignore("attention_softmax_in_fp32", "masked_softmax_fusion", "hidden_dropout")
+    hidden = fields.number("hidden_size", "n_embed")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": hidden,
+        "num_decoder_layers": fields.number("num_hidden_layers", "n_layer"),
+        "num_attention_heads": fields.number("num_attention_heads", "n_head"),
+        "intermediate_size": fields.number("n_inner", default=4 * hidden),
+        "max_model_len": fields.optional("seq_length"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        **PLAIN_FEED_FORWARD,
+        **biased_everywhere(biased=True),
+    }
+
+
+@dialect("cohere")
+def _cohere(fields: Fields) -> dict[str, Any]:
+    """Read Command R: both parts of a layer after one norm, whose layer norms have no bias."""
+    fields.require("use_qk_norm", expected=False)
+    return {**decoder_fields(fields, tied=True), **attention_bias(fields), "norms_per_layer": 1}
+
+
+@dialect("cohere2")
+def _cohere2(fields: Fields) -> dict[str, Any]:
+    """Read Command A, with windows in three of four layers."""
+    fields.number("sliding_window")
+    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=4)
+    return {**_cohere(fields), **windows(fields, (SLIDING,) * (period - 1) + (FULL,))}
+
+
+@dialect("falcon")
+def _falcon(fields: Fields) -> dict[str, Any]:
+    hidden = fields.number("hidden_size", "n_embed")
+    biased = fields.flag("bias", default=False)
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": hidden,
+        "num_decoder_layers": fields.number("num_hidden_layers", "n_layer"),
+        "num_attention_heads": fields.number("num_attention_heads", "n_head"),
+        "num_key_value_heads": _falcon_kv_heads(fields),
+        "intermediate_size": fields.number("ffn_hidden_size", default=4 * hidden),
+        "max_model_len": fields.number("max_position_embeddings", default=2048),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        "num_ffi": 1,
+        **biased_everywhere(biased=biased),
+        "norm": "layernorm",
+        "norms_per_layer": _falcon_norms(fields),
+    }
+
+
+def _falcon_kv_heads(fields: Fields) -> int | None:
+    multi_query = fields.flag("multi_query", default=True)
+    grouped = fields.optional("num_kv_heads", "n_head_kv")
+    if fields.flag("new_decoder_architecture", default=False):
+        return grouped
+    return 1 if multi_query else None
+
+
+def _falcon_norms(fields: Fields) -> int:
+    new = fields.flag("new_decoder_architecture", default=False)
+    parallel = fields.flag("parallel_attn", default=True)
+    if new:
+        return fields.number("num_ln_in_parallel_attn", default=2)
+    return 1 if parallel else 2
+
+
+@dialect("helium")
+def _helium(fields: Fields) -> dict[str, Any]:
+    return {**llama(fields), "attention_output_bias": False}
+
+
+@dialect("internlm", "internlm2")
+def _internlm(fields: Fields) -> dict[str, Any]:
+    return {**decoder_fields(fields), **attention_bias(fields, "bias")}
+
+
+@dialect("internlm3")
+def _internlm3(fields: Fields) -> dict[str, Any]:
+    biased = fields.flag("bias", default=False)
+    return {
+        **decoder_fields(fields, needs=(KV,)),
+        "qkv_bias": fields.flag("qkv_bias", default=False),
+        "attention_output_bias": biased or fields.flag("attention_bias", default=False),
+        "mlp_bias": biased or fields.flag("mlp_bias", default=False),
+    }
+
+
+@dialect("minicpm3")
+def _minicpm3(fields: Fields) -> dict[str, Any]:
+    """Read MiniCPM3: latent attention, tied embeddings."""
+    fields.ignore("scale_emb", "scale_depth", "dim_model_base", "rope_interleave", "qk_head_dim")
+    fields.require("mlp_bias", expected=False)
+    tied = fields.flag("tie_word_embeddings", default=True)
+    return {**deepseek_latent(fields), "tie_word_embeddings": tied}
+
+
+@dialect("seed_oss")
+def _seed_oss(fields: Fields) -> dict[str, Any]:
+    return {
+        **decoder_fields(fields, needs=(KV, "head_dim")),
+        "qkv_bias": fields.flag("attention_bias", default=True),
+        "attention_output_bias": fields.flag("attention_out_bias", default=False),
+        "mlp_bias": fields.flag("mlp_bias", default=False),
+    }
+
+
+@dialect("smollm3")
+def _smollm3(fields: Fields) -> dict[str, Any]:
+    """Read SmolLM3, some of whose layers have no rotary positions."""
+    fields.ignore("no_rope_layers", "no_rope_layer_interval", "layer_types", "sliding_window")
+    fields.require("use_sliding_window", expected=False)
+    tied = fields.flag("tie_word_embeddings", default=True)
+    return {**llama(fields), "tie_word_embeddings": tied}
+
+
+@dialect("stablelm")
+def _stablelm(fields: Fields) -> dict[str, Any]:
+    """Read StableLM 2, with layer norms; one norm in each layer where both parts follow it."""
+    fields.require("qk_layernorm", expected=False)
+    parallel = fields.flag("use_parallel_residual", default=False)
+    return {
+        **decoder_fields(fields),
+        "qkv_bias": fields.flag("use_qkv_bias", default=False),
+        "norm": "layernorm",
+        "norms_per_layer": 1 if parallel else 2,
+    }
+
+
+@dialect("starcoder2")
+def _starcoder2(fields: Fields) -> dict[str, Any]:
+    fields.require("mlp_type", expected="default")
+    fields.require("norm_type", expected="layer_norm")
+    biased = fields.flag("use_bias", default=True)
+    return {
+        **decoder_fields(fields, tied=True, needs=(KV,)),
+        **windows(fields),
+        "num_ffi": 1,
+        **biased_everywhere(biased=biased),
+        "norm": "layernorm",
+    }

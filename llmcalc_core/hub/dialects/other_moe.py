@@ -1,0 +1,175 @@
+"""Mixtures of experts of makers with a family or two: DBRX, dots.llm1, Laguna, Ling, MiniMax ...
+
+Defaults are those of the configuration classes in Hugging Face transformers; counts were checked
+against its models (5.23.0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcalc_core.hub.dialects.decoder import (
+    FULL,
+    KV,
+    SLIDING,
+    attention_bias,
+    decoder_fields,
+    first_dense_layers,
+    local_experts,
+    windows,
+)
+from llmcalc_core.hub.dialects.deepseek import deepseek_experts
+from llmcalc_core.hub.dialects.fields import Fields, dialect
+
+
+@dialect("dbrx")
+def _dbrx(fields: Fields) -> dict[str, Any]:
+    """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
+    attention, experts = fields.section("attn_config"), fields.section("ffn_config")
+    experts.ignore("moe_normalize_expert_weights", "moe_loss_weight", "moe_jitter_eps")
+    experts.ignore("ffn_act_fn", "uniform_expert_assignment")
+    attention.ignore("clip_qkv", "attn_pdrop")
+    width = experts.number("ffn_hidden_size")
+    return {
+        "vocab_size": fields.number("vocab_size"),
+        "hidden_size": fields.number("d_model"),
+        "num_decoder_layers": fields.number("n_layers"),
+        "num_attention_heads": fields.number("n_heads"),
+        "num_key_value_heads": attention.number("kv_n_heads"),
+        "intermediate_size": width,
+        "num_experts": experts.number("moe_num_experts"),
+        "expert_top_k": experts.number("moe_top_k"),
+        "max_model_len": fields.optional("max_seq_len"),
+        "tie_word_embeddings": fields.flag("tie_word_embeddings", default=False),
+    }
+
+
+@dialect("dots1")
+def _dots1(fields: Fields) -> dict[str, Any]:
+    return {
+        **decoder_fields(fields, needs=(KV,)),
+        **attention_bias(fields),
+        **windows(fields, (FULL,)),
+        **deepseek_experts(fields),
+        "qk_norm": True,
+        "router_bias": True,
+    }
+
+
+@dialect("laguna")
+def _laguna(fields: Fields) -> dict[str, Any]:
+    """Read Laguna (poolside): a gate for each head, more heads in the sliding layers."""
+    fields.require("moe_apply_router_weight_on_input", expected=False)
+    fields.ignore("mlp_only_layers", "decoder_sparse_step", "gating_types", "gating")
+    fields.ignore("moe_router_logit_softcapping", "use_bidirectional_attention")
+    if fields.value("gating") not in (None, True, "per-head"):
+        fields.refuse("gating", "can only be described as a gate for each head")
+    if set(fields.entries("gating_types")) - {"per_head"}:
+        fields.refuse("gating_types", "can only be described as per_head in every layer")
+    base = decoder_fields(fields, needs=(KV, "head_dim"))
+    layers, shared = base["num_decoder_layers"], fields.number("shared_expert_intermediate_size")
+    heads = fields.entries("num_attention_heads_per_layer")
+    if heads and len(heads) != layers:
+        fields.refuse("num_attention_heads_per_layer", f"must be a number for each of {layers}")
+    return {
+        **base,
+        **attention_bias(fields),
+        **windows(fields, (FULL,)),
+        "qk_norm": True,
+        "attn_gate_per_head": True,
+        "per_layer": {"num_attention_heads": heads} if heads else {},
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": shared,
+        "first_k_dense_replace": first_dense_layers(
+            fields, layers, "first_k_dense_replace", default=1
+        ),
+        "router_bias": True,
+    }
+
+
+@dialect("bailing_moe", "bailing_moe_v2")
+def _bailing_moe(fields: Fields) -> dict[str, Any]:
+    """Read Ling and Ring (Bailing MoE)."""
+    fields.require("moe_layer_freq", expected=1)
+    fields.ignore(
+        "moe_router_enable_routed_scaling", "score_function", "router_dtype", "norm_head",
+        "moe_router_enable_shared_expert", "moe_router_topk_scaling_factor", "norm_softmax",
+        "output_dropout", "mtp_loss_scaling_factor", "embedding_dropout", "group_norm_size",
+    )  # fmt: skip
+    biased = fields.flag("use_qkv_bias", default=False)
+    all_biased = fields.flag("use_bias", default=False)
+    width = fields.number("moe_intermediate_size")
+    return {
+        **decoder_fields(fields, needs=(KV,)),
+        "qkv_bias": biased or all_biased,
+        "attention_output_bias": all_biased,
+        "qk_norm": fields.flag("use_qk_norm", default=False),
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": width,
+        "n_shared_experts": fields.number("num_shared_experts", default=0),
+        "shared_expert_intermediate_size": fields.number(
+            "moe_shared_expert_intermediate_size", default=width
+        ),
+        "first_k_dense_replace": fields.number("first_k_dense_replace", default=0),
+        "router_bias": fields.flag("moe_router_enable_expert_bias", default=False),
+        "mtp_layers": fields.number("num_nextn_predict_layers", default=0),
+    }
+
+
+@dialect("minimax_m2")
+def _minimax_m2(fields: Fields) -> dict[str, Any]:
+    """Read MiniMax-M2, whose norm of query and key is over all their heads at once.
+
+    The modules of prediction that its files count are in none of its published checkpoints
+    (MiniMax-AI/MiniMax-M2.7, issue 16, 2026-04-18; read 2026-11-23).
+    """
+    fields.require("qk_norm_type", expected="per_layer")
+    fields.ignore("use_mtp", "num_mtp_modules", "mtp_transformer_layers", "attn_type_list")
+    if set(fields.entries("attn_type_list")) - {1}:
+        fields.refuse("attn_type_list", "can only be described where every layer is 1 (full)")
+    return {
+        **decoder_fields(fields, needs=(KV, "head_dim")),
+        **local_experts(fields),
+        "qk_norm": fields.flag("use_qk_norm", default=True),
+        "qk_norm_wide": True,
+        "router_bias": fields.flag("use_routing_bias", default=True),
+    }
+
+
+@dialect("solar_open")
+def _solar_open(fields: Fields) -> dict[str, Any]:
+    width = fields.number("moe_intermediate_size")
+    fields.require("use_qk_norm", expected=False)
+    return {
+        **decoder_fields(fields, width=width, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **deepseek_experts(fields),
+        "router_bias": True,
+    }
+
+
+@dialect("afmoe")
+def _afmoe(fields: Fields) -> dict[str, Any]:
+    """Read Trinity (Arcee): attention with a gate, four norms, windows in three of four."""
+    fields.ignore("mup_enabled", "route_norm", "route_scale", "score_func", "load_balance_coeff")
+    fields.ignore("num_expert_groups", "num_limited_groups", "use_grouped_mm")
+    fields.number("sliding_window")
+    period = fields.number("global_attn_every_n_layers", default=4)
+    return {
+        **decoder_fields(fields, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **windows(fields, (SLIDING,) * (period - 1) + (FULL,)),
+        "qk_norm": True,
+        "attn_output_gate": True,
+        "norms_per_layer": 4,
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": fields.number("num_shared_experts", default=0),
+        "first_k_dense_replace": fields.number("num_dense_layers", default=1),
+        "router_bias": True,
+    }

@@ -1,0 +1,98 @@
+"""What the devices of a plan may hold, as their engine counts it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.engines import find_engine
+from llmcalc_core.formulas import Floats
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.device_memory import Memory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryBudget:
+    """What a device and its host may hold.
+
+    Attributes
+    ----------
+    device_bytes : float
+        Of the device's memory [bytes].
+    host_bytes : float
+        Of the host's memory for a device [bytes].
+    cache_fraction : float, optional
+        Where the engine gives the KV cache a fraction of what weights, buffers and runtime leave
+        free, that fraction [1].
+    """
+
+    device_bytes: float = math.inf
+    host_bytes: float = math.inf
+    cache_fraction: float | None = None
+
+    def counted(self, memory: Memory) -> Floats:
+        """Count what must be at most ``device_bytes`` for a plan to fit.
+
+        Where the cache gets a fraction f of what the rest r leaves free of a memory M, that is
+        c <= f (M - r), or f r + c <= f M.
+
+        Parameters
+        ----------
+        memory : Memory
+            Of plans.
+
+        Returns
+        -------
+        array
+            Bytes [bytes]: all that a device holds, or less.
+        """
+        if self.cache_fraction is None:
+            return memory.total
+        rest = memory.total - memory.kv_cache
+        return self.cache_fraction * rest + memory.kv_cache
+
+    def headroom(self, memory: Memory) -> Floats:
+        """Give what is left of the device's memory, or (negative) what is missing [bytes]."""
+        return self.device_bytes - self.counted(memory)
+
+    def fits(self, memory: Memory) -> NDArray[np.bool_]:
+        """Tell which plans fit on their devices, and in the memory of their hosts."""
+        here = self.counted(memory) <= self.device_bytes
+        return np.asarray(here & (memory.host <= self.host_bytes))
+
+
+def memory_budget(hardware: Hardware, memory_fraction: float, engine: str) -> MemoryBudget:
+    """Give what an engine may fill of a device.
+
+    Parameters
+    ----------
+    hardware : Hardware
+        The device.
+    memory_fraction : float
+        Part of its memory that may be used; with an engine that shares what is free, the cache's
+        part of that [1].
+    engine : str
+        The serving engine.
+
+    Returns
+    -------
+    MemoryBudget
+        For its plans.
+
+    Examples
+    --------
+    >>> from llmcalc_core.hardware.find import find_hardware
+    >>> memory_budget(find_hardware("A100_80GB"), 0.9, "trtllm").cache_fraction
+    0.9
+    >>> round(memory_budget(find_hardware("A100_80GB"), 0.9, "vllm").device_bytes / 1e9, 1)
+    77.0
+    """
+    of_free = find_engine(engine).memory_fraction_of == "free"
+    return MemoryBudget(
+        device_bytes=hardware.usable_bytes(memory_fraction),
+        host_bytes=hardware.host_memory_bytes,
+        cache_fraction=memory_fraction if of_free else None,
+    )

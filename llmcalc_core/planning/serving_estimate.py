@@ -1,0 +1,142 @@
+"""One replica under continuous batching: what a request meets, and how many run at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.calibration.bands import Band
+from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.costmodel.times import BOUNDS, KINDS
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.budget import memory_budget
+from llmcalc_core.memory.concurrency import max_concurrency
+from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.basis import band_of, basis_of
+from llmcalc_core.planning.cost import cost_numbers
+from llmcalc_core.planning.static_estimate import Workload
+from llmcalc_core.precision import Precision
+from llmcalc_core.simulation.serving import ServingTimes, serving_times
+from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
+
+
+def serving_figures(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    layout: Layout,
+    workload: Workload,
+    *,
+    engine: str,
+    memory_fraction: float,
+    chunked: bool,
+    arrivals: Arrivals,
+    constants: Constants | None,
+) -> dict[str, Any]:
+    """Estimate one replica under a closed loop of requests.
+
+    Parameters
+    ----------
+    model, hardware, precision, layout
+        What runs on what, in which types, how split.
+    workload : Workload
+        Its one batch is the concurrency.
+    engine : str
+        The serving engine.
+    memory_fraction : float
+        Part of a device's memory that may be used.
+    chunked : bool
+        Whether prefills run in chunks beside decode steps.
+    arrivals : Arrivals
+        How requests come.
+    constants : Constants, optional
+        In place of the fitted ones.
+
+    Returns
+    -------
+    dict
+        See :func:`llmcalc_core.estimate_serving_performance`.
+    """
+    efficiency = efficiency_for(
+        hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
+    )
+    concurrency = workload.batches[0]
+    budget = memory_budget(hardware, memory_fraction, engine)
+
+    @cache
+    def memory_of(batch: int) -> tuple[Memory, Grid]:
+        grid = _grid(layout, workload, batch, engine)
+        grid = offloaded(model, precision, grid, budget)
+        return device_memory(model, precision, grid), grid
+
+    most = max_concurrency(memory_of, concurrency, budget)
+    running = min(concurrency, most) if most else concurrency
+    memory, grid = memory_of(concurrency)[0], memory_of(running)[1]
+    times = serving_times(
+        model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
+    )
+    basis = basis_of(model, hardware, efficiency, workload.techniques)
+    e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
+    waiting = (concurrency - running) * e2e / running
+    bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
+    ttft = times.ttft_s.item() + waiting
+    per_second = running / e2e
+    return {
+        **_banded("ttft_ms", ttft * 1e3, bands["ttft"]),
+        "ttft_burst_ms": (times.burst_ttft_s.item() + waiting) * 1e3,
+        "ttft_steady_ms": times.steady_ttft_s.item() * 1e3,
+        **_banded("tpot_ms", tpot * 1e3, bands["tpot"]),
+        "e2e_latency_ms": (e2e + waiting) * 1e3,
+        "tokens_per_s": per_second * workload.output_tokens,
+        "tokens_per_s_per_device": per_second * workload.output_tokens / layout.devices,
+        "tokens_per_s_per_user": 1 / tpot,
+        "requests_per_s": per_second,
+        "time_by_kind_ms": _by_kind(times),
+        "bound_by": BOUNDS[times.bound.item()],
+        "running": running,
+        "max_concurrency": most,
+        "fits": most >= concurrency,
+        "memory_bytes": memory.total.item(),
+        "memory_capacity_bytes": (
+            budget.device_bytes + (memory.total.item() - budget.counted(memory).item())
+        ),
+        "host_memory_bytes": float(memory.host),
+        "devices": layout.devices,
+        "engine": engine,
+        "basis": basis,
+        **cost_numbers(grid, hardware, times.load, per_second),
+    }
+
+
+def _grid(layout: Layout, workload: Workload, batch: int, engine: str) -> Grid:
+    return make_grid(
+        (layout,),
+        batches=(batch,),
+        inputs=(workload.input_tokens,),
+        outputs=(workload.output_tokens,),
+        techniques=workload.techniques,
+        graph_sizes=workload.graph_sizes,
+        engine=engine,
+    )
+
+
+def _banded(name: str, value: float, around: Band) -> dict[str, float]:
+    return {
+        name: value,
+        f"{name}_low": value * around.low,
+        f"{name}_high": value * around.high,
+    }
+
+
+def _by_kind(times: ServingTimes) -> dict[str, float]:
+    return {
+        kind: float(np.asarray(part).item()) * 1e3
+        for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)
+    }

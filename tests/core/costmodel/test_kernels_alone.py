@@ -1,0 +1,102 @@
+"""Facts of kernels beside times of the same kernels, measured alone.
+
+Median times and shares of the bandwidth are those of ranges of cache sizes in the kernel
+measurements that NVIDIA's aiconfigurator project publishes (Apache-2.0, commit 095f58a5); so are
+times of all-reduces by their size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llmcalc_core import Precision, find_hardware
+from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
+from llmcalc_core.costmodel.collectives import message_seconds, participants_of
+from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.formulas.collectives import Collective
+from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
+from tests.core.neutral import NEUTRAL
+
+DECODE_ATTENTION = [
+    ("H200_141GB", "trtllm", "fp8", 12.6, 0.092),
+    ("H200_141GB", "trtllm", "fp8", 46.3, 0.458),
+    ("H200_141GB", "trtllm", "fp8", 85.0, 0.739),
+    ("H200_141GB", "trtllm", "fp8", 254.1, 0.884),
+    ("H100_80GB", "vllm", "bf16", 16.2, 0.090),
+    ("H100_80GB", "vllm", "bf16", 59.1, 0.525),
+    ("H100_80GB", "vllm", "bf16", 364.0, 0.903),
+    ("B200_180GB", "trtllm", "fp8", 32.5, 0.490),
+    ("B200_180GB", "trtllm", "fp8", 161.4, 0.872),
+]
+ALL_REDUCES = [
+    ("H100_80GB", "trtllm", 8, 65_536, 4.59),
+    ("H100_80GB", "trtllm", 8, 1_048_576, 25.96),
+    ("H100_80GB", "trtllm", 8, 16_777_216, 122.32),
+    ("H100_80GB", "trtllm", 8, 268_435_456, 1089.62),
+    ("H200_141GB", "vllm", 4, 1_048_576, 12.1),
+    ("H200_141GB", "vllm", 4, 8_388_608, 51.77),
+    ("H200_141GB", "sglang", 8, 2_097_152, 19.31),
+    ("B200_180GB", "trtllm", 8, 1_048_576, 17.78),
+    ("B200_180GB", "vllm", 8, 16_384, 5.93),  # with FlashInfer's, which are TensorRT-LLM's
+    ("B200_180GB", "trtllm", 8, 16_777_216, 84.76),
+]
+LARGE_PRODUCTS = [
+    ("RTX_PRO_6000", "bf16", 427.6e12),
+    ("RTX_PRO_6000", "fp8", 789.3e12),
+    ("RTX_PRO_6000", "fp4", 1426e12),
+    ("RTX_5090", "fp4", 1306e12),
+    ("MI300X", "bf16", 660.5e12),
+    ("MI300X", "fp8", 1197e12),
+]
+"""The fastest large products, of the table in the README of gau-nernst's gn-kernels (02ef305a)."""
+
+
+@pytest.mark.parametrize(("device", "engine", "cache", "took_us", "share"), DECODE_ATTENTION)
+def test_decode_attention_takes_its_time(
+    device: str, engine: str, cache: str, took_us: float, share: float
+) -> None:
+    bandwidth = find_hardware(device).memory_bandwidth
+    moved = took_us * 1e-6 * bandwidth * share
+    facts, basis = find_facts(facts_of(device), "attention_decode", cache, engine)
+    at_rate = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=facts.memory)
+    ramp = ramp_seconds(moved=moved, ramp=facts.ramp_us * 1e-6)
+    assert basis == "calibrated"
+    assert facts.floor_us * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.16)
+
+
+@pytest.mark.parametrize(("device", "engine", "devices", "size", "took_us"), ALL_REDUCES)
+def test_an_all_reduce_takes_its_time(
+    device: str, engine: str, devices: int, size: int, took_us: float
+) -> None:
+    hardware = find_hardware(device)
+    links = efficiency_for(hardware, Precision(), engine=engine, constants=NEUTRAL).links
+    between = participants_of(float(devices), hardware, links)
+    found = message_seconds(Collective.ALL_REDUCE, float(size), between)
+    assert np.asarray(found).item() == pytest.approx(took_us * 1e-6, rel=0.17)
+
+
+@pytest.mark.parametrize(("device", "data_type", "reached"), LARGE_PRODUCTS)
+def test_large_products_reach_what_was_measured(
+    device: str, data_type: str, reached: float
+) -> None:
+    facts, _ = find_facts(facts_of(device), "gemm", data_type)
+    alone = 1.0 if data_type == "bf16" else 0.8  # engines' products in 8 and 4 bits: engine table
+    peak = dict(find_hardware(device).flops)[data_type]
+    assert facts.compute / alone * peak == pytest.approx(reached, rel=0.01)
+
+
+def test_a_relative_stands_for_what_a_device_lacks() -> None:
+    own, relative = facts_of("RTX_PRO_6000"), facts_of("L40S")
+    assert own.gemm != relative.gemm
+    assert own.attention_prefill == relative.attention_prefill
+    assert facts_of("GH200_144GB").gemm == facts_of("H200_141GB").gemm
+
+
+@pytest.mark.parametrize("device", ["H200_141GB", "B200_180GB", "RTX_PRO_6000", "MI300X", "TPUv4"])
+@pytest.mark.parametrize("data_type", ["bf16", "fp8"])
+def test_grouped_kernels_reach_half_of_dense_ones(device: str, data_type: str) -> None:
+    facts = facts_of(device)
+    dense, _ = find_facts(facts, "gemm", data_type, "trtllm")
+    grouped = grouped_facts(facts, data_type, data_type, "trtllm")
+    assert grouped.compute == pytest.approx(0.5 * dense.compute)
