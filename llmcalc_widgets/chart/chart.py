@@ -104,7 +104,7 @@ class Chart(VBox):
         if view is None:
             return
         evaluation = view.evaluation
-        self.axes.show(view.names, evaluation.request.stage)
+        self.axes.show(view.names, evaluation.request.phase)
         self._head.value = heading(evaluation)
         self._legend.value = legend(
             self.drawing.slots(), view, rejected=len(self.drawing.rows["rejected"]) > 0

@@ -71,7 +71,7 @@ class Details(VBox):
             self._bars.value = self._basis.value = ""
             return
         plan = evaluation.plan(row)
-        stage = evaluation.request.stage
+        stage = evaluation.request.phase
         self._bars.value = (
             plan_heading(selected=self._selection.row is not None)
             + memory_bar(plan)

@@ -69,11 +69,11 @@ def plan_heading(*, selected: bool) -> str:
 
 def _figures(evaluation: Evaluation) -> list[Figure]:
     request = evaluation.request
-    generating = request.stage != "prefill"
+    generating = request.phase != "prefill"
     figures: list[Figure] = [
         ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
         ("Replicas", lambda row: f"{int(row['replicas']):,}"),
-        ("In flight each" if request.stage == "serving" else "Batch each",
+        ("In flight each" if request.phase == "serving" else "Batch each",
          lambda row: f"{int(row['batch']):,}"),
         ("Devices", lambda row: f"{int(row['devices']):,}"),
         ("Verdict", lambda row: rejection_words(row, request) or "fits"),

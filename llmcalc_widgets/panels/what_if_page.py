@@ -144,7 +144,7 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
 
 
 def _lines(view: ChartView) -> list[_Line]:
-    stage = view.evaluation.request.stage
+    stage = view.evaluation.request.phase
     side = "input" if stage == "prefill" else "output"
     cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
 

@@ -79,7 +79,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     request, plan = evaluation.request, evaluation.frame.iloc[row]
     table = explain(request, plan)
     helped = sensitivity(request, plan, by=BY)
-    load = "requests in flight" if request.stage == "serving" else "batch"
+    load = "requests in flight" if request.phase == "serving" else "batch"
     over_batches = memory_chart(
         _like(evaluation, plan),
         "batch",
@@ -87,7 +87,7 @@ def why(evaluation: Evaluation, row: int) -> str:
         marks={int(plan["batch"]): _POINTER},
     )
     parts = {
-        f"Time {LATENCY_WORDS[request.stage]}, by operation": operations_table(table),
+        f"Time {LATENCY_WORDS[request.phase]}, by operation": operations_table(table),
         "Roofline": roofline(table),
         f"Memory per device, by {load}": over_batches,
         "What would help": sensitivity_table(helped),
@@ -95,7 +95,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     panels = "".join(
         f"<section><h3>{name}</h3>{drawn}</section>" for name, drawn in parts.items() if drawn
     )
-    words = escape(summary(plan, table, helped, request.stage, evaluation.latency_column))
+    words = escape(summary(plan, table, helped, request.phase, evaluation.latency_column))
     return (
         f"{PANEL_STYLE}"
         f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'

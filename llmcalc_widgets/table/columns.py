@@ -55,7 +55,7 @@ class Column:
 
     def values(self, view: ChartView) -> NDArray[Any]:
         """Give its values for all rows, in its unit."""
-        tokens = "input" if view.evaluation.request.stage == "prefill" else "output"
+        tokens = "input" if view.evaluation.request.phase == "prefill" else "output"
         values = view.frame[self.source.format(tokens=tokens)].to_numpy()
         return values / self.size if self.size != 1 else values
 

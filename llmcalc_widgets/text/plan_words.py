@@ -129,7 +129,7 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
     *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
-    loads = (load_words(batch, evaluation.request.stage) for batch in batches)
+    loads = (load_words(batch, evaluation.request.phase) for batch in batches)
     return [*map(_plan_words, zip(*widths, strict=True), replicas, loads)]
 
 
