@@ -71,11 +71,11 @@ class Details(VBox):
             self._bars.value = self._basis.value = ""
             return
         plan = evaluation.plan(row)
-        stage = evaluation.request.phase
+        phase = evaluation.request.phase
         self._bars.value = (
             plan_heading(selected=self._selection.row is not None)
             + memory_bar(plan)
-            + time_bar(plan, float(plan[evaluation.latency_column]), stage=stage)
+            + time_bar(plan, float(plan[evaluation.latency_column]), phase=phase)
         )
         self._basis.value = (
             f'<div class="llmcalc-note">Times are {BASIS_WORDS[str(plan["basis"])]}. '
