@@ -39,6 +39,10 @@ class TimeByKind:
         """Give the parts in the order of :data:`KINDS`."""
         return self.gemm, self.attention, self.communication, self.memory, self.overhead
 
+    def numbers(self) -> dict[str, float]:
+        """Give the parts of one plan and workload as plain numbers, by :data:`KINDS` [s]."""
+        return {kind: float(part) for kind, part in zip(KINDS, self.parts(), strict=True)}
+
     def total(self) -> Values:
         """Sum the parts [s]."""
         return summed(self.parts())

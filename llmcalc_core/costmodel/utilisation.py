@@ -1,4 +1,4 @@
-"""How loaded the devices of a plan are, of which their power follows."""
+"""Utilisation of the devices of a plan, from which their power follows."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ About 0.6 to 0.7 of an A100's power (Patel et al., POLCA, arXiv 2308.12908; reca
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Load:
-    """What devices are busy with.
+class Utilisation:
+    """Utilisation of devices, and the shares of prefill in it.
 
     Attributes
     ----------
     share : float or array
         Their load, between idle and full power [1].
-    reading_time, reading_energy : float or array
+    prefill_time_share, prefill_energy_share : float or array
         Parts of their work and of their energy that read prompts [1]; the rest generates.
     """
 
     share: Values
-    reading_time: Values
-    reading_energy: Values
+    prefill_time_share: Values
+    prefill_energy_share: Values
 
 
-def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Load:
-    """Load in the steady state of a stage of static batches.
+def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Utilisation:
+    """Utilisation in the steady state of a phase of static batches.
 
     A pipeline's stages wait for each other where too few micro batches fill them.
 
     Parameters
     ----------
     times : PhaseTimes
-        What a stage's passes take and wait for.
+        What the passes of the phase take and wait for.
     grid : Grid
         Plans and workloads that it was estimated for.
     decode : bool
-        Whether the stage generates, else it reads.
+        Whether the phase generates, else it reads prompts.
 
     Returns
     -------
-    Load
+    Utilisation
         Of arrays that broadcast to the grid.
     """
     passes = grid.micro_batches / grid.pp / times.period_s
@@ -73,17 +73,17 @@ def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Load:
         memory_share=MEMORY_SHARE,
     )
     reading = float(not decode)
-    return Load(share=share, reading_time=reading, reading_energy=reading)
+    return Utilisation(share=share, prefill_time_share=reading, prefill_energy_share=reading)
 
 
 def serving_utilisation(
-    decode: Load, prefill: Load, *, reading: Values, writing: Values, every: Values
-) -> Load:
-    """Load in a closed loop, of decode steps, prefills, and the time that nothing runs.
+    decode: Utilisation, prefill: Utilisation, *, reading: Values, writing: Values, every: Values
+) -> Utilisation:
+    """Utilisation in a closed loop, of decode steps, prefills, and the time that nothing runs.
 
     Parameters
     ----------
-    decode, prefill : Load
+    decode, prefill : Utilisation
         While decoding, and while reading prompts.
     reading, writing : float or array
         Time for which a request's prompt and its generated tokens occupy the devices [s].
@@ -92,7 +92,7 @@ def serving_utilisation(
 
     Returns
     -------
-    Load
+    Utilisation
         The time in which devices idle belongs to both parts alike.
     """
     time = reading_share(reading=reading, writing=writing)
@@ -101,8 +101,8 @@ def serving_utilisation(
         part * power_watts(full=1.0, idle_share=IDLE_SHARE, load=one.share)
         for part, one in ((reading, prefill), (writing, decode))
     ]
-    return Load(
+    return Utilisation(
         share=busy * (time * prefill.share + (1 - time) * decode.share),
-        reading_time=time,
-        reading_energy=reading_share(reading=drawn[0], writing=drawn[1]),
+        prefill_time_share=time,
+        prefill_energy_share=reading_share(reading=drawn[0], writing=drawn[1]),
     )

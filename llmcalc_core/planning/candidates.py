@@ -138,7 +138,7 @@ class Candidates:
         figures = cost_figures(
             self.case.hardware,
             devices=grid.group * grid.pp,
-            load=self.performance.load,
+            utilisation=self.performance.utilisation,
             requests_per_s=self.performance.requests_per_s,
             input_tokens=grid.inputs,
             output_tokens=grid.outputs,

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
 from llmcalc_core.planning.candidates import REASONS, Candidates, PlanTable
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
 from llmcalc_core.planning.request import EvaluationRequest
 
-TIME_COLUMNS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
 
 MEMORY_COLUMNS = ("weights_bytes", "kv_cache_bytes", "activations_bytes", "reserve_bytes")
@@ -91,8 +91,8 @@ def _band(name: str, end: str) -> Column:
     return Column(about=f"{end} end of its 80 % band", unit="s", values=values, times=(name,))
 
 
-def _kind(about: str, at: int) -> Column:
-    return _figure(about, "s", lambda found: found.performance.kinds[at])
+def _kind(about: str, kind: str) -> Column:
+    return _figure(about, "s", lambda found: getattr(found.performance.by_kind, kind))
 
 
 def _cost(name: str) -> Column:
@@ -146,11 +146,11 @@ COLUMNS: dict[str, Column] = {
         values=lambda found: found.performance.requests_per_s,
         of_all_replicas=True,
     ),
-    "gemm_s": _kind("matrix products", 0),
-    "attention_s": _kind("attention and recurrent layers", 1),
-    "communication_s": _kind("messages, and what crosses the host's link", 2),
-    "memory_traffic_s": _kind("norms, embeddings and the like", 3),
-    "overhead_s": _kind("the engine, and waiting for it", 4),
+    "gemm_s": _kind("matrix products", "gemm"),
+    "attention_s": _kind("attention and recurrent layers", "attention"),
+    "communication_s": _kind("messages, and what crosses the host's link", "communication"),
+    "memory_traffic_s": _kind("norms, embeddings and the like", "memory"),
+    "overhead_s": _kind("the engine, and waiting for it", "overhead"),
     "bound_by": Column(
         about="what takes most of the time",
         unit="",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from llmcalc_core.costmodel.utilisation import IDLE_SHARE, Load
+from llmcalc_core.costmodel.utilisation import IDLE_SHARE, Utilisation
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.cost import joules_per_token, power_watts, usd_per_million_tokens
 from llmcalc_core.hardware.device import Hardware
@@ -33,7 +33,7 @@ def cost_figures(
     hardware: Hardware,
     *,
     devices: Values,
-    load: Load,
+    utilisation: Utilisation,
     requests_per_s: Values,
     input_tokens: Values,
     output_tokens: Values,
@@ -54,7 +54,7 @@ def cost_figures(
         Its price [USD/h] and power [W] per device; what is not known comes out as NaN.
     devices : float or array
         Devices that work together [1].
-    load : Load
+    utilisation : Utilisation
         What they are busy with, by which cost and energy fall to input or output tokens.
     requests_per_s : float or array
         Requests that they end [1/s].
@@ -68,9 +68,9 @@ def cost_figures(
     """
     usd = devices * (math.nan if hardware.price_per_hour is None else hardware.price_per_hour)
     full = math.nan if hardware.power_watts is None else hardware.power_watts
-    watts = devices * power_watts(full=full, idle_share=IDLE_SHARE, load=load.share)
+    watts = devices * power_watts(full=full, idle_share=IDLE_SHARE, load=utilisation.share)
     found: dict[str, Values] = {"cost_usd_per_hour": usd, "power_w": watts}
-    time, energy = load.reading_time, load.reading_energy
+    time, energy = utilisation.prefill_time_share, utilisation.prefill_energy_share
     sides = (("input", time, energy, input_tokens), ("output", 1 - time, 1 - energy, output_tokens))
     for side, of_time, of_energy, tokens in sides:
         idle = isinstance(of_time, float) and of_time == 0
@@ -85,7 +85,7 @@ def cost_figures(
 
 
 def cost_numbers(
-    grid: Grid, hardware: Hardware, load: Load, requests_per_s: float
+    grid: Grid, hardware: Hardware, utilisation: Utilisation, requests_per_s: float
 ) -> dict[str, float]:
     """Give the cost figures of one plan and workload as plain numbers.
 
@@ -95,7 +95,7 @@ def cost_numbers(
         That plan and workload.
     hardware : Hardware
         Its price and power.
-    load : Load
+    utilisation : Utilisation
         What the devices are busy with.
     requests_per_s : float
         Requests that they end [1/s].
@@ -105,20 +105,20 @@ def cost_numbers(
     dict of str to float
         By the names of :data:`COST_COLUMNS`, less those of tokens that the stage does not make.
     """
-    plain = Load(
-        share=float(load.share),
-        reading_time=float(load.reading_time),
-        reading_energy=float(load.reading_energy),
+    plain = Utilisation(
+        share=float(utilisation.share),
+        prefill_time_share=float(utilisation.prefill_time_share),
+        prefill_energy_share=float(utilisation.prefill_energy_share),
     )
     figures = cost_figures(
         hardware,
         devices=float(grid.layouts[0].devices),
-        load=plain,
+        utilisation=plain,
         requests_per_s=requests_per_s,
         input_tokens=float(grid.inputs),
         output_tokens=float(grid.outputs),
     )
-    left_out = _ONE_SIDED.get(float(plain.reading_time), ())
+    left_out = _ONE_SIDED.get(float(plain.prefill_time_share), ())
     return {
         name: float(figure) if figure == figure else math.nan  # noqa: PLR0124 - one NaN for all
         for name, figure in figures.items()

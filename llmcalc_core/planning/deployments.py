@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.costmodel.utilisation import Load
+from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.basis import band_of, basis_of
@@ -126,12 +126,15 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
     rows = np.flatnonzero(np.broadcast_to(fits, grid.shape)[index])
     figures = (
         times.steady_ttft_s, times.tpot_s, grid.batch / times.e2e_s, grid.batch, memory.total,
-        times.load.share, times.load.reading_time, times.load.reading_energy,
+        times.utilisation.share, times.utilisation.prefill_time_share,
+        times.utilisation.prefill_energy_share,
     )  # fmt: skip
     ttft, tpot, rate, batch, total, *loads = (
         np.broadcast_to(values, grid.shape)[index].reshape(-1)[rows] for values in figures
     )
-    load = Load(share=loads[0], reading_time=loads[1], reading_energy=loads[2])
+    utilisation = Utilisation(
+        share=loads[0], prefill_time_share=loads[1], prefill_energy_share=loads[2]
+    )
     each = [plan for plan in found for _ in service.batches]
     own = [each[row] for row in rows]
     replicas = np.array([plan.replicas for plan in own], dtype=float)
@@ -140,7 +143,7 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
         "serving": np.ones(len(rows), dtype=np.int8),
         "devices": used,
         **_time_columns(service, ttft, tpot, _basis_at(service, hardware)),
-        **_cost_columns(service, hardware, used, load, rate * replicas),
+        **_cost_columns(service, hardware, used, utilisation, rate * replicas),
         "requests_per_s": rate * replicas,
         "transfer_bytes": np.zeros(len(rows)),
         "transfer_s": np.zeros(len(rows)),
@@ -209,18 +212,22 @@ def _pool_costs(
     return {name: joined.get(name, pools["output" in name][name]) for name in COST_COLUMNS}
 
 
-def _one_sided(share: NDArray[Any], reads: float) -> Load:
-    return Load(share=share, reading_time=reads, reading_energy=reads)
+def _one_sided(share: NDArray[Any], reads: float) -> Utilisation:
+    return Utilisation(share=share, prefill_time_share=reads, prefill_energy_share=reads)
 
 
 def _cost_columns(
-    service: Service, hardware: Hardware, devices: NDArray[Any], load: Load, rate: NDArray[Any]
+    service: Service,
+    hardware: Hardware,
+    devices: NDArray[Any],
+    utilisation: Utilisation,
+    rate: NDArray[Any],
 ) -> Columns:
     """Give what some devices cost and draw, by the names of ``COST_COLUMNS``."""
     figures = cost_figures(
         hardware,
         devices=devices,
-        load=load,
+        utilisation=utilisation,
         requests_per_s=rate,
         input_tokens=float(service.input_tokens),
         output_tokens=float(service.output_tokens),

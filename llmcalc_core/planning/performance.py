@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.phases import phase_times
-from llmcalc_core.costmodel.utilisation import Load, phase_utilisation
-from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.costmodel.times import TimeByKind
+from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
+from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.serving import serving_times
@@ -34,11 +35,11 @@ class Performance:
         Requests that one replica ends [1/s].
     tokens_per_request : array
         What its throughput counts: prompt tokens in prefill, else generated ones [tokens].
-    kinds : tuple of arrays
-        The phase's latency by kind, in the order of ``KINDS`` [s].
+    by_kind : TimeByKind
+        Parts of the phase's latency [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds it.
-    load : Load
+    utilisation : Utilisation
         How its devices are used.
     """
 
@@ -46,9 +47,9 @@ class Performance:
     tpot_s: Floats | None
     requests_per_s: Floats
     tokens_per_request: Floats
-    kinds: tuple[Values, ...]
+    by_kind: TimeByKind
     bound: NDArray[np.int8]
-    load: Load
+    utilisation: Utilisation
 
 
 def performance(
@@ -85,9 +86,9 @@ def performance(
             tpot_s=loop.tpot_s,
             requests_per_s=grid.batch / loop.e2e_s,
             tokens_per_request=grid.outputs,
-            kinds=loop.by_kind.parts(),
-            bound=loop.bound.astype(np.int8),
-            load=loop.load,
+            by_kind=loop.by_kind,
+            bound=loop.bound,
+            utilisation=loop.utilisation,
         )
     decode = phase == "decode"
     times = phase_times(model, hardware, precision, grid, efficiency, decode=decode)
@@ -97,9 +98,9 @@ def performance(
         tpot_s=times.latency_s if decode else None,
         requests_per_s=grid.batch * batches_per_s,
         tokens_per_request=grid.outputs if decode else grid.inputs,
-        kinds=times.by_kind.parts(),
-        bound=times.bound.astype(np.int8),
-        load=phase_utilisation(times, grid, decode=decode),
+        by_kind=times.by_kind,
+        bound=times.bound,
+        utilisation=phase_utilisation(times, grid, decode=decode),
     )
 
 

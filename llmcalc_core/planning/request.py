@@ -38,8 +38,7 @@ documentation of prefill context parallelism name no length."""
 
 def limit_of_phase(arguments: Mapping[str, Any]) -> str:
     """Name the limit that ``latency_limit_s`` was of in the phase of some arguments."""
-    prefill = arguments.get("phase", arguments.get("stage")) == "prefill"
-    return "ttft_limit_s" if prefill else "tpot_limit_s"
+    return "ttft_limit_s" if arguments.get("phase") == "prefill" else "tpot_limit_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +168,7 @@ class EvaluationRequest:
 
 
 EvaluationRequest.__init__ = accepts_old_names(  # type: ignore[method-assign]
-    latency_limit_s=limit_of_phase, stage="phase"
+    stage="phase", latency_limit_s=limit_of_phase
 )(EvaluationRequest.__init__)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.bands import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.times import BOUNDS, KINDS
+from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.memory.concurrency import max_concurrency
@@ -21,7 +19,7 @@ from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.serving import ServingTimes, serving_times
+from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -98,7 +96,7 @@ def serving_figures(
         "tokens_per_s_per_device": per_second * workload.output_tokens / layout.devices,
         "tokens_per_s_per_user": 1 / tpot,
         "requests_per_s": per_second,
-        "time_by_kind_ms": _by_kind(times),
+        "time_by_kind_ms": {kind: part * 1e3 for kind, part in times.by_kind.numbers().items()},
         "bound_by": BOUNDS[times.bound.item()],
         "running": running,
         "max_concurrency": most,
@@ -111,7 +109,7 @@ def serving_figures(
         "devices": layout.devices,
         "engine": engine,
         "basis": basis,
-        **cost_numbers(grid, hardware, times.load, per_second),
+        **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
 
 
@@ -132,11 +130,4 @@ def _banded(name: str, value: float, around: Band) -> dict[str, float]:
         name: value,
         f"{name}_low": value * around.low,
         f"{name}_high": value * around.high,
-    }
-
-
-def _by_kind(times: ServingTimes) -> dict[str, float]:
-    return {
-        kind: float(np.asarray(part).item()) * 1e3
-        for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)
     }

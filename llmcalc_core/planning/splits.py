@@ -157,7 +157,7 @@ def _per_token(
     figures = cost_figures(
         hardware,
         devices=grid.group * grid.pp,
-        load=phase_utilisation(found.times, grid, decode=decode),
+        utilisation=phase_utilisation(found.times, grid, decode=decode),
         requests_per_s=tokens_per_s.reshape(grid.shape),
         input_tokens=1.0,
         output_tokens=1.0,

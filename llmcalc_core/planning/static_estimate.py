@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
-from llmcalc_core.costmodel.times import BOUNDS, KINDS
+from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import DEFAULT_ENGINE
@@ -154,10 +152,7 @@ def static_figures(
         "tpot_ms" if decode else "ttft_ms": latency,
         "tokens_per_s": tokens,
         "requests_per_s": requests,
-        "time_by_kind_ms": {
-            kind: float(np.asarray(part).item()) * 1e3
-            for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)
-        },
+        "time_by_kind_ms": {kind: part * 1e3 for kind, part in times.by_kind.numbers().items()},
         "bound_by": BOUNDS[times.bound.item()],
         "memory_by_kind_bytes": {
             "weights": memory.weights.item(),

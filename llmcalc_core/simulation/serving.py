@@ -11,7 +11,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.costmodel.times import KINDS, TimeByKind
-from llmcalc_core.costmodel.utilisation import Load, phase_utilisation, serving_utilisation
+from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import mixed_step_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -47,7 +47,7 @@ class ServingTimes:
         Parts of the time per output token [s].
     bound : array of int
         Position in ``BOUNDS`` of what bounds the longer of decoding and the prefills beside it.
-    load : Load
+    utilisation : Utilisation
         What the devices are busy with.
     """
 
@@ -58,7 +58,7 @@ class ServingTimes:
     e2e_s: Floats
     by_kind: TimeByKind
     bound: NDArray[np.int8]
-    load: Load
+    utilisation: Utilisation
 
 
 def serving_times(
@@ -122,7 +122,7 @@ def serving_times(
     )
     e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
     reading = phase_utilisation(arriving.times, arriving.grid, decode=False)
-    load = serving_utilisation(
+    utilisation = serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
         replace(reading, share=arriving.of(reading.share)),
         reading=added / counts[1] / grid.attention_dp,
@@ -139,7 +139,7 @@ def serving_times(
         bound=np.where(
             loop.interference > decode.latency_s, arriving.of(arriving.times.bound), decode.bound
         ),
-        load=load,
+        utilisation=utilisation,
     )
 
 

@@ -28,6 +28,11 @@ def test_the_same_projection_is_timed_once() -> None:
     gemms = [[one for one in made if one.family == "gemm"] for made in kernels]
     shared = set(map(id, gemms[0])) & set(map(id, gemms[1])) & set(map(id, gemms[2]))
     assert len(shared) == len(gemms[0]) == 4
+    hardware = find_hardware("H100_80GB")
+    work = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
+    rows = list(timed_work(work, hardware, efficiency_for(hardware, BF16), decode=True))
+    for projection in shared:
+        assert len({id(row.seconds) for row in rows if id(row.work) == projection}) == 1
     # timed in the mean as each by itself
     alone = [
         part_section(one, make_pass(FLASH.hidden, grid, BF16, decode=True)).operations
