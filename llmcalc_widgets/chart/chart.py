@@ -16,10 +16,10 @@ from llmcalc_widgets.chart.interaction import FrontStepper, MouseSelection, key_
 from llmcalc_widgets.chart.legend import legend
 from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.progress import ProgressNotice
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.selection import Selection
 
 _LISTS = {
     "x_axis": ("Across", "What the chart shows from left to right"),

@@ -8,11 +8,11 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, Layout, VBox
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.panels.plan_summary import memory_bar, plan_heading, plan_table, time_bar
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.text.plan_words import BASIS_WORDS, plans_words
 
 _NOBODY = -1  # Dropdown shows an empty line for the value None

@@ -9,12 +9,12 @@ import pandas as pd
 from ipywidgets import HTML, VBox
 
 from llmcalc_core import Evaluation, explain, sensitivity
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.operations import operation_words, operations_table, two_phases
 from llmcalc_widgets.panels.roofline import roofline
 from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, LATENCY_WORDS, Row, plan_words, share_words
 from llmcalc_widgets.text.units import change_words, seconds
 
