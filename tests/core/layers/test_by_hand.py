@@ -691,10 +691,10 @@ def test_queries_of_drafted_tokens_and_of_beams() -> None:
     # the queries lie (4 - 1.875) / 2 further on in the mean, the last one sees 1.5 more than that.
     drafts = Techniques(speculative_tokens=3, acceptance_rate=0.5)
     seen = 34.5 + (4 - 1.875) / 2
-    # Of three beams each reads its own 2.5 tokens and a third of the prompt.
+    # Of two beams each reads its own 2.5 tokens and half of the prompt.
     for given, queries, pairs, read in (
         ({"techniques": drafts}, 8, seen, 2 * (seen + 1.5)),
-        ({"beams": 3}, 6, 34.5, 6 * (2.5 + 32 / 3)),
+        ({"beams": 2}, 4, 34.5, 4 * (2.5 + 32 / 2)),
     ):
         grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
         step = make_pass(64, grid, FP8, decode=True)
@@ -730,6 +730,33 @@ def test_a_prompt_that_is_read_in_parts() -> None:
         assert np.asarray(found.flops).item() == 2 * 2 * pairs / 2 * 4 * 32
         assert np.asarray(found.cached).item() == 2 * 24 * 2 * 32
         assert np.asarray(found.size).item() == 16
+
+
+# Two requests of compressed attention, a window of 16 and an entry for 8: keys that each reads.
+ENTRIES_READ: list[tuple[str, dict[str, Any], bool, float]] = [
+    # 24 of 32 tokens are cached: 8 new ones and a window before them, one new entry and three
+    ("prefix", {"techniques": Techniques(prefix_hit_rate=0.75)}, False, 2 * (8 + 16 + 1 + 3)),
+    # three drafted tokens: the last query sees 1.5 tokens more than the mean one, and 1.5 / 8
+    (
+        "drafts",
+        {"techniques": Techniques(speculative_tokens=3, acceptance_rate=0.5)},
+        True,
+        2 * (16 + 1.5 + (34.5 + (4 - 1.875) / 2 + 1.5) / 8),
+    ),
+    # four beams in pairs share a window of the prompt, and its four entries
+    ("beams", {"beams": 2}, True, 4 * (16 / 2 + 2.5 / 8 + 4 / 2)),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "decode", "keys"), [row[1:] for row in ENTRIES_READ], ids=[r[0] for r in ENTRIES_READ]
+)
+def test_entries_that_are_read(given: dict[str, Any], decode: bool, keys: float) -> None:  # noqa: FBT001
+    grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), **given)
+    step = make_pass(64, grid, FP8, decode=decode)
+    work = part_of("heavily compressed attention").work(step)[0]
+    (found,) = (one for one in work if one.name == "attention")
+    assert np.asarray(found.cached).item() == pytest.approx(keys * ENTRY, rel=1e-12)
 
 
 def test_norms_inside_mamba() -> None:
