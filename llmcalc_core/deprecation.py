@@ -22,7 +22,7 @@ def accepts_old_names(
     Parameters
     ----------
     **renamed : str or function
-        The new name by the old one.
+        The new name by the old one; a function sees the new names of those before it.
 
     Returns
     -------
@@ -43,8 +43,9 @@ def accepts_old_names(
     def decorate(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
         @wraps(function)
         def accepting(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-            for old in kwargs.keys() & renamed.keys():
-                name = renamed[old]
+            for old, name in renamed.items():
+                if old not in kwargs:
+                    continue
                 new = name if isinstance(name, str) else name(kwargs)
                 warn_renamed(old, new, level=3)
                 kwargs[new] = kwargs.pop(old)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@accepts_old_names(latency_limit_s=limit_of_phase, stage="phase")
+@accepts_old_names(stage="phase", latency_limit_s=limit_of_phase)
 @takes_techniques
 def explore(
     model: ModelLike | Sequence[ModelLike],

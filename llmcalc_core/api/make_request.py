@@ -39,7 +39,7 @@ HardwareLike = str | PathLike[str] | Mapping[str, Any] | Hardware
 PrecisionLike = str | Precision
 
 
-@accepts_old_names(latency_limit_s=limit_of_phase, stage="phase")
+@accepts_old_names(stage="phase", latency_limit_s=limit_of_phase)
 @takes_techniques
 def make_request(
     model: ModelLike | Sequence[ModelLike],

@@ -15,7 +15,7 @@ from llmcalc_core.defaults import (
     MEMORY_FRACTION,
     OUTPUT_TOKENS,
 )
-from llmcalc_core.deprecation import accepts_old_names
+from llmcalc_core.deprecation import accepts_old_names, warn_renamed
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
@@ -38,8 +38,7 @@ documentation of prefill context parallelism name no length."""
 
 def limit_of_phase(arguments: Mapping[str, Any]) -> str:
     """Name the limit that ``latency_limit_s`` was of in the phase of some arguments."""
-    prefill = arguments.get("phase", arguments.get("stage")) == "prefill"
-    return "ttft_limit_s" if prefill else "tpot_limit_s"
+    return "ttft_limit_s" if arguments.get("phase") == "prefill" else "tpot_limit_s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +124,17 @@ class EvaluationRequest:
 
     @property
     def stage(self) -> str:
-        """The phase, by its name of 0.1.0."""
+        """The phase, by its old name."""
+        warn_renamed("stage", "phase", level=3)
         return self.phase
 
     @property
     def latency_limit_s(self) -> float | None:
-        """The limit on the time that the phase is about [s], by its name of 0.1.0."""
-        return self.ttft_limit_s if self.phase == "prefill" else self.tpot_limit_s
+        """The limit on the time that the phase is about [s], by its old name."""
+        new = limit_of_phase({"phase": self.phase})
+        warn_renamed("latency_limit_s", new, level=3)
+        limit: float | None = getattr(self, new)
+        return limit
 
     def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
         """Give the precisions to evaluate a model in, each once."""
@@ -169,7 +172,7 @@ class EvaluationRequest:
 
 
 EvaluationRequest.__init__ = accepts_old_names(  # type: ignore[method-assign]
-    latency_limit_s=limit_of_phase, stage="phase"
+    stage="phase", latency_limit_s=limit_of_phase
 )(EvaluationRequest.__init__)
 
 

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llmcalc_core.api.end_to_end import estimate_end_to_end_performance
-from llmcalc_core.api.estimates import estimate_decode_performance, estimate_prefill_performance
-from llmcalc_core.api.serving import estimate_serving_performance
+import llmcalc_core as api  # its public functions
 from llmcalc_core.validation.cases import CannotPredictError, Case
 
 _WHOLE_MEMORY = 1.0
@@ -41,10 +39,10 @@ def static_estimate(case: Case, stage: str, trial: Mapping[str, object]) -> Esti
         **_shared(case), **trial, "batch_size": case.batch, "memory_fraction": _WHOLE_MEMORY,
     }  # fmt: skip
     if stage == "prefill":
-        return estimate_prefill_performance(**asked)
+        return api.estimate_prefill_performance(**asked)
     if stage == "decode":
-        return estimate_decode_performance(**asked, output_tokens=case.output_tokens)
-    return estimate_end_to_end_performance(**asked, output_tokens=case.output_tokens)
+        return api.estimate_decode_performance(**asked, output_tokens=case.output_tokens)
+    return api.estimate_end_to_end_performance(**asked, output_tokens=case.output_tokens)
 
 
 def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
@@ -54,7 +52,7 @@ def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
     }  # fmt: skip
-    return estimate_serving_performance(
+    return api.estimate_serving_performance(
         **asked, concurrency=case.batch, output_tokens=case.output_tokens
     )
 

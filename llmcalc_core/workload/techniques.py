@@ -133,11 +133,6 @@ class Techniques:
         given = self.weights_offload + self.kv_offload + self.weights_offload_gib
         return self.offload_to_fit or given > 0
 
-    @property
-    def offloads_by_plan(self) -> bool:
-        """Whether the shares that are there differ from plan to plan."""
-        return self.offload_to_fit or self.weights_offload_gib > 0
-
     def check_beams(self, beam_size: int) -> None:
         """Refuse speculation beside beam search, which vLLM's speculative decoding has not.
 

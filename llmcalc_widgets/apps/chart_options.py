@@ -1,33 +1,101 @@
-"""What the chart is to show, as traits: its axes, and what stands beside the front."""
+"""``ChartOptions``: what the chart is to show, as traits: its axes, and fronts beside the front."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from difflib import get_close_matches
 from string import ascii_uppercase
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import traitlets
-from traitlets import HasTraits, TraitError
+from traitlets import TraitError
 
 from llmcalc_widgets.chart.axes import AXES, axes_of
-from llmcalc_widgets.form.comparing import offered, typed_changes
-from llmcalc_widgets.form.rivals import checked_compared, checked_pins
+from llmcalc_widgets.settings.compared import (
+    checked_compared,
+    checked_pins,
+    typed_changes,
+    usual_comparisons,
+)
+from llmcalc_widgets.settings.setting import Setting, settings_of
+from llmcalc_widgets.state import setting_traits
 
 
-class OutlookValues(TypedDict, total=False):
+def check_axis(name: str, value: object) -> str:
+    """Return the name of an axis.
+
+    Raises
+    ------
+    ValueError
+        For an unknown one, with the nearest.
+
+    Examples
+    --------
+    >>> check_axis("x_axis", "tpto")
+    Traceback (most recent call last):
+        ...
+    ValueError: x_axis must be the name of an axis or None, got 'tpto'; did you mean 'tpot'?
+    """
+    if isinstance(value, str) and value in AXES:
+        return value
+    close = get_close_matches(str(value), AXES, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(AXES)}"
+    msg = f"{name} must be the name of an axis or None, got {value!r}; {hint}"
+    raise ValueError(msg)
+
+
+class ChartValues(TypedDict, total=False):
     """Everything about the chart that can be set."""
 
-    x_axis: str | None
-    y_axis: str | None
-    pins: tuple[Mapping[str, Any], ...]
-    compared: tuple[Mapping[str, Any], ...]
+    x_axis: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_axis,
+            group="view",
+            help="What is across, a key of ``AXES``; None for what is usual in the stage",
+        ),
+    ]
+    y_axis: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_axis,
+            group="view",
+            help="What is up, a key of ``AXES``; None for what is usual in the stage",
+        ),
+    ]
+    pins: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Setting(
+            default=(),
+            check=checked_pins,
+            group="view",
+            help="Fronts that stay while the settings change, each with a 'name' and its "
+            "'settings'",
+        ),
+    ]
+    compared: Annotated[
+        tuple[Mapping[str, Any], ...],
+        Setting(
+            default=(),
+            check=checked_compared,
+            group="view",
+            help="Settings that differ from the present ones, such as ``{'hardware': 'B200'}``: "
+            "the front of each is drawn beside the present one, and follows it",
+        ),
+    ]
 
 
-OUTLOOK_DEFAULTS = OutlookValues(x_axis=None, y_axis=None, pins=(), compared=())
+CHART_SETTINGS = settings_of(ChartValues)
 
 
-class Outlook(HasTraits):
+_ChartTraits: Any = setting_traits(CHART_SETTINGS)
+
+
+class ChartOptions(_ChartTraits):
     """How an evaluation is looked at; a wrong value raises and changes nothing.
 
     Attributes
@@ -43,35 +111,32 @@ class Outlook(HasTraits):
         each is drawn beside the present one, and follows it.
     """
 
-    x_axis: Any = traitlets.Any(OUTLOOK_DEFAULTS["x_axis"])
-    y_axis: Any = traitlets.Any(OUTLOOK_DEFAULTS["y_axis"])
-    pins: Any = traitlets.Any(OUTLOOK_DEFAULTS["pins"])
-    compared: Any = traitlets.Any(OUTLOOK_DEFAULTS["compared"])
+    pins: Any
+    compared: Any
 
-    @traitlets.validate(*OUTLOOK_DEFAULTS)
-    def _check_outlook(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
+    @traitlets.validate("x_axis", "y_axis")
+    def _check_axes(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
         name, value = proposal["trait"].name, proposal["value"]
-        both = {"x_axis": self.x_axis, "y_axis": self.y_axis}
-        beside = both if name in both else {}
-        try:
-            return checked_outlook({**beside, name: value})[name]
-        except ValueError as error:
-            raise TraitError(str(error)) from None
+        other = self.y_axis if name == "x_axis" else self.x_axis
+        if value is not None and value == other:
+            msg = f"y_axis must differ from x_axis, which is {value!r} as well"
+            raise TraitError(msg)
+        return value
 
-    def pin_settings(self, settings: Mapping[str, Any], name: str | None = None) -> None:
+    def offered_comparisons(self) -> list[str]:
+        """Give what can be searched for, as it would be typed."""
+        return usual_comparisons()
+
+    def compare_with(self, typed: str) -> None:
+        """Draw the front of changes that were typed, beside the others."""
+        self.compared = (*self.compared, typed_changes(typed))
+
+    def pin(self, settings: Mapping[str, Any], name: str | None = None) -> None:
         """Keep the front of settings under a name, by default the next free letter."""
         taken = {pin["name"] for pin in self.pins}
         free = (letter for letter in ascii_uppercase if letter not in taken)
         chosen = next(free, str(len(self.pins) + 1)) if name is None else name
         self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
-
-    def offered_comparisons(self) -> Sequence[str]:
-        """Give what can be searched for, as it would be typed."""
-        return offered()
-
-    def compare_with(self, typed: str) -> None:
-        """Draw the front of changes that were typed, beside the others."""
-        self.compared = (*self.compared, typed_changes(typed))
 
     def choose_axis(self, name: str, value: str, stage: str) -> None:
         """Set one axis; if the other one shows this already, they change places."""
@@ -82,31 +147,3 @@ class Outlook(HasTraits):
             if shown[other] == value:
                 setattr(self, other, shown[name])
             setattr(self, name, value)
-
-
-def checked_outlook(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values that are to be set together in their canonical form.
-
-    Raises
-    ------
-    ValueError
-        For a wrong name, one axis twice, or settings that are none.
-    """
-    across, up = (values.get(name) for name in ("x_axis", "y_axis"))
-    _check_axis("x_axis", across)
-    _check_axis("y_axis", up)
-    if across is not None and across == up:
-        msg = f"y_axis must differ from x_axis, which is {across!r} as well"
-        raise ValueError(msg)
-    checks = {"pins": checked_pins, "compared": checked_compared}
-    return {name: checks[name](value) if name in checks else value
-            for name, value in values.items()}  # fmt: skip
-
-
-def _check_axis(name: str, value: object) -> None:
-    if value is None or value in AXES:
-        return
-    close = get_close_matches(str(value), AXES, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(AXES)}"
-    msg = f"{name} must be the name of an axis or None, got {value!r}; {hint}"
-    raise ValueError(msg)

@@ -6,20 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llmcalc_widgets.apps.chart_options import Outlook
-from llmcalc_widgets.cache import Kept
+from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.form.names import name_of
-from llmcalc_widgets.form.rivals import difference_words
-from llmcalc_widgets.form.settings import check_together, to_request
-from llmcalc_widgets.form.techniques import PRICES
-from llmcalc_widgets.form.workloads import WORKLOAD_SETTINGS, WORKLOADS, workload_of
+from llmcalc_widgets.runner import EvaluationCache
+from llmcalc_widgets.settings.compared import difference_words
+from llmcalc_widgets.settings.registry import DEFAULTS, PRICES
+from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.rules import check_together
+from llmcalc_widgets.settings.values import name_of
+from llmcalc_widgets.settings.workloads import WORKLOAD_SETTINGS, WORKLOADS, workload_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """Settings to evaluate, and what the rival is called."""
+    """Settings to evaluate, and what their front is called."""
 
     name: str
     kind: str
@@ -27,19 +28,20 @@ class _Entry:
     settings: dict[str, Any]
 
 
-class Rivals:
-    """Evaluates what is compared, and keeps what it has evaluated."""
+class ComparedFronts:
+    """Evaluates what is pinned and compared, and keeps what it has evaluated."""
 
     def __init__(self) -> None:
-        self._kept = Kept()
+        self._cache = EvaluationCache()
 
     def of(
-        self, outlook: Outlook, settings: Mapping[str, Any], scene: ChartView
+        self, options: ChartOptions, settings: Mapping[str, Any], view: ChartView
     ) -> tuple[ComparedFront, ...]:
-        """Give the rivals of the present settings, seen along the axes of their scene."""
-        return tuple(self._rival(entry, settings, scene) for entry in _entries(outlook, settings))
+        """Give the fronts beside that of settings, seen along the axes of its view."""
+        entries = _entries(options, settings)
+        return tuple(self._front(entry, settings, view) for entry in entries)
 
-    def _rival(self, entry: _Entry, settings: Mapping[str, Any], scene: ChartView) -> ComparedFront:
+    def _front(self, entry: _Entry, settings: Mapping[str, Any], view: ChartView) -> ComparedFront:
         found, trouble = None, ""
         stage = entry.settings["stage"]
         if stage != settings["stage"]:
@@ -47,7 +49,7 @@ class Rivals:
         else:
             try:
                 check_together(entry.settings)
-                found = self._kept.evaluated(to_request(entry.settings))
+                found = self._cache.evaluate(to_request(entry.settings))
             except ValueError as error:
                 trouble = str(error)
         return ComparedFront(
@@ -55,16 +57,16 @@ class Rivals:
             kind=entry.kind,
             at=entry.at,
             words=difference_words(entry.settings, settings),
-            view=None if found is None else ChartView(evaluation=found, names=scene.names),
+            view=None if found is None else ChartView(evaluation=found, names=view.names),
             trouble=trouble,
         )
 
 
-def _entries(outlook: Outlook, settings: Mapping[str, Any]) -> Iterator[_Entry]:
-    names = {pin["name"] for pin in outlook.pins}
-    for at, pin in enumerate(outlook.pins):
+def _entries(options: ChartOptions, settings: Mapping[str, Any]) -> Iterator[_Entry]:
+    names = {pin["name"] for pin in options.pins}
+    for at, pin in enumerate(options.pins):
         yield _Entry(name=pin["name"], kind="pins", at=at, settings=pin["settings"])
-    for at, changes in enumerate(outlook.compared):
+    for at, changes in enumerate(options.compared):
         called = _called(changes)
         name = str(at + 1) if called in names else called or str(at + 1)
         names.add(name)
@@ -84,4 +86,5 @@ def _called(changes: Mapping[str, Any]) -> str:
 def _changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Change settings; a price or power that is set is that of its device, not of another one."""
     other = changes.get("hardware", settings["hardware"]) != settings["hardware"]
-    return {**settings, **(PRICES if other else {}), **changes}
+    listed = {name: DEFAULTS[name] for name in PRICES} if other else {}
+    return {**settings, **listed, **changes}

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Unpack
-
-import traitlets
+from typing import Annotated, Any, Unpack
 
 from llmcalc_core import METRICS, Evaluation, compare_hardware
-from llmcalc_widgets.apps.planner_base import Answering
+from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.export.bar_stills import paint_bars
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
-from llmcalc_widgets.form.choices import ChoiceField
-from llmcalc_widgets.form.fields import Commit, Field
-from llmcalc_widgets.form.several import FIELDS, FOLDED, Several, SeveralValues, several_fields
-from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.panels.devices_page import (
     METRIC_WORDS,
     bars_of,
@@ -23,22 +17,44 @@ from llmcalc_widgets.panels.devices_page import (
     price_caution,
     summary,
 )
+from llmcalc_widgets.settings.checks import one_of
+from llmcalc_widgets.settings.registry import SEVERAL_HARDWARE, SettingValues
+from llmcalc_widgets.settings.setting import Choice, Setting, settings_of
+from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
 
-_ABOUT = "What makes a plan the best of its device, and orders the devices"
 
-
-class ComparerValues(SeveralValues, total=False):
+class ComparerValues(SettingValues, total=False):
     """Everything that can be set."""
 
-    devices_min: int | None
-    stage: str
-    batch_min: int
-    batch_max: int
-    metric: str
+    metric: Annotated[
+        str,
+        Setting(
+            default=METRICS[0],
+            check=one_of(METRICS),
+            group="view",
+            control=Choice(options=lambda: METRICS, name_of=lambda name: METRIC_WORDS[name].name),
+            label="Compare",
+            help="What makes a plan the best of its device, and orders the devices",
+        ),
+    ]
 
 
-class HardwareComparer(Several, Answering):
+_ENTRIES = settings_of(ComparerValues) | {"hardware": SEVERAL_HARDWARE}
+_SETTINGS = {name: one for name, one in _ENTRIES.items() if one.group != "prices"}
+
+
+class ComparerState(SeveralDevicesState):
+    """The settings of a comparison of devices."""
+
+    entries = _ENTRIES
+    metric = SettingTrait(_ENTRIES["metric"])
+
+
+_ComparerTraits: Any = traits_of(ComparerState, _ENTRIES)
+
+
+class HardwareComparer(_ComparerTraits, Planner):
     """Compare devices on the same workload: the best plan of each within the limits.
 
     Parameters
@@ -50,8 +66,8 @@ class HardwareComparer(Several, Answering):
     ----------
     model, devices, devices_min, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
-        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
-        once; a wrong value raises and changes nothing.
+        The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
+        recomputes at once; a wrong value raises and changes nothing.
     hardware : tuple of str or Hardware
         What is compared.
     metric : {'tokens_per_s_per_device', 'tokens_per_usd', 'tokens_per_joule'}
@@ -78,12 +94,10 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
     >>> comparer.close()
     """
 
-    known = (*FIELDS, *TECHNIQUES, "metric")
-    looks = ("metric",)
-    metric = traitlets.Enum(METRICS, METRICS[0])
+    known = tuple(_SETTINGS)
 
     def __init__(self, **settings: Unpack[ComparerValues]) -> None:
-        super().__init__(settings, _fields, FOLDED)
+        super().__init__(ComparerState(**self.start_values(settings)), _SETTINGS)
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""
@@ -110,14 +124,3 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
             price_caution(self.df, request, self.metric),
         )
         paint_bars(figure, lines, bars_of(self.df, request, self.metric))
-
-
-def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
-    metric = ChoiceField(
-        "Compare",
-        METRICS,
-        committer("metric"),
-        name_of=lambda name: METRIC_WORDS[name].name,
-        about=_ABOUT,
-    )
-    return {**several_fields(committer), "metric": metric}

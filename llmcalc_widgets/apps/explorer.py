@@ -2,37 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
-from typing import Any, Unpack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self, Unpack
 
 import traitlets
-from ipywidgets import VBox, Widget
+from ipywidgets import Widget
+from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.apps.chart_options import OUTLOOK_DEFAULTS, Outlook
-from llmcalc_widgets.apps.compared_fronts import Rivals
-from llmcalc_widgets.apps.config import KNOWN, ExplorerValues, checked_values
-from llmcalc_widgets.apps.published import Published
-from llmcalc_widgets.apps.saved import SavedSelection
+from llmcalc_widgets.apps.app import App
+from llmcalc_widgets.apps.chart_options import CHART_SETTINGS, ChartOptions, ChartValues
+from llmcalc_widgets.apps.compared_fronts import ComparedFronts
+from llmcalc_widgets.apps.config import values_of
+from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.chart.chart import Chart
-from llmcalc_widgets.chart.selection import Selection, same_plan
-from llmcalc_widgets.chart.view import chart_view
+from llmcalc_widgets.chart.view import ChartView, chart_view
 from llmcalc_widgets.elements.style import row_of
-from llmcalc_widgets.export.exports import Exports
+from llmcalc_widgets.export.displayed import Still
+from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.outputs import Outputs
+from llmcalc_widgets.export.summary import front_table, summary_of
+from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
-from llmcalc_widgets.form.inputs import Inputs
-from llmcalc_widgets.form.settings import DEFAULTS, check_names
-from llmcalc_widgets.form.technique_controls import FOLDED
-from llmcalc_widgets.form.workloads import with_workload
+from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.panels.details import Details
-from llmcalc_widgets.runner import Session
+from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
+from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
+from llmcalc_widgets.settings.request import check_names
+from llmcalc_widgets.settings.workloads import with_workload
+from llmcalc_widgets.state import QueryState
 from llmcalc_widgets.transport.batched_messages import BatchedMessages
-from llmcalc_widgets.transport.disposal import Disposal, parts_of
+from llmcalc_widgets.transport.disposal import parts_of
+
+_SELECTED = "selected"
 
 
-class ParetoExplorer(Published, SavedSelection, Exports, Inputs, Outlook, VBox):
+class ExplorerValues(SettingValues, ChartValues, total=False):
+    """Everything that can be set."""
+
+
+_QueryTraits: Any = traits_of(QueryState, SETTINGS)
+_ChartTraits: Any = traits_of(ChartOptions, CHART_SETTINGS, "options")
+
+
+class ParetoExplorer(_QueryTraits, _ChartTraits, App):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -48,11 +62,11 @@ precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_r
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
 weights_offload, weights_offload_gib, kv_offload, offload_to_fit, context_parallel_max, \
 price_per_hour, power_watts
-        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
-        once; a wrong value raises and changes nothing.
+        The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
+        recomputes at once; a wrong value raises and changes nothing.
     x_axis, y_axis, pins, compared
-        What the chart shows; see ``chart_options.Outlook``. Setting one draws at
-        once, and finds the front again.
+        What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
+        finds the front again.
     df : DataFrame
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
@@ -67,6 +81,8 @@ price_per_hour, power_watts
         What ``df`` answers. Read-only.
     error : str
         What is wrong with the form; empty if nothing is. Read-only.
+    state : QueryState
+        The settings, and their evaluation.
     form, chart, details, outputs : widgets
         The parts, to be placed anywhere.
 
@@ -86,33 +102,37 @@ price_per_hour, power_watts
     >>> explorer.close()
     """
 
-    known = KNOWN
-    error = traitlets.Unicode(read_only=True)
-
-    _parts: Sequence[Widget] = ()  # ipywidgets closes also what never finished its __init__
+    known = (*SETTINGS, *CHART_SETTINGS)
+    df = Frame(read_only=True)
+    front = Frame(read_only=True)
+    selected = Frame(read_only=True)
+    selection = Frame(read_only=True)
+    selected_row: Any = traitlets.Any(None)
+    request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
 
     def __init__(self, **settings: Unpack[ExplorerValues]) -> None:
-        start = checked_values(settings)
-        self._session = Session()
-        self._pointed = Selection()
-        self._rivals = Rivals()
+        start = self.start_values(settings)
+        self.options = ChartOptions(**{name: start.pop(name) for name in CHART_SETTINGS
+                                       if name in start})  # fmt: skip
+        super().__init__(QueryState(**start))
+        self._selection = Selection()
+        self._fronts = ComparedFronts()
         self._messages = BatchedMessages()
-        super().__init__(**start)
-        self.form = Form(self, self._session, folded=FOLDED)
-        self.chart = Chart(self._pointed, self, self.pin, self._cancel)
-        self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed, self.chart.drawing, self._messages.include)
+        self.form = Form(self.state, SETTINGS)
+        self.chart = Chart(self._selection, self.options, self.pin, self._cancel)
+        self.details = Details(self._selection)
+        self.outputs = Outputs(self._selection, self.chart.drawing, self._messages.include)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
         self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
-        self._disposal = Disposal()
         self._parts = [*parts_of(self), *parts_of(self._messages)]
-        self.observe(self._submit, list(DEFAULTS))
-        self.observe(self._look, list(OUTLOOK_DEFAULTS))
-        self._session.observe(self._show, "evaluation")
-        self._session.observe(self._show_errors, "errors")
-        self._session.observe(self._show_busy, "expected_s")
-        self._pointed.observe(self._show_selection)
-        self._session.submit(self._ask)
+        self.state.observe(self._submit, list(DEFAULTS))
+        self.state.observe(self._show, "evaluation")
+        self.state.observe(self._show_error, "errors")
+        self.state.observe(self._show_progress, "expected_s")
+        self.options.observe(self._look, list(CHART_SETTINGS))
+        self._selection.observe(self._show_selection)
+        self.forward()
+        self._runner.submit()
 
     def update(self, **settings: Unpack[ExplorerValues]) -> None:
         """Change several settings and recompute once.
@@ -124,15 +144,15 @@ price_per_hour, power_watts
         TraitError
             For a wrong value; then nothing changes.
         """
-        check_names(settings, KNOWN)
-        self.unobserve(self._submit, list(DEFAULTS))
+        check_names(settings, self.known)
+        self.state.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
                 for name, value in with_workload(settings).items():
                     setattr(self, name, value)
         finally:
-            self.observe(self._submit, list(DEFAULTS))
-        self._session.submit(self._ask)
+            self.state.observe(self._submit, list(DEFAULTS))
+        self._runner.submit()
 
     def pin(self, name: str | None = None) -> None:
         """Keep the present front in the chart under a name, by default the next free letter.
@@ -142,57 +162,128 @@ price_per_hour, power_watts
         TraitError
             If the name is taken.
         """
-        self.pin_settings(self.settings(), name)
+        self.options.pin(self.settings(), name)
 
-    def close(self) -> None:
-        """Close the explorer with every widget that it made."""
-        made, self._parts = self._parts, ()
-        if made:
-            self._session.close()
-            later = [*parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
-            self._disposal.close_all(self, [*made, *later])
-        super().close()
+    def select(self, row: int | None) -> None:
+        """Select a row of ``df``, or none.
+
+        Raises
+        ------
+        ValueError
+            If ``df`` has no such row.
+        """
+        check_row(row, self.state.evaluation)
+        self._selection.row = row
+
+    def to_config(self) -> dict[str, Any]:
+        """Return everything that is set, and the selected plan; see :meth:`App.to_config`."""
+        plan = None if self.selected is None else plan_of(self.selected)
+        return {**super().to_config(), _SELECTED: plan}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Make an explorer of what :meth:`to_config` gave; see :meth:`App.from_config`."""
+        values = values_of(config)
+        plan = values.pop(_SELECTED, None)
+        made = cls(**values)
+        if plan:
+            made.select(row_of_plan(plan, made.df))
+        return made
+
+    def to_code(self) -> str:
+        """Write the Python that gives ``df``, ``front`` and, if a plan is selected, ``selected``.
+
+        Returns
+        -------
+        str
+            A program that calls :func:`llmcalc_core.explore`. What is pinned and compared is in
+            its ``others`` and ``fronts``, by name.
+        """
+        return explorer_code(self._view(), self._selection.row, self.outputs.compared)
+
+    def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
+        """Draw the chart on matplotlib's figure: plans, front, 80 % band, limits and legend."""
+        paint_chart(figure, self.chart.drawing, self._view())
+
+    def still(self) -> Still | None:
+        """Give the picture, where matplotlib is installed, and the front as a table."""
+        view = self.outputs.view
+        if view is None:
+            return None
+        png = self.png_if_possible()
+        return Still(words=summary_of(view), html=front_table(view), png=png)
+
+    def made_later(self) -> Sequence[Widget]:
+        """Give the widgets that were made after the start, such as what was unfolded."""
+        return [*parts_of(self.chart), *parts_of(self), self.chart.plot.brush]
+
+    @traitlets.validate("selected_row")
+    def _check_row(self, proposal: Any) -> int | None:  # noqa: ANN401 - traitlets is untyped
+        try:
+            return check_row(proposal["value"], self.state.evaluation)
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+
+    @traitlets.observe("selected_row")
+    def _point(self, change: dict[str, Any]) -> None:
+        self._selection.row = change["new"]
+
+    def _view(self) -> ChartView:
+        """Give what is shown.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        if self.outputs.view is None:
+            msg = f"the explorer needs an evaluation first: {self.error}"
+            raise ValueError(msg)
+        return self.outputs.view
 
     def _submit(self, _: object) -> None:
-        self._session.submit(self._ask, soon=self.form.sliding, patient=self.form.setting)
-
-    def _ask(self) -> EvaluationRequest:
-        self._asked = self.settings()
-        return self.make_request()
-
-    def _show_busy(self, _: object) -> None:
-        self.chart.waiting.show(self._session.expected_s, self._session.expected_plans)
+        self._runner.submit(debounce=self.form.sliding, background=self.form.committing)
 
     def _cancel(self) -> None:
         """Go back to the settings of what is shown."""
-        self._session.stop()
-        self.update(**self._shown)
+        self._runner.stop()
+        self.update(**self.state.shown)
+
+    def _show_progress(self, _: object) -> None:
+        self.chart.waiting.show(self.state.expected_s, self.state.expected_plans)
 
     def _show(self, change: dict[str, Any]) -> None:
         evaluation: Evaluation = change["new"]
-        self._shown = self._asked
-        self._draw(evaluation, same_plan(change["old"], evaluation, self._pointed.row))
+        self._draw(evaluation, same_plan(change["old"], evaluation, self._selection.row))
 
     def _look(self, _: object) -> None:
         """Draw what is there already along other axes."""
-        self._session.flush()
-        if self._session.evaluation is not None:
-            self._draw(self._session.evaluation, self._pointed.row)
+        self._runner.flush()
+        if self.state.evaluation is not None:
+            self._draw(self.state.evaluation, self._selection.row)
 
     def _draw(self, evaluation: Evaluation, row: int | None) -> None:
-        self._pointed.unobserve(self._show_selection)
-        self._pointed.row, self._pointed.brushed = row, None
-        self._pointed.observe(self._show_selection)
-        scene = chart_view(evaluation, self.x_axis, self.y_axis)
-        rivals = self._rivals.of(self, self._shown, scene)
+        with self._unseen():
+            self._selection.row, self._selection.brushed = row, None
+        view = chart_view(evaluation, self.options.x_axis, self.options.y_axis)
+        fronts = self._fronts.of(self.options, self.state.shown, view)
         with self._messages.one_message():
-            self.chart.draw(scene, rivals)
-        self.details.take(scene)
-        self.outputs.take(scene, rivals)
+            self.chart.draw(view, fronts)
+        self.details.take(view)
+        self.outputs.take(view, fronts)
         try:
-            self._session.attempt(self._show_words)
+            self._runner.attempt(self._show_words)
         finally:
-            self._publish(scene)
+            self._publish(view)
+
+    @contextmanager
+    def _unseen(self) -> Iterator[None]:
+        """Change what is pointed at while what is drawn does not belong to it."""
+        self._selection.unobserve(self._show_selection)
+        try:
+            yield
+        finally:
+            self._selection.observe(self._show_selection)
 
     def _show_words(self) -> None:
         """Say all that is said of the drawing, or nothing: what was said is of another one."""
@@ -214,5 +305,21 @@ price_per_hour, power_watts
             self.outputs.show_selection()
         self._publish_selection()
 
-    def _show_errors(self, _: object) -> None:
-        self.set_trait("error", self._session.error_words())
+    def _publish(self, view: ChartView) -> None:
+        """Give the kernel what is drawn."""
+        with self.hold_trait_notifications():
+            self.set_trait("df", lambda: view.evaluation.frame)
+            self.set_trait("front", lambda: view.front_frame)
+            self.set_trait("request", view.evaluation.request)
+            self._publish_selection()
+
+    def _publish_selection(self) -> None:
+        """Give the kernel what is pointed at."""
+        evaluation = self.state.evaluation
+        row, brushed = self._selection.row, self._selection.brushed
+        if evaluation is None:
+            return
+        rows = [*brushed] if brushed is not None else [] if row is None else [row]
+        self.selected_row = row
+        self.set_trait("selected", None if row is None else lambda: evaluation.frame.iloc[row])
+        self.set_trait("selection", lambda: evaluation.frame.iloc[rows or slice(0)])

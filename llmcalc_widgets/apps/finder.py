@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Unpack
-
-import traitlets
-from traitlets import TraitError
+from typing import Annotated, Any, Unpack
 
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
-from llmcalc_widgets.apps.planner_base import Answering
+from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.export.bar_stills import paint_bars
 from llmcalc_widgets.export.request_code import explore_call, program
-from llmcalc_widgets.form.fields import Commit, Field, NumberField
-from llmcalc_widgets.form.several import FOLDED, Several, SeveralValues, several_fields
-from llmcalc_widgets.form.techniques import TECHNIQUES
 from llmcalc_widgets.panels.slo_page import bars_of, heading_words, slo_page, summary
+from llmcalc_widgets.settings.checks import check_rate
+from llmcalc_widgets.settings.registry import SETTINGS, SEVERAL_HARDWARE, TECHNIQUES, SettingValues
+from llmcalc_widgets.settings.setting import Setting, Slider, settings_of
+from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
 
-_FIELDS = (
-    "model", "hardware", "precision", "engine", "workload", "input_tokens", "output_tokens",
-    "requests_per_s", "tpot_limit_ms", "ttft_limit_ms", "devices", "memory_fraction",
-)  # fmt: skip
 _LOADS = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
-_ABOUT = "Requests that arrive per second, over all replicas"
 
 
-class FinderValues(SeveralValues, total=False):
+class FinderValues(SettingValues, total=False):
     """Everything that can be set."""
 
-    requests_per_s: float
+    requests_per_s: Annotated[
+        float,
+        Setting(
+            default=10.0,
+            check=check_rate,
+            group="view",
+            control=Slider(stops=_LOADS),
+            label="Requests/s",
+            help="Requests that arrive per second, over all replicas",
+        ),
+    ]
 
 
-class SloFinder(Several, Answering):
+_NAMES = (
+    "model", "hardware", "precision", "engine", "workload", "input_tokens", "output_tokens",
+    "requests_per_s", "tpot_limit_ms", "ttft_limit_ms", "devices", "memory_fraction", *TECHNIQUES,
+)  # fmt: skip
+_ENTRIES = settings_of(FinderValues) | {
+    "hardware": SEVERAL_HARDWARE,
+    "devices": replace(SETTINGS["devices"], label="Devices of a replica, most"),
+}
+
+
+class FinderState(SeveralDevicesState):
+    """The settings of a search for the fewest devices."""
+
+    entries = _ENTRIES
+    requests_per_s = SettingTrait(_ENTRIES["requests_per_s"])
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request for single replicas with any number in flight."""
+        return replace(super().make_request(), batches=IN_FLIGHT)
+
+
+_FinderTraits: Any = traits_of(FinderState, _ENTRIES)
+
+
+class SloFinder(_FinderTraits, Planner):
     """Find how few devices keep limits on times (service level objectives) under a load.
 
     Parameters
@@ -45,8 +72,8 @@ class SloFinder(Several, Answering):
     ----------
     model, precision, engine, input_tokens, output_tokens, memory_fraction, tpot_limit_ms, \
 ttft_limit_ms, workload
-        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
-        once; a wrong value raises and changes nothing.
+        The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
+        recomputes at once; a wrong value raises and changes nothing.
     hardware : tuple of str or Hardware
         What is planned for, each on its own.
     requests_per_s : float
@@ -76,25 +103,11 @@ ttft_limit_ms, workload
     >>> finder.close()
     """
 
-    known = (*_FIELDS, *TECHNIQUES)
-    looks = ("requests_per_s",)
-    requests_per_s = traitlets.Any(10.0)
+    known = _NAMES
 
     def __init__(self, **settings: Unpack[FinderValues]) -> None:
-        super().__init__(settings, _fields, FOLDED)
-
-    @traitlets.validate("requests_per_s")
-    def _check_load(self, proposal: Any) -> float:  # noqa: ANN401 - traitlets is untyped
-        value = proposal["value"]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not (number and 0 < value < float("inf")):
-            msg = f"requests_per_s must be a number above 0 [requests/s], got {value!r}"
-            raise TraitError(msg)
-        return float(value)
-
-    def make_request(self) -> EvaluationRequest:
-        """Return the request for single replicas with any number in flight."""
-        return replace(super().make_request(), batches=IN_FLIGHT)
+        start = self.start_values(settings)
+        super().__init__(FinderState(**start), {name: _ENTRIES[name] for name in _NAMES})
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices that the load takes."""
@@ -116,10 +129,3 @@ ttft_limit_ms, workload
         workload = workload_line(self._shown.request)
         lines = heading_words(self.requests_per_s), workload, self.words()
         paint_bars(figure, lines, bars_of(self.df))
-
-
-def _fields(committer: Callable[[str], Commit]) -> dict[str, Field]:
-    load = NumberField("Requests/s", _LOADS, committer("requests_per_s"), about=_ABOUT)
-    fields = {**several_fields(committer, _FIELDS), "requests_per_s": load}
-    fields["devices"].rename("Devices of a replica, most")
-    return {name: fields[name] for name in _FIELDS}

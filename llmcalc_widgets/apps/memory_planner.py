@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from html import escape
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
 import pandas as pd
 import traitlets
 from ipywidgets import HTML
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
-from llmcalc_widgets.apps.planner_base import Answering
+from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.export.bar_stills import paint_memory
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
-from llmcalc_widgets.form.checked import MOST_BATCH, MOST_TOKENS
-from llmcalc_widgets.form.planning import (
-    PLANNING,
-    WIDEST,
-    Planning,
-    PlanningValues,
-    planning_fields,
-)
-from llmcalc_widgets.form.settings import doublings
 from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.settings.checks import check_text, one_of, whole
+from llmcalc_widgets.settings.registry import (
+    DEFAULTS,
+    MOST_BATCH,
+    MOST_TOKENS,
+    SettingValues,
+)
+from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.setting import Choice, Setting, Slider, settings_of
+from llmcalc_widgets.settings.values import doublings
+from llmcalc_widgets.state import EvaluationState, setting_traits
 from llmcalc_widgets.text.plan_words import (
     AXIS_WORDS,
     LAYOUT_COLUMNS,
@@ -38,7 +41,77 @@ _MOST = {"batch": MOST_BATCH, "input_tokens": MOST_TOKENS}
 """First and last bar."""
 
 
-class MemoryPlanner(Planning, Answering):
+WIDEST = "widest tensor parallel"
+"""The layout where none is chosen."""
+
+
+class MemoryValues(SettingValues, total=False):
+    """Everything that can be set, and what else is asked of a plan."""
+
+    layout: Annotated[
+        str,
+        Setting(
+            default=WIDEST,
+            check=check_text,
+            group="view",
+            control=Choice(options=lambda: (WIDEST,)),
+            label="Layout",
+            help="How the devices are used: tensor parallel (TP), pipeline stages (PP), expert "
+            "parallel (EP), attention data parallel (DP), replicas",
+        ),
+    ]
+    axis: Annotated[
+        str,
+        Setting(
+            default="batch",
+            check=one_of(tuple(AXIS_WORDS)),
+            group="view",
+            control=Choice(
+                options=lambda: tuple(AXIS_WORDS), name_of=lambda name: name.replace("_", " ")
+            ),
+            label="Over",
+            help="What grows from bar to bar: the batch, or the tokens of a prompt",
+        ),
+    ]
+    batch: Annotated[
+        int,
+        Setting(
+            default=32,
+            check=whole("batches", MOST_BATCH),
+            group="workload",
+            control=Slider(stops=tuple(2**power for power in range(13))),
+            label="Batch",
+            help="Sequences in flight per replica",
+        ),
+    ]
+
+
+_NAMES = (
+    "model", "hardware", "precision", "devices", "layout", "axis", "batch", "input_tokens",
+    "output_tokens", "memory_fraction",
+)  # fmt: skip
+_ENTRIES = settings_of(MemoryValues)
+_SETTINGS = {name: _ENTRIES[name] for name in _NAMES}
+
+
+_MemoryTraits: Any = setting_traits(_SETTINGS)
+
+
+class MemoryState(EvaluationState, _MemoryTraits):
+    """The settings of a memory planner; a wrong value raises and changes nothing."""
+
+    entries = _SETTINGS
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request for the one workload of the settings."""
+        request = to_request({**DEFAULTS, **self.settings()})
+        return replace(request, batches=(self.batch,))
+
+
+_PlannerTraits: Any = traits_of(MemoryState, _SETTINGS)
+
+
+class MemoryPlanner(_PlannerTraits, Planner):
     """See what a plan holds in the memory of a device, and the largest batch or prompt that fits.
 
     Parameters
@@ -50,8 +123,9 @@ class MemoryPlanner(Planning, Answering):
     ----------
     model, hardware, precision, devices, layout, axis, batch, input_tokens, output_tokens, \
 memory_fraction
-        The settings; see :class:`~llmcalc_widgets.form.planning.Planning`. Setting one recomputes
-        at once; a wrong value raises and changes nothing.
+        The settings; see :class:`MemoryValues`. Setting one recomputes at once; a wrong value
+        raises and changes nothing. ``layout`` is how the devices are used, such as 'TP 4 x PP 2'
+        (with a multiplication sign), ``axis`` what memory is shown over.
     df : DataFrame
         A row per bar: the plan with memory by kind on its fullest device [bytes], as
         :func:`llmcalc_core.explore` has it. Read-only.
@@ -77,12 +151,11 @@ memory_fraction
     >>> planner.close()
     """
 
-    known = tuple(PLANNING)
-    looks = ("layout", "axis")
+    known = _NAMES
     largest = traitlets.Int(read_only=True)
 
-    def __init__(self, **settings: Unpack[PlanningValues]) -> None:
-        super().__init__(settings, planning_fields)
+    def __init__(self, **settings: Unpack[MemoryValues]) -> None:
+        super().__init__(MemoryState(**self.start_values(settings)), _SETTINGS)
 
     @property
     def chart(self) -> HTML:
@@ -144,9 +217,9 @@ memory_fraction
         known = asked in {WIDEST, *layouts}
         self.form.fields["layout"].offer((WIDEST, *layouts, *(() if known else (asked,))), asked)
         if known:
-            self._session.accept("layout")
+            self.state.accept("layout")
             return widest if asked == WIDEST else asked
-        self._session.reject("layout", f"{asked} is no layout of these devices; shown is {widest}")
+        self.state.reject("layout", f"{asked} is no layout of these devices; shown is {widest}")
         return widest
 
 

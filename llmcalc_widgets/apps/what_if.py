@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Unpack
+from typing import Annotated, Any, Unpack
 
 import pandas as pd
 import traitlets
@@ -20,21 +20,26 @@ from llmcalc_core import (
     find_hardware,
     find_model,
 )
-from llmcalc_widgets.apps.planner_base import Answering
-from llmcalc_widgets.cache import Kept
+from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.chart.view import chart_view
 from llmcalc_widgets.elements.fold import Fold
 from llmcalc_widgets.export.front_stills import paint_fronts
 from llmcalc_widgets.export.widget_code import what_if_code
-from llmcalc_widgets.form.controls import make_fields
-from llmcalc_widgets.form.editing import Editor
-from llmcalc_widgets.form.edits import Changes, edited_hardware, edited_model
-from llmcalc_widgets.form.figures import DEVICE_FIGURES, MODEL_FIGURES, checked_changes
-from llmcalc_widgets.form.inputs import Inputs
-from llmcalc_widgets.form.settings import DEFAULTS, InputValues
-from llmcalc_widgets.form.several import FOLDED
-from llmcalc_widgets.form.techniques import PRICES
+from llmcalc_widgets.form.editor import Editor
 from llmcalc_widgets.panels.what_if_page import summary, what_if_page
+from llmcalc_widgets.runner import EvaluationCache
+from llmcalc_widgets.settings.figures import (
+    DEVICE_FIGURES,
+    MODEL_FIGURES,
+    Changes,
+    checked_changes,
+    edited_hardware,
+    edited_model,
+)
+from llmcalc_widgets.settings.registry import PRICES, SettingValues
+from llmcalc_widgets.settings.setting import Setting, settings_of
+from llmcalc_widgets.state import QueryState, SettingTrait
 from llmcalc_widgets.text.request_words import question_words
 
 _EDITED: dict[str, Any] = {
@@ -47,14 +52,74 @@ _CHANGES = tuple(_EDITED)
 _BASES = ("hardware", "model")
 
 
-class WhatIfValues(InputValues, total=False):
+class WhatIfValues(SettingValues, total=False):
     """Everything that can be set."""
 
-    hardware_changes: Changes
-    model_changes: Changes
+    hardware_changes: Annotated[
+        Changes,
+        Setting(
+            default={},
+            check=lambda _, value: value,
+            help="Fields of the device that are changed, in SI units",
+        ),
+    ]
+    model_changes: Annotated[
+        Changes,
+        Setting(
+            default={},
+            check=lambda _, value: value,
+            help="Fields of the model that are changed",
+        ),
+    ]
 
 
-class WhatIf(Inputs, Answering):
+_ENTRIES = settings_of(WhatIfValues)
+_SETTINGS = {name: one for name, one in _ENTRIES.items()
+             if name not in _CHANGES and one.group != "prices"}  # fmt: skip
+
+
+class WhatIfState(QueryState):
+    """The settings of a question, and changes of its device and its model."""
+
+    entries = _ENTRIES
+    hardware_changes = SettingTrait(_ENTRIES["hardware_changes"])
+    model_changes = SettingTrait(_ENTRIES["model_changes"])
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request for the edited device and model."""
+        plain = self.original_request()
+        return replace(
+            plain,
+            hardware=(edited_hardware(plain.hardware[0], self.hardware_changes),),
+            models=(edited_model(plain.models[0], self.model_changes),),
+        )
+
+    def original_request(self) -> EvaluationRequest:
+        """Return the request for the device and the model as they are."""
+        return super().make_request()
+
+    def original(self, name: str) -> Hardware | ModelConfig:
+        """Give the device or the model, by the trait of its changes, without them."""
+        if name == "model_changes":
+            return find_model(self.model)
+        return find_hardware(self.hardware).priced(self.price_per_hour, self.power_watts)
+
+    @traitlets.validate(*_CHANGES)
+    def _check_changes(self, proposal: Any) -> dict[str, Any]:  # noqa: ANN401 - traitlets is untyped
+        try:
+            return checked_changes(self.original(proposal["trait"].name), proposal["value"])
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+
+    @traitlets.observe("hardware", "model")
+    def _start_anew(self, change: dict[str, Any]) -> None:
+        setattr(self, f"{change['name']}_changes", {})
+
+
+_WhatIfTraits: Any = traits_of(WhatIfState, _ENTRIES)
+
+
+class WhatIf(_WhatIfTraits, Planner):
     """Edit a device's figures or a model's, and see the best plan and the front before and after.
 
     Parameters
@@ -66,8 +131,8 @@ class WhatIf(Inputs, Answering):
     ----------
     model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, batch_min, \
 batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
-        The settings; see :class:`~llmcalc_widgets.form.inputs.Inputs`. Setting one recomputes at
-        once; a wrong value raises and changes nothing.
+        The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
+        recomputes at once; a wrong value raises and changes nothing.
     hardware_changes : dict
         Fields of the device that are changed, in the SI units of :class:`llmcalc_core.Hardware`,
         such as ``{"memory_bandwidth": 6e12, "flops": {"fp8": 4e15}}``; under ``flops`` rates by
@@ -108,41 +173,28 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
     >>> what_if.close()
     """
 
-    known = (*DEFAULTS, "workload", *_CHANGES)
-    hardware_changes: Any = traitlets.Any({})
-    model_changes: Any = traitlets.Any({})
+    known = tuple(_ENTRIES)
+    state: WhatIfState
     hardware_used = traitlets.Instance(Hardware, allow_none=True, read_only=True)
     model_used = traitlets.Instance(ModelConfig, allow_none=True, read_only=True)
 
     def __init__(self, **settings: Unpack[WhatIfValues]) -> None:
-        self._kept = Kept()
-        rest: dict[str, Any] = dict(settings)
-        changes = {name: rest.pop(name) for name in _CHANGES if name in rest}
-        super().__init__(rest, make_fields, FOLDED)
-        try:
-            with self.hold_trait_notifications():
-                for name, value in changes.items():
-                    setattr(self, name, value)
-        except TraitError:
-            self.close()
-            raise
-
-    def make_request(self) -> EvaluationRequest:
-        """Return the request for the edited device and model."""
-        plain = super().make_request()
-        return replace(
-            plain,
-            hardware=(edited_hardware(plain.hardware[0], self.hardware_changes),),
-            models=(edited_model(plain.models[0], self.model_changes),),
-        )
+        self._cache = EvaluationCache()
+        start = self.start_values(settings)
+        changes = {name: start.pop(name) for name in _CHANGES if name in start}
+        state = WhatIfState(**start)
+        with state.hold_trait_notifications():
+            for name, value in changes.items():
+                setattr(state, name, value)
+        super().__init__(state, _SETTINGS)
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the answer before and after the changes."""
-        self._before = super().make_request()
+        self._before = self.state.original_request()
         self._changes = self.hardware_changes, self.model_changes
-        before = self._kept.evaluated(self._before)
-        self._scenes = chart_view(before, None, None), chart_view(evaluation, None, None)
-        self.answer.value = what_if_page(*self._scenes)
+        before = self._cache.evaluate(self._before)
+        self._views = chart_view(before, None, None), chart_view(evaluation, None, None)
+        self.answer.value = what_if_page(*self._views)
         request = evaluation.request
         with self.hold_trait_notifications():
             self.set_trait("df", partial(_together, before, evaluation))
@@ -155,12 +207,12 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def words(self) -> str:
         """Say what the changes do."""
-        return summary(*self._scenes)
+        return summary(*self._views)
 
     def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw both fronts on matplotlib's figure."""
         lines = (*question_words(self._before), self.words())
-        paint_fronts(figure, lines, *self._scenes)
+        paint_fronts(figure, lines, *self._views)
 
     def above(self) -> Sequence[Widget]:
         """Make the folds of figures, the device's open, and the way back."""
@@ -177,7 +229,7 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
         self.reset.on_click(lambda _: self.reset_all())
         self.folds["hardware_changes"].reveal()
         self._show_changes()
-        self.observe(lambda _: self._show_changes(), [*_CHANGES, *_BASES, *PRICES])
+        self.state.observe(lambda _: self._show_changes(), [*_CHANGES, *_BASES, *PRICES])
         return (*self.folds.values(), self.reset)
 
     def reset_all(self) -> None:
@@ -190,10 +242,8 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def _unfold(self, name: str) -> list[Widget]:
         figures, edited = _EDITED[name]
-        original = partial(self._original, name)
-        self.editors[name] = Editor(
-            self, name, figures, self._session, original=original, edited=edited
-        )
+        original = partial(self.state.original, name)
+        self.editors[name] = Editor(self.state, name, figures, original=original, edited=edited)
         self.editors[name].show()
         return [self.editors[name]]
 
@@ -207,24 +257,7 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def _submit(self, _: object) -> None:
         sliding = self.form.sliding or any(one.sliding for one in self.editors.values())
-        self._session.submit(self.make_request, soon=sliding)
-
-    @traitlets.validate(*_CHANGES)
-    def _check_changes(self, proposal: Any) -> dict[str, Any]:  # noqa: ANN401 - traitlets is untyped
-        try:
-            return checked_changes(self._original(proposal["trait"].name), proposal["value"])
-        except ValueError as error:
-            raise TraitError(str(error)) from None
-
-    @traitlets.observe("hardware", "model")
-    def _start_anew(self, change: dict[str, Any]) -> None:
-        setattr(self, f"{change['name']}_changes", {})
-
-    def _original(self, name: str) -> Hardware | ModelConfig:
-        """Give the device or the model without changes."""
-        if name == "model_changes":
-            return find_model(self.model)
-        return find_hardware(self.hardware).priced(self.price_per_hour, self.power_watts)
+        self._runner.submit(debounce=sliding)
 
 
 def _together(before: Evaluation, after: Evaluation) -> pd.DataFrame:

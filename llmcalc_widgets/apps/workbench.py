@@ -10,14 +10,15 @@ from ipywidgets import Tab, VBox
 from traitlets import TraitError
 
 from llmcalc_widgets.apps.comparer import HardwareComparer
+from llmcalc_widgets.apps.config import config_of, plain, values_of
 from llmcalc_widgets.apps.explorer import ParetoExplorer
 from llmcalc_widgets.apps.finder import SloFinder
 from llmcalc_widgets.apps.memory_planner import MemoryPlanner
-from llmcalc_widgets.apps.saved import VERSION, plain, values_of
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.export.displayed import Pictured, Still
-from llmcalc_widgets.form.settings import check_names
-from llmcalc_widgets.form.techniques import DRAFTING, undrafted
+from llmcalc_widgets.settings.registry import SETTINGS
+from llmcalc_widgets.settings.request import check_names
+from llmcalc_widgets.settings.rules import DRAFTING, undrafted
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 TABS: dict[str, Any] = {
@@ -29,20 +30,8 @@ TABS: dict[str, Any] = {
 }
 """What each tab holds."""
 
-_ALL = ("model", "precision", "input_tokens", "output_tokens", "memory_fraction")
-_ONE = ("hardware", "devices")
-_LIMITS = ("engine", "tpot_limit_ms", "ttft_limit_ms")
-_SHARED = {
-    "Plans": (*_ALL, *_ONE, *_LIMITS),
-    "Memory": (*_ALL, *_ONE),
-    "Devices": (*_ALL, *_LIMITS),
-    "Load": (*_ALL, *_LIMITS),
-    "What if": (*_ALL, *_ONE, *_LIMITS),
-}
-"""Settings that a tab takes from the others, and gives to them."""
-
 _SEVERAL = ("Devices", "Load")
-"""Tabs that share a list of devices."""
+"""Tabs that share a list of devices, each of which has device counts of its own."""
 
 
 class Workbench(Pictured, VBox):
@@ -58,7 +47,7 @@ class Workbench(Pictured, VBox):
     **settings
         ``model``, ``hardware``, ``devices``, ``precision``, ``input_tokens``, ``output_tokens``,
         ``memory_fraction``, ``engine``, ``tpot_limit_ms``, ``ttft_limit_ms``, to start from; see
-        :class:`~llmcalc_widgets.form.inputs.Inputs`.
+        :class:`~llmcalc_widgets.settings.registry.SettingValues`.
 
     Attributes
     ----------
@@ -86,8 +75,8 @@ class Workbench(Pictured, VBox):
     _live = False  # ipywidgets closes also what never finished its __init__
 
     def __init__(self, explorer: ParetoExplorer | None = None, /, **settings: Any) -> None:  # noqa: ANN401 - a type each
-        check_names(settings, _SHARED["Plans"], owner="Workbench")
         first = next(iter(TABS))
+        check_names(settings, _shared_traits(first), owner="Workbench")
         self.parts: dict[str, Any] = {}
         self._shared: dict[str, Any] = {}
         self._saved: dict[str, Any] = {}
@@ -121,12 +110,13 @@ class Workbench(Pictured, VBox):
             ``parts``.
         """
         opened = {name: part.to_config() for name, part in self.parts.items()}
-        return {
-            "version": VERSION,
-            "tab": list(TABS)[self.tabs.selected_index or 0],
-            "shared": plain(self._shared),
-            "parts": {**plain(self._saved), **opened},
-        }
+        return config_of(
+            {
+                "tab": list(TABS)[self.tabs.selected_index or 0],
+                "shared": self._shared,
+                "parts": {**plain(self._saved), **opened},
+            }
+        )
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -185,7 +175,7 @@ class Workbench(Pictured, VBox):
         if change["new"] is None:
             return
         name = list(TABS)[change["new"]]
-        asked = {trait: self._shared[key] for trait, key in self._keys(name).items()
+        asked = {trait: self._shared[key] for trait, key in _shared_traits(name).items()
                  if key in self._shared}  # fmt: skip
         if name not in self.parts:
             self._rooms[name].children = (self._make(name, asked),)
@@ -194,7 +184,7 @@ class Workbench(Pictured, VBox):
         if name == "Plans" and asked["devices"] < (part.devices_min or 0):
             asked["devices_min"] = None
         if part.has_trait("speculative_tokens"):
-            asked |= undrafted({one: asked.get(one, getattr(part, one)) for one in DRAFTING})
+            asked |= undrafted({one: asked.get(one, getattr(part, one)) for one in DRAFTING.names})
         with part.hold_trait_notifications():
             for trait, value in asked.items():
                 setattr(part, trait, value)
@@ -206,7 +196,7 @@ class Workbench(Pictured, VBox):
     def _hold(self, name: str, part: Any) -> Any:  # noqa: ANN401 - as above
         """Take what a tab holds, and note what is set in it from now on."""
         self.parts[name] = part
-        for trait, key in self._keys(name).items():
+        for trait, key in _shared_traits(name).items():
             self._shared[key] = getattr(part, trait)
             part.observe(partial(self._note, key), trait)
         return part
@@ -214,11 +204,14 @@ class Workbench(Pictured, VBox):
     def _note(self, key: str, change: dict[str, Any]) -> None:
         self._shared[key] = change["new"]
 
-    @staticmethod
-    def _keys(name: str) -> dict[str, str]:
-        """Under which name each setting of a tab is shared."""
-        keys = {trait: trait for trait in _SHARED[name]}
-        return {**keys, "hardware": "several"} if name in _SEVERAL else keys
+
+def _shared_traits(tab: str) -> dict[str, str]:
+    """Under which name each setting is shared that a tab takes from the others, and gives them."""
+    keys = {name: name for name in TABS[tab].known if name in SETTINGS and SETTINGS[name].shared}
+    if tab in _SEVERAL:
+        del keys["devices"]
+        keys["hardware"] = "several"
+    return keys
 
 
 def _check_tab(name: str) -> None:

@@ -92,7 +92,7 @@ def unknown_words(view: ChartView) -> str:
 def tooltips(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
     """Describe each row in a few lines of text."""
     evaluation = view.evaluation
-    what = LATENCY_WORDS[evaluation.request.stage]
+    what = LATENCY_WORDS[evaluation.request.phase]
     names = (
         evaluation.latency_column,
         *evaluation.band_columns,

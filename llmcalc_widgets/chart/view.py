@@ -40,14 +40,14 @@ class ChartView:
         return self.evaluation.frame
 
     def same_axes(self, other: ChartView) -> bool:
-        """Say whether another view has the same axes of the same stage."""
-        stage = self.evaluation.request.stage
-        return self.names == other.names and stage == other.evaluation.request.stage
+        """Say whether another view has the same axes of the same phase."""
+        phase = self.evaluation.request.phase
+        return self.names == other.names and phase == other.evaluation.request.phase
 
     @cached_property
     def axes(self) -> tuple[Quantity, Quantity]:
         """The quantities across and up."""
-        across, up = (AXES[name].of(self.evaluation.request.stage) for name in self.names)
+        across, up = (AXES[name].of(self.evaluation.request.phase) for name in self.names)
         return across, up
 
     @cached_property
@@ -91,7 +91,7 @@ class ChartView:
 
         One over a time orders plans as the time itself does.
         """
-        (across, up), (latency, rate) = self.names, DEFAULT_AXES[self.evaluation.request.stage]
+        (across, up), (latency, rate) = self.names, DEFAULT_AXES[self.evaluation.request.phase]
         return up == rate and AXES[across].column == AXES[latency].column
 
     @cached_property
@@ -125,5 +125,5 @@ class ChartView:
 
 
 def chart_view(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> ChartView:
-    """Look at an evaluation along chosen axes, or those usual in its stage."""
-    return ChartView(evaluation=evaluation, names=axes_of(evaluation.request.stage, x_axis, y_axis))
+    """Look at an evaluation along chosen axes, or those usual in its phase."""
+    return ChartView(evaluation=evaluation, names=axes_of(evaluation.request.phase, x_axis, y_axis))

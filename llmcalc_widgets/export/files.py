@@ -91,7 +91,7 @@ def file_name(view: ChartView, what: str, ending: str) -> str:
     """
     request = view.evaluation.request
     model, device = request.models[0].model, request.hardware[0].name
-    parts = (model, f"{request.devices[-1]}_x_{device}", request.stage, what)
+    parts = (model, f"{request.devices[-1]}_x_{device}", request.phase, what)
     safe = (_UNSAFE.sub("_", part)[:_LONGEST].strip("_") for part in parts)
     return f"{'-'.join(('llmcalc', *filter(None, safe)))}.{ending}"
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ipywidgets import HTML, Combobox, Dropdown, Layout, ToggleButtons
+from ipywidgets import HTML, Combobox, Dropdown, Layout, SelectMultiple, ToggleButtons
 
 from llmcalc_widgets.form.fields import LABEL_WIDTH, Commit, Field
+
+_LIST_ROWS = 9
 
 
 class PickField(Field):
@@ -101,7 +103,19 @@ class ChoiceField(PickField):
             self.list.value = value
 
 
-class SwitchField(Field):
+class MultipleChoiceField(PickField):
+    """A list of which several can be chosen; values that it lacks are added to it."""
+
+    kind = SelectMultiple
+    extras = MappingProxyType({"rows": _LIST_ROWS})
+    style_class = "llmcalc-list"
+
+    def show(self, value: tuple[Any, ...]) -> None:
+        """Choose values, adding those that the list lacks."""
+        self._pick(value, value)
+
+
+class ButtonsField(Field):
     """A few buttons of which one is pressed.
 
     Parameters
@@ -196,7 +210,7 @@ class SearchField(Field):
             self._commit(self._shown if same else change["new"].strip())
 
 
-class ExplainedChoice(ChoiceField):
+class ExplainedChoiceField(ChoiceField):
     """A list to choose from, with a line about what is chosen.
 
     Parameters

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from ipywidgets import Layout, VBox
@@ -13,54 +12,28 @@ from traitlets import TraitError
 from llmcalc_widgets.elements.fold import Fold
 from llmcalc_widgets.elements.labels import ErrorLine
 from llmcalc_widgets.elements.style import style_sheet
-from llmcalc_widgets.form.controls import label_of, make_fields
+from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import Commit, Field, NumberField
-from llmcalc_widgets.form.numbers import typed_number, typed_time
-from llmcalc_widgets.form.settings import DEFAULTS, OPTIONAL, RANGES
-from llmcalc_widgets.form.technique_controls import technique_fields
-from llmcalc_widgets.form.techniques import (
-    DRAFTING,
-    OFFLOADING,
-    PRICES,
-    TECHNIQUES,
-    idle_words,
-    listed_words,
-    neutral_words,
-)
-from llmcalc_widgets.runner import Session
+from llmcalc_widgets.form.fields import Field, NumberField
+from llmcalc_widgets.settings.registry import TECHNIQUES
+from llmcalc_widgets.settings.rules import partners
+from llmcalc_widgets.settings.setting import Entry, Setting
+from llmcalc_widgets.state import EvaluationState
 
-MakeFields = Callable[[Callable[[str], Commit]], dict[str, Field]]
-
-_PARTNERS = {
-    **{least: (most,) for least, most in RANGES.items()},
-    **{most: (least,) for least, most in RANGES.items()},
-    **{
-        name: tuple(other for other in together if other != name)
-        for together in (DRAFTING, OFFLOADING)
-        for name in together
-    },
-}
-"""Settings that may be right again when another changes."""
-
-_BATCHES = ("batch_min", "batch_max")
-_BEARING = ("stage", "hardware", "speculative_tokens", "acceptance_rate", "lora_adapters")
-"""Settings that decide which others count."""
+_FOLDED = {"techniques": "Techniques", "prices": "Prices"}
+"""Groups of settings that are folded away, and the titles of their parts."""
 
 
 class Form(VBox):
-    """Controls that set the inputs, and show what is wrong under the control it concerns.
+    """Controls that set a state, and show what is wrong under the control it concerns.
 
     Parameters
     ----------
-    inputs : Inputs
-        What is set.
-    session : Session
-        Whose errors are shown.
-    make : callable
-        Makes the controls, given what makes the function that each calls.
-    folded : mapping of str to collection of str
-        Titles of further parts, which are made when they are first unfolded, and their settings.
+    state : EvaluationState
+        What is set, and whose errors are shown.
+    settings : mapping of str to Setting
+        What has a control, in the order of the form; techniques and prices are folded away, and
+        their controls are made when they are first unfolded.
 
     Attributes
     ----------
@@ -68,26 +41,30 @@ class Form(VBox):
         The controls made so far, by setting.
     folds : dict of str to Fold
         The further parts, by title.
+    sliding : bool
+        Whether a slider that is still moving sets something.
+    committing : bool
+        Whether a control sets something.
     """
 
-    def __init__(
-        self,
-        inputs: Any,  # noqa: ANN401 - traits that each widget has others of
-        session: Session,
-        make: MakeFields = make_fields,
-        folded: Mapping[str, Collection[str]] = MappingProxyType({}),
-    ) -> None:
-        self._inputs = inputs
-        self._session = session
-        self.sliding = self.setting = False
-        self._folded = folded
+    def __init__(self, state: EvaluationState, settings: Mapping[str, Setting]) -> None:
+        self._state = state
+        self._settings = settings
+        self.sliding = self.committing = False
+        self._folded = {
+            title: [name for name, one in settings.items() if one.group == group]
+            for group, title in _FOLDED.items()
+            if any(one.group == group for one in settings.values())
+        }
         self.fields: dict[str, Any] = {}
         self._general = ErrorLine()
-        fields = self._take(make(self._committer))
-        self.folds = {title: Fold(title, partial(self._unfold, title)) for title in folded}
-        session.observe(self._show_errors, "errors")
-        for title in folded:
-            inputs.observe(partial(self._count, title), list(folded[title]))
+        fields = self._make([name for name, one in settings.items() if one.group not in _FOLDED])
+        self.folds = {
+            title: Fold(title, partial(self._make, names)) for title, names in self._folded.items()
+        }
+        state.observe(self._show_errors, "errors")
+        for title, names in self._folded.items():
+            state.observe(partial(self._count, title), names)
             self._count(title, None)
         super().__init__(
             [style_sheet(), explaining_script(), *fields, *self.folds.values(), self._general],
@@ -109,70 +86,67 @@ class Form(VBox):
             raise ValueError(msg)
         self.folds[title].reveal()
 
-    def _take(self, fields: dict[str, Field]) -> list[Field]:
-        """Bring new controls to what is set, and keep them there."""
+    def _make(self, names: list[str]) -> list[Field]:
+        """Make controls, bring them to what is set, and keep them there."""
+        fields = {
+            name: make_field(self._settings[name], partial(self._commit, name)) for name in names
+        }
         self.fields |= fields
-        self._inputs.observe(self._show_setting, list(fields))
+        self._state.observe(self._show_setting, names)
         for name, field in fields.items():
-            field.show(getattr(self._inputs, name))
-        self._show_bearing()
+            field.show(getattr(self._state, name))
+        self._show_disabled()
         return [*fields.values()]
 
-    def _unfold(self, title: str) -> list[Field]:
-        return self._take(technique_fields(self._committer, self._folded[title]))
-
     def _count(self, title: str, _: object) -> None:
-        neutral: Mapping[str, Any] = DEFAULTS
+        """Say on a folded part how many of its settings are set."""
         names = self._folded[title]
-        self.folds[title].say(sum(getattr(self._inputs, one) != neutral[one] for one in names))
-
-    def _committer(self, name: str) -> Commit:
-        """Make the function that a control calls with what it was set to."""
-        return partial(self._commit, name)
+        self.folds[title].say(
+            sum(getattr(self._state, name) != self._settings[name].default for name in names)
+        )
 
     def _commit(self, name: str, value: object, *, sliding: bool = False) -> None:
-        """Set an input to what its control says, or show why not."""
-        if isinstance(self.fields[name], NumberField) and isinstance(value, str):
-            value = typed_time(value) if name == "tpot_limit_ms" else typed_number(value)
-        if name in OPTIONAL and value == "":
-            value = None
-        self.sliding, self.setting = sliding, True
+        """Set the state to what a control says, or show why not."""
+        if isinstance(value, str):
+            value = self._settings[name].read(value)
+        self.sliding, self.committing = sliding, True
         try:
-            setattr(self._inputs, name, value)
+            setattr(self._state, name, value)
         except TraitError as error:
-            self._session.reject(name, _without_name(name, str(error)))
+            self._state.reject(name, _without_name(name, str(error)))
             return
         finally:
-            self.sliding = self.setting = False
-        self._session.accept(name)
-        self.fields[name].show(getattr(self._inputs, name))
-        for partner in _PARTNERS.get(name, ()):
-            if partner in self._session.errors:
+            self.sliding = self.committing = False
+        self._state.accept(name)
+        self.fields[name].show(getattr(self._state, name))
+        for partner in partners(name):
+            if partner in self._state.errors:
                 self._commit(partner, self.fields[partner].text.value, sliding=sliding)
 
     def _show_setting(self, change: dict[str, Any]) -> None:
         self.fields[change["name"]].show(change["new"])
-        self._session.accept(change["name"])
-        if change["name"] in _BEARING:
-            self._show_bearing()
+        self._state.accept(change["name"])
+        self._show_disabled()
 
-    def _show_bearing(self) -> None:
+    def _show_disabled(self) -> None:
         """Name the controls as they are called in the stage; switch off what is of no account."""
-        if "stage" not in self.fields:
+        values = self._state.settings()
+        stage = values.get("stage")
+        if stage is None:
             return
-        settings = self._inputs.settings()
         for name, field in self.fields.items():
-            if name in DEFAULTS:
-                field.rest(idle_words(name, settings), neutral_words(name, settings))
-            if name in _BATCHES:
-                field.rename(label_of(name, settings["stage"]))
-            elif name in PRICES:
-                field.hint(listed_words(name, settings["hardware"]))
+            setting = self._settings[name]
+            field.disable(setting.disabled(values), setting.remark(values))
+            if isinstance(field, NumberField):
+                field.rename(setting.label_in(stage))
+            if isinstance(setting.control, Entry):
+                hint = setting.control.hint
+                field.hint(hint if isinstance(hint, str) else hint(values))
 
     def _show_errors(self, change: dict[str, Any]) -> None:
         for name, field in self.fields.items():
             field.message.show(change["new"].get(name, ""))
-        self._general.show(change["new"].get("", ""), self._session.traceback)
+        self._general.show(change["new"].get("", ""), self._state.traceback)
 
 
 def _without_name(name: str, message: str) -> str:

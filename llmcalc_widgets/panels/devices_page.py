@@ -71,7 +71,7 @@ def devices_page(frame: pd.DataFrame, request: EvaluationRequest, metric: str) -
 def heading_words(request: EvaluationRequest, metric: str) -> str:
     """Say what the bars are of."""
     unit = upper_first(METRIC_WORDS[metric].unit)
-    return f"{unit}: {_TOKENS[request.stage]}, best plan of each device"
+    return f"{unit}: {_TOKENS[request.phase]}, best plan of each device"
 
 
 def summary(frame: pd.DataFrame, metric: str) -> str:
@@ -201,7 +201,7 @@ def _short(price_kind: str) -> str:
 
 
 def _devices_words(row: Row, request: EvaluationRequest) -> str:
-    return f"{counted(int(row['devices']), 'device')}: {plan_words(row, request.stage)}"
+    return f"{counted(int(row['devices']), 'device')}: {plan_words(row, request.phase)}"
 
 
 def why_not(row: Row) -> str:

@@ -69,11 +69,11 @@ def plan_heading(*, selected: bool) -> str:
 
 def _figures(evaluation: Evaluation) -> list[Figure]:
     request = evaluation.request
-    generating = request.stage != "prefill"
+    generating = request.phase != "prefill"
     figures: list[Figure] = [
         ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
         ("Replicas", lambda row: f"{int(row['replicas']):,}"),
-        ("In flight each" if request.stage == "serving" else "Batch each",
+        ("In flight each" if request.phase == "serving" else "Batch each",
          lambda row: f"{int(row['batch']):,}"),
         ("Devices", lambda row: f"{int(row['devices']):,}"),
         ("Verdict", lambda row: rejection_words(row, request) or "fits"),
@@ -137,8 +137,8 @@ def memory_bar(row: Row) -> str:
     return _bar("Memory per device", head, parts, mark)
 
 
-def time_bar(row: Row, latency: float, *, stage: str) -> str:
-    """Draw where the time of the stage goes."""
+def time_bar(row: Row, latency: float, *, phase: str) -> str:
+    """Draw where the time of the phase goes."""
     parts = [
         Part(
             share=float(row[name]) / latency,
@@ -147,7 +147,7 @@ def time_bar(row: Row, latency: float, *, stage: str) -> str:
         )
         for name in TIME_COLUMNS
     ]
-    return _bar(f"Time {LATENCY_WORDS[stage]}", seconds(latency), parts, None)
+    return _bar(f"Time {LATENCY_WORDS[phase]}", seconds(latency), parts, None)
 
 
 def _bar(name: str, head: str, parts: Sequence[Part], mark: float | None) -> str:

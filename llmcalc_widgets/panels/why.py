@@ -9,12 +9,12 @@ import pandas as pd
 from ipywidgets import HTML, VBox
 
 from llmcalc_core import Evaluation, explain, sensitivity
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels.memory_chart import memory_chart
-from llmcalc_widgets.panels.operations import operation_words, operations_table, two_stages
+from llmcalc_widgets.panels.operations import operation_words, operations_table, two_phases
 from llmcalc_widgets.panels.roofline import roofline
 from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, LATENCY_WORDS, Row, plan_words, share_words
 from llmcalc_widgets.text.units import change_words, seconds
 
@@ -79,7 +79,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     request, plan = evaluation.request, evaluation.frame.iloc[row]
     table = explain(request, plan)
     helped = sensitivity(request, plan, by=BY)
-    load = "requests in flight" if request.stage == "serving" else "batch"
+    load = "requests in flight" if request.phase == "serving" else "batch"
     over_batches = memory_chart(
         _like(evaluation, plan),
         "batch",
@@ -87,7 +87,7 @@ def why(evaluation: Evaluation, row: int) -> str:
         marks={int(plan["batch"]): _POINTER},
     )
     parts = {
-        f"Time {LATENCY_WORDS[request.stage]}, by operation": operations_table(table),
+        f"Time {LATENCY_WORDS[request.phase]}, by operation": operations_table(table),
         "Roofline": roofline(table),
         f"Memory per device, by {load}": over_batches,
         "What would help": sensitivity_table(helped),
@@ -95,7 +95,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     panels = "".join(
         f"<section><h3>{name}</h3>{drawn}</section>" for name, drawn in parts.items() if drawn
     )
-    words = escape(summary(plan, table, helped, request.stage, evaluation.latency_column))
+    words = escape(summary(plan, table, helped, request.phase, evaluation.latency_column))
     return (
         f"{PANEL_STYLE}"
         f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
@@ -104,15 +104,15 @@ def why(evaluation: Evaluation, row: int) -> str:
 
 
 def summary(
-    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, stage: str, latency_column: str
+    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, phase: str, latency_column: str
 ) -> str:
     """Say in a sentence what takes most of the time, and what would help most."""
     longest = table.iloc[0]
-    both = two_stages(table)
+    both = two_phases(table)
     change = f"{latency_column.removesuffix('_s')}_change"
     best = helped.iloc[int(helped[change].argmin())]
     return (
-        f"{plan_words(plan, stage)}: {seconds(plan[latency_column])} {LATENCY_WORDS[stage]}, "
+        f"{plan_words(plan, phase)}: {seconds(plan[latency_column])} {LATENCY_WORDS[phase]}, "
         "of which "
         f"{share_words(longest['share'], 1)} {operation_words(longest, both=both)} "
         f"({BOUND_WORDS[longest['bound_by']]}). {MORE} {best['change']} would change it by "

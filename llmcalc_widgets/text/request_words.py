@@ -20,7 +20,7 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.text.plan_words import (
     LATENCY_WORDS,
-    STAGE_WORDS,
+    PHASE_WORDS,
     TIMES,
     TOO_LARGE,
     load_words,
@@ -37,7 +37,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{STAGE_WORDS[request.stage]}, {find_engine(request.engine).label}, "
+        f"{PHASE_WORDS[request.phase]}, {find_engine(request.engine).label}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
@@ -90,7 +90,7 @@ def nothing_words(evaluation: Evaluation) -> str:
     return (
         f"{request.models[0].model or 'The model'} does not fit on "
         f"{counted(request.devices[-1], 'device')} of {request.hardware[0].name}. The smallest "
-        f"plan, {plan_words(closest, request.stage)}, is "
+        f"plan, {plan_words(closest, request.phase)}, is "
         f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
         f"{_enough_words(request)}"
     )
@@ -115,7 +115,7 @@ def _fastest_words(evaluation: Evaluation, fitting: pd.DataFrame) -> str:
     for column in (name for name, limit in limited if limit is not None):
         fastest = fitting.iloc[int(fitting[column].argmin())]
         what = LATENCY_WORDS["prefill" if column == "ttft_s" else "decode"]
-        plan = plan_words(fastest, request.stage)
+        plan = plan_words(fastest, request.phase)
         words.append(f"The fastest needs {seconds(fastest[column])} {what}: {plan}.")
     return " ".join(words)
 
@@ -135,7 +135,7 @@ def _enough_words(request: EvaluationRequest) -> str:
         )
     except DoesNotFitError:
         return "No number of these devices would do."
-    return f"{counted(enough, 'device')} would do at {load_words(batch, request.stage)}."
+    return f"{counted(enough, 'device')} would do at {load_words(batch, request.phase)}."
 
 
 def technique_words(techniques: Techniques) -> list[str]:

@@ -23,7 +23,7 @@ quick = runner.evaluate
 def slow(request):
     time.sleep(2)
     return quick(request)
-runner.evaluate, explorer._session._seconds_each = slow, 1.0
+runner.evaluate, explorer._runner._seconds_each = slow, 1.0
 """
 
 

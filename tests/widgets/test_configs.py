@@ -1,9 +1,10 @@
-"""Planner, comparer, finder and workbench as plain dicts and back."""
+"""Every widget as a plain dict and back, also of what 0.1.0 wrote."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -11,8 +12,24 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from llmcalc_core import find_hardware
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf, Workbench
+import llmcalc_widgets
+from llmcalc_core import (
+    PRECISIONS,
+    find_hardware,
+    find_model,
+    list_hardware,
+    list_models,
+    parse_precision,
+)
+from llmcalc_widgets import (
+    HardwareComparer,
+    MemoryPlanner,
+    ParetoExplorer,
+    SloFinder,
+    WhatIf,
+    Workbench,
+)
+from llmcalc_widgets.apps.config import _restored, plain
 
 OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)
 
@@ -28,6 +45,20 @@ MAKERS: list[Callable[[], Any]] = [
     ),
     lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
 ]
+
+
+WRITTEN: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "data" / "configs_0_1_0.json").read_text(encoding="utf-8")
+)
+"""What ``to_config`` of version 0.1.0 gave of every widget in several states."""
+
+
+@pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])
+def test_what_0_1_0_wrote_is_read(written: dict[str, Any]) -> None:
+    made = getattr(llmcalc_widgets, written["widget"]).from_config(written["config"])
+    assert json.loads(json.dumps(made.to_config())) == written["config"]
+    assert written["widget"] == "Workbench" or made.error == ""
+    made.close()
 
 
 @pytest.mark.parametrize("make", MAKERS)
@@ -81,3 +112,62 @@ def test_a_workbench_comes_back_and_makes_a_tab_when_it_is_opened() -> None:
     pd.testing.assert_frame_equal(again.reveal("Load").df, bench.reveal("Load").df)
     bench.close()
     again.close()
+
+
+@pytest.fixture
+def explorer() -> Iterator[ParetoExplorer]:
+    made = ParetoExplorer(
+        model=find_model("llama2_7b").__class__(**_fields()),
+        hardware=find_hardware("A100_80GB").replace(name="mine", price_per_hour=1.5),
+        devices=4,
+        devices_min=2,
+        stage="serving",
+        workload="chat",
+        y_axis="cost",
+        compared=[{"hardware": "L40S"}],
+    )
+    yield made
+    made.close()
+
+
+def _fields() -> dict[str, object]:
+    return dict(_restored({k: v for k, v in plain(find_model("llama2_7b")).items() if k != "type"})
+                | {"model": "own"})  # fmt: skip
+
+
+def test_an_explorer_comes_back_with_its_selected_plan(explorer: ParetoExplorer) -> None:
+    explorer.pin()
+    explorer.select(5)
+    config = json.loads(json.dumps(explorer.to_config()))
+    again = ParetoExplorer.from_config(config)
+    assert {name: getattr(again, name) for name in ParetoExplorer.known} == {
+        name: getattr(explorer, name) for name in ParetoExplorer.known
+    }
+    pd.testing.assert_frame_equal(again.df, explorer.df)
+    pd.testing.assert_frame_equal(again.front, explorer.front)
+    pd.testing.assert_series_equal(again.selected, explorer.selected)
+    assert again.to_config() == explorer.to_config()
+    assert again.chart.compare._table.value == explorer.chart.compare._table.value
+    again.close()
+
+
+def test_a_part_of_a_config_is_enough_and_nonsense_is_refused() -> None:
+    explorer = ParetoExplorer.from_config({"model": "llama2_7b", "selected": {"tp": 99}})
+    assert explorer.selected is None
+    explorer.close()
+    with pytest.raises(TypeError, match="'model'"):
+        ParetoExplorer.from_config({"modle": "llama2_7b"})
+    with pytest.raises(ValueError, match="'Hardware'"):
+        ParetoExplorer.from_config({"hardware": {"type": "Hardwar", "name": "mine"}})
+    with pytest.raises(TraitError, match="known: tpot"):
+        ParetoExplorer.from_config({"x_axis": 3})
+
+
+def test_every_model_device_and_precision_survives() -> None:
+    objects = [
+        *map(find_model, list_models()),
+        *map(find_hardware, list_hardware()),
+        *map(parse_precision, PRECISIONS),
+    ]
+    for one in objects:
+        assert _restored(json.loads(json.dumps(plain(one)))) == one

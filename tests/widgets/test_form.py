@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.form.settings import DEFAULTS
-from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
+from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, TECHNIQUES
 
 
 @pytest.fixture
@@ -138,7 +137,7 @@ def test_a_dragged_slider_is_evaluated_first_and_last(explorer: ParetoExplorer) 
             await asyncio.sleep(0)
         await asyncio.sleep(0.2)
 
-    explorer._session._next_s = 0.0
+    explorer._runner._next_s = 0.0
     asyncio.run(drag())
     assert seen == [(5,), (10,)]
 

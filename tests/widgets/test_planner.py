@@ -12,7 +12,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, find_model
 from llmcalc_widgets import MemoryPlanner
-from llmcalc_widgets.form.planning import WIDEST
+from llmcalc_widgets.apps.memory_planner import WIDEST
 
 NASTY = "<img src=x onerror=alert(1)>"
 

@@ -15,8 +15,7 @@ from traitlets import TraitError
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.form.fields import NumberField
-from llmcalc_widgets.form.settings import DEFAULTS
-from llmcalc_widgets.form.techniques import PRICES, TECHNIQUES
+from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, TECHNIQUES
 
 CASES: list[tuple[dict[str, Any], str]] = [
     ({"prefix_hit_rate": 0.5}, "50 % of the prompt cached"),
@@ -49,7 +48,8 @@ def test_each_is_what_the_core_says_and_stands_in_the_headline(
     assert words not in explorer.chart._head.value
     explorer.update(**settings)
     batches = [1, 2, 4, 8, 16]
-    expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **settings)
+    given = {"phase" if name == "stage" else name: one for name, one in settings.items()}
+    expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **given)
     pd.testing.assert_frame_equal(explorer.df, expected)
     assert escape(words) in explorer.chart._head.value
     names: dict[str, Any] = {}
@@ -163,8 +163,9 @@ def test_a_price_that_is_not_set_is_the_listed_one(explorer: ParetoExplorer) -> 
 
 def test_neutral_values_ask_what_was_asked_without_them() -> None:
     explorer = ParetoExplorer(model="llama3_8b")
-    with_all = ParetoExplorer(model="llama3_8b", **{**TECHNIQUES, **PRICES})
+    with_all = ParetoExplorer(
+        model="llama3_8b", **{name: DEFAULTS[name] for name in (*TECHNIQUES, *PRICES)}
+    )
     assert explorer.request == with_all.request
-    assert {name: DEFAULTS[name] for name in TECHNIQUES} == dict(TECHNIQUES)
     explorer.close()
     with_all.close()

@@ -15,7 +15,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, find_hardware, find_model
 from llmcalc_widgets import WhatIf
-from llmcalc_widgets.form.editing import EditField
+from llmcalc_widgets.form.editor import EditField
 
 NASTY = "<img src=x onerror=alert(1)>"
 BATCHES = [1, 2, 4, 8, 16]

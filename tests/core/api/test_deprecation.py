@@ -57,6 +57,17 @@ def test_a_request_takes_and_tells_them() -> None:
     assert (limited.ttft_limit_s, limited.tpot_limit_s) == (None, 0.5)
 
 
+@pytest.mark.parametrize(("phase", "message"), [("prefill", TTFT), ("decode", TPOT)])
+def test_a_request_still_has_them(phase: str, message: str) -> None:
+    limits = {"ttft_limit_s": 0.5, "tpot_limit_s": 0.05}
+    request = llm.make_request("llama2_7b", "A100_80GB", 2, phase=phase, **limits)
+    with pytest.warns(DeprecationWarning, match=PHASE) as told:
+        assert request.stage == phase
+    assert told[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match=message):
+        assert request.latency_limit_s == limits[message.rsplit(maxsplit=1)[-1]]
+
+
 def test_the_list_of_phases() -> None:
     with pytest.warns(DeprecationWarning, match="STAGES is deprecated .*: use PHASES"):
         assert llm.STAGES == llm.PHASES == ("prefill", "decode", "serving")

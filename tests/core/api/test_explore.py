@@ -155,6 +155,14 @@ def test_the_front_of_each_case_equals_its_definition() -> None:
         assert rows["on_front"].sum() == (~beaten).sum()
 
 
+def test_every_length_of_answers_has_a_front_of_its_own() -> None:
+    frame = explore("llama2_7b", "A100_80GB", 2, batch=[1, 8], output_tokens=[10, 500])
+    for length in (10, 500):
+        alone = explore("llama2_7b", "A100_80GB", 2, batch=[1, 8], output_tokens=length)
+        own = frame[frame["output_tokens"] == length]
+        assert own["on_front"].tolist() == alone["on_front"].tolist()
+
+
 def test_an_evaluation_names_its_best() -> None:
     found = llm.evaluate(llm.make_request("llama2_7b", "A100_80GB", [1, 4]))
     assert found.latency_column == "tpot_s"

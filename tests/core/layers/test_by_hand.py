@@ -717,6 +717,21 @@ def test_groups_of_a_prompt_send_its_tokens_once() -> None:
         ]  # fmt: skip
 
 
+def test_a_prompt_that_is_read_in_parts() -> None:
+    # In steps of 18 tokens, two of which other sequences decode: two parts of 16, on average half
+    # of a prompt's pairs each; the first reads 16 keys of a sequence and the second 32, that is 24.
+    grid = make_grid(
+        (Layout(),), batches=(2,), inputs=(32,), outputs=(4,),
+        techniques=Techniques(prefill_chunk_tokens=18),
+    )  # fmt: skip
+    step = make_pass(64, grid, FP8, decode=False)
+    for kind, pairs in (("attention", 512), ("chunked attention", 256)):
+        (found,) = (one for one in part_of(kind).work(step)[0] if one.kind == "attention")
+        assert np.asarray(found.flops).item() == 2 * 2 * pairs / 2 * 4 * 32
+        assert np.asarray(found.cached).item() == 2 * 24 * 2 * 32
+        assert np.asarray(found.size).item() == 16
+
+
 def test_norms_inside_mamba() -> None:
     plain, normed = (
         architecture(ModelConfig(**(PLAIN | MAMBA | more | {"layer_types": ("mamba",)})))

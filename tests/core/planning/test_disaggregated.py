@@ -301,3 +301,9 @@ def test_replicas_draw_what_they_draw_in_serving() -> None:
         same = served[alike].iloc[0]
         for column in (IN_J, OUT_J, "power_w"):
             assert row[column] == pytest.approx(same[column], rel=1e-5)
+
+
+def test_two_pools_rest_on_the_less_certain_of_them() -> None:
+    for pair in (("TPUv4", "H100_80GB"), ("H100_80GB", "TPUv4")):
+        found = of(explore_disaggregated("llama3_8b", *pair, 8, **SETTINGS), "disaggregated")
+        assert set(found["basis"]) == {"assumed"}

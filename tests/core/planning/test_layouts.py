@@ -297,3 +297,23 @@ ILLEGAL: list[tuple[str, dict[str, Any], str]] = [
 def test_contexts_the_model_cannot_have(name: str, widths: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_layout(architecture(find_model(name)), **({"tp": 1, "pp": 1, "ep": 1} | widths))
+
+
+def test_one_long_prompt_of_several_is_enough_to_divide_them() -> None:
+    request = llm.make_request("llama2_7b", "A100_80GB", 4, phase="prefill",
+                               input_tokens=[100, 32_768])  # fmt: skip
+    assert request.contexts == (1, 2, 4)
+
+
+def test_a_quarter_more_slots_than_experts_is_just_allowed() -> None:
+    # 16 experts in 10 groups of two slots are 20; of 5 groups four slots each are as many.
+    model = architecture(ModelConfig(
+        vocab_size=100, hidden_size=2048, num_decoder_layers=2, num_attention_heads=16,
+        intermediate_size=2048, num_experts=16, expert_top_k=2, moe_intermediate_size=2048,
+    ))  # fmt: skip
+    found = {
+        (plan.layout.tp, plan.layout.ep)
+        for plan in plans(model, 10)
+        if (plan.replicas, plan.layout.pp) == (1, 1) and plan.layout.attention_dp > 1
+    }
+    assert found == {(1, 10), (2, 10), (2, 5)}

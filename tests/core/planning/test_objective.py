@@ -37,12 +37,13 @@ def dominated(group: pd.DataFrame, latency: str, objective: str) -> np.ndarray:
 def test_the_front_is_its_definition_over_all_hardware(phase: str, objective: str) -> None:
     frame = explore(
         "llama3_8b", DEVICES, [1, 2], phase=phase, objective=objective, precision=["bf16", "fp8"],
-        input_tokens=[200, 4000], batch=[1, 8, 64], prefix_hit_rate=[0.0, 0.5],
+        input_tokens=[200, 4000], output_tokens=[20, 900], batch=[1, 8, 64],
+        prefix_hit_rate=[0.0, 0.5],
     )  # fmt: skip
     latency = "ttft_s" if phase == "prefill" else "tpot_s"
     fits = frame[frame["rejected_for"] == ""]
     assert not frame.loc[frame["rejected_for"] != "", "on_front"].any()
-    keys = ["precision", "input_tokens", "prefix_hit_rate"]
+    keys = ["precision", "input_tokens", "output_tokens", "prefix_hit_rate"]
     for _, group in fits.groupby(keys, observed=True):
         expected = ~dominated(group, latency, objective)
         assert (group["on_front"].to_numpy() == expected).all()

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 
 from ipywidgets import Button, Layout, VBox
-from traitlets import HasTraits, TraitError
+from traitlets import TraitError
 
 from llmcalc_core import Hardware, ModelConfig
 from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Commit, NumberField
-from llmcalc_widgets.form.figures import Figure
-from llmcalc_widgets.form.numbers import typed_number
-from llmcalc_widgets.runner import Session
+from llmcalc_widgets.settings.figures import Figure
+from llmcalc_widgets.state import EvaluationState
+from llmcalc_widgets.text.numbers import typed_number
 from llmcalc_widgets.text.units import change_words, number_text, rounded
 
 Original = Callable[[], Hardware | ModelConfig]
@@ -90,14 +90,12 @@ class Editor(VBox):
 
     Parameters
     ----------
-    inputs : HasTraits
-        What is set.
+    state : EvaluationState
+        What is set, and whose errors are shown.
     trait : str
         Its trait of changes.
     figures : tuple of Figure
         What can be edited.
-    session : Session
-        Whose errors are shown.
     original : callable
         Gives the device or model.
     edited : callable
@@ -113,32 +111,31 @@ class Editor(VBox):
 
     def __init__(
         self,
-        inputs: HasTraits,
+        state: EvaluationState,
         trait: str,
         figures: tuple[Figure, ...],
-        session: Session,
         *,
         original: Original,
         edited: Callable[[Any, Mapping[str, Any]], Any],
     ) -> None:
-        self._inputs, self._trait, self._session = inputs, trait, session
+        self._state, self._trait = state, trait
         self._figures, self._original, self._edited = figures, original, edited
         self.sliding = False
         self.fields = [EditField(one, partial(self._commit, at)) for at, one in enumerate(figures)]
         super().__init__([explaining_script(), *self.fields])
         self.add_class("llmcalc-form")
         self.add_class("llmcalc-editor")
-        session.observe(self._show_errors, "errors")
+        state.observe(self._show_errors, "errors")
 
     def show(self, *, afresh: bool = False) -> None:
         """Bring the controls to the changes; what was wrong stays unless all are shown afresh."""
         thing = self._original()
-        changed = self._edited(thing, getattr(self._inputs, self._trait))
+        changed = self._edited(thing, getattr(self._state, self._trait))
         for at, field in enumerate(self.fields):
-            wrong = self._name(at) in self._session.errors
+            wrong = self._name(at) in self._state.errors
             if afresh or not (wrong and field.shows(thing, changed)):
                 field.show_change(thing, changed)
-                self._session.accept(self._name(at))
+                self._state.accept(self._name(at))
 
     def _name(self, at: int) -> str:
         return f"{self._trait}, {self._figures[at].label}"
@@ -156,7 +153,7 @@ class Editor(VBox):
 
     def _set(self, at: int, value: Any) -> bool:  # noqa: ANN401
         """Set a figure, or show why not; say whether it was set."""
-        figure, changes = self._figures[at], getattr(self._inputs, self._trait)
+        figure, changes = self._figures[at], getattr(self._state, self._trait)
         typed = typed_number(value) if isinstance(value, str) else value
         thing = self._original()
         try:
@@ -164,17 +161,17 @@ class Editor(VBox):
             original = figure.of(thing)
             if number and original and abs(number / original - 1) < _SAME:
                 number = None
-            setattr(self._inputs, self._trait, figure.put(changes, number, thing))
+            setattr(self._state, self._trait, figure.put(changes, number, thing))
         except (TraitError, ValueError) as error:
-            self._session.reject(self._name(at), self._worded(str(error)))
+            self._state.reject(self._name(at), self._worded(str(error)))
             return False
-        self._session.accept(self._name(at))
+        self._state.accept(self._name(at))
         return True
 
     def _try_again(self) -> None:
         """Set what was wrong, and may be right with what has changed."""
         for at, field in enumerate(self.fields):
-            wrong = self._name(at) in self._session.errors
+            wrong = self._name(at) in self._state.errors
             if wrong and self._set(at, field.text.value):
                 self.show()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from traitlets import HasTraits, Int, Tuple
 
 from llmcalc_core import Evaluation
@@ -37,6 +39,19 @@ def same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int |
         if old.has(name) and new.has(name):
             same &= new.column(name) == old.column(name)[row]
     return int(same.argmax()) if same.any() else None
+
+
+def plan_of(row: pd.Series) -> dict[str, int]:
+    """Give what makes the plan of a row the same plan in another frame."""
+    return {name: int(row[name]) for name in PLAN if name in row}
+
+
+def row_of_plan(plan: Mapping[str, int], frame: pd.DataFrame) -> int | None:
+    """Find a plan in a frame; None if it is not there."""
+    same = pd.Series(data=True, index=frame.index)
+    for name, value in plan.items():
+        same &= (frame[name] == value) if name in frame else value == 1
+    return int(same.to_numpy().argmax()) if same.any() else None
 
 
 def check_row(row: Any, found: Evaluation | None) -> int | None:  # noqa: ANN401

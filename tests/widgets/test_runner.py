@@ -27,7 +27,7 @@ def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ParetoExplorer]:
 
     monkeypatch.setattr(runner, "evaluate", slow)
     monkeypatch.setattr(runner, "LONG_S", 0.0)
-    made._session._seconds_each = 1e-3
+    made._runner._seconds_each = 1e-3
     yield made
     made.close()
 
@@ -57,7 +57,7 @@ def test_it_shows_how_far_it_is(explorer: ParetoExplorer, monkeypatch: pytest.Mo
     seen: list[float] = []
 
     async def run() -> None:
-        explorer._session._plans_each = 3.0
+        explorer._runner._plans_each = 3.0
         typed(explorer, 16)
         size = 16 * len(explorer.request.batches)
         assert f"about {3 * size} plans" in explorer.chart.waiting._words.value

@@ -87,6 +87,18 @@ WORKLOADS = {
 }
 
 
+def check_workload(_: str, value: object) -> str:
+    """Return the name of a workload.
+
+    Raises
+    ------
+    ValueError
+        For an unknown one, with the nearest.
+    """
+    find_workload(value)
+    return str(value)
+
+
 def find_workload(name: object) -> Workload:
     """Return a workload by its name.
 

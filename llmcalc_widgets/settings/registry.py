@@ -1,0 +1,329 @@
+"""The settings, one entry each, in the order of the form: what every widget is asked.
+
+A new setting is an entry of :class:`SettingValues`: its traits, checks, control, label, tooltip,
+configuration, words in comparisons and code follow from it.
+"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+from llmcalc_core import (
+    CHECKPOINT,
+    DEFAULT_ENGINE,
+    ENGINES,
+    PHASES,
+    PRECISIONS,
+    Precision,
+    find_engine,
+    list_hardware,
+    list_models,
+)
+from llmcalc_widgets.settings.checks import (
+    check_milliseconds,
+    request_field,
+    whole,
+)
+from llmcalc_widgets.settings.rules import (
+    tpot_disabled,
+)
+from llmcalc_widgets.settings.setting import (
+    Buttons,
+    Choice,
+    Entry,
+    MultipleChoice,
+    Search,
+    Setting,
+    Slider,
+    Values,
+    settings_of,
+)
+from llmcalc_widgets.settings.techniques import PriceValues, TechniqueValues
+from llmcalc_widgets.settings.values import (
+    Device,
+    Model,
+    canonical_devices,
+    canonical_hardware,
+    canonical_model,
+    canonical_precision,
+    doublings,
+)
+from llmcalc_widgets.settings.workloads import WORKLOADS, check_workload
+from llmcalc_widgets.text.numbers import counted_text, typed_time
+from llmcalc_widgets.text.units import percent_text
+
+MOST_TOKENS = 10_000_000
+MOST_BATCH = 65_536
+"""Beyond these a figure is a slip of the pen, not a workload."""
+
+
+_POWERS = tuple(2**power for power in range(11))
+_DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
+            128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
+_TOKENS = (1, 16, 32, 64, 128, 256, 512, 768, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000,
+           16_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000)  # fmt: skip
+_SHARES = tuple(percent / 100 for percent in range(0, 101, 5))
+_COUNTED_TOKENS = Slider(stops=_TOKENS, words=counted_text("token"))
+
+
+def _nothing(_: Values) -> dict[str, Any]:
+    """Ask for nothing: the other end of the range asks for both."""
+    return {}
+
+
+def _phase(settings: Values) -> dict[str, Any]:
+    return {"phase": settings["stage"]}
+
+
+def _devices(settings: Values) -> dict[str, Any]:
+    return {"devices": doublings(settings["devices_min"], settings["devices"])}
+
+
+def _batches(settings: Values) -> dict[str, Any]:
+    return {"batch": doublings(settings["batch_min"], settings["batch_max"])}
+
+
+def _tpot_limit(settings: Values) -> dict[str, Any]:
+    limit = None if tpot_disabled(settings) else settings["tpot_limit_ms"]
+    return {} if limit is None else {"tpot_limit_s": limit / 1e3}
+
+
+def _ttft_limit(settings: Values) -> dict[str, Any]:
+    limit = settings["ttft_limit_ms"]
+    return {} if limit is None else {"ttft_limit_s": limit / 1e3}
+
+
+class QuestionValues(TypedDict, total=False):
+    """What is deployed, for what workload, within what limits."""
+
+    model: Annotated[
+        Model,
+        Setting(
+            default="llama2_70b",
+            check=canonical_model,
+            shared=True,
+            control=Search(options=list_models),
+            label="Model",
+            usual=list_models,
+            help="What is deployed: type part of a name to search",
+        ),
+    ]
+    hardware: Annotated[
+        Device | Sequence[Device],
+        Setting(
+            default="H100_80GB",
+            check=canonical_hardware,
+            shared=True,
+            control=Search(options=list_hardware),
+            label="Hardware",
+            usual=list_hardware,
+            help="The accelerator: type part of a name to search",
+        ),
+    ]
+    precision: Annotated[
+        str | Precision,
+        Setting(
+            default=CHECKPOINT,
+            check=canonical_precision,
+            shared=True,
+            control=Choice(options=lambda: (CHECKPOINT, *PRECISIONS)),
+            label="Precision",
+            usual=lambda: PRECISIONS,
+            help="Number formats of weights, activations and KV cache",
+        ),
+    ]
+    stage: Annotated[
+        str,
+        Setting(
+            default="decode",
+            check=request_field("phase"),
+            request=_phase,
+            control=Buttons(options=lambda: tuple(reversed(PHASES))),
+            label="Stage",
+            help="serving: continuous batching; decode, prefill: one batch that starts and ends "
+            "together",
+        ),
+    ]
+    engine: Annotated[
+        str,
+        Setting(
+            default=DEFAULT_ENGINE,
+            check=request_field("engine"),
+            shared=True,
+            control=Choice(
+                options=lambda: tuple(name for name in ENGINES if find_engine(name).offered),
+                name_of=lambda name: find_engine(name).label,
+            ),
+            label="Engine",
+            help="The serving engine, whose overheads and scheduling were measured",
+        ),
+    ]
+    devices: Annotated[
+        int,
+        Setting(
+            default=8,
+            check=whole("devices"),
+            request=_devices,
+            shared=True,
+            control=Slider(stops=_DEVICES, words=counted_text("device")),
+            label="Devices",
+            help="Accelerators in all; every plan uses as many, or one of the counts from the "
+            "fewest",
+        ),
+    ]
+    devices_min: Annotated[
+        int | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=whole("devices"),
+            request=_nothing,
+            control=Entry(hint="the same"),
+            label="Fewest devices",
+            help="Fewest accelerators: this count, the powers of two above it, and Devices are all "
+            "tried",
+        ),
+    ]
+    workload: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_workload,
+            group="workload",
+            alias=True,
+            control=Choice(
+                options=lambda: ("", *WORKLOADS),
+                name_of=lambda name: WORKLOADS[name].label if name else "own values",
+                notes={"": "", **{name: one.about for name, one in WORKLOADS.items()}},
+            ),
+            label="Workload",
+            usual=lambda: tuple(WORKLOADS),
+            help="Usual lengths and limits of a kind of use; choosing one sets them",
+        ),
+    ]
+    input_tokens: Annotated[
+        int,
+        Setting(
+            default=2000,
+            check=whole("input_tokens", MOST_TOKENS),
+            group="workload",
+            shared=True,
+            control=_COUNTED_TOKENS,
+            label="Input tokens",
+            help="Prompt tokens of a request",
+        ),
+    ]
+    output_tokens: Annotated[
+        int,
+        Setting(
+            default=256,
+            check=whole("output_tokens", MOST_TOKENS),
+            group="workload",
+            shared=True,
+            control=_COUNTED_TOKENS,
+            label="Output tokens",
+            help="Generated tokens of a request",
+        ),
+    ]
+    tpot_limit_ms: Annotated[
+        float | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_milliseconds,
+            group="limits",
+            shared=True,
+            request=_tpot_limit,
+            disabled=tpot_disabled,
+            control=Entry(hint="none", read=typed_time),
+            label="TPOT limit [ms]",
+            help="Longest time per output token (TPOT) in ms, or the rate of a user, such as 25 "
+            "tokens/s",
+        ),
+    ]
+    ttft_limit_ms: Annotated[
+        float | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_milliseconds,
+            group="limits",
+            shared=True,
+            request=_ttft_limit,
+            control=Entry(hint="none"),
+            label="TTFT limit [ms]",
+            help="Longest time to the first token (TTFT) in ms",
+        ),
+    ]
+    batch_min: Annotated[
+        int,
+        Setting(
+            default=1,
+            check=whole("batches", MOST_BATCH),
+            group="workload",
+            request=_nothing,
+            control=Slider(stops=_POWERS, words=counted_text("sequence")),
+            label="Batch from",
+            serving_label="Requests in flight from",
+            noun="in flight from",
+            help="Sequences in a replica's batch, in serving its concurrency: the fewest requests "
+            "in flight; powers of two between are tried",
+        ),
+    ]
+    batch_max: Annotated[
+        int,
+        Setting(
+            default=256,
+            check=whole("batches", MOST_BATCH),
+            group="workload",
+            request=_batches,
+            control=Slider(stops=_POWERS, words=counted_text("sequence")),
+            label="Batch to",
+            serving_label="Requests in flight to",
+            noun="in flight to",
+            help="Sequences in a replica's batch, in serving its concurrency: the most requests in "
+            "flight",
+        ),
+    ]
+    memory_fraction: Annotated[
+        float,
+        Setting(
+            default=0.9,
+            check=request_field("memory_fraction"),
+            shared=True,
+            control=Slider(stops=_SHARES[10:], words=percent_text),
+            label="Memory share",
+            help="Part of a device's memory that may be used, from 0 to 1",
+        ),
+    ]
+
+
+class SettingValues(QuestionValues, TechniqueValues, PriceValues, total=False):
+    """Everything that can be set of a question."""
+
+
+SETTINGS = settings_of(SettingValues)
+"""Every setting of a question by name, in the order of the form."""
+
+DEFAULTS = {name: one.default for name, one in SETTINGS.items() if not one.alias}
+"""What is asked where nothing is set."""
+
+TECHNIQUES = tuple(name for name, one in SETTINGS.items() if one.group == "techniques")
+PRICES = tuple(name for name, one in SETTINGS.items() if one.group == "prices")
+
+USUAL_HARDWARE = (
+    "A100_80GB", "H100_80GB", "H200_141GB", "B200_180GB", "B300_270GB", "L40S", "RTX_PRO_6000",
+    "MI300X", "MI355X", "Gaudi3", "TPUv6e",
+)  # fmt: skip
+"""Of the makers whose devices most clouds have."""
+
+SEVERAL_HARDWARE = Setting(
+    name="hardware",
+    default=USUAL_HARDWARE,
+    check=canonical_devices,
+    control=MultipleChoice(options=list_hardware),
+    label="Hardware",
+    help="The accelerators: click for one, Ctrl and click to add or remove, Shift for a range",
+    shared=True,
+)
+"""The setting of questions that are about several devices at once."""

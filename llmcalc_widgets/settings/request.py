@@ -1,0 +1,65 @@
+"""From settings to the request that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from llmcalc_core import EvaluationRequest, make_request
+from llmcalc_widgets.settings.registry import SETTINGS
+from llmcalc_widgets.settings.setting import Values
+from llmcalc_widgets.settings.workloads import with_workload
+
+
+def to_request(settings: Values) -> EvaluationRequest:
+    """Make the request that checked settings ask for.
+
+    Examples
+    --------
+    >>> from llmcalc_widgets.settings.registry import DEFAULTS
+    >>> to_request({**DEFAULTS, "batch_min": 3, "batch_max": 10}).batches
+    (3, 4, 8, 10)
+    """
+    arguments: dict[str, Any] = {}
+    for setting in SETTINGS.values():
+        arguments |= setting.arguments(settings)
+    return make_request(**arguments)
+
+
+def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in their canonical form, those of a workload in its place.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> checked_settings({"devices": 16.0, "workload": "batch"})["devices"]
+    16
+    """
+    try:
+        check_names(values, SETTINGS)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return {name: SETTINGS[name].checked(one) for name, one in with_workload(values).items()}
+
+
+def check_names(
+    names: Mapping[str, object], known: Collection[str], *, owner: str = "ParetoExplorer"
+) -> None:
+    """Refuse a keyword that is no setting.
+
+    Raises
+    ------
+    TypeError
+        With the nearest setting.
+    """
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            msg = f"{owner} has no setting {name!r}; {hint}"
+            raise TypeError(msg)

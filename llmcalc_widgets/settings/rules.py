@@ -1,0 +1,191 @@
+"""Rules between settings, and words about settings that are of no account beside others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from llmcalc_core import Hardware, find_hardware, find_model, make_request
+from llmcalc_widgets.settings.setting import Values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What several settings must keep together.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The settings.
+    check : callable
+        Takes all settings, and raises a ValueError where they do not agree.
+    """
+
+    names: tuple[str, ...]
+    check: Callable[[Values], None]
+
+
+def check_drafting(settings: Values) -> None:
+    """Check that something drafts the tokens that are to be drafted.
+
+    Raises
+    ------
+    ValueError
+        If nothing does.
+    """
+    drafted = settings["speculative_tokens"]
+    if not drafted or settings["draft_model"] is not None:
+        return
+    try:
+        make_request(
+            settings["model"], "H100_80GB", 1, speculative_tokens=drafted, acceptance_rate=1
+        )
+    except ValueError:
+        model = find_model(settings["model"]).model or "the model"
+        msg = (
+            f"speculative_tokens need a draft_model, such as a small model of the same family, "
+            f"because {model} predicts no tokens ahead itself (MTP); got {drafted} without one"
+        )
+        raise ValueError(msg) from None
+
+
+def check_offloading(settings: Values) -> None:
+    """Check that what of the weights is offloaded is said in one way.
+
+    Raises
+    ------
+    ValueError
+        If it is said in two.
+    """
+    share, gib = settings["weights_offload"], settings["weights_offload_gib"]
+    if share and gib:
+        msg = (
+            "either weights_offload or weights_offload_gib must be 0, as they say the same in two "
+            f"ways, got {share:g} and {gib:g}"
+        )
+        raise ValueError(msg)
+
+
+def _check_range(least: str, most: str, settings: Values) -> None:
+    low, high = settings[least], settings[most]
+    if low is not None and low > high:
+        msg = f"{least} must be at most {most}, which is {high:,}, got {low:,}"
+        raise ValueError(msg)
+
+
+def _range(least: str, most: str) -> Rule:
+    return Rule(names=(least, most), check=partial(_check_range, least, most))
+
+
+DRAFTING = Rule(names=("model", "speculative_tokens", "draft_model"), check=check_drafting)
+
+RULES = (
+    _range("batch_min", "batch_max"),
+    _range("devices_min", "devices"),
+    DRAFTING,
+    Rule(names=("weights_offload", "weights_offload_gib"), check=check_offloading),
+)
+"""What settings must keep together."""
+
+RULED = frozenset(name for rule in RULES for name in rule.names)
+"""Settings that depend on others."""
+
+
+def check_together(settings: Values) -> None:
+    """Check the settings that depend on each other.
+
+    Raises
+    ------
+    ValueError
+        If a smallest number is above its largest, nothing drafts what is to be drafted, or what is
+        offloaded is said in two ways.
+    """
+    for rule in RULES:
+        rule.check(settings)
+
+
+def partners(name: str) -> tuple[str, ...]:
+    """Give the settings that may be right again when a setting changes.
+
+    Examples
+    --------
+    >>> partners("batch_min"), partners("engine")
+    (('batch_max',), ())
+    """
+    return tuple(other for rule in RULES if name in rule.names
+                 for other in rule.names if other != name)  # fmt: skip
+
+
+def undrafted(settings: Values) -> dict[str, int]:
+    """Give what to set where another model has come that cannot draft: no tokens are drafted.
+
+    Examples
+    --------
+    >>> undrafted({"model": "llama2_7b", "speculative_tokens": 2, "draft_model": None})
+    {'speculative_tokens': 0}
+    """
+    try:
+        check_drafting(settings)
+    except ValueError:
+        return {"speculative_tokens": 0}
+    return {}
+
+
+def chunks_disabled(settings: Values) -> str:
+    """Say why chunks of prompts are of no account; empty in serving."""
+    stage = settings["stage"]
+    if stage == "serving":
+        return ""
+    return f"In stage serving only: in {stage} prompts are read together."
+
+
+def tpot_disabled(settings: Values) -> str:
+    """Say why a limit on TPOT is of no account; empty where tokens are generated."""
+    if settings["stage"] != "prefill":
+        return ""
+    return "Of no account in stage prefill, which generates nothing."
+
+
+def acceptance_disabled(settings: Values) -> str:
+    """Say why an acceptance rate is of no account; empty where tokens are drafted."""
+    return "" if settings["speculative_tokens"] else "Without drafted tokens none is accepted."
+
+
+def acceptance_missing(settings: Values) -> str:
+    """Say that an acceptance rate is missing for drafted tokens to change anything.
+
+    Examples
+    --------
+    >>> acceptance_missing({"speculative_tokens": 3, "acceptance_rate": 0.0})
+    'At 0 no token is drafted, as none would be kept.'
+    >>> acceptance_missing({"speculative_tokens": 3, "acceptance_rate": 0.7})
+    ''
+    """
+    if not settings["speculative_tokens"] or settings["acceptance_rate"]:
+        return ""
+    return "At 0 no token is drafted, as none would be kept."
+
+
+def rank_disabled(settings: Values) -> str:
+    """Say why a rank is of no account; empty where there are LoRA adapters."""
+    return "" if settings["lora_adapters"] else "Without LoRA adapters there is no rank."
+
+
+def listed_words(name: str, settings: Values) -> str:
+    """Say what a price or power is where none is set.
+
+    Examples
+    --------
+    >>> listed_words("power_watts", {"hardware": "H100_80GB"})
+    '700 listed'
+    >>> listed_words("price_per_hour", {"hardware": ("T4", "L4")})
+    "each device's own"
+    """
+    hardware: Any = settings["hardware"]
+    if isinstance(hardware, tuple):
+        return "each device's own"
+    device = hardware if isinstance(hardware, Hardware) else find_hardware(hardware)
+    own = getattr(device, name)
+    return "not listed" if own is None else f"{own:g} listed"

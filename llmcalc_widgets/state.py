@@ -1,0 +1,164 @@
+"""What a widget is asked and what it found, to be observed: settings, request, evaluation, errors.
+
+Nothing here knows ipywidgets: forms, charts and panels are handed a state, show it, and write into
+it what a person does. A ``Runner`` evaluates it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import traitlets
+from traitlets import HasTraits, MetaHasTraits, TraitError, TraitType
+
+from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.settings.registry import SETTINGS, SEVERAL_HARDWARE
+from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.rules import RULED, check_together
+from llmcalc_widgets.settings.setting import Setting
+from llmcalc_widgets.settings.workloads import WORKLOAD_SETTINGS, with_workload, workload_of
+
+
+class SettingTrait(TraitType[Any, Any]):
+    """A trait that holds a setting in its canonical form; a wrong value raises.
+
+    Parameters
+    ----------
+    setting : Setting
+        What it holds.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting.default, help=setting.help)
+        self._setting = setting
+
+    def validate(self, _: HasTraits, value: object) -> object:
+        """Return a value in its canonical form.
+
+        Raises
+        ------
+        TraitError
+            For a value out of range.
+        """
+        try:
+            return self._setting.checked(value)
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+
+
+def setting_traits(settings: Mapping[str, Setting]) -> Any:  # noqa: ANN401 - traits that are made here
+    """Make a class that has settings as traits."""
+    traits = {name: SettingTrait(one) for name, one in settings.items()}
+    return MetaHasTraits("SettingTraits", (HasTraits,), traits)
+
+
+class EvaluationState(HasTraits):
+    """The last good evaluation of settings, and what is wrong with the present ones.
+
+    Attributes
+    ----------
+    evaluation : Evaluation or None
+        The last good result.
+    errors : dict of str to str
+        What is wrong, by the name of the setting; under '' what concerns no single one.
+    traceback : str
+        Where the last evaluation failed; empty if it did not.
+    expected_s : float
+        How long the evaluation that runs in the background will take, about [s]; 0 if none runs.
+    expected_plans : int
+        How many plans it is of, about.
+    """
+
+    entries: ClassVar[Mapping[str, Setting]] = {}
+    """The settings by name."""
+
+    shown: Mapping[str, Any] = MappingProxyType({})
+    """The settings that the evaluation is of."""
+
+    evaluation = traitlets.Instance(Evaluation, allow_none=True)
+    errors = traitlets.Dict(key_trait=traitlets.Unicode(), value_trait=traitlets.Unicode())
+    traceback = traitlets.Unicode()
+    expected_s = traitlets.Float(0.0)
+    expected_plans = traitlets.Int(0)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings by name, without names that only stand for others."""
+        return {name: getattr(self, name) for name, one in self.entries.items() if not one.alias}
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request that the settings ask for.
+
+        Raises
+        ------
+        ValueError
+            For settings that make no sense together.
+        """
+        raise NotImplementedError
+
+    def reject(self, name: str, message: str) -> None:
+        """Note what is wrong with a setting; the last good result stays."""
+        self.errors = {**self.errors, name: message}
+
+    def accept(self, name: str) -> None:
+        """Note that a setting is right again."""
+        if name in self.errors:
+            self.errors = {key: text for key, text in self.errors.items() if key != name}
+
+    def error_words(self) -> str:
+        """Say in a line what is wrong; nothing if nothing is."""
+        errors = self.errors.items()
+        return "; ".join(f"{name}: {text}" if name else text for name, text in errors)
+
+
+_QuestionTraits: Any = setting_traits(SETTINGS)
+
+
+class QueryState(EvaluationState, _QuestionTraits):
+    """Every setting of a question as a trait; a wrong value raises and changes nothing.
+
+    Examples
+    --------
+    >>> state = QueryState(devices=16, workload="chat")
+    >>> state.tpot_limit_ms, state.make_request().devices
+    (40.0, (16,))
+    >>> state.output_tokens = 7
+    >>> print(state.workload)
+    None
+    """
+
+    entries: ClassVar[Mapping[str, Setting]] = SETTINGS
+
+    def make_request(self) -> EvaluationRequest:
+        """Return the request that the settings ask for."""
+        return to_request(self.settings())
+
+    @traitlets.validate(*RULED)
+    def _check_together(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
+        try:
+            check_together({**self.settings(), proposal["trait"].name: proposal["value"]})
+        except ValueError as error:
+            raise TraitError(str(error)) from None
+        return proposal["value"]
+
+    @traitlets.observe("workload")
+    def _take_workload(self, change: dict[str, Any]) -> None:
+        if change["new"] not in {None, workload_of(self.settings())}:
+            with self.hold_trait_notifications():
+                for name, value in with_workload({"workload": change["new"]}).items():
+                    setattr(self, name, value)
+
+    @traitlets.observe(*WORKLOAD_SETTINGS)
+    def _name_workload(self, _: object) -> None:
+        self.workload = workload_of(self.settings())
+
+
+class SeveralDevicesState(QueryState):
+    """The settings of a question about several devices at once, in serving at first."""
+
+    entries: ClassVar[Mapping[str, Setting]] = {**SETTINGS, "hardware": SEVERAL_HARDWARE}
+    hardware = SettingTrait(SEVERAL_HARDWARE)
+    stage = SettingTrait(replace(SETTINGS["stage"], default="serving"))
+    devices_min = SettingTrait(replace(SETTINGS["devices_min"], default=1))
