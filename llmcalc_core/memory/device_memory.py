@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
 from llmcalc_core.precision import Precision
-from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +56,7 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    weights_of = [part.weight_bytes(precision, grid) for part in model.parts]
+    weights_of, first, last = _section_weights(model, precision, grid.layouts)
     caches = [part.cache_bytes(precision, grid) for part in model.parts]
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     host_weights: Values = 0.0
@@ -71,7 +73,6 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     if grid.techniques.lora_adapters:
         adapters = _adapter_bytes(model, precision, grid)
         weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
-    first, last = _outer_weights(model, precision, grid)
     if grid.drafted:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
         last = last + draft_weights
@@ -91,6 +92,16 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         host_weights=host_weights,
         host_kv_cache=host_cache,
     )
+
+
+@lru_cache(maxsize=256)
+def _section_weights(
+    model: Model, precision: Precision, layouts: tuple[Layout, ...]
+) -> tuple[list[Values], Values, Values]:
+    """Weights of each part, of the first and of the last one, whatever the workload [bytes]."""
+    grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,))
+    parts = [part.weight_bytes(precision, grid) for part in model.parts]
+    return parts, *_outer_weights(model, precision, grid)
 
 
 def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:

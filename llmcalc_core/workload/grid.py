@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -136,10 +137,7 @@ def make_grid(
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
     serves = find_engine(engine)
-    widths = zip(
-        *((one.tp, one.pp, one.ep, one.attention_dp, one.cp) for one in layouts), strict=True
-    )
-    tp, pp, ep, attention_dp, cp = (axis(width, 0) for width in widths)
+    tp, pp, ep, attention_dp, cp, group = _widths(layouts)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
     cached = _cached(prompt, techniques.prefix_hit_rate)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
@@ -149,7 +147,7 @@ def make_grid(
         tp=tp,
         pp=pp,
         ep=ep,
-        group=tp * attention_dp * cp,
+        group=group,
         attention_dp=attention_dp,
         cp=cp if divides_prompts(layouts) else 1.0,
         batch=batch,
@@ -170,6 +168,20 @@ def make_grid(
         weights_away=techniques.weights_offload,
         cache_away=techniques.kv_offload,
     )
+
+
+@lru_cache(maxsize=256)
+def _widths(layouts: tuple[Layout, ...]) -> tuple[Floats, ...]:
+    """Lay out the widths of layouts, and the devices of a stage: they do not change."""
+    each = zip(
+        *((one.tp, one.pp, one.ep, one.attention_dp, one.cp) for one in layouts), strict=True
+    )
+    tp, pp, ep, attention_dp, cp = (axis(width, 0) for width in each)
+    widths = tp, pp, ep, attention_dp, cp, tp * attention_dp * cp
+    for width in widths:
+        if isinstance(width, np.ndarray):
+            width.setflags(write=False)
+    return widths
 
 
 def divides_prompts(layouts: tuple[Layout, ...]) -> bool:

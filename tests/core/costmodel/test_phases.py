@@ -19,6 +19,7 @@ from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.techniques import Techniques
 from tests.core.neutral import DECODE_STEP, NEUTRAL
 
 A100 = find_hardware("A100_80GB")
@@ -153,6 +154,33 @@ def test_kinds_sum_to_the_latency(layout: Layout, decode: bool) -> None:  # noqa
     assert total == pytest.approx(found.latency_s.item(), rel=1e-12)
     communication = np.asarray(found.by_kind.communication).item()
     assert (communication > 0) == (layout.devices > 1)
+
+
+@pytest.mark.parametrize(
+    "layout", [Layout(), Layout(tp=4), Layout(pp=4), Layout(tp=2, pp=3)], ids=str
+)
+def test_bounds_sum_to_one_pass(layout: Layout) -> None:
+    # One prompt passes through all stages, and no other waits for it.
+    found = times(config(8), layout, decode=False)
+    parts = [float(part) for part in found.by_bound.parts()]
+    assert sum(parts) == pytest.approx(found.latency_s.item(), rel=1e-12)
+    assert (found.by_bound.link > 0) == (layout.devices > 1)
+
+
+@pytest.mark.parametrize("decode", [True, False], ids=["decode", "prefill"])
+def test_drafts_are_in_the_parts_too(decode: bool) -> None:  # noqa: FBT001
+    drafting = Techniques(
+        speculative_tokens=3, acceptance_rate=0.7, draft_model=config(2, hidden_size=1024)
+    )
+    grid = make_grid(
+        (Layout(tp=2),), batches=(4,), inputs=(1000,), outputs=(101,), techniques=drafting
+    )
+    efficiency = efficiency_for(A100, Precision(), constants=NEUTRAL)
+    model = architecture(config(8))
+    found = phase_times(model, A100, Precision(), grid, efficiency, decode=decode)
+    for record in (found.by_kind, found.by_bound):
+        total = sum(float(part) for part in record.parts())
+        assert total == pytest.approx(found.latency_s.item(), rel=1e-12)
 
 
 # 1 MB over NVLink, 8 devices: 6.24 us and 2 x 7/8 of it at 0.674 x 300 GB/s (efficiency.toml); an
