@@ -34,26 +34,26 @@ class Runner:
 
     def __init__(self, state: EvaluationState) -> None:
         self._state = state
-        self._patient, self._shown, self._waiting = False, True, False
+        self._background, self._shown, self._waiting = False, True, False
         self._running: EvaluationRequest | None = None
         self._future: asyncio.Future[_Timed] | None = None
         self._seconds_each = self._plans_each = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._next_s = 0.0
 
-    def submit(self, *, soon: bool = False, patient: bool = False) -> None:
+    def submit(self, *, debounce: bool = False, background: bool = False) -> None:
         """Evaluate what is asked.
 
         Parameters
         ----------
-        soon : bool
+        debounce : bool
             A first change is evaluated at once; further ones are collected until a pause is over,
             where an event loop runs.
-        patient : bool
+        background : bool
             Whether an evaluation that takes long may run in the background.
         """
-        loop = running_loop() if soon else None
-        self._waiting, self._patient = True, patient
+        loop = running_loop() if debounce else None
+        self._waiting, self._background = True, background
         pause = self._next_s - monotonic()
         if loop is None or pause <= 0:
             self.flush()
@@ -81,7 +81,7 @@ class Runner:
             state.accept("")
             return
         expected_s = self._seconds_each * _size(request)
-        loop = running_loop() if self._patient and expected_s > LONG_S else None
+        loop = running_loop() if self._background and expected_s > LONG_S else None
         if loop is None:
             self._finish(settings, partial(_timed, request))
             return

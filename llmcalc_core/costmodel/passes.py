@@ -65,6 +65,10 @@ class TimedWork(NamedTuple):
     kernels: Values
 
 
+Timed = tuple[int, Operation | Message | HostTransfer, Values, Values, Values, Values]
+"""The fields of a :class:`TimedWork`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PassTimes:
     """What a pass takes on its devices, without waiting for the host.
@@ -130,15 +134,16 @@ def pass_times(
         Of arrays that broadcast to the grid.
     """
     work = sections(model, step)
-    rows: Iterable[TimedWork] = timed_work(work, hardware, efficiency, decode=step.decode)
+    timed: Iterable[Timed] = timed_work(work, hardware, efficiency, decode=step.decode)
+    rows: tuple[TimedWork, ...] = ()
     if listed:
-        rows = tuple(rows)
-    return _summed(rows, section_counts(model), by_section=by_section, listed=listed)
+        timed = rows = tuple(map(TimedWork._make, timed))
+    return _summed(timed, section_counts(model), by_section=by_section, rows=rows)
 
 
 def timed_work(
     work: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency, *, decode: bool
-) -> Iterator[TimedWork]:
+) -> Iterator[Timed]:
     """Time one run of every operation, message and transfer of every section.
 
     Parameters
@@ -152,24 +157,23 @@ def timed_work(
 
     Yields
     ------
-    TimedWork
-        In the order of the sections; what several sections share is timed once.
+    tuple
+        The fields of a :class:`TimedWork` (making one takes as long as timing one), in the order of
+        the sections; what several sections share is timed once.
     """
     curves = efficiency.decode if decode else efficiency.prefill
     links, bandwidth = efficiency.links, hardware.memory_bandwidth
-    projections: dict[int, TimedWork] = {}
+    projections: dict[int, tuple[Values, Values, Values]] = {}
     devices: dict[tuple[int, int], Participants] = {}
     messages: dict[tuple[Collective, int, int, Participants], Values] = {}
     for index, section in enumerate(work):
         for operation in section.operations:
-            row = projections.get(id(operation))
-            if row is not None:
-                yield row._replace(section=index)
-                continue
-            row = _timed_operation(index, operation, curves[operation.family], bandwidth)
-            if operation.shape is not None:
-                projections[id(operation)] = row
-            yield row
+            times = projections.get(id(operation))
+            if times is None:
+                times = _operation_times(operation, curves[operation.family], bandwidth)
+                if operation.shape is not None:
+                    projections[id(operation)] = times
+            yield index, operation, *times, operation.launches
         for message in section.messages:
             between = id(message.participants), id(message.stride)
             if between not in devices:
@@ -182,24 +186,23 @@ def timed_work(
                 messages[like] = message_seconds(
                     message.collective, plain(message.size), among, copies=plain(message.copies)
                 )
-            yield TimedWork(index, message, messages[like], 0.0, 0.0, 1.0 * (among.count > 1))
+            yield index, message, messages[like], 0.0, 0.0, 1.0 * (among.count > 1)
         if not isinstance(section.streamed, float) or section.streamed:
             seconds = host_transfer_seconds(section.streamed, hardware, links)
-            yield TimedWork(index, HostTransfer(section.streamed), seconds, 0.0, 0.0, 0.0)
+            yield index, HostTransfer(section.streamed), seconds, 0.0, 0.0, 0.0
 
 
-def _timed_operation(
-    section: int, operation: Operation, curve: Curve, bandwidth: float
-) -> TimedWork:
+def _operation_times(
+    operation: Operation, curve: Curve, bandwidth: float
+) -> tuple[Values, Values, Values]:
+    """Time a run of an operation, the part that is bound by compute, and its launch [s]."""
     flops, moved = operation.flops, operation.moved
     if isinstance(moved, float):  # Python's own numbers are faster than numpy's
         flops, moved = float(flops), float(moved)
     size = plain(operation.size) if curve.half else np.inf
     seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth)
     launch = operation.launches * curve.floor_s
-    return TimedWork(
-        section, operation, seconds + launch, compute_bound, launch, operation.launches
-    )
+    return seconds + launch, compute_bound, launch
 
 
 def plain(values: Values) -> Values:
@@ -210,7 +213,11 @@ def plain(values: Values) -> Values:
 
 
 def _summed(
-    rows: Iterable[TimedWork], counts: tuple[float, ...], *, by_section: bool, listed: bool
+    timed: Iterable[Timed],
+    counts: tuple[float, ...],
+    *,
+    by_section: bool,
+    rows: tuple[TimedWork, ...],
 ) -> PassTimes:
     """Sum what runs, as often as the model has its section."""
     kinds: dict[str, list[Values]] = {"gemm": [], "attention": [], "memory": []}
@@ -220,7 +227,7 @@ def _summed(
     kernels: list[Values] = []
     sections_s: tuple[list[Values], ...] = tuple([[] for _ in counts]) if by_section else ()
     launch: Values = 0.0
-    for section, work, seconds, compute_bound, launch_s, started in rows:
+    for section, work, seconds, compute_bound, launch_s, started in timed:
         count = counts[section]
         kernels.append(count * started)
         if by_section:
@@ -247,5 +254,5 @@ def _summed(
         device_s=summed([gemm, attention, memory, link, host_link]),
         kernels=summed(kernels),
         section_s=tuple([summed(each) for each in sections_s]),
-        rows=tuple(rows) if listed else (),
+        rows=rows,
     )

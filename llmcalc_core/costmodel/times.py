@@ -99,8 +99,8 @@ class TimeByBound:
     def largest(self) -> NDArray[np.int8]:
         """Give for each plan the position in :data:`BOUNDS` of what takes the most time."""
         parts = self.parts()
-        if all(isinstance(part, float) for part in parts):
-            return np.asarray(max(range(len(parts)), key=parts.__getitem__), dtype=np.int8)
+        if np.ndarray not in map(type, parts):
+            return np.asarray(parts.index(max(parts)), dtype=np.int8)
         largest, position = np.asarray(parts[0]), np.asarray(0, dtype=np.int8)
         for index, part in enumerate(parts[1:], start=1):
             if isinstance(part, float) and not part:
@@ -159,12 +159,14 @@ def summed(parts: tuple[Values, ...] | list[Values]) -> Values:
     if np.ndarray not in map(type, parts):
         return sum(parts, 0.0)
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
-    numbers = sum((part for part in parts if not isinstance(part, np.ndarray)), 0.0)
-    if len(arrays) == 1:
-        return arrays[0] + numbers if numbers else arrays[0]
-    arrays.sort(key=attrgetter("size"))
-    found: Floats = arrays[0] + numbers
-    for array in arrays[1:]:
+    numbers = sum([part for part in parts if not isinstance(part, np.ndarray)], 0.0)
+    if len(arrays) > 1:
+        arrays.sort(key=attrgetter("size"))
+    first, *others = arrays
+    if not others:
+        return first + numbers if numbers else first
+    found: Floats = first + (numbers or others.pop(0))
+    for array in others:
         if found.shape == array.shape:
             found += array
         else:

@@ -17,7 +17,6 @@ from llmcalc_widgets.apps.compared_fronts import ComparedFronts
 from llmcalc_widgets.apps.config import values_of
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.chart.chart import Chart
-from llmcalc_widgets.chart.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.chart.view import ChartView, chart_view
 from llmcalc_widgets.elements.style import row_of
 from llmcalc_widgets.export.displayed import Still
@@ -28,6 +27,7 @@ from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.panels.details import Details
+from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.workloads import with_workload
@@ -115,13 +115,13 @@ price_per_hour, power_watts
         self.options = ChartOptions(**{name: start.pop(name) for name in CHART_SETTINGS
                                        if name in start})  # fmt: skip
         super().__init__(QueryState(**start))
-        self._pointed = Selection()
+        self._selection = Selection()
         self._fronts = ComparedFronts()
         self._messages = BatchedMessages()
         self.form = Form(self.state, SETTINGS)
-        self.chart = Chart(self._pointed, self.options, self.pin, self._cancel)
-        self.details = Details(self._pointed)
-        self.outputs = Outputs(self._pointed, self.chart.drawing, self._messages.include)
+        self.chart = Chart(self._selection, self.options, self.pin, self._cancel)
+        self.details = Details(self._selection)
+        self.outputs = Outputs(self._selection, self.chart.drawing, self._messages.include)
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
         self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
         self._parts = [*parts_of(self), *parts_of(self._messages)]
@@ -130,7 +130,7 @@ price_per_hour, power_watts
         self.state.observe(self._show_error, "errors")
         self.state.observe(self._show_progress, "expected_s")
         self.options.observe(self._look, list(CHART_SETTINGS))
-        self._pointed.observe(self._show_selection)
+        self._selection.observe(self._show_selection)
         self.forward()
         self._runner.submit()
 
@@ -173,7 +173,7 @@ price_per_hour, power_watts
             If ``df`` has no such row.
         """
         check_row(row, self.state.evaluation)
-        self._pointed.row = row
+        self._selection.row = row
 
     def to_config(self) -> dict[str, Any]:
         """Return everything that is set, and the selected plan; see :meth:`App.to_config`."""
@@ -199,7 +199,7 @@ price_per_hour, power_watts
             A program that calls :func:`llmcalc_core.explore`. What is pinned and compared is in
             its ``others`` and ``fronts``, by name.
         """
-        return explorer_code(self._view(), self._pointed.row, self.outputs.compared)
+        return explorer_code(self._view(), self._selection.row, self.outputs.compared)
 
     def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw the chart on matplotlib's figure: plans, front, 80 % band, limits and legend."""
@@ -226,7 +226,7 @@ price_per_hour, power_watts
 
     @traitlets.observe("selected_row")
     def _point(self, change: dict[str, Any]) -> None:
-        self._pointed.row = change["new"]
+        self._selection.row = change["new"]
 
     def _view(self) -> ChartView:
         """Give what is shown.
@@ -242,7 +242,7 @@ price_per_hour, power_watts
         return self.outputs.view
 
     def _submit(self, _: object) -> None:
-        self._runner.submit(soon=self.form.sliding, patient=self.form.setting)
+        self._runner.submit(debounce=self.form.sliding, background=self.form.committing)
 
     def _cancel(self) -> None:
         """Go back to the settings of what is shown."""
@@ -254,17 +254,17 @@ price_per_hour, power_watts
 
     def _show(self, change: dict[str, Any]) -> None:
         evaluation: Evaluation = change["new"]
-        self._draw(evaluation, same_plan(change["old"], evaluation, self._pointed.row))
+        self._draw(evaluation, same_plan(change["old"], evaluation, self._selection.row))
 
     def _look(self, _: object) -> None:
         """Draw what is there already along other axes."""
         self._runner.flush()
         if self.state.evaluation is not None:
-            self._draw(self.state.evaluation, self._pointed.row)
+            self._draw(self.state.evaluation, self._selection.row)
 
     def _draw(self, evaluation: Evaluation, row: int | None) -> None:
         with self._unseen():
-            self._pointed.row, self._pointed.brushed = row, None
+            self._selection.row, self._selection.brushed = row, None
         view = chart_view(evaluation, self.options.x_axis, self.options.y_axis)
         fronts = self._fronts.of(self.options, self.state.shown, view)
         with self._messages.one_message():
@@ -279,11 +279,11 @@ price_per_hour, power_watts
     @contextmanager
     def _unseen(self) -> Iterator[None]:
         """Change what is pointed at while what is drawn does not belong to it."""
-        self._pointed.unobserve(self._show_selection)
+        self._selection.unobserve(self._show_selection)
         try:
             yield
         finally:
-            self._pointed.observe(self._show_selection)
+            self._selection.observe(self._show_selection)
 
     def _show_words(self) -> None:
         """Say all that is said of the drawing, or nothing: what was said is of another one."""
@@ -316,7 +316,7 @@ price_per_hour, power_watts
     def _publish_selection(self) -> None:
         """Give the kernel what is pointed at."""
         evaluation = self.state.evaluation
-        row, brushed = self._pointed.row, self._pointed.brushed
+        row, brushed = self._selection.row, self._selection.brushed
         if evaluation is None:
             return
         rows = [*brushed] if brushed is not None else [] if row is None else [row]

@@ -112,7 +112,7 @@ class Planner(App):
             raise ValueError(msg)
 
     def _submit(self, _: object) -> None:
-        self._runner.submit(soon=self.form.sliding)
+        self._runner.submit(debounce=self.form.sliding)
 
     def _show(self, change: dict[str, Any]) -> None:
         self._draw(change["new"])

@@ -257,7 +257,7 @@ batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, .
 
     def _submit(self, _: object) -> None:
         sliding = self.form.sliding or any(one.sliding for one in self.editors.values())
-        self._runner.submit(soon=sliding)
+        self._runner.submit(debounce=sliding)
 
 
 def _together(before: Evaluation, after: Evaluation) -> pd.DataFrame:

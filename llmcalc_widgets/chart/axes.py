@@ -29,7 +29,7 @@ class Quantity:
     name : str
         In a list to choose from.
     label : str
-        On the axis; ``{tokens}`` stands for the tokens that the stage is about.
+        On the axis; ``{tokens}`` stands for the tokens that the phase is about.
     unit : str
         Of the values shown.
     column : str
@@ -61,9 +61,9 @@ class Quantity:
         """The name within a sentence: abbreviations stay as they are."""
         return self.name if self.name.isupper() else self.name.lower()
 
-    def of(self, stage: str) -> Quantity:
-        """Give the same of the tokens that a stage is about."""
-        word, side = _TOKENS[stage]
+    def of(self, phase: str) -> Quantity:
+        """Give the same of the tokens that a phase is about."""
+        word, side = _TOKENS[phase]
         return replace(
             self, label=self.label.format(tokens=word), column=self.column.format(tokens=side)
         )
@@ -179,10 +179,10 @@ DEFAULT_AXES = {
     "decode": ("tpot", "tokens_per_s_per_device"),
     "serving": ("tokens_per_s_per_user", "tokens_per_s_per_device"),
 }
-"""The axes of each stage where none are chosen."""
+"""The axes of each phase where none are chosen."""
 
 
-def axes_of(stage: str, x_axis: str | None, y_axis: str | None) -> tuple[str, str]:
+def axes_of(phase: str, x_axis: str | None, y_axis: str | None) -> tuple[str, str]:
     """Name the axes across and up; what is not chosen is the usual one that is not taken.
 
     Examples
@@ -190,7 +190,7 @@ def axes_of(stage: str, x_axis: str | None, y_axis: str | None) -> tuple[str, st
     >>> axes_of("decode", None, "devices"), axes_of("decode", None, "tpot")
     (('tpot', 'devices'), ('tokens_per_s_per_device', 'tpot'))
     """
-    across, up = DEFAULT_AXES[stage]
+    across, up = DEFAULT_AXES[phase]
     if x_axis is None:
         x_axis = up if y_axis == across else across
     if y_axis is None:

@@ -16,10 +16,10 @@ from llmcalc_widgets.chart.interaction import FrontStepper, MouseSelection, key_
 from llmcalc_widgets.chart.legend import legend
 from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.progress import ProgressNotice
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.selection import Selection
 
 _LISTS = {
     "x_axis": ("Across", "What the chart shows from left to right"),
@@ -152,7 +152,7 @@ class AxisChoice(HBox):
 
     def __init__(self, options: ChartOptions) -> None:
         self._options = options
-        self._stage = ""
+        self._phase = ""
         self._quiet = False
         self.lists = {
             name: Dropdown(
@@ -169,9 +169,9 @@ class AxisChoice(HBox):
         for chooser in self.lists.values():
             chooser.observe(self._chosen, "value")
 
-    def show(self, names: tuple[str, str], stage: str) -> None:
+    def show(self, names: tuple[str, str], phase: str) -> None:
         """Show the axes that are drawn."""
-        self._stage, self._quiet = stage, True
+        self._phase, self._quiet = phase, True
         for chooser, name in zip(self.lists.values(), names, strict=True):
             chooser.value = name
         self._quiet = False
@@ -179,4 +179,4 @@ class AxisChoice(HBox):
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             name = next(key for key, one in self.lists.items() if one is change["owner"])
-            self._options.choose_axis(name, change["new"], self._stage)
+            self._options.choose_axis(name, change["new"], self._phase)

@@ -20,7 +20,7 @@ class ChartOptions(Protocol):
     pins: tuple[Mapping[str, Any], ...]
     compared: tuple[Mapping[str, Any], ...]
 
-    def choose_axis(self, name: str, value: str, stage: str) -> None:
+    def choose_axis(self, name: str, value: str, phase: str) -> None:
         """Set 'x_axis' or 'y_axis' to a key of ``AXES``."""
 
     def offered_comparisons(self) -> Sequence[str]:

@@ -40,9 +40,9 @@ class ChartView:
         return self.evaluation.frame
 
     def same_axes(self, other: ChartView) -> bool:
-        """Say whether another view has the same axes of the same stage."""
-        stage = self.evaluation.request.phase
-        return self.names == other.names and stage == other.evaluation.request.phase
+        """Say whether another view has the same axes of the same phase."""
+        phase = self.evaluation.request.phase
+        return self.names == other.names and phase == other.evaluation.request.phase
 
     @cached_property
     def axes(self) -> tuple[Quantity, Quantity]:
@@ -125,5 +125,5 @@ class ChartView:
 
 
 def chart_view(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> ChartView:
-    """Look at an evaluation along chosen axes, or those usual in its stage."""
+    """Look at an evaluation along chosen axes, or those usual in its phase."""
     return ChartView(evaluation=evaluation, names=axes_of(evaluation.request.phase, x_axis, y_axis))

@@ -10,13 +10,13 @@ from ipywidgets import HBox, Layout, VBox, Widget
 
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.fold import fold_button
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.export.files import Files
 from llmcalc_widgets.export.listing import Listing, output_style
 from llmcalc_widgets.panels.why import Why
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.table.table import PlanTable
 from llmcalc_widgets.transport.disposal import parts_of
 

@@ -43,7 +43,7 @@ class Field(VBox):
         """Bring the control to a value."""
         raise NotImplementedError
 
-    def rest(self, reason: str, remark: str = "") -> None:
+    def disable(self, reason: str, remark: str = "") -> None:
         """Say why the control is of no account now; where it counts, the remark."""
         self.message.aside(reason or remark)
 
@@ -129,9 +129,9 @@ class NumberField(Field):
         if self.slider is not None:
             self.slider.description = label
 
-    def rest(self, reason: str, remark: str = "") -> None:
+    def disable(self, reason: str, remark: str = "") -> None:
         """Switch the control off, and say why; on again for no reason, with the remark."""
-        super().rest(reason, remark)
+        super().disable(reason, remark)
         self.text.disabled = bool(reason)
         if self.slider is not None:
             self.slider.disabled = bool(reason)

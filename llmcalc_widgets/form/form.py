@@ -43,14 +43,14 @@ class Form(VBox):
         The further parts, by title.
     sliding : bool
         Whether a slider that is still moving sets something.
-    setting : bool
+    committing : bool
         Whether a control sets something.
     """
 
     def __init__(self, state: EvaluationState, settings: Mapping[str, Setting]) -> None:
         self._state = state
         self._settings = settings
-        self.sliding = self.setting = False
+        self.sliding = self.committing = False
         self._folded = {
             title: [name for name, one in settings.items() if one.group == group]
             for group, title in _FOLDED.items()
@@ -95,7 +95,7 @@ class Form(VBox):
         self._state.observe(self._show_setting, names)
         for name, field in fields.items():
             field.show(getattr(self._state, name))
-        self._show_account()
+        self._show_disabled()
         return [*fields.values()]
 
     def _count(self, title: str, _: object) -> None:
@@ -109,14 +109,14 @@ class Form(VBox):
         """Set the state to what a control says, or show why not."""
         if isinstance(value, str):
             value = self._settings[name].read(value)
-        self.sliding, self.setting = sliding, True
+        self.sliding, self.committing = sliding, True
         try:
             setattr(self._state, name, value)
         except TraitError as error:
             self._state.reject(name, _without_name(name, str(error)))
             return
         finally:
-            self.sliding = self.setting = False
+            self.sliding = self.committing = False
         self._state.accept(name)
         self.fields[name].show(getattr(self._state, name))
         for partner in partners(name):
@@ -126,9 +126,9 @@ class Form(VBox):
     def _show_setting(self, change: dict[str, Any]) -> None:
         self.fields[change["name"]].show(change["new"])
         self._state.accept(change["name"])
-        self._show_account()
+        self._show_disabled()
 
-    def _show_account(self) -> None:
+    def _show_disabled(self) -> None:
         """Name the controls as they are called in the stage; switch off what is of no account."""
         values = self._state.settings()
         stage = values.get("stage")
@@ -136,7 +136,7 @@ class Form(VBox):
             return
         for name, field in self.fields.items():
             setting = self._settings[name]
-            field.rest(setting.no_account(values), setting.remark(values))
+            field.disable(setting.disabled(values), setting.remark(values))
             if isinstance(field, NumberField):
                 field.rename(setting.label_in(stage))
             if isinstance(setting.control, Entry):

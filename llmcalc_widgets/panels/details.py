@@ -8,11 +8,11 @@ import numpy as np
 from ipywidgets import HTML, Dropdown, Layout, VBox
 
 from llmcalc_core import Evaluation
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.panels.plan_summary import memory_bar, plan_heading, plan_table, time_bar
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.text.plan_words import BASIS_WORDS, plans_words
 
 _NOBODY = -1  # Dropdown shows an empty line for the value None
@@ -71,11 +71,11 @@ class Details(VBox):
             self._bars.value = self._basis.value = ""
             return
         plan = evaluation.plan(row)
-        stage = evaluation.request.phase
+        phase = evaluation.request.phase
         self._bars.value = (
             plan_heading(selected=self._selection.row is not None)
             + memory_bar(plan)
-            + time_bar(plan, float(plan[evaluation.latency_column]), stage=stage)
+            + time_bar(plan, float(plan[evaluation.latency_column]), phase=phase)
         )
         self._basis.value = (
             f'<div class="llmcalc-note">Times are {BASIS_WORDS[str(plan["basis"])]}. '

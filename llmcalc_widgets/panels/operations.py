@@ -29,7 +29,7 @@ def operations_table(table: pd.DataFrame) -> str:
     """
     shown = table.head(MOST_ROWS)
     longest = float(table["share"].iloc[0])
-    both = two_stages(table)
+    both = two_phases(table)
     rows = [
         _row(number, _name(row, both=both), row, longest)
         for number, (_, row) in enumerate(shown.iterrows(), start=1)
@@ -55,15 +55,15 @@ def operations_table(table: pd.DataFrame) -> str:
     )
 
 
-def two_stages(table: pd.DataFrame) -> bool:
+def two_phases(table: pd.DataFrame) -> bool:
     """Whether there are both decode steps and prefills in a table of operations."""
     return len(set(table["stage"])) > 1
 
 
 def operation_words(row: Row, *, both: bool) -> str:
     """Say what an operation is, such as 'feed-forward: down projection'."""
-    stage = f"{row['stage']}, " if both else ""
-    return f"{stage}{row['part']}: {row['operation']}"
+    phase = f"{row['stage']}, " if both else ""
+    return f"{phase}{row['part']}: {row['operation']}"
 
 
 def _name(row: Row, *, both: bool) -> str:

@@ -137,8 +137,8 @@ def memory_bar(row: Row) -> str:
     return _bar("Memory per device", head, parts, mark)
 
 
-def time_bar(row: Row, latency: float, *, stage: str) -> str:
-    """Draw where the time of the stage goes."""
+def time_bar(row: Row, latency: float, *, phase: str) -> str:
+    """Draw where the time of the phase goes."""
     parts = [
         Part(
             share=float(row[name]) / latency,
@@ -147,7 +147,7 @@ def time_bar(row: Row, latency: float, *, stage: str) -> str:
         )
         for name in TIME_COLUMNS
     ]
-    return _bar(f"Time {LATENCY_WORDS[stage]}", seconds(latency), parts, None)
+    return _bar(f"Time {LATENCY_WORDS[phase]}", seconds(latency), parts, None)
 
 
 def _bar(name: str, head: str, parts: Sequence[Part], mark: float | None) -> str:

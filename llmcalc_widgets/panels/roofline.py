@@ -11,7 +11,7 @@ from llmcalc_widgets.chart.palette import KIND_COLOURS
 from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.panels import svg
 from llmcalc_widgets.panels.drawings import HEIGHT, WIDTH, LogAxes, Place
-from llmcalc_widgets.panels.operations import MOST_ROWS, operation_words, two_stages
+from llmcalc_widgets.panels.operations import MOST_ROWS, operation_words, two_phases
 from llmcalc_widgets.text.plan_words import KIND_WORDS, Row, share_words
 from llmcalc_widgets.text.units import number
 
@@ -42,7 +42,7 @@ def roofline(table: pd.DataFrame) -> str:
         return ""
     bandwidth = float(own["peak_bytes_per_s"].iloc[0])
     field = _field(own, bandwidth)
-    both = two_stages(table)
+    both = two_phases(table)
     longest = own.iloc[0]
     shapes = [
         *field.axes("Arithmetic intensity [FLOP/byte]", "Reached [TFLOP/s]", unit=_TERA),

@@ -144,8 +144,8 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
 
 
 def _lines(view: ChartView) -> list[_Line]:
-    stage = view.evaluation.request.phase
-    side = "input" if stage == "prefill" else "output"
+    phase = view.evaluation.request.phase
+    side = "input" if phase == "prefill" else "output"
     cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
 
     def figure(
@@ -169,7 +169,7 @@ def _lines(view: ChartView) -> list[_Line]:
         )
 
     return [
-        _Line(name="Plan", words=lambda row: plan_words(row, stage)),
+        _Line(name="Plan", words=lambda row: plan_words(row, phase)),
         figure("Devices", "devices", lambda value: f"{value:,.0f}", small=True),
         time("Time per output token", "tpot"),
         time("Time to first token", "ttft"),

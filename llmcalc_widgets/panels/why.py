@@ -9,12 +9,12 @@ import pandas as pd
 from ipywidgets import HTML, VBox
 
 from llmcalc_core import Evaluation, explain, sensitivity
-from llmcalc_widgets.chart.selection import Selection
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels.memory_chart import memory_chart
-from llmcalc_widgets.panels.operations import operation_words, operations_table, two_stages
+from llmcalc_widgets.panels.operations import operation_words, operations_table, two_phases
 from llmcalc_widgets.panels.roofline import roofline
 from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, LATENCY_WORDS, Row, plan_words, share_words
 from llmcalc_widgets.text.units import change_words, seconds
 
@@ -104,15 +104,15 @@ def why(evaluation: Evaluation, row: int) -> str:
 
 
 def summary(
-    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, stage: str, latency_column: str
+    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, phase: str, latency_column: str
 ) -> str:
     """Say in a sentence what takes most of the time, and what would help most."""
     longest = table.iloc[0]
-    both = two_stages(table)
+    both = two_phases(table)
     change = f"{latency_column.removesuffix('_s')}_change"
     best = helped.iloc[int(helped[change].argmin())]
     return (
-        f"{plan_words(plan, stage)}: {seconds(plan[latency_column])} {LATENCY_WORDS[stage]}, "
+        f"{plan_words(plan, phase)}: {seconds(plan[latency_column])} {LATENCY_WORDS[phase]}, "
         "of which "
         f"{share_words(longest['share'], 1)} {operation_words(longest, both=both)} "
         f"({BOUND_WORDS[longest['bound_by']]}). {MORE} {best['change']} would change it by "

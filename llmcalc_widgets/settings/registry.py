@@ -24,7 +24,7 @@ from llmcalc_widgets.settings.checks import (
     whole,
 )
 from llmcalc_widgets.settings.rules import (
-    no_tpot,
+    tpot_disabled,
 )
 from llmcalc_widgets.settings.setting import (
     Buttons,
@@ -83,7 +83,7 @@ def _batches(settings: Values) -> dict[str, Any]:
 
 
 def _tpot_limit(settings: Values) -> dict[str, Any]:
-    limit = None if no_tpot(settings) else settings["tpot_limit_ms"]
+    limit = None if tpot_disabled(settings) else settings["tpot_limit_ms"]
     return {} if limit is None else {"tpot_limit_s": limit / 1e3}
 
 
@@ -234,7 +234,7 @@ class QuestionValues(TypedDict, total=False):
             group="limits",
             shared=True,
             request=_tpot_limit,
-            no_account=no_tpot,
+            disabled=tpot_disabled,
             control=Entry(hint="none", read=typed_time),
             label="TPOT limit [ms]",
             help="Longest time per output token (TPOT) in ms, or the rate of a user, such as 25 "

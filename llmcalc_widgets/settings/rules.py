@@ -133,7 +133,7 @@ def undrafted(settings: Values) -> dict[str, int]:
     return {}
 
 
-def no_chunks(settings: Values) -> str:
+def chunks_disabled(settings: Values) -> str:
     """Say why chunks of prompts are of no account; empty in serving."""
     stage = settings["stage"]
     if stage == "serving":
@@ -141,14 +141,14 @@ def no_chunks(settings: Values) -> str:
     return f"In stage serving only: in {stage} prompts are read together."
 
 
-def no_tpot(settings: Values) -> str:
+def tpot_disabled(settings: Values) -> str:
     """Say why a limit on TPOT is of no account; empty where tokens are generated."""
     if settings["stage"] != "prefill":
         return ""
     return "Of no account in stage prefill, which generates nothing."
 
 
-def no_acceptance(settings: Values) -> str:
+def acceptance_disabled(settings: Values) -> str:
     """Say why an acceptance rate is of no account; empty where tokens are drafted."""
     return "" if settings["speculative_tokens"] else "Without drafted tokens none is accepted."
 
@@ -168,7 +168,7 @@ def acceptance_missing(settings: Values) -> str:
     return "At 0 no token is drafted, as none would be kept."
 
 
-def no_rank(settings: Values) -> str:
+def rank_disabled(settings: Values) -> str:
     """Say why a rank is of no account; empty where there are LoRA adapters."""
     return "" if settings["lora_adapters"] else "Without LoRA adapters there is no rank."
 

@@ -149,7 +149,7 @@ class Setting:
     request : callable, optional
         Gives, of all settings, the arguments of :func:`llmcalc_core.make_request` that it stands
         for; where not given, the argument of its own name.
-    no_account : callable
+    disabled : callable
         Says, of all settings, why it is of no account; empty where it counts.
     remark : callable
         Says, of all settings, what is missing for it to change anything; empty where nothing is.
@@ -172,7 +172,7 @@ class Setting:
     none_words: str = "none"
     usual: Callable[[], Sequence[Any]] = tuple
     request: Callable[[Values], Mapping[str, Any]] | None = None
-    no_account: Callable[[Values], str] = lambda _: ""
+    disabled: Callable[[Values], str] = lambda _: ""
     remark: Callable[[Values], str] = lambda _: ""
     shared: bool = False
     alias: bool = False
@@ -211,7 +211,7 @@ class Setting:
         if self.request is not None:
             return self.request(settings)
         value = settings[self.name]
-        if self.group == "techniques" and (value == self.default or self.no_account(settings)):
+        if self.group == "techniques" and (value == self.default or self.disabled(settings)):
             return {}
         return {self.name: value}
 

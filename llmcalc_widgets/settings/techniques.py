@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypedDict
 from llmcalc_core import list_models
 from llmcalc_widgets.settings.checks import check_price, technique, whole
 from llmcalc_widgets.settings.rules import (
+    acceptance_disabled,
     acceptance_missing,
+    chunks_disabled,
     listed_words,
-    no_acceptance,
-    no_chunks,
-    no_rank,
+    rank_disabled,
 )
 from llmcalc_widgets.settings.setting import Choice, Entry, Search, Setting, Slider, Values
 from llmcalc_widgets.settings.values import Model, canonical_model, doublings
@@ -50,7 +50,7 @@ class TechniqueValues(TypedDict, total=False):
             optional=True,
             check=technique(1_000_000),
             group="techniques",
-            no_account=no_chunks,
+            disabled=chunks_disabled,
             control=Entry(hint="the engine's own"),
             label="Prefill chunk [tokens]",
             usual=lambda: (512, 1024, 2048, 4096, 8192, 16384),
@@ -77,7 +77,7 @@ class TechniqueValues(TypedDict, total=False):
             default=0.0,
             check=technique(),
             group="techniques",
-            no_account=no_acceptance,
+            disabled=acceptance_disabled,
             remark=acceptance_missing,
             control=_SHARE,
             label="Acceptance rate",
@@ -134,7 +134,7 @@ class TechniqueValues(TypedDict, total=False):
             default=16,
             check=technique(4096),
             group="techniques",
-            no_account=no_rank,
+            disabled=rank_disabled,
             control=Slider(stops=(8, 16, 32, 64, 128, 256)),
             label="LoRA rank",
             help="Rank of each adapter",

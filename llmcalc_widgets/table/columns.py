@@ -36,7 +36,7 @@ class Column:
         What stands above it, with the unit, and an explanation of it.
     source : str
         The column of the frame that it shows, and sorts by; ``{tokens}`` stands for the tokens
-        that the stage is about, 'input' or 'output'.
+        that the phase is about, 'input' or 'output'.
     size : float
         How large its unit is in that column.
     text : callable
@@ -89,9 +89,9 @@ COLUMNS = (
     Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
            source="device_memory_bytes", size=1e9, width=116),
     Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens, of the prompt in "
-           "stage prefill, else generated; unknown without a price of the device [USD]",
+           "phase prefill, else generated; unknown without a price of the device [USD]",
            source="cost_usd_per_million_{tokens}_tokens", text=_if_known, width=124),
-    Column(key="energy", heading="J/token", about="Energy of a token, of the prompt in stage "
+    Column(key="energy", heading="J/token", about="Energy of a token, of the prompt in phase "
            "prefill, else generated; unknown without the device's power [J]",
            source="energy_j_per_{tokens}_token", text=_if_known, width=92),
     Column(key="bound", heading="Bound by", about="What most of the time goes to",

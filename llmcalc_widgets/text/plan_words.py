@@ -16,7 +16,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 
 Row = Any  # a row of the frame: a Series whose figures differ in type
 
-STAGE_WORDS = {
+PHASE_WORDS = {
     "decode": "decode",
     "prefill": "prefill",
     "serving": "serving by continuous batching",
@@ -80,13 +80,13 @@ def split_words(row: Row) -> str:
     return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
 
 
-def plan_words(row: Row, stage: str) -> str:
+def plan_words(row: Row, phase: str) -> str:
     """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
     *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
-    return _plan_words(tuple(widths), replicas, load_words(batch, stage))
+    return _plan_words(tuple(widths), replicas, load_words(batch, phase))
 
 
-def load_words(batch: int, stage: str) -> str:
+def load_words(batch: int, phase: str) -> str:
     """Say what a replica has to do at a time: a batch, or requests in flight.
 
     Examples
@@ -94,7 +94,7 @@ def load_words(batch: int, stage: str) -> str:
     >>> load_words(1024, "decode"), load_words(1024, "serving")
     ('batch 1,024', '1,024 in flight')
     """
-    return f"{batch:,} in flight" if stage == "serving" else f"batch {batch:,}"
+    return f"{batch:,} in flight" if phase == "serving" else f"batch {batch:,}"
 
 
 def _split_words(tp: int, pp: int, ep: int, cp: int) -> str:

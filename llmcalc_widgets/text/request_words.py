@@ -20,7 +20,7 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.text.plan_words import (
     LATENCY_WORDS,
-    STAGE_WORDS,
+    PHASE_WORDS,
     TIMES,
     TOO_LARGE,
     load_words,
@@ -37,7 +37,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{STAGE_WORDS[request.phase]}, {find_engine(request.engine).label}, "
+        f"{PHASE_WORDS[request.phase]}, {find_engine(request.engine).label}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )

@@ -15,7 +15,7 @@ from llmcalc_core import STAGES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import DEFAULT_AXES
-from llmcalc_widgets.text.plan_words import BASIS_WORDS, LATENCY_WORDS, STAGE_WORDS
+from llmcalc_widgets.text.plan_words import BASIS_WORDS, LATENCY_WORDS, PHASE_WORDS
 from llmcalc_widgets.text.units import banded_seconds, seconds
 
 
@@ -133,7 +133,7 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
 
 
 def test_there_are_words_for_everything() -> None:
-    for words in (STAGE_WORDS, LATENCY_WORDS, DEFAULT_AXES):
+    for words in (PHASE_WORDS, LATENCY_WORDS, DEFAULT_AXES):
         assert set(words) == set(STAGES)
     assert set(BASIS_WORDS) == set(BASES)
     assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())

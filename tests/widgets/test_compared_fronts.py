@@ -75,7 +75,7 @@ def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     assert explorer.compared[2]["output_tokens"] == 1000
     assert search.value == ""
     explorer.input_tokens = 500
-    frame = explore("llama2_7b", "H100_80GB", 4, stage="serving", input_tokens=500)
+    frame = explore("llama2_7b", "H100_80GB", 4, phase="serving", input_tokens=500)
     assert front_of(frame) <= set(corners(explorer, 0))
     assert explorer.chart.drawing.compared_lines.names == ["H100_80GB", "L4", "Chat"]
 
@@ -138,7 +138,7 @@ def test_techniques_are_compared_and_followed(explorer: ParetoExplorer) -> None:
     )
     explorer.kv_offload = 0.1
     frame = explore(
-        "llama2_7b", "A100_80GB", 4, stage="serving", prefix_hit_rate=0.5, kv_offload=0.1
+        "llama2_7b", "A100_80GB", 4, phase="serving", prefix_hit_rate=0.5, kv_offload=0.1
     )
     assert front_of(frame) <= set(corners(explorer, 0))
     table = explorer.chart.compare._table.value
@@ -191,7 +191,7 @@ def test_the_table_says_how_much_more_a_front_reaches(explorer: ParetoExplorer) 
     explorer.compared = [{"precision": "fp8"}]
     (other,) = chart._compared
     across = np.array([20.0, 60.0, 1e6])
-    frame = explore("llama2_7b", "A100_80GB", 4, stage="serving", precision="fp8")
+    frame = explore("llama2_7b", "A100_80GB", 4, phase="serving", precision="fp8")
     fits = frame[frame["rejected_for"] == ""]
     best = [fits["tokens_per_s_per_device"][1 / fits["tpot_s"] >= x].max() for x in across]
     np.testing.assert_allclose(reached(other.view, across), best)

@@ -33,7 +33,7 @@ def text_of(page: str) -> str:
 
 def test_df_is_the_best_of_what_explore_gives(comparer: HardwareComparer) -> None:
     comparer.tpot_limit_ms = 30
-    frame = explore("llama2_70b", THREE, [2, 4], stage="serving", latency_limit_s=0.03)
+    frame = explore("llama2_70b", THREE, [2, 4], phase="serving", tpot_limit_s=0.03)
     pd.testing.assert_frame_equal(comparer.df, compare_hardware(frame))
     comparer.metric = "tokens_per_joule"
     pd.testing.assert_frame_equal(comparer.df, compare_hardware(frame, "tokens_per_joule"))

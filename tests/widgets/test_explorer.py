@@ -51,19 +51,19 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
         "llama2_70b",
         "H100_80GB",
         16,
-        stage="prefill",
+        phase="prefill",
         input_tokens=1000,
         output_tokens=100,
         batch=[3, 4, 8, 16, 20],
         precision="fp8",
         memory_fraction=0.8,
-        latency_limit_s=0.5,
+        ttft_limit_s=0.5,
     )
     pd.testing.assert_frame_equal(explorer.df, expected)
     pd.testing.assert_frame_equal(
         explorer.front, expected[expected["on_front"]].sort_values("ttft_s")
     )
-    assert explorer.request.latency_limit_s == 0.5
+    assert explorer.request.ttft_limit_s == 0.5
     explorer.close()
 
 
@@ -73,7 +73,7 @@ def test_df_of_serving_is_what_explore_gives() -> None:
     )
     assert (explorer.engine, explorer.request.engine) == ("trtllm", "trtllm")
     expected = explore(
-        "mixtral_8x7b", "H100_80GB", 4, stage="serving", engine="trtllm", latency_limit_s=0.03
+        "mixtral_8x7b", "H100_80GB", 4, phase="serving", engine="trtllm", tpot_limit_s=0.03
     )
     pd.testing.assert_frame_equal(explorer.df, expected)
     explorer.close()

@@ -98,15 +98,15 @@ def expected(asked: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
         values["model"],
         values["hardware"],
         _counts(values["devices_min"] or values["devices"], values["devices"]),
-        stage=values["stage"],
+        phase=values["stage"],
         engine=values["engine"],
         input_tokens=values["input_tokens"],
         output_tokens=values["output_tokens"],
         batch=_counts(values["batch_min"], values["batch_max"]),
         precision=values["precision"],
         memory_fraction=values["memory_fraction"],
-        latency_limit_s=limits["ttft" if prefill else "tpot"],
-        ttft_limit_s=None if prefill else limits["ttft"],
+        tpot_limit_s=None if prefill else limits["tpot"],
+        ttft_limit_s=limits["ttft"],
         context_parallel=values["context_parallel_max"]
         and _counts(1, values["context_parallel_max"]),
         **{

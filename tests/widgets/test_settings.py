@@ -36,7 +36,7 @@ class LoadValues(TypedDict, total=False):
             label="Wave size",
             serving_label="Waves in flight",
             help="Requests that arrive together",
-            no_account=lambda values: (
+            disabled=lambda values: (
                 "No account in prefill." if values["stage"] == "prefill" else ""
             ),
         ),

@@ -157,10 +157,10 @@ def test_what_is_selected_in_the_chart_is_shown_in_the_table(explorer, table):
 
 
 def test_a_brush_shows_its_plans_only(explorer, table):
-    explorer._pointed.brushed = (3, 5, 8)
+    explorer._selection.brushed = (3, 5, 8)
     assert sorted(table._order) == [3, 5, 8]
     assert f"3 plans that match in the brush, of {len(explorer.df)} plans" in table._status.value
-    explorer._pointed.brushed = None
+    explorer._selection.brushed = None
     assert len(table._order) == len(explorer.df)
 
 

@@ -48,7 +48,8 @@ def test_each_is_what_the_core_says_and_stands_in_the_headline(
     assert words not in explorer.chart._head.value
     explorer.update(**settings)
     batches = [1, 2, 4, 8, 16]
-    expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **settings)
+    given = {"phase" if name == "stage" else name: one for name, one in settings.items()}
+    expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **given)
     pd.testing.assert_frame_equal(explorer.df, expected)
     assert escape(words) in explorer.chart._head.value
     names: dict[str, Any] = {}

@@ -144,7 +144,7 @@ def test_colours_differ_while_there_are_enough(widths: set[int]) -> None:
 
 def test_words_count_and_explain() -> None:
     evaluation = evaluate(
-        make_request("llama2_70b", "H100_80GB", 4, batch=[64, 512], latency_limit_s=0.02)
+        make_request("llama2_70b", "H100_80GB", 4, batch=[64, 512], tpot_limit_s=0.02)
     )
     frame = evaluation.frame
     view = chart_view(evaluation, None, None)

@@ -31,7 +31,7 @@ def test_a_workload_sets_its_lengths_and_limits(explorer: ParetoExplorer, name: 
         workload.output_tokens,
     )
     limit = None if workload.tpot_limit_ms is None else workload.tpot_limit_ms / 1e3
-    assert request.latency_limit_s == limit
+    assert request.tpot_limit_s == limit
     assert "assumed" in workload.about or "recalled" in workload.about
     assert workload.about[:20] in explorer.form.fields["workload"].note.value
     assert ParetoExplorer(workload=name).settings()["input_tokens"] == workload.input_tokens
@@ -59,7 +59,7 @@ def test_a_workload_is_named_while_its_numbers_hold(explorer: ParetoExplorer) ->
 
 def test_device_counts_may_be_a_range(explorer: ParetoExplorer) -> None:
     explorer.update(devices=24, devices_min=6)
-    expected = explore("llama2_7b", "A100_80GB", [6, 8, 16, 24], stage="serving")
+    expected = explore("llama2_7b", "A100_80GB", [6, 8, 16, 24], phase="serving")
     assert explorer.df.equals(expected)
     assert "6 to 24" in explorer.chart._head.value
     with pytest.raises(TraitError, match="devices_min must be at most devices, which is 24"):
@@ -107,7 +107,7 @@ def test_the_form_speaks_of_what_is_in_flight_in_serving(explorer: ParetoExplore
     assert field.text.description == field.slider.description == "Batch to"
     assert explorer.form.fields["tpot_limit_ms"].text.disabled
     explorer.tpot_limit_ms = 5
-    assert explorer.request.latency_limit_s is None
+    assert (explorer.request.tpot_limit_s, explorer.request.ttft_limit_s) == (None, None)
 
 
 def test_every_control_says_what_it_is_about(explorer: ParetoExplorer) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.passes import timed_work
+from llmcalc_core.costmodel.passes import TimedWork, timed_work
 from llmcalc_core.costmodel.sections import part_section
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.layers.compressed import CompressedAttention
@@ -30,7 +30,8 @@ def test_the_same_projection_is_timed_once() -> None:
     assert len(shared) == len(gemms[0]) == 4
     hardware = find_hardware("H100_80GB")
     work = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
-    rows = list(timed_work(work, hardware, efficiency_for(hardware, BF16), decode=True))
+    timed = timed_work(work, hardware, efficiency_for(hardware, BF16), decode=True)
+    rows = [TimedWork(*one) for one in timed]
     for projection in shared:
         assert len({id(row.seconds) for row in rows if id(row.work) == projection}) == 1
     # timed in the mean as each by itself
@@ -52,5 +53,7 @@ def test_sections_that_share_a_projection_have_its_time() -> None:
     made = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
     together = list(timed_work(made, hardware, efficiency, decode=True))
     for index, one in enumerate(made):
-        alone = [row.seconds for row in timed_work((one,), hardware, efficiency, decode=True)]
-        assert [row.seconds for row in together if row.section == index] == alone
+        alone = [
+            seconds for _, _, seconds, *_ in timed_work((one,), hardware, efficiency, decode=True)
+        ]
+        assert [seconds for at, _, seconds, *_ in together if at == index] == alone
