@@ -101,7 +101,7 @@ def test_a_search_holds_what_a_single_estimate_does(engine: str) -> None:
 
 
 def test_a_budget_that_is_not_given_is_the_engines_own(toy: Engine) -> None:
-    asked = {"stage": "serving", "batch": 8, "prefill_chunk_tokens": [None, 1024]}
+    asked = {"phase": "serving", "batch": 8, "prefill_chunk_tokens": [None, 1024]}
     own, vllm = (
         llm.explore("llama3_8b", "H100_80GB", 1, engine=engine, **asked)["prefill_chunk_tokens"]
         for engine in (toy.name, "vllm")
