@@ -17,7 +17,7 @@ _TOKENS = {
     "decode": ("Generated", "output"),
     "serving": ("Generated", "output"),
 }
-"""Tokens that a stage's throughput and costs are about, as a word and in the name of a column."""
+"""Tokens that a phase's throughput and costs are about, as a word and in the name of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
