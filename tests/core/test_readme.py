@@ -1,0 +1,36 @@
+"""What README.md counts is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from llmcalc_core import list_hardware, list_models
+from tests.golden.answers import read
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+COUNTS = {
+    r"\*\*Models\*\*: ([\d,]+) by name": len(list_models()),
+    r"\*\*Devices\*\*: ([\d,]+) by name": len(list_hardware()),
+    r"golden file of\s+([\d,]+) predictions": len(read()),
+}
+
+
+@pytest.mark.parametrize(("pattern", "count"), COUNTS.items())
+def test_counts_are_those_of_the_tables(pattern: str, count: int) -> None:
+    found = re.search(pattern, README)
+    assert found
+    assert int(found[1].replace(",", "")) == count
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
+def test_files_that_pages_name_are_there(page: Path) -> None:
+    text = page.read_text("utf-8")
+    named = re.findall(r"`((?:llmcalc_core|llmcalc_widgets|tests|examples)/[\w/.]+?)`", text)
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    missing = [name for name in named if not (ROOT / name).exists()]
+    missing += [link for link in linked if not (page.parent / link).exists()]
+    assert not missing
