@@ -66,3 +66,11 @@ def test_a_layer_without_mixers_has_its_norms() -> None:
     layer = Layer.from_config(config, 0)
     assert layer.description == "norms alone"
     assert layer.parameters == layer.active_parameters == 2 * 64
+
+
+@pytest.mark.parametrize(("width", "parameters"), [(0, 0), (1, 3 * 64 * 1)])
+def test_a_layer_has_a_feed_forward_part_from_a_width_of_one_on(
+    width: int, parameters: int
+) -> None:
+    channel = channel_mixer(ModelConfig(**PLAIN | {"intermediate_size": width}), 0)
+    assert (channel.parameters if channel else 0) == parameters
