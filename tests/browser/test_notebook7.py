@@ -39,6 +39,7 @@ def page(browser: Browser, server: LabServer) -> Iterator[Page]:
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
     run_cell(page)
     figure(page)
+    page.wait_for_load_state("networkidle")
     problems.clear()
     yield page
     page.context.close()
