@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from llmcalc_core.hub.models import find_model, list_models
     from llmcalc_core.model.config import ModelConfig
     from llmcalc_core.model.vision import VisionTower
+    from llmcalc_core.planning.candidates import LIMITS
     from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
     from llmcalc_core.planning.cost import COST_COLUMNS
     from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
@@ -60,6 +61,7 @@ __all__ = [
     "ENGINES",
     "HARDWARE_CONFIGS",
     "IN_FLIGHT",
+    "LIMITS",
     "MEMORY_COLUMNS",
     "METRICS",
     "OBJECTIVES",
@@ -144,6 +146,7 @@ _HOMES = {
     "hub.models": ("find_model", "list_models"),
     "model.config": ("ModelConfig",),
     "model.vision": ("VisionTower",),
+    "planning.candidates": ("LIMITS",),
     "planning.columns": ("MEMORY_COLUMNS", "TIME_COLUMNS"),
     "planning.cost": ("COST_COLUMNS",),
     "planning.evaluation": ("Evaluation", "evaluate", "evaluate_cases"),

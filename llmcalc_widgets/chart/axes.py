@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
 from llmcalc_widgets.text.units import number
 
 Values = NDArray[np.float64]
@@ -95,8 +95,8 @@ class Quantity:
 
     def limit(self, request: EvaluationRequest) -> float | None:
         """Give the limit that a request sets on it, if it does."""
-        limits = {"ttft_s": request.ttft_limit_s, "tpot_s": request.tpot_limit_s}
-        limit = limits.get(self.column)
+        fields = dict(LIMITS.values())
+        limit = getattr(request, fields[self.column]) if self.column in fields else None
         return None if limit is None else float(self.shown(np.array(limit)))
 
 

@@ -149,6 +149,6 @@ def _verdicts(frame: pd.DataFrame, front: NDArray[np.bool_]) -> list[str]:
         if best
         else f"{gigabytes(-lacking)} short"
         if reason == "memory"
-        else _VERDICTS[reason]
+        else _VERDICTS.get(reason, f"over {reason}")
         for best, reason, lacking in zip(front, reasons, free, strict=True)
     ]

@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
 from llmcalc_widgets.text.units import counted, gigabytes, number, seconds
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+
+_LIMITED = {"TPOT limit": "", "TTFT limit": " to the first token"}
+"""What follows a limit that has words of its own."""
 
 Row = Any  # a row of the frame: a Series whose figures differ in type
 
@@ -121,9 +124,11 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
         return f"does not fit: {gigabytes(-free_bytes)} short per device"
     if reason == "host memory":
         return "does not fit in the host's memory"
-    if reason == "TTFT limit":
-        return f"over the limit of {seconds(request.ttft_limit_s or 0.0)} to the first token"
-    return f"over the limit of {seconds(request.tpot_limit_s or 0.0)}" if reason else ""
+    if reason not in LIMITS:
+        return reason
+    _, field = LIMITS[reason]
+    limited = _LIMITED.get(reason, f" ({reason})")
+    return f"over the limit of {seconds(getattr(request, field))}{limited}"
 
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:

@@ -37,8 +37,8 @@ def test_configurations_and_registry_name_the_same_kinds() -> None:
 
 def test_a_kind_that_no_class_makes_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     config = ModelConfig(**PLAIN)
-    monkeypatch.setattr(ModelConfig, "mixers_of", lambda *_: ("retention", "hashed"))
-    with pytest.raises(KeyError, match="retention"):
+    monkeypatch.setattr(ModelConfig, "mixers_of", lambda *_: ("unheard of", "hashed"))
+    with pytest.raises(KeyError, match="unheard of"):
         token_mixer(config, 0)
     with pytest.raises(KeyError, match="hashed"):
         channel_mixer(config, 0)
