@@ -11,9 +11,12 @@ FIGURE = ".bqplot.figure"
 _MARKS = "svg.svg-figure .plotarea_events + g"  # one child per mark of the figure
 _POINTS = ":scope > .object_grp > path.dot"  # one per point of a scatter
 _BRUSH_OVERLAY = "rect.overlay"
+_IS_POINT = "([x, y]) => document.elementFromPoint(x, y)?.matches('path.dot')"
 
-_STEADY_TRIES = 50
+_STEADY_TRIES = 100
 _STEADY_MS = 100
+_STEADY_LOOKS = 5
+"""As often in a row the points must be where they were: words around the chart may move it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +73,11 @@ def steady_points(figure: Locator, mark: int = 0) -> list[Point]:
         Where they are still moving, or none is drawn, after some seconds.
     """
     seen: list[Point] = []
+    looks = 0
     for _ in range(_STEADY_TRIES):
         now = scatter_points(figure, mark)
-        if now and now == seen:
+        looks = looks + 1 if now and now == seen else 1
+        if looks == _STEADY_LOOKS:
             return now
         seen = now
         figure.page.wait_for_timeout(_STEADY_MS)
@@ -129,6 +134,7 @@ def click_point(figure: Locator, point: Point) -> None:
     """Move to a point, so that its tooltip shows, and click it."""
     mouse = figure.page.mouse
     mouse.move(point.x - 3, point.y)
+    figure.page.wait_for_function(_IS_POINT, arg=[point.x, point.y])
     mouse.click(point.x, point.y)
 
 

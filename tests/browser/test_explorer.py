@@ -111,7 +111,7 @@ def test_serving_has_a_chart_of_its_own(notebook: NotebookPage) -> None:
     expect(control(page, "Across").locator("option:checked")).to_have_text("Tokens/s per user")
     assert places(chart) != before
     with notebook.kernel() as kernel:
-        assert kernel.read("[explorer.request.stage, explorer.request.engine]") == [
+        assert kernel.read("[explorer.request.phase, explorer.request.engine]") == [
             "serving",
             "sglang",
         ]

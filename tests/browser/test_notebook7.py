@@ -39,6 +39,7 @@ def page(browser: Browser, server: LabServer) -> Iterator[Page]:
     page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=60_000)
     run_cell(page)
     figure(page)
+    page.wait_for_load_state("networkidle")
     problems.clear()
     yield page
     page.context.close()
@@ -50,7 +51,8 @@ def run_cell(page: Page) -> None:
     """Run the cell; a run that is given before the kernel has connected is dropped, so again."""
     untouched = page.locator(".jp-Notebook .jp-InputPrompt").filter(has_text="[ ]:")
     for _ in range(TRIES):
-        expect(page.locator(".jp-Dialog")).to_have_count(0)
+        dialog = page.locator(".jp-Dialog")
+        assert not dialog.count(), dialog.first.inner_text()
         page.locator(".jp-Notebook .cm-content").first.click()
         page.keyboard.press("ControlOrMeta+Enter")
         page.wait_for_timeout(1000)
