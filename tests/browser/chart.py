@@ -11,6 +11,7 @@ FIGURE = ".bqplot.figure"
 _MARKS = "svg.svg-figure .plotarea_events + g"  # one child per mark of the figure
 _POINTS = ":scope > .object_grp > path.dot"  # one per point of a scatter
 _BRUSH_OVERLAY = "rect.overlay"
+_IS_POINT = "([x, y]) => document.elementFromPoint(x, y)?.matches('path.dot')"
 
 _STEADY_TRIES = 100
 _STEADY_MS = 100
@@ -133,6 +134,7 @@ def click_point(figure: Locator, point: Point) -> None:
     """Move to a point, so that its tooltip shows, and click it."""
     mouse = figure.page.mouse
     mouse.move(point.x - 3, point.y)
+    figure.page.wait_for_function(_IS_POINT, arg=[point.x, point.y])
     mouse.click(point.x, point.y)
 
 

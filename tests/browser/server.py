@@ -19,6 +19,8 @@ _SETTINGS = {
     "extensionmanager-extension/plugin": {"enabled": False},
     "notebook-extension/tracker": {"windowingMode": "none"},
 }
+_DISABLED = {"disabledExtensions": {"@jupyterlab/debugger-extension": True}}
+"""What would log an error where a notebook is closed while it still asks the kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,9 @@ def lab_server(folder: Path) -> Iterator[LabServer]:
         "--LabApp.expose_app_in_browser=True",
     ]
     settings = str(_write_settings(folder / "settings"))
+    page_config = folder / "config" / "labconfig" / "page_config.json"
+    page_config.parent.mkdir(parents=True)
+    page_config.write_text(json.dumps(_DISABLED))
     with running(
         "jupyterlab",
         arguments,

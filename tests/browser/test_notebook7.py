@@ -51,7 +51,8 @@ def run_cell(page: Page) -> None:
     """Run the cell; a run that is given before the kernel has connected is dropped, so again."""
     untouched = page.locator(".jp-Notebook .jp-InputPrompt").filter(has_text="[ ]:")
     for _ in range(TRIES):
-        expect(page.locator(".jp-Dialog")).to_have_count(0)
+        dialog = page.locator(".jp-Dialog")
+        assert not dialog.count(), dialog.first.inner_text()
         page.locator(".jp-Notebook .cm-content").first.click()
         page.keyboard.press("ControlOrMeta+Enter")
         page.wait_for_timeout(1000)
