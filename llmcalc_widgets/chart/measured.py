@@ -120,7 +120,7 @@ class MeasuredChart(VBox):
             stroke=FAINT if fill else None,
             default_size=50,
             tooltip=tooltip,
-            tooltip_style={"opacity": 1},
+            tooltip_style={"opacity": 1, "pointer-events": "none"},
             interactions={"hover": "tooltip"},
             preserve_domain={"x": True, "y": True, "color": True},
         )

@@ -167,7 +167,7 @@ def _points(scales: dict[str, Any], **style: Any) -> Scatter:  # noqa: ANN401
         scales=scales,
         display_names=False,
         tooltip=tooltip,
-        tooltip_style={"opacity": 1},
+        tooltip_style={"opacity": 1, "pointer-events": "none"},
         interactions={"click": "select", "hover": "tooltip"},
         preserve_domain={"x": True, "y": True, "color": True},
         **style,

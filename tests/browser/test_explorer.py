@@ -91,6 +91,8 @@ def test_a_click_selects_and_the_background_deselects(notebook: NotebookPage) ->
         words = kernel.read("explorer.details.picker.label")
     tooltip = page.locator(".llmcalc-tooltip").filter(has_text="tokens/s per device")
     expect(tooltip.first).to_contain_text(words)
+    for over in page.locator(".bqplot_tooltip_div, .bqplot_mark_tooltip").all():
+        expect(over).to_have_css("pointer-events", "none")
     rejected = steady_points(chart, REJECTED)
     assert not {(at.x, at.y) for at in rejected} & set(places(chart))
     box = chart.bounding_box()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chart import figure
 from tests.browser.conftest import WINDOW
-from tests.browser.server import LabServer
+from tests.browser.server import LabServer, lab_server
 from tests.browser.watch import watched
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,18 @@ from llmcalc_widgets import ParetoExplorer
 ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
 """
 TRIES = 10
+
+
+@pytest.fixture
+def server(chromium: str, tmp_path: Path) -> Iterator[LabServer]:
+    """Run a server for it alone.
+
+    JupyterLab has files of the same names, and a server that has found a file of one refuses the
+    other's: ``FileFindHandler`` keeps what it has found by the name alone.
+    """
+    del chromium
+    with lab_server(tmp_path / "server") as running:
+        yield running
 
 
 @pytest.fixture
@@ -43,7 +56,6 @@ def page(browser: Browser, server: LabServer) -> Iterator[Page]:
     problems.clear()
     yield page
     page.context.close()
-    server.end_session(NAME)
     assert problems == []
 
 
