@@ -12,6 +12,8 @@ _MARKS = "svg.svg-figure .plotarea_events + g"  # one child per mark of the figu
 _POINTS = ":scope > .object_grp > path.dot"  # one per point of a scatter
 _BRUSH_OVERLAY = "rect.overlay"
 _IS_POINT = "([x, y]) => document.elementFromPoint(x, y)?.matches('path.dot')"
+_DETAILS = "() => [...document.querySelectorAll('.llmcalc-details')].map(e => e.innerText).join()"
+_CLICKS, _CLICK_LOOKS = 3, 30
 
 _STEADY_TRIES = 100
 _STEADY_MS = 100
@@ -131,11 +133,21 @@ def filled_area(figure: Locator, mark: int, curve: int = 0) -> Area:
 
 
 def click_point(figure: Locator, point: Point) -> None:
-    """Move to a point, so that its tooltip shows, and click it."""
-    mouse = figure.page.mouse
-    mouse.move(point.x - 3, point.y)
-    figure.page.wait_for_function(_IS_POINT, arg=[point.x, point.y])
-    mouse.click(point.x, point.y)
+    """Move to a point, so that its tooltip shows, and click it until its plan is shown.
+
+    On a busy machine a page loses a click whose press and release it does not see over one element,
+    as when JupyterLab makes the cell the active one in between.
+    """
+    page = figure.page
+    before = page.evaluate(_DETAILS)
+    for _ in range(_CLICKS):
+        page.mouse.move(point.x - 3, point.y)
+        page.wait_for_function(_IS_POINT, arg=[point.x, point.y])
+        page.mouse.click(point.x, point.y)
+        for _ in range(_CLICK_LOOKS):
+            page.wait_for_timeout(_STEADY_MS)
+            if page.evaluate(_DETAILS) != before:
+                return
 
 
 def drag_brush(figure: Locator, start: tuple[float, float], end: tuple[float, float]) -> None:
