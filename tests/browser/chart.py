@@ -135,8 +135,7 @@ def filled_area(figure: Locator, mark: int, curve: int = 0) -> Area:
 def click_point(figure: Locator, point: Point) -> None:
     """Move to a point, so that its tooltip shows, and click it until its plan is shown.
 
-    On a busy machine a page loses a click whose press and release it does not see over one element,
-    as when JupyterLab makes the cell the active one in between.
+    A busy page may lose a click; that no tooltip takes one is tested by itself.
     """
     page = figure.page
     before = page.evaluate(_DETAILS)
