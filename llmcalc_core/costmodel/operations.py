@@ -13,7 +13,13 @@ from llmcalc_core.formulas.roofline import (
 
 
 def operation_seconds(
-    flops: Values, moved: Values, size: Values, curve: Curve, bandwidth: Values
+    flops: Values,
+    moved: Values,
+    size: Values,
+    curve: Curve,
+    bandwidth: Values,
+    *,
+    bounds: bool = True,
 ) -> tuple[Values, Values]:
     """Time an operation, its launch latency not included.
 
@@ -27,13 +33,15 @@ def operation_seconds(
         What operations of its family reach; of many unlike operations, arrays.
     bandwidth : float or array
         The device's peak memory bandwidth [bytes/s].
+    bounds : bool, default True
+        Whether to say what bounds it.
 
     Returns
     -------
     float or array
         Time [s].
     float or array
-        The same where arithmetic takes longer than memory traffic, else 0 [s].
+        The same where arithmetic takes longer than memory traffic, else 0; 0 if not asked for [s].
 
     Examples
     --------
@@ -52,4 +60,4 @@ def operation_seconds(
         flops=flops, peak=curve.peak, efficiency=curve.compute, size=size, half=curve.half
     )
     busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness)
-    return busy, busy * (compute > memory)
+    return busy, busy * (compute > memory) if bounds else 0.0

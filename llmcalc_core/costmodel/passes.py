@@ -78,7 +78,8 @@ class PassTimes:
     gemm, attention, memory : float or array
         Time of the operations of each kind, launches included [s].
     compute_bound, launch : float or array
-        Parts of these in which arithmetic takes longest, and in which kernels are launched [s].
+        Parts of these in which arithmetic takes longest (0 if not asked for), and in which kernels
+        are launched [s].
     link, host_link : float or array
         Time of messages between devices, and of transfers between a device and its host [s].
     device_s : float or array
@@ -111,6 +112,7 @@ def pass_times(
     efficiency: Efficiency,
     *,
     by_section: bool = False,
+    bounds: bool = True,
     listed: bool = False,
 ) -> PassTimes:
     """Time one pass of a micro batch through a model.
@@ -125,6 +127,8 @@ def pass_times(
         Peaks, and what the device reaches of them.
     by_section : bool, default False
         Whether to give the times of the sections, of which those of pipeline stages follow.
+    bounds : bool, default True
+        Whether to say what bounds it.
     listed : bool, default False
         Whether to keep the rows.
 
@@ -134,7 +138,9 @@ def pass_times(
         Of arrays that broadcast to the grid.
     """
     work = sections(model, step)
-    timed: Iterable[Timed] = timed_work(work, hardware, efficiency, decode=step.decode)
+    timed: Iterable[Timed] = timed_work(
+        work, hardware, efficiency, decode=step.decode, bounds=bounds
+    )
     rows: tuple[TimedWork, ...] = ()
     if listed:
         timed = rows = tuple(map(TimedWork._make, timed))
@@ -142,7 +148,12 @@ def pass_times(
 
 
 def timed_work(
-    work: tuple[Section, ...], hardware: Hardware, efficiency: Efficiency, *, decode: bool
+    work: tuple[Section, ...],
+    hardware: Hardware,
+    efficiency: Efficiency,
+    *,
+    decode: bool,
+    bounds: bool = True,
 ) -> Iterator[Timed]:
     """Time one run of every operation, message and transfer of every section.
 
@@ -154,6 +165,8 @@ def timed_work(
         Peaks and links, and what the device reaches of them.
     decode : bool
         Whether this is a decode step, else a prefill.
+    bounds : bool, default True
+        Whether to say what bounds operations.
 
     Yields
     ------
@@ -170,7 +183,9 @@ def timed_work(
         for operation in section.operations:
             times = projections.get(id(operation))
             if times is None:
-                times = _operation_times(operation, curves[operation.family], bandwidth)
+                times = _operation_times(
+                    operation, curves[operation.family], bandwidth, bounds=bounds
+                )
                 if operation.shape is not None:
                     projections[id(operation)] = times
             yield index, operation, *times, operation.launches
@@ -193,14 +208,14 @@ def timed_work(
 
 
 def _operation_times(
-    operation: Operation, curve: Curve, bandwidth: float
+    operation: Operation, curve: Curve, bandwidth: float, *, bounds: bool
 ) -> tuple[Values, Values, Values]:
     """Time a run of an operation, the part that is bound by compute, and its launch [s]."""
     flops, moved = operation.flops, operation.moved
     if isinstance(moved, float):  # Python's own numbers are faster than numpy's
         flops, moved = float(flops), float(moved)
     size = plain(operation.size) if curve.half else np.inf
-    seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth)
+    seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth, bounds=bounds)
     launch = operation.launches * curve.floor_s
     return seconds + launch, compute_bound, launch
 

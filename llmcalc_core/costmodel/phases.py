@@ -137,7 +137,39 @@ def phase_times(
     return phase_times_of(case, phase_parts(case, decode=decode), decode=decode)
 
 
-def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts:
+def phase_latency(
+    model: Model,
+    hardware: Hardware,
+    precision: Precision,
+    grid: Grid,
+    efficiency: Efficiency,
+    *,
+    decode: bool,
+) -> Floats:
+    """Give the latency of :func:`phase_times` alone, in less time.
+
+    Parameters
+    ----------
+    model, hardware, precision, grid, efficiency, decode
+        As there.
+
+    Returns
+    -------
+    array
+        Latency [s], which broadcasts to the grid.
+    """
+    case = (model, hardware, precision, grid, efficiency)
+    parts = phase_parts(case, decode=decode, bounds=False)
+    traversal = summed([parts.one.device_s, parts.host_delay_s, parts.hand_over_s])
+    if parts.draft:
+        traversal = traversal + parts.draft.seconds
+    latency, _ = _joined(case, parts, traversal, decode=decode)
+    return _array(latency * _times(grid, decode=decode))
+
+
+def phase_parts(
+    case: Case, *, decode: bool, bounds: bool = True, listed: bool = False
+) -> PhaseParts:
     """Time what a micro batch waits for in a decode step or a prefill.
 
     Parameters
@@ -146,6 +178,8 @@ def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts
         As :func:`phase_times` takes it.
     decode : bool
         Decode step, else prefill.
+    bounds : bool, default True
+        Whether to say what bounds its operations.
     listed : bool, default False
         Whether to keep every operation and message as a row.
 
@@ -157,7 +191,9 @@ def phase_parts(case: Case, *, decode: bool, listed: bool = False) -> PhaseParts
     model, hardware, precision, grid, efficiency = case
     step = make_pass(model.hidden, grid, precision, decode=decode)
     pipelined = _pipelined(grid)
-    one = pass_times(model, step, hardware, efficiency, by_section=pipelined, listed=listed)
+    one = pass_times(
+        model, step, hardware, efficiency, by_section=pipelined, bounds=bounds, listed=listed
+    )
     if decode:
         host = decode_host_seconds(
             step=efficiency.decode_step_s,
@@ -218,19 +254,39 @@ def phase_times_of(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes
     PhaseTimes
         Of arrays that broadcast to the grid.
     """
-    model, _, _, grid, efficiency = case
-    delay, hand_over = parts.host_delay_s, parts.hand_over_s
-    by_kind, by_bound = _times_of(parts.one, delay, hand_over)
+    grid = case[3]
+    by_kind, by_bound = _times_of(parts.one, parts.host_delay_s, parts.hand_over_s)
     if parts.draft:
         draft = parts.draft
         draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
         by_kind += draft_by_kind * draft.passes
         by_bound += draft_by_bound * draft.passes
     traversal = by_kind.total()
-    # A decode step gives several tokens where drafts are accepted; a prompt has several chunks.
-    times = 1 / grid.gained if decode else grid.pieces
+    latency, period = _joined(case, parts, traversal, decode=decode)
+    if latency is not traversal:
+        by_kind *= latency / traversal
+    times = _times(grid, decode=decode)
+    if not isinstance(times, float) or times != 1:
+        latency, period = latency * times, period * times
+    return PhaseTimes(
+        latency_s=_array(latency),
+        period_s=_array(period),
+        by_kind=by_kind * times,
+        bound=by_bound.largest(),
+        by_bound=by_bound * times,
+    )
+
+
+def _joined(
+    case: Case, parts: PhaseParts, traversal: Values, *, decode: bool
+) -> tuple[Values, Values]:
+    """Give latency and period of the micro batches that follow each other through a pipeline [s].
+
+    Without one, both are the time of the one micro batch.
+    """
+    model, _, _, grid, efficiency = case
     if not _pipelined(grid):
-        return _repeated(traversal, traversal, by_kind, by_bound, times)
+        return traversal, traversal
     # Drafts are made on the last stage, here as if it were the slowest.
     slowest = slowest_stage_seconds(model, grid, parts.one.section_s)
     if parts.draft:
@@ -240,16 +296,20 @@ def phase_times_of(case: Case, parts: PhaseParts, *, decode: bool) -> PhaseTimes
         slowest = slowest + host_delay_seconds(
             slowest, parts.host_s, overlaps=overlaps, decode=True
         )
-        latency = period = decode_cycle_seconds(
+        cycle = decode_cycle_seconds(
             traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
         )
-    else:
-        slowest = slowest + delay / grid.pp
-        latency = fill_and_drain_seconds(
-            traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
-        )
-        period = np.where(grid.pp > 1, grid.micro_batches * slowest, latency)
-    return _repeated(latency, period, by_kind * (latency / traversal), by_bound, times)
+        return cycle, cycle
+    slowest = slowest + parts.host_delay_s / grid.pp
+    latency = fill_and_drain_seconds(
+        traversal=traversal, slowest_stage=slowest, micro_batches=grid.micro_batches
+    )
+    return latency, np.where(grid.pp > 1, grid.micro_batches * slowest, latency)
+
+
+def _times(grid: Grid, *, decode: bool) -> Values:
+    """Say how often the passes run: a prompt has several chunks, a draft several tokens [1]."""
+    return 1 / grid.gained if decode else grid.pieces
 
 
 def _times_of(
@@ -272,21 +332,6 @@ def _times_of(
         host_link=one.host_link,
     )
     return by_kind, by_bound
-
-
-def _repeated(
-    latency: Values, period: Values, by_kind: TimeByKind, by_bound: TimeByBound, times: Values
-) -> PhaseTimes:
-    """Multiply all times of a phase."""
-    if not isinstance(times, float) or times != 1:
-        latency, period = latency * times, period * times
-    return PhaseTimes(
-        latency_s=_array(latency),
-        period_s=_array(period),
-        by_kind=by_kind * times,
-        bound=by_bound.largest(),
-        by_bound=by_bound * times,
-    )
 
 
 def _array(values: Values) -> Floats:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import phase_times
+from llmcalc_core.costmodel.phases import phase_latency, phase_times
 from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
 from llmcalc_core.formulas import Floats
@@ -130,5 +130,5 @@ def with_other_phase(
     if own.ttft_s is not None and own.tpot_s is not None:
         return own
     decode = own.tpot_s is None
-    other = phase_times(model, hardware, precision, grid, efficiency, decode=decode).latency_s
+    other = phase_latency(model, hardware, precision, grid, efficiency, decode=decode)
     return replace(own, tpot_s=other) if decode else replace(own, ttft_s=other)

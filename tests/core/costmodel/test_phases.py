@@ -14,7 +14,7 @@ from llmcalc_core import Hardware, ModelConfig, Precision, find_hardware
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_latency, phase_times
 from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
@@ -165,6 +165,28 @@ def test_bounds_sum_to_one_pass(layout: Layout) -> None:
     parts = [float(part) for part in found.by_bound.parts()]
     assert sum(parts) == pytest.approx(found.latency_s.item(), rel=1e-12)
     assert (found.by_bound.link > 0) == (layout.devices > 1)
+
+
+@pytest.mark.parametrize("decode", [True, False], ids=["decode", "prefill"])
+@pytest.mark.parametrize(
+    "techniques",
+    [
+        Techniques(),
+        Techniques(
+            speculative_tokens=2, acceptance_rate=0.5, draft_model=config(2, hidden_size=1024)
+        ),
+        Techniques(prefill_chunk_tokens=300),
+    ],
+    ids=["plain", "drafted", "chunked"],
+)
+def test_the_latency_alone_is_the_same(techniques: Techniques, decode: bool) -> None:  # noqa: FBT001
+    layouts = (Layout(), Layout(tp=2, pp=4), Layout(pp=8))
+    grid = make_grid(layouts, batches=(1, 32), inputs=(900,), outputs=(9,), techniques=techniques)
+    precision = Precision()
+    efficiency = efficiency_for(A100, precision)
+    case = (architecture(config(8)), A100, precision, grid, efficiency)
+    latency = phase_latency(*case, decode=decode)
+    np.testing.assert_allclose(latency, phase_times(*case, decode=decode).latency_s, rtol=1e-12)
 
 
 @pytest.mark.parametrize("decode", [True, False], ids=["decode", "prefill"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,20 +60,24 @@ def test_a_plan_is_read_without_a_frame() -> None:
 def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) -> None:
     from llmcalc_core.planning import performance  # noqa: PLC0415 - to see what it calls
 
-    timed, original = [], performance.phase_times
+    timed = []
 
-    def noted(*case: Any, decode: bool) -> Any:
-        timed.append(decode)
-        return original(*case, decode=decode)
+    def noting(original: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*case: Any, decode: bool) -> Any:
+            timed.append((original.__name__, decode))
+            return original(*case, decode=decode)
 
-    monkeypatch.setattr(performance, "phase_times", noted)
+        return noted
+
+    for one in (performance.phase_times, performance.phase_latency):
+        monkeypatch.setattr(performance, one.__name__, noting(one))
     found = evaluate(make_request("llama2_7b", "A100_80GB", 2))
     assert found.column("tpot_s").all()
     assert found.recommended is not None
-    assert timed == [True]
+    assert timed == [("phase_times", True)]
     assert found.frame["ttft_s"].all()
     assert found.frame["e2e_latency_s"].all()
-    assert timed == [True, False]
+    assert timed == [("phase_times", True), ("phase_latency", False)]
 
 
 SWEEP: dict[str, Any] = {
