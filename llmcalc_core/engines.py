@@ -33,6 +33,9 @@ class Engine:
     prefill_first : bool
         Whether it reads every prompt that waits before it decodes again, unless told to mix them;
         others read prompts beside decode steps.
+    captured_tokens : int
+        Most tokens of a step with prompts whose kernels but attention's are captured graphs; the
+        host starts those of a larger step one by one [tokens].
     chunks_prompts : bool
         Whether it reads prompts in chunks of ``token_budget``; else whole, with a buffer of its own
         for every operation.
@@ -56,6 +59,7 @@ class Engine:
     offered: bool = True
     overlaps_host: bool = False
     prefill_first: bool = False
+    captured_tokens: int = 0
     chunks_prompts: bool = True
     # vLLM's server on devices of 70 GB or more (max_num_batched_tokens,
     # EngineArgs.get_batch_defaults), SGLang on those of 80 to 160 GB (chunked_prefill_size,
@@ -70,7 +74,9 @@ class Engine:
 
 
 _RECORDS = (
-    Engine(name="vllm", label="vLLM"),
+    # Graphs: FULL_AND_PIECEWISE up to max_cudagraph_capture_size, 512 at the most (config/vllm.py,
+    # 0.11 and later; in pieces since 0.8.5; read 2026-11-30).
+    Engine(name="vllm", label="vLLM", captured_tokens=512),
     # Overlap scheduler: on by default (TensorRT-LLM documentation). Memory: cache's share of what
     # is free (kv_cache_free_gpu_mem_fraction, 0.9 unless given:
     # docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read

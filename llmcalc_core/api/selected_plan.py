@@ -74,9 +74,7 @@ class SelectedPlan:
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""
-        return efficiency_for(
-            hardware, self.precision, mixture=self.model.is_moe, engine=self.request.engine
-        )
+        return efficiency_for(hardware, self.precision, engine=self.request.engine)
 
 
 def selected_plan(request: EvaluationRequest, plan: PlanLike) -> SelectedPlan:

@@ -151,7 +151,7 @@ def _changed(chosen: SelectedPlan, change: str, more: float) -> tuple[Hardware, 
     if change == "host speed":
         efficiency = replace(
             efficiency,
-            decode_step_s=efficiency.decode_step_s / more,
+            step_s=efficiency.step_s / more,
             sequence_step_s=efficiency.sequence_step_s / more,
             host_launch_s=efficiency.host_launch_s / more,
             draft_step_s=efficiency.draft_step_s / more,

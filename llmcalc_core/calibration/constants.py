@@ -19,14 +19,17 @@ NAMES = (
     "sequence_overhead_s",
     "launch_floor",
     "collective_latency",
-    "decode_time",
-    "prefill_time",
+    "memory_time",
+    "compute_time",
+    "mixture_time",
     "host_launch_s",
-    "mixture_launch",
     "first_token_s",
     "first_token_steps",
 )
 """The constants that estimates use, each a table of the file."""
+
+RENAMED = {"decode_time": "memory_time", "prefill_time": "compute_time"}
+"""Constants by the names that adjustments of 0.1.0 have."""
 
 SCALES = ("log", "logit")
 
@@ -47,6 +50,10 @@ class Spec:
         How far engines and devices may differ on the scale; 0 where they share the value.
     devices : tuple of str
         Devices that may differ.
+    low, high : float
+        Its physical range: no fit finds a value beyond, of any engine on any device.
+    why : str
+        What the range rests on.
     """
 
     name: str
@@ -56,6 +63,9 @@ class Spec:
     engine_spread: float
     device_spread: float
     devices: tuple[str, ...]
+    low: float = 0.0
+    high: float = math.inf
+    why: str = ""
 
     def moved(self, value: float, shift: float) -> float:
         """Move a value by a step on the scale.
@@ -73,6 +83,10 @@ class Spec:
             return value * math.exp(shift)
         odds = value / (1 - value) * math.exp(shift)
         return odds / (1 + odds)
+
+    def bounded(self, value: float) -> float:
+        """Keep a value in the physical range."""
+        return min(max(value, self.low), self.high)
 
     def shift(self, before: float, after: float) -> float:
         """Give the step on the scale between two values.
@@ -120,7 +134,7 @@ def _values(constants: Constants, engine: str, device: str) -> tuple[tuple[str, 
             shifts[name] = shifts.get(name, 0.0) + number
     known = specs()
     return tuple(
-        (name, known[name].moved(number, shifts.get(name, 0.0)))
+        (name, known[name].bounded(known[name].moved(number, shifts.get(name, 0.0))))
         for name, scope, number in constants.entries
         if not scope
     )
@@ -138,6 +152,10 @@ class ConstantTable:
         As of :class:`Spec`.
     value : float
         What the fit found.
+    low, high : float
+        The physical range of the constant of any engine on any device.
+    why : str
+        What the range rests on.
     engines, devices : mapping of str to float
         Shifts on the scale of those that differ.
     """
@@ -149,6 +167,9 @@ class ConstantTable:
     engine_spread: float = 0.0
     device_spread: float = 0.0
     value: float
+    low: float
+    high: float
+    why: str
     engines: Mapping[str, float] = field(default_factory=dict)
     devices: Mapping[str, float] = field(default_factory=dict)
 
@@ -162,6 +183,13 @@ class ConstantTable:
                 raise ValueError(msg)
         for name in ("spread", "engine_spread", "device_spread"):
             positive(name, getattr(self, name), zero=True)
+        least, most = sorted((self.prior, self.value))
+        if not 0 <= self.low <= least <= most <= self.high:
+            msg = (
+                f"prior and value must be in the range from low to high, got {self.prior!r} and "
+                f"{self.value!r} for {self.low!r} to {self.high!r}"
+            )
+            raise ValueError(msg)
         measured = [name for name, own in kernel_tables()[0].items() if not own.like]
         for title, known in (("engines", tuple(ENGINE_RECORDS)), ("devices", tuple(measured))):
             for scope, shift in getattr(self, title).items():
@@ -207,6 +235,9 @@ def specs() -> dict[str, Spec]:
             engine_spread=one.engine_spread,
             device_spread=one.device_spread,
             devices=tuple(one.devices),
+            low=one.low,
+            high=one.high,
+            why=one.why,
         )
         for name, one in _tables().items()
     }

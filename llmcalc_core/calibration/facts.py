@@ -69,18 +69,22 @@ class Behaviour:
     Attributes
     ----------
     first_token_s, first_token_steps : float or array
-        Fixed time to the first token [s], and decode steps until it [1]; see ``constants.toml``.
+        Fixed time to the first token [s], and steps that a prompt waits beside the one that reads
+        it [1]; see ``constants.toml``.
     prefill_first : float or array
         Whether it reads all prompts that wait before it decodes again, 1 or 0 [1].
     overlaps : float or array
         Whether the host works on a step while the devices run the one before, so that tokens are
         sent a step later, 1 or 0 [1].
+    captured_tokens : float or array
+        Most tokens of a step with prompts that runs as captured pieces [tokens].
     """
 
     first_token_s: Values
     first_token_steps: Values
     prefill_first: Values
     overlaps: Values
+    captured_tokens: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +93,16 @@ class Efficiency:
 
     Attributes
     ----------
-    decode, prefill : dict of str to Curve
-        What each family of operations reaches in a stage.
+    curves : dict of str to Curve
+        What each family of operations reaches.
     links : Links
         What messages reach.
-    decode_step_s : float
-        Fixed time of a decode step on the host [s].
+    step_s : float
+        Fixed time of a step on the host [s].
     sequence_step_s : float
-        Time that each sequence adds to a decode step on the host [s].
+        Time that each sequence adds to a step on the host [s].
     host_launch_s : float
-        Time in which the host starts one kernel of a prefill [s]; decode steps are captured
-        graphs, which start at once.
+        Time in which the host starts one kernel that is in no captured graph [s].
     draft_step_s, draft_pass_s : float
         Time that the host adds to a decode step that drafts, and to each of its passes [s].
     behaviour : Behaviour
@@ -112,10 +115,9 @@ class Efficiency:
         What the efficiencies rest on.
     """
 
-    decode: dict[str, Curve]
-    prefill: dict[str, Curve]
+    curves: dict[str, Curve]
     links: Links
-    decode_step_s: float
+    step_s: float
     sequence_step_s: float
     host_launch_s: float
     draft_step_s: float

@@ -9,8 +9,10 @@ import numpy as np
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Curve, Efficiency
+from llmcalc_core.costmodel.host import host_delay_seconds
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, micro_batch_times
 from llmcalc_core.costmodel.passes import HostTransfer, PassTimes, TimedWork
-from llmcalc_core.costmodel.phases import Case, PhaseParts, phase_parts, phase_times_of
+from llmcalc_core.costmodel.phases import phase_times_of
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.roofline import ramp_seconds
@@ -23,8 +25,8 @@ class BreakdownRow:
 
     Attributes
     ----------
-    stage : {'decode', 'prefill'}
-        Which pass it belongs to.
+    stage : {'decode', 'prefill', 'mixed'}
+        Which pass it belongs to: one that decodes, that reads prompts, or that does both.
     part : str
         Kind of layer, or what is beside the layers.
     name, kind : str
@@ -79,29 +81,52 @@ def phase_breakdown(case: Case, *, decode: bool) -> list[BreakdownRow]:
         Their ``time_s`` sum to the latency; where stages of a pipeline, verified drafts or parts of
         a prompt make it another than one pass takes, all in proportion.
     """
-    parts = phase_parts(case, decode=decode, listed=True)
-    rows = _pass_rows(case, case[0], parts.one, decode=decode)
-    rows += _host_rows(case[-1], parts, decode=decode)
-    rows += _draft_rows(case, parts, decode=decode)
-    rows += _hand_over_rows(case, parts, decode=decode)
+    parts = micro_batch_times(case, decode=decode, listed=True)
+    latency = phase_times_of(case, parts, decode=decode).latency_s.item()
+    return breakdown_rows(case, parts, "decode" if decode else "prefill", latency)
+
+
+def breakdown_rows(case: Case, parts: MicroBatch, stage: str, latency: float) -> list[BreakdownRow]:
+    """Split a latency in proportion to what a micro batch waits for.
+
+    Parameters
+    ----------
+    case : tuple
+        As for :func:`phase_breakdown`.
+    parts : MicroBatch
+        With its operations listed.
+    stage : {'decode', 'prefill', 'mixed'}
+        Which pass it is.
+    latency : float
+        What to split [s].
+
+    Returns
+    -------
+    list of BreakdownRow
+        Their ``time_s`` sum to the latency.
+    """
+    rows = _pass_rows(case, case[0], parts.one, stage)
+    rows += _host_rows(case[-1], parts, stage)
+    rows += _draft_rows(case, parts, stage)
+    rows += _hand_over_rows(case, parts, stage)
     one_pass = sum(row.count * row.run_s for row in rows)
-    stretch = phase_times_of(case, parts, decode=decode).latency_s.item() / one_pass
+    stretch = latency / one_pass
     return [replace(row, time_s=row.count * row.run_s * stretch) for row in rows if row.run_s]
 
 
-def _pass_rows(case: Case, model: Model, times: PassTimes, *, decode: bool) -> list[BreakdownRow]:
+def _pass_rows(case: Case, model: Model, times: PassTimes, stage: str) -> list[BreakdownRow]:
     """Describe each operation, message and transfer of a pass."""
     _, hardware, _, _, efficiency = case
     names, counts = model.part_names, section_counts(model)
     rows = []
     for timed in times.rows:
         if isinstance(timed.work, Operation):
-            curve = (efficiency.decode if decode else efficiency.prefill)[timed.work.family]
+            curve = efficiency.curves[timed.work.family]
             row = _operation_row(timed, timed.work, curve, hardware.memory_bandwidth)
         else:
             row = _message_row(timed.work, number(timed.seconds))
         part, count = names[timed.section], counts[timed.section]
-        rows.append(replace(row, stage=_phase(decode=decode), part=part, count=count))
+        rows.append(replace(row, stage=stage, part=part, count=count))
     return rows
 
 
@@ -147,37 +172,43 @@ def _message_row(work: Message | HostTransfer, seconds: float) -> BreakdownRow:
     )
 
 
-def _host_rows(efficiency: Efficiency, parts: PhaseParts, *, decode: bool) -> list[BreakdownRow]:
+def _host_rows(efficiency: Efficiency, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
     """Describe what the host adds to a pass of the model."""
-    delay = number(parts.host_delay_s)
-    if not decode:
-        return [overhead_row("prefill", "starting kernels", delay)]
-    host = number(parts.host_s)
-    waited = delay / host if host else 0.0
-    step = overhead_row("decode", "work per step", waited * efficiency.decode_step_s)
-    each = overhead_row("decode", "work per sequence", waited * efficiency.sequence_step_s)
-    return [step, replace(each, count=number(parts.step.sequences))]
+    starting = host_delay_seconds(
+        parts.one.device_s, prepare=0.0, launch=parts.launch_s, overlaps=0.0
+    )
+    prepared = number(parts.host_delay_s) - number(starting)
+    waited = prepared / number(parts.prepare_s) if number(parts.prepare_s) else 0.0
+    each = overhead_row(stage, "work per sequence", waited * efficiency.sequence_step_s)
+    return [
+        overhead_row(stage, "starting kernels", number(starting)),
+        overhead_row(stage, "work per step", waited * efficiency.step_s),
+        replace(each, count=number(parts.step.sequences)),
+    ]
 
 
-def _draft_rows(case: Case, parts: PhaseParts, *, decode: bool) -> list[BreakdownRow]:
+def _draft_rows(case: Case, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
     """Describe the passes of what drafts."""
-    draft = parts.draft
-    if draft is None:
-        return []
-    rows = _pass_rows(case, draft_of(case[0], case[3].techniques).model, draft.one, decode=decode)
-    name = "work per pass" if decode else "starting kernels"
-    rows.append(overhead_row(_phase(decode=decode), name, number(draft.host_delay_s)))
-    return [replace(row, part=f"draft: {row.part}", count=row.count * draft.passes) for row in rows]
+    rows = []
+    for draft in parts.drafts:
+        model = draft_of(case[0], case[3].techniques).model
+        own = _pass_rows(case, model, draft.one, stage)
+        name = "starting kernels" if draft.passes == 1 else "work per pass"
+        own.append(overhead_row(stage, name, number(draft.host_delay_s)))
+        rows += [
+            replace(row, part=f"draft: {row.part}", count=row.count * draft.passes) for row in own
+        ]
+    return rows
 
 
-def _hand_over_rows(case: Case, parts: PhaseParts, *, decode: bool) -> list[BreakdownRow]:
+def _hand_over_rows(case: Case, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
     """Describe the mean hand-over between two stages of a pipeline."""
     model, _, _, grid, _ = case
     hops = number(grid.pp) - 1
     if not hops:
         return []
     row = BreakdownRow(
-        stage=_phase(decode=decode),
+        stage=stage,
         part="pipeline",
         name="hand-over between stages",
         kind="communication",
@@ -201,10 +232,6 @@ def overhead_row(stage: str, name: str, seconds: float) -> BreakdownRow:
         launch_s=seconds,
         time_s=seconds,
     )
-
-
-def _phase(*, decode: bool) -> str:
-    return "decode" if decode else "prefill"
 
 
 def number(value: Values) -> float:

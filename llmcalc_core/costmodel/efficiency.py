@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from llmcalc_core.calibration.bands import BASES
-from llmcalc_core.calibration.constants import Constants, fitted, fitted_engines, specs
+from llmcalc_core.calibration.constants import RENAMED, Constants, fitted, fitted_engines, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, SharedFacts
 from llmcalc_core.calibration.kernels import (
@@ -37,7 +37,6 @@ def efficiency_for(
     hardware: Hardware,
     precision: Precision,
     *,
-    mixture: bool = False,
     engine: str = DEFAULT_ENGINE,
     constants: Constants | None = None,
 ) -> Efficiency:
@@ -49,8 +48,6 @@ def efficiency_for(
         The device; its ``calibration`` names whose facts to use.
     precision : Precision
         Types of weights, activations and KV cache.
-    mixture : bool, default False
-        Whether the model has mixtures of experts, whose kernels the host takes longer to start.
     engine : str, default 'vllm'
         The serving engine, one of ``ENGINES``.
     constants : Constants, optional
@@ -81,7 +78,7 @@ def efficiency_for(
     basis, device = kernels_of(hardware.calibration)
     values = (constants or fitted()).of(engine, device)
     for name, step in hardware.adjustments:
-        constant = one_of("adjustments", name, tuple(values))
+        constant = one_of("adjustments", RENAMED.get(name, name), tuple(values))
         values[constant] = specs()[constant].moved(values[constant], step)
     rates = {
         "gemm": hardware.rate(precision.activations),
@@ -115,12 +112,11 @@ def efficiency_for(
         if family.startswith("gemm") and DATA_TYPES[entry.type].narrow_gemm
     }
     return Efficiency(
-        decode=_scaled(base, values, narrow, decode=True),
-        prefill=_scaled(base, values, narrow, decode=False),
+        curves=_scaled(base, values, narrow),
         links=_links(facts, engine, shared, hardware, values),
-        decode_step_s=values["step_overhead_s"],
+        step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
-        host_launch_s=values["host_launch_s"] * (values["mixture_launch"] if mixture else 1.0),
+        host_launch_s=values["host_launch_s"],
         draft_step_s=shared.draft_step_us * 1e-6,
         draft_pass_s=shared.draft_pass_us * 1e-6,
         behaviour=_behaviour(values, engine),
@@ -132,21 +128,16 @@ def efficiency_for(
     )
 
 
-def _scaled(
-    base: dict[str, Curve],
-    values: dict[str, float],
-    narrow: set[str],
-    *,
-    decode: bool,
-) -> dict[str, Curve]:
+def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) -> dict[str, Curve]:
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
-    device = values["decode_time"] if decode else values["prefill_time"]
+    arithmetic, traffic = values["compute_time"], values["memory_time"]
     longer = dict.fromkeys(narrow, shared_facts().narrow_gemm_time)
+    longer["mixture"] = values["mixture_time"]
     return {
         family: replace(
             curve,
-            compute=_reached(curve.compute / (longer.get(family, 1.0) * device)),
-            memory=_reached(curve.memory / device),
+            compute=_reached(curve.compute / (longer.get(family, 1.0) * arithmetic)),
+            memory=_reached(curve.memory / traffic),
             floor_s=curve.floor_s * values["launch_floor"],
             ramp_s=curve.ramp_s * values["launch_floor"],
         )
@@ -175,6 +166,7 @@ def _behaviour(values: dict[str, float], engine: str) -> Behaviour:
         first_token_steps=values["first_token_steps"],
         prefill_first=float(own.prefill_first),
         overlaps=float(own.overlaps_host),
+        captured_tokens=float(own.captured_tokens),
     )
 
 

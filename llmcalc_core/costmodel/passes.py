@@ -18,12 +18,11 @@ from llmcalc_core.costmodel.collectives import (
 )
 from llmcalc_core.costmodel.operations import operation_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
-from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.layers.work import Message, Operation, Pass, Section
+from llmcalc_core.layers.work import Message, Operation, Section
 
 
 class HostTransfer(NamedTuple):
@@ -107,7 +106,7 @@ class PassTimes:
 
 def pass_times(
     model: Model,
-    step: Pass,
+    work: tuple[Section, ...],
     hardware: Hardware,
     efficiency: Efficiency,
     *,
@@ -121,8 +120,8 @@ def pass_times(
     ----------
     model : Model
         Whose layers it passes through.
-    step : Pass
-        What passes.
+    work : tuple of Section
+        Its sections, with what passes.
     hardware, efficiency
         Peaks, and what the device reaches of them.
     by_section : bool, default False
@@ -137,10 +136,7 @@ def pass_times(
     PassTimes
         Of arrays that broadcast to the grid.
     """
-    work = sections(model, step)
-    timed: Iterable[Timed] = timed_work(
-        work, hardware, efficiency, decode=step.decode, bounds=bounds
-    )
+    timed: Iterable[Timed] = timed_work(work, hardware, efficiency, bounds=bounds)
     rows: tuple[TimedWork, ...] = ()
     if listed:
         timed = rows = tuple(map(TimedWork._make, timed))
@@ -152,7 +148,6 @@ def timed_work(
     hardware: Hardware,
     efficiency: Efficiency,
     *,
-    decode: bool,
     bounds: bool = True,
 ) -> Iterator[Timed]:
     """Time one run of every operation, message and transfer of every section.
@@ -163,8 +158,6 @@ def timed_work(
         Operations and messages, with arrays that broadcast to the grid.
     hardware, efficiency
         Peaks and links, and what the device reaches of them.
-    decode : bool
-        Whether this is a decode step, else a prefill.
     bounds : bool, default True
         Whether to say what bounds operations.
 
@@ -174,7 +167,7 @@ def timed_work(
         The fields of a :class:`TimedWork` (making one takes as long as timing one), in the order of
         the sections; what several sections share is timed once.
     """
-    curves = efficiency.decode if decode else efficiency.prefill
+    curves = efficiency.curves
     links, bandwidth = efficiency.links, hardware.memory_bandwidth
     projections: dict[int, tuple[Values, Values, Values]] = {}
     devices: dict[tuple[int, int], Participants] = {}

@@ -14,8 +14,8 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 
 SPREADS: Mapping[str, float] = {
-    "decode_time": 0.25,
-    "prefill_time": 0.25,
+    "memory_time": 0.25,
+    "compute_time": 0.25,
     "step_overhead_s": 0.5,
     "first_token_s": 0.5,
     "host_launch_s": 0.5,

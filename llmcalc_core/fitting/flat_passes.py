@@ -16,13 +16,11 @@ from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.operations import operation_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
-from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.layers.work import Message, Operation, make_pass
-from llmcalc_core.simulation.prefills import prompts
+from llmcalc_core.layers.work import Message, Operation, Section
 
 _CURVE = ("peak", "compute", "memory", "floor_s", "sharpness", "half", "ramp_s")
 
@@ -86,8 +84,6 @@ class FlatPasses:
     ----------
     size : int
         Number of passes.
-    decode : bool
-        Whether they are decode steps, else prefills.
     operations : FlatOperations
         What they compute and move.
     messages : tuple of FlatMessages
@@ -95,7 +91,6 @@ class FlatPasses:
     """
 
     size: int
-    decode: bool
     operations: FlatOperations
     messages: tuple[FlatMessages, ...]
 
@@ -109,8 +104,8 @@ class FlatPasses:
 
     def device_seconds(
         self, efficiencies: Sequence[Efficiency], hardware: Sequence[Hardware]
-    ) -> Floats:
-        """Time that each pass takes on its devices.
+    ) -> tuple[Floats, Floats]:
+        """Time that each pass takes on its devices, and the part that arithmetic bounds.
 
         Parameters
         ----------
@@ -119,30 +114,30 @@ class FlatPasses:
 
         Returns
         -------
-        array of shape (passes,)
-            Time, without waiting for the host [s].
+        two arrays of shape (passes,)
+            Times, without waiting for the host [s].
         """
         own = self.operations
-        curve = _curves(own, efficiencies, decode=self.decode)
+        curve = _curves(own, efficiencies)
         bandwidth = np.array([one.memory_bandwidth for one in hardware])[own.group]
-        busy, _ = operation_seconds(own.flops, own.moved, own.size, curve, bandwidth)
+        busy, bound = operation_seconds(own.flops, own.moved, own.size, curve, bandwidth)
         each = (busy + own.launches * curve.floor_s) * own.count
         total = np.bincount(own.owner, each, self.size).astype(float)
+        by_arithmetic = np.bincount(own.owner, bound * own.count, self.size).astype(float)
         for sent in self.messages:
             device, links = hardware[sent.group], efficiencies[sent.group].links
             between = participants_of(sent.participants, device, links, stride=sent.stride)
             seconds = message_seconds(sent.collective, sent.size, between, copies=sent.copies)
             total += np.bincount(sent.owner, seconds * sent.count, self.size)
-        return total
+        return total, by_arithmetic
 
 
 def flatten(
     configurations: Sequence[Configuration],
     groups: Sequence[int],
-    *,
-    prompts_read: Sequence[float] | None = None,
+    work: Sequence[tuple[Section, ...]],
 ) -> FlatPasses:
-    """Lay out the work of a decode step, or of a prefill, of every configuration.
+    """Lay out the work of a pass of every configuration.
 
     Parameters
     ----------
@@ -150,9 +145,8 @@ def flatten(
         What ran.
     groups : sequence of int
         Position of the efficiencies that each uses.
-    prompts_read : sequence of float, optional
-        Prompts per attention replica that a prefill of a closed loop reads; where a batch started
-        together it reads all. Without it the pass is a decode step.
+    work : sequence of tuple of Section
+        What each pass does.
 
     Returns
     -------
@@ -161,13 +155,8 @@ def flatten(
     """
     operations: list[tuple[int, float, Operation]] = []
     messages: dict[tuple[int, Collective], list[tuple[int, float, Message]]] = {}
-    for owner, (one, group) in enumerate(zip(configurations, groups, strict=True)):
-        grid = one.grid()
-        if prompts_read is not None and one.loop:
-            grid = prompts(grid, prompts_read[owner])
-        step = make_pass(one.model.hidden, grid, one.precision, decode=prompts_read is None)
-        work = zip(section_counts(one.model), sections(one.model, step), strict=True)
-        for count, section in work:
+    for owner, (one, group, parts) in enumerate(zip(configurations, groups, work, strict=True)):
+        for count, section in zip(section_counts(one.model), parts, strict=True):
             operations += [(owner, count, operation) for operation in section.operations]
             for message in section.messages:
                 if float(np.max(message.participants)) > 1:
@@ -175,7 +164,6 @@ def flatten(
                     like.append((owner, count, message))
     return FlatPasses(
         size=len(configurations),
-        decode=prompts_read is None,
         operations=_flat_operations(operations, groups),
         messages=tuple(_flat_messages(*like, sent) for like, sent in messages.items()),
     )
@@ -215,13 +203,11 @@ def _flat_messages(
     )
 
 
-def _curves(
-    operations: FlatOperations, efficiencies: Sequence[Efficiency], *, decode: bool
-) -> Curve:
+def _curves(operations: FlatOperations, efficiencies: Sequence[Efficiency]) -> Curve:
     """Give every operation its own curve; of a family that a group has not, any."""
     table = []
     for efficiency in efficiencies:
-        curves = efficiency.decode if decode else efficiency.prefill
+        curves = efficiency.curves
         known = [curves.get(family, curves["gemm"]) for family in operations.families]
         table.append([[getattr(curve, name) for name in _CURVE] for curve in known])
     facts = np.array(table)[operations.group, operations.family].T

@@ -63,9 +63,9 @@ class Configuration:
         return self.model.name, self.hardware.calibration
 
     @property
-    def kind(self) -> tuple[Hardware, Precision, bool, str]:
+    def kind(self) -> tuple[Hardware, Precision, str]:
         """What the efficiencies depend on."""
-        return self.hardware, self.precision, self.model.is_moe, self.engine
+        return self.hardware, self.precision, self.engine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

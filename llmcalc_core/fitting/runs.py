@@ -11,18 +11,14 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.facts import Behaviour, Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.host import (
-    decode_host_seconds,
-    host_delay_seconds,
-    prefill_host_seconds,
-)
+from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prepare_seconds
 from llmcalc_core.fitting.flat_passes import FlatPasses, flatten
 from llmcalc_core.fitting.run import METRICS, Run
+from llmcalc_core.fitting.steps import steps_of
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.simulation.closed_loop import closed_loop
-from llmcalc_core.simulation.prefills import arriving_prompts, packed_prompts
-from llmcalc_core.simulation.serving import mixed_prefill_seconds
+from llmcalc_core.simulation.closed_loop import Steps, closed_loop
+from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.arrivals import Arrivals
 
 
@@ -48,23 +44,29 @@ class Runs:
         position = {kind: index for index, kind in enumerate(kinds)}
         self._groups = np.array([position[one.kind] for one in known], dtype=np.intp)
         groups = self._groups.tolist()
-        grids = [one.grid() for one in known]
-        self._arriving = np.array([float(arriving_prompts(grid)) for grid in grids])
-        self._packed = np.array([float(packed_prompts(grid)) for grid in grids])
-        self._decode = flatten(known, groups)
-        self._prefills = [
-            flatten(known, groups, prompts_read=counts.tolist())
-            for counts in (np.ones(len(known)), self._arriving, self._packed)
-        ]
+        each = [steps_of(one) for one in known]
+        self._load = Load(
+            **{
+                field.name: np.array([float(getattr(one.load, field.name)) for one in each])
+                for field in fields(Load)
+            }
+        )
+        self._mixes = np.array([one.mixes for one in each])
+        self._sequences = np.array([one.sequences for one in each])
+        self._layers = np.array([float(one.model.layer_count) for one in known])
+        self._decode = flatten(known, groups, [one.decode for one in each])
+        self._reading = flatten(known, groups, [one.reading for one in each])
+        self._reading_tokens = np.array([one.reading_tokens for one in each])
+        self._full = flatten(known, groups, [one.full for one in each])
+        self._full_tokens = np.array([one.full_tokens for one in each])
+        self._full_prompts = np.array([one.full_prompt_tokens for one in each])
         self._loop = self._numbers("loop")
-        self._outputs = self._numbers("output_tokens")
+        self._inputs, self._outputs = self._numbers("input_tokens"), self._numbers("output_tokens")
         self._arrivals = Arrivals(
             fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
             held_steps=np.array([one.arrivals.held_steps for one in known]),
         )
         self._attention_dp = np.array([one.layout.attention_dp for one in known], dtype=float)
-        share = self._numbers("batch") / self._attention_dp
-        self._requests, self._sequences = np.maximum(share, 1.0), np.ceil(share)
 
     def seconds(
         self, constants: Constants | None = None, hardware: Hardware | None = None
@@ -84,55 +86,58 @@ class Runs:
             Times in the order of the runs [s].
         """
         found = [
-            efficiency_for(
-                hardware or own, precision, mixture=mixture, engine=engine, constants=constants
-            )
-            for own, precision, mixture, engine in self._kinds
+            efficiency_for(hardware or own, precision, engine=engine, constants=constants)
+            for own, precision, engine in self._kinds
         ]
         devices = [hardware or kind[0] for kind in self._kinds]
         behaviour = self._behaviour(found)
-        host = decode_host_seconds(
-            step=self._by_group([one.decode_step_s for one in found]),
+        prepare = prepare_seconds(
+            step=self._by_group([one.step_s for one in found]),
             sequence=self._by_group([one.sequence_step_s for one in found]),
             sequences=self._sequences,
         )
-        device = self._decode.device_seconds(found, devices)
-        overlaps = behaviour.overlaps
-        decode = device + host_delay_seconds(device, host, overlaps=overlaps, decode=True)
         launch = self._by_group([one.host_launch_s for one in found])
-        own, arriving, packed = (
-            self._prefill_seconds(flat, found, devices, launch) for flat in self._prefills
-        )
-        added = mixed_prefill_seconds(decode_step=decode, device=arriving[0], host=arriving[1])
+
+        def step(flat: FlatPasses, tokens: Floats | None = None) -> tuple[Floats, Floats]:
+            """Time of a pass with what the host adds, and the share that arithmetic bounds."""
+            device, by_arithmetic = flat.device_seconds(found, devices)
+            started: Values = 0.0
+            if tokens is not None:
+                started = launch_seconds(
+                    launch=launch,
+                    kernels=flat.kernels(),
+                    tokens=tokens,
+                    captured_tokens=behaviour.captured_tokens,
+                    layers=self._layers,
+                )
+            delay = host_delay_seconds(
+                device, prepare=prepare, launch=started, overlaps=behaviour.overlaps
+            )
+            return device + delay, by_arithmetic / (device + delay)
+
+        decode, _ = step(self._decode)
+        reading, compute_share = step(self._reading, self._reading_tokens)
+        full, _ = step(self._full, self._full_tokens)
         times = closed_loop(
-            decode=decode,
-            prefill=own[2],
-            arriving_prefill=added / self._arriving,
-            packed_prefill=packed[2] / self._packed,
-            packed_prompts=self._packed,
-            requests=self._requests,
-            attention_dp=self._attention_dp,
+            load=self._load,
+            steps=Steps(
+                decode=decode,
+                reading=reading,
+                compute_share=compute_share,
+                seconds_per_token=full / self._full_prompts,
+            ),
+            computed=self._inputs,
             output_tokens=self._outputs,
+            attention_dp=self._attention_dp,
+            mixes=self._mixes,
             arrivals=self._arrivals,
             behaviour=behaviour,
         )
         loop = self._loop > 0
-        ttft, tpot = np.where(loop, times.ttft, own[2]), np.where(loop, times.tpot, decode)
+        ttft, tpot = np.where(loop, times.ttft, reading), np.where(loop, times.tpot, decode)
         by_metric = np.stack([ttft, tpot, ttft + (self._outputs - 1) * tpot])
         chosen: Floats = by_metric[self._metric, self._owner]
         return chosen
-
-    @staticmethod
-    def _prefill_seconds(
-        flat: FlatPasses,
-        efficiencies: list[Efficiency],
-        devices: list[Hardware],
-        launch: Floats,
-    ) -> tuple[Floats, Values, Values]:
-        """Time of prefills on the devices, of the host for them, and of both together [s]."""
-        device = flat.device_seconds(efficiencies, devices)
-        host = prefill_host_seconds(launch=launch, kernels=flat.kernels())
-        return device, host, device + host_delay_seconds(device, host, overlaps=0.0, decode=False)
 
     def log_errors(
         self, constants: Constants | None = None, hardware: Hardware | None = None

@@ -1,8 +1,9 @@
-"""Continuous batching under a closed loop: what prefills and queues add to decoding."""
+"""Continuous batching: steps, how many of them read prompts, and queues."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.roofline import overlapped_seconds
@@ -10,39 +11,8 @@ from llmcalc_core.formulas.roofline import overlapped_seconds
 _OVERLAP = 4.0
 
 
-def interference_seconds(*, requests: Values, prefill: Values, output_tokens: Values) -> Values:
-    """Time that the prefills of other requests add to each output token.
-
-    Parameters
-    ----------
-    requests : float or array
-        Requests in flight that share the devices, n [1].
-    prefill : float or array
-        Time in which one prompt occupies the devices [s].
-    output_tokens : float or array
-        Tokens generated per request [tokens].
-
-    Returns
-    -------
-    float or array
-        Time per output token [s]: while a request decodes, every other one is replaced once, so
-        n - 1 prompts are read in its O tokens.
-
-    References
-    ----------
-    Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 3 (generation stalls); counting over
-    one cycle of a closed loop.
-
-    Examples
-    --------
-    >>> interference_seconds(requests=33, prefill=0.125, output_tokens=100)
-    0.04
-    """
-    return (requests - 1) * prefill / output_tokens
-
-
-def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Values:
-    """Time of a decode step.
+def step_seconds(*, device: Values, host: Values, overlaps: Values) -> Values:
+    """Time of a step.
 
     Parameters
     ----------
@@ -65,125 +35,13 @@ def decode_step_seconds(*, device: Values, host: Values, overlaps: Values) -> Va
 
     Examples
     --------
-    >>> decode_step_seconds(device=0.02, host=0.01, overlaps=np.array([1.0, 0.0])).round(4).tolist()
+    >>> step_seconds(device=0.02, host=0.01, overlaps=np.array([1.0, 0.0])).round(4).tolist()
     [0.0203, 0.03]
     """
     if isinstance(overlaps, float) and not overlaps:
         return device + host
     longer = overlapped_seconds(compute=device, memory=host, sharpness=_OVERLAP)
     return longer if isinstance(overlaps, float) else np.where(overlaps, longer, device + host)
-
-
-def mixed_step_seconds(*, decode: Values, device: Values, host: Values) -> Values:
-    """Time that reading prompts in a decode step adds to it.
-
-    Parameters
-    ----------
-    decode : float or array
-        Time of the decode step alone [s].
-    device : float or array
-        Time that the prompts take on the device [s].
-    host : float or array
-        Time that the host takes to start the kernels of a step that is no captured graph [s].
-
-    Returns
-    -------
-    float or array
-        Time [s]: device and host overlap in part, as in a prefill alone.
-
-    References
-    ----------
-    Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 4 (prefill chunks beside decodes);
-    the 2-norm of device and host as in a prefill.
-
-    Examples
-    --------
-    >>> round(float(mixed_step_seconds(decode=0.02, device=0.01, host=0.04)), 3)
-    0.03
-    """
-    longer: Values = np.hypot(decode + device, host) - decode
-    return longer
-
-
-def burst_seconds(*, requests: Values, prefill: Values, group: Values) -> Values:
-    """Mean time until a prompt is read when all requests arrive at once.
-
-    Parameters
-    ----------
-    requests : float or array
-        Requests, n [1].
-    prefill : float or array
-        Time of one prompt in a step that reads several [s].
-    group : float or array
-        Prompts that a step reads, g, at most n [1].
-
-    Returns
-    -------
-    float or array
-        Time [s]: of n / g steps the mean request waits for its own and those before it.
-
-    References
-    ----------
-    Counting: the mean of g, 2 g, ... n prompts is (n + g) / 2.
-
-    Examples
-    --------
-    >>> burst_seconds(requests=11, prefill=0.125, group=1)
-    0.75
-    """
-    return (requests + group) / 2 * prefill
-
-
-def dispersed_queue_seconds(
-    *,
-    requests: Values,
-    prefill: Values,
-    decode: Values,
-    output_tokens: Values,
-    spread: float,
-    rounds: int,
-) -> Values:
-    """Mean wait for other prompts in a closed loop that started with a burst.
-
-    Parameters
-    ----------
-    requests : float or array
-        Requests in flight, n [1].
-    prefill : float or array
-        Time of one prefill [s].
-    decode : float or array
-        Time of a decode step [s].
-    output_tokens : float or array
-        Mean tokens generated per request [tokens].
-    spread : float
-        Width of the range that these are drawn from, over their mean [1].
-    rounds : int
-        Requests that each client sends, the burst included [1].
-
-    Returns
-    -------
-    float or array
-        Time [s], of the rounds after the burst. In round k the n requests of a wave come over
-        ``spread`` times the root of k of the time that one decodes; a queue served at random
-        (M/D/1) is then loaded to that part of the time in which it reads, and the load over what it
-        leaves is n prefills over that width.
-
-    References
-    ----------
-    Kleinrock, Queueing Systems, vol. 1 (1975), equation 5.63; the sum of k uniform lengths has
-    the root of k times the width of one.
-
-    Examples
-    --------
-    >>> dispersed_queue_seconds(
-    ...     requests=10, prefill=0.1, decode=0.02, output_tokens=100, spread=0.5, rounds=2
-    ... )
-    0.05
-    """
-    width = spread * np.sqrt(np.arange(1, max(rounds, 2)))
-    loaded = requests * prefill / (output_tokens * decode)
-    queue: Values = prefill * loaded * float(np.mean(1 / (2 * width)))
-    return queue
 
 
 def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
@@ -213,3 +71,106 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
         return np.where(busy < 1, busy * prefill / (2 * np.maximum(1 - busy, 0.0)), np.inf)
+
+
+def reading_steps(
+    *,
+    arriving: Values,
+    tokens: Values,
+    room: Values,
+    fixed_lengths: bool | NDArray[np.bool_],
+    most: Values = 1.0,
+) -> Values:
+    """Share of the steps that read prompts.
+
+    Parameters
+    ----------
+    arriving, tokens : float or array
+        Chunks of prompts that come in a step, in the mean [1], and their tokens [tokens].
+    room : float or array
+        Tokens of prompts that a step has room for [tokens].
+    fixed_lengths : bool or array
+        Whether prompts come one by one, as those of one length do, else at random.
+    most : float or array
+        Largest share: 1 where prompts are read beside decode steps [1].
+
+    Returns
+    -------
+    float or array
+        Steps that read over all, or over decode steps where they are apart [1].
+
+    References
+    ----------
+    Counting: of arrivals at random (Poisson) a step has none with the chance exp(-mean), and a step
+    reads no more than it has room for.
+
+    Examples
+    --------
+    >>> reading_steps(arriving=0.5, tokens=50.0, room=8000.0,
+    ...               fixed_lengths=False).round(3).item()
+    0.393
+    """
+    at_random = -np.expm1(-np.asarray(arriving))
+    some = np.where(fixed_lengths, arriving, at_random)
+    share: Values = np.minimum(np.maximum(some, tokens / room), most)
+    return share
+
+
+def clumping(rounds: float, *, spread: float) -> float:
+    """How much closer prompts come than evenly, in the rounds after a burst.
+
+    Parameters
+    ----------
+    rounds : float
+        Requests that each client sends, the burst included [1].
+    spread : float
+        Width of the range that the lengths of answers are drawn from, over their mean [1].
+
+    Returns
+    -------
+    float
+        Mean of the rate in a wave over the mean rate, at least 1 [1]. In round k the requests of a
+        wave come over ``spread`` times the root of k of the time that one decodes.
+
+    References
+    ----------
+    The sum of k uniform lengths has the root of k times the width of one.
+
+    Examples
+    --------
+    >>> clumping(2.0, spread=0.5), clumping(1.0, spread=0.5)
+    (2.0, 1.0)
+    """
+    after = np.arange(1, max(int(rounds), 1))
+    if not after.size:
+        return 1.0
+    return float(np.mean(1 / np.minimum(spread * np.sqrt(after), 1.0)))
+
+
+def burst_seconds(*, tokens: Values, room: Values, seconds_per_token: Values) -> Values:
+    """Mean time until a prompt is read when all come at once.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Tokens of all prompts [tokens].
+    room : float or array
+        Tokens that a step reads [tokens].
+    seconds_per_token : float or array
+        Time of one in a full step [s].
+
+    Returns
+    -------
+    float or array
+        Time [s]: of the steps that read them the mean prompt waits for its own and those before.
+
+    References
+    ----------
+    Counting: the mean of g, 2 g, ... n is (n + g) / 2.
+
+    Examples
+    --------
+    >>> burst_seconds(tokens=1000.0, room=250.0, seconds_per_token=1e-3)
+    0.625
+    """
+    return (tokens + np.minimum(room, tokens)) / 2 * seconds_per_token

@@ -172,7 +172,8 @@ class MoE(Part):
         rows = tokens * np.minimum(busiest, np.minimum(own, self.top_k))
         read = most_touched(experts=own, touched=touched * own / self.experts, groups=groups)
         matrices = self.up_projections + 1
-        weights = read * matrices * columns * inside * precision.expert_weight_bytes
+        each = matrices * columns * inside * precision.expert_weight_bytes
+        weights = read * each
         entering = rows * (inside + columns) * precision.expert_activation_bytes
         leaving = rows * (self.up_projections * columns + inside) * precision.output_bytes
         grouped = Operation(
@@ -183,6 +184,7 @@ class MoE(Part):
             moved=weights + entering + leaving,
             size=rows_per_expert(tokens=tokens, top_k=self.top_k, touched=touched),
             weights=weights,
+            choice=own * each,
         )
         activation: Values = rows * matrices * columns * precision.output_bytes
         return grouped, traffic("routed experts' activation", activation)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcalc_core.dtypes import DATA_TYPES
-from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
@@ -35,6 +35,8 @@ class Operation(NamedTuple):
         What its compute efficiency rises with [tokens]; infinity where it does not.
     weights, cached : float or array
         What of the traffic are weights, and keys, values and states of sequences [bytes].
+    choice : float or array
+        Of weights that tokens choose from, all that there are [bytes]; 0 where all are read.
     shape : tuple, optional
         Of a projection that adapters change: rows, columns and inner size [elements], and how
         many projections it is that are multiplied as one [1].
@@ -49,6 +51,7 @@ class Operation(NamedTuple):
     size: Values = np.inf
     weights: Values = 0.0
     cached: Values = 0.0
+    choice: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None
 
 
@@ -134,14 +137,14 @@ class Pass:
     whole: Precision
     hidden: int
     decode: bool
-    sequences: Floats
-    tokens: Floats
-    replica_tokens: Floats
+    sequences: Values
+    tokens: Values
+    replica_tokens: Values
     cp: Values
     past_tokens: Values
-    stage_tokens: Floats
+    stage_tokens: Values
     states: float
-    hidden_bytes: Floats
+    hidden_bytes: Values
     family: str = "gemm"
     made: dict[tuple[object, ...], Operation] = field(default_factory=dict)
 
@@ -154,7 +157,41 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
     attention reads the caches that there are.
     """
     requests = np.ceil(grid.micro / grid.attention_dp)
-    run, micro = requests, grid.micro
+    return pass_of(
+        hidden, grid, precision, requests=requests, on_all_replicas=grid.micro, decode=decode
+    )
+
+
+def pass_of(
+    hidden: int,
+    grid: Grid,
+    precision: Precision,
+    *,
+    requests: Values,
+    on_all_replicas: Values,
+    decode: bool,
+) -> Pass:
+    """Describe a pass of so many requests, or parts of their prompts.
+
+    Parameters
+    ----------
+    hidden : int
+        Width of the model.
+    grid : Grid
+        Plans and lengths; how many requests its batches have is of no account.
+    precision : Precision
+        Types of the whole model.
+    requests, on_all_replicas : float or array
+        Requests on the busiest attention replica, and on all of a stage [1].
+    decode : bool
+        Whether each decodes a token, else a part of its prompt is read.
+
+    Returns
+    -------
+    Pass
+        What layers need to know.
+    """
+    run, micro = requests, on_all_replicas
     if decode and grid.graph_sizes:
         run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
         micro = run * grid.attention_dp

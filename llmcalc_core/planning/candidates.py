@@ -188,7 +188,7 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
     )
     budget = memory_budget(hardware, request.memory_fraction, request.engine)
     grid = offloaded(model, precision, grid, budget)
-    efficiency = efficiency_for(hardware, precision, mixture=model.is_moe, engine=request.engine)
+    efficiency = efficiency_for(hardware, precision, engine=request.engine)
     found = performance(model, hardware, precision, grid, efficiency, phase=request.phase)
     if any(getattr(found, time) is None for time in _limits(request)):
         found = with_other_phase(model, hardware, precision, grid, efficiency, own=found)

@@ -65,8 +65,7 @@ class Service:
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the engine."""
-        mixture = self.model.is_moe
-        return efficiency_for(hardware, self.precision, mixture=mixture, engine=self.engine)
+        return efficiency_for(hardware, self.precision, engine=self.engine)
 
     def grid(
         self, layouts: tuple[Layout, ...], batches: tuple[int, ...], outputs: int | None = None

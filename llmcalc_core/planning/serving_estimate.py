@@ -62,9 +62,7 @@ def serving_figures(
     dict
         See :func:`llmcalc_core.estimate_serving_performance`.
     """
-    efficiency = efficiency_for(
-        hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
-    )
+    efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     concurrency = workload.batches[0]
     budget = memory_budget(hardware, memory_fraction, engine)
 

@@ -96,9 +96,7 @@ def estimate_layouts(
     )
     budget = memory_budget(hardware, memory_fraction, engine)
     grid = offloaded(model, precision, grid, budget)
-    efficiency = efficiency_for(
-        hardware, precision, mixture=model.is_moe, engine=engine, constants=constants
-    )
+    efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     return Estimate(
         grid=grid,
         times=phase_times(model, hardware, precision, grid, efficiency, decode=phase == "decode"),

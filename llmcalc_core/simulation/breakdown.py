@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from llmcalc_core.costmodel.breakdown import BreakdownRow, number, overhead_row, phase_breakdown
-from llmcalc_core.costmodel.phases import Case, phase_times
-from llmcalc_core.simulation.prefills import arriving_prompts, prompts
-from llmcalc_core.simulation.serving import serving_times
+import numpy as np
+
+from llmcalc_core.costmodel.breakdown import BreakdownRow, breakdown_rows
+from llmcalc_core.costmodel.micro_batch import Case
+from llmcalc_core.formulas import Values
+from llmcalc_core.simulation.serving import serving_loop, serving_steps
+from llmcalc_core.workload.arrivals import DRAWN
 
 
 def serving_breakdown(case: Case) -> list[BreakdownRow]:
-    """Split the time per output token of continuous batching, other requests' prefills included.
-
-    Of what prefills add, the devices' part is split as theirs is; waiting for the host is one row.
+    """Split the time per output token of continuous batching.
 
     Parameters
     ----------
@@ -23,17 +24,23 @@ def serving_breakdown(case: Case) -> list[BreakdownRow]:
     Returns
     -------
     list of BreakdownRow
-        Their ``time_s`` sum to the time per output token.
+        Of the steps that decode, and of those that read prompts, beside decoding ('mixed') or alone
+        ('prefill'). Their ``time_s`` sum to the time per output token.
     """
-    model, hardware, precision, grid, efficiency = case
-    times, decode = serving_times(*case), phase_times(*case, decode=True)
-    rows = phase_breakdown(case, decode=True)
-    added = (times.tpot_s - decode.latency_s).item()
-    if not added:
-        return rows
-    host = number(times.by_kind.overhead) - number(decode.by_kind.overhead)
-    arriving = (model, hardware, precision, prompts(grid, arriving_prompts(grid)), efficiency)
-    prefill = [row for row in phase_breakdown(arriving, decode=False) if row.kind != "overhead"]
-    share = (added - host) / sum(row.time_s for row in prefill)
-    rows += [replace(row, time_s=row.time_s * share) for row in prefill]
-    return [*rows, overhead_row("prefill", "starting kernels", host)]
+    steps = serving_steps(case, chunked=True, arrivals=DRAWN, listed=True)
+    loop = serving_loop(case, steps, DRAWN)
+    gained, beside = case[3].gained, "mixed" if steps.mixes else "prefill"
+    named = (
+        ("decode", steps.decode_parts, loop.decoding * gained * steps.decode.latency_s),
+        (beside, steps.reading_parts, loop.reading * steps.reading.latency_s),
+    )
+    whole = (*case[:3], replace(steps.grid, gained=1.0), case[4])
+    rows = []
+    for stage, parts, seconds in named:
+        if _number(seconds):
+            rows += breakdown_rows(whole, parts, stage, _number(seconds))
+    return rows
+
+
+def _number(value: Values) -> float:
+    return float(np.asarray(value).item())

@@ -1,4 +1,4 @@
-"""Latencies in a closed loop: decode steps, the prefills between them, and the queue."""
+"""Latencies in a closed loop: decode steps, those that read prompts, and the queue."""
 
 from __future__ import annotations
 
@@ -8,16 +8,29 @@ import numpy as np
 
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.serving import (
-    burst_seconds,
-    dispersed_queue_seconds,
-    interference_seconds,
-    steady_queue_seconds,
-)
-from llmcalc_core.workload.arrivals import DRAWN, ROUNDS, SHORTEST_SHARE, Arrivals
+from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
+from llmcalc_core.simulation.load import Load
+from llmcalc_core.workload.arrivals import Arrivals
 
-_SPREAD = 2 * (1 - SHORTEST_SHARE) / (1 + SHORTEST_SHARE)
-"""Width of the range of drawn lengths over their mean [1]."""
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Steps:
+    """Times of the steps of a load.
+
+    Attributes
+    ----------
+    decode, reading : float or array
+        Time of a step that decodes, and of one that reads prompts, beside decoding or alone [s].
+    compute_share : float or array
+        Part of the latter that grows with its prompts [1].
+    seconds_per_token : float or array
+        Time of a prompt's token in a full step [s].
+    """
+
+    decode: Values
+    reading: Values
+    compute_share: Values
+    seconds_per_token: Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,58 +43,52 @@ class ClosedLoopTimes:
         Mean time to first token, of the first burst, and of arrivals at random [s].
     tpot : float or array
         Time per output token [s].
-    interference : float or array
-        The part of it that prefills of other requests add [s].
+    decoding, reading : float or array
+        Steps that decode, and steps that read prompts, for each output token [1].
     """
 
     ttft: Values
     burst_ttft: Values
     steady_ttft: Values
     tpot: Values
-    interference: Values
+    decoding: Values
+    reading: Values
 
 
 def closed_loop(
     *,
-    decode: Values,
-    prefill: Values,
-    arriving_prefill: Values,
-    packed_prefill: Values,
-    packed_prompts: Values,
-    later_chunks: Values = 0.0,
-    requests: Values,
-    attention_dp: Values,
+    load: Load,
+    steps: Steps,
+    computed: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
-    arrivals: Arrivals = DRAWN,
+    attention_dp: Values = 1.0,
+    mixes: Values,
+    arrivals: Arrivals,
     behaviour: Behaviour,
 ) -> ClosedLoopTimes:
-    """Join a decode step and a prefill into the latencies of a request in a closed loop.
+    """Join the steps of a load into the latencies of a request in a closed loop.
 
-    All requests arrive at once; each one that ends is followed by another, ten times
-    (:data:`ROUNDS`). Drawn lengths disperse them. Of one length, they stay a train: each waits for
-    the one before it, or for all of them if the engine reads every prompt before it decodes.
+    All requests arrive at once; each one that ends is followed by another, so many times
+    (``arrivals.rounds``). Drawn lengths disperse them. Of one length they stay in groups: each is
+    read with the others of its own, or all of them are if the engine reads every prompt before it
+    decodes.
 
     Parameters
     ----------
-    decode, prefill : float or array
-        Time of decoding a token, and of one prompt's prefill [s].
-    arriving_prefill, packed_prefill : float or array
-        Time for which each of the prompts that arrive in a step occupies the devices, and each of
-        as many as a step has room for [s].
-    packed_prompts : float or array
-        Prompts that a step has room for [1].
-    later_chunks : float or array
-        Time of the decode steps that the chunks of a prompt but the first run in [s].
-    requests : float or array
-        Requests in flight on one attention replica [1].
-    attention_dp : float or array
-        Attention replicas: they take every step together, and after the burst turns in reading [1].
-    output_tokens : float or array
-        Tokens generated per request [tokens].
+    load : Load
+        What steps hold.
+    steps : Steps
+        What they take.
+    computed, output_tokens : float or array
+        Tokens of a prompt that are computed, and tokens generated per request [tokens].
     step_tokens : float or array
         Tokens of a request that a decode step gives [tokens].
-    arrivals : Arrivals, optional
+    attention_dp : float or array
+        Attention replicas, which take every step together [1].
+    mixes : float or array
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
+    arrivals : Arrivals
         How requests come, and for how long the server holds them back.
     behaviour : Behaviour
         How the engine serves.
@@ -89,50 +96,76 @@ def closed_loop(
     Returns
     -------
     ClosedLoopTimes
-        Times to the first token and per output token, and what prefills add to the latter.
+        Times to the first token and per output token, and the steps of the latter.
     """
-    each, at_once = packed_prefill + later_chunks, np.minimum(packed_prompts, requests)
-    added = interference_seconds(
-        requests=requests, prefill=arriving_prefill, output_tokens=output_tokens
+    decode_steps = np.maximum((output_tokens - 1) / step_tokens, 1.0)
+    prompts = load.requests * computed
+    read_all = burst_seconds(
+        tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
-    in_step = arrivals.fixed_lengths * behaviour.prefill_first  # all decode at the same time
-    # Prompts of the burst that are read after one's own.
-    of_burst = (requests - at_once) / 2 * packed_prefill / output_tokens
-    interference = in_step * of_burst + (1 - in_step) * (1 - 1 / (2 * ROUNDS)) * added
-    tpot = decode + interference
-    load = added / (added + decode)
-
-    burst = burst_seconds(requests=requests, prefill=each, group=at_once)
-    burst_queue = np.maximum(burst - prefill - later_chunks, 0.0)
-    one_before = np.minimum(requests - 1, 1.0) * each
-    dispersed_queue = dispersed_queue_seconds(
-        requests=requests,
-        prefill=each,
-        decode=decode,
-        output_tokens=output_tokens,
-        spread=_SPREAD,
-        rounds=ROUNDS,
+    reading = any_reads(load.share, attention_dp, mixes)
+    usual = (1 - mixes * reading) * steps.decode + reading * steps.reading
+    # Drawn lengths: prompts come in waves, no narrower than the burst took to be read.
+    busy = prompts * steps.seconds_per_token / (decode_steps * usual)
+    closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, busy), 1.0)
+    fits = np.maximum(load.room / load.chunk_tokens, 1.0)
+    near = np.minimum(1 + (load.own - 1) * closer, np.minimum(fits, load.requests))
+    near = np.where(arrivals.fixed_lengths, load.own, near)
+    per_chunk = steps.reading * steps.compute_share / load.read
+    own = load.chunks * (steps.reading + per_chunk * (near - load.read))
+    burst_queue = np.maximum(read_all - own, 0.0)
+    one_by_one = steady_queue_seconds(
+        load=np.minimum(busy * closer, 1.0), prefill=computed * steps.seconds_per_token / fits
     )
-    ordered_queue = np.where(behaviour.prefill_first, burst_queue, one_before)
-    later_queue = np.minimum(
-        attention_dp * np.where(arrivals.fixed_lengths, ordered_queue, dispersed_queue),
-        burst_queue,
+    later_queue = np.where(
+        arrivals.fixed_lengths, load.at_once * burst_queue, np.minimum(one_by_one, burst_queue)
     )
-    queue = burst_queue / ROUNDS + (1 - 1 / ROUNDS) * later_queue
-    steady_queue = steady_queue_seconds(load=load, prefill=arriving_prefill)
-    next_step = np.where(arrivals.fixed_lengths, one_before, load * packed_prefill)
+    # What is read while a request waits is not read while it decodes.
+    beside = reading * decode_steps * (steps.reading - mixes * steps.decode)
+    waited = later_queue + load.chunks * per_chunk * (near - load.own)
+    waited = np.where(arrivals.fixed_lengths, 0.0, waited)
+    reading = reading * np.where(beside > waited, 1 - waited / np.where(beside > 0, beside, 1), 0)
+    decoding = 1 - mixes * reading
+    step = decoding * steps.decode + reading * steps.reading
+    # Nobody waits for the step of others where there are none.
+    others = np.minimum(load.requests * attention_dp - 1, 1.0)
+    first_steps = others * (behaviour.first_token_steps + behaviour.overlaps)
     unqueued = (
         behaviour.first_token_s
-        + prefill
-        + later_chunks
-        + behaviour.overlaps * next_step
-        + (behaviour.first_token_steps + arrivals.held_steps) * step_tokens * tpot
+        + own
+        + (np.maximum(first_steps, load.waiting_steps) + arrivals.held_steps) * step
     )
-    all_prompts = requests * packed_prefill  # read while one request is in flight, at the least
+    first = 1 / np.maximum(arrivals.rounds, 1.0)
+    queue = first * burst_queue + (1 - first) * later_queue
+    steady = steady_queue_seconds(
+        load=np.minimum(load.arriving * load.chunk_tokens / load.room, 1.0),
+        prefill=load.room * steps.seconds_per_token,
+    )
+    tpot = step / step_tokens
+    # While one request is in flight the prompts of all are read.
+    least = prompts * steps.seconds_per_token - (output_tokens - 1) * tpot
     return ClosedLoopTimes(
-        ttft=np.maximum(unqueued + queue, all_prompts - (output_tokens - 1) * tpot),
+        ttft=np.maximum(unqueued + queue, least),
         burst_ttft=unqueued + burst_queue,
-        steady_ttft=unqueued + np.minimum(steady_queue, burst_queue),
+        steady_ttft=unqueued + np.minimum(steady, burst_queue),
         tpot=tpot,
-        interference=interference,
+        decoding=decoding / step_tokens,
+        reading=reading / step_tokens,
     )
+
+
+def any_reads(share: Values, attention_dp: Values, mixes: Values) -> Values:
+    """Share of the steps in which any of the attention replicas reads prompts [1]."""
+    if np.all(attention_dp == 1):
+        return share
+    beside = 1 - (1 - np.minimum(share, 1.0)) ** attention_dp
+    return np.where(mixes > 0, beside, np.maximum(share, beside))
+
+
+def read_on_all(load: Load, attention_dp: Values, mixes: Values) -> Values:
+    """Chunks that all attention replicas read in a step in which any of them does [1]."""
+    if np.all(attention_dp == 1):
+        return load.read
+    every = any_reads(load.share, attention_dp, mixes)
+    came = attention_dp * load.arriving / np.where(every > 0, every, 1.0)
+    return np.maximum(came, load.read)

@@ -1,34 +1,20 @@
-"""Prompts that are read together: how many, and the times of their prefills."""
+"""Prompts that are read: passes of chunks of them, and the rate of a full step."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, mixed_times, timed
+from llmcalc_core.costmodel.phases import phase_times_of
+from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Values
-from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.precision import Precision
+from llmcalc_core.layers.work import Pass, Section, pass_of
+from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.grid import Grid
-
-
-def packed_prompts(grid: Grid) -> Values:
-    """Count the prompts that an attention replica reads in one step when many wait."""
-    waiting = np.maximum(np.floor(grid.batch / grid.attention_dp), 1.0)
-    count: Values = np.clip(np.floor(grid.chunk_tokens / grid.computed), 1.0, waiting)
-    return count
-
-
-def arriving_prompts(grid: Grid) -> Values:
-    """Count the prompts that an attention replica is given in one decode step, at least one."""
-    ended = np.floor(grid.batch / grid.attention_dp * grid.gained / grid.outputs)
-    count: Values = np.clip(ended, 1.0, packed_prompts(grid))
-    return count
 
 
 def prompts(grid: Grid, count: Values) -> Grid:
@@ -37,80 +23,109 @@ def prompts(grid: Grid, count: Values) -> Grid:
     return replace(grid, batch=batch, micro=batch, micro_batches=batch / batch)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Prefills:
-    """Prefills of so many prompts each.
-
-    Attributes
-    ----------
-    grid : Grid
-        What was timed.
-    times : PhaseTimes
-        Their times.
-    position : array of int, optional
-        For each plan and workload where its own is in them; in the same place where not given.
-    """
-
-    grid: Grid
-    times: PhaseTimes
-    position: NDArray[np.intp] | None = None
-
-    def of(self, values: Values | NDArray[np.int8]) -> Any:  # noqa: ANN401 - as its values are
-        """Give each plan and workload its own of some values of ``times``."""
-        if self.position is None:
-            return values
-        layouts, counts, inputs, _ = self.grid.shape
-        return np.broadcast_to(values, (layouts, counts, inputs, 1)).reshape(-1)[self.position]
+def in_micro_batches(grid: Grid) -> Grid:
+    """Divide what is in flight over the stages evenly, as schedulers of a pipeline do."""
+    micro_batches = np.minimum(grid.pp, np.maximum(grid.batch / grid.attention_dp, 1.0))
+    return replace(grid, micro_batches=micro_batches, micro=grid.batch / micro_batches)
 
 
-def prefills(
-    model: Model,
-    hardware: Hardware,
-    precision: Precision,
-    grid: Grid,
-    efficiency: Efficiency,
-    *,
-    counts: tuple[Values, ...],
-) -> list[Prefills]:
-    """Time the prefills of several numbers of prompts.
+def decode_pass(case: tuple[Any, ...], load: Load) -> Pass:
+    """Describe the sequences that decode in a micro batch of a step."""
+    model, _, precision, grid = case[:4]
+    each = load.decoding / grid.micro_batches
+    return pass_of(
+        model.hidden, grid, precision,
+        requests=each, on_all_replicas=each * grid.attention_dp, decode=True,
+    )  # fmt: skip
+
+
+def prompt_pass(case: tuple[Any, ...], load: Load, read: Values, on_all: Values) -> Pass:
+    """Describe the chunks of prompts that a micro batch of a step reads.
 
     Parameters
     ----------
-    model, hardware, precision, grid, efficiency
-        As for :func:`llmcalc_core.costmodel.phases.phase_times`.
-    counts : tuple of float or array
-        Prompts on each attention replica [1].
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    load : Load
+        In how many chunks a prompt is read.
+    read, on_all : float or array
+        Chunks on the attention replica that reads most, and on all of them [1].
 
     Returns
     -------
-    list of Prefills
-        One for each of ``counts``. The same numbers occur again and again over batches and
-        outputs, on which nothing else depends unless a technique makes it: each is timed once.
+    Pass
+        What layers need to know.
     """
-
-    def timed(count: Values, shape: tuple[int, int, int, int] = grid.shape) -> Prefills:
-        read = replace(prompts(grid, count), shape=shape)
-        times = phase_times(model, hardware, precision, read, efficiency, decode=False)
-        return Prefills(grid=read, times=times)
-
-    if all(np.ndim(count) == 0 for count in counts):
-        known = {float(count): timed(count) for count in dict.fromkeys(counts)}
-        return [known[float(count)] for count in counts]
-    if any(_varies(values) for values in (grid.pieces, grid.weights_away, grid.cache_away)):
-        return [timed(count) for count in counts]
-    whole = [np.asarray(count, dtype=np.intp) for count in counts]
-    distinct = np.flatnonzero(np.bincount(np.concatenate([count.reshape(-1) for count in whole])))
-    layouts, _, inputs, _ = grid.shape
-    table = timed(distinct.astype(float).reshape(1, -1, 1, 1), (layouts, len(distinct), inputs, 1))
-    first = np.arange(layouts).reshape(-1, 1, 1, 1) * len(distinct)
-    column = np.arange(inputs).reshape(1, 1, -1, 1)
-    return [
-        replace(table, position=(first + np.searchsorted(distinct, count)) * inputs + column)
-        for count in whole
-    ]
+    model, _, precision, grid = case[:4]
+    on_all = on_all / grid.micro_batches
+    own = replace(grid, pieces=load.chunks, micro=on_all)
+    return pass_of(
+        model.hidden, own, precision,
+        requests=read / grid.micro_batches, on_all_replicas=on_all, decode=False,
+    )  # fmt: skip
 
 
-def _varies(values: Values) -> bool:
-    """Whether values differ between batches or outputs."""
-    shape = np.shape(values)
-    return len(shape) > 1 and max(shape[1], shape[3]) > 1
+def reading_step(
+    case: Case,
+    load: Load,
+    on_all: Values,
+    decoding: tuple[Pass, tuple[Section, ...]] | None,
+    *,
+    listed: bool = False,
+) -> MicroBatch:
+    """Time a step that reads prompts, beside sequences that decode or alone.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    load : Load
+        What steps hold.
+    on_all : float or array
+        Chunks that all attention replicas read in it [1].
+    decoding : tuple, optional
+        The pass of what decodes, and its sections.
+    listed : bool, default False
+        Whether to keep every operation and message as a row.
+
+    Returns
+    -------
+    MicroBatch
+        Of such a step.
+    """
+    reads = prompt_pass(case, load, load.read, on_all)
+    if decoding is None:
+        return timed(case, reads, sections(case[0], reads), reads.tokens, listed=listed)
+    return mixed_times(case, decoding[0], reads, work=decoding[1], listed=listed)
+
+
+def full_pass(case: tuple[Any, ...], load: Load) -> Pass:
+    """Describe a step that reads as many tokens of prompts as it has room for."""
+    grid = replace(case[3], micro_batches=np.asarray(1.0))
+    tokens = _over_inputs(load.chunk_tokens)
+    count = np.maximum(grid.chunk_tokens / tokens, 1.0)
+    narrow = replace(load, chunks=_over_inputs(load.chunks))
+    return prompt_pass((*case[:3], grid), narrow, count, count * grid.attention_dp)
+
+
+def seconds_per_token(case: Case, load: Load) -> Values:
+    """Time of a prompt's token in a step that reads as many as it has room for [s]."""
+    model, hardware, precision, grid, efficiency = case
+    reads = full_pass(case, load)
+    alone = replace(grid, micro_batches=np.asarray(1.0), pieces=1.0)
+    full = (model, hardware, precision, alone, efficiency)
+    parts = timed(full, reads, sections(model, reads), reads.tokens)
+    times = phase_times_of(full, parts, decode=False)
+    return times.period_s / reads.replica_tokens
+
+
+def _over_inputs(values: Values) -> Values:
+    """Give the value for the smallest batch: a full step does not depend on who decodes."""
+    if isinstance(values, np.ndarray) and values.ndim:
+        return values[:, :1, :, :1]
+    return values
+
+
+def mixes_prompts(efficiency: Efficiency, *, chunked: bool) -> float:
+    """Say whether prompts are read beside decode steps, 1, or in steps of their own, 0."""
+    return float(chunked and not efficiency.behaviour.prefill_first)

@@ -1,4 +1,4 @@
-"""Continuous batching in a closed loop: decode steps, the prefills between them, and the queue."""
+"""Continuous batching in a closed loop: decode steps, those that read prompts, and the queue."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
-from llmcalc_core.costmodel.times import KINDS, TimeByKind
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
-from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.serving import mixed_step_seconds
+from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.closed_loop import closed_loop
+from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop, read_on_all
+from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefills import (
-    Prefills,
-    arriving_prompts,
-    packed_prompts,
-    prefills,
+    decode_pass,
+    in_micro_batches,
+    mixes_prompts,
+    reading_step,
+    seconds_per_token,
 )
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
@@ -46,7 +49,7 @@ class ServingTimes:
     by_kind : TimeByKind
         Parts of the time per output token [s].
     bound : array of int
-        Position in ``BOUNDS`` of what bounds the longer of decoding and the prefills beside it.
+        Position in ``BOUNDS`` of what bounds the steps that take most of the time.
     utilisation : Utilisation
         What the devices are busy with.
     """
@@ -59,6 +62,34 @@ class ServingTimes:
     by_kind: TimeByKind
     bound: NDArray[np.int8]
     utilisation: Utilisation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ServingSteps:
+    """The steps of continuous batching: what they hold and what they take.
+
+    Attributes
+    ----------
+    grid : Grid
+        Plans and workloads, divided over pipeline stages evenly.
+    load : Load
+        What they hold.
+    mixes : float
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+    decode_parts, reading_parts : MicroBatch
+        A micro batch of a step that decodes, and of one that reads prompts, beside decoding or
+        alone.
+    decode, reading : PhaseTimes
+        The times of these steps.
+    """
+
+    grid: Grid
+    load: Load
+    mixes: float
+    decode_parts: MicroBatch
+    reading_parts: MicroBatch
+    decode: PhaseTimes
+    reading: PhaseTimes
 
 
 def serving_times(
@@ -82,8 +113,8 @@ def serving_times(
     efficiency : Efficiency
         What the device reaches, and how the engine behaves.
     chunked : bool, default True
-        Whether prefills run beside decode steps; else each interrupts decoding, and waits by itself
-        for its kernels to be started.
+        Whether prompts are read beside decode steps; else in steps of their own, as engines do that
+        read prompts first.
     arrivals : Arrivals, optional
         How requests come, and for how long the server holds them back.
 
@@ -92,116 +123,88 @@ def serving_times(
     ServingTimes
         Arrays that broadcast to the grid.
     """
-    decode = phase_times(model, hardware, precision, grid, efficiency, decode=True)
-    counts = (1.0, arriving_prompts(grid), packed_prompts(grid))
-    prefill, arriving, packed = prefills(
-        model, hardware, precision, grid, efficiency, counts=counts
-    )
-    if chunked:
-        added = mixed_prefill_seconds(
-            decode_step=decode.latency_s * grid.gained,
-            device=arriving.of(_device_seconds(arriving.times)),
-            host=arriving.of(_host_seconds(arriving.times)),
-            chunks=grid.pieces,
-        )
-    else:
-        added = arriving.of(arriving.times.period_s)
-    loop = closed_loop(
-        decode=decode.latency_s,
-        prefill=prefill.of(prefill.times.latency_s),
-        arriving_prefill=added / counts[1],
-        packed_prefill=packed.of(packed.times.period_s) / counts[2],
-        packed_prompts=counts[2],
-        later_chunks=_later_chunk_seconds(decode, grid),
-        requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
-        attention_dp=grid.attention_dp,
-        output_tokens=grid.outputs,
-        step_tokens=grid.gained,
-        arrivals=arrivals,
-        behaviour=efficiency.behaviour,
-    )
+    case = (model, hardware, precision, grid, efficiency)
+    steps = serving_steps(case, chunked=chunked, arrivals=arrivals)
+    loop = serving_loop(case, steps, arrivals)
+    decode, reading = steps.decode, steps.reading
     e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
-    reading = phase_utilisation(arriving.times, arriving.grid, decode=False)
-    utilisation = serving_utilisation(
-        phase_utilisation(decode, grid, decode=True),
-        replace(reading, share=arriving.of(reading.share)),
-        reading=added / counts[1] / grid.attention_dp,
-        writing=decode.latency_s * grid.outputs / grid.batch,
-        every=e2e / grid.batch,
-    )
     return ServingTimes(
         ttft_s=np.asarray(loop.ttft),
         burst_ttft_s=np.asarray(loop.burst_ttft),
         steady_ttft_s=np.asarray(loop.steady_ttft),
         tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
-        by_kind=decode.by_kind + _interference_by_kind(arriving, added, loop.interference),
+        by_kind=decode.by_kind * (loop.decoding * grid.gained) + reading.by_kind * loop.reading,
         bound=np.where(
-            loop.interference > decode.latency_s, arriving.of(arriving.times.bound), decode.bound
+            loop.reading * reading.latency_s > loop.decoding * decode.latency_s * grid.gained,
+            reading.bound,
+            decode.bound,
         ),
-        utilisation=utilisation,
+        utilisation=_utilisation(steps, loop, e2e),
     )
 
 
-def mixed_prefill_seconds(
-    *, decode_step: Values, device: Values, host: Values, chunks: Values = 1.0
-) -> Values:
-    """Time that prompts add to the decode steps in which they are read.
-
-    Parameters
-    ----------
-    decode_step : float or array
-        Time of a decode step alone [s].
-    device, host : float or array
-        Time that the prompts take on the devices, and that the host takes for them [s].
-    chunks : float or array
-        Steps that they are divided over [1].
-
-    Returns
-    -------
-    float or array
-        Time in all steps [s].
-
-    Examples
-    --------
-    >>> round(float(mixed_prefill_seconds(decode_step=0.02, device=0.02, host=0.08, chunks=2.0)), 3)
-    0.06
-    """
-    each = mixed_step_seconds(decode=decode_step, device=device / chunks, host=host / chunks)
-    return chunks * each
+def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedLoopTimes:
+    """Join the steps of continuous batching into the latencies of a request."""
+    model, hardware, precision, grid, efficiency = case
+    reading = steps.reading
+    even = (model, hardware, precision, steps.grid, efficiency)
+    return closed_loop(
+        load=steps.load,
+        steps=Steps(
+            decode=steps.decode.latency_s * grid.gained,
+            reading=reading.latency_s,
+            compute_share=reading.by_bound.compute / sum(reading.by_bound.parts()),
+            seconds_per_token=seconds_per_token(even, steps.load),
+        ),
+        computed=grid.computed,
+        output_tokens=grid.outputs,
+        step_tokens=grid.gained,
+        attention_dp=grid.attention_dp,
+        mixes=steps.mixes,
+        arrivals=arrivals,
+        behaviour=efficiency.behaviour,
+    )
 
 
-def _later_chunk_seconds(decode: PhaseTimes, grid: Grid) -> Values:
-    """Time of the decode steps that a prompt in chunks waits for [s]: none where nobody decodes."""
-    if isinstance(grid.pieces, float) and grid.pieces == 1:
-        return 0.0
-    others = grid.batch > grid.attention_dp
-    return (grid.pieces - 1) * others * decode.latency_s * grid.gained
+def serving_steps(
+    case: Case, *, chunked: bool, arrivals: Arrivals, listed: bool = False
+) -> ServingSteps:
+    """Time the steps of continuous batching: those that decode, and those that read prompts."""
+    model, hardware, precision, whole, efficiency = case
+    mixes = mixes_prompts(efficiency, chunked=chunked)
+    grid = in_micro_batches(whole)
+    load = load_of(grid, mixes=mixes, arrivals=arrivals)
+    even = (model, hardware, precision, grid, efficiency)
+    decodes = decode_pass(even, load)
+    work = sections(model, decodes)
+    decoding = timed(even, decodes, work, None, listed=listed)
+    on_all = read_on_all(load, grid.attention_dp, mixes)
+    beside = (decodes, work) if mixes else None
+    reading = reading_step(even, load, on_all, beside, listed=listed)
+    # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
+    once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
+    return ServingSteps(
+        grid=grid,
+        load=load,
+        mixes=mixes,
+        decode_parts=decoding,
+        reading_parts=reading,
+        decode=phase_times_of(even, decoding, decode=True),
+        reading=phase_times_of(once, reading, decode=True),
+    )
 
 
-def _device_seconds(prefill: PhaseTimes) -> Values:
-    """Time for which a prefill occupies its devices, without waiting for the host [s]."""
-    device: Values = prefill.period_s * (1 - prefill.by_kind.overhead / prefill.latency_s)
-    return device
-
-
-def _host_seconds(prefill: PhaseTimes) -> Values:
-    """Time that the host takes for a prefill, beside which the devices run [s]."""
-    host: Values = np.sqrt(np.maximum(prefill.period_s**2 - _device_seconds(prefill) ** 2, 0.0))
-    return host
-
-
-def _interference_by_kind(prefill: Prefills, added: Values, interference: Values) -> TimeByKind:
-    """Split what prefills add to the time per output token.
-
-    The devices' part is split as theirs is; waiting for the host is overhead.
-    """
-    times = prefill.times
-    busy = interference * prefill.of(_device_seconds(times)) / added
-    working = prefill.of(times.latency_s - times.by_kind.overhead)
-    shares = {
-        kind: busy * prefill.of(getattr(times.by_kind, kind)) / working
-        for kind in KINDS
-        if kind != "overhead"
-    }
-    return TimeByKind(**shares, overhead=interference - busy)
+def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
+    """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
+    grid, decode, reading = steps.grid, steps.decode, steps.reading
+    longer = reading.latency_s - steps.mixes * decode.latency_s * grid.gained
+    for_prompts = loop.reading * longer * grid.outputs / grid.batch
+    every_token = loop.tpot * grid.outputs / grid.batch
+    return serving_utilisation(
+        phase_utilisation(decode, grid, decode=True),
+        phase_utilisation(reading, grid, decode=False),
+        reading=for_prompts,
+        writing=every_token - for_prompts,
+        every=e2e / grid.batch,
+    )

@@ -49,6 +49,9 @@ def write_constants(constants: Constants) -> None:
             f"engine_spread = {spec.engine_spread:g}",
             f"device_spread = {spec.device_spread:g}",
             f"value = {numbers[name]['']:.5g}",
+            f"low = {spec.low:g}",
+            f"high = {spec.high:g}",
+            f'why = "{spec.why}"',
         ]
         by_device = {device: numbers[name].get(device, 0.0) for device in spec.devices}
         by_engine = {

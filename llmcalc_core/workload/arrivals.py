@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.formulas.serving import clumping
+
 ROUNDS = 10
 """Requests that each client of a benchmark sends, one after the other; the first ones come at once.
 
@@ -17,6 +19,9 @@ SHORTEST_SHARE = 0.8
 """Shortest length over the longest where a benchmark draws lengths uniformly between them.
 
 That of InferenceX (``--random-range-ratio 0.8``; read 2026-11-28)."""
+
+SPREAD = 2 * (1 - SHORTEST_SHARE) / (1 + SHORTEST_SHARE)
+"""Width of the range of drawn lengths over their mean [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +35,21 @@ class Arrivals:
         which they came, one step apart; else lengths are drawn from a range.
     held_steps : float or array
         Decode steps for which the server's settings hold a prompt, or its first token, back [1].
+    rounds : float or array
+        Requests that each client sends, one after the other; the first ones come at once [1].
     """
 
     fixed_lengths: bool | NDArray[np.bool_] = False
     held_steps: float | NDArray[np.float64] = 0.0
+    rounds: float | NDArray[np.float64] = float(ROUNDS)
+
+    @property
+    def clumping(self) -> float | NDArray[np.float64]:
+        """How much closer prompts of drawn lengths come than evenly, after the first round [1]."""
+        if isinstance(self.rounds, np.ndarray):
+            each = [clumping(one, spread=SPREAD) for one in self.rounds.reshape(-1).tolist()]
+            return np.array(each).reshape(self.rounds.shape)
+        return clumping(self.rounds, spread=SPREAD)
 
 
 DRAWN = Arrivals()

@@ -1,0 +1,232 @@
+"""What a micro batch waits for on its way through a model: of decoding, of prompts, or of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmcalc_core.architecture.drafting import draft_grid, draft_of
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.costmodel.collectives import hand_over_seconds
+from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prepare_seconds
+from llmcalc_core.costmodel.mixed import mixed_sections
+from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.formulas import Values
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.layers.work import Pass, Section, make_pass
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
+
+Case = tuple[Model, Hardware, Precision, Grid, Efficiency]
+"""What runs on what, in which types; plans and workloads; and what the device reaches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DraftTimes:
+    """What drafting adds to a micro batch.
+
+    Attributes
+    ----------
+    one : PassTimes
+        One pass of what drafts.
+    passes : float
+        How many follow each other [1].
+    host_delay_s : float or array
+        What the host adds to each [s].
+    """
+
+    one: PassTimes
+    passes: float
+    host_delay_s: Values
+
+    @property
+    def seconds(self) -> Values:
+        """Time of all passes [s]."""
+        return self.passes * (self.one.device_s + self.host_delay_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MicroBatch:
+    """What a micro batch waits for on its way through all pipeline stages.
+
+    Attributes
+    ----------
+    step : Pass
+        The micro batch; of one that decodes and reads prompts, what decodes.
+    one : PassTimes
+        Its pass through the model.
+    prepare_s, launch_s : float or array
+        Time that the host needs to prepare it and to start its kernels [s].
+    host_delay_s : float or array
+        What of that is beside the devices' time [s].
+    drafts : tuple of DraftTimes
+        What drafts the tokens that it verifies, and what reads its prompts for that.
+    hand_over_s : float or array
+        Time of the hand-overs between pipeline stages [s].
+    """
+
+    step: Pass
+    one: PassTimes
+    prepare_s: Values
+    launch_s: Values
+    host_delay_s: Values
+    drafts: tuple[DraftTimes, ...]
+    hand_over_s: Values
+
+
+def micro_batch_times(
+    case: Case, *, decode: bool, bounds: bool = True, listed: bool = False
+) -> MicroBatch:
+    """Time a micro batch of a decode step or of a prefill.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    decode : bool
+        Decode step, else prefill.
+    bounds : bool, default True
+        Whether to say what bounds its operations.
+    listed : bool, default False
+        Whether to keep every operation and message as a row.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model, _, precision, grid, _ = case
+    step = make_pass(model.hidden, grid, precision, decode=decode)
+    return timed(
+        case, step, sections(model, step), None if decode else step.tokens,
+        bounds=bounds, listed=listed,
+    )  # fmt: skip
+
+
+def mixed_times(
+    case: Case, decode: Pass, prompts: Pass, *, work: tuple[Section, ...] | None = None,
+    listed: bool = False,
+) -> MicroBatch:  # fmt: skip
+    """Time a micro batch that decodes and reads prompts beside.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    decode, prompts : Pass
+        Sequences that decode, and prompts, or parts of them.
+    work : tuple of Section, optional
+        The sections of what decodes, where they are there.
+    listed : bool, default False
+        Whether to keep every operation and message as a row.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model = case[0]
+    decoding = sections(model, decode) if work is None else work
+    joined = mixed_sections(decoding, sections(model, prompts), decode.grid.weights_away)
+    return timed(case, decode, joined, decode.tokens + prompts.tokens, prompts, listed=listed)
+
+
+def timed(
+    case: Case,
+    step: Pass,
+    work: tuple[Section, ...],
+    launched_tokens: Values | None,
+    prompts: Pass | None = None,
+    *,
+    bounds: bool = True,
+    listed: bool = False,
+) -> MicroBatch:
+    """Time a micro batch whose work is known.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    step : Pass
+        What passes; of one that decodes and reads prompts, what decodes.
+    work : tuple of Section
+        Of all that passes.
+    launched_tokens : float or array, optional
+        Tokens of a step that is not captured as a whole; None of decode steps [tokens].
+    prompts : Pass, optional
+        Prompts that are read beside.
+    bounds, listed : bool
+        As of :func:`micro_batch_times`.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model, hardware, _, grid, efficiency = case
+    pipelined = is_pipelined(grid)
+    one = pass_times(
+        model, work, hardware, efficiency,
+        by_section=pipelined, bounds=bounds, listed=listed,
+    )  # fmt: skip
+    prepare = prepare_seconds(
+        step=efficiency.step_s, sequence=efficiency.sequence_step_s, sequences=plain(step.sequences)
+    )
+    launch: Values = 0.0
+    if launched_tokens is not None:
+        launch = _launch_seconds(model, efficiency, one, launched_tokens)
+    hand_over: Values = 0.0
+    if pipelined:
+        passing = step.hidden_bytes if prompts is None else step.hidden_bytes + prompts.hidden_bytes
+        hand_over = hand_over_seconds(
+            plain(model.residual_rows * passing / grid.tp),
+            stages=grid.pp,
+            stage_devices=grid.group,
+            hardware=hardware,
+            links=efficiency.links,
+        )
+    passes = (step,) if prompts is None else (step, prompts)
+    return MicroBatch(
+        step=step,
+        one=one,
+        prepare_s=prepare,
+        launch_s=launch,
+        host_delay_s=host_delay_seconds(
+            one.device_s, prepare=prepare, launch=launch, overlaps=efficiency.behaviour.overlaps
+        ),
+        drafts=tuple(_draft_times(case, each, listed=listed) for each in passes)
+        if grid.drafted
+        else (),
+        hand_over_s=hand_over,
+    )
+
+
+def _launch_seconds(model: Model, efficiency: Efficiency, one: PassTimes, tokens: Values) -> Values:
+    return launch_seconds(
+        launch=efficiency.host_launch_s,
+        kernels=one.kernels,
+        tokens=tokens,
+        captured_tokens=efficiency.behaviour.captured_tokens,
+        layers=float(model.layer_count),
+    )
+
+
+def _draft_times(case: Case, drafted: Pass, *, listed: bool) -> DraftTimes:
+    """Time what drafts: a pass for each token, or its own prefill."""
+    model, hardware, precision, grid, efficiency = case
+    draft = draft_of(model, grid.techniques).model
+    beside = draft_grid(draft, drafted.grid)
+    step = make_pass(draft.hidden, beside, precision, decode=drafted.decode)
+    one = pass_times(draft, sections(draft, step), hardware, efficiency, listed=listed)
+    if drafted.decode:
+        delay = efficiency.draft_delay_s(grid.drafted)
+        return DraftTimes(one=one, passes=grid.drafted, host_delay_s=delay)
+    launch = _launch_seconds(draft, efficiency, one, step.tokens)
+    delay = host_delay_seconds(one.device_s, prepare=0.0, launch=launch, overlaps=0.0)
+    return DraftTimes(one=one, passes=1.0, host_delay_s=delay)
+
+
+def is_pipelined(grid: Grid) -> bool:
+    """Whether any of the layouts has several pipeline stages."""
+    return any(layout.pp > 1 for layout in grid.layouts)

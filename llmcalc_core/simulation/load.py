@@ -1,0 +1,170 @@
+"""What a mean step of continuous batching holds: sequences that decode, and prompts beside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.serving import reading_steps
+from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.grid import Grid
+
+TOGETHER = 0.5
+"""How far requests of one length stay together in an engine that reads all prompts before it
+decodes again [1]: always, if clients answered at once. Measured loops are found at both ends: of 42
+of Qwen3-32B on H100 nearly all wait for all others, of 43 of Llama-3.1-8B on H200 hardly any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Load:
+    """What the steps of an attention replica hold while so many requests are in flight.
+
+    Attributes
+    ----------
+    requests : float or array
+        Requests in flight on the replica [1].
+    decoding : float or array
+        Sequences that decode in a step [1].
+    chunks : float or array
+        Steps that a prompt is read in [1].
+    chunk_tokens : float or array
+        Tokens of a prompt that one of them reads [tokens].
+    room : float or array
+        Tokens of prompts that a step has room for [tokens].
+    steps : float or array
+        Steps for which a request is in flight [1].
+    own : float or array
+        Prompts in the step that reads a request's own, that one included [1].
+    arriving : float or array
+        Chunks of other requests' prompts in a step of the time in which a request decodes [1].
+    share : float or array
+        Share of the steps that read prompts; above 1 where several follow each decode step [1].
+    read : float or array
+        Chunks that one of those reads [1].
+    waiting_steps : float or array
+        Steps that a prompt waits for others where they come faster than they are read [1].
+    at_once : float or array
+        How far all requests come at the same time [1].
+    """
+
+    requests: Values
+    decoding: Values
+    chunks: Values
+    chunk_tokens: Values
+    room: Values
+    steps: Values
+    own: Values
+    arriving: Values
+    share: Values
+    read: Values
+    waiting_steps: Values
+    at_once: Values
+
+
+def closed_loop_load(
+    *,
+    requests: Values,
+    computed: Values,
+    outputs: Values,
+    token_budget: Values,
+    step_tokens: Values = 1.0,
+    verified: Values = 1.0,
+    chunks_prompts: bool = True,
+    mixes: Values,
+    fixed_lengths: bool | NDArray[np.bool_],
+) -> Load:
+    """Count what steps hold in a closed loop.
+
+    A request is read in some steps and then decodes in others; while it is in flight, every other
+    request is read once: in the step of its own, while it waits, or while it decodes. Prompts of
+    drawn lengths come at random; those of one length in a train, each a step after the one before,
+    or (:data:`TOGETHER`) at once where prompts are read before any is decoded.
+
+    Parameters
+    ----------
+    requests : float or array
+        In flight on an attention replica, n [1].
+    computed, outputs : float or array
+        Tokens of a prompt that are computed, and of an answer [tokens].
+    token_budget : float or array
+        Most tokens of a step [tokens].
+    step_tokens, verified : float or array
+        Tokens of a sequence that a decode step gives, and that it computes [tokens].
+    chunks_prompts : bool
+        Whether a prompt may be read in several steps.
+    mixes : float or array
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
+    fixed_lengths : bool or array
+        Whether all prompts and all answers are as long.
+
+    Returns
+    -------
+    Load
+        Of arrays that broadcast to the arguments.
+
+    References
+    ----------
+    Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 4; Little's law for one cycle.
+
+    Examples
+    --------
+    >>> load = closed_loop_load(requests=10.0, computed=100.0, outputs=200.0, token_budget=8192.0,
+    ...                         mixes=1.0, fixed_lengths=False)
+    >>> [round(float(value), 3) for value in (load.steps, load.arriving, load.share, load.read)]
+    [200.0, 0.045, 0.044, 1.023]
+    """
+    room = np.maximum(token_budget - mixes * requests * verified, 1.0)
+    chunks: Values = np.ceil(computed / room) if chunks_prompts else np.ones_like(room)
+    chunk_tokens = computed / chunks
+    decode_steps = (outputs - 1) / step_tokens
+    alone = mixes * chunks + decode_steps
+    # A step reads no more than it has room for: where prompts come faster, they wait.
+    steps = np.maximum(alone, mixes * requests * computed / room)
+    others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
+    counted, waiting = np.maximum(steps, 1.0), steps - alone
+    at_once = np.where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
+    in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
+    own = np.minimum(1 + np.where(fixed_lengths, in_train, others / counted), fits)
+    left = np.maximum(requests - own - waiting * fits / chunks, 0.0)
+    left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
+    arriving = left * chunks / np.maximum(decode_steps, 1.0)
+    share = reading_steps(
+        arriving=arriving,
+        tokens=arriving * chunk_tokens,
+        room=room,
+        fixed_lengths=fixed_lengths,
+        most=np.where(mixes > 0, 1.0, np.inf),
+    )
+    read = np.where(share > 0, arriving / np.where(share > 0, share, 1.0), 1.0)
+    return Load(
+        requests=requests,
+        decoding=np.minimum(1 + others * decode_steps / counted, requests),
+        chunks=chunks,
+        chunk_tokens=chunk_tokens,
+        room=room,
+        steps=steps,
+        own=own,
+        arriving=arriving,
+        share=share,
+        read=np.maximum(read, 1.0),
+        waiting_steps=waiting,
+        at_once=at_once,
+    )
+
+
+def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals) -> Load:
+    """Count what the steps of every plan and workload hold."""
+    return closed_loop_load(
+        requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
+        computed=grid.computed,
+        outputs=grid.outputs,
+        token_budget=grid.chunk_tokens,
+        step_tokens=grid.gained,
+        verified=1 + grid.drafted,
+        chunks_prompts=grid.engine.chunks_prompts,
+        mixes=mixes,
+        fixed_lengths=arrivals.fixed_lengths,
+    )
