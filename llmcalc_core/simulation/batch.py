@@ -99,7 +99,9 @@ class Batch:
         self.decodes = True
         self.longest_leap = _NO_LIMIT
 
-        self.goal = list(self.inputs)  # tokens to compute before the next one can be sampled
+        self.goal: list[int] = list(
+            self.inputs
+        )  # tokens to compute before the next one can be sampled
         self.last_step = [-1] * count  # -1: does not decode
         self.offset = [0] * count
         self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
@@ -163,6 +165,10 @@ class Batch:
         if prefixes is not None and prefixes.idle > self.free:
             prefixes.evict(prefixes.idle - self.free)
 
+    def generated(self, request: int) -> int:
+        """Count the tokens that a request which decodes has sampled."""
+        return self.outputs[request] - self.last_step[request] + self.steps
+
     def opened(self, steps: int) -> int:
         """Count the blocks that requests open that decode so many steps from now on."""
         cycles, rest = divmod(steps, self.block_tokens)
@@ -192,10 +198,9 @@ class Batch:
         request = self.waiting.popleft()
         self.running[request] = None
         self.reserved += self.whole_blocks[request]
-        goal = self.goal[request]
         hit, idle = found
-        before = hit * self.block_tokens
-        new = goal - before
+        before: int = hit * self.block_tokens
+        new = self.goal[request] - before
         if new > budget:
             new = budget
             self.reading = request
@@ -334,11 +339,18 @@ class Batch:
             self._leave(request)
         del self.leaving[:count]
 
-    def preempt(self, request: int) -> None:
+    def preempt(self, request: int, *, retract: bool = False) -> None:
         """Take a running request's blocks away, and let it wait as the next one.
 
         What it has computed is lost; what it has sampled becomes part of its prompt. One that is
         leaving goes at once.
+
+        Parameters
+        ----------
+        request : int
+            Which request.
+        retract : bool, default False
+            Whether it waits as the last one, and none of its own blocks stays cached.
         """
         self.preempted.append(request)
         self.preemptions[request] = self.preemptions.get(request, 0) + 1
@@ -348,7 +360,10 @@ class Batch:
             return
         del self.running[request]
         self.reserved -= self.whole_blocks[request]
-        self.waiting.appendleft(request)
+        if retract:
+            self.waiting.append(request)
+        else:
+            self.waiting.appendleft(request)
         if request == self.reading:
             computed = known = self.read
             self.reading = -1
@@ -357,7 +372,7 @@ class Batch:
             offset = self.offset[request]
             computed = self.steps + offset
             known = computed if computed == self.goal[request] else computed - self.lag
-            self.goal[request] = self.inputs[request] + self.outputs[request] - last + self.steps
+            self.goal[request] = self.inputs[request] + self.generated(request)
             self.last_step[request] = -1
             self.last_steps -= last
             self.sequences -= 1
@@ -367,4 +382,4 @@ class Batch:
         if self.prefixes is None:
             self.free -= -computed // self.block_tokens
         else:
-            self.free += self.prefixes.release(request, computed, known)
+            self.free += self.prefixes.release(request, computed, 0 if retract else known)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from llmcalc_core.workload.requests import Requests
 
 _STREAM = 2**24
-"""Blocks of one sequence of tokens, at most: a block's key is its stream times this, plus its place."""
+"""Most blocks of one sequence of tokens: a key is the sequence times this, plus the place in it."""
 
 
 class PrefixCache:

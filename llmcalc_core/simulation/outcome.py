@@ -73,7 +73,9 @@ class Outcome:
         """Time per output token of each request [s]; NaN for an answer of one token."""
         gaps = self.output_tokens - 1
         spent = self.finish_s - self.first_token_s
-        return np.divide(spent, gaps, out=np.full(spent.shape, np.nan), where=gaps > 0)
+        tpot = np.full(spent.shape, np.nan)
+        np.divide(spent, gaps, out=tpot, where=gaps > 0)
+        return tpot
 
     @property
     def e2e_s(self) -> Floats:
@@ -226,13 +228,14 @@ class Recorder:
         What runs.
     """
 
-    __slots__ = ("_batch", "_counts", "_gaps", "_points", "_skip", "_steps", "_stride")
+    __slots__ = ("_batch", "_counts", "_gaps", "_points", "_skip", "_stalls", "_steps", "_stride")
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
         self._gaps: list[float] = []
         self._counts: list[int] = []
         self._points: list[tuple[float, int, int, int]] = []
+        self._stalls: list[tuple[int, float]] = []  # steps since that read prompts alone
         self._stride = self._skip = 1
         self._steps = 0
 
@@ -240,9 +243,15 @@ class Recorder:
         """Note steps that start now and take so many seconds in all."""
         batch = self._batch
         self._steps += steps
-        if batch.decodes and batch.sequences:
-            self._gaps.append(seconds / steps)
-            self._counts.append(steps * batch.sequences)
+        if not batch.decodes:
+            self._stalls.append((batch.sequences, seconds))
+        elif batch.sequences:
+            gap = seconds / steps
+            count = steps * batch.sequences
+            if self._stalls:
+                count -= self._note_stalls(batch.sequences, gap)
+            self._gaps.append(gap)
+            self._counts.append(count)
         self._skip -= 1
         if not self._skip:
             self._skip = self._stride
@@ -252,6 +261,24 @@ class Recorder:
             if len(points) == 2 * POINTS:
                 del points[1::2]
                 self._stride *= 2
+
+    def _note_stalls(self, sequences: int, gap: float) -> int:
+        """Note tokens that came late as steps of prompts alone went before, and count them."""
+        stall = 0.0
+        newer = sequences
+        late = 0
+        for before, seconds in reversed(self._stalls):
+            if newer > before and stall:
+                self._gaps.append(gap + stall)
+                self._counts.append(newer - before)
+                late += newer - before
+            newer = min(newer, before)
+            stall += seconds
+        self._stalls.clear()
+        if newer:
+            self._gaps.append(gap + stall)
+            self._counts.append(newer)
+        return late + newer
 
     def outcome(self, requests: Requests) -> Outcome:
         """Put the notes together once all requests have ended."""

@@ -8,12 +8,17 @@ from typing import NamedTuple, Protocol
 
 from llmcalc_core.simulation.batch import Batch
 from llmcalc_core.simulation.outcome import Outcome, Recorder
+from llmcalc_core.simulation.policy_sglang import SglangPolicy
+from llmcalc_core.simulation.policy_trtllm import TensorRTLLMPolicy
+from llmcalc_core.simulation.policy_vllm import VllmPolicy
 from llmcalc_core.simulation.settings import Settings
-from llmcalc_core.simulation.vllm_policy import form_step as form_vllm_step
 from llmcalc_core.workload.requests import Requests
 
-POLICIES: dict[str, Callable[[Batch], None]] = {"vllm": form_vllm_step}
-"""How an engine forms a step, by its name."""
+_RULES: dict[str, type[VllmPolicy | SglangPolicy | TensorRTLLMPolicy]] = {
+    "vllm": VllmPolicy,
+    "sglang": SglangPolicy,
+    "trtllm": TensorRTLLMPolicy,
+}
 
 
 class StepTimes(Protocol):
@@ -128,8 +133,8 @@ def run(
         If ``progress`` returned False.
     """
     _check_room(requests, settings)
-    form_step = POLICIES[settings.policy]
     batch = Batch(requests, settings)
+    form_step = _RULES[settings.policy](batch).form_step
     recorder = Recorder(batch)
     every = max(1, len(requests) // 200)
     report = len(requests) - every if progress else -1
@@ -137,7 +142,7 @@ def run(
         if batch.next_arrival <= batch.view:
             batch.receive(batch.view)
         leaving = len(batch.leaving)
-        form_step(batch)
+        form_step()
         if batch.chunks:
             steps, seconds = 1, _mixed(batch, step_times)
             last = seconds
@@ -164,12 +169,14 @@ def _check_room(requests: Requests, settings: Settings) -> None:
     """Refuse a request that the empty cache has no room for."""
     tokens = requests.input_tokens + requests.output_tokens
     room = settings.kv_blocks * settings.block_tokens
+    if settings.policy == "sglang":  # it keeps a block free, and lets nobody in who fills the rest
+        room -= settings.block_tokens + 1
     longest = int(tokens.argmax())
     if tokens[longest] > room:
         msg = (
-            f"a request must fit into the KV cache alone: request {longest} has "
-            f"{requests.input_tokens[longest]} tokens in and {requests.output_tokens[longest]} out, "
-            f"{settings.kv_blocks} blocks of {settings.block_tokens} tokens hold {room}"
+            f"each request alone must fit into the KV cache, with prompt and answer at most {room} "
+            f"tokens ({settings.kv_blocks} blocks), got request {longest} with "
+            f"{requests.input_tokens[longest]} tokens in and {requests.output_tokens[longest]} out"
         )
         raise ValueError(msg)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from llmcalc_core.simulation.batch import Batch
 
 
-def form_step(batch: Batch) -> None:
-    """Choose what the next step holds, as vLLM 0.33.0 does.
+class VllmPolicy:
+    """Rules of vLLM 0.33.0.
+
+    They agree with its own scheduler step by step (``tests/core/simulation/test_vllm_truth.py``).
 
     ``vllm/v1/core/sched/scheduler.py``, ``Scheduler.schedule``, with its defaults (chunked prefill,
     first come first served, ``scheduler_reserve_full_isl``, no watermark, no
@@ -26,31 +28,38 @@ def form_step(batch: Batch) -> None:
     4. A request that has ended keeps its place and its blocks until its last token is known: with
        ``async_scheduling`` (``AsyncScheduler``) for one more step.
     """
-    budget = batch.token_budget - batch.sequences
-    if batch.sequences:
-        opened = batch.opening[-batch.steps % batch.block_tokens]
-        if opened <= batch.free:
-            batch.take(opened)
-        else:
-            _take_in_order(batch)
-            budget = batch.token_budget - batch.sequences
-    if batch.reading >= 0:
-        budget -= _read_on(batch, budget)
-    if batch.preempted:
-        return
-    waiting, running = batch.waiting, batch.running
-    while waiting and budget > 0 and len(running) < batch.max_num_seqs:
-        request = waiting[0]
-        goal = batch.goal[request]
-        blocks = -(-goal // batch.block_tokens)
-        found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
-        if blocks - found[0] + found[1] > batch.free:
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def form_step(self) -> None:
+        """Choose what the next step holds."""
+        batch = self._batch
+        budget = batch.token_budget - batch.sequences
+        if batch.sequences:
+            opened = batch.opening[-batch.steps % batch.block_tokens]
+            if opened <= batch.free:
+                batch.take(opened)
+            else:
+                _take_in_order(batch)
+                budget = batch.token_budget - batch.sequences
+        if batch.reading >= 0:
+            budget -= _read_on(batch, budget)
+        if batch.preempted:
             return
-        budget -= batch.admit(budget, blocks, found)
+        waiting, running = batch.waiting, batch.running
+        while waiting and budget > 0 and len(running) < batch.max_num_seqs:
+            request = waiting[0]
+            goal = batch.goal[request]
+            blocks = -(-goal // batch.block_tokens)
+            found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
+            if blocks - found[0] + found[1] > batch.free:
+                return
+            budget -= batch.admit(budget, blocks, found)
 
 
 def _take_in_order(batch: Batch) -> None:
-    """Give blocks to those that decode, in their order, and preempt from the end for want of them."""
+    """Give blocks to those that decode, in their order; for want of them, preempt the last one."""
     order = list(batch.running)
     place = 0
     while place < len(order):
