@@ -6,6 +6,7 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 
+from llmcalc_core.simulation.arrival_queue import ArrivalQueue
 from llmcalc_core.simulation.kv_blocks import PrefixCache
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
@@ -63,8 +64,8 @@ class Batch:
         Whether those that decode take part in the step being formed.
     longest_leap : int
         After how many steps that only decode the policy must be asked again.
-    next_arrival : float
-        When the next request is sent [s].
+    arrivals : ArrivalQueue
+        Requests that are still to be sent.
     left : int
         Requests that have not ended.
     """
@@ -99,16 +100,13 @@ class Batch:
         self.decodes = True
         self.longest_leap = _NO_LIMIT
 
-        self.goal: list[int] = list(
-            self.inputs
-        )  # tokens to compute before the next one can be sampled
+        self.goal: list[int] = list(self.inputs)  # tokens to compute before one can be sampled
         self.last_step = [-1] * count  # -1: does not decode
         self.offset = [0] * count
         self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
         self.ends: list[int] = []  # the steps of ending, a heap
         self.opening = [0] * tokens  # requests that decode, by offset modulo the block
 
-        self.arrival: list[float] = requests.arrival_s.tolist()
         self.start = [math.nan] * count
         self.first_token = [math.nan] * count
         self.finish = [math.nan] * count
@@ -117,46 +115,7 @@ class Batch:
         self.last_token: dict[int, float] = {}  # when a preempted request got its last one
         self.late_tokens: list[float] = []  # times between two tokens with a preemption between
         self.left = count
-
-        self._count = count
-        self._listed = self._sent = min(requests.concurrency or count, count)
-        self._next = 0
-        self._after = requests.after.tolist() if (requests.after >= 0).any() else None
-        self._followers: dict[int, int] = {}  # request -> the one that waits for its end
-        self._due: list[tuple[float, int]] = []  # requests that others' ends have sent, a heap
-        self.next_arrival = self._earliest()
-
-    def _earliest(self) -> float:
-        """Look up when the next request is sent."""
-        listed = self.arrival[self._next] if self._next < self._listed else math.inf
-        return min(listed, self._due[0][0]) if self._due else listed
-
-    def receive(self, until: float) -> None:
-        """Let requests wait that are sent by then."""
-        while self.next_arrival <= until:
-            if self._due and self._due[0][0] == self.next_arrival:
-                self.waiting.append(heappop(self._due)[1])
-            else:
-                request = self._next
-                self._next += 1
-                if self._after is None or not self._held_back(request, self._after[request]):
-                    self.waiting.append(request)
-            self.next_arrival = self._earliest()
-
-    def _held_back(self, request: int, before: int) -> bool:
-        """Whether a request must wait for another one's end, after its own time."""
-        if before < 0 or self.finish[before] <= self.arrival[request]:
-            return False
-        if math.isnan(self.finish[before]):
-            self._followers[before] = request
-        else:
-            self._send(request, self.finish[before])
-        return True
-
-    def _send(self, request: int, when: float) -> None:
-        """Send a request that an end has allowed."""
-        self.arrival[request] = when
-        heappush(self._due, (when, request))
+        self.arrivals = ArrivalQueue(requests, self.finish)
 
     def take(self, blocks: int) -> None:
         """Use free blocks, and forget what idle ones among them held."""
@@ -310,13 +269,7 @@ class Batch:
         """Note the end of a request, send those that waited for it, free its place and blocks."""
         self.finish[request] = self.now
         self.left -= 1
-        if self._sent < self._count:
-            self._send(self._sent, self.now)
-            self._sent += 1
-            self.next_arrival = self._earliest()
-        if self._after is not None and request in self._followers:
-            self._send(self._followers.pop(request), self.now)
-            self.next_arrival = self._earliest()
+        self.arrivals.note_end(request, self.now)
         if self.lag:
             self.leaving.append(request)
         else:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from llmcalc_core.simulation.batch import Batch
-from llmcalc_core.simulation.outcome import Outcome, Recorder
+from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.policy_sglang import SglangPolicy
 from llmcalc_core.simulation.policy_trtllm import TensorRTLLMPolicy
 from llmcalc_core.simulation.policy_vllm import VllmPolicy
+from llmcalc_core.simulation.recorder import Recorder
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
 
-_RULES: dict[str, type[VllmPolicy | SglangPolicy | TensorRTLLMPolicy]] = {
+_Policy = VllmPolicy | SglangPolicy | TensorRTLLMPolicy
+_RULES: dict[str, type[_Policy]] = {
     "vllm": VllmPolicy,
     "sglang": SglangPolicy,
     "trtllm": TensorRTLLMPolicy,
@@ -135,12 +137,12 @@ def run(
     _check_room(requests, settings)
     batch = Batch(requests, settings)
     form_step = _RULES[settings.policy](batch).form_step
-    recorder = Recorder(batch)
+    arrivals, recorder = batch.arrivals, Recorder(batch)
     every = max(1, len(requests) // 200)
     report = len(requests) - every if progress else -1
     while batch.left:
-        if batch.next_arrival <= batch.view:
-            batch.receive(batch.view)
+        if arrivals.next_s <= batch.view:
+            batch.waiting.extend(arrivals.sent_by(batch.view))
         leaving = len(batch.leaving)
         form_step()
         if batch.chunks:
@@ -198,7 +200,7 @@ def _decode(batch: Batch, step_times: StepTimes, *, leap: bool) -> tuple[int, fl
         return 1, first, first
     until, lag = math.inf, batch.lag
     if not batch.waiting:  # else only an end can let another one in
-        until = batch.next_arrival - batch.now
+        until = batch.arrivals.next_s - batch.now
         if until <= (0.0 if lag else first):
             return 1, first, first
         if until < steps * first:
@@ -226,7 +228,7 @@ def _idle(batch: Batch) -> None:
     if batch.leaving or batch.view < batch.now:
         batch.let_leave(len(batch.leaving))
     elif not batch.waiting:
-        batch.now = batch.next_arrival
+        batch.now = batch.arrivals.next_s
     batch.view = batch.now
 
 
