@@ -1,0 +1,338 @@
+"""What a scheduler knows between two steps: who waits, who runs, and which blocks are free."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from heapq import heappop, heappush
+
+from llmcalc_core.simulation.arrival_queue import ArrivalQueue
+from llmcalc_core.simulation.kv_blocks import PrefixCache
+from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.workload.requests import Requests
+
+_NO_LIMIT = 2**62
+
+
+class Batch:
+    """Requests on their way through an engine, and its KV blocks.
+
+    A request *waits*, then runs: it *reads* its prompt, in one step or several, and then *decodes*
+    a token in each step that decodes. All that decode go on together, so that their progress is
+    one number, ``steps``: a request ends when it reaches ``last_step`` of that request, and has
+    computed ``steps + offset`` tokens. Nothing is therefore done per sequence and step.
+
+    Parameters
+    ----------
+    requests : Requests
+        What is sent.
+    settings : Settings
+        How the engine is set up.
+
+    Attributes
+    ----------
+    now : float
+        When the step last formed ends [s].
+    view : float
+        What has come by then is known to the next call of the scheduler [s].
+    steps : int
+        Steps so far that decoded; a step is counted when it is formed.
+    sequences, context : int
+        Requests that decode, and tokens that their caches hold in all [tokens].
+    waiting : deque of int
+        Requests that wait, the next one first.
+    running : dict of int to None
+        Requests that run, in the order in which they were let in.
+    reading : int
+        The running request whose prompt is read in part; -1 for none. It is the last one.
+    read : int
+        Its tokens computed [tokens].
+    chunks : list of tuple
+        Parts of prompts in the step being formed: request, new tokens, tokens computed before.
+    preempted : list of int
+        Requests that lost their blocks when the step was formed.
+    leaving : list of int
+        Requests whose last token is computed but not yet known to the scheduler; they keep their
+        place and their blocks.
+    free : int
+        Blocks that nobody uses [blocks].
+    reserved : int
+        Blocks of all running requests at their ends [blocks].
+    last_steps : int
+        Sum of ``last_step`` over the requests that decode.
+    decodes : bool
+        Whether those that decode take part in the step being formed.
+    longest_leap : int
+        After how many steps that only decode the policy must be asked again.
+    arrivals : ArrivalQueue
+        Requests that are still to be sent.
+    left : int
+        Requests that have not ended.
+    """
+
+    def __init__(self, requests: Requests, settings: Settings) -> None:
+        count = len(requests)
+        tokens = settings.block_tokens
+        self.block_tokens = tokens
+        self.token_budget = settings.token_budget
+        self.max_num_seqs = settings.max_num_seqs
+        self.lag = settings.steps_ahead
+        self.kv_blocks = settings.kv_blocks
+        self.inputs: list[int] = requests.input_tokens.tolist()
+        self.outputs: list[int] = requests.output_tokens.tolist()
+        whole = -(-(requests.input_tokens + requests.output_tokens) // tokens)
+        self.whole_blocks: list[int] = whole.tolist()
+        self.prefixes = PrefixCache(requests, tokens) if settings.prefix_caching else None
+
+        self.now = self.view = 0.0
+        self.steps = 0
+        self.sequences = self.context = 0
+        self.waiting: deque[int] = deque()
+        self.running: dict[int, None] = {}
+        self.reading = -1
+        self.read = 0
+        self.chunks: list[tuple[int, int, int]] = []
+        self.preempted: list[int] = []
+        self.leaving: list[int] = []
+        self.free = settings.kv_blocks
+        self.reserved = 0
+        self.last_steps = 0
+        self.decodes = True
+        self.longest_leap = _NO_LIMIT
+
+        self.goal: list[int] = list(self.inputs)  # tokens to compute before one can be sampled
+        self.last_step = [-1] * count  # -1: does not decode
+        self.offset = [0] * count
+        self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
+        self.ends: list[int] = []  # the steps of ending, a heap
+        self.opening = [0] * tokens  # requests that decode, by offset modulo the block
+
+        self.start = [math.nan] * count
+        self.first_token = [math.nan] * count
+        self.finish = [math.nan] * count
+        self.preemptions: dict[int, int] = {}
+        self.cached: dict[int, int] = {}
+        self.last_token: dict[int, float] = {}  # when a preempted request got its last one
+        self.late_tokens: list[float] = []  # times between two tokens with a preemption between
+        self.left = count
+        self.arrivals = ArrivalQueue(requests, self.finish)
+
+    def take(self, blocks: int) -> None:
+        """Use free blocks, and forget what idle ones among them held."""
+        self.free -= blocks
+        prefixes = self.prefixes
+        if prefixes is not None and prefixes.idle > self.free:
+            prefixes.evict(prefixes.idle - self.free)
+
+    def generated(self, request: int) -> int:
+        """Count the tokens that a request which decodes has sampled."""
+        return self.outputs[request] - self.last_step[request] + self.steps
+
+    def opened(self, steps: int) -> int:
+        """Count the blocks that requests open that decode so many steps from now on."""
+        cycles, rest = divmod(steps, self.block_tokens)
+        blocks = cycles * self.sequences
+        for step in range(self.steps, self.steps + rest):
+            blocks += self.opening[-step % self.block_tokens]
+        return blocks
+
+    def admit(self, budget: int, blocks: int, found: tuple[int, int]) -> int:
+        """Let the first waiting request run, and read its prompt as far as the budget goes.
+
+        Parameters
+        ----------
+        budget : int
+            Tokens that the step has room for [tokens].
+        blocks : int
+            Blocks for what it must compute [blocks].
+        found : tuple of int
+            Those of them that are cached, and how many of these are idle, see
+            :meth:`PrefixCache.find` [blocks].
+
+        Returns
+        -------
+        int
+            Tokens that are read [tokens].
+        """
+        request = self.waiting.popleft()
+        self.running[request] = None
+        self.reserved += self.whole_blocks[request]
+        hit, idle = found
+        before: int = hit * self.block_tokens
+        new = self.goal[request] - before
+        if new > budget:
+            new = budget
+            self.reading = request
+            self.read = before + new
+            blocks = -(-self.read // self.block_tokens)
+        prefixes = self.prefixes
+        if prefixes is None:
+            self.free -= blocks
+        else:
+            prefixes.take(request)
+            self.free -= idle
+            self.take(blocks - hit)
+            prefixes.fill(request, before + new)
+            if hit and request not in self.preemptions:
+                self.cached[request] = before
+        if math.isnan(self.start[request]):
+            self.start[request] = self.now
+        self.chunks.append((request, new, before))
+        return new
+
+    def read_on(self, new: int) -> None:
+        """Read a further part of the prompt that is read in part; its blocks must be free."""
+        request, before = self.reading, self.read
+        tokens = self.block_tokens
+        self.read = before + new
+        self.take(-(-self.read // tokens) - -(-before // tokens))
+        if self.prefixes is not None:
+            self.prefixes.fill(request, self.read)
+        if self.read == self.goal[request]:
+            self.reading = -1
+        self.chunks.append((request, new, before))
+
+    def go_on(self, steps: int, seconds: float, last: float) -> None:
+        """Let the steps that were formed end.
+
+        Parameters
+        ----------
+        steps : int
+            How many.
+        seconds, last : float
+            Time of all of them, and of the last one [s].
+        """
+        start = self.now
+        self.now += seconds
+        if self.lag:
+            self.view = start if steps == 1 else self.now - last
+        else:
+            self.view = self.now
+        if self.decodes:
+            self.steps += steps
+            self.context += steps * self.sequences
+            if self.ends and self.ends[0] <= self.steps:
+                self._end_decoders()
+        if self.chunks:
+            self._sample()
+            self.chunks = []
+        if self.preempted:
+            self.preempted = []
+
+    def _end_decoders(self) -> None:
+        """End the requests whose last step this was."""
+        step = heappop(self.ends)
+        for request in self.ending.pop(step):
+            if self.last_step[request] == step:
+                offset = self.offset[request]
+                self.sequences -= 1
+                self.context -= offset + step
+                self.opening[offset % self.block_tokens] -= 1
+                self.last_step[request] = -1
+                self.last_steps -= step
+                self._end(request)
+
+    def _sample(self) -> None:
+        """Give a token to each request whose prompt is complete with this step."""
+        for request, new, before in self.chunks:
+            goal = self.goal[request]
+            if before + new < goal:
+                continue
+            if goal == self.inputs[request]:
+                self.first_token[request] = self.now
+            else:
+                self.late_tokens.append(self.now - self.last_token.pop(request))
+            remaining = self.outputs[request] + self.inputs[request] - goal - 1
+            if remaining:
+                self._join(request, goal, remaining)
+            else:
+                self._end(request)
+
+    def _join(self, request: int, computed: int, remaining: int) -> None:
+        """Let a request decode that has so many tokens still to sample."""
+        last = self.steps + remaining
+        offset = computed - self.steps
+        self.last_step[request] = last
+        self.last_steps += last
+        self.offset[request] = offset
+        self.sequences += 1
+        self.context += computed
+        self.opening[offset % self.block_tokens] += 1
+        ending = self.ending.get(last)
+        if ending is None:
+            self.ending[last] = [request]
+            heappush(self.ends, last)
+        else:
+            ending.append(request)
+
+    def _end(self, request: int) -> None:
+        """Note the end of a request, send those that waited for it, free its place and blocks."""
+        self.finish[request] = self.now
+        self.left -= 1
+        self.arrivals.note_end(request, self.now)
+        if self.lag:
+            self.leaving.append(request)
+        else:
+            self._leave(request)
+
+    def _leave(self, request: int) -> None:
+        """Free the place and the blocks of a request that has ended."""
+        del self.running[request]
+        self.reserved -= self.whole_blocks[request]
+        computed = self.inputs[request] + self.outputs[request] - 1
+        if self.prefixes is None:
+            self.free -= -computed // self.block_tokens
+        else:
+            self.free += self.prefixes.release(request, computed, computed)
+            self.prefixes.forget(request)
+
+    def let_leave(self, count: int) -> None:
+        """Free what the first ``count`` of those that are leaving have kept."""
+        for request in self.leaving[:count]:
+            self._leave(request)
+        del self.leaving[:count]
+
+    def preempt(self, request: int, *, retract: bool = False) -> None:
+        """Take a running request's blocks away, and let it wait as the next one.
+
+        What it has computed is lost; what it has sampled becomes part of its prompt. One that is
+        leaving goes at once.
+
+        Parameters
+        ----------
+        request : int
+            Which request.
+        retract : bool, default False
+            Whether it waits as the last one, and none of its own blocks stays cached.
+        """
+        self.preempted.append(request)
+        self.preemptions[request] = self.preemptions.get(request, 0) + 1
+        if request in self.leaving:
+            self.leaving.remove(request)
+            self._leave(request)
+            return
+        del self.running[request]
+        self.reserved -= self.whole_blocks[request]
+        if retract:
+            self.waiting.append(request)
+        else:
+            self.waiting.appendleft(request)
+        if request == self.reading:
+            computed = known = self.read
+            self.reading = -1
+        else:
+            last = self.last_step[request]
+            offset = self.offset[request]
+            computed = self.steps + offset
+            known = computed if computed == self.goal[request] else computed - self.lag
+            self.goal[request] = self.inputs[request] + self.generated(request)
+            self.last_step[request] = -1
+            self.last_steps -= last
+            self.sequences -= 1
+            self.context -= computed
+            self.opening[offset % self.block_tokens] -= 1
+            self.last_token[request] = self.now
+        if self.prefixes is None:
+            self.free -= -computed // self.block_tokens
+        else:
+            self.free += self.prefixes.release(request, computed, 0 if retract else known)

@@ -1,0 +1,161 @@
+"""How SGLang forms a step."""
+
+from __future__ import annotations
+
+from llmcalc_core.simulation.batch import Batch
+
+FIRST_RATIO = 0.7
+"""Share of the longest answer that a request is taken to need at first [1]
+(``SGLANG_INIT_NEW_TOKEN_RATIO``)."""
+
+LEAST_RATIO = FIRST_RATIO * 0.14
+"""Share that it falls to [1] (``SGLANG_MIN_NEW_TOKEN_RATIO_FACTOR``)."""
+
+FALL = (FIRST_RATIO - LEAST_RATIO) / 600
+"""By how much in a step that decodes [1] (``SGLANG_NEW_TOKEN_RATIO_DECAY_STEPS``)."""
+
+LONGEST_ANSWER = 4096
+"""Most tokens of an answer that room is kept for [tokens]
+(``SGLANG_CLIP_MAX_NEW_TOKENS_ESTIMATION``)."""
+
+RETRACT_STEPS = 20
+"""Steps ahead that a retraction looks [1] (``SGLANG_RETRACT_DECODE_STEPS``)."""
+
+
+class SglangPolicy:
+    """Rules of SGLang.
+
+    ``python/sglang/srt/managers/scheduler.py``, ``schedule_policy.py`` (00550cd1),
+    ``schedule_batch.py`` and ``environ.py``, read 2026-11-30, with its defaults
+    (``schedule_policy`` fcfs, no ``enable_mixed_chunk``):
+
+    1. Prompts come first (``Scheduler.get_next_batch_to_run``): while one waits and has room, a
+       step reads prompts alone, up to ``chunked_prefill_size`` tokens, and nobody decodes. The last
+       one is cut to whole blocks, and the next step goes on with it
+       (``PrefillAdder.add_chunked_req``).
+    2. A request is let in if the free tokens hold more than what it must compute, its whole answer
+       (``LONGEST_ANSWER`` at most), a block, and what running requests are taken to need:
+       ``new_token_ratio`` of the rest of their answers (``PrefillAdder.add_one_req``). If it has no
+       room, or ``max_running_requests`` run, nobody is looked at again until a request has ended or
+       was retracted, and one more step has decoded (``batch_is_full``, ``update_running_batch``).
+    3. That ratio falls with each step that decodes, and starts anew when the server is idle.
+    4. If those that decode find too few free blocks, the ones with the fewest answered tokens lose
+       theirs, of these the one with the longest prompt first (``ScheduleBatch.retract_decode``); at
+       least one. They wait as the last ones, and the ratio becomes what the others have answered,
+       and will in ``RETRACT_STEPS``, of all they may.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._full = False
+        self._left = batch.left
+        self._ratio = FIRST_RATIO
+        self._since = 0  # step from which on the ratio falls
+        self._clips = max(batch.outputs) > LONGEST_ANSWER
+
+    def form_step(self) -> None:
+        """Choose what the next step holds."""
+        batch = self._batch
+        batch.longest_leap = 2**62
+        left = batch.left + len(batch.leaving)
+        if left < self._left and not batch.decodes:
+            self._left, self._full = left, False
+        if batch.reading >= 0 or (batch.waiting and not self._full):
+            self._read_prompts()
+        batch.decodes = not batch.chunks
+        if batch.chunks:
+            return
+        if not batch.sequences:
+            self._left, self._full = left, False
+            self._ratio, self._since = FIRST_RATIO, batch.steps
+            return
+        opened = batch.opening[-batch.steps % batch.block_tokens]
+        if opened > batch.free:
+            opened = self._retract(opened)
+            self._full = False
+        batch.take(opened)
+        if left < self._left:
+            self._left, self._full = left, False
+        if batch.waiting and not self._full:
+            batch.longest_leap = 1
+
+    def _read_prompts(self) -> None:
+        """Fill a step with prompts."""
+        batch = self._batch
+        tokens = batch.block_tokens
+        budget = batch.token_budget
+        room = batch.free * tokens - self._expected()
+        if batch.reading >= 0:
+            request = batch.reading
+            new = min(
+                batch.goal[request] - batch.read,
+                min(budget, int(room)) if room >= 1 else budget,
+                (batch.free - -batch.read // tokens) * tokens - batch.read,
+            )
+            if new <= 0:
+                return
+            batch.read_on(new)
+            if batch.reading >= 0:
+                return
+            paged = -(-new // tokens) * tokens
+            budget -= paged
+            room -= paged + self._answer(request) + tokens
+        places = batch.max_num_seqs - batch.sequences - len(batch.leaving)
+        while batch.waiting and budget > 0:
+            if len(batch.chunks) >= places or room <= 0:
+                self._full = True
+                return
+            request = batch.waiting[0]
+            goal = batch.goal[request]
+            found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
+            new = goal - found[0] * tokens
+            room -= found[1] * tokens
+            if new + self._rest(request) + tokens >= room:
+                self._full = True
+                return
+            paged = -(-new // tokens) * tokens
+            if paged > budget:
+                budget -= budget % tokens
+                if budget:
+                    batch.admit(budget, -(-goal // tokens), found)
+                return
+            batch.admit(new, -(-goal // tokens), found)
+            budget -= paged
+            room -= paged + self._answer(request) + tokens
+
+    def _expected(self) -> float:
+        """Tokens that running requests are taken to need."""
+        batch = self._batch
+        rest = batch.last_steps - batch.sequences * batch.steps
+        if self._clips:
+            ends = (batch.last_step[one] for one in batch.running)
+            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends if end >= 0)
+        fallen = FALL * max(batch.steps - self._since, 0)
+        return rest * max(self._ratio - fallen, LEAST_RATIO)
+
+    def _answer(self, request: int) -> int:
+        """Tokens that room is kept for when a request is let in."""
+        return min(self._batch.outputs[request], LONGEST_ANSWER)
+
+    def _rest(self, request: int) -> int:
+        """Tokens that a waiting request may still answer, as far as room is kept for them."""
+        batch = self._batch
+        rest = batch.outputs[request] + batch.inputs[request] - batch.goal[request]
+        return min(rest, LONGEST_ANSWER)
+
+    def _retract(self, opened: int) -> int:
+        """Take blocks away until the others have enough, and count the blocks that they open."""
+        batch = self._batch
+        tokens = batch.block_tokens
+        order = [one for one in batch.running if batch.last_step[one] >= 0]
+        order.sort(key=lambda one: (-batch.generated(one), batch.inputs[one]))
+        while opened > batch.free and len(order) > 1:
+            request = order.pop()
+            if (batch.steps + batch.offset[request]) % tokens == 0:
+                opened -= 1
+            batch.preempt(request, retract=True)
+        answered = sum(batch.generated(one) for one in order)
+        whole = sum(batch.outputs[one] for one in order)
+        self._ratio = min(1.0, (answered + RETRACT_STEPS * len(order)) / (whole + 1))
+        self._since = batch.steps + 1
+        return opened
