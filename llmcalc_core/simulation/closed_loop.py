@@ -105,17 +105,21 @@ def closed_loop(
     )
     reading = any_reads(load.share, attention_dp, mixes)
     usual = (1 - mixes * reading) * steps.decode + reading * steps.reading
-    # Drawn lengths: prompts come in waves, no narrower than the burst took to be read.
-    busy = prompts * steps.seconds_per_token / (decode_steps * usual)
-    closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, busy), 1.0)
+    # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
+    filled = (load.requests - 1) / load.steps * computed / load.room
+    closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, filled), 1.0)
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
-    near = np.minimum(1 + (load.own - 1) * closer, np.minimum(fits, load.requests))
-    near = np.where(arrivals.fixed_lengths, load.own, near)
+    come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
+    near = np.where(arrivals.fixed_lengths, load.own, np.minimum(come, fits))
     per_chunk = steps.reading * steps.compute_share / load.read
     own = load.chunks * (steps.reading + per_chunk * (near - load.read))
     burst_queue = np.maximum(read_all - own, 0.0)
-    one_by_one = steady_queue_seconds(
-        load=np.minimum(busy * closer, 1.0), prefill=computed * steps.seconds_per_token / fits
+    each = computed * steps.seconds_per_token
+    beyond = steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=each)
+    one_by_one = np.where(
+        mixes > 0,
+        np.minimum(beyond, np.sqrt(load.requests) / 2 * each),  # as many as chance brings together
+        np.maximum(come - fits, 0.0) / 2 * each,
     )
     later_queue = np.where(
         arrivals.fixed_lengths, load.at_once * burst_queue, np.minimum(one_by_one, burst_queue)
