@@ -96,7 +96,7 @@ def serving_figures(
         "requests_per_s": per_second,
         "time_by_kind_ms": {kind: part * 1e3 for kind, part in times.by_kind.numbers().items()},
         "bound_by": BOUNDS[times.bound.item()],
-        "running": running,
+        "running": min(concurrency, most),
         "max_concurrency": most,
         "fits": most >= concurrency,
         "memory_bytes": memory.total.item(),

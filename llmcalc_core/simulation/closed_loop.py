@@ -104,7 +104,6 @@ def closed_loop(
         tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
     reading = any_reads(load.share, attention_dp, mixes)
-    usual = (1 - mixes * reading) * steps.decode + reading * steps.reading
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     filled = (load.requests - 1) / load.steps * computed / load.room
     closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, filled), 1.0)

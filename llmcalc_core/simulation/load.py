@@ -35,7 +35,7 @@ class Load:
     room : float or array
         Tokens of prompts that a step has room for [tokens].
     steps : float or array
-        Steps for which a request is in flight [1].
+        Steps for which a request is in flight, at least one [1].
     own : float or array
         Prompts in the step that reads a request's own, that one included [1].
     arriving : float or array
@@ -145,7 +145,7 @@ def closed_loop_load(
         chunks=chunks,
         chunk_tokens=chunk_tokens,
         room=room,
-        steps=steps,
+        steps=counted,
         own=own,
         arriving=arriving,
         share=share,
