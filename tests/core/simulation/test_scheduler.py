@@ -62,6 +62,14 @@ def test_a_request_is_seen_by_the_step_that_starts_after_it_came() -> None:
     assert outcome.start_s.tolist() == [0.0, 12.0]
 
 
+def test_a_request_is_seen_in_time_though_steps_grow_longer() -> None:
+    # After a second for the prompt, steps of 11, 12, 13 and 14 s: they end at 12, 24, 37 and 51 s.
+    for came, starts in ((0.9, 1), (11, 12), (23, 24), (25, 37), (38, 51)):
+        requests = requests_of([(10, 9), (1, 1)], arrival_s=[0.0, came])
+        outcome = run(requests, LinearSteps(context=1.0), settings_of())
+        assert outcome.start_s[1] == pytest.approx(starts, rel=1e-12)
+
+
 def test_for_want_of_blocks_the_last_request_waits_again_and_is_computed_anew() -> None:
     outcome, formed = ran(requests_of([(4, 6), (4, 6)]), kv_blocks=4)
     # Each has two blocks when both have computed eight tokens, and both want a third one. The first
