@@ -50,6 +50,7 @@ class PrefixCache:
         "_run",
         "_runs",
         "_shares",
+        "_spare",
         "_users",
         "idle",
     )
@@ -67,6 +68,7 @@ class PrefixCache:
         self._at: dict[int, list[int]] = {}  # content -> blocks that hold it, oldest first
         self._content: list[int] = []  # of each block
         self._users: list[int] = []  # requests that use each block
+        self._spare: list[int] = []  # blocks whose content is forgotten
         self._held: dict[int, list[int]] = {}  # request -> its blocks that others can use
         self._lru: OrderedDict[int, int] = OrderedDict()  # block, or run below 0 -> idle blocks
         self._run: dict[int, int] = {}  # request -> run of blocks that it alone can use
@@ -130,9 +132,13 @@ class PrefixCache:
             return
         held = self._held[request]
         for key in self._keys(request, len(held), tokens // self._block_tokens):
-            block = len(self._content)
-            self._content.append(key)
-            self._users.append(1)
+            if self._spare:
+                block = self._spare.pop()
+                self._content[block], self._users[block] = key, 1
+            else:
+                block = len(self._content)
+                self._content.append(key)
+                self._users.append(1)
             self._at.setdefault(key, []).append(block)
             held.append(block)
 
@@ -182,6 +188,7 @@ class PrefixCache:
                 return
             blocks -= lru.pop(first)
             if first >= 0:
+                self._spare.append(first)
                 same = self._at[self._content[first]]
                 same.remove(first)
                 if not same:

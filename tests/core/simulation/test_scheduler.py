@@ -203,6 +203,7 @@ def test_a_run_tells_how_far_it_is_and_can_be_cancelled() -> None:
     [
         ({"policy": "vlm"}, "policy must be one of .*did you mean 'vllm'"),
         ({"token_budget": 4}, "nearest valid max_num_seqs is 4"),
+        ({"policy": "sglang", "token_budget": 3}, "nearest valid token_budget is 4"),
         ({"kv_blocks": 0}, "kv_blocks must be a whole number of at least 1"),
         ({"steps_ahead": 2}, "nearest valid value is 1"),
     ],
