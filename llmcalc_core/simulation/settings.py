@@ -67,8 +67,8 @@ class Settings:
             object.__setattr__(self, name, value)
         if self.policy != "vllm" and self.token_budget < self.block_tokens:
             msg = (
-                f"token_budget must be at least block_tokens, as {self.policy} cuts prompts to whole "
-                f"blocks, got {self.token_budget} and {self.block_tokens}; the nearest valid "
+                f"token_budget must be at least block_tokens, as {self.policy} cuts prompts to "
+                f"whole blocks, got {self.token_budget} and {self.block_tokens}; the nearest valid "
                 f"token_budget is {self.block_tokens}"
             )
             raise ValueError(msg)

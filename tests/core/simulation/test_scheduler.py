@@ -150,6 +150,13 @@ def test_sglang_reads_prompts_alone_and_the_others_wait() -> None:
     assert sorted(np.repeat(outcome.gap_s, outcome.gap_count)) == [1, 1, 1, 1, 1, 2]
 
 
+def test_sglang_finds_what_earlier_steps_have_computed() -> None:
+    came, prefix, shared = [0.0, 0.0, 1.0], [0, 0, 0], [9, 9, 9]
+    requests = requests_of([(10, 2)] * 3, arrival_s=came, prefix=prefix, prefix_tokens=shared)
+    outcome, _ = ran(requests, policy="sglang", prefix_caching=True)
+    assert outcome.cached_tokens.tolist() == [0, 0, 8]
+
+
 def test_sglang_keeps_room_for_the_whole_answer_of_a_new_request() -> None:
     # 4 + 20 + 4 tokens of 52 are expected at first, 0.7 * 20 of them once it runs.
     requests = requests_of([(4, 20), (4, 20)])
