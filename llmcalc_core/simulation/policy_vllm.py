@@ -38,7 +38,9 @@ class VllmPolicy:
         budget = batch.token_budget - batch.sequences
         if batch.sequences:
             opened = batch.opening[-batch.steps % batch.block_tokens]
-            if opened <= batch.free:
+            if not opened:
+                pass
+            elif opened <= batch.free:
                 batch.take(opened)
             else:
                 _take_in_order(batch)

@@ -173,6 +173,8 @@ def _check_room(requests: Requests, settings: Settings) -> None:
     room = settings.kv_blocks * settings.block_tokens
     if settings.policy == "sglang":  # it keeps a block free, and lets nobody in who fills the rest
         room -= settings.block_tokens + 1
+    if settings.policy == "vllm":  # the last token is never written to it
+        room += 1
     longest = int(tokens.argmax())
     if tokens[longest] > room:
         msg = (
