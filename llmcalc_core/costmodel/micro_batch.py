@@ -12,6 +12,7 @@ from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prep
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
 from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Pass, Section, make_pass
@@ -170,8 +171,11 @@ def timed(
         model, work, hardware, efficiency,
         by_section=pipelined, bounds=bounds, listed=listed,
     )  # fmt: skip
+    passes = (step,) if prompts is None else (step, prompts)
     prepare = prepare_seconds(
-        step=efficiency.step_s, sequence=efficiency.sequence_step_s, sequences=plain(step.sequences)
+        step=efficiency.step_s,
+        sequence=efficiency.sequence_step_s,
+        sequences=summed([plain(each.sequences) for each in passes]),
     )
     launch: Values = 0.0
     if launched_tokens is not None:
@@ -186,7 +190,6 @@ def timed(
             hardware=hardware,
             links=efficiency.links,
         )
-    passes = (step,) if prompts is None else (step, prompts)
     return MicroBatch(
         step=step,
         one=one,

@@ -124,7 +124,7 @@ class StepTimes:
         else:
             starts = self.launch[sequences]
             launch = starts[at] + part * (starts[at + 1] - starts[at])
-        return self._prepared(math.hypot(device, launch), sequences)
+        return self._prepared(math.hypot(device, launch), sequences + len(prompts))
 
     def _decode_attention(self, sequences: int, context: int) -> float:
         knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
