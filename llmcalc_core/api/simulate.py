@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike, resolve
-from llmcalc_core.checks import positive, whole_number
+from llmcalc_core.checks import positive, truth, whole_number
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
@@ -48,7 +48,8 @@ _CURVE = (0.1, 1.1)
 """Ends of a load curve, over the most requests per second that the plan serves [1]."""
 
 _OPEN_WAIT = 0.5
-"""Of a running step, what requests that come at any time wait in the mean; it is simulated [1]."""
+"""Of a running step, what requests that come at any time wait in the mean [1]. That and a step that
+is prepared ahead are part of the steps to the first token, and simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,7 +130,7 @@ class _Server:
         behaviour = self.case[4].behaviour
         steps = float(behaviour.first_token_steps)
         if requests.concurrency is None:
-            steps = max(steps - _OPEN_WAIT, 0.0)
+            steps = max(steps - _OPEN_WAIT - settings.steps_ahead, 0.0)
         return with_overheads(
             run(requests, times, settings, progress=progress),
             first_token_s=float(behaviour.first_token_s),
@@ -157,6 +158,7 @@ def simulate(
     max_num_batched_tokens: int | None = None,
     num_kv_blocks: int | None = None,
     prefix_caching: bool = True,
+    async_scheduling: bool | None = None,
     seed: int = 0,
     progress: Callable[[float], object] | None = None,
 ) -> Simulation:
@@ -201,6 +203,9 @@ def simulate(
         engine's defaults, and what the memory has room for.
     prefix_caching : bool, default True
         Whether the KV cache of shared beginnings is used again.
+    async_scheduling : bool, optional
+        Whether the host prepares a step while the devices run the one before: vLLM's default since
+        0.14, the overlap scheduler of others. As the engine's measured runs did where not given.
     seed : int, default 0
         Of what is drawn.
     progress : callable, optional
@@ -232,7 +237,8 @@ def simulate(
             max_num_seqs=_count("max_num_seqs", max_num_seqs),
             max_num_batched_tokens=_count("max_num_batched_tokens", max_num_batched_tokens),
             num_kv_blocks=_count("num_kv_blocks", num_kv_blocks),
-            prefix_caching=prefix_caching,
+            prefix_caching=truth("prefix_caching", prefix_caching),
+            async_scheduling=async_scheduling,
         ),
     )  # fmt: skip
     sent = _requests(
@@ -387,6 +393,11 @@ def _server(
         techniques=NO_TECHNIQUES,
     )  # fmt: skip
     efficiency = efficiency_for(target.hardware, target.precision, engine=serves.name)
+    if options.async_scheduling is not None:
+        ahead = truth("async_scheduling", options.async_scheduling)
+        serves = replace(serves, overlaps_host=ahead)
+        behaviour = replace(efficiency.behaviour, overlaps=float(ahead))
+        efficiency = replace(efficiency, behaviour=behaviour)
     case = (target.model, target.hardware, target.precision, grid, efficiency)
     return _Server(
         case=case, engine=serves, memory_fraction=target.memory_fraction, options=options

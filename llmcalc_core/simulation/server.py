@@ -29,12 +29,15 @@ class ServerOptions:
         Blocks of the KV cache; None: what the memory has room for [1].
     prefix_caching : bool
         Whether the keys and values of prompts' beginnings are kept for requests to come.
+    async_scheduling : bool or None
+        Whether the host prepares a step while the devices run the one before.
     """
 
     max_num_seqs: int | None = None
     max_num_batched_tokens: int | None = None
     num_kv_blocks: int | None = None
     prefix_caching: bool = True
+    async_scheduling: bool | None = None
 
 
 def settings_of(
