@@ -208,7 +208,9 @@ def _decode(batch: Batch, step_times: StepTimes, *, leap: bool) -> tuple[int, fl
         if until < steps * first:
             steps = min(steps, math.ceil(until / first) + lag)
     opened = batch.opened(1)
-    if batch.free < sequences * (steps // batch.block_tokens + 1):
+    tokens = batch.block_tokens
+    if batch.free < sequences * (steps // tokens + 1):
+        steps = min(steps, (batch.free // sequences + 2) * tokens)
         while batch.opened(steps) - opened > batch.free:
             steps -= 1
     if steps == 1:
