@@ -21,6 +21,8 @@ class Steps:
     ----------
     decode, reading : float or array
         Time of a step that decodes, and of one that reads prompts, beside decoding or alone [s].
+    through : float or array
+        Time of the latter on its way through all pipeline stages [s].
     compute_share : float or array
         Part of the latter that grows with its prompts [1].
     seconds_per_token : float or array
@@ -29,6 +31,7 @@ class Steps:
 
     decode: Values
     reading: Values
+    through: Values
     compute_share: Values
     seconds_per_token: Values
 
@@ -62,7 +65,6 @@ def closed_loop(
     computed: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
-    attention_dp: Values = 1.0,
     mixes: Values,
     arrivals: Arrivals,
     behaviour: Behaviour,
@@ -84,8 +86,6 @@ def closed_loop(
         Tokens of a prompt that are computed, and tokens generated per request [tokens].
     step_tokens : float or array
         Tokens of a request that a decode step gives [tokens].
-    attention_dp : float or array
-        Attention replicas, which take every step together [1].
     mixes : float or array
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     arrivals : Arrivals
@@ -103,16 +103,18 @@ def closed_loop(
     read_all = burst_seconds(
         tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
-    reading = any_reads(load.share, attention_dp, mixes)
+    reading = load.share
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     filled = (load.requests - 1) / load.steps * computed / load.room
     closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, filled), 1.0)
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
     come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
     near = np.where(arrivals.fixed_lengths, load.own, np.minimum(come, fits))
-    per_chunk = steps.reading * steps.compute_share / load.read
-    own = load.chunks * (steps.reading + per_chunk * (near - load.read))
-    burst_queue = np.maximum(read_all - own, 0.0)
+    per_chunk = steps.through * steps.compute_share / load.read
+    own = load.chunks * (steps.through + per_chunk * (near - load.read))
+    # Nobody waits for others where there are none.
+    others = np.clip(load.in_flight - 1, 0.0, 1.0)
+    burst_queue = others * np.maximum(read_all - own, 0.0)
     each = computed * steps.seconds_per_token
     beyond = steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=each)
     one_by_one = np.where(
@@ -130,8 +132,6 @@ def closed_loop(
     reading = reading * np.where(beside > waited, 1 - waited / np.where(beside > 0, beside, 1), 0)
     decoding = 1 - mixes * reading
     step = decoding * steps.decode + reading * steps.reading
-    # Nobody waits for the step of others where there are none.
-    others = np.minimum(load.requests * attention_dp - 1, 1.0)
     first_steps = others * (behaviour.first_token_steps + behaviour.overlaps)
     unqueued = (
         behaviour.first_token_s
@@ -155,20 +155,3 @@ def closed_loop(
         decoding=decoding / step_tokens,
         reading=reading / step_tokens,
     )
-
-
-def any_reads(share: Values, attention_dp: Values, mixes: Values) -> Values:
-    """Share of the steps in which any of the attention replicas reads prompts [1]."""
-    if np.all(attention_dp == 1):
-        return share
-    beside = 1 - (1 - np.minimum(share, 1.0)) ** attention_dp
-    return np.where(mixes > 0, beside, np.maximum(share, beside))
-
-
-def read_on_all(load: Load, attention_dp: Values, mixes: Values) -> Values:
-    """Chunks that all attention replicas read in a step in which any of them does [1]."""
-    if np.all(attention_dp == 1):
-        return load.read
-    every = any_reads(load.share, attention_dp, mixes)
-    came = attention_dp * load.arriving / np.where(every > 0, every, 1.0)
-    return np.maximum(came, load.read)

@@ -12,6 +12,9 @@ from llmcalc_core.formulas.serving import reading_steps
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
 
+HARDLY_ANY = 1e-6
+"""Sequences that stand for none: experts that nobody touches have no mean load [1]."""
+
 TOGETHER = 0.5
 """How far requests of one length stay together in an engine that reads all prompts before it
 decodes again [1]: always, if clients answered at once. Measured loops are found at both ends: of 42
@@ -24,10 +27,10 @@ class Load:
 
     Attributes
     ----------
-    requests : float or array
-        Requests in flight on the replica [1].
-    decoding : float or array
-        Sequences that decode in a step [1].
+    requests, in_flight : float or array
+        Requests in flight on the replica, at least one, and on all of them [1].
+    decoding, beside : float or array
+        Sequences that decode in a step, at least one, and beside a prompt that is read [1].
     chunks : float or array
         Steps that a prompt is read in [1].
     chunk_tokens : float or array
@@ -51,7 +54,9 @@ class Load:
     """
 
     requests: Values
+    in_flight: Values
     decoding: Values
+    beside: Values
     chunks: Values
     chunk_tokens: Values
     room: Values
@@ -66,7 +71,9 @@ class Load:
 
 def closed_loop_load(
     *,
-    requests: Values,
+    in_flight: Values,
+    attention_dp: Values = 1.0,
+    micro_batches: Values = 1.0,
     computed: Values,
     outputs: Values,
     token_budget: Values,
@@ -85,12 +92,17 @@ def closed_loop_load(
 
     Parameters
     ----------
-    requests : float or array
-        In flight on an attention replica, n [1].
+    in_flight : float or array
+        Requests in flight [1].
+    attention_dp : float or array
+        Attention replicas that share them [1].
+    micro_batches : float or array
+        Micro batches in the stages of a pipeline, each of which has a step of its own while every
+        sequence decodes a token [1].
     computed, outputs : float or array
         Tokens of a prompt that are computed, and of an answer [tokens].
     token_budget : float or array
-        Most tokens of a step [tokens].
+        Most tokens of a step of a micro batch [tokens].
     step_tokens, verified : float or array
         Tokens of a sequence that a decode step gives, and that it computes [tokens].
     chunks_prompts : bool
@@ -111,14 +123,16 @@ def closed_loop_load(
 
     Examples
     --------
-    >>> load = closed_loop_load(requests=10.0, computed=100.0, outputs=200.0, token_budget=8192.0,
+    >>> load = closed_loop_load(in_flight=10.0, computed=100.0, outputs=200.0, token_budget=8192.0,
     ...                         mixes=1.0, fixed_lengths=False)
     >>> [round(float(value), 3) for value in (load.steps, load.arriving, load.share, load.read)]
     [200.0, 0.045, 0.044, 1.023]
     """
-    room = np.maximum(token_budget - mixes * requests * verified, 1.0)
-    chunks: Values = np.ceil(computed / room) if chunks_prompts else np.ones_like(room)
-    chunk_tokens = computed / chunks
+    requests = np.maximum(in_flight / attention_dp, 1.0)
+    beside_decoding = mixes * requests / micro_batches * verified
+    own_room = np.maximum(token_budget - beside_decoding, 1.0)
+    chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
+    chunk_tokens, room = computed / chunks, own_room * micro_batches
     decode_steps = (outputs - 1) / step_tokens
     alone = mixes * chunks + decode_steps
     # A step reads no more than it has room for: where prompts come faster, they wait.
@@ -141,7 +155,9 @@ def closed_loop_load(
     read = np.where(share > 0, arriving / np.where(share > 0, share, 1.0), 1.0)
     return Load(
         requests=requests,
+        in_flight=in_flight,
         decoding=np.minimum(1 + others * decode_steps / counted, requests),
+        beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,
         chunk_tokens=chunk_tokens,
         room=room,
@@ -158,7 +174,9 @@ def closed_loop_load(
 def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals) -> Load:
     """Count what the steps of every plan and workload hold."""
     return closed_loop_load(
-        requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
+        in_flight=grid.batch,
+        attention_dp=grid.attention_dp,
+        micro_batches=grid.micro_batches,
         computed=grid.computed,
         outputs=grid.outputs,
         token_budget=grid.chunk_tokens,

@@ -17,13 +17,14 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, s
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop, read_on_all
+from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefills import (
     decode_pass,
     in_micro_batches,
     mixes_prompts,
     reading_step,
+    reading_times,
     seconds_per_token,
 )
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
@@ -80,7 +81,7 @@ class ServingSteps:
         A micro batch of a step that decodes, and of one that reads prompts, beside decoding or
         alone.
     decode, reading : PhaseTimes
-        The times of these steps.
+        The times of these steps; ``period_s`` of the latter is that of its way through all stages.
     """
 
     grid: Grid
@@ -134,9 +135,9 @@ def serving_times(
         steady_ttft_s=np.asarray(loop.steady_ttft),
         tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
-        by_kind=decode.by_kind * (loop.decoding * grid.gained) + reading.by_kind * loop.reading,
+        by_kind=decode.by_kind * loop.decoding + reading.by_kind * loop.reading,
         bound=np.where(
-            loop.reading * reading.latency_s > loop.decoding * decode.latency_s * grid.gained,
+            loop.reading * reading.latency_s > loop.decoding * decode.latency_s,
             reading.bound,
             decode.bound,
         ),
@@ -152,15 +153,15 @@ def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedL
     return closed_loop(
         load=steps.load,
         steps=Steps(
-            decode=steps.decode.latency_s * grid.gained,
+            decode=steps.decode.latency_s,
             reading=reading.latency_s,
+            through=reading.period_s,
             compute_share=reading.by_bound.compute / sum(reading.by_bound.parts()),
-            seconds_per_token=seconds_per_token(even, steps.load),
+            seconds_per_token=seconds_per_token(even),
         ),
         computed=grid.computed,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
-        attention_dp=grid.attention_dp,
         mixes=steps.mixes,
         arrivals=arrivals,
         behaviour=efficiency.behaviour,
@@ -176,29 +177,27 @@ def serving_steps(
     grid = in_micro_batches(whole)
     load = load_of(grid, mixes=mixes, arrivals=arrivals)
     even = (model, hardware, precision, grid, efficiency)
-    decodes = decode_pass(even, load)
-    work = sections(model, decodes)
-    decoding = timed(even, decodes, work, None, listed=listed)
-    on_all = read_on_all(load, grid.attention_dp, mixes)
-    beside = (decodes, work) if mixes else None
-    reading = reading_step(even, load, on_all, beside, listed=listed)
+    decodes = decode_pass(even, load, load.decoding)
+    decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)
+    reading = reading_step(even, load, mixes=mixes, listed=listed)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
+    decode = phase_times_of(once, decoding, decode=True)
     return ServingSteps(
         grid=grid,
         load=load,
         mixes=mixes,
         decode_parts=decoding,
         reading_parts=reading,
-        decode=phase_times_of(even, decoding, decode=True),
-        reading=phase_times_of(once, reading, decode=True),
+        decode=decode,
+        reading=reading_times(even, reading, decode, mixes),
     )
 
 
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    longer = reading.latency_s - steps.mixes * decode.latency_s * grid.gained
+    longer = reading.latency_s - steps.mixes * decode.latency_s
     for_prompts = loop.reading * longer * grid.outputs / grid.batch
     every_token = loop.tpot * grid.outputs / grid.batch
     return serving_utilisation(
