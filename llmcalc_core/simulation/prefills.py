@@ -15,7 +15,7 @@ from llmcalc_core.costmodel.micro_batch import (
     mixed_times,
     timed,
 )
-from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of, traversal_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Values
 from llmcalc_core.layers.work import Pass, pass_of
@@ -41,7 +41,7 @@ def decode_pass(case: tuple[Any, ...], load: Load, sequences: Values) -> Pass:
     each = sequences / grid.micro_batches
     return pass_of(
         model.hidden, grid, precision,
-        requests=each, on_all_replicas=each * _replicas(grid, load), decode=True,
+        requests=each, on_all_replicas=each * replicas_in_use(grid, load), decode=True,
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
         What layers need to know.
     """
     grid = case[3]
-    return _prompts(case, load.read, load.read * _replicas(grid, load), load.chunks)
+    return _prompts(case, load.read, load.read * replicas_in_use(grid, load), load.chunks)
 
 
 def full_pass(case: tuple[Any, ...]) -> Pass:
@@ -80,15 +80,15 @@ def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values
     )
 
 
-def _replicas(grid: Grid, load: Load) -> Values:
+def replicas_in_use(grid: Grid, load: Load) -> Values:
     """Count the attention replicas that have requests [1]."""
     if np.all(grid.attention_dp == 1):
         return 1.0
     return load.in_flight / load.requests
 
 
-def reading_step(case: Case, load: Load, *, mixes: float, listed: bool = False) -> MicroBatch:
-    """Time a micro batch that reads prompts, beside sequences that decode or alone.
+def listed_reading_step(case: Case, load: Load, *, mixes: float) -> MicroBatch:
+    """List what a micro batch of one load does that reads prompts, beside decoding or alone.
 
     Parameters
     ----------
@@ -98,18 +98,16 @@ def reading_step(case: Case, load: Load, *, mixes: float, listed: bool = False) 
         What steps hold.
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
-    listed : bool, default False
-        Whether to keep every operation and message as a row.
 
     Returns
     -------
     MicroBatch
-        Of such a step.
+        With every operation and message as a row.
     """
     reads = prompt_pass(case, load)
     if not mixes:
-        return timed(case, reads, sections(case[0], reads), reads.tokens, listed=listed)
-    return mixed_times(case, decode_pass(case, load, load.beside), reads, listed=listed)
+        return timed(case, reads, sections(case[0], reads), reads.tokens, listed=True)
+    return mixed_times(case, decode_pass(case, load, load.beside), reads, listed=True)
 
 
 def reading_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float) -> PhaseTimes:
@@ -126,24 +124,22 @@ def reading_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: fl
     decode : PhaseTimes
         A step that decodes, of one token a sequence.
     mixes : float
-        As of :func:`reading_step`.
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
 
     Returns
     -------
     PhaseTimes
         ``latency_s`` is that of the step, ``period_s`` that of the way through all stages.
     """
-    grid = replace(case[3], gained=1.0, pieces=1.0, micro_batches=np.asarray(1.0))
-    through = phase_times_of((*case[:3], grid, case[4]), reading, decode=False)
-    way = through.latency_s
+    grid, through = case[3], traversal_times(reading)
     if not is_pipelined(grid):
-        return replace(through, period_s=way)
+        return through
+    way = through.latency_s
     alone = mixes * sum(decode.by_bound.parts())
     shorter = mixes * (1 - alone / (grid.pp * decode.latency_s))
     return replace(
         through,
         latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
-        period_s=way,
         by_kind=through.by_kind * (1 / grid.pp) + decode.by_kind * shorter,
     )
 

@@ -22,11 +22,12 @@ from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefills import (
     decode_pass,
     in_micro_batches,
+    listed_reading_step,
     mixes_prompts,
-    reading_step,
     reading_times,
     seconds_per_token,
 )
+from llmcalc_core.simulation.reading import reading_step
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
 
@@ -177,9 +178,12 @@ def serving_steps(
     grid = in_micro_batches(whole)
     load = load_of(grid, mixes=mixes, arrivals=arrivals)
     even = (model, hardware, precision, grid, efficiency)
-    decodes = decode_pass(even, load, load.decoding)
+    decodes = decode_pass(even, load, load.requests)
     decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)
-    reading = reading_step(even, load, mixes=mixes, listed=listed)
+    if listed:
+        reading = listed_reading_step(even, load, mixes=mixes)
+    else:
+        reading = reading_step(even, load, decoding.one, mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
