@@ -14,7 +14,7 @@ from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
-from llmcalc_core.formulas import Floats
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
@@ -41,7 +41,7 @@ class ServingTimes:
     ttft_s : array
         Mean time to first token of a closed-loop benchmark, its first burst included [s].
     burst_ttft_s : array
-        The same when all requests arrive at once [s].
+        The same when all requests arrive at once; NaN where not asked for [s].
     steady_ttft_s : array
         The same when they arrive at random, evenly, at the rate they are served at [s].
     tpot_s : array
@@ -103,6 +103,7 @@ def serving_times(
     *,
     chunked: bool = True,
     arrivals: Arrivals = DRAWN,
+    further: bool = True,
 ) -> ServingTimes:
     """Time requests under continuous batching.
 
@@ -119,6 +120,8 @@ def serving_times(
         read prompts first.
     arrivals : Arrivals, optional
         How requests come, and for how long the server holds them back.
+    further : bool, default True
+        Whether to give the times to first token of a burst and of even arrivals, too.
 
     Returns
     -------
@@ -127,13 +130,13 @@ def serving_times(
     """
     case = (model, hardware, precision, grid, efficiency)
     steps = serving_steps(case, chunked=chunked, arrivals=arrivals)
-    loop = serving_loop(case, steps, arrivals)
+    loop = serving_loop(case, steps, arrivals, further=further)
     decode, reading = steps.decode, steps.reading
     e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
     return ServingTimes(
         ttft_s=np.asarray(loop.ttft),
-        burst_ttft_s=np.asarray(loop.burst_ttft),
-        steady_ttft_s=np.asarray(loop.steady_ttft),
+        burst_ttft_s=_array(loop.burst_ttft),
+        steady_ttft_s=_array(loop.steady_ttft),
         tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
         by_kind=decode.by_kind * loop.decoding + reading.by_kind * loop.reading,
@@ -146,7 +149,9 @@ def serving_times(
     )
 
 
-def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedLoopTimes:
+def serving_loop(
+    case: Case, steps: ServingSteps, arrivals: Arrivals, *, further: bool = False
+) -> ClosedLoopTimes:
     """Join the steps of continuous batching into the latencies of a request."""
     model, hardware, precision, grid, efficiency = case
     reading = steps.reading
@@ -166,6 +171,7 @@ def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedL
         mixes=steps.mixes,
         arrivals=arrivals,
         behaviour=efficiency.behaviour,
+        further=further,
     )
 
 
@@ -211,3 +217,8 @@ def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Uti
         writing=every_token - for_prompts,
         every=e2e / grid.batch,
     )
+
+
+def _array(values: Values | None) -> Floats:
+    """Give an array; NaN of what was not asked for."""
+    return np.asarray(np.nan if values is None else values)
