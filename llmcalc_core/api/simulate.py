@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import run
+from llmcalc_core.simulation.scheduler import Cancelled, run
 from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
 from llmcalc_core.simulation.settings import POLICIES, Settings
 from llmcalc_core.simulation.step_times import StepTimes, step_times
@@ -258,6 +258,10 @@ def load_curve(
     model: ModelLike,
     hardware: HardwareLike,
     *,
+    precision: PrecisionLike = CHECKPOINT,
+    tp: int = 1,
+    ep: int = 1,
+    engine: str = DEFAULT_ENGINE,
     request_rates: Sequence[float] | None = None,
     ttft_limit_s: float = np.inf,
     tpot_limit_s: float = np.inf,
@@ -265,25 +269,32 @@ def load_curve(
     input_tokens: LengthsLike = INPUT_TOKENS,
     output_tokens: LengthsLike = OUTPUT_TOKENS,
     burstiness: float = 1.0,
+    memory_fraction: float = MEMORY_FRACTION,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
+    num_kv_blocks: int | None = None,
+    async_scheduling: bool | None = None,
     seed: int = 0,
-    **plan: Any,  # noqa: ANN401 - those of simulate
+    progress: Callable[[float], object] | None = None,
 ) -> pd.DataFrame:
     """Give latencies over the rate of requests, up to the knee and a little beyond.
 
     Parameters
     ----------
-    model, hardware
+    model, hardware, precision, tp, ep, engine
         As of :func:`simulate`.
     request_rates : sequence of float, optional
         Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
         the most to a tenth more than that.
     ttft_limit_s, tpot_limit_s : float, optional
         Limits within which a request counts as goodput [s].
-    num_prompts, input_tokens, output_tokens, burstiness, seed
+    num_prompts, input_tokens, output_tokens, burstiness, memory_fraction, seed
         As of :func:`simulate`.
-    **plan : optional
-        Further arguments of :func:`simulate`: ``precision``, ``tp``, ``ep``, ``engine``,
-        ``memory_fraction`` and those of the server.
+    max_num_seqs, max_num_batched_tokens, num_kv_blocks, async_scheduling
+        As of :func:`simulate`; prompts share nothing.
+    progress : callable, optional
+        Called with the share of the rates that are done; where it returns False, the curve is
+        cancelled.
 
     Returns
     -------
@@ -295,10 +306,10 @@ def load_curve(
 
     Raises
     ------
-    TypeError
-        For an argument that there is not.
     ValueError
-        As :func:`simulate`.
+        As :func:`simulate`, and for no rates.
+    Cancelled
+        If ``progress`` returned False.
 
     Examples
     --------
@@ -311,7 +322,16 @@ def load_curve(
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
-    server, lengths = _from_plan(model, hardware, **plan), (input_tokens, output_tokens)
+    server = _server(
+        model, hardware, precision, (tp, ep), engine, memory_fraction,
+        ServerOptions(
+            max_num_seqs=_count("max_num_seqs", max_num_seqs),
+            max_num_batched_tokens=_count("max_num_batched_tokens", max_num_batched_tokens),
+            num_kv_blocks=_count("num_kv_blocks", num_kv_blocks),
+            async_scheduling=async_scheduling,
+        ),
+    )  # fmt: skip
+    lengths = input_tokens, output_tokens
     count = whole_number("num_prompts", num_prompts)
     first = _requests(None, None, 1.0, burstiness, count, lengths, seed)
     settings = server.settings(first)
@@ -321,8 +341,14 @@ def load_curve(
         rates = (np.linspace(*_CURVE, RATES) * most).tolist()
     else:
         rates = [positive("request_rates", one, unit="1/s") for one in request_rates]
+        if not rates:
+            msg = "request_rates must hold at least one rate, or be None for twelve, got none"
+            raise ValueError(msg)
     rows = []
-    for rate in rates:
+    for done, rate in enumerate(rates):
+        if progress is not None and progress(done / len(rates)) is False:
+            msg = f"cancelled with {len(rates) - done} of {len(rates)} rates left"
+            raise Cancelled(msg)
         sent = _requests(None, None, rate, burstiness, count, lengths, seed)
         found = server.serve(sent, settings, times)
         rows.append(
@@ -347,22 +373,6 @@ def _is_overloaded(found: Outcome) -> bool:
 def _all_at_once(requests: Requests) -> Requests:
     """Send all at the beginning, to see how many a server takes."""
     return replace(requests, arrival_s=np.zeros(len(requests)))
-
-
-def _from_plan(
-    model: ModelLike,
-    hardware: HardwareLike,
-    *,
-    precision: PrecisionLike = CHECKPOINT,
-    tp: int = 1,
-    ep: int = 1,
-    engine: str = DEFAULT_ENGINE,
-    memory_fraction: float = MEMORY_FRACTION,
-    **options: Any,  # noqa: ANN401 - fields of ServerOptions
-) -> _Server:
-    return _server(
-        model, hardware, precision, (tp, ep), engine, memory_fraction, ServerOptions(**options)
-    )
 
 
 def _server(
