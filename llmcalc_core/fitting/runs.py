@@ -122,7 +122,7 @@ class Runs:
             output_tokens=self._outputs,
             mixes=self._mixes,
             arrivals=self._arrivals,
-            behaviour=behaviour,
+            first_token_s=behaviour.first_token_s,
         )
         loop = self._loop > 0
         ttft, tpot = np.where(loop, times.ttft, reading), np.where(loop, times.tpot, decode)

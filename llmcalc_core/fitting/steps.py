@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.engines import find_engine
@@ -68,7 +69,8 @@ def steps_of(one: Configuration) -> RunSteps:
     """Describe the steps of a run."""
     grid, model = one.grid(), one.model
     mixes = float(not find_engine(one.engine).prefill_first)
-    load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals)
+    behaviour = efficiency_for(one.hardware, one.precision, engine=one.engine).behaviour
+    load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals, behaviour=behaviour)
     case = (model, one.hardware, one.precision, in_micro_batches(grid))
     if one.loop:
         decodes = decode_pass(case, load, load.requests)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
 from llmcalc_core.simulation.load import Load
@@ -72,7 +71,7 @@ def closed_loop(
     step_tokens: Values = 1.0,
     mixes: Values,
     arrivals: Arrivals,
-    behaviour: Behaviour,
+    first_token_s: Values,
     further: bool = True,
 ) -> ClosedLoopTimes:
     """Join the steps of a load into the latencies of a request in a closed loop.
@@ -96,8 +95,8 @@ def closed_loop(
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     arrivals : Arrivals
         How requests come, and for how long the server holds them back.
-    behaviour : Behaviour
-        How the engine serves.
+    first_token_s : float or array
+        Fixed time to the first token [s].
     further : bool, default True
         Whether to give the times to first token of a burst and of even arrivals, too.
 
@@ -114,7 +113,9 @@ def closed_loop(
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
     come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
     near = _either(fixed, load.own, np.minimum(come, fits))
-    own = load.chunks * steps.through * (1 + steps.compute_share * (near / load.read - 1))
+    # In a pipeline the others are in other micro batches.
+    with_own = 1 + (near - 1) / load.micro_batches
+    own = load.chunks * steps.through * (1 + steps.compute_share * (with_own / load.read - 1))
     # Nobody waits for others where there are none.
     others = np.clip(load.in_flight - 1, 0.0, 1.0)
     read_all = burst_seconds(
@@ -139,10 +140,7 @@ def closed_loop(
         )
     decoding = 1 - mixes * reading
     step = decoding * steps.decode + reading * steps.reading
-    waits = np.maximum(
-        others * (behaviour.first_token_steps + behaviour.overlaps), load.waiting_steps
-    )
-    unqueued = behaviour.first_token_s + own + (waits + arrivals.held_steps) * step
+    unqueued = first_token_s + own + load.waiting_steps * step
     first = 1 / np.maximum(arrivals.rounds, 1.0)
     tpot = step / step_tokens
     # While one request is in flight the prompts of all are read.

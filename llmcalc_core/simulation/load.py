@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import reading_steps
 from llmcalc_core.workload.arrivals import Arrivals
@@ -29,6 +30,8 @@ class Load:
     ----------
     requests, in_flight : float or array
         Requests in flight on the replica, at least one, and on all of them [1].
+    micro_batches : float or array
+        Micro batches in the stages of a pipeline [1].
     decoding, beside : float or array
         Sequences that decode in a step, at least one, and beside a prompt that is read [1].
     chunks : float or array
@@ -48,13 +51,15 @@ class Load:
     read : float or array
         Chunks that one of those reads [1].
     waiting_steps : float or array
-        Steps that a prompt waits for others where they come faster than they are read [1].
+        Steps that a prompt waits: a few where others are served, more where they come faster than
+        they are read [1].
     at_once : float or array
         How far all requests come at the same time [1].
     """
 
     requests: Values
     in_flight: Values
+    micro_batches: Values
     decoding: Values
     beside: Values
     chunks: Values
@@ -80,6 +85,7 @@ def closed_loop_load(
     step_tokens: Values = 1.0,
     verified: Values = 1.0,
     chunks_prompts: bool = True,
+    first_steps: Values = 0.0,
     mixes: Values,
     fixed_lengths: bool | NDArray[np.bool_],
 ) -> Load:
@@ -107,6 +113,8 @@ def closed_loop_load(
         Tokens of a sequence that a decode step gives, and that it computes [tokens].
     chunks_prompts : bool
         Whether a prompt may be read in several steps.
+    first_steps : float or array
+        Steps that a prompt or its first token waits where others are served [1].
     mixes : float or array
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     fixed_lengths : bool or array
@@ -134,17 +142,20 @@ def closed_loop_load(
     chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
     chunk_tokens, room = computed / chunks, own_room * micro_batches
     decode_steps = (outputs - 1) / step_tokens
-    alone = mixes * chunks + decode_steps
+    busy = mixes * chunks + decode_steps
+    # Two clients never get less through than one: nobody waits longer than others are served.
+    waits = np.minimum(first_steps, np.maximum(in_flight - 1, 0.0) * (chunks + decode_steps))
     # A step reads no more than it has room for: where prompts come faster, they wait.
-    steps = np.maximum(alone, mixes * requests * computed / room)
+    steps = np.maximum(busy + waits, mixes * requests * computed / room)
     others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
-    counted, waiting = np.maximum(steps, 1.0), steps - alone
+    counted, waiting = np.maximum(steps, 1.0), steps - busy
     at_once = np.where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
     in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
     own = np.minimum(1 + np.where(fixed_lengths, in_train, others / counted), fits)
-    left = np.maximum(requests - own - waiting * fits / chunks, 0.0)
+    full = waiting - waits  # steps in which a prompt waits for others to be read
+    left = np.maximum(requests - own - full * fits / chunks, 0.0)
     left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
-    arriving = left * chunks / np.maximum(decode_steps, 1.0)
+    arriving = left * chunks / np.maximum(decode_steps + waits, 1.0)
     share = reading_steps(
         arriving=arriving,
         tokens=arriving * chunk_tokens,
@@ -156,6 +167,7 @@ def closed_loop_load(
     return Load(
         requests=requests,
         in_flight=in_flight,
+        micro_batches=micro_batches,
         decoding=np.minimum(1 + others * decode_steps / counted, requests),
         beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,
@@ -171,8 +183,9 @@ def closed_loop_load(
     )
 
 
-def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals) -> Load:
+def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals, behaviour: Behaviour) -> Load:
     """Count what the steps of every plan and workload hold."""
+    first_steps = behaviour.first_token_steps + behaviour.overlaps + arrivals.held_steps
     return closed_loop_load(
         in_flight=grid.batch,
         attention_dp=grid.attention_dp,
@@ -183,6 +196,7 @@ def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals) -> Load:
         step_tokens=grid.gained,
         verified=1 + grid.drafted,
         chunks_prompts=grid.engine.chunks_prompts,
+        first_steps=first_steps,
         mixes=mixes,
         fixed_lengths=arrivals.fixed_lengths,
     )

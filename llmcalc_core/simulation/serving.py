@@ -170,7 +170,7 @@ def serving_loop(
         step_tokens=grid.gained,
         mixes=steps.mixes,
         arrivals=arrivals,
-        behaviour=efficiency.behaviour,
+        first_token_s=efficiency.behaviour.first_token_s,
         further=further,
     )
 
@@ -182,7 +182,7 @@ def serving_steps(
     model, hardware, precision, whole, efficiency = case
     mixes = mixes_prompts(efficiency, chunked=chunked)
     grid = in_micro_batches(whole)
-    load = load_of(grid, mixes=mixes, arrivals=arrivals)
+    load = load_of(grid, mixes=mixes, arrivals=arrivals, behaviour=efficiency.behaviour)
     even = (model, hardware, precision, grid, efficiency)
     decodes = decode_pass(even, load, load.requests)
     decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)

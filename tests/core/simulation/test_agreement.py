@@ -6,7 +6,6 @@ that such requests stay together, while measured ones come apart.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -29,9 +28,11 @@ from llmcalc_core.workload.lengths import UniformLengths
 from llmcalc_core.workload.requests import Requests, draw_requests
 
 PLANS = (
-    ("llama3_8b", "H100_80GB", 1), ("llama3_70b", "H100_80GB", 4), ("qwen3_30b_a3b", "H100_80GB", 1),
-    ("deepseek_v3", "H200_141GB", 8), ("mistral_7b", "L40S", 1), ("gemma2_27b", "A100_80GB", 2),
+    ("llama3_8b", "H100_80GB", 1), ("llama3_70b", "H100_80GB", 4),
+    ("qwen3_30b_a3b", "H100_80GB", 1), ("deepseek_v3", "H200_141GB", 8),
+    ("mistral_7b", "L40S", 1), ("gemma2_27b", "A100_80GB", 2),
 )  # fmt: skip
+ENGINES = ("vllm", "sglang", "trtllm")
 SPREAD = 1 / 9  # lengths from 0.8 to 1.0 of the longest, as the closed form takes them
 CASES = 90
 
@@ -49,10 +50,10 @@ class Draw:
 
 
 def draws(seed: int, most: int) -> Iterator[Draw]:
-    chance = random.Random(seed)
+    chance = np.random.default_rng(seed)
     for _ in range(CASES):
-        model, device, tp = chance.choice(PLANS)
-        engine = chance.choice(["vllm", "sglang", "trtllm"])
+        model, device, tp = PLANS[chance.integers(len(PLANS))]
+        engine = ENGINES[chance.integers(len(ENGINES))]
         in_flight = int(2 ** chance.uniform(0, most))
         inputs, outputs = int(2 ** chance.uniform(5, 13)), int(2 ** chance.uniform(3, 10))
         target = resolve(model, device, "checkpoint", 0.9)
@@ -60,13 +61,17 @@ def draws(seed: int, most: int) -> Iterator[Draw]:
         # What comes before the first token but the steps themselves is the same in both.
         behaviour = replace(known.behaviour, first_token_s=0.0, first_token_steps=0.0)
         grid = make_grid(
-            (Layout(tp=tp),), batches=(in_flight,), inputs=(inputs,), outputs=(outputs,), engine=engine
-        )  # fmt: skip
+            (Layout(tp=tp),),
+            batches=(in_flight,),
+            inputs=(inputs,),
+            outputs=(outputs,),
+            engine=engine,
+        )
         efficiency = replace(known, behaviour=behaviour)
         case = (target.model, target.hardware, target.precision, grid, efficiency)
         yield Draw(
             case=case, engine=engine, in_flight=in_flight, inputs=inputs, outputs=outputs,
-            seed=chance.randrange(10**6),
+            seed=int(chance.integers(10**6)),
         )  # fmt: skip
 
 
@@ -119,7 +124,11 @@ def test_an_open_loop() -> None:
     misses = []
     for drawn in draws(3, 6):
         busy = serving_times(*drawn.case)
-        rate = random.Random(drawn.seed).uniform(0.1, 0.9) * drawn.in_flight / busy.e2e_s.item()
+        rate = (
+            np.random.default_rng(drawn.seed).uniform(0.1, 0.9)
+            * drawn.in_flight
+            / busy.e2e_s.item()
+        )
         found = open_loop(drawn.case, rate, 1024)
         assert not found.overloaded
         # 0.5 steps: what a request that comes at any time waits for the step that runs
