@@ -30,8 +30,8 @@ STEPS = st.dictionaries(st.sampled_from(sorted(specs())), st.floats(-6, 6), max_
 @given(cases(), STEPS)
 def test_no_efficiency_is_above_the_peak(case: Case, steps: dict[str, float]) -> None:
     hardware = replace(case.hardware, adjustments=tuple(steps.items()))
-    found = efficiency_for(hardware, case.precision, mixture=case.config.num_experts > 1)
-    for curve in (*found.decode.values(), *found.prefill.values()):
+    found = efficiency_for(hardware, case.precision)
+    for curve in found.curves.values():
         assert 0 < curve.compute <= 1
         assert 0 < curve.memory <= 1
     assert all(0 < fraction <= 1 for fraction in found.links.fractions)
@@ -85,7 +85,7 @@ def assert_serving_is_possible(case: Case) -> None:
         (case.layout,), batches=work.batches, inputs=(work.input_tokens,),
         outputs=(work.output_tokens,),
     )  # fmt: skip
-    efficiency = efficiency_for(case.hardware, case.precision, mixture=model.is_moe)
+    efficiency = efficiency_for(case.hardware, case.precision)
     found = serving_times(model, case.hardware, case.precision, grid, efficiency)
     alone = bound_s(replace(case.with_work(batches=(1,)), phase="prefill"))
     for first in (found.ttft_s, found.burst_ttft_s, found.steady_ttft_s):
