@@ -167,7 +167,9 @@ def test_shifts_of_the_table_add_up() -> None:
     for name, one in table.items():
         for engine in ENGINES:
             for device in ("A100_80GB", "H100_80GB", "B200_180GB", "L40S", "MI300X", "RTX_4090"):
-                shift = one.get("engines", {}).get(engine, 0) + one.get("devices", {}).get(device, 0)
+                shift = one.get("engines", {}).get(engine, 0) + one.get("devices", {}).get(
+                    device, 0
+                )
                 moved = one["value"] * math.exp(shift)  # all are on the scale 'log'
                 expected = min(max(moved, one["low"]), one["high"])
                 assert fitted().of(engine, device)[name] == pytest.approx(expected, rel=1e-12)
@@ -249,7 +251,10 @@ def test_each_constant_scales_what_it_says() -> None:
     product = found.curves["gemm"]
     assert product.compute == pytest.approx(near_the_peak(0.8641 / 1.5), rel=1e-12)
     # Arithmetic of experts takes three times as long beside; what they read takes no longer.
-    experts, known = found.curves["mixture"], grouped_facts(facts_of("A100_80GB"), "bf16", "bf16", "")
+    experts, known = (
+        found.curves["mixture"],
+        grouped_facts(facts_of("A100_80GB"), "bf16", "bf16", ""),
+    )
     assert experts.compute == pytest.approx(near_the_peak(known.compute / (3 * 1.5)), rel=1e-12)
     assert experts.memory == pytest.approx(near_the_peak(known.memory / 1.25), rel=1e-12)
     assert found.host_launch_s == 1e-5

@@ -20,7 +20,7 @@ from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
-from tests.core.neutral import STEP, NEUTRAL
+from tests.core.neutral import NEUTRAL, STEP
 
 A100 = find_hardware("A100_80GB")
 HOP = 10e-6

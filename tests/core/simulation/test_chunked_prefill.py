@@ -23,7 +23,7 @@ from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
-from tests.core.random_cases import QUICK, ROUNDING, Case, cases
+from tests.core.random_cases import QUICK, Case, cases
 
 SLACK = 1.03
 """What the means of a closed loop may be off."""

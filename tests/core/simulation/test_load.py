@@ -59,14 +59,14 @@ def test_requests_of_one_length_come_one_by_one() -> None:
 
 def test_an_engine_that_reads_first_keeps_requests_of_one_length_together() -> None:
     found = load(fixed_lengths=True, mixes=0.0)
-    assert TOGETHER == pytest.approx(0.5)  # of what follows
-    # Half of the time all ten are read in a row, of which five fit into a step; else it is two. A
-    # step decodes while none is read, so that a request is in flight for 100 of them.
-    own = min(1 + 0.5 * 9 + 0.5 * 1, 5010 / 1000)
-    arriving = (10 - own) * (1 - 0.5 / 2) / 100
+    # That part of the time all ten are read in a row, of which five fit into a step; else it is two.
+    # Of those that are together half are read before one's own. A step decodes while none is read,
+    # so that a request is in flight for 100 of them.
+    own = min(1 + TOGETHER * 9 + (1 - TOGETHER) * 1, 5010 / 1000)
+    arriving = (10 - own) * (1 - TOGETHER / 2) / 100
     numbers(
         found, room=5010, steps=100, own=own, arriving=arriving, share=arriving, read=1,
-        decoding=10, at_once=0.5,
+        decoding=10, at_once=TOGETHER,
     )  # fmt: skip
     # Drawn lengths disperse them.
     numbers(load(mixes=0.0), own=1 + 9 / 100, at_once=0)
@@ -89,7 +89,7 @@ def test_prompts_are_read_in_chunks() -> None:
 def test_a_saturated_budget() -> None:
     # A hundred requests leave 500 tokens of 600: 100 x 1,000 tokens take 200 steps, in which a
     # request reads its own two chunks, decodes in 100 and waits in the 98 others. Those read 49
-    # prompts, its own steps one, and the 100 in which it decodes the 50 that are left: a chunk each.
+    # prompts, its own steps one, and the 100 in which it decodes the 50 left: a chunk each.
     found = load(requests=100.0, token_budget=600.0)
     numbers(
         found, room=500, chunks=2, chunk_tokens=500, steps=200, waiting_steps=98, own=1, arriving=1,
