@@ -20,5 +20,5 @@ NEUTRAL = Constants(
         for name, spec in specs().items()
     )
 )
-"""Every factor is 1 and every share a half; the host starts kernels and sends first tokens as fast as
-the constants' ranges let it: 1 us each, and 0.5 ms."""
+"""Every factor is 1 and every share a half; the host starts kernels and sends first tokens as fast
+as the ranges of the constants let it: 1 us each, and 0.5 ms."""

@@ -59,7 +59,7 @@ def test_requests_of_one_length_come_one_by_one() -> None:
 
 def test_an_engine_that_reads_first_keeps_requests_of_one_length_together() -> None:
     found = load(fixed_lengths=True, mixes=0.0)
-    # That part of the time all ten are read in a row, of which five fit into a step; else it is two.
+    # That part of the time ten are read in a row, of which five fit into a step; else it is two.
     # Of those that are together half are read before one's own. A step decodes while none is read,
     # so that a request is in flight for 100 of them.
     own = min(1 + TOGETHER * 9 + (1 - TOGETHER) * 1, 5010 / 1000)
