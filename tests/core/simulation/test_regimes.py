@@ -211,6 +211,31 @@ def test_an_answer_of_one_token(engine: str) -> None:
         )
 
 
+# (requests in flight, prompt, answer), of which the second serves no more: a longer answer, or fewer
+# clients. Each was off by 5 to 50 per cent.
+SHORT = [
+    ("vllm", (16, 1000, 2), (16, 1000, 3)),
+    ("vllm", (2, 8000, 2), (2, 8000, 3)),
+    ("vllm", (16, 1000, 2), (8, 1000, 2)),
+    ("vllm", (2, 8000, 2), (1, 8000, 2)),
+    ("trtllm", (8, 2000, 2), (8, 2000, 3)),
+    ("trtllm", (16, 1000, 2), (8, 1000, 2)),
+    ("trtllm", (2, 8000, 2), (1, 8000, 2)),
+    ("sglang", (64, 8000, 2), (64, 8000, 3)),
+    ("sglang", (2, 8000, 2), (2, 8000, 3)),
+    ("sglang", (128, 100, 2), (64, 100, 2)),
+    ("sglang", (2, 8000, 2), (1, 8000, 2)),
+]
+
+
+@pytest.mark.parametrize(("engine", "more", "less"), SHORT, ids=str)
+def test_short_answers_obey_the_laws_too(
+    engine: str, more: tuple[int, int, int], less: tuple[int, int, int]
+) -> None:
+    cases = [("llama3_8b", *one) for one in (more, less)]
+    assert falls(figures("requests_per_s", *cases, engine=engine))
+
+
 MODELS: dict[str, dict[str, Any]] = {
     "llama3_8b": {},
     "llama3_70b": {"tensor_parallel": 8},
@@ -220,6 +245,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "jamba_v0_1": {"tensor_parallel": 4},
     "gpt_oss_120b": {"tensor_parallel": 2},
 }
+SHORTEST = 33
+"""Answers that are drawn [tokens]; ``SHORT`` has shorter ones."""
 Loop = tuple[str, int, int, int, dict[str, Any]]
 
 
@@ -233,7 +260,7 @@ def loops(draw: st.DrawFn) -> Loop:
     }
     if more["engine"] != "sglang":
         more["chunked_prefill"] = draw(st.sampled_from([True, True, False]))
-    prompt, answer = draw(st.integers(1, 12_000)), draw(st.integers(2, 2000))
+    prompt, answer = draw(st.integers(1, 12_000)), draw(st.integers(SHORTEST, 2000))
     most = served(model, 1, prompt, answer, **more)["max_concurrency"]
     count = draw(st.integers(1, max(min(most, 400), 1)))
     return model, count, prompt, answer, more
