@@ -211,8 +211,8 @@ def test_an_answer_of_one_token(engine: str) -> None:
         )
 
 
-# (requests in flight, prompt, answer), of which the second serves no more: a longer answer, or fewer
-# clients. Each was off by 5 to 50 per cent.
+# (requests in flight, prompt, answer): the second, of a longer answer or of fewer clients, serves no
+# more. Each did, by 5 to 50 per cent.
 SHORT = [
     ("vllm", (16, 1000, 2), (16, 1000, 3)),
     ("vllm", (2, 8000, 2), (2, 8000, 3)),
