@@ -211,7 +211,7 @@ def test_an_answer_of_one_token(engine: str) -> None:
         )
 
 
-# (requests in flight, prompt, answer): the second, of a longer answer or of fewer clients, serves no
+# (requests in flight, prompt, answer): the second, of a longer answer or fewer clients, serves no
 # more. Each did, by 5 to 50 per cent.
 SHORT = [
     ("vllm", (16, 1000, 2), (16, 1000, 3)),
