@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
     from llmcalc_core.api.serving import estimate_serving_performance
+    from llmcalc_core.api.simulate import Simulation, load_curve, simulate
     from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans
     from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
     from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
@@ -52,6 +53,9 @@ if TYPE_CHECKING:
         asked_precision,
         parse_precision,
     )
+    from llmcalc_core.workload.conversations import draw_conversations
+    from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
+    from llmcalc_core.workload.requests import Requests
     from llmcalc_core.workload.techniques import Techniques
 
 __all__ = [
@@ -73,17 +77,23 @@ __all__ = [
     "Engine",
     "Evaluation",
     "EvaluationRequest",
+    "FixedLengths",
     "Hardware",
+    "LognormalLengths",
     "Model",
     "ModelConfig",
     "Precision",
+    "Requests",
+    "Simulation",
     "Techniques",
+    "UniformLengths",
     "VisionTower",
     "architecture",
     "asked_precision",
     "calibrate",
     "compare_hardware",
     "describe",
+    "draw_conversations",
     "estimate_decode_performance",
     "estimate_end_to_end_performance",
     "estimate_prefill_performance",
@@ -107,6 +117,7 @@ __all__ = [
     "largest_that_fits",
     "list_hardware",
     "list_models",
+    "load_curve",
     "load_hardware",
     "make_request",
     "model_from_hub",
@@ -114,6 +125,7 @@ __all__ = [
     "pareto_mask",
     "parse_precision",
     "sensitivity",
+    "simulate",
     "slo_plans",
 ]
 
@@ -136,6 +148,7 @@ _HOMES = {
     ),
     "api.sensitivity": ("largest_that_fits", "sensitivity"),
     "api.serving": ("estimate_serving_performance",),
+    "api.simulate": ("Simulation", "load_curve", "simulate"),
     "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans"),
     "engines": ("DEFAULT_ENGINE", "ENGINES", "Engine", "find_engine"),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),
@@ -154,6 +167,9 @@ _HOMES = {
     "planning.pareto": ("OBJECTIVES", "pareto_mask"),
     "planning.request": ("PHASES", "EvaluationRequest"),
     "precision": ("CHECKPOINT", "PRECISIONS", "Precision", "asked_precision", "parse_precision"),
+    "workload.conversations": ("draw_conversations",),
+    "workload.lengths": ("FixedLengths", "LognormalLengths", "UniformLengths"),
+    "workload.requests": ("Requests",),
     "workload.techniques": ("Techniques",),
 }
 """Where the public names are, by module; each is imported when it is first asked for."""

@@ -22,3 +22,6 @@ DEVICES = 8
 
 HARDWARE = "A100_80GB"
 """The device of the guide's functions, as in the package that the guide was written for."""
+
+CONCURRENCY = 32
+"""Requests in flight of continuous batching [1]."""

@@ -46,6 +46,8 @@ class Engine:
         fill, or of the memory that weights, buffers and runtime leave free, for the cache.
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
+    max_num_seqs : int
+        Most requests that it runs at once [1].
     kv_block_tokens : int
         Tokens of one block of its KV cache [tokens].
     caches_whole_context : bool
@@ -66,6 +68,9 @@ class Engine:
     # server_args.py), TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num); read
     # 2026-11-23, TensorRT-LLM's recalled.
     token_budget: int = 8192
+    # vLLM's server on such devices (max_num_seqs, EngineArgs.get_batch_defaults; read 2026-11-30);
+    # TensorRT-LLM's max_batch_size is 2048, SGLang has no fixed number: assumed.
+    max_num_seqs: int = 1024
     # vLLM: gpu_memory_utilization.
     memory_fraction_of: Literal["device", "free"] = "device"
     runtime_reserve_bytes: float = 2.0**30  # assumed

@@ -14,20 +14,20 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checks import positive, truth
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.checks import positive, truth, whole_number
+from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.arrivals import ROUNDS, Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 
 @takes_techniques
 def estimate_serving_performance(
     model: ModelLike = "llama2_7b",
-    concurrency: int = 32,
+    concurrency: int | None = None,
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     system_name: HardwareLike | None = None,
@@ -38,6 +38,8 @@ def estimate_serving_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
+    request_rate: float | None = None,
+    num_prompts: int | None = None,
     engine: str = DEFAULT_ENGINE,
     chunked_prefill: bool = True,
     memory_fraction: float = MEMORY_FRACTION,
@@ -49,13 +51,13 @@ def estimate_serving_performance(
     power_watts: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> dict[str, Any]:
-    """Estimate one replica under continuous batching at a fixed concurrency.
+    """Estimate one replica under continuous batching, at a fixed concurrency or a request rate.
 
     Parameters
     ----------
     model : name, path, dict or ModelConfig
         The model.
-    concurrency : int
+    concurrency : int, default 32
         Requests in flight at the replica: as one ends, the next arrives.
     input_tokens, output_tokens : int
         Mean lengths of prompt and answer [tokens].
@@ -70,6 +72,12 @@ def estimate_serving_performance(
         times ``context_parallel`` and ``expert_parallel`` devices.
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
+    request_rate : float, optional
+        In place of ``concurrency``: requests per second that come at random [1/s].
+    num_prompts : int, optional
+        Requests of the run: of a fixed concurrency ten for each in flight where not given, the
+        first of which come at once; at a rate that overloads the server the queue grows with them,
+        without a number forever.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
     chunked_prefill : bool, default True
@@ -102,14 +110,17 @@ def estimate_serving_performance(
         ``ttft_steady_ms`` (random, even arrivals), ``tpot_ms``, ``e2e_latency_ms``,
         ``tokens_per_s`` (generated), ``tokens_per_s_per_device``, ``tokens_per_s_per_user``,
         ``requests_per_s``, ``time_by_kind_ms`` of an output token, ``bound_by``; ``running``
-        (requests that the memory lets in), ``max_concurrency``, ``fits``, ``memory_bytes``,
+        (requests that the memory lets in; at a rate, those in flight in the mean),
+        ``max_concurrency``, ``fits``, ``memory_bytes``,
         ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``;
         ``ttft_ms_low``, ``ttft_ms_high``, ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and
         ``basis`` (measured, calibrated, transferred or assumed); ``cost_usd_per_hour`` and
         ``power_w`` of all devices, ``cost_usd_per_million_input_tokens``,
         ``cost_usd_per_million_output_tokens``, ``energy_j_per_input_token``,
         ``energy_j_per_output_token`` (NaN where price or power is not known; see
-        :func:`llmcalc_core.planning.cost.cost_figures`).
+        :func:`llmcalc_core.planning.cost.cost_figures`). At a rate also ``request_rate`` and
+        ``overloaded`` (whether requests come faster than they are served); ``ttft_ms`` is then that
+        of requests at random. Percentiles: :func:`simulate`, :func:`load_curve`.
 
     Raises
     ------
@@ -130,6 +141,12 @@ def estimate_serving_performance(
             f"{technique.prefill_chunk_tokens}"
         )
         raise ValueError(msg)
+    if concurrency is not None and request_rate is not None:
+        msg = f"concurrency must be None where request_rate is given, got {concurrency!r}"
+        raise ValueError(msg)
+    asked = whole_number("concurrency", CONCURRENCY if concurrency is None else concurrency)
+    prompts = None if num_prompts is None else whole_number("num_prompts", num_prompts)
+    rounds = float(ROUNDS) if prompts is None else max(prompts / asked, 1.0)
     target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     layout = check_layout(
         target.model,
@@ -146,7 +163,7 @@ def estimate_serving_performance(
         target.precision,
         layout,
         make_workload(
-            concurrency,
+            asked,
             input_tokens,
             output_tokens,
             name="concurrency",
@@ -159,6 +176,11 @@ def estimate_serving_performance(
         arrivals=Arrivals(
             fixed_lengths=truth("fixed_lengths", fixed_lengths),
             held_steps=positive("held_steps", held_steps, zero=True),
+            rounds=rounds,
         ),
+        request_rate=None
+        if request_rate is None
+        else positive("request_rate", request_rate, unit="1/s"),
+        num_prompts=prompts,
         constants=constants,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,32 @@ from llmcalc_core.calibration.facts import Behaviour, Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prepare_seconds
 from llmcalc_core.fitting.flat_passes import FlatPasses, flatten
-from llmcalc_core.fitting.run import METRICS, Run
-from llmcalc_core.fitting.steps import steps_of
+from llmcalc_core.fitting.run import METRICS, Configuration, Run
+from llmcalc_core.fitting.steps import RunSteps, steps_of
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.closed_loop import Steps, closed_loop
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.arrivals import Arrivals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FlatSteps:
+    """A step of each configuration.
+
+    Attributes
+    ----------
+    passes : FlatPasses
+        What they compute and send.
+    sequences : array
+        Sequences of an attention replica in each [1].
+    launched_tokens : array or None
+        Tokens of those that are not captured as a whole; None of decode steps [tokens].
+    """
+
+    passes: FlatPasses
+    sequences: Floats
+    launched_tokens: Floats | None
 
 
 class Runs:
@@ -52,13 +71,10 @@ class Runs:
             }
         )
         self._mixes = np.array([one.mixes for one in each])
-        self._sequences = np.array([one.sequences for one in each])
         self._layers = np.array([float(one.model.layer_count) for one in known])
-        self._decode = flatten(known, groups, [one.decode for one in each])
-        self._reading = flatten(known, groups, [one.reading for one in each])
-        self._reading_tokens = np.array([one.reading_tokens for one in each])
-        self._full = flatten(known, groups, [one.full for one in each])
-        self._full_tokens = np.array([one.full_tokens for one in each])
+        self._decode = _flat(known, groups, each, "decode")
+        self._reading = _flat(known, groups, each, "reading")
+        self._full = _flat(known, groups, each, "full")
         self._full_prompts = np.array([one.full_prompt_tokens for one in each])
         self._loop = self._numbers("loop")
         self._inputs, self._outputs = self._numbers("input_tokens"), self._numbers("output_tokens")
@@ -66,7 +82,6 @@ class Runs:
             fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
             held_steps=np.array([one.arrivals.held_steps for one in known]),
         )
-        self._attention_dp = np.array([one.layout.attention_dp for one in known], dtype=float)
 
     def seconds(
         self, constants: Constants | None = None, hardware: Hardware | None = None
@@ -91,53 +106,54 @@ class Runs:
         ]
         devices = [hardware or kind[0] for kind in self._kinds]
         behaviour = self._behaviour(found)
-        prepare = prepare_seconds(
-            step=self._by_group([one.step_s for one in found]),
-            sequence=self._by_group([one.sequence_step_s for one in found]),
-            sequences=self._sequences,
-        )
-        launch = self._by_group([one.host_launch_s for one in found])
-
-        def step(flat: FlatPasses, tokens: Floats | None = None) -> tuple[Floats, Floats]:
-            """Time of a pass with what the host adds, and the share that arithmetic bounds."""
-            device, by_arithmetic = flat.device_seconds(found, devices)
-            started: Values = 0.0
-            if tokens is not None:
-                started = launch_seconds(
-                    launch=launch,
-                    kernels=flat.kernels(),
-                    tokens=tokens,
-                    captured_tokens=behaviour.captured_tokens,
-                    layers=self._layers,
-                )
-            delay = host_delay_seconds(
-                device, prepare=prepare, launch=started, overlaps=behaviour.overlaps
-            )
-            return device + delay, by_arithmetic / (device + delay)
-
-        decode, _ = step(self._decode)
-        reading, compute_share = step(self._reading, self._reading_tokens)
-        full, _ = step(self._full, self._full_tokens)
+        decode, _ = self._step(self._decode, found, devices)
+        reading, compute_share = self._step(self._reading, found, devices)
+        full, _ = self._step(self._full, found, devices)
         times = closed_loop(
             load=self._load,
             steps=Steps(
                 decode=decode,
                 reading=reading,
+                through=reading,
                 compute_share=compute_share,
                 seconds_per_token=full / self._full_prompts,
             ),
             computed=self._inputs,
             output_tokens=self._outputs,
-            attention_dp=self._attention_dp,
             mixes=self._mixes,
             arrivals=self._arrivals,
-            behaviour=behaviour,
+            first_token_s=behaviour.first_token_s,
         )
         loop = self._loop > 0
         ttft, tpot = np.where(loop, times.ttft, reading), np.where(loop, times.tpot, decode)
         by_metric = np.stack([ttft, tpot, ttft + (self._outputs - 1) * tpot])
         chosen: Floats = by_metric[self._metric, self._owner]
         return chosen
+
+    def _step(
+        self, steps: FlatSteps, efficiencies: list[Efficiency], devices: list[Hardware]
+    ) -> tuple[Floats, Floats]:
+        """Time of steps with what the host adds, and the share of it that arithmetic bounds."""
+        behaviour = self._behaviour(efficiencies)
+        device, by_arithmetic = steps.passes.device_seconds(efficiencies, devices)
+        launch: Values = 0.0
+        if steps.launched_tokens is not None:
+            launch = launch_seconds(
+                launch=self._by_group([one.host_launch_s for one in efficiencies]),
+                kernels=steps.passes.kernels(),
+                tokens=steps.launched_tokens,
+                captured_tokens=behaviour.captured_tokens,
+                layers=self._layers,
+            )
+        prepare = prepare_seconds(
+            step=self._by_group([one.step_s for one in efficiencies]),
+            sequence=self._by_group([one.sequence_step_s for one in efficiencies]),
+            sequences=steps.sequences,
+        )
+        delay = host_delay_seconds(
+            device, prepare=prepare, launch=launch, overlaps=behaviour.overlaps
+        )
+        return device + delay, by_arithmetic / (device + delay)
 
     def log_errors(
         self, constants: Constants | None = None, hardware: Hardware | None = None
@@ -171,3 +187,19 @@ class Runs:
                 for name in names
             }
         )
+
+
+def _flat(
+    configurations: Sequence[Configuration],
+    groups: Sequence[int],
+    steps: Sequence[RunSteps],
+    kind: str,
+) -> FlatSteps:
+    """Lay out the steps of one kind: 'decode', 'reading' or 'full'."""
+    found = [one.of(kind) for one in steps]
+    launched = kind != "decode"
+    return FlatSteps(
+        passes=flatten(configurations, groups, [one.work for one in found]),
+        sequences=np.array([one.sequences for one in found]),
+        launched_tokens=np.array([one.tokens for one in found]) if launched else None,
+    )

@@ -122,7 +122,8 @@ def clumping(rounds: float, *, spread: float) -> float:
     Parameters
     ----------
     rounds : float
-        Requests that each client sends, the burst included [1].
+        Requests that each client sends, the burst included; infinity where they come at random and
+        never in a burst [1].
     spread : float
         Width of the range that the lengths of answers are drawn from, over their mean [1].
 
@@ -141,6 +142,8 @@ def clumping(rounds: float, *, spread: float) -> float:
     >>> clumping(2.0, spread=0.5), clumping(1.0, spread=0.5)
     (2.0, 1.0)
     """
+    if rounds == np.inf:
+        return 1.0
     after = np.arange(1, max(int(rounds), 1))
     if not after.size:
         return 1.0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
+
+import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.bands import Band
@@ -17,6 +20,7 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
+from llmcalc_core.planning.open_loop import open_loop
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.serving import serving_times
@@ -37,6 +41,8 @@ def serving_figures(
     chunked: bool,
     arrivals: Arrivals,
     constants: Constants | None,
+    request_rate: float | None = None,
+    num_prompts: int | None = None,
 ) -> dict[str, Any]:
     """Estimate one replica under a closed loop of requests.
 
@@ -56,6 +62,10 @@ def serving_figures(
         How requests come.
     constants : Constants, optional
         In place of the fitted ones.
+    request_rate : float, optional
+        Requests per second that come at random [1/s], in place of a fixed concurrency.
+    num_prompts : int, optional
+        Requests of the run.
 
     Returns
     -------
@@ -73,30 +83,43 @@ def serving_figures(
         return device_memory(model, precision, grid), grid
 
     most = max_concurrency(memory_of, concurrency, budget)
-    running = min(concurrency, most) if most else concurrency
-    memory, grid = memory_of(concurrency)[0], memory_of(running)[1]
-    times = serving_times(
-        model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
-    )
+    running: float = min(concurrency, most) if most else concurrency
+    asked: dict[str, Any] = {}
+    if request_rate is None:
+        memory, grid = memory_of(concurrency)[0], memory_of(math.ceil(running))[1]
+        times = serving_times(
+            model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
+        )
+        late = (concurrency - running) / running * times.e2e_s.item()
+    else:
+        one = (model, hardware, precision, memory_of(1)[1], efficiency)
+        held = float(np.asarray(arrivals.held_steps))
+        found = open_loop(
+            one, request_rate, max(most, 1), chunked=chunked, held_steps=held,
+            num_prompts=num_prompts,
+        )  # fmt: skip
+        running, times, late = found.in_flight, found.times, found.waiting_s
+        concurrency = math.ceil(running)
+        memory, grid = memory_of(concurrency)
+        asked = {"request_rate": request_rate, "overloaded": found.overloaded}
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
-    waiting = (concurrency - running) * e2e / running
     bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
-    ttft = times.ttft_s.item() + waiting
+    ttft = times.ttft_s.item() + late
     per_second = running / e2e
     return {
         **_banded("ttft_ms", ttft * 1e3, bands["ttft"]),
-        "ttft_burst_ms": (times.burst_ttft_s.item() + waiting) * 1e3,
+        "ttft_burst_ms": (times.burst_ttft_s.item() + late) * 1e3,
         "ttft_steady_ms": times.steady_ttft_s.item() * 1e3,
         **_banded("tpot_ms", tpot * 1e3, bands["tpot"]),
-        "e2e_latency_ms": (e2e + waiting) * 1e3,
+        "e2e_latency_ms": (e2e + late) * 1e3,
         "tokens_per_s": per_second * workload.output_tokens,
         "tokens_per_s_per_device": per_second * workload.output_tokens / layout.devices,
         "tokens_per_s_per_user": 1 / tpot,
         "requests_per_s": per_second,
         "time_by_kind_ms": {kind: part * 1e3 for kind, part in times.by_kind.numbers().items()},
         "bound_by": BOUNDS[times.bound.item()],
-        "running": running,
+        "running": min(running, most),
         "max_concurrency": most,
         "fits": most >= concurrency,
         "memory_bytes": memory.total.item(),
@@ -107,6 +130,7 @@ def serving_figures(
         "devices": layout.devices,
         "engine": engine,
         "basis": basis,
+        **asked,
         **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
 

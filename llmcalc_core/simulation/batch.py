@@ -11,7 +11,8 @@ from llmcalc_core.simulation.kv_blocks import PrefixCache
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
 
-_NO_LIMIT = 2**62
+NO_LIMIT = 2**62
+"""More steps than any run takes."""
 
 
 class Batch:
@@ -64,6 +65,8 @@ class Batch:
         Whether those that decode take part in the step being formed.
     longest_leap : int
         After how many steps that only decode the policy must be asked again.
+    fills_at_once : bool
+        Whether prompts of a step find what others of the same step compute, or only later ones do.
     arrivals : ArrivalQueue
         Requests that are still to be sent.
     left : int
@@ -98,7 +101,8 @@ class Batch:
         self.reserved = 0
         self.last_steps = 0
         self.decodes = True
-        self.longest_leap = _NO_LIMIT
+        self.longest_leap = NO_LIMIT
+        self.fills_at_once = True
 
         self.goal: list[int] = list(self.inputs)  # tokens to compute before one can be sampled
         self.last_step = [-1] * count  # -1: does not decode
@@ -172,7 +176,8 @@ class Batch:
             prefixes.take(request)
             self.free -= idle
             self.take(blocks - hit)
-            prefixes.fill(request, before + new)
+            if self.fills_at_once:
+                prefixes.fill(request, before + new)
             if hit and request not in self.preemptions:
                 self.cached[request] = before
         if math.isnan(self.start[request]):
@@ -186,7 +191,7 @@ class Batch:
         tokens = self.block_tokens
         self.read = before + new
         self.take(-(-self.read // tokens) - -(-before // tokens))
-        if self.prefixes is not None:
+        if self.prefixes is not None and self.fills_at_once:
             self.prefixes.fill(request, self.read)
         if self.read == self.goal[request]:
             self.reading = -1
@@ -214,6 +219,9 @@ class Batch:
             if self.ends and self.ends[0] <= self.steps:
                 self._end_decoders()
         if self.chunks:
+            if self.prefixes is not None and not self.fills_at_once:
+                for request, new, before in self.chunks:
+                    self.prefixes.fill(request, before + new)
             self._sample()
             self.chunks = []
         if self.preempted:

@@ -49,6 +49,8 @@ class PrefixCache:
         "_prefix_blocks",
         "_run",
         "_runs",
+        "_shares",
+        "_spare",
         "_users",
         "idle",
     )
@@ -62,9 +64,11 @@ class PrefixCache:
         self._conversation = [
             (first + one) * _STREAM if one >= 0 else -1 for one in requests.conversation.tolist()
         ]
+        self._shares = ((requests.conversation >= 0) | (requests.prefix_tokens > 0)).tolist()
         self._at: dict[int, list[int]] = {}  # content -> blocks that hold it, oldest first
         self._content: list[int] = []  # of each block
         self._users: list[int] = []  # requests that use each block
+        self._spare: list[int] = []  # blocks whose content is forgotten
         self._held: dict[int, list[int]] = {}  # request -> its blocks that others can use
         self._lru: OrderedDict[int, int] = OrderedDict()  # block, or run below 0 -> idle blocks
         self._run: dict[int, int] = {}  # request -> run of blocks that it alone can use
@@ -86,6 +90,9 @@ class PrefixCache:
         tuple of int
             Blocks of them that are cached, and how many of these are idle [blocks].
         """
+        if not self._shares[request] and request not in self._run:
+            self._found = ([], 0)
+            return 0, 0
         limit = (tokens - 1) // self._block_tokens
         at, users = self._at, self._users
         blocks: list[int] = []
@@ -110,7 +117,8 @@ class PrefixCache:
                 del lru[block]
                 self.idle -= 1
             users[block] += 1
-        self._held[request] = blocks
+        if self._shares[request]:
+            self._held[request] = blocks
         if own:
             run = self._run.pop(request)
             self.idle -= own
@@ -120,11 +128,17 @@ class PrefixCache:
 
     def fill(self, request: int, tokens: int) -> None:
         """Cache those blocks of a request that its first ``tokens`` tokens fill."""
+        if not self._shares[request]:
+            return
         held = self._held[request]
         for key in self._keys(request, len(held), tokens // self._block_tokens):
-            block = len(self._content)
-            self._content.append(key)
-            self._users.append(1)
+            if self._spare:
+                block = self._spare.pop()
+                self._content[block], self._users[block] = key, 1
+            else:
+                block = len(self._content)
+                self._content.append(key)
+                self._users.append(1)
             self._at.setdefault(key, []).append(block)
             held.append(block)
 
@@ -146,7 +160,7 @@ class PrefixCache:
             Blocks that nobody uses any more [blocks].
         """
         self.fill(request, known)
-        held = self._held.pop(request)
+        held = self._held.pop(request, ())
         own = -(-computed // self._block_tokens) - len(held)
         run = known // self._block_tokens - len(held)
         if run > 0:
@@ -174,6 +188,7 @@ class PrefixCache:
                 return
             blocks -= lru.pop(first)
             if first >= 0:
+                self._spare.append(first)
                 same = self._at[self._content[first]]
                 same.remove(first)
                 if not same:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcalc_core.simulation.batch import Batch
+from llmcalc_core.simulation.batch import NO_LIMIT, Batch
 
 FIRST_RATIO = 0.7
 """Share of the longest answer that a request is taken to need at first [1]
@@ -25,9 +25,9 @@ RETRACT_STEPS = 20
 class SglangPolicy:
     """Rules of SGLang.
 
-    ``python/sglang/srt/managers/scheduler.py``, ``schedule_policy.py`` (00550cd1),
-    ``schedule_batch.py`` and ``environ.py``, read 2026-11-30, with its defaults
-    (``schedule_policy`` fcfs, no ``enable_mixed_chunk``):
+    ``python/sglang/srt/managers/schedule_policy.py`` (00550cd1), and ``scheduler.py``,
+    ``schedule_batch.py`` and ``environ.py`` in copies whose commit is not known; read 2026-11-30.
+    With its defaults (``schedule_policy`` fcfs, no ``enable_mixed_chunk``):
 
     1. Prompts come first (``Scheduler.get_next_batch_to_run``): while one waits and has room, a
        step reads prompts alone, up to ``chunked_prefill_size`` tokens, and nobody decodes. The last
@@ -43,10 +43,13 @@ class SglangPolicy:
        theirs, of these the one with the longest prompt first (``ScheduleBatch.retract_decode``); at
        least one. They wait as the last ones, and the ratio becomes what the others have answered,
        and will in ``RETRACT_STEPS``, of all they may.
+    5. A prompt finds in the prefix cache what earlier steps have computed
+       (``Req.init_next_round_input``), here in whole blocks, though its tree keeps single tokens.
     """
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
+        batch.fills_at_once = False
         self._full = False
         self._left = batch.left
         self._ratio = FIRST_RATIO
@@ -56,7 +59,7 @@ class SglangPolicy:
     def form_step(self) -> None:
         """Choose what the next step holds."""
         batch = self._batch
-        batch.longest_leap = 2**62
+        batch.longest_leap = NO_LIMIT
         left = batch.left + len(batch.leaving)
         if left < self._left and not batch.decodes:
             self._left, self._full = left, False

@@ -16,7 +16,8 @@ class TensorRTLLMPolicy:
     2. Waiting requests follow in their order while ``max_batch_size`` lasts and the cache has room
        for all tokens of all running requests, answers included (``GuaranteedNoEvictPolicy``): so
        none ever loses its blocks. The first one without room holds all others back. Blocks that
-       are in the cache count as if they were computed.
+       are in the cache count as if they were computed. A prompt finds there what others of its
+       step compute; the engine lets it wait for one step instead (``_beneficial_to_skip``).
     3. Prompts are read whole: one that is longer than what is left of ``max_num_tokens`` waits for
        the next step. Where a prompt is longer than ``max_num_tokens`` itself, which the engine
        serves only with ``enable_chunked_prefill``, all are cut where the budget ends, to whole

@@ -38,11 +38,11 @@ class VllmPolicy:
         budget = batch.token_budget - batch.sequences
         if batch.sequences:
             opened = batch.opening[-batch.steps % batch.block_tokens]
-            if opened <= batch.free:
-                batch.take(opened)
-            else:
+            if opened > batch.free:
                 _take_in_order(batch)
                 budget = batch.token_budget - batch.sequences
+            elif opened:
+                batch.take(opened)
         if batch.reading >= 0:
             budget -= _read_on(batch, budget)
         if batch.preempted:

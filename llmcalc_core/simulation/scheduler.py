@@ -173,6 +173,8 @@ def _check_room(requests: Requests, settings: Settings) -> None:
     room = settings.kv_blocks * settings.block_tokens
     if settings.policy == "sglang":  # it keeps a block free, and lets nobody in who fills the rest
         room -= settings.block_tokens + 1
+    if settings.policy == "vllm":  # the last token is never written to it
+        room += 1
     longest = int(tokens.argmax())
     if tokens[longest] > room:
         msg = (
@@ -206,7 +208,9 @@ def _decode(batch: Batch, step_times: StepTimes, *, leap: bool) -> tuple[int, fl
         if until < steps * first:
             steps = min(steps, math.ceil(until / first) + lag)
     opened = batch.opened(1)
-    if batch.free < sequences * (steps // batch.block_tokens + 1):
+    tokens = batch.block_tokens
+    if batch.free < sequences * (steps // tokens + 1):
+        steps = min(steps, (batch.free // sequences + 2) * tokens)
         while batch.opened(steps) - opened > batch.free:
             steps -= 1
     if steps == 1:

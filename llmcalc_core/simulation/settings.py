@@ -37,7 +37,8 @@ class Settings:
     Raises
     ------
     ValueError
-        For a value out of range, or a budget of tokens that is smaller than ``max_num_seqs``.
+        For a value out of range, or a budget of tokens that is smaller than ``max_num_seqs``, or
+        than a block where prompts are cut to blocks.
 
     Examples
     --------
@@ -64,6 +65,13 @@ class Settings:
             values[name] = whole_number(name, getattr(self, name))
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if self.policy != "vllm" and self.token_budget < self.block_tokens:
+            msg = (
+                f"token_budget must be at least block_tokens, as {self.policy} cuts prompts to "
+                f"whole blocks, got {self.token_budget} and {self.block_tokens}; the nearest valid "
+                f"token_budget is {self.block_tokens}"
+            )
+            raise ValueError(msg)
         if self.policy != "sglang" and self.token_budget < self.max_num_seqs:
             msg = (
                 "token_budget must be at least max_num_seqs, as each sequence that decodes takes a "

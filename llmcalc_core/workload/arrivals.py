@@ -36,7 +36,8 @@ class Arrivals:
     held_steps : float or array
         Decode steps for which the server's settings hold a prompt, or its first token, back [1].
     rounds : float or array
-        Requests that each client sends, one after the other; the first ones come at once [1].
+        Requests that each client sends, one after the other; the first ones come at once. Infinity:
+        they come at random [1].
     """
 
     fixed_lengths: bool | NDArray[np.bool_] = False
@@ -54,3 +55,6 @@ class Arrivals:
 
 DRAWN = Arrivals()
 """Drawn lengths, nothing held back."""
+
+AT_RANDOM = Arrivals(rounds=np.inf)
+"""Requests that come at random, without a burst at the start (a Poisson process)."""

@@ -12,7 +12,7 @@ from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.workload.lengths import Integers, Lengths
 
 MOST_REQUESTS = 2_000_000
-"""Most requests of one run: they take half a minute or more, and some gigabytes."""
+"""Most requests of one run: they take a minute or more, and about a gigabyte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
