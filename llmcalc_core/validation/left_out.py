@@ -31,6 +31,15 @@ def pairs(runs: Runs) -> list[Hashable]:
     return [run.configuration.pair for run in runs.runs]
 
 
+def groups_of_pairs(runs: Runs) -> list[Hashable]:
+    """Divide runs by model and device, and these pairs into five parts at random."""
+    each = pairs(runs)
+    known = tuple(dict.fromkeys(each))
+    drawn = np.random.default_rng(_SEED).integers(0, _FOLDS, len(known)).tolist()
+    part = dict(zip(known, drawn, strict=True))
+    return [part[pair] for pair in each]
+
+
 def devices(runs: Runs) -> list[Hashable]:
     """Divide runs by device."""
     return [run.configuration.hardware.calibration for run in runs.runs]
