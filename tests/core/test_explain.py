@@ -38,6 +38,8 @@ CASES: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 PHASES = ("prefill", "decode", "serving")
+NEAR = 0.01
+"""Steps that read prompts are estimated from a table, and listed each by itself."""
 
 
 def asked(case: str, phase: str, **changes: Any) -> Evaluation:
@@ -56,18 +58,21 @@ def tables(found: Evaluation, count: int = 12) -> list[tuple[Any, pd.DataFrame]]
 def test_times_sum_to_the_estimate_by_kind(case: str, phase: str) -> None:
     found = asked(case, phase)
     for plan, table in tables(found):
-        assert table["time_s"].sum() == pytest.approx(plan[found.latency_column], rel=1e-12)
+        near = NEAR if phase == "serving" else 1e-12
+        assert table["time_s"].sum() == pytest.approx(plan[found.latency_column], rel=near)
         assert table["share"].sum() == pytest.approx(1.0, rel=1e-12)
         kinds = table.groupby("kind")["time_s"].sum()
         for kind, column in KINDS.items():
-            assert kinds.get(kind, 0.0) == pytest.approx(plan[column], rel=1e-9, abs=1e-12), column
+            assert kinds.get(kind, 0.0) == pytest.approx(
+                plan[column], rel=max(near, 1e-9), abs=near * plan[found.latency_column]
+            ), column
         assert (table["time_s"] > 0).all()
         assert table["time_s"].is_monotonic_decreasing
 
 
 def test_prompts_in_parts_sum_too() -> None:
     for plan, table in tables(asked("dense", "serving", prefill_chunk_tokens=256)):
-        assert table["time_s"].sum() == pytest.approx(plan["tpot_s"], rel=1e-12)
+        assert table["time_s"].sum() == pytest.approx(plan["tpot_s"], rel=NEAR)
 
 
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
@@ -162,7 +167,7 @@ def test_serving_is_steps_that_decode_and_steps_that_read(engine: str, stage: st
                 table, explain(decoded.request, decoded.frame.loc[row]), check_exact=False
             )
         added = served.frame.loc[row, "tpot_s"] - table["time_s"].sum()
-        assert added == pytest.approx(0, abs=1e-12)
+        assert abs(added) <= (0 if alone else NEAR) * served.frame.loc[row, "tpot_s"] + 1e-12
 
 
 def test_a_step_that_reads_beside_decoding_has_every_kernel_once() -> None:
@@ -172,10 +177,11 @@ def test_a_step_that_reads_beside_decoding_has_every_kernel_once() -> None:
         table[table["stage"] == stage].groupby("operation")["count"].sum()
         for stage in ("decode", "mixed")
     )
-    assert mixed["attention"] == 2 * decode["attention"] == 64
+    assert mixed["attention"] == mixed["attention of prompts"] == decode["attention"] == 32
     # Kernels that are captured with the step cost the host nothing; others are started.
-    assert set(mixed.index) - set(decode.index) == {"starting kernels"}
-    same = mixed.drop(["attention", "starting kernels", "work per sequence"])
+    extra = {"starting kernels", "attention of prompts"}
+    assert set(mixed.index) - set(decode.index) == extra
+    same = mixed.drop([*extra, "work per sequence"])
     assert same.to_dict() == {name: decode[name] for name in same.index}
     # Its weights are read once, and its products are of all tokens.
     products = table[table["operation"] == "gate and up projection"].set_index("stage")
@@ -191,7 +197,7 @@ def test_every_operation_of_every_model_has_a_name_of_its_own(model: str) -> Non
     table = explain(found.request, found.frame.iloc[0])
     assert not table.duplicated(["stage", "part", "operation"]).any()
     assert (table["operation"] != "").all()
-    assert table["time_s"].sum() == pytest.approx(found.frame["tpot_s"].iloc[0], rel=1e-12)
+    assert table["time_s"].sum() == pytest.approx(found.frame["tpot_s"].iloc[0], rel=NEAR)
 
 
 def test_kinds_of_layers_have_their_names() -> None:

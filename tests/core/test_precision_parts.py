@@ -121,7 +121,7 @@ def test_runs_in_three_types_can_be_laid_flat() -> None:
         precision=replace(FP4, **_unset({"attention": "fp8"})), layout=Layout(), batch=1,
         input_tokens=8, output_tokens=8, loop=False,
     )  # fmt: skip
-    assert flatten([one], [0], [steps_of(one).reading]).size == 1
+    assert flatten([one], [0], [steps_of(one).reading.work]).size == 1
 
 
 FP8 = replace(find_model("llama3_8b"), precision="fp8", model="an FP8 checkpoint")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
@@ -23,6 +24,10 @@ from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 HALF = Techniques(prefix_hit_rate=0.5)
+AT_ONCE = Behaviour(
+    first_token_s=0.0, first_token_steps=0.0, prefill_first=0.0, overlaps=0.0, captured_tokens=0.0
+)
+"""An engine in which nobody waits for steps of others."""
 
 
 def work(config: ModelConfig, techniques: Techniques, *, prompt: int) -> list[Operation]:
@@ -99,7 +104,7 @@ def test_what_is_computed_fills_steps() -> None:
             (Layout(tp=2, attention_dp=2, ep=4),), batches=(100,), inputs=(20_000,),
             outputs=(1001,), techniques=Techniques(prefix_hit_rate=share),
         )  # fmt: skip
-        load = load_of(grid, mixes=1.0, arrivals=DRAWN)
+        load = load_of(grid, mixes=1.0, arrivals=DRAWN, behaviour=AT_ONCE)
         assert (load.requests, load.room) == (50, 8142)
         assert (load.chunks, load.chunk_tokens) == (chunks, pytest.approx(tokens))
         # A request is in flight while its prompt is read and while it decodes; or, at 50 x 20,000

@@ -13,6 +13,7 @@ import llmcalc_core as llm
 from llmcalc_core import ModelConfig, Precision, Techniques
 from llmcalc_core.architecture.drafting import draft_grid
 from llmcalc_core.architecture.model import architecture
+from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.layers.work import Section, make_pass
@@ -29,6 +30,11 @@ SMALL = ModelConfig(
     intermediate_size=128,
 )  # fmt: skip
 
+
+AT_ONCE = Behaviour(
+    first_token_s=0.0, first_token_steps=0.0, prefill_first=0.0, overlaps=0.0, captured_tokens=0.0
+)
+"""An engine in which nobody waits for steps of others."""
 
 REJECTED = 1e-15
 """Too rarely accepted to be seen in a figure; at 0 nothing would be drafted."""
@@ -189,7 +195,7 @@ def test_requests_end_sooner_and_more_arrive_in_a_step() -> None:
         grid = make_grid(
             (Layout(),), batches=(100,), inputs=(100,), outputs=(101,), techniques=techniques
         )
-        load = load_of(grid, mixes=1.0, arrivals=DRAWN)
+        load = load_of(grid, mixes=1.0, arrivals=DRAWN, behaviour=AT_ONCE)
         assert (load.steps, load.room) == (pytest.approx(steps + 1), room)
         assert load.own == pytest.approx(1 + 99 / (steps + 1))
         assert load.arriving == pytest.approx((99 - 99 / (steps + 1)) / steps)

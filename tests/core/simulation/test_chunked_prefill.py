@@ -80,12 +80,11 @@ def test_sequences_use_the_budget_up() -> None:
 @pytest.mark.parametrize(("prompt", "chunks"), [(8191, 1), (8192, 2), (16_382, 2), (16_383, 3)])
 def test_a_prompt_is_read_in_so_many_steps(prompt: int, chunks: int) -> None:
     # One decodes, which leaves 8,191 tokens of the engine's own 8,192.
-    load = load_of(grid_of(None, prompt=prompt), mixes=1.0, arrivals=DRAWN)
+    model, device, precision = architecture(SMALL), llm.find_hardware("H100_80GB"), Precision()
+    efficiency, grid = efficiency_for(device, precision), grid_of(None, prompt=prompt)
+    load = load_of(grid, mixes=1.0, arrivals=DRAWN, behaviour=efficiency.behaviour)
     assert (load.chunks, load.chunk_tokens) == (chunks, prompt / chunks)
     # Alone it takes as long as its chunks do one after the other.
-    model, device, precision = architecture(SMALL), llm.find_hardware("H100_80GB"), Precision()
-    efficiency = efficiency_for(device, precision)
-    grid = grid_of(None, prompt=prompt)
     found = serving_times(model, device, precision, grid, efficiency)
     in_parts = grid_of(prompt // chunks + 2, prompt=prompt)
     assert in_parts.pieces == chunks
