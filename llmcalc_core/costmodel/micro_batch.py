@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
@@ -129,7 +131,12 @@ def mixed_times(
     """
     model = case[0]
     decoding = sections(model, decode) if work is None else work
-    joined = mixed_sections(decoding, sections(model, prompts), decode.grid.weights_away)
+    joined = mixed_sections(
+        decoding,
+        sections(model, prompts),
+        decode.grid.weights_away,
+        decoding=np.minimum(decode.sequences, 1.0),
+    )
     return timed(case, decode, joined, decode.tokens + prompts.tokens, prompts, listed=listed)
 
 

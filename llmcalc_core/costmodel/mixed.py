@@ -11,7 +11,11 @@ from llmcalc_core.layers.work import Message, Operation, Section
 
 
 def mixed_sections(
-    decode: Sequence[Section], prompts: Sequence[Section], weights_away: Values = 0.0
+    decode: Sequence[Section],
+    prompts: Sequence[Section],
+    weights_away: Values = 0.0,
+    *,
+    decoding: Values = 1.0,
 ) -> tuple[Section, ...]:
     """Join the sections of a decode step with those of the prompts that are read in it.
 
@@ -25,6 +29,8 @@ def mixed_sections(
         Of the same model, in the same order.
     weights_away : float or array
         Share of the weights that are in the host's memory [1].
+    decoding : float or array
+        Share of such steps in which anything decodes: what only decoding does runs in these [1].
 
     Returns
     -------
@@ -32,18 +38,20 @@ def mixed_sections(
         Those of the step.
     """
     return tuple(
-        _joined(one, other, weights_away) for one, other in zip(decode, prompts, strict=True)
+        _joined(one, other, weights_away, decoding)
+        for one, other in zip(decode, prompts, strict=True)
     )
 
 
-def _joined(decode: Section, prompts: Section, weights_away: Values) -> Section:
+def _joined(decode: Section, prompts: Section, weights_away: Values, decoding: Values) -> Section:
     left = list(prompts.operations)
     operations: list[Operation] = []
     once: Values = 0.0
     for own in decode.operations:
         like = next((other for other in left if _is_shared(own, other)), None)
         if like is None:
-            operations.append(own)
+            launches = own.launches * decoding
+            operations.append(own._replace(moved=own.moved * decoding, launches=launches))
             continue
         left.remove(like)
         both = _of_both(own, like)

@@ -99,7 +99,11 @@ def _step(model: Model, one: Pass) -> RunStep:
 
 def _mixed(model: Model, decodes: Pass, reads: Pass) -> RunStep:
     return RunStep(
-        work=mixed_sections(sections(model, decodes), sections(model, reads)),
+        work=mixed_sections(
+            sections(model, decodes),
+            sections(model, reads),
+            decoding=np.minimum(decodes.sequences, 1.0),
+        ),
         sequences=_number(decodes.sequences) + _number(reads.sequences),
         tokens=_number(decodes.tokens) + _number(reads.tokens),
     )

@@ -29,8 +29,8 @@ class Operation(NamedTuple):
         Which efficiency facts time it.
     flops, moved : array
         Operations [FLOP] and device memory traffic [bytes], broadcastable to the grid.
-    launches : float
-        Kernels started.
+    launches : float or array
+        Kernels started [1].
     size : float or array
         What its compute efficiency rises with [tokens]; infinity where it does not.
     weights, cached : float or array
@@ -49,7 +49,7 @@ class Operation(NamedTuple):
     family: str
     flops: Values
     moved: Values
-    launches: float = 1.0
+    launches: Values = 1.0
     size: Values = np.inf
     weights: Values = 0.0
     cached: Values = 0.0

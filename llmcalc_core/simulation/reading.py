@@ -130,7 +130,9 @@ def _table(case: Case, load: Load, knots: tuple[float, ...], *, mixes: float) ->
     if mixes:
         others = np.maximum(load.requests - 1, HARDLY_ANY)
         decodes = decode_pass((model, hardware, precision, whole), load, others)
-        work = mixed_sections(sections(model, decodes), work, grid.weights_away)
+        work = mixed_sections(
+            sections(model, decodes), work, grid.weights_away, decoding=np.minimum(others, 1.0)
+        )
     shared = tuple(
         section._replace(operations=_chosen(section, by_prompt=False)) for section in work
     )

@@ -243,7 +243,10 @@ def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[
     some = np.maximum(np.array(sequences), HARDLY_ANY).reshape(1, -1, 1, 1)
     decodes = _pass(case, grid, some, decode=True)
     reads = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
-    both = mixed_sections(sections(model, decodes), sections(model, reads), grid.weights_away)
+    both = mixed_sections(
+        sections(model, decodes), sections(model, reads), grid.weights_away,
+        decoding=np.minimum(some, 1.0),
+    )  # fmt: skip
     one = pass_times(model, both, hardware, efficiency)
     shape = (1, len(sequences), len(read), 1)
     rest = np.broadcast_to(one.device_s - one.attention, shape)[0, :, :, 0]
