@@ -8,7 +8,7 @@ import pytest
 
 from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation import closed_loop, estimated, predict, published
-from llmcalc_core.validation.cases import CannotPredictError
+from llmcalc_core.validation.cells import CannotPredictError
 from tests.validation.measured_rows import RoundEstimates, closed_loop_row, published_row
 
 

@@ -9,7 +9,7 @@ import pytest
 from llmcalc_core import Precision, find_model
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.validation import closed_loop, names, published
-from llmcalc_core.validation.cases import CannotPredictError
+from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.schemas import schema_of
 from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import (
