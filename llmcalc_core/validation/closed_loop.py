@@ -33,9 +33,10 @@ _DRAWN_SHARE = (1 + SHORTEST_SHARE) / 2
 """Mean length over the nominal one where InferenceX draws lengths; those of others are fixed."""
 
 _INFERENCEX = "InferenceX"
-_INFERENCEX_IDS = re.compile(r"\d{4}_\d\d_\d\d_.*|.*_cfg\d+")
+_INFERENCEX_IDS = re.compile(r"\d{4}_\d\d_\d\d_.*|.*_cfg\d+|.*_gap_analysis_.*")
 """How its rows are called in aiconfigurator's files, which do not name their source otherwise: by
-the day of a sweep, or the number of a configuration at the end."""
+the day of a sweep, the number of a configuration at the end, or as of a "gap analysis", whose
+figures are those of rows of the other two forms, rounded."""
 
 _NODE_DEVICES = 8
 """Devices of a server: no row is of more."""
