@@ -173,6 +173,8 @@ def write_predictions(schema: Schema, outcomes: Sequence[Outcome], file: TextIO)
 def _label(case: Case, metric: str) -> str:
     if metric in ("tpot_ms", "decode_ms"):
         return "TPOT mixture" if case.mixture else "TPOT dense"
+    if metric == "e2e_ms" and case.kind == "open_loop":
+        return "open-loop end to end"
     return _THROUGHPUTS[case.kind] if metric == "tokens_per_s" else _LABELS[metric]
 
 
