@@ -34,7 +34,7 @@ from llmcalc_core.validation.cells import (
 )
 from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.validation.replicas import replicas_and_ranks
+from llmcalc_core.validation.stated_load import replicas_and_ranks
 from llmcalc_core.validation.traffic import (
     Traffic,
     at_a_rate,

@@ -20,10 +20,10 @@ from llmcalc_core.validation.cells import (
 )
 from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.validation.replicas import replicas_and_ranks
 from llmcalc_core.validation.stated_load import (
     arrivals,
     memory_fraction,
+    replicas_and_ranks,
     states_a_rate,
     techniques,
     traffic,
@@ -36,7 +36,7 @@ COLUMNS = (
     "input_tokens", "output_tokens", "per", "kind", "notes",
 )  # fmt: skip
 """Columns that a row is read from; ``value``, what was measured, may be absent, and so may the
-columns of :mod:`stated_load` and ``dp``."""
+columns of :mod:`stated_load`."""
 
 # The longest wait for a first token of a static batch is its prefill. A throughput of
 # unspecified scope falls with the length of the prompt in its source, as output tokens do.

@@ -1,7 +1,7 @@
-"""How requests came and what the server was told, where a published row says so.
+"""How requests came and what the server was told, where a row says so.
 
-The columns ``lengths`` (see :func:`llmcalc_core.validation.traffic.lengths_of`), ``request_rate``,
-``num_requests``, ``max_batched_tokens``, ``memory_fraction`` and ``prefix_hit_rate``.
+The columns ``dp``, ``request_rate``, ``num_requests``, ``max_batched_tokens``, ``memory_fraction``,
+``prefix_hit_rate`` and ``lengths`` (see :func:`llmcalc_core.validation.traffic.lengths_of`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any
 from llmcalc_core.checks import fraction, share
 from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import find_engine
-from llmcalc_core.validation.cells import measured_number, optional_count
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.validation.cells import count_or_one, measured_number, optional_count
 from llmcalc_core.validation.names import engine
 from llmcalc_core.validation.traffic import (
     Traffic,
@@ -29,6 +30,32 @@ _POISSON = 1.0
 
 _PROMPTS = 1000
 """Requests at a rate where a row does not say: those of ``vllm bench serve``."""
+
+
+def replicas_and_ranks(fields: Mapping[str, str], config: ModelConfig) -> tuple[int, int | None]:
+    """Read the column ``dp``, where a file has it.
+
+    Engines share the experts of a mixture among data parallel ranks; those of a dense model have
+    nothing in common, and each serves its part of the requests.
+
+    Returns
+    -------
+    tuple of (int, int or None)
+        Replicas of the model, and attention ranks of each; None where the layout decides.
+
+    Examples
+    --------
+    >>> from llmcalc_core import find_model
+    >>> dense, mixture = find_model("llama3_8b"), find_model("mixtral_8x7b")
+    >>> replicas_and_ranks({"dp": "4"}, dense), replicas_and_ranks({"dp": "4"}, mixture)
+    ((4, None), (1, 4))
+    >>> replicas_and_ranks({}, dense)
+    (1, None)
+    """
+    width = count_or_one(fields, "dp") if "dp" in fields else 1
+    if config.num_experts > 1 and width > 1:
+        return 1, width
+    return width, None
 
 
 def states_a_rate(fields: Mapping[str, str]) -> bool:

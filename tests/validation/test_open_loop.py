@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 
 from llmcalc_core import simulate
 from llmcalc_core.calibration.bands import band
+from llmcalc_core.validation import simulated
 from llmcalc_core.validation.__main__ import main
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.measured_runs import runs_of
@@ -118,13 +120,46 @@ def test_bands_are_those_of_the_fit_or_wider():
         assert figure.high >= figure.value * own.high * (1 - 1e-12)
 
 
-@pytest.mark.parametrize("rate", ["5", "100"])
-def test_a_percentile_is_no_surer_than_the_mean(rate):
-    figures = _figures(read_case(open_loop_row(rate=rate)))
-    for name in ("ttft_p50_ms", "ttft_p99_ms", "e2e_p99_ms"):
-        one, mean = figures[name], figures[f"{name.partition('_')[0]}_mean_ms"]
-        assert one.low / one.value <= mean.low / mean.value * (1 + 1e-12)
-        assert one.high / one.value >= mean.high / mean.value * (1 - 1e-12)
+def test_a_band_reaches_to_a_server_whose_steps_are_slower_or_faster():
+    case = read_case(open_loop_row(rate="60", duration_s="10"))
+    figures, basis = _figures(case), predict(case).basis
+    steps, sent = band("tpot", basis, mixture=False), case.traffic.requests
+    found = {}
+    for factor in (steps.low, 1.0, steps.high):
+        closer = replace(sent, arrival_s=sent.arrival_s / factor)
+        summary = simulate("llama2_7b", "H100_80GB", precision="bf16", requests=closer,
+                           **case.traffic.options).summary  # fmt: skip
+        found[factor] = factor * 1e3 * summary["e2e_p99_s"]
+    figure = figures["e2e_p99_ms"]
+    assert figure.value == pytest.approx(found[1.0])
+    # More are in flight on a slower server, so that it is slower by more than its steps.
+    assert found[steps.high] / found[1.0] > 1.05 * steps.high
+    assert figure.high == pytest.approx(found[steps.high])
+    assert figure.low == pytest.approx(found[steps.low])
+
+
+class Servers:
+    """Stands for simulate: each call gives the next of some servers that are not busy."""
+
+    def __init__(self, *ttft_ms):
+        self.ttft_ms = list(ttft_ms)
+
+    def simulate(self, *_, **__):
+        ttft = np.array(self.ttft_ms.pop(0)) / 1e3
+        outcome = SimpleNamespace(
+            ttft_s=ttft, e2e_s=ttft + 0.5, output_tokens=np.full(ttft.size, 50), tokens_per_s=9.0
+        )
+        return SimpleNamespace(outcome=outcome, basis="measured")
+
+
+def test_a_percentile_is_no_surer_than_the_mean(monkeypatch):
+    steps = band("tpot", "measured", mixture=False)
+    later = [1000 / steps.high, 1000 / steps.high, 1010 / steps.high]
+    monkeypatch.setattr(simulated, "api", Servers([10, 10, 1010], [10, 10, 1010], later))
+    figures = _figures(read_case(open_loop_row()))
+    mean, last = figures["ttft_mean_ms"], figures["ttft_p99_ms"]
+    assert mean.high / mean.value == pytest.approx(3010 / 1030)
+    assert last.high / last.value == pytest.approx(3010 / 1030)
 
 
 def test_the_band_of_an_overloaded_server_grows_with_the_run():

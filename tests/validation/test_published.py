@@ -50,8 +50,10 @@ def test_every_row_names_its_source(table):
 OPEN_LOOP = errors(predict_file(MEASURED / "open_loop.csv")[1])
 
 
-@pytest.mark.parametrize(("metric", "most"), [("TTFT mean", 0.15), ("TTFT p99", 0.3),
-                                              ("TPOT mean", 0.1), ("end to end mean", 0.1)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("metric", "most"),
+    [("TTFT mean", 0.15), ("TTFT p99", 0.3), ("TPOT mean", 0.1), ("end to end mean", 0.1)],
+)
 def test_half_of_the_runs_at_a_rate_are_met(metric, most):
     listed = OPEN_LOOP[OPEN_LOOP["metric"] == metric]
     assert len(listed) == 12
