@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmcalc_core.api.explain import explain
     from llmcalc_core.api.explore import explore
     from llmcalc_core.api.images import image_work
+    from llmcalc_core.api.load_curve import load_curve
     from llmcalc_core.api.make_request import make_request
     from llmcalc_core.api.plans import (
         get_best_parallelization_strategy,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     )
     from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
     from llmcalc_core.api.serving import estimate_serving_performance
-    from llmcalc_core.api.simulate import Simulation, load_curve, simulate
+    from llmcalc_core.api.simulate import Simulation, simulate
     from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans
     from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
     from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
@@ -148,7 +149,8 @@ _HOMES = {
     ),
     "api.sensitivity": ("largest_that_fits", "sensitivity"),
     "api.serving": ("estimate_serving_performance",),
-    "api.simulate": ("Simulation", "load_curve", "simulate"),
+    "api.load_curve": ("load_curve",),
+    "api.simulate": ("Simulation", "simulate"),
     "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans"),
     "engines": ("DEFAULT_ENGINE", "ENGINES", "Engine", "find_engine"),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),

@@ -25,3 +25,6 @@ HARDWARE = "A100_80GB"
 
 CONCURRENCY = 32
 """Requests in flight of continuous batching [1]."""
+
+NUM_PROMPTS = 1000
+"""Requests that are sent to a simulated server: those of ``vllm bench serve`` [1]."""

@@ -1,55 +1,27 @@
-"""Requests one by one through one plan: percentiles, and how they rise with the load."""
+"""Requests one by one through one plan: what each of them meets, and percentiles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike, resolve
-from llmcalc_core.checks import positive, truth, whole_number
-from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.micro_batch import Case
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
-from llmcalc_core.memory.budget import memory_budget
-from llmcalc_core.planning.basis import basis_of
-from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.server import LengthsLike, count_or_none, make_server, sent_requests
+from llmcalc_core.checks import truth
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
+from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import run
-from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
-from llmcalc_core.simulation.settings import POLICIES, Settings
-from llmcalc_core.simulation.step_times import StepTimes, step_times
-from llmcalc_core.workload.grid import make_grid
-from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
-from llmcalc_core.workload.request_frame import requests_from_frame
-from llmcalc_core.workload.requests import Requests, draw_requests
-from llmcalc_core.workload.techniques import NO_TECHNIQUES
+from llmcalc_core.simulation.server import ServerOptions
+from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.workload.requests import Requests
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
-
-NUM_PROMPTS = 1000
-"""Requests that are sent where nothing is said: those of ``vllm bench serve``."""
-
-RATES = 12
-"""Points of a load curve where no rates are given."""
-
-_WINDOWS, _GROWN = ((0.4, 0.6), (0.8, 1.0)), 1.3
-"""Parts of a run between which the requests in an overloaded server grow, and how much [1]."""
-
-_CURVE = (0.1, 1.1)
-"""Ends of a load curve, over the most requests per second that the plan serves [1]."""
-
-_OPEN_WAIT = 0.5
-"""Of a running step, what requests that come at any time wait in the mean [1]. That and a step that
-is prepared ahead are part of the steps to the first token, and simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,49 +65,6 @@ class Simulation:
     def goodput(self, *, ttft_s: float = np.inf, tpot_s: float = np.inf) -> float:
         """Count the requests per second that ended within limits [1/s]."""
         return self.outcome.goodput(ttft_s=ttft_s, tpot_s=tpot_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Server:
-    """A plan with an engine on it."""
-
-    case: Case
-    engine: Engine
-    memory_fraction: float
-    options: ServerOptions
-
-    def settings(self, requests: Requests) -> Settings:
-        """Set the engine up for some requests."""
-        budget = memory_budget(self.case[1], self.memory_fraction, self.engine.name)
-        return settings_of(self.case, self.engine, budget, requests, self.options)
-
-    def step_times(self, requests: Requests, settings: Settings) -> StepTimes:
-        """Time the steps that these requests need."""
-        longest = int((requests.input_tokens + requests.output_tokens).max())
-        return step_times(
-            self.case,
-            longest=longest,
-            most_sequences=min(settings.max_num_seqs, len(requests)),
-            token_budget=settings.token_budget,
-        )
-
-    def serve(
-        self,
-        requests: Requests,
-        settings: Settings,
-        times: StepTimes,
-        progress: Callable[[float], object] | None = None,
-    ) -> Outcome:
-        """Serve requests, with what they wait outside of steps."""
-        behaviour = self.case[4].behaviour
-        steps = float(behaviour.first_token_steps)
-        if requests.concurrency is None:
-            steps = max(steps - _OPEN_WAIT - settings.steps_ahead, 0.0)
-        return with_overheads(
-            run(requests, times, settings, progress=progress),
-            first_token_s=float(behaviour.first_token_s),
-            first_steps=steps,
-        )
 
 
 def simulate(
@@ -231,17 +160,17 @@ def simulate(
     >>> len(busy.requests)
     200
     """
-    server = _server(
+    server = make_server(
         model, hardware, precision, (tp, ep), engine, memory_fraction,
         ServerOptions(
-            max_num_seqs=_count("max_num_seqs", max_num_seqs),
-            max_num_batched_tokens=_count("max_num_batched_tokens", max_num_batched_tokens),
-            num_kv_blocks=_count("num_kv_blocks", num_kv_blocks),
+            max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
+            max_num_batched_tokens=count_or_none("max_num_batched_tokens", max_num_batched_tokens),
+            num_kv_blocks=count_or_none("num_kv_blocks", num_kv_blocks),
             prefix_caching=truth("prefix_caching", prefix_caching),
             async_scheduling=async_scheduling,
         ),
     )  # fmt: skip
-    sent = _requests(
+    sent = sent_requests(
         requests, concurrency, request_rate, burstiness, num_prompts,
         (input_tokens, output_tokens), seed,
     )  # fmt: skip
@@ -250,195 +179,5 @@ def simulate(
     return Simulation(
         outcome=server.serve(sent, settings, times, progress),
         settings=settings,
-        basis=_basis(server),
+        basis=server.basis,
     )
-
-
-def load_curve(
-    model: ModelLike,
-    hardware: HardwareLike,
-    *,
-    request_rates: Sequence[float] | None = None,
-    ttft_limit_s: float = np.inf,
-    tpot_limit_s: float = np.inf,
-    num_prompts: int = NUM_PROMPTS,
-    input_tokens: LengthsLike = INPUT_TOKENS,
-    output_tokens: LengthsLike = OUTPUT_TOKENS,
-    burstiness: float = 1.0,
-    seed: int = 0,
-    **plan: Any,  # noqa: ANN401 - those of simulate
-) -> pd.DataFrame:
-    """Give latencies over the rate of requests, up to the knee and a little beyond.
-
-    Parameters
-    ----------
-    model, hardware
-        As of :func:`simulate`.
-    request_rates : sequence of float, optional
-        Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
-        the most to a tenth more than that.
-    ttft_limit_s, tpot_limit_s : float, optional
-        Limits within which a request counts as goodput [s].
-    num_prompts, input_tokens, output_tokens, burstiness, seed
-        As of :func:`simulate`.
-    **plan : optional
-        Further arguments of :func:`simulate`: ``precision``, ``tp``, ``ep``, ``engine``,
-        ``memory_fraction`` and those of the server.
-
-    Returns
-    -------
-    DataFrame
-        A row per rate: ``request_rate`` and ``requests_per_s`` [1/s], ``tokens_per_s``, mean, p50,
-        p90, p95 and p99 of TTFT, TPOT, inter-token and end-to-end latency (``ttft_mean_s``,
-        ``ttft_p50_s`` ... [s]), ``goodput`` [1/s], ``preemptions``, and ``overloaded``: whether the
-        server does not keep up, so that waiting grows as long as requests come.
-
-    Raises
-    ------
-    TypeError
-        For an argument that there is not.
-    ValueError
-        As :func:`simulate`.
-
-    Examples
-    --------
-    >>> curve = load_curve("llama3_8b", "H100_80GB", num_prompts=300, input_tokens=500,
-    ...                    output_tokens=100)
-    >>> bool(curve["ttft_p99_s"].iloc[-1] > 2 * curve["ttft_p99_s"].iloc[0])
-    True
-    >>> curve["overloaded"].iloc[[0, -1]].tolist()
-    [False, True]
-    """
-    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
-
-    server, lengths = _from_plan(model, hardware, **plan), (input_tokens, output_tokens)
-    count = whole_number("num_prompts", num_prompts)
-    first = _requests(None, None, 1.0, burstiness, count, lengths, seed)
-    settings = server.settings(first)
-    times = server.step_times(first, settings)
-    if request_rates is None:
-        most = server.serve(_all_at_once(first), settings, times).requests_per_s
-        rates = (np.linspace(*_CURVE, RATES) * most).tolist()
-    else:
-        rates = [positive("request_rates", one, unit="1/s") for one in request_rates]
-    rows = []
-    for rate in rates:
-        sent = _requests(None, None, rate, burstiness, count, lengths, seed)
-        found = server.serve(sent, settings, times)
-        rows.append(
-            {"request_rate": rate}
-            | found.summary()
-            | {
-                "goodput": found.goodput(ttft_s=ttft_limit_s, tpot_s=tpot_limit_s),
-                "overloaded": _is_overloaded(found),
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def _is_overloaded(found: Outcome) -> bool:
-    """Whether ever more requests are in the server while they come."""
-    arrival, count = found.arrival_s, found.arrival_s.size
-    inside = np.arange(1, count + 1) - np.searchsorted(np.sort(found.finish_s), arrival)
-    middle, end = (inside[int(start * count) : int(stop * count) + 1] for start, stop in _WINDOWS)
-    return bool(end.mean() > _GROWN * middle.mean())
-
-
-def _all_at_once(requests: Requests) -> Requests:
-    """Send all at the beginning, to see how many a server takes."""
-    return replace(requests, arrival_s=np.zeros(len(requests)))
-
-
-def _from_plan(
-    model: ModelLike,
-    hardware: HardwareLike,
-    *,
-    precision: PrecisionLike = CHECKPOINT,
-    tp: int = 1,
-    ep: int = 1,
-    engine: str = DEFAULT_ENGINE,
-    memory_fraction: float = MEMORY_FRACTION,
-    **options: Any,  # noqa: ANN401 - fields of ServerOptions
-) -> _Server:
-    return _server(
-        model, hardware, precision, (tp, ep), engine, memory_fraction, ServerOptions(**options)
-    )
-
-
-def _server(
-    model: ModelLike,
-    hardware: HardwareLike,
-    precision: PrecisionLike,
-    widths: tuple[int, int],
-    engine: str,
-    memory_fraction: float,
-    options: ServerOptions,
-) -> _Server:
-    """Look up names and check the plan."""
-    serves = find_engine(engine)
-    if serves.name not in POLICIES:
-        msg = f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got {engine!r}"
-        raise ValueError(msg)
-    target = resolve(model, hardware, precision, memory_fraction)
-    layout = check_layout(target.model, tp=widths[0], pp=1, ep=widths[1], attention_dp=None, cp=1)
-    target.hardware.check_devices("devices", layout.devices)
-    if layout.attention_dp > 1:
-        msg = (
-            "simulate follows one attention replica, so that ep must be at most tp, got ep "
-            f"{widths[1]} and tp {widths[0]}"
-        )
-        raise ValueError(msg)
-    grid = make_grid(
-        (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves.name,
-        techniques=NO_TECHNIQUES,
-    )  # fmt: skip
-    efficiency = efficiency_for(target.hardware, target.precision, engine=serves.name)
-    if options.async_scheduling is not None:
-        ahead = truth("async_scheduling", options.async_scheduling)
-        serves = replace(serves, overlaps_host=ahead)
-        behaviour = replace(efficiency.behaviour, overlaps=float(ahead))
-        efficiency = replace(efficiency, behaviour=behaviour)
-    case = (target.model, target.hardware, target.precision, grid, efficiency)
-    return _Server(
-        case=case, engine=serves, memory_fraction=target.memory_fraction, options=options
-    )
-
-
-def _requests(
-    given: pd.DataFrame | Requests | None,
-    concurrency: int | None,
-    rate: float | None,
-    burstiness: float,
-    count: int,
-    lengths: tuple[LengthsLike, LengthsLike],
-    seed: int,
-) -> Requests:
-    """Take the requests that are given, or draw them."""
-    if isinstance(given, Requests):
-        return given
-    if given is not None:
-        return requests_from_frame(
-            given, rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed
-        )
-    inputs, outputs = (
-        FixedLengths(tokens=whole_number(name, one)) if isinstance(one, int) else one
-        for name, one in zip(("input_tokens", "output_tokens"), lengths, strict=True)
-    )
-    return draw_requests(
-        whole_number("num_prompts", count),
-        input_lengths=inputs,
-        output_lengths=outputs,
-        rate=rate,
-        burstiness=burstiness,
-        concurrency=concurrency,
-        seed=seed,
-    )
-
-
-def _count(name: str, value: int | None) -> int | None:
-    return None if value is None else whole_number(name, value)
-
-
-def _basis(server: _Server) -> str:
-    model, hardware, _, _, efficiency = server.case
-    return basis_of(model, hardware, efficiency, NO_TECHNIQUES)

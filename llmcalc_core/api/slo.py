@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from llmcalc_core.api.comparison import best_of_each
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.checks import positive
+from llmcalc_core.api.slo_percentile import at_percentile
+from llmcalc_core.checks import positive, share
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +35,7 @@ _DROPPED = (
 )  # fmt: skip
 
 
+@takes_techniques
 def find_slo_plan(
     model: ModelLike,
     hardware: HardwareLike | Sequence[HardwareLike],
@@ -46,6 +50,10 @@ def find_slo_plan(
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] = IN_FLIGHT,
     memory_fraction: float = MEMORY_FRACTION,
+    percentile: float | None = None,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Find the fewest devices that serve a load within limits (service level objectives).
 
@@ -58,7 +66,7 @@ def find_slo_plan(
     requests_per_s : float
         The load [requests/s].
     ttft_limit_s, tpot_limit_s : float, optional
-        Longest mean time to the first token and per output token [s].
+        Longest time to the first token and per output token [s]: in the mean, or of the percentile.
     input_tokens, output_tokens : int
         Prompt and generated tokens of a request.
     engine : str, default 'vllm'
@@ -73,11 +81,20 @@ def find_slo_plan(
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
         buffers leave free, for the cache.
+    percentile : float, optional
+        Part of the requests that must be within the limits, such as 0.95. Requests then come at
+        random and are simulated one by one, on the few layouts of each device that need the fewest
+        devices in the mean; without pipelines, attention replicas and techniques.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
+    **techniques : optional
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 
     Returns
     -------
     DataFrame
-        See :func:`slo_plans`.
+        See :func:`slo_plans`. With a percentile, ``ttft_s``, ``tpot_s`` and ``e2e_latency_s`` are
+        those of it.
 
     Raises
     ------
@@ -89,6 +106,9 @@ def find_slo_plan(
     >>> plan = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02).iloc[0]
     >>> int(plan["replicas"]), int(plan["replica_devices"]), int(plan["devices"])
     (3, 2, 6)
+    >>> strict = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02, percentile=0.95)
+    >>> bool(strict["devices"][0] >= plan["devices"])
+    True
     """
     load = positive("requests_per_s", requests_per_s, unit="requests/s")
     frame = explore(
@@ -104,8 +124,24 @@ def find_slo_plan(
         memory_fraction=memory_fraction,
         tpot_limit_s=tpot_limit_s,
         ttft_limit_s=ttft_limit_s,
+        price_per_hour=price_per_hour,
+        power_watts=power_watts,
+        **techniques,
     )
-    return slo_plans(frame, load)
+    if percentile is None:
+        return slo_plans(frame, load)
+    if techniques:
+        msg = f"techniques must be left out where a percentile is given, got {sorted(techniques)}"
+        raise ValueError(msg)
+    plan = {"engine": engine, "precision": precision, "memory_fraction": memory_fraction}
+    several = hardware if isinstance(hardware, list | tuple) else (hardware,)
+    devices = {one.name: one for one in map(find_hardware, several)}
+    limits = tuple(np.inf if one is None else one for one in (ttft_limit_s, tpot_limit_s))
+    found = at_percentile(
+        frame, model, devices, percentile=share("percentile", percentile),
+        limits=(limits[0], limits[1]), plan=plan,
+    )  # fmt: skip
+    return slo_plans(found, load)
 
 
 def slo_plans(frame: pd.DataFrame, requests_per_s: float) -> pd.DataFrame:

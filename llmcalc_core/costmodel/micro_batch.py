@@ -166,12 +166,43 @@ def timed(
         Of arrays that broadcast to the grid.
     """
     model, hardware, _, grid, efficiency = case
-    pipelined = is_pipelined(grid)
     one = pass_times(
         model, work, hardware, efficiency,
-        by_section=pipelined, bounds=bounds, listed=listed,
+        by_section=is_pipelined(grid), bounds=bounds, listed=listed,
     )  # fmt: skip
     passes = (step,) if prompts is None else (step, prompts)
+    return micro_batch_of(case, passes, one, launched_tokens, listed=listed)
+
+
+def micro_batch_of(
+    case: Case,
+    passes: tuple[Pass, ...],
+    one: PassTimes,
+    launched_tokens: Values | None,
+    *,
+    listed: bool = False,
+) -> MicroBatch:
+    """Add to the devices' time of a micro batch what the host, drafts and a pipeline take.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    passes : tuple of Pass
+        What passes, what decodes first.
+    one : PassTimes
+        What all of it takes on the devices.
+    launched_tokens : float or array, optional
+        As of :func:`timed`.
+    listed : bool
+        As of :func:`micro_batch_times`.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model, hardware, _, grid, efficiency = case
     prepare = prepare_seconds(
         step=efficiency.step_s,
         sequence=efficiency.sequence_step_s,
@@ -181,8 +212,8 @@ def timed(
     if launched_tokens is not None:
         launch = _launch_seconds(model, efficiency, one, launched_tokens)
     hand_over: Values = 0.0
-    if pipelined:
-        passing = step.hidden_bytes if prompts is None else step.hidden_bytes + prompts.hidden_bytes
+    if is_pipelined(grid):
+        passing = summed([each.hidden_bytes for each in passes])
         hand_over = hand_over_seconds(
             plain(model.residual_rows * passing / grid.tp),
             stages=grid.pp,
@@ -190,17 +221,17 @@ def timed(
             hardware=hardware,
             links=efficiency.links,
         )
+    delay = host_delay_seconds(
+        one.device_s, prepare=prepare, launch=launch, overlaps=efficiency.behaviour.overlaps
+    )
+    drafted = passes if grid.drafted else ()
     return MicroBatch(
-        step=step,
+        step=passes[0],
         one=one,
         prepare_s=prepare,
         launch_s=launch,
-        host_delay_s=host_delay_seconds(
-            one.device_s, prepare=prepare, launch=launch, overlaps=efficiency.behaviour.overlaps
-        ),
-        drafts=tuple(_draft_times(case, each, listed=listed) for each in passes)
-        if grid.drafted
-        else (),
+        host_delay_s=delay,
+        drafts=tuple(_draft_times(case, each, listed=listed) for each in drafted),
         hand_over_s=hand_over,
     )
 

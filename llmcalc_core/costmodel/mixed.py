@@ -49,11 +49,23 @@ def _joined(decode: Section, prompts: Section, weights_away: Values) -> Section:
         both = _of_both(own, like)
         once = once + (own.weights + like.weights - both.weights)
         operations.append(both)
+    streamed = decode.streamed + prompts.streamed
+    if _is_some(decode.streamed):
+        streamed = streamed - weights_away * once
     return Section(
-        operations=(*operations, *left),
+        operations=(*operations, *(_of_prompts(one) for one in left)),
         messages=_messages(decode.messages, prompts.messages),
-        streamed=decode.streamed + prompts.streamed - weights_away * once,
+        streamed=streamed,
     )
+
+
+def _is_some(values: Values) -> bool:
+    return isinstance(values, np.ndarray) or bool(values)
+
+
+def _of_prompts(own: Operation) -> Operation:
+    """Tell an operation of prompts from that of what decodes beside."""
+    return own._replace(name=f"{own.name} of prompts")
 
 
 def _is_shared(one: Operation, other: Operation) -> bool:
@@ -73,7 +85,7 @@ def _of_both(one: Operation, other: Operation) -> Operation:
     weights = _read_by_either(one, other)
     repeated = one.weights + other.weights - weights
     size = one.size
-    if isinstance(one.choice, np.ndarray) or one.choice:
+    if _is_some(one.choice):
         size = (one.size * one.weights + other.size * other.weights) / weights
     return one._replace(
         flops=one.flops + other.flops,
@@ -86,7 +98,7 @@ def _of_both(one: Operation, other: Operation) -> Operation:
 
 def _read_by_either(one: Operation, other: Operation) -> Values:
     """Weights that either reads: where tokens choose, both do so without regard to each other."""
-    if isinstance(one.choice, np.ndarray) or one.choice:
+    if _is_some(one.choice):
         return one.weights + other.weights - one.weights * other.weights / one.choice
     return np.maximum(one.weights, other.weights)
 

@@ -125,11 +125,7 @@ def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes
     PhaseTimes
         Of arrays that broadcast to the grid.
     """
-    by_kind, by_bound = _times_of(parts.one, parts.host_delay_s, parts.hand_over_s)
-    for draft in parts.drafts:
-        draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
-        by_kind += draft_by_kind * draft.passes
-        by_bound += draft_by_bound * draft.passes
+    by_kind, by_bound = _all_times_of(parts)
     traversal = by_kind.total()
     latency, period = _joined(case, parts, traversal, decode=decode)
     if latency is not traversal:
@@ -144,6 +140,29 @@ def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes
         bound=by_bound.largest(),
         by_bound=by_bound * times,
     )
+
+
+def traversal_times(parts: MicroBatch) -> PhaseTimes:
+    """Give the times of one micro batch on its way through all stages, with no other behind it."""
+    by_kind, by_bound = _all_times_of(parts)
+    way = _array(by_kind.total())
+    return PhaseTimes(
+        latency_s=way,
+        period_s=way,
+        by_kind=by_kind,
+        bound=by_bound.largest(),
+        by_bound=by_bound,
+    )
+
+
+def _all_times_of(parts: MicroBatch) -> tuple[TimeByKind, TimeByBound]:
+    """Give the time of a micro batch by kind and by bound, drafts included."""
+    by_kind, by_bound = _times_of(parts.one, parts.host_delay_s, parts.hand_over_s)
+    for draft in parts.drafts:
+        draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
+        by_kind += draft_by_kind * draft.passes
+        by_bound += draft_by_bound * draft.passes
+    return by_kind, by_bound
 
 
 def _joined(

@@ -82,7 +82,6 @@ class Runs:
             fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
             held_steps=np.array([one.arrivals.held_steps for one in known]),
         )
-        self._attention_dp = np.array([one.layout.attention_dp for one in known], dtype=float)
 
     def seconds(
         self, constants: Constants | None = None, hardware: Hardware | None = None
@@ -115,15 +114,15 @@ class Runs:
             steps=Steps(
                 decode=decode,
                 reading=reading,
+                through=reading,
                 compute_share=compute_share,
                 seconds_per_token=full / self._full_prompts,
             ),
             computed=self._inputs,
             output_tokens=self._outputs,
-            attention_dp=self._attention_dp,
             mixes=self._mixes,
             arrivals=self._arrivals,
-            behaviour=behaviour,
+            first_token_s=behaviour.first_token_s,
         )
         loop = self._loop > 0
         ttft, tpot = np.where(loop, times.ttft, reading), np.where(loop, times.tpot, decode)

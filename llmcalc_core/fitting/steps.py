@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.formulas import Values
 from llmcalc_core.layers.work import Pass, Section, make_pass
-from llmcalc_core.simulation.closed_loop import read_on_all
 from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefills import decode_pass, full_pass, in_micro_batches, prompt_pass
 
@@ -69,20 +69,23 @@ def steps_of(one: Configuration) -> RunSteps:
     """Describe the steps of a run."""
     grid, model = one.grid(), one.model
     mixes = float(not find_engine(one.engine).prefill_first)
-    load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals)
+    behaviour = efficiency_for(one.hardware, one.precision, engine=one.engine).behaviour
+    load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals, behaviour=behaviour)
+    case = (model, one.hardware, one.precision, in_micro_batches(grid))
     if one.loop:
-        case = (model, one.hardware, one.precision, in_micro_batches(grid))
-        decodes = decode_pass(case, load)
-        reads = prompt_pass(case, load, load.read, read_on_all(load, grid.attention_dp, mixes))
-        full = full_pass(case, load)
+        decodes = decode_pass(case, load, load.requests)
+        reads, full = prompt_pass(case, load), full_pass(case)
     else:
         decodes = make_pass(model.hidden, grid, one.precision, decode=True)
         full = reads = make_pass(model.hidden, grid, one.precision, decode=False)
+    reading = _step(model, reads)
+    if one.loop and mixes:
+        reading = _mixed(model, decode_pass(case, load, load.beside), reads)
     return RunSteps(
         load=load,
         mixes=mixes,
         decode=_step(model, decodes),
-        reading=_mixed(model, decodes, reads) if one.loop and mixes else _step(model, reads),
+        reading=reading,
         full=_step(model, full),
         full_prompt_tokens=_number(full.replica_tokens),
     )

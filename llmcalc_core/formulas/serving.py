@@ -173,7 +173,7 @@ def burst_seconds(*, tokens: Values, room: Values, seconds_per_token: Values) ->
 
     Examples
     --------
-    >>> burst_seconds(tokens=1000.0, room=250.0, seconds_per_token=1e-3)
+    >>> float(burst_seconds(tokens=1000.0, room=250.0, seconds_per_token=1e-3))
     0.625
     """
     return (tokens + np.minimum(room, tokens)) / 2 * seconds_per_token

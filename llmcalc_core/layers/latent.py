@@ -163,7 +163,8 @@ class LatentAttention(AttentionMixer):
             )
         unpacked = heads * (self.nope_dim + self.v_dim)
         rows = step.replica_tokens + step.sequences * step.past_tokens
-        return (matrix(step, "KV up projection", m=rows, n=unpacked, k=self.kv_rank),)
+        projected = matrix(step, "KV up projection", m=rows, n=unpacked, k=self.kv_rank)
+        return (projected._replace(unpacks=True),)
 
     def _kernel(self, step: Pass, heads: Values) -> Operation:
         """Attend: to latents where absorbed, else to keys and values."""

@@ -40,6 +40,8 @@ class Operation(NamedTuple):
     shape : tuple, optional
         Of a projection that adapters change: rows, columns and inner size [elements], and how
         many projections it is that are multiplied as one [1].
+    unpacks : bool
+        Whether it unpacks what a cache holds of a prompt, for each prompt by itself.
     """
 
     name: str
@@ -53,6 +55,12 @@ class Operation(NamedTuple):
     cached: Values = 0.0
     choice: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None
+    unpacks: bool = False
+
+    @property
+    def by_prompt(self) -> bool:
+        """Whether it is done for each prompt by itself, not for all tokens of a step together."""
+        return self.unpacks or self.kind == "attention"
 
 
 class Message(NamedTuple):

@@ -70,15 +70,16 @@ def open_loop(
 
     References
     ----------
-    Little, Operations Research 9 (1961).
+    Little, Operations Research 9 (1961); Wolff, Operations Research 30 (1982): Poisson arrivals see
+    time averages.
     """
     arrivals = replace(AT_RANDOM, held_steps=held_steps)
-    tried = np.unique(np.round(np.geomspace(1, max(most, 1), _KNOTS)))
-    all_tried = _times(case, tried.reshape(1, -1, 1, 1), chunked=chunked, arrivals=arrivals)
-    served = np.maximum.accumulate(tried / all_tried.e2e_s.reshape(-1))
+    # A request that comes at random meets as many others as there are in the mean.
+    met = np.unique(np.round(np.geomspace(1, most + 1, _KNOTS))) - 1
+    every = _times(case, (met + 1).reshape(1, -1, 1, 1), chunked=chunked, arrivals=arrivals)
+    served = np.maximum.accumulate(met / every.e2e_s.reshape(-1))
     overloaded = bool(rate > served[-1])
-    in_flight = float(tried[-1]) if overloaded else float(np.interp(rate, served, tried))
-    in_flight = min(in_flight, rate / served[0]) if rate < served[0] else in_flight
+    in_flight = float(met[-1]) if overloaded else float(np.interp(rate, served, met))
     waiting = 0.0
     if overloaded:
         longer = 1 / served[-1] - 1 / rate
@@ -87,7 +88,7 @@ def open_loop(
         in_flight=in_flight,
         overloaded=overloaded,
         waiting_s=float(waiting),
-        times=_times(case, np.asarray(in_flight), chunked=chunked, arrivals=arrivals),
+        times=_times(case, np.asarray(in_flight + 1), chunked=chunked, arrivals=arrivals),
     )
 
 

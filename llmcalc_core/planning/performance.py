@@ -80,7 +80,7 @@ def performance(
         Arrays that broadcast to the grid.
     """
     if phase == "serving":
-        loop = serving_times(model, hardware, precision, grid, efficiency)
+        loop = serving_times(model, hardware, precision, grid, efficiency, further=False)
         return Performance(
             ttft_s=loop.ttft_s,
             tpot_s=loop.tpot_s,

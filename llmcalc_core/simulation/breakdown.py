@@ -29,9 +29,9 @@ def serving_breakdown(case: Case) -> list[BreakdownRow]:
     """
     steps = serving_steps(case, chunked=True, arrivals=DRAWN, listed=True)
     loop = serving_loop(case, steps, DRAWN)
-    gained, beside = case[3].gained, "mixed" if steps.mixes else "prefill"
+    beside = "mixed" if steps.mixes else "prefill"
     named = (
-        ("decode", steps.decode_parts, loop.decoding * gained * steps.decode.latency_s),
+        ("decode", steps.decode_parts, loop.decoding * steps.decode.latency_s),
         (beside, steps.reading_parts, loop.reading * steps.reading.latency_s),
     )
     whole = (*case[:3], replace(steps.grid, gained=1.0), case[4])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.arrivals import Arrivals
+
+_NEVER = 1e-12
+"""A time that is nothing beside that of any step [s]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,6 +24,8 @@ class Steps:
     ----------
     decode, reading : float or array
         Time of a step that decodes, and of one that reads prompts, beside decoding or alone [s].
+    through : float or array
+        Time of the latter on its way through all pipeline stages [s].
     compute_share : float or array
         Part of the latter that grows with its prompts [1].
     seconds_per_token : float or array
@@ -29,6 +34,7 @@ class Steps:
 
     decode: Values
     reading: Values
+    through: Values
     compute_share: Values
     seconds_per_token: Values
 
@@ -40,7 +46,8 @@ class ClosedLoopTimes:
     Attributes
     ----------
     ttft, burst_ttft, steady_ttft : float or array
-        Mean time to first token, of the first burst, and of arrivals at random [s].
+        Mean time to first token, of the first burst, and of arrivals at random; None of the latter
+        two where not asked for [s].
     tpot : float or array
         Time per output token [s].
     decoding, reading : float or array
@@ -48,8 +55,8 @@ class ClosedLoopTimes:
     """
 
     ttft: Values
-    burst_ttft: Values
-    steady_ttft: Values
+    burst_ttft: Values | None
+    steady_ttft: Values | None
     tpot: Values
     decoding: Values
     reading: Values
@@ -62,10 +69,10 @@ def closed_loop(
     computed: Values,
     output_tokens: Values,
     step_tokens: Values = 1.0,
-    attention_dp: Values = 1.0,
     mixes: Values,
     arrivals: Arrivals,
-    behaviour: Behaviour,
+    first_token_s: Values,
+    further: bool = True,
 ) -> ClosedLoopTimes:
     """Join the steps of a load into the latencies of a request in a closed loop.
 
@@ -84,14 +91,14 @@ def closed_loop(
         Tokens of a prompt that are computed, and tokens generated per request [tokens].
     step_tokens : float or array
         Tokens of a request that a decode step gives [tokens].
-    attention_dp : float or array
-        Attention replicas, which take every step together [1].
     mixes : float or array
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     arrivals : Arrivals
         How requests come, and for how long the server holds them back.
-    behaviour : Behaviour
-        How the engine serves.
+    first_token_s : float or array
+        Fixed time to the first token [s].
+    further : bool, default True
+        Whether to give the times to first token of a burst and of even arrivals, too.
 
     Returns
     -------
@@ -99,76 +106,76 @@ def closed_loop(
         Times to the first token and per output token, and the steps of the latter.
     """
     decode_steps = np.maximum((output_tokens - 1) / step_tokens, 1.0)
-    prompts = load.requests * computed
-    read_all = burst_seconds(
-        tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
-    )
-    reading = any_reads(load.share, attention_dp, mixes)
+    prompts, fixed = load.requests * computed, arrivals.fixed_lengths
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     filled = (load.requests - 1) / load.steps * computed / load.room
     closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, filled), 1.0)
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
     come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
-    near = np.where(arrivals.fixed_lengths, load.own, np.minimum(come, fits))
-    per_chunk = steps.reading * steps.compute_share / load.read
-    own = load.chunks * (steps.reading + per_chunk * (near - load.read))
-    burst_queue = np.maximum(read_all - own, 0.0)
-    each = computed * steps.seconds_per_token
-    beyond = steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=each)
-    one_by_one = np.where(
-        mixes > 0,
-        np.minimum(beyond, np.sqrt(load.requests) / 2 * each),  # as many as chance brings together
-        np.maximum(come - fits, 0.0) / 2 * each,
+    near = _either(fixed, load.own, np.minimum(come, fits))
+    # In a pipeline the others are in other micro batches.
+    with_own = 1 + (near - 1) / load.micro_batches
+    own = load.chunks * steps.through * (1 + steps.compute_share * (with_own / load.read - 1))
+    # Nobody waits for others where there are none.
+    others = np.clip(load.in_flight - 1, 0.0, 1.0)
+    read_all = burst_seconds(
+        tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
-    later_queue = np.where(
-        arrivals.fixed_lengths, load.at_once * burst_queue, np.minimum(one_by_one, burst_queue)
+    burst_queue = others * np.maximum(read_all - own, 0.0)
+    # Prompts before one's own: as many as chance brings together at the most.
+    queued = np.minimum(
+        steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=1.0),
+        np.sqrt(load.requests) / 2,
     )
-    # What is read while a request waits is not read while it decodes.
-    beside = reading * decode_steps * (steps.reading - mixes * steps.decode)
-    waited = later_queue + load.chunks * per_chunk * (near - load.own)
-    waited = np.where(arrivals.fixed_lengths, 0.0, waited)
-    reading = reading * np.where(beside > waited, 1 - waited / np.where(beside > 0, beside, 1), 0)
+    before = _either(mixes > 0, queued, np.maximum(come - fits, 0.0) / 2)
+    later_queue = _either(
+        fixed,
+        load.at_once * burst_queue,
+        np.minimum(before * (computed * steps.seconds_per_token), burst_queue),
+    )
+    reading = load.share
+    if fixed is not True:
+        reading = _either(
+            fixed, reading, _read_later(load, steps, decode_steps, (near, later_queue), mixes)
+        )
     decoding = 1 - mixes * reading
     step = decoding * steps.decode + reading * steps.reading
-    # Nobody waits for the step of others where there are none.
-    others = np.minimum(load.requests * attention_dp - 1, 1.0)
-    first_steps = others * (behaviour.first_token_steps + behaviour.overlaps)
-    unqueued = (
-        behaviour.first_token_s
-        + own
-        + (np.maximum(first_steps, load.waiting_steps) + arrivals.held_steps) * step
-    )
+    unqueued = first_token_s + own + load.waiting_steps * step
     first = 1 / np.maximum(arrivals.rounds, 1.0)
-    queue = first * burst_queue + (1 - first) * later_queue
-    steady = steady_queue_seconds(
-        load=np.minimum(load.arriving * load.chunk_tokens / load.room, 1.0),
-        prefill=load.room * steps.seconds_per_token,
-    )
     tpot = step / step_tokens
     # While one request is in flight the prompts of all are read.
     least = prompts * steps.seconds_per_token - (output_tokens - 1) * tpot
+    burst = steady = None
+    if further:
+        evenly = steady_queue_seconds(
+            load=np.minimum(load.arriving * load.chunk_tokens / load.room, 1.0),
+            prefill=load.room * steps.seconds_per_token,
+        )
+        burst, steady = unqueued + burst_queue, unqueued + np.minimum(evenly, burst_queue)
     return ClosedLoopTimes(
-        ttft=np.maximum(unqueued + queue, least),
-        burst_ttft=unqueued + burst_queue,
-        steady_ttft=unqueued + np.minimum(steady, burst_queue),
+        ttft=np.maximum(unqueued + (first * burst_queue + (1 - first) * later_queue), least),
+        burst_ttft=burst,
+        steady_ttft=steady,
         tpot=tpot,
         decoding=decoding / step_tokens,
         reading=reading / step_tokens,
     )
 
 
-def any_reads(share: Values, attention_dp: Values, mixes: Values) -> Values:
-    """Share of the steps in which any of the attention replicas reads prompts [1]."""
-    if np.all(attention_dp == 1):
-        return share
-    beside = 1 - (1 - np.minimum(share, 1.0)) ** attention_dp
-    return np.where(mixes > 0, beside, np.maximum(share, beside))
+def _read_later(
+    load: Load, steps: Steps, decode_steps: Values, wait: tuple[Values, Values], mixes: Values
+) -> Values:
+    """Share of the steps that read while a request decodes: what was read before is not."""
+    near, queue = wait
+    beside = load.share * decode_steps * (steps.reading - mixes * steps.decode)
+    more = load.chunks * steps.through * (steps.compute_share * ((near - load.own) / load.read))
+    kept: Values = load.share * np.maximum(1 - (queue + more) / np.maximum(beside, _NEVER), 0.0)
+    return kept
 
 
-def read_on_all(load: Load, attention_dp: Values, mixes: Values) -> Values:
-    """Chunks that all attention replicas read in a step in which any of them does [1]."""
-    if np.all(attention_dp == 1):
-        return load.read
-    every = any_reads(load.share, attention_dp, mixes)
-    came = attention_dp * load.arriving / np.where(every > 0, every, 1.0)
-    return np.maximum(came, load.read)
+def _either(condition: Any, one: Values, other: Values) -> Values:  # noqa: ANN401 - bool or array
+    """Choose where a condition holds; of one condition for all, without a copy."""
+    if isinstance(condition, (bool, np.bool_)):
+        return one if condition else other
+    chosen: Values = np.where(condition, one, other)
+    return chosen

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import reading_steps
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
+
+HARDLY_ANY = 1e-6
+"""Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
 TOGETHER = 0.5
 """How far requests of one length stay together in an engine that reads all prompts before it
@@ -24,10 +28,12 @@ class Load:
 
     Attributes
     ----------
-    requests : float or array
-        Requests in flight on the replica [1].
-    decoding : float or array
-        Sequences that decode in a step [1].
+    requests, in_flight : float or array
+        Requests in flight on the replica, at least one, and on all of them [1].
+    micro_batches : float or array
+        Micro batches in the stages of a pipeline [1].
+    decoding, beside : float or array
+        Sequences that decode in a step, at least one, and beside a prompt that is read [1].
     chunks : float or array
         Steps that a prompt is read in [1].
     chunk_tokens : float or array
@@ -45,13 +51,17 @@ class Load:
     read : float or array
         Chunks that one of those reads [1].
     waiting_steps : float or array
-        Steps that a prompt waits for others where they come faster than they are read [1].
+        Steps that a prompt waits: a few where others are served, more where they come faster than
+        they are read [1].
     at_once : float or array
         How far all requests come at the same time [1].
     """
 
     requests: Values
+    in_flight: Values
+    micro_batches: Values
     decoding: Values
+    beside: Values
     chunks: Values
     chunk_tokens: Values
     room: Values
@@ -66,13 +76,16 @@ class Load:
 
 def closed_loop_load(
     *,
-    requests: Values,
+    in_flight: Values,
+    attention_dp: Values = 1.0,
+    micro_batches: Values = 1.0,
     computed: Values,
     outputs: Values,
     token_budget: Values,
     step_tokens: Values = 1.0,
     verified: Values = 1.0,
     chunks_prompts: bool = True,
+    first_steps: Values = 0.0,
     mixes: Values,
     fixed_lengths: bool | NDArray[np.bool_],
 ) -> Load:
@@ -85,16 +98,23 @@ def closed_loop_load(
 
     Parameters
     ----------
-    requests : float or array
-        In flight on an attention replica, n [1].
+    in_flight : float or array
+        Requests in flight [1].
+    attention_dp : float or array
+        Attention replicas that share them [1].
+    micro_batches : float or array
+        Micro batches in the stages of a pipeline, each of which has a step of its own while every
+        sequence decodes a token [1].
     computed, outputs : float or array
         Tokens of a prompt that are computed, and of an answer [tokens].
     token_budget : float or array
-        Most tokens of a step [tokens].
+        Most tokens of a step of a micro batch [tokens].
     step_tokens, verified : float or array
         Tokens of a sequence that a decode step gives, and that it computes [tokens].
     chunks_prompts : bool
         Whether a prompt may be read in several steps.
+    first_steps : float or array
+        Steps that a prompt or its first token waits where others are served [1].
     mixes : float or array
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     fixed_lengths : bool or array
@@ -111,26 +131,31 @@ def closed_loop_load(
 
     Examples
     --------
-    >>> load = closed_loop_load(requests=10.0, computed=100.0, outputs=200.0, token_budget=8192.0,
+    >>> load = closed_loop_load(in_flight=10.0, computed=100.0, outputs=200.0, token_budget=8192.0,
     ...                         mixes=1.0, fixed_lengths=False)
     >>> [round(float(value), 3) for value in (load.steps, load.arriving, load.share, load.read)]
     [200.0, 0.045, 0.044, 1.023]
     """
-    room = np.maximum(token_budget - mixes * requests * verified, 1.0)
-    chunks: Values = np.ceil(computed / room) if chunks_prompts else np.ones_like(room)
-    chunk_tokens = computed / chunks
+    requests = np.maximum(in_flight / attention_dp, 1.0)
+    beside_decoding = mixes * requests / micro_batches * verified
+    own_room = np.maximum(token_budget - beside_decoding, 1.0)
+    chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
+    chunk_tokens, room = computed / chunks, own_room * micro_batches
     decode_steps = (outputs - 1) / step_tokens
-    alone = mixes * chunks + decode_steps
+    busy = mixes * chunks + decode_steps
+    # Two clients never get less through than one: nobody waits longer than others are served.
+    waits = np.minimum(first_steps, np.maximum(in_flight - 1, 0.0) * (chunks + decode_steps))
     # A step reads no more than it has room for: where prompts come faster, they wait.
-    steps = np.maximum(alone, mixes * requests * computed / room)
+    steps = np.maximum(busy + waits, mixes * requests * computed / room)
     others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
-    counted, waiting = np.maximum(steps, 1.0), steps - alone
+    counted, waiting = np.maximum(steps, 1.0), steps - busy
     at_once = np.where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
     in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
     own = np.minimum(1 + np.where(fixed_lengths, in_train, others / counted), fits)
-    left = np.maximum(requests - own - waiting * fits / chunks, 0.0)
+    full = waiting - waits  # steps in which a prompt waits for others to be read
+    left = np.maximum(requests - own - full * fits / chunks, 0.0)
     left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
-    arriving = left * chunks / np.maximum(decode_steps, 1.0)
+    arriving = left * chunks / np.maximum(decode_steps + waits, 1.0)
     share = reading_steps(
         arriving=arriving,
         tokens=arriving * chunk_tokens,
@@ -141,7 +166,10 @@ def closed_loop_load(
     read = np.where(share > 0, arriving / np.where(share > 0, share, 1.0), 1.0)
     return Load(
         requests=requests,
+        in_flight=in_flight,
+        micro_batches=micro_batches,
         decoding=np.minimum(1 + others * decode_steps / counted, requests),
+        beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,
         chunk_tokens=chunk_tokens,
         room=room,
@@ -155,16 +183,20 @@ def closed_loop_load(
     )
 
 
-def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals) -> Load:
+def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals, behaviour: Behaviour) -> Load:
     """Count what the steps of every plan and workload hold."""
+    first_steps = behaviour.first_token_steps + behaviour.overlaps + arrivals.held_steps
     return closed_loop_load(
-        requests=np.maximum(grid.batch / grid.attention_dp, 1.0),
+        in_flight=grid.batch,
+        attention_dp=grid.attention_dp,
+        micro_batches=grid.micro_batches,
         computed=grid.computed,
         outputs=grid.outputs,
         token_budget=grid.chunk_tokens,
         step_tokens=grid.gained,
         verified=1 + grid.drafted,
         chunks_prompts=grid.engine.chunks_prompts,
+        first_steps=first_steps,
         mixes=mixes,
         fixed_lengths=arrivals.fixed_lengths,
     )

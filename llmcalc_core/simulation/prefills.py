@@ -8,11 +8,17 @@ from typing import Any
 import numpy as np
 
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, mixed_times, timed
-from llmcalc_core.costmodel.phases import phase_times_of
+from llmcalc_core.costmodel.micro_batch import (
+    Case,
+    MicroBatch,
+    is_pipelined,
+    mixed_times,
+    timed,
+)
+from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of, traversal_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Values
-from llmcalc_core.layers.work import Pass, Section, pass_of
+from llmcalc_core.layers.work import Pass, pass_of
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.grid import Grid
 
@@ -29,51 +35,60 @@ def in_micro_batches(grid: Grid) -> Grid:
     return replace(grid, micro_batches=micro_batches, micro=grid.batch / micro_batches)
 
 
-def decode_pass(case: tuple[Any, ...], load: Load) -> Pass:
-    """Describe the sequences that decode in a micro batch of a step."""
+def decode_pass(case: tuple[Any, ...], load: Load, sequences: Values) -> Pass:
+    """Describe a micro batch of so many sequences that decode on an attention replica."""
     model, _, precision, grid = case[:4]
-    each = load.decoding / grid.micro_batches
+    each = sequences / grid.micro_batches
     return pass_of(
         model.hidden, grid, precision,
-        requests=each, on_all_replicas=each * grid.attention_dp, decode=True,
+        requests=each, on_all_replicas=each * replicas_in_use(grid, load), decode=True,
     )  # fmt: skip
 
 
-def prompt_pass(case: tuple[Any, ...], load: Load, read: Values, on_all: Values) -> Pass:
-    """Describe the chunks of prompts that a micro batch of a step reads.
+def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
+    """Describe the chunks of prompts that a step reads, all replicas at the same time.
 
     Parameters
     ----------
     case : tuple
         Model, hardware, precision, grid and efficiency.
     load : Load
-        In how many chunks a prompt is read.
-    read, on_all : float or array
-        Chunks on the attention replica that reads most, and on all of them [1].
+        How many, and in how many chunks a prompt is read.
 
     Returns
     -------
     Pass
         What layers need to know.
     """
+    grid = case[3]
+    return _prompts(case, load.read, load.read * replicas_in_use(grid, load), load.chunks)
+
+
+def full_pass(case: tuple[Any, ...]) -> Pass:
+    """Describe a step that reads as many tokens of prompts as the engine's budget allows."""
+    grid = case[3]
+    chunks = np.ceil(grid.computed / grid.chunk_tokens) if grid.engine.chunks_prompts else 1.0
+    count = np.maximum(grid.chunk_tokens * chunks / grid.computed, 1.0)
+    return _prompts(case, count, count * grid.attention_dp, chunks)
+
+
+def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
     model, _, precision, grid = case[:4]
-    on_all = on_all / grid.micro_batches
-    own = replace(grid, pieces=load.chunks, micro=on_all)
+    own = replace(grid, pieces=chunks, micro=on_all)
     return pass_of(
-        model.hidden, own, precision,
-        requests=read / grid.micro_batches, on_all_replicas=on_all, decode=False,
-    )  # fmt: skip
+        model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
+    )
 
 
-def reading_step(
-    case: Case,
-    load: Load,
-    on_all: Values,
-    decoding: tuple[Pass, tuple[Section, ...]] | None,
-    *,
-    listed: bool = False,
-) -> MicroBatch:
-    """Time a step that reads prompts, beside sequences that decode or alone.
+def replicas_in_use(grid: Grid, load: Load) -> Values:
+    """Count the attention replicas that have requests [1]."""
+    if np.all(grid.attention_dp == 1):
+        return 1.0
+    return load.in_flight / load.requests
+
+
+def listed_reading_step(case: Case, load: Load, *, mixes: float) -> MicroBatch:
+    """List what a micro batch of one load does that reads prompts, beside decoding or alone.
 
     Parameters
     ----------
@@ -81,49 +96,63 @@ def reading_step(
         Model, hardware, precision, grid and efficiency.
     load : Load
         What steps hold.
-    on_all : float or array
-        Chunks that all attention replicas read in it [1].
-    decoding : tuple, optional
-        The pass of what decodes, and its sections.
-    listed : bool, default False
-        Whether to keep every operation and message as a row.
+    mixes : float
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
 
     Returns
     -------
     MicroBatch
-        Of such a step.
+        With every operation and message as a row.
     """
-    reads = prompt_pass(case, load, load.read, on_all)
-    if decoding is None:
-        return timed(case, reads, sections(case[0], reads), reads.tokens, listed=listed)
-    return mixed_times(case, decoding[0], reads, work=decoding[1], listed=listed)
+    reads = prompt_pass(case, load)
+    if not mixes:
+        return timed(case, reads, sections(case[0], reads), reads.tokens, listed=True)
+    return mixed_times(case, decode_pass(case, load, load.beside), reads, listed=True)
 
 
-def full_pass(case: tuple[Any, ...], load: Load) -> Pass:
-    """Describe a step that reads as many tokens of prompts as it has room for."""
-    grid = replace(case[3], micro_batches=np.asarray(1.0))
-    tokens = _over_inputs(load.chunk_tokens)
-    count = np.maximum(grid.chunk_tokens / tokens, 1.0)
-    narrow = replace(load, chunks=_over_inputs(load.chunks))
-    return prompt_pass((*case[:3], grid), narrow, count, count * grid.attention_dp)
+def reading_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float) -> PhaseTimes:
+    """Give the time of a step that reads prompts, for the sequences that wait or decode beside.
+
+    In a pipeline one of the micro batches reads them, and every stage takes longer once.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    reading : MicroBatch
+        What reads.
+    decode : PhaseTimes
+        A step that decodes, of one token a sequence.
+    mixes : float
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+
+    Returns
+    -------
+    PhaseTimes
+        ``latency_s`` is that of the step, ``period_s`` that of the way through all stages.
+    """
+    grid, through = case[3], traversal_times(reading)
+    if not is_pipelined(grid):
+        return through
+    way = through.latency_s
+    alone = mixes * sum(decode.by_bound.parts())
+    shorter = mixes * (1 - alone / (grid.pp * decode.latency_s))
+    return replace(
+        through,
+        latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
+        by_kind=through.by_kind * (1 / grid.pp) + decode.by_kind * shorter,
+    )
 
 
-def seconds_per_token(case: Case, load: Load) -> Values:
+def seconds_per_token(case: Case) -> Values:
     """Time of a prompt's token in a step that reads as many as it has room for [s]."""
     model, hardware, precision, grid, efficiency = case
-    reads = full_pass(case, load)
+    reads = full_pass(case)
     alone = replace(grid, micro_batches=np.asarray(1.0), pieces=1.0)
     full = (model, hardware, precision, alone, efficiency)
     parts = timed(full, reads, sections(model, reads), reads.tokens)
     times = phase_times_of(full, parts, decode=False)
     return times.period_s / reads.replica_tokens
-
-
-def _over_inputs(values: Values) -> Values:
-    """Give the value for the smallest batch: a full step does not depend on who decodes."""
-    if isinstance(values, np.ndarray) and values.ndim:
-        return values[:, :1, :, :1]
-    return values
 
 
 def mixes_prompts(efficiency: Efficiency, *, chunked: bool) -> float:

@@ -14,18 +14,20 @@ from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
-from llmcalc_core.formulas import Floats
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop, read_on_all
+from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefills import (
     decode_pass,
     in_micro_batches,
+    listed_reading_step,
     mixes_prompts,
-    reading_step,
+    reading_times,
     seconds_per_token,
 )
+from llmcalc_core.simulation.reading import reading_step
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
 
@@ -39,7 +41,7 @@ class ServingTimes:
     ttft_s : array
         Mean time to first token of a closed-loop benchmark, its first burst included [s].
     burst_ttft_s : array
-        The same when all requests arrive at once [s].
+        The same when all requests arrive at once; NaN where not asked for [s].
     steady_ttft_s : array
         The same when they arrive at random, evenly, at the rate they are served at [s].
     tpot_s : array
@@ -80,7 +82,7 @@ class ServingSteps:
         A micro batch of a step that decodes, and of one that reads prompts, beside decoding or
         alone.
     decode, reading : PhaseTimes
-        The times of these steps.
+        The times of these steps; ``period_s`` of the latter is that of its way through all stages.
     """
 
     grid: Grid
@@ -101,6 +103,7 @@ def serving_times(
     *,
     chunked: bool = True,
     arrivals: Arrivals = DRAWN,
+    further: bool = True,
 ) -> ServingTimes:
     """Time requests under continuous batching.
 
@@ -117,6 +120,8 @@ def serving_times(
         read prompts first.
     arrivals : Arrivals, optional
         How requests come, and for how long the server holds them back.
+    further : bool, default True
+        Whether to give the times to first token of a burst and of even arrivals, too.
 
     Returns
     -------
@@ -125,18 +130,18 @@ def serving_times(
     """
     case = (model, hardware, precision, grid, efficiency)
     steps = serving_steps(case, chunked=chunked, arrivals=arrivals)
-    loop = serving_loop(case, steps, arrivals)
+    loop = serving_loop(case, steps, arrivals, further=further)
     decode, reading = steps.decode, steps.reading
     e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
     return ServingTimes(
         ttft_s=np.asarray(loop.ttft),
-        burst_ttft_s=np.asarray(loop.burst_ttft),
-        steady_ttft_s=np.asarray(loop.steady_ttft),
+        burst_ttft_s=_array(loop.burst_ttft),
+        steady_ttft_s=_array(loop.steady_ttft),
         tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
-        by_kind=decode.by_kind * (loop.decoding * grid.gained) + reading.by_kind * loop.reading,
+        by_kind=decode.by_kind * loop.decoding + reading.by_kind * loop.reading,
         bound=np.where(
-            loop.reading * reading.latency_s > loop.decoding * decode.latency_s * grid.gained,
+            loop.reading * reading.latency_s > loop.decoding * decode.latency_s,
             reading.bound,
             decode.bound,
         ),
@@ -144,7 +149,9 @@ def serving_times(
     )
 
 
-def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedLoopTimes:
+def serving_loop(
+    case: Case, steps: ServingSteps, arrivals: Arrivals, *, further: bool = False
+) -> ClosedLoopTimes:
     """Join the steps of continuous batching into the latencies of a request."""
     model, hardware, precision, grid, efficiency = case
     reading = steps.reading
@@ -152,18 +159,19 @@ def serving_loop(case: Case, steps: ServingSteps, arrivals: Arrivals) -> ClosedL
     return closed_loop(
         load=steps.load,
         steps=Steps(
-            decode=steps.decode.latency_s * grid.gained,
+            decode=steps.decode.latency_s,
             reading=reading.latency_s,
+            through=reading.period_s,
             compute_share=reading.by_bound.compute / sum(reading.by_bound.parts()),
-            seconds_per_token=seconds_per_token(even, steps.load),
+            seconds_per_token=seconds_per_token(even),
         ),
         computed=grid.computed,
         output_tokens=grid.outputs,
         step_tokens=grid.gained,
-        attention_dp=grid.attention_dp,
         mixes=steps.mixes,
         arrivals=arrivals,
-        behaviour=efficiency.behaviour,
+        first_token_s=efficiency.behaviour.first_token_s,
+        further=further,
     )
 
 
@@ -174,31 +182,32 @@ def serving_steps(
     model, hardware, precision, whole, efficiency = case
     mixes = mixes_prompts(efficiency, chunked=chunked)
     grid = in_micro_batches(whole)
-    load = load_of(grid, mixes=mixes, arrivals=arrivals)
+    load = load_of(grid, mixes=mixes, arrivals=arrivals, behaviour=efficiency.behaviour)
     even = (model, hardware, precision, grid, efficiency)
-    decodes = decode_pass(even, load)
-    work = sections(model, decodes)
-    decoding = timed(even, decodes, work, None, listed=listed)
-    on_all = read_on_all(load, grid.attention_dp, mixes)
-    beside = (decodes, work) if mixes else None
-    reading = reading_step(even, load, on_all, beside, listed=listed)
+    decodes = decode_pass(even, load, load.requests)
+    decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)
+    if listed:
+        reading = listed_reading_step(even, load, mixes=mixes)
+    else:
+        reading = reading_step(even, load, decoding.one, mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
+    decode = phase_times_of(once, decoding, decode=True)
     return ServingSteps(
         grid=grid,
         load=load,
         mixes=mixes,
         decode_parts=decoding,
         reading_parts=reading,
-        decode=phase_times_of(even, decoding, decode=True),
-        reading=phase_times_of(once, reading, decode=True),
+        decode=decode,
+        reading=reading_times(even, reading, decode, mixes),
     )
 
 
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    longer = reading.latency_s - steps.mixes * decode.latency_s * grid.gained
+    longer = reading.latency_s - steps.mixes * decode.latency_s
     for_prompts = loop.reading * longer * grid.outputs / grid.batch
     every_token = loop.tpot * grid.outputs / grid.batch
     return serving_utilisation(
@@ -208,3 +217,8 @@ def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Uti
         writing=every_token - for_prompts,
         every=e2e / grid.batch,
     )
+
+
+def _array(values: Values | None) -> Floats:
+    """Give an array; NaN of what was not asked for."""
+    return np.asarray(np.nan if values is None else values)

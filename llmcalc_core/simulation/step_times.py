@@ -16,15 +16,13 @@ from llmcalc_core.costmodel.passes import pass_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats
 from llmcalc_core.layers.work import Pass, pass_of
+from llmcalc_core.simulation.load import HARDLY_ANY
 from llmcalc_core.workload.grid import Grid, make_grid
 
 Table = list[list[float]]
 
 _DOUBLINGS = 2
 """Knots of a table between a number and its double [1]."""
-
-_HARDLY_ANY = 1e-6
-"""Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -242,7 +240,7 @@ def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[
     """Time all but attention of steps that read prompts, and the start of their kernels [s]."""
     model, hardware, _, _, efficiency = case
     grid = _grid(case, [max(one, 1.0) for one in sequences], read)
-    some = np.maximum(np.array(sequences), _HARDLY_ANY).reshape(1, -1, 1, 1)
+    some = np.maximum(np.array(sequences), HARDLY_ANY).reshape(1, -1, 1, 1)
     decodes = _pass(case, grid, some, decode=True)
     reads = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
     both = mixed_sections(sections(model, decodes), sections(model, reads), grid.weights_away)

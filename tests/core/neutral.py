@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from llmcalc_core.calibration.constants import Constants, specs
 
-DECODE_STEP = 500e-6
-"""Overhead of a decode step in these constants [s]."""
+STEP = 500e-6
+"""Overhead of a step in these constants [s]."""
 
 _OWN = {
-    "step_overhead_s": DECODE_STEP,
+    "step_overhead_s": STEP,
     "sequence_overhead_s": 0.0,
     "host_launch_s": 0.0,
     "first_token_s": 0.0,
@@ -20,4 +20,5 @@ NEUTRAL = Constants(
         for name, spec in specs().items()
     )
 )
-"""Every factor is 1 and every share a half; kernels of a prefill start at once."""
+"""Every factor is 1 and every share a half; the host starts kernels and sends first tokens as fast
+as the ranges of the constants let it: 1 us each, and 0.5 ms."""

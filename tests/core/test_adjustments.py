@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -30,8 +31,8 @@ STEPS = st.dictionaries(st.sampled_from(sorted(specs())), st.floats(-6, 6), max_
 @given(cases(), STEPS)
 def test_no_efficiency_is_above_the_peak(case: Case, steps: dict[str, float]) -> None:
     hardware = replace(case.hardware, adjustments=tuple(steps.items()))
-    found = efficiency_for(hardware, case.precision, mixture=case.config.num_experts > 1)
-    for curve in (*found.decode.values(), *found.prefill.values()):
+    found = efficiency_for(hardware, case.precision)
+    for curve in found.curves.values():
         assert 0 < curve.compute <= 1
         assert 0 < curve.memory <= 1
     assert all(0 < fraction <= 1 for fraction in found.links.fractions)
@@ -85,12 +86,16 @@ def assert_serving_is_possible(case: Case) -> None:
         (case.layout,), batches=work.batches, inputs=(work.input_tokens,),
         outputs=(work.output_tokens,),
     )  # fmt: skip
-    efficiency = efficiency_for(case.hardware, case.precision, mixture=model.is_moe)
+    efficiency = efficiency_for(case.hardware, case.precision)
     found = serving_times(model, case.hardware, case.precision, grid, efficiency)
     alone = bound_s(replace(case.with_work(batches=(1,)), phase="prefill"))
     for first in (found.ttft_s, found.burst_ttft_s, found.steady_ttft_s):
         assert first.item() * ROUNDING >= alone
-    assert found.tpot_s.item() * ROUNDING >= bound_s(replace(case, phase="decode"))
+    # By Little's law so many decode at a time, in the mean; the others' prompts are read or wait.
+    written = (work.output_tokens - 1) * found.tpot_s.item() / found.e2e_s.item()
+    decoding = (max(math.floor(work.batches[0] * written), 1),)
+    decode = replace(case.with_work(batches=decoding), phase="decode")
+    assert found.tpot_s.item() * ROUNDING >= bound_s(decode)
     # While a request is in flight every other one is replaced once, so the devices read all
     # prompts in that time, whose arithmetic can't be hidden.
     unlimited = replace(case.hardware, memory_bandwidth=1e30)

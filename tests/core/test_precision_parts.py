@@ -27,6 +27,7 @@ from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.fitting.flat_passes import flatten
 from llmcalc_core.fitting.run import Configuration
+from llmcalc_core.fitting.steps import steps_of
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -94,9 +95,9 @@ def test_recurrent_layers_are_a_part() -> None:
 
 def test_a_type_of_its_own_has_its_own_curve() -> None:
     device = find_hardware("B200_180GB")
-    mixed = efficiency_for(device, replace(FP4, **_unset({"attention": "fp8"}))).decode
-    fp8 = efficiency_for(device, Precision(weights="fp8", activations="fp8", kv_cache="fp8")).decode
-    fp4 = efficiency_for(device, FP4).decode
+    mixed = efficiency_for(device, replace(FP4, **_unset({"attention": "fp8"}))).curves
+    fp8 = efficiency_for(device, Precision(weights="fp8", activations="fp8", kv_cache="fp8")).curves
+    fp4 = efficiency_for(device, FP4).curves
     assert mixed["gemm_fp8"] == fp8["gemm"]
     assert mixed["gemm"] == fp4["gemm"] == mixed["gemm_fp4"]
     assert set(fp4) == set(mixed) - {"gemm_fp8", "gemm_fp4"}
@@ -120,7 +121,7 @@ def test_runs_in_three_types_can_be_laid_flat() -> None:
         precision=replace(FP4, **_unset({"attention": "fp8"})), layout=Layout(), batch=1,
         input_tokens=8, output_tokens=8, loop=False,
     )  # fmt: skip
-    assert flatten([one], [0]).size == 1
+    assert flatten([one], [0], [steps_of(one).reading]).size == 1
 
 
 FP8 = replace(find_model("llama3_8b"), precision="fp8", model="an FP8 checkpoint")

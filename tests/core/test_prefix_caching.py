@@ -16,7 +16,8 @@ from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.simulation.prefills import arriving_prompts, packed_prompts
+from llmcalc_core.simulation.load import load_of
+from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -90,17 +91,20 @@ def test_the_last_token_is_always_computed() -> None:
     assert kernel(config(), everything).flops == pytest.approx(2 * 999.5 * 2 * 8 * 128)
 
 
-def test_what_is_computed_is_packed_into_steps() -> None:
-    # A step of 8,192 tokens holds four prompts of 2,000, eight of which half is computed, and
-    # sixteen of which a quarter is; of 50 that wait for each of two replicas it takes no more.
-    for share, expected in ((0.0, 4), (0.5, 8), (0.75, 16), (0.95, 50)):
+def test_what_is_computed_fills_steps() -> None:
+    # 50 requests on each of two replicas leave 8,142 tokens of 8,192: of 20,000 computed tokens
+    # that are three chunks, of half of them two, of a tenth one.
+    for share, chunks, tokens in ((0.0, 3, 20_000 / 3), (0.5, 2, 5000), (0.9, 1, 2000)):
         grid = make_grid(
-            (Layout(tp=2, attention_dp=2, ep=4),), batches=(100,), inputs=(2000,), outputs=(2,),
-            techniques=Techniques(prefix_hit_rate=share),
+            (Layout(tp=2, attention_dp=2, ep=4),), batches=(100,), inputs=(20_000,),
+            outputs=(1001,), techniques=Techniques(prefix_hit_rate=share),
         )  # fmt: skip
-        assert packed_prompts(grid) == expected
-        # Half of 50 requests end with each step: as many arrive, as far as a step holds them.
-        assert arriving_prompts(grid) == min(expected, 25)
+        load = load_of(grid, mixes=1.0, arrivals=DRAWN)
+        assert (load.requests, load.room) == (50, 8142)
+        assert (load.chunks, load.chunk_tokens) == (chunks, pytest.approx(tokens))
+        # A request is in flight while its prompt is read and while it decodes; or, at 50 x 20,000
+        # tokens, while those of all are read.
+        assert load.steps == pytest.approx(chunks + 1000)
 
 
 def test_cached_tokens_take_their_memory() -> None:

@@ -18,7 +18,8 @@ from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.layers.work import Section, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.static_estimate import Workload, estimate_layouts
-from llmcalc_core.simulation.prefills import arriving_prompts
+from llmcalc_core.simulation.load import load_of
+from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
@@ -177,14 +178,21 @@ def test_the_last_stage_drafts_for_every_micro_batch() -> None:
     assert found > 4 * 3 * 4.79e-3
 
 
-def test_requests_end_sooner_and_more_arrive_at_once() -> None:
-    # A hundred requests of ten tokens, five in a step where all of four drafts are accepted: half
-    # of them end with it, of which 8,192 tokens hold the prompts of 100.
-    for techniques, expected in ((Techniques(), 10), (drafted(4, 1.0), 50), (drafted(4), 10)):
+def test_requests_end_sooner_and_more_arrive_in_a_step() -> None:
+    # A hundred requests of 101 tokens, five in a step where all of four drafts are accepted: each
+    # is read in one step and then decodes in 20 in place of 100, in which 99 others are read, less
+    # those that are read with it. Tokens that are verified take room from prompts.
+    for techniques, steps, room in (
+        (Techniques(), 100, 8192 - 100), (drafted(4, 1.0), 20, 8192 - 500),
+        (drafted(4), 100, 8192 - 500),
+    ):  # fmt: skip
         grid = make_grid(
-            (Layout(),), batches=(100,), inputs=(100,), outputs=(10,), techniques=techniques
+            (Layout(),), batches=(100,), inputs=(100,), outputs=(101,), techniques=techniques
         )
-        assert arriving_prompts(grid) == expected
+        load = load_of(grid, mixes=1.0, arrivals=DRAWN)
+        assert (load.steps, load.room) == (pytest.approx(steps + 1), room)
+        assert load.own == pytest.approx(1 + 99 / (steps + 1))
+        assert load.arriving == pytest.approx((99 - 99 / (steps + 1)) / steps)
 
 
 def test_a_draft_takes_its_memory() -> None:

@@ -32,8 +32,8 @@ from llmcalc_core.validation.schemas import read_cases
 from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import closed_loop_row, published_row
 
-SLOWER = {("sequence_overhead_s", ""): 3e-4, ("first_token_s", ""): 0.2}
-"""What the made-up engine of these tests takes longer for [s]."""
+SLOWER = {("compute_time", ""): 1.7, ("first_token_s", ""): 0.045}
+"""What the made-up engines of these tests take longer for, within its physical range."""
 
 
 def configurations() -> list[Configuration]:
@@ -81,7 +81,12 @@ def found(runs: Runs) -> refit.Refit:
 def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None:
     before, after = runs.log_errors(fitted()), found.misses["fit"]
     assert np.abs(after).mean() < 0.3 * np.abs(before).mean()
-    assert found.constants.of("vllm", "")["sequence_overhead_s"] > 1.5e-4
+    of_all = found.constants.of("lmdeploy", "")  # which ran nothing
+    assert of_all["compute_time"] == pytest.approx(1.7, rel=0.15)
+    assert of_all["first_token_s"] == pytest.approx(0.045, rel=0.15)
+    for engine in ("vllm", "trtllm"):
+        for name, value in found.constants.of(engine, "H100_80GB").items():
+            assert specs()[name].low <= value <= specs()[name].high, name
     assert found.constants == as_constants(found.moved, found.steps)
 
 
@@ -102,7 +107,9 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
 
 def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
     moved = {(one.spec.name, one.scope) for one in parameters(runs)}
-    assert ("sequence_overhead_s", "trtllm") not in moved
+    for name, spec in specs().items():
+        assert ((name, "trtllm") in moved) == (spec.engine_spread > 0), name
+        assert (name, "sglang") not in moved  # it ran nothing
     assert ("launch_floor", "trtllm") in moved
     assert "launch_floor" not in {one.spec.name for one in parameters(runs, fixed=["launch_floor"])}
 

@@ -115,7 +115,7 @@ def test_an_evaluation_of_serving_is_about_the_time_per_output_token() -> None:
 
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_engine_changes_the_figures(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    slower = fitted().replace({(name, "sglang"): 1.0 for name in ("decode_time", "prefill_time")})
+    slower = fitted().replace({(name, "sglang"): 1.0 for name in ("memory_time", "compute_time")})
     monkeypatch.setattr(candidates, "efficiency_for", partial(efficiency_for, constants=slower))
     usual, slow = (
         explore("llama2_7b", "A100_80GB", 2, phase=phase, engine=engine)

@@ -16,8 +16,8 @@ FP8, INT4, NVFP4 = map(parse_precision, ("fp8", "w4a16", "nvfp4"))
 def grouped(device: str, precision: Precision, engine: str) -> tuple[Curve, float]:
     """Give the curve of grouped kernels and their floor as if measured alone [us]."""
     hardware = find_hardware(device)
-    efficiency = efficiency_for(hardware, precision, mixture=True, engine=engine)
-    curve = efficiency.decode["mixture"]
+    efficiency = efficiency_for(hardware, precision, engine=engine)
+    curve = efficiency.curves["mixture"]
     return curve, curve.floor_s * 1e6 / fitted().of(engine, device)["launch_floor"]
 
 

@@ -71,7 +71,9 @@ def test_serving_pays_for_padding_and_no_more_than_a_full_batch():
     own = estimate_serving_performance(**ASKED, concurrency=72)
     padded = estimate_serving_performance(**ASKED, concurrency=72, graph_batch_sizes=[64, 128])
     exact = estimate_serving_performance(**ASKED, concurrency=72, graph_batch_sizes=[72, 128])
-    assert own["tpot_ms"] == exact["tpot_ms"] < padded["tpot_ms"]
+    # Of 72 in flight a step decodes a little less than all, and is padded to all.
+    assert own["tpot_ms"] <= exact["tpot_ms"] < padded["tpot_ms"]
+    assert own["tpot_ms"] == pytest.approx(exact["tpot_ms"], rel=1e-3)
     assert own["memory_bytes"] == padded["memory_bytes"]
     full = estimate_serving_performance(**ASKED, concurrency=128)
     assert padded["tpot_ms"] < full["tpot_ms"]

@@ -35,9 +35,7 @@ def latency(
     layout: Layout, hardware: Hardware, *, decode: bool = True, batch: int = 64, **fields: Any
 ) -> float:
     grid = make_grid((layout,), batches=(batch,), inputs=(1000,), outputs=(101,))
-    efficiency = efficiency_for(
-        hardware, Precision(), mixture="num_experts" in fields, constants=NEUTRAL
-    )
+    efficiency = efficiency_for(hardware, Precision(), constants=NEUTRAL)
     return phase_times(
         architecture(ModelConfig(**(FIELDS | fields))),
         hardware, Precision(), grid, efficiency, decode=decode,

@@ -20,7 +20,7 @@ from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
-from tests.core.neutral import DECODE_STEP, NEUTRAL
+from tests.core.neutral import NEUTRAL, STEP
 
 A100 = find_hardware("A100_80GB")
 HOP = 10e-6
@@ -45,12 +45,15 @@ def times(
     hardware: Hardware = A100,
     tokens: tuple[int, int] = (1000, 101),
     overlaps: float = 0.0,
+    captured: float = 0.0,
     **facts: Any,
 ) -> PhaseTimes:
+    """Time a phase; the host starts kernels at once unless told otherwise."""
     grid = make_grid((layout or Layout(),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
     precision = Precision()
     known = efficiency_for(hardware, precision, constants=NEUTRAL)
-    behaviour = replace(known.behaviour, overlaps=overlaps)
+    behaviour = replace(known.behaviour, overlaps=overlaps, captured_tokens=captured)
+    facts = {"host_launch_s": 0.0} | facts
     return phase_times(
         architecture(model),
         hardware,
@@ -77,10 +80,9 @@ ENDS = 40e-6
 
 @pytest.mark.parametrize("decode", [True, False], ids=["decode", "prefill"])
 def test_layers_add_up(decode: bool) -> None:  # noqa: FBT001
-    overhead = DECODE_STEP if decode else 0.0
-    rest = alone(4, decode=decode) - 4 * layer_time(decode=decode) - overhead
+    rest = alone(4, decode=decode) - 4 * layer_time(decode=decode) - STEP
     assert 0 < rest < ENDS
-    whole = overhead + rest + 12 * layer_time(decode=decode)
+    whole = STEP + rest + 12 * layer_time(decode=decode)
     assert alone(12, decode=decode) == pytest.approx(whole, rel=1e-9)
 
 
@@ -116,7 +118,7 @@ def test_decode_is_steady_state(case: tuple[int, ...]) -> None:
     found = times(config(layers), Layout(pp=stages), batch=batch)
     # The slowest stage takes its layers and the step's overhead for each micro batch; a
     # sequence returns when all had their turn, or when it has passed through all stages.
-    pace = largest * layer_time(micro) + DECODE_STEP
+    pace = largest * layer_time(micro) + STEP
     through = alone(layers, micro) + hops(micro, stages)
     latency = found.latency_s.item()
     assert max(through, flights * pace) <= latency <= max(through, flights * (pace + ENDS))
@@ -127,7 +129,7 @@ def test_decode_is_steady_state(case: tuple[int, ...]) -> None:
 def test_prefill_fills_and_drains(case: tuple[int, ...]) -> None:
     layers, stages, batch, micro, flights, largest = case
     found = times(config(layers), Layout(pp=stages), batch=batch, decode=False)
-    pace = largest * layer_time(micro, decode=False)
+    pace = largest * layer_time(micro, decode=False) + STEP
     through = alone(layers, micro, decode=False) + hops(1000 * micro, stages)
     latency, period = found.latency_s.item(), found.period_s.item()
     ends = 2 * ENDS + micro * 1000 * 4 * 8192 / 1e12  # embedding and norm move every token
@@ -140,7 +142,7 @@ def test_the_batch_is_divided_once() -> None:
     # overheads in a cycle: 4 x (8 layers + 0.5 ms) instead of 32 layers + 0.5 ms.
     alone_8, four_32 = alone(32, 8), times(config(32), Layout(pp=4), batch=32).period_s.item()
     rate, piped = 8 / alone_8, 32 / four_32
-    expected = 4 * rate * alone_8 / (alone_8 + 3 * DECODE_STEP)
+    expected = 4 * rate * alone_8 / (alone_8 + 3 * STEP)
     assert piped == pytest.approx(expected, rel=0.02)
 
 
@@ -281,30 +283,40 @@ def test_a_batch_in_one_grid_is_the_batch_alone() -> None:
 
 
 def test_the_host_starts_the_kernels_of_a_prefill() -> None:
-    # With 1 ms for each start the device waits: sqrt(device^2 + host^2). Kernels of a dense layer:
-    # four matrices, attention, rotary, activation and two norms; the embedding before them, a
-    # norm and the head after them.
-    launches = 8 * 9 + 3
-    slow = NEUTRAL.replace({("host_launch_s", ""): 1e-3})
-    model = architecture(config(8, **SMALL))
-    grid = make_grid((Layout(),), batches=(1,), inputs=(10,), outputs=(1,))
-    idle, busy = (
-        phase_times(
-            model,
-            A100,
-            Precision(),
-            grid,
-            efficiency_for(A100, Precision(), constants=constants),
-            decode=False,
-        ).latency_s.item()
-        for constants in (NEUTRAL, slow)
+    # With 1 ms for each start the device waits: sqrt(device^2 + host^2), beside what prepares the
+    # step. Kernels of a dense layer: four matrices, attention, rotary, activation and two norms;
+    # the embedding before them, a norm and the head after them.
+    launches, model = 8 * 9 + 3, config(8, **SMALL)
+    given = {"decode": False, "tokens": (10, 1)}
+    devices = times(model, **given).latency_s.item() - STEP
+    busy = times(model, **given, host_launch_s=1e-3).latency_s.item()
+    assert busy == pytest.approx(STEP + np.hypot(devices, launches * 1e-3), rel=1e-9)
+    # A decode step is captured as a whole.
+    assert times(model, host_launch_s=1e-3).latency_s == times(model).latency_s
+
+
+def test_a_short_prefill_runs_as_captured_pieces() -> None:
+    # Up to 512 tokens: of each of eight layers two graphs and attention between them.
+    model = config(8, **SMALL)
+    for tokens, launches in ((512, 8 * 3), (513, 8 * 9 + 3)):
+        given = {"decode": False, "tokens": (tokens, 1)}
+        devices = times(model, **given).latency_s.item() - STEP
+        busy = times(model, **given, host_launch_s=1e-3, captured=512.0).latency_s.item()
+        assert busy == pytest.approx(STEP + np.hypot(devices, launches * 1e-3), rel=1e-9)
+
+
+def test_the_host_prepares_a_prefill_as_it_does_a_decode_step() -> None:
+    # 2 ms and 1 ms for each of three prompts.
+    slow, quick = (
+        times(config(8), decode=False, batch=3, **both).latency_s.item()
+        for both in ({"step_s": 2e-3, "sequence_step_s": 1e-3}, {"step_s": 0.0})
     )
-    assert busy == pytest.approx(np.hypot(idle, launches * 1e-3), rel=1e-9)
+    assert slow - quick == pytest.approx(5e-3, rel=1e-9)
 
 
 def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
-    model, both = config(8), {"decode_step_s": 2e-3, "sequence_step_s": 1e-3}
-    devices = times(model, batch=3, decode_step_s=0.0, sequence_step_s=0.0).latency_s.item()
+    model, both = config(8), {"step_s": 2e-3, "sequence_step_s": 1e-3}
+    devices = times(model, batch=3, step_s=0.0, sequence_step_s=0.0).latency_s.item()
     # Three sequences keep the host busy for 2 + 3 x 1 = 5 ms.
     assert times(model, batch=3, **both).latency_s == pytest.approx(devices + 5e-3)
     assert devices < 5e-3
@@ -312,16 +324,16 @@ def test_an_engine_that_overlaps_host_and_devices_takes_the_longer() -> None:
     longer = (5e-3**4 + devices**4) ** (1 / 4)  # the 4-norm
     assert hosted.latency_s == pytest.approx(longer)
     assert hosted.by_kind.overhead == pytest.approx(
-        longer - devices + times(model).by_kind.overhead - DECODE_STEP
+        longer - devices + times(model).by_kind.overhead - STEP
     )
-    idle = times(model, batch=3, decode_step_s=0.0, sequence_step_s=1e-6, overlaps=1.0)
+    idle = times(model, batch=3, step_s=0.0, sequence_step_s=1e-6, overlaps=1.0)
     assert idle.latency_s == pytest.approx(devices)
 
 
 def test_a_pipeline_overlaps_the_host_with_its_slowest_stage() -> None:
     model, layout = config(8), Layout(pp=2)
-    alone = times(model, layout, batch=2, decode_step_s=0.0).latency_s.item()
-    slow = times(model, layout, batch=2, decode_step_s=0.1, overlaps=1.0).latency_s.item()
+    alone = times(model, layout, batch=2, step_s=0.0).latency_s.item()
+    slow = times(model, layout, batch=2, step_s=0.1, overlaps=1.0).latency_s.item()
     # Two micro batches a cycle, each at the pace of the host.
     assert slow == pytest.approx(2 * 0.1)
     assert alone < 0.1

@@ -30,7 +30,7 @@ def test_the_same_projection_is_timed_once() -> None:
     assert len(shared) == len(gemms[0]) == 4
     hardware = find_hardware("H100_80GB")
     work = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
-    timed = timed_work(work, hardware, efficiency_for(hardware, BF16), decode=True)
+    timed = timed_work(work, hardware, efficiency_for(hardware, BF16))
     rows = [TimedWork(*one) for one in timed]
     for projection in shared:
         assert len({id(row.seconds) for row in rows if id(row.work) == projection}) == 1
@@ -51,9 +51,7 @@ def test_sections_that_share_a_projection_have_its_time() -> None:
     hardware = find_hardware("H100_80GB")
     efficiency = efficiency_for(hardware, BF16)
     made = tuple(part_section(one, step) for one in (WINDOW, SPARSE, HEAVY))
-    together = list(timed_work(made, hardware, efficiency, decode=True))
+    together = list(timed_work(made, hardware, efficiency))
     for index, one in enumerate(made):
-        alone = [
-            seconds for _, _, seconds, *_ in timed_work((one,), hardware, efficiency, decode=True)
-        ]
+        alone = [seconds for _, _, seconds, *_ in timed_work((one,), hardware, efficiency)]
         assert [seconds for at, _, seconds, *_ in together if at == index] == alone

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from llmcalc_core import (
     find_hardware,
 )
-from llmcalc_core.calibration.constants import Spec, specs
+from llmcalc_core.calibration.constants import specs
 from llmcalc_core.fitting.fit_hardware import SPREADS, fit_hardware, left_out_seconds
 from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
 from llmcalc_core.fitting.run import Run
@@ -28,11 +28,6 @@ def test_steps_of_zero_are_the_priors() -> None:
         assert constants.of(*scope) == {name: spec.prior for name, spec in specs().items()}
 
 
-def step_between(spec: Spec, before: float, after: float) -> float:
-    odds = [value / (1 - value) if spec.scale == "logit" else value for value in (before, after)]
-    return float(np.log(odds[1] / odds[0]))
-
-
 @given(st.data())
 @settings(max_examples=40, deadline=None)
 def test_steps_come_back_from_constants(data: st.DataObject) -> None:
@@ -44,8 +39,9 @@ def test_steps_come_back_from_constants(data: st.DataObject) -> None:
     for engine, device in (("vllm", "H100_80GB"), ("trtllm", "L40S"), ("sglang", "none")):
         for name, value in constants.of(engine, device).items():
             total = sum(drawn.get((name, scope), 0.0) for scope in ("", engine, device))
-            back = step_between(specs()[name], specs()[name].prior, value)
-            assert back == pytest.approx(total, abs=1e-6)
+            spec = specs()[name]  # all are on the scale 'log'
+            moved_to = min(max(spec.prior * np.exp(total), spec.low), spec.high)
+            assert value == pytest.approx(moved_to, rel=1e-6)
 
 
 def test_engines_that_ran_have_shifts() -> None:
@@ -56,9 +52,9 @@ def test_engines_that_ran_have_shifts() -> None:
     assert {("launch_floor", "vllm"), ("launch_floor", "trtllm")} <= found
     assert ("launch_floor", "sglang") not in found  # it ran nothing
     assert {scope for _, scope in found} >= {"", "vllm", "trtllm", "H100_80GB"}
-    assert "mixture_launch" in {name for name, _ in found}
-    fixed = parameters(runs, fixed=["mixture_launch"])
-    assert "mixture_launch" not in {one.spec.name for one in fixed}
+    assert "mixture_time" in {name for name, _ in found}
+    fixed = parameters(runs, fixed=["mixture_time"])
+    assert "mixture_time" not in {one.spec.name for one in fixed}
     assert "step_overhead_s" not in {name for name, _ in found}  # assumed
 
 
@@ -99,7 +95,7 @@ def measured_on(hardware: Any, batches: tuple[int, ...], *, metrics: tuple[str, 
 
 def test_own_steps_are_nearly_recovered() -> None:
     device = find_hardware("H100_80GB")
-    slower = replace(device, adjustments=(("decode_time", 0.3), ("prefill_time", 0.2)))
+    slower = replace(device, adjustments=(("memory_time", 0.3), ("compute_time", 0.2)))
     runs = measured_on(slower, (1, 4, 16, 64, 128), metrics=("ttft", "tpot"))
     fitted_to = fit_hardware(runs, device)
     before, after = (abs(runs.log_errors(hardware=one)).max() for one in (device, fitted_to))
@@ -109,13 +105,13 @@ def test_own_steps_are_nearly_recovered() -> None:
 
 def test_what_runs_tell_nothing_of_stays() -> None:
     device = find_hardware("H100_80GB")
-    slower = replace(device, adjustments=(("decode_time", 0.3),))
+    slower = replace(device, adjustments=(("memory_time", 0.3),))
     runs = measured_on(slower, (1, 8, 64), metrics=("tpot",))
-    start = replace(device, adjustments=(("first_token_s", 0.9), ("mixture_launch", 0.1)))
+    start = replace(device, adjustments=(("first_token_s", 0.9), ("mixture_time", 0.1)))
     steps = dict(fit_hardware(runs, start).adjustments)
     assert steps["first_token_s"] == 0.9  # the first token's time is in no time per token
-    assert steps["mixture_launch"] == 0.1  # no constant of a user's own
-    assert steps["decode_time"] != 0
+    assert steps["mixture_time"] == 0.1  # no constant of a user's own
+    assert steps["memory_time"] != 0
 
 
 def test_left_out_rows_are_not_seen() -> None:
@@ -132,7 +128,7 @@ def test_left_out_rows_are_not_seen() -> None:
 
 def test_many_rows_are_left_out_in_parts() -> None:
     device = find_hardware("H100_80GB")
-    slower = replace(device, adjustments=(("decode_time", 0.4),))
+    slower = replace(device, adjustments=(("memory_time", 0.4),))
     runs = measured_on(slower, tuple(range(1, 46)), metrics=("tpot",))
     predicted = left_out_seconds(runs, device, range(45))
     assert predicted == pytest.approx(runs.measured, rel=0.05)

@@ -85,7 +85,7 @@ def test_runs_do_not_touch_each_other() -> None:
 
 def test_a_run_takes_the_hardware_that_is_given() -> None:
     one = configuration(SAMPLE["grouped query"], (3, 2000, 100), loop=True)
-    slower = replace(one.hardware, adjustments=(("decode_time", 0.5),))
+    slower = replace(one.hardware, adjustments=(("memory_time", 0.5),))
     there = runs_of(replace(one, hardware=slower)).seconds()
     assert runs_of(one).seconds(hardware=slower) == pytest.approx(there, rel=1e-12)
     assert (there > runs_of(one).seconds()).all()

@@ -2,136 +2,194 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcalc_core.simulation.closed_loop import closed_loop
+from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, any_reads, read_on_all
 from llmcalc_core.workload.arrivals import Arrivals
-from tests.core.loops import BEHAVIOUR, loop_times
+from tests.core.loops import BEHAVIOUR, FIXED, LOAD, STEPS, load_times, loop_of
 
-FIXED = Arrivals(fixed_lengths=True)
-
-
-def test_a_closed_loop_by_hand() -> None:
-    found = loop_times()
-    # Ten others' prompts of 100 ms in 100 tokens: 10 x 0.1 / 100 = 10 ms a token, as long as the
-    # step itself: the load is one half. One request in ten is of the first burst, and reads half of
-    # the prompts before its own: 0.95 of that.
-    assert found.interference == pytest.approx(0.0095, rel=1e-12)
-    assert found.tpot == pytest.approx(0.0195, rel=1e-12)
-    # Fixed time, its own prefill and a step: 0.05 + 0.1 + 0.0195 = 0.1695 s.
-    # All at once, eleven prompts of 50 ms: (11 + 1) / 2 x 0.05 = 0.3 s, its own 0.1 of it.
-    assert found.burst_ttft == pytest.approx(0.1695 + 0.2, rel=1e-12)
-    # Dispersed: 11 x 0.05 / (100 x 0.01) = 0.55 prompts of 50 ms, times the mean of
-    # 1 / (2 w root k) over nine rounds with w = 0.2 / 0.9, 1.1763: 32.35 ms; a tenth waits for the
-    # burst.
-    roots = sum(k**-0.5 for k in range(1, 10)) / 9
-    dispersed = 0.05 * 0.55 * roots / (2 * 0.2 / 0.9)
-    assert dispersed == pytest.approx(0.03235, rel=1e-3)
-    assert found.ttft == pytest.approx(0.1695 + 0.2 / 10 + 0.9 * dispersed, rel=1e-12)
-    # At random: load x prompt / (2 x (1 - load)) = 0.5 x 0.1 / (2 x 0.5) = 0.05 s.
-    assert found.steady_ttft == pytest.approx(0.1695 + 0.05, rel=1e-12)
+DRAWN = Arrivals()
+ROOTS = sum(k**-0.5 for k in range(1, 10)) / 9
+CLUMPING = ROOTS / (0.4 / 1.8)
+"""Prompts of lengths from 0.8 to 1 come in waves as wide as 2/9 of an answer, times the root of the
+round: of ten rounds the mean of nine."""
 
 
-def test_requests_of_one_length_each_wait_for_the_one_before() -> None:
-    found = loop_times(arrivals=FIXED)
-    assert found.tpot == pytest.approx(0.0195, rel=1e-12)
-    assert found.ttft == pytest.approx(0.1695 + 0.2 / 10 + 0.9 * 0.05, rel=1e-12)
-    alone = loop_times(arrivals=FIXED, requests=1.0)
-    assert alone.ttft == pytest.approx(0.05 + 0.1 + 0.01, rel=1e-12)
+def test_requests_of_one_length_by_hand() -> None:
+    found = loop_of()
+    # Of ten steps one reads prompts: 0.9 x 10 + 0.1 x 50 ms a token.
+    assert found.tpot == pytest.approx(0.014, rel=1e-12)
+    assert (found.decoding, found.reading) == pytest.approx((0.9, 0.1), rel=1e-12)
+    # Its own step has a tenth of another prompt beside, of 40 ms: 54 ms. Fixed time and the rest of
+    # the step that runs: 50 + 54 + 14 ms.
+    first = 0.05 + 0.054 + 0.014
+    # All at once, eleven prompts of 50 ms, of which a step reads five: (11 + 5) / 2 of them.
+    burst = 8 * 0.05 - 0.054
+    assert found.burst_ttft == pytest.approx(first + burst, rel=1e-12)
+    # One in ten is of the burst; the others wait for nobody.
+    assert found.ttft == pytest.approx(first + burst / 10, rel=1e-12)
+    # At random: a full step takes 250 ms, and 100 of 5,000 tokens come: 0.02 x 250 / (2 x 0.98).
+    queue = 0.02 * 0.25 / (2 * 0.98)
+    assert found.steady_ttft == pytest.approx(first + queue, rel=1e-12)
 
 
-def test_an_engine_that_reads_first_lets_requests_of_one_length_decode_in_step() -> None:
-    eager = replace(BEHAVIOUR, prefill_first=1.0)
-    found = loop_times(arrivals=FIXED, behaviour=eager, packed_prompts=4.0)
-    # Groups of four: those behind one's own, (11 - 4) / 2 prompts of 50 ms, delay 100 tokens.
-    assert found.tpot == pytest.approx(0.01 + 3.5 * 0.05 / 100, rel=1e-12)
-    # Every round is a burst: (11 + 4) / 2 x 0.05 = 0.375 s, its own 0.1 of it.
-    assert found.ttft == pytest.approx(0.05 + 0.1 + found.tpot + 0.275, rel=1e-12)
-    assert found.ttft == pytest.approx(found.burst_ttft, rel=1e-12)
-    drawn = loop_times(behaviour=eager)
-    assert (drawn.tpot, drawn.ttft) == (loop_times().tpot, loop_times().ttft)
+def test_requests_of_drawn_lengths_by_hand() -> None:
+    found = loop_of(arrivals=DRAWN)
+    # Ten others in a hundred steps: 0.1 prompts in a step, but closer by 4.5 x the mean root.
+    come = 1 + 0.1 * closer(0.1 * 1000 / 5000)
+    own = 0.05 + 0.04 * (come - 1)
+    # One that finds the devices reading waits for the prompt, as one at random does.
+    busy = 0.02 * closer(0.02)
+    queue = busy * 0.05 / (2 * (1 - busy))
+    # What is read in that time is not read while it decodes: of 100 x 0.1 x 40 ms.
+    reading = 0.1 * (1 - (queue + 0.04 * (come - 1.1)) / 0.4)
+    tpot = (1 - reading) * 0.01 + reading * 0.05
+    assert found.tpot == pytest.approx(tpot, rel=1e-12)
+    first, burst = 0.05 + own + tpot, 8 * 0.05 - own
+    assert found.burst_ttft == pytest.approx(first + burst, rel=1e-12)
+    assert found.ttft == pytest.approx(first + burst / 10 + 0.9 * queue, rel=1e-12)
+
+
+def closer(filled: float) -> float:
+    """How much closer prompts come than evenly, no closer than they can be read."""
+    return 1 / float(np.hypot(1 / CLUMPING, filled))
+
+
+def test_a_burst_alone() -> None:
+    # Of one round every request is of the burst.
+    for fixed in (True, False):
+        found = loop_of(arrivals=Arrivals(fixed_lengths=fixed, rounds=1.0))
+        assert found.ttft == pytest.approx(found.burst_ttft, rel=1e-12)
+
+
+def test_a_request_alone_waits_for_no_step_of_others() -> None:
+    alone = replace(LOAD, requests=1.0, own=1.0, arriving=0.0, share=0.0)
+    for arrivals in (FIXED, DRAWN):
+        found = loop_of(alone, arrivals=arrivals)
+        assert found.ttft == found.burst_ttft == found.steady_ttft
+        assert found.ttft == pytest.approx(0.05 + 0.05, rel=1e-12)
+        assert found.tpot == 0.01
+
+
+def test_an_engine_that_reads_first_adds_its_steps_to_those_that_decode() -> None:
+    # A step that reads stops ten that decode: 10 ms + a tenth of 50 ms for each token.
+    found = loop_of(mixes=0.0)
+    assert found.tpot == pytest.approx(0.015, rel=1e-12)
+    assert (found.decoding, found.reading) == pytest.approx((1.0, 0.1), rel=1e-12)
+    # Half together: half of the burst's queue, 346 ms, in every round.
+    together = loop_of(replace(LOAD, at_once=0.5), mixes=0.0)
+    queue = (0.1 + 0.9 * 0.5) * (0.4 - 0.054)
+    assert together.ttft == pytest.approx(0.05 + 0.054 + 0.015 + queue, rel=1e-12)
 
 
 def test_an_engine_that_overlaps_sends_tokens_a_step_later() -> None:
     late = replace(BEHAVIOUR, overlaps=1.0)
-    # The next step reads a prompt of 50 ms too: half of the time, or always where all are in step.
-    assert loop_times(behaviour=late).ttft - loop_times().ttft == pytest.approx(0.5 * 0.05)
-    fixed = loop_times(behaviour=late, arrivals=FIXED).ttft - loop_times(arrivals=FIXED).ttft
-    assert fixed == pytest.approx(0.05)
+    found = loop_of(behaviour=late)
+    assert found.ttft - loop_of().ttft == pytest.approx(0.014, rel=1e-9)
+    assert found.tpot == loop_of().tpot
 
 
 def test_a_server_that_holds_prompts_back_delays_the_first_token_alone() -> None:
-    held = loop_times(arrivals=Arrivals(held_steps=20.0))
-    assert held.ttft - loop_times().ttft == pytest.approx(20 * 0.0195)
-    assert held.tpot == loop_times().tpot
+    held = loop_of(arrivals=Arrivals(fixed_lengths=True, held_steps=20.0))
+    assert held.ttft - loop_of().ttft == pytest.approx(20 * 0.014, rel=1e-12)
+    assert held.tpot == loop_of().tpot
+
+
+def test_prompts_in_chunks_take_their_steps() -> None:
+    # Three chunks, in steps of their own: each with what is beside it.
+    chunked = loop_of(replace(LOAD, chunks=3.0, chunk_tokens=1000.0), computed=3000.0)
+    assert chunked.burst_ttft == pytest.approx(0.05 + 0.014 + (33 + 5) / 2 * 0.05, rel=1e-12)
+    one = loop_of()
+    first_round = 0.1 * (chunked.burst_ttft - 0.064 - 3 * 0.054)
+    assert chunked.ttft == pytest.approx(0.064 + 3 * 0.054 + first_round, rel=1e-12)
+    assert chunked.tpot == one.tpot
+
+
+def test_where_prompts_come_faster_than_they_are_read_a_prompt_waits() -> None:
+    found = loop_of(replace(LOAD, waiting_steps=98.0, steps=200.0))
+    assert found.ttft - loop_of().ttft == pytest.approx(97 * 0.014, rel=1e-9)  # in place of one
+
+
+def test_drafted_tokens_are_given_in_fewer_steps() -> None:
+    found = loop_of(step_tokens=2.5)
+    assert found.tpot == pytest.approx(0.014 / 2.5, rel=1e-12)
+    assert (found.decoding, found.reading) == pytest.approx((0.9 / 2.5, 0.1 / 2.5), rel=1e-12)
 
 
 def test_devices_read_all_prompts_while_a_request_is_in_flight() -> None:
     # One token each: eleven prompts of a second take eleven seconds.
-    found = loop_times(output_tokens=1.0, packed_prefill=1.0)
+    slow = replace(STEPS, seconds_per_token=1e-3)
+    found = loop_of(steps=slow, output_tokens=1.0)
     assert found.ttft == pytest.approx(11.0, rel=1e-12)
     # Two tokens: less the one step that it spends decoding.
-    found = loop_times(output_tokens=2.0, packed_prefill=1.0)
+    found = loop_of(steps=slow, output_tokens=2.0)
     assert found.ttft + found.tpot == pytest.approx(11.0, rel=1e-12)
 
 
-def test_attention_replicas_take_turns() -> None:
-    # After the burst, in which they read side by side, two wait twice as often as one.
-    one, two = loop_times(), loop_times(attention_dp=2.0)
-    read_at_once = 0.1695 + 0.2 / 10
-    assert two.ttft - read_at_once == pytest.approx(2 * (one.ttft - read_at_once))
-    assert two.tpot == one.tpot
-    assert loop_times(attention_dp=100.0).ttft <= loop_times(attention_dp=100.0).burst_ttft
+def test_all_attention_replicas_wait_for_the_one_that_reads() -> None:
+    # Of four, each of which reads in one step of ten, none does in 0.9 to the fourth.
+    every = 1 - 0.9**4
+    found = loop_of(attention_dp=4.0)
+    assert any_reads(0.1, 4.0, 1.0) == pytest.approx(every, rel=1e-12)
+    assert found.tpot == pytest.approx((1 - every) * 0.01 + every * 0.05, rel=1e-12)
+    # Four times a tenth of a prompt comes, in so many steps.
+    assert read_on_all(LOAD, 4.0, 1.0) == pytest.approx(0.4 / every, rel=1e-12)
+    # Steps that read alone are no fewer than those of one replica.
+    assert any_reads(2.0, 4.0, 0.0) == 2.0
+    assert any_reads(0.1, 1.0, 1.0) == 0.1
 
 
 @given(
-    requests=st.floats(1, 300), decode=st.floats(1e-4, 1), prefill=st.floats(1e-3, 10),
-    packed=st.floats(0.1, 1), outputs=st.floats(1, 3e3), ranks=st.integers(1, 16),
-    group=st.integers(1, 16), fixed=st.booleans(), eager=st.booleans(),
+    requests=st.floats(1, 300), prompt=st.floats(1, 20_000), outputs=st.floats(1, 3e3),
+    compute=st.floats(0, 1), longer=st.floats(1, 100), mixes=st.booleans(), fixed=st.booleans(),
+    overlaps=st.booleans(),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_what_holds_in_any_closed_loop(
     *,
     requests: float,
-    decode: float,
-    prefill: float,
-    packed: float,
+    prompt: float,
     outputs: float,
-    ranks: int,
-    group: int,
+    compute: float,
+    longer: float,
+    mixes: bool,
     fixed: bool,
-    eager: bool,
+    overlaps: bool,
 ) -> None:
-    given = {
-        "decode": decode, "prefill": prefill, "arriving_prefill": prefill,
-        "packed_prefill": packed * prefill,
-        "output_tokens": outputs, "attention_dp": ranks, "packed_prompts": float(group),
-        "behaviour": replace(BEHAVIOUR, prefill_first=float(eager)),
-        "arrivals": Arrivals(fixed_lengths=fixed),
-    }  # fmt: skip
-    found, more = (
-        closed_loop(**given, requests=requests),
-        closed_loop(**given, requests=requests + 1),
-    )
-    assert found.tpot >= decode
-    assert found.tpot <= more.tpot
-    assert found.burst_ttft <= more.burst_ttft
-    assert found.steady_ttft <= found.burst_ttft
-    # Of many requests at once each waits for those before it; in a loop only while they last.
+    steps = replace(STEPS, compute_share=compute, reading=longer * STEPS.decode)
+    load, found = load_times(
+        requests=requests, computed=prompt, outputs=outputs, mixes=float(mixes), steps=steps,
+        arrivals=Arrivals(fixed_lengths=fixed), token_budget=8192.0,
+        behaviour=replace(BEHAVIOUR, overlaps=float(overlaps)),
+    )  # fmt: skip
+    slack = 1 + 1e-9
+    assert found.tpot * slack >= STEPS.decode
+    assert found.reading >= 0
+    assert found.decoding + found.reading >= 1 / slack
+    # The mean over all rounds is between that of the first and none.
+    least = BEHAVIOUR.first_token_s + load.chunks * steps.decode
+    assert found.ttft * slack >= least if not compute else found.ttft > BEHAVIOUR.first_token_s
+    assert found.steady_ttft <= found.burst_ttft * slack
+    # While a request is in flight the prompts of all are read.
     cycle = found.ttft + (outputs - 1) * found.tpot
-    assert cycle * (1 + 1e-9) >= requests * packed * prefill
-    if cycle > requests * packed * prefill * (1 + 1e-9):
-        assert found.ttft <= found.burst_ttft * (1 + 1e-9)
+    whole = requests * prompt * steps.seconds_per_token
+    assert cycle * slack >= whole
+    if cycle > whole * slack:
+        assert found.ttft <= found.burst_ttft * slack
 
 
 def test_arrays_and_numbers_agree() -> None:
-    several = loop_times(requests=np.array([1.0, 11.0]))
-    for index, count in enumerate((1.0, 11.0)):
-        one = loop_times(requests=count)
-        for name in ("ttft", "burst_ttft", "steady_ttft", "tpot", "interference"):
-            assert getattr(several, name)[index] == getattr(one, name)
+    counts = (1.0, 11.0, 300.0)
+    for arrivals in (FIXED, DRAWN):
+        for mixes in (0.0, 1.0):
+            _, several = load_times(requests=np.array(counts), mixes=mixes, arrivals=arrivals)
+            for index, count in enumerate(counts):
+                _, one = load_times(requests=count, mixes=mixes, arrivals=arrivals)
+                for field in fields(ClosedLoopTimes):
+                    value = np.broadcast_to(getattr(several, field.name), (3,))[index]
+                    assert value == pytest.approx(getattr(one, field.name), rel=1e-12), field.name

@@ -50,9 +50,9 @@ def ranks_of(plan: dict[str, Any]) -> int:
 @PLANNED
 def test_alone_there_is_no_queue(plan: dict[str, Any]) -> None:
     found = served(ranks_of(plan), plan)  # one request on each attention replica
-    assert found["ttft_ms"] == pytest.approx(found["ttft_burst_ms"], rel=1e-12)
-    assert found["ttft_ms"] == pytest.approx(found["ttft_steady_ms"], rel=1e-12)
-    if ranks_of(plan) == 1:
+    if ranks_of(plan) == 1:  # else prompts that come at once share the experts
+        assert found["ttft_ms"] == pytest.approx(found["ttft_burst_ms"], rel=1e-12)
+        assert found["ttft_ms"] == pytest.approx(found["ttft_steady_ms"], rel=1e-12)
         alone = estimate_decode_performance(**(ASKED | plan), batch_size=1)
         assert found["tpot_ms"] == pytest.approx(alone["latency"], rel=1e-12)
 
@@ -101,8 +101,10 @@ def test_prefills_in_one_piece_are_never_faster(plan: dict[str, Any], concurrenc
     for engine in ("vllm", "trtllm", "sglang"):
         chunked = served(concurrency, plan, engine=engine)
         whole = served(concurrency, plan, engine=engine, chunked_prefill=False)
-        assert whole["tpot_ms"] >= chunked["tpot_ms"]
-        if concurrency > ranks_of(plan):
+        if engine == "sglang" or concurrency <= ranks_of(plan):
+            # It reads first in any case; and alone nobody decodes beside.
+            assert whole["tpot_ms"] == chunked["tpot_ms"]
+        else:
             assert whole["tpot_ms"] > chunked["tpot_ms"]
 
 
@@ -120,8 +122,9 @@ def test_arrivals_are_asked_for() -> None:
     )
     assert held["ttft_ms"] - usual["ttft_ms"] == pytest.approx(10 * usual["tpot_ms"])
     assert held["tpot_ms"] == usual["tpot_ms"]
-    # In step: every round is a burst, and no prompt is read while others decode but in it.
-    assert fixed["ttft_ms"] == pytest.approx(fixed["ttft_burst_ms"])
+    # In step, as far as they stay together: rounds are bursts, and what is read in one doesn't stop
+    # those that decode.
+    assert usual["ttft_ms"] < fixed["ttft_ms"] < fixed["ttft_burst_ms"]
     assert fixed["tpot_ms"] < usual["tpot_ms"]
 
 
@@ -247,8 +250,9 @@ def test_attention_ranks_share_the_requests() -> None:
     each = memory.kv_cache.item() / 3  # 40 requests over 16 ranks: the fullest has three
     budget = MemoryBudget(device_bytes=besides + 5.5 * each)
     assert concurrency_beside_buffers(memory, grid, budget) == 5 * 16
-    # Ranks read their prompts side by side: 16 requests queue as one does.
-    assert served(16, plan)["ttft_ms"] == served(16, plan)["ttft_burst_ms"]
+    # Ranks read their prompts side by side: 16 at once take far less than one after the other.
+    alone = served(16, plan)["ttft_steady_ms"]
+    assert alone < served(16, plan)["ttft_burst_ms"] < 16 / 2 * alone
     assert served(32, plan)["ttft_burst_ms"] > served(16, plan)["ttft_burst_ms"]
     assert served(16, plan)["devices"] == 16
 
@@ -266,7 +270,7 @@ def test_engines_by_other_spellings() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["decode_time", "prefill_time", "step_overhead_s"])
+@pytest.mark.parametrize("name", ["memory_time", "compute_time", "step_overhead_s"])
 def test_slower_constants_are_slower(name: str) -> None:
     known = fitted()
     value = next(number for one, scope, number in known.entries if one == name and not scope)

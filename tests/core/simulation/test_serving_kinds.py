@@ -17,8 +17,8 @@ def test_long_prompts_bind_by_what_binds_their_prefill() -> None:
     assert short["bound_by"] != "compute"
 
 
-def test_waiting_for_the_host_is_overhead_only_where_the_device_waits() -> None:
-    # Long steps hide the start of a short prompt's kernels; a prompt that stops decoding does not.
+def test_a_prompt_beside_decoding_has_no_step_of_its_own_to_prepare() -> None:
+    # A step that reads beside decoding is prepared once; one that stops it is a step more.
     asked = {"system_name": "H100_80GB", "concurrency": 256, "input_tokens": 128}
     chunked, stopped = (
         estimate_serving_performance(
@@ -26,7 +26,7 @@ def test_waiting_for_the_host_is_overhead_only_where_the_device_waits() -> None:
         )
         for chunks in (True, False)
     )
-    assert chunked["time_by_kind_ms"]["overhead"] < 0.9 * stopped["time_by_kind_ms"]["overhead"]
+    assert chunked["time_by_kind_ms"]["overhead"] < stopped["time_by_kind_ms"]["overhead"]
     assert chunked["tpot_ms"] < stopped["tpot_ms"]
     for found in (chunked, stopped):
         assert sum(found["time_by_kind_ms"].values()) == pytest.approx(found["tpot_ms"], rel=1e-9)

@@ -1,0 +1,154 @@
+"""Latencies of a plan over the rate of requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.server import LengthsLike, count_or_none, make_server, sent_requests
+from llmcalc_core.checks import positive, whole_number
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
+from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.scheduler import Cancelled
+from llmcalc_core.simulation.server import ServerOptions
+from llmcalc_core.workload.requests import Requests
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RATES = 12
+"""Points of a load curve where no rates are given."""
+
+_CURVE = (0.1, 1.1)
+"""Ends of a load curve, over the most requests per second that the plan serves [1]."""
+
+_WINDOW, _KEPT_UP = (0.4, 1.0), 0.93
+"""Part of a run's arrivals in which the requests that end are counted, and how many of those that
+come must end at the least [1]."""
+
+
+def load_curve(
+    model: ModelLike,
+    hardware: HardwareLike,
+    *,
+    precision: PrecisionLike = CHECKPOINT,
+    tp: int = 1,
+    ep: int = 1,
+    engine: str = DEFAULT_ENGINE,
+    request_rates: Sequence[float] | None = None,
+    ttft_limit_s: float = np.inf,
+    tpot_limit_s: float = np.inf,
+    num_prompts: int = NUM_PROMPTS,
+    input_tokens: LengthsLike = INPUT_TOKENS,
+    output_tokens: LengthsLike = OUTPUT_TOKENS,
+    burstiness: float = 1.0,
+    memory_fraction: float = MEMORY_FRACTION,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
+    num_kv_blocks: int | None = None,
+    async_scheduling: bool | None = None,
+    seed: int = 0,
+    progress: Callable[[float], object] | None = None,
+) -> pd.DataFrame:
+    """Give latencies over the rate of requests, up to the knee and a little beyond.
+
+    Parameters
+    ----------
+    model, hardware, precision, tp, ep, engine
+        As of :func:`simulate`.
+    request_rates : sequence of float, optional
+        Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
+        the most to a tenth more than that.
+    ttft_limit_s, tpot_limit_s : float, optional
+        Limits within which a request counts as goodput [s].
+    num_prompts, input_tokens, output_tokens, burstiness, memory_fraction, seed
+        As of :func:`simulate`.
+    max_num_seqs, max_num_batched_tokens, num_kv_blocks, async_scheduling
+        As of :func:`simulate`; prompts share nothing.
+    progress : callable, optional
+        Called with the share of the rates that are done; where it returns False, the curve is
+        cancelled.
+
+    Returns
+    -------
+    DataFrame
+        A row per rate: ``request_rate`` and ``requests_per_s`` [1/s], ``tokens_per_s``, mean, p50,
+        p90, p95 and p99 of TTFT, TPOT, inter-token and end-to-end latency (``ttft_mean_s``,
+        ``ttft_p50_s`` ... [s]), ``goodput`` [1/s], ``preemptions``, and ``overloaded``: whether the
+        server does not keep up, so that waiting grows as long as requests come.
+
+    Raises
+    ------
+    ValueError
+        As :func:`simulate`, and for no rates.
+    Cancelled
+        If ``progress`` returned False.
+
+    Examples
+    --------
+    >>> curve = load_curve("llama3_8b", "H100_80GB", num_prompts=300, input_tokens=500,
+    ...                    output_tokens=100)
+    >>> bool(curve["ttft_p99_s"].iloc[-1] > 2 * curve["ttft_p99_s"].iloc[0])
+    True
+    >>> curve["overloaded"].iloc[[0, -1]].tolist()
+    [False, True]
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    server = make_server(
+        model, hardware, precision, (tp, ep), engine, memory_fraction,
+        ServerOptions(
+            max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
+            max_num_batched_tokens=count_or_none("max_num_batched_tokens", max_num_batched_tokens),
+            num_kv_blocks=count_or_none("num_kv_blocks", num_kv_blocks),
+            async_scheduling=async_scheduling,
+        ),
+    )  # fmt: skip
+    lengths = input_tokens, output_tokens
+    count = whole_number("num_prompts", num_prompts)
+    first = sent_requests(None, None, 1.0, burstiness, count, lengths, seed)
+    settings = server.settings(first)
+    times = server.step_times(first, settings)
+    if request_rates is None:
+        most = server.serve(all_at_once(first), settings, times).requests_per_s
+        rates = (np.linspace(*_CURVE, RATES) * most).tolist()
+    else:
+        rates = [positive("request_rates", one, unit="1/s") for one in request_rates]
+        if not rates:
+            msg = "request_rates must hold at least one rate, or be None for twelve, got none"
+            raise ValueError(msg)
+    rows = []
+    for done, rate in enumerate(rates):
+        if progress is not None and progress(done / len(rates)) is False:
+            msg = f"cancelled with {len(rates) - done} of {len(rates)} rates left"
+            raise Cancelled(msg)
+        sent = sent_requests(None, None, rate, burstiness, count, lengths, seed)
+        found = server.serve(sent, settings, times)
+        rows.append(
+            {"request_rate": rate}
+            | found.summary()
+            | {
+                "goodput": found.goodput(ttft_s=ttft_limit_s, tpot_s=tpot_limit_s),
+                "overloaded": is_overloaded(found),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def is_overloaded(found: Outcome) -> bool:
+    """Whether fewer requests end than come, the first and the last ones left aside."""
+    arrival, count = found.arrival_s, found.arrival_s.size
+    first, last = (min(int(part * count), count - 1) for part in _WINDOW)
+    ended = np.searchsorted(np.sort(found.finish_s), arrival[[first, last]])
+    return bool(ended[1] - ended[0] < _KEPT_UP * (last - first))
+
+
+def all_at_once(requests: Requests) -> Requests:
+    """Send all at the beginning, to see how many a server takes."""
+    return replace(requests, arrival_s=np.zeros(len(requests)))

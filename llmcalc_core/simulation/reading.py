@@ -1,0 +1,156 @@
+"""Steps that read prompts, of many plans and loads at once, from a table over their tokens.
+
+Matrix products, elementwise operations and messages of a step depend on how many tokens of prompts
+it reads; the table has their times for some numbers, between which they are taken as linear.
+Attention is worked out for each load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, micro_batch_of
+from llmcalc_core.costmodel.mixed import mixed_sections
+from llmcalc_core.costmodel.passes import PassTimes, pass_times
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.times import summed
+from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.layers.work import Operation, Section, pass_of
+from llmcalc_core.simulation.load import HARDLY_ANY, Load
+from llmcalc_core.simulation.prefills import decode_pass, prompt_pass, replicas_in_use
+
+_DOUBLING = 4
+"""Knots of the table between a number of tokens and its double [1]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Places:
+    """Where loads lie between the knots: the knot before, and the part of the way to the next."""
+
+    knot: NDArray[np.intp]
+    part: Floats
+
+    def of(self, table: Values, knots: int) -> Values:
+        """Interpolate a table of shape (layouts, batches, knots, 1), if it has that axis at all."""
+        if not isinstance(table, np.ndarray) or table.ndim == 0 or table.shape[2] == 1:
+            return table
+        layouts, batches = table.shape[:2]
+        shape = np.broadcast_shapes((layouts, batches, 1, 1), self.knot.shape)
+        flat = (*shape[:2], shape[2] * shape[3])
+        rows = np.broadcast_to(table[..., 0], (*shape[:2], knots))
+        slopes = np.diff(rows, axis=2)
+        at = np.broadcast_to(self.knot, shape).reshape(flat)
+        found: Floats = np.take_along_axis(slopes, at, axis=2)
+        found *= np.broadcast_to(self.part, shape).reshape(flat)
+        found += np.take_along_axis(rows, at, axis=2)
+        return found.reshape(shape) if found.size > 1 else np.float64(found.item())
+
+
+def reading_step(case: Case, load: Load, decode: PassTimes, *, mixes: float) -> MicroBatch:
+    """Time a micro batch that reads prompts, beside sequences that decode or alone.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    load : Load
+        What steps hold.
+    decode : PassTimes
+        A step in which all requests decode: its attention is that of those that decode beside.
+    mixes : float
+        Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+
+    Returns
+    -------
+    MicroBatch
+        Of such a step.
+    """
+    reads = prompt_pass(case, load)
+    tokens = load.read * load.chunk_tokens
+    knots = _knots(case[3].chunk_tokens)
+    table, places = _table(case, load, knots, mixes=mixes), _places(knots, tokens)
+    each = _each_chunk(case, load)
+    found = {
+        name: places.of(getattr(table, name), len(knots))
+        for name in ("gemm", "attention", "memory", "compute_bound", "launch", "link", "host_link")
+    }
+    parts = {
+        name: summed([value, load.read * getattr(each, name)]) for name, value in found.items()
+    }
+    parts["launch"] = summed([found["launch"], each.launch])
+    if mixes:
+        parts["attention"] = parts["attention"] + decode.attention * (load.beside / load.requests)
+    busy = ("gemm", "attention", "memory", "link", "host_link")
+    one = PassTimes(
+        gemm=parts["gemm"],
+        attention=parts["attention"],
+        memory=parts["memory"],
+        compute_bound=parts["compute_bound"],
+        launch=parts["launch"],
+        link=parts["link"],
+        host_link=parts["host_link"],
+        device_s=summed([parts[name] for name in busy]),
+        kernels=summed([places.of(table.kernels, len(knots)), each.kernels]),
+    )
+    if not mixes:
+        return micro_batch_of(case, (reads,), one, reads.tokens)
+    beside = decode_pass(case, load, load.beside)
+    return micro_batch_of(case, (beside, reads), one, beside.tokens + reads.tokens)
+
+
+@lru_cache(maxsize=64)
+def _knots(most: float) -> tuple[float, ...]:
+    """Give numbers of tokens from 1 to the most that a step computes."""
+    steps = max(int(np.ceil(_DOUBLING * np.log2(most))), 1) if most > 1 else 1
+    return tuple(np.geomspace(1.0, max(most, 2.0), steps + 1).tolist())
+
+
+def _places(knots: tuple[float, ...], tokens: Values) -> _Places:
+    places = np.array(knots)
+    knot = np.clip(np.searchsorted(places, tokens, side="right") - 1, 0, len(knots) - 2)
+    full = np.reshape(knot, (1,) * (4 - np.ndim(knot)) + np.shape(knot))
+    part = (np.reshape(tokens, full.shape) - places[full]) / np.diff(places)[full]
+    return _Places(knot=full, part=part)
+
+
+def _table(case: Case, load: Load, knots: tuple[float, ...], *, mixes: float) -> PassTimes:
+    """Time all but attention by tokens of prompts; arrays of (layouts, batches, knots, 1)."""
+    model, hardware, precision, grid, efficiency = case
+    read = np.array(knots).reshape(1, 1, -1, 1)
+    whole = replace(grid, inputs=read, computed=read, cached=0.0, pieces=1.0, micro=grid.micro)
+    reads = pass_of(
+        model.hidden, whole, precision,
+        requests=1.0, on_all_replicas=replicas_in_use(grid, load), decode=False,
+    )  # fmt: skip
+    work = sections(model, reads)
+    if mixes:
+        others = np.maximum(load.requests - 1, HARDLY_ANY)
+        decodes = decode_pass((model, hardware, precision, whole), load, others)
+        work = mixed_sections(sections(model, decodes), work, grid.weights_away)
+    shared = tuple(
+        section._replace(operations=_chosen(section, by_prompt=False)) for section in work
+    )
+    return pass_times(model, shared, hardware, efficiency)
+
+
+def _each_chunk(case: Case, load: Load) -> PassTimes:
+    """Time attention on one chunk of a prompt, and what is unpacked for it."""
+    model, hardware, precision, grid, efficiency = case
+    alone = replace(grid, pieces=load.chunks, micro=np.asarray(replicas_in_use(grid, load)))
+    reads = pass_of(
+        model.hidden, alone, precision,
+        requests=1.0, on_all_replicas=replicas_in_use(grid, load), decode=False,
+    )  # fmt: skip
+    own = tuple(
+        Section(operations=_chosen(section, by_prompt=True), messages=())
+        for section in sections(model, reads)
+    )
+    return pass_times(model, own, hardware, efficiency)
+
+
+def _chosen(section: Section, *, by_prompt: bool) -> tuple[Operation, ...]:
+    return tuple(one for one in section.operations if one.by_prompt == by_prompt)

@@ -1,0 +1,170 @@
+"""What a mean step of a closed loop holds, worked out by hand, and what holds for any loop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmcalc_core.simulation.load import TOGETHER, Load, closed_loop_load
+
+
+def load(**changes: Any) -> Load:
+    """Ten requests of 1,000 and 101 tokens, at a budget that leaves room for 5,000 of prompts."""
+    given = {
+        "requests": 10.0, "computed": 1000.0, "outputs": 101.0, "token_budget": 5010.0,
+        "mixes": 1.0, "fixed_lengths": False,
+    }  # fmt: skip
+    return closed_loop_load(**(given | changes))
+
+
+def numbers(found: Load, **expected: float) -> None:
+    for name, value in expected.items():
+        assert float(getattr(found, name)) == pytest.approx(value, rel=1e-12), name
+
+
+@pytest.mark.parametrize("mixes", [0.0, 1.0])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_one_request_is_alone(mixes: float, fixed: bool) -> None:  # noqa: FBT001
+    found = load(requests=1.0, mixes=mixes, fixed_lengths=fixed)
+    # Its prompt is read in one step, and then it decodes in a hundred; nobody else comes.
+    numbers(
+        found, decoding=1, chunks=1, chunk_tokens=1000, steps=100 + mixes, own=1, arriving=0,
+        share=0, read=1, waiting_steps=0,
+    )  # fmt: skip
+    assert found.room == 5010 - mixes
+
+
+def test_several_requests_of_drawn_lengths() -> None:
+    found = load()
+    # A request is in flight for 101 steps, in which the nine others are read once each: 9/101 of
+    # them in the step of its own, the others in the 100 steps in which it decodes. Of these steps
+    # one has none with the chance exp(-mean).
+    arriving = (10 - 1 - 9 / 101) / 100
+    reads = 1 - math.exp(-arriving)
+    numbers(
+        found, room=5000, chunks=1, steps=101, own=1 + 9 / 101, arriving=arriving, share=reads,
+        read=arriving / reads, decoding=1 + 9 * 100 / 101, waiting_steps=0,
+    )  # fmt: skip
+
+
+def test_requests_of_one_length_come_one_by_one() -> None:
+    # The one before or after is read with one's own; eight are left, each in a step of its own.
+    numbers(load(fixed_lengths=True), own=2, arriving=0.08, share=0.08, read=1, at_once=0)
+
+
+def test_an_engine_that_reads_first_keeps_requests_of_one_length_together() -> None:
+    found = load(fixed_lengths=True, mixes=0.0)
+    # That part of the time ten are read in a row, of which five fit into a step; else it is two.
+    # Of those that are together half are read before one's own. A step decodes while none is read,
+    # so that a request is in flight for 100 of them.
+    own = min(1 + TOGETHER * 9 + (1 - TOGETHER) * 1, 5010 / 1000)
+    arriving = (10 - own) * (1 - TOGETHER / 2) / 100
+    numbers(
+        found, room=5010, steps=100, own=own, arriving=arriving, share=arriving, read=1,
+        decoding=10, at_once=TOGETHER,
+    )  # fmt: skip
+    # Drawn lengths disperse them.
+    numbers(load(mixes=0.0), own=1 + 9 / 100, at_once=0)
+
+
+def test_prompts_are_read_in_chunks() -> None:
+    # 5,000 tokens of room: 12,000 are three chunks of 4,000, of which one and a quarter fit.
+    found = load(computed=12_000.0)
+    own = 1 + 9 / 103
+    arriving = (10 - own) * 3 / 100
+    share = max(1 - math.exp(-arriving), arriving * 4000 / 5000)
+    numbers(
+        found, chunks=3, chunk_tokens=4000, steps=103, own=own, arriving=arriving, share=share,
+        read=max(arriving / share, 1), waiting_steps=0,
+    )  # fmt: skip
+    whole = load(computed=12_000.0, chunks_prompts=False)
+    numbers(whole, chunks=1, chunk_tokens=12_000, own=1)
+
+
+def test_a_saturated_budget() -> None:
+    # A hundred requests leave 500 tokens of 600: 100 x 1,000 tokens take 200 steps, in which a
+    # request reads its own two chunks, decodes in 100 and waits in the 98 others. Those read 49
+    # prompts, its own steps one, and the 100 in which it decodes the 50 left: a chunk each.
+    found = load(requests=100.0, token_budget=600.0)
+    numbers(
+        found, room=500, chunks=2, chunk_tokens=500, steps=200, waiting_steps=98, own=1, arriving=1,
+        share=1, read=1, decoding=1 + 99 * 100 / 200,
+    )  # fmt: skip
+
+
+def test_an_engine_that_reads_first_reads_several_steps_in_a_row() -> None:
+    # 600 tokens of room and 1,000 of a prompt: two steps; 99 others in 100 decode steps.
+    found = load(requests=100.0, token_budget=600.0, mixes=0.0)
+    numbers(found, room=600, chunks=2, chunk_tokens=500, steps=100, waiting_steps=0)
+    own = min(1 + 99 / 100, 600 / 500)
+    arriving = (100 - own) * 2 / 100
+    # Of these 1.976 chunks a step of 600 tokens reads 1.2 at the most.
+    numbers(found, own=own, arriving=arriving, share=arriving * 500 / 600, read=1.2)
+
+
+def test_drafted_tokens_take_room_and_spare_steps() -> None:
+    # Three verified beside each token, of which 2.5 are given: 40 steps; 4 x 10 tokens less room.
+    found = load(verified=4.0, step_tokens=2.5)
+    numbers(found, room=5010 - 40, steps=41, own=1 + 9 / 41)
+
+
+def test_an_answer_of_one_token_never_decodes() -> None:
+    found = load(outputs=1.0)
+    # A step of its own; five fit into it, so that ten requests take two, one of which is waiting.
+    numbers(found, steps=2, waiting_steps=1, own=5, decoding=1, arriving=0)
+
+
+@st.composite
+def loops(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "requests": draw(st.floats(1, 5000)),
+        "computed": draw(st.floats(1, 200_000)),
+        "outputs": draw(st.floats(1, 10_000)),
+        "token_budget": float(draw(st.integers(64, 20_000))),
+        "mixes": float(draw(st.booleans())),
+        "fixed_lengths": draw(st.booleans()),
+    }
+
+
+@given(loops())
+@settings(max_examples=300, deadline=None)
+def test_what_holds_in_any_loop(asked: dict[str, Any]) -> None:
+    found, slack = closed_loop_load(**asked), 1 + 1e-6
+    requests, computed = asked["requests"], asked["computed"]
+    assert 1 <= found.decoding <= requests * slack
+    assert 1 <= found.own <= requests * slack
+    assert found.chunks * found.chunk_tokens == pytest.approx(computed)
+    # A step reads no more than it has room for (of one at least), and does so no more than always.
+    assert found.chunk_tokens <= found.room * slack
+    assert found.read * found.chunk_tokens <= max(found.room, found.chunk_tokens) * slack
+    assert found.share >= 0
+    if asked["mixes"]:
+        assert found.share <= 1
+        # All that comes while a request is in flight is read in that time.
+        assert found.steps * found.room * slack >= requests * computed
+    # The steps that read take up what comes.
+    assert found.share * found.read * slack >= min(found.arriving, 1)
+    assert found.waiting_steps >= 0
+
+
+@given(loops(), st.floats(1, 3))
+@settings(max_examples=300, deadline=None)
+def test_more_requests_bring_more(asked: dict[str, Any], factor: float) -> None:
+    more = asked | {"requests": asked["requests"] * factor}
+    few, many = closed_loop_load(**asked), closed_loop_load(**more)
+    for name in ("steps", "chunks", "waiting_steps"):
+        assert getattr(many, name) * (1 + 1e-9) >= getattr(few, name), name
+
+
+def test_arrays_and_numbers_agree() -> None:
+    several = load(requests=np.array([1.0, 10.0, 100.0]), token_budget=600.0)
+    for index, count in enumerate((1.0, 10.0, 100.0)):
+        one = load(requests=count, token_budget=600.0)
+        for name in Load.__dataclass_fields__:
+            value = np.broadcast_to(getattr(several, name), (3,))[index]
+            assert value == getattr(one, name), name
