@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Predict the rows of a file of measurements and print the errors: estimated "
         "over measured time (or memory), less one.",
     )
-    parser.add_argument("file", type=Path, help="a CSV file of either schema")
+    parser.add_argument("file", type=Path, help="a CSV file of any of the three schemas")
     parser.add_argument("--output", type=Path, help="where to write the predictions, as CSV")
     parser.add_argument(
         "--by", nargs="+", choices=GROUP, default=GROUP, help="what to group errors by"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
+from llmcalc_core.validation.traffic import Traffic
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.layout import Layout
-
-
-class CannotPredictError(ValueError):
-    """A row that can't be predicted; the message is the reason that the report gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +26,12 @@ class Case:
         What ran on what: one replica, or one instance of a static batch.
     engine_version : str, optional
         As the file has it; '' where it does not say.
-    kind : {'closed_loop', 'static', 'saturated'}
-        Whether requests follow each other at a fixed concurrency, start together, or are all
-        queued at once before an engine that takes as many as it can.
+    kind : {'closed_loop', 'static', 'saturated', 'open_loop'}
+        Whether requests follow each other at a fixed concurrency, start together, are all queued
+        at once before an engine that takes as many as it can, or come at a rate.
     batch : int
         Requests in flight; the most that may be for a saturated case, 0 where memory alone
-        limits them.
+        limits them, and in an open loop.
     graph_sizes : tuple of int
         Batches of an attention replica that decode steps were padded to, if any.
     memory_fraction : float, default 0.9
@@ -48,13 +44,18 @@ class Case:
     metrics : tuple of str
         What was measured, in the order of the file: ``ttft_ms``, ``tpot_ms``, ``decode_ms`` (of
         all output tokens), ``e2e_ms``, ``tokens_per_s`` (output tokens), ``memory_gib`` (of the
-        fullest device), ``fits`` (1 or 0).
+        fullest device), ``fits`` (1 or 0); of an open loop also ``ttft_p99_ms`` and the like.
     measured : tuple of float
         Its values, NaN where the file has none.
-    per : int, default 1
-        Devices that ``tokens_per_s`` is divided by.
+    per : float, default 1
+        What ``tokens_per_s`` of the replica is divided by: devices, or a share of a replica
+        where several serve together.
     arrivals : Arrivals
         How requests of a closed loop or a saturated run come.
+    techniques : mapping
+        Further arguments of the estimates, ``prefix_hit_rate`` and ``prefill_chunk_tokens``.
+    traffic : Traffic, optional
+        What was sent to a replica, of an open loop.
     """
 
     id: str
@@ -70,85 +71,16 @@ class Case:
     output_tokens: int
     metrics: tuple[str, ...]
     measured: tuple[float, ...]
-    per: int = 1
+    per: float = 1
     requests: int = 0
     arrivals: Arrivals = DRAWN
     engine_version: str = ""
     graph_sizes: tuple[int, ...] = ()
     memory_fraction: float = 0.9
+    techniques: Mapping[str, Any] = field(default_factory=dict)
+    traffic: Traffic | None = None
 
     @property
     def mixture(self) -> bool:
         """Whether the model has routed experts."""
         return self.model.num_experts > 1
-
-
-def stated_number(fields: Mapping[str, str], column: str) -> float:
-    """Read a number from 0 up that a row has to state.
-
-    Raises
-    ------
-    CannotPredictError
-        If the cell is blank.
-    ValueError
-        If it is no finite number from 0 up.
-
-    Examples
-    --------
-    >>> stated_number({"tp": "8.0"}, "tp")
-    8.0
-    """
-    text = fields[column].strip()
-    if not text:
-        msg = f"{column} is not stated"
-        raise CannotPredictError(msg)
-    return positive(column, _number(column, text), zero=True)
-
-
-def stated_count(fields: Mapping[str, str], column: str, *, least: int = 1) -> int:
-    """Read a whole number that a row has to state; files write it as 8 or 8.0.
-
-    Raises
-    ------
-    CannotPredictError
-        If the cell is blank.
-    ValueError
-        If it is no whole number of at least ``least``.
-
-    Examples
-    --------
-    >>> stated_count({"tp": "8.0"}, "tp")
-    8
-    """
-    return whole_number(column, stated_number(fields, column), least=least)
-
-
-def count_or_one(fields: Mapping[str, str], column: str) -> int:
-    """Read a width; blank and 0 mean 1.
-
-    Examples
-    --------
-    >>> count_or_one({"ep": ""}, "ep"), count_or_one({"ep": "0.0"}, "ep")
-    (1, 1)
-    """
-    return max(1, stated_count(fields, column, least=0)) if fields[column].strip() else 1
-
-
-def measured_number(fields: Mapping[str, str], column: str) -> float:
-    """Read what was measured; NaN where the file has no such column or no value.
-
-    Examples
-    --------
-    >>> measured_number({"value": "12.5"}, "value"), measured_number({}, "value")
-    (12.5, nan)
-    """
-    text = fields[column].strip() if column in fields else ""
-    return _number(column, text) if text else math.nan
-
-
-def _number(column: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        msg = f"{column} must be a number, got {text!r}"
-        raise ValueError(msg) from None

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.validation.cases import (
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cells import (
     CannotPredictError,
-    Case,
     count_or_one,
     measured_number,
     stated_count,
@@ -28,28 +29,35 @@ COLUMNS = (
 
 METRICS = ("ttft_ms", "tpot_ms")
 
-_INFERENCEX_LENGTHS = (1024, 8192)
 _DRAWN_SHARE = (1 + SHORTEST_SHARE) / 2
-"""Mean length over the nominal one where lengths are drawn."""
+"""Mean length over the nominal one where InferenceX draws lengths; those of others are fixed."""
 
-_DRAWING = "InferenceX"
-"""The source that draws lengths; the lengths of others are fixed."""
+_INFERENCEX = "InferenceX"
+_INFERENCEX_IDS = re.compile(r"\d{4}_\d\d_\d\d_.*|.*_cfg\d+|.*_gap_analysis_.*")
+"""How its rows are called in aiconfigurator's files, which do not name their source otherwise: by
+the day of a sweep, the number of a configuration at the end, or as of a "gap analysis", whose
+figures are those of rows of the other two forms, rounded."""
 
 _NODE_DEVICES = 8
 """Devices of a server: no row is of more."""
 
 
 def source_of(fields: Mapping[str, str]) -> str:
-    """Who measured a row, as far as its lengths tell.
+    """Who measured a row, by ``source_ref`` where a file has it, else by the form of its id.
 
     Examples
     --------
-    >>> source_of({"input_tokens": "1024", "output_tokens": "500"})
+    >>> source_of({"id": "dsr1_b200_sglang_fp4_agg_1024x1024_c4_cfg202"})
+    'InferenceX'
+    >>> source_of({"id": "qwen_qwen3_32b_h100_sxm_vllm_agg_1024x1024_c8_tp2_epnone_31"})
     'vendor sweep'
     """
-    nominal = [str(length) for length in _INFERENCEX_LENGTHS]
-    drawn = all(fields[name].strip() in nominal for name in ("input_tokens", "output_tokens"))
-    return _DRAWING if drawn else "vendor sweep"
+    named = fields.get("source_ref", "").strip()
+    if named:
+        ours = _INFERENCEX in named
+    else:
+        ours = _INFERENCEX_IDS.fullmatch(fields["id"].strip()) is not None
+    return _INFERENCEX if ours else "vendor sweep"
 
 
 def read_case(fields: Mapping[str, str]) -> Case:
@@ -66,7 +74,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
     hardware = device(fields["hardware"])
     served_by = engine(fields["engine"])
     source = source_of(fields)
-    drawn = source == _DRAWING
+    drawn = source == _INFERENCEX
     share = _DRAWN_SHARE if drawn else 1.0
     case = Case(
         id=fields["id"],

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import llmcalc_core as api  # its public functions
-from llmcalc_core.validation.cases import CannotPredictError, Case
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cells import CannotPredictError
 
 _WHOLE_MEMORY = 1.0
 """Part of a device that a static batch may fill: it runs without a server's margin."""
@@ -50,6 +51,7 @@ def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
     asked = {
         **_shared(case), **trial, "attention_data_parallel": case.layout.attention_dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
+        "num_prompts": max(round(float(case.arrivals.rounds) * case.batch), 1),
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
     }  # fmt: skip
     return api.estimate_serving_performance(
@@ -121,4 +123,5 @@ def _shared(case: Case) -> dict[str, Any]:
         "pipeline_parallel": case.layout.pp,
         "expert_parallel": case.layout.ep,
         "engine": case.engine,
+        **case.techniques,
     }

@@ -45,8 +45,9 @@ def runs_of(cases: Iterable[Case]) -> list[Run]:
     Returns
     -------
     list of Run
-        Times of closed loops, static batches and saturated runs of one pipeline stage;
-        throughputs as the time of a request that they stand for.
+        Times of closed loops, static batches and saturated runs of one pipeline stage and without
+        techniques; none of an open loop, which is only judged by; throughputs as the time of a
+        request that they stand for.
     """
     return [run for case in cases if _usable(case) for run in _runs(case)]
 
@@ -98,7 +99,8 @@ def _weight(run: Run) -> float:
 
 
 def _usable(case: Case) -> bool:
-    return case.layout.pp == 1 and not _is_left_alone(case)
+    fitted = case.kind != "open_loop" and not case.techniques
+    return fitted and case.layout.pp == 1 and not _is_left_alone(case)
 
 
 def _is_left_alone(case: Case) -> bool:

@@ -8,7 +8,7 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.validation.cases import CannotPredictError
+from llmcalc_core.validation.cells import CannotPredictError
 
 # Pope et al. ran static batches without a server, as FasterTransformer does.
 _ENGINES = {

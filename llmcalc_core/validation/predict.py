@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.estimated import (
     Estimate,
     saturated_run,
     serving_estimate,
     static_estimate,
 )
+from llmcalc_core.validation.figures import Figure, Prediction
+from llmcalc_core.validation.simulated import simulated_prediction
 
 _STAGES = {"ttft_ms": "prefill", "tpot_ms": "decode", "decode_ms": "decode",
            "memory_gib": "decode", "fits": "decode", "e2e_ms": "end_to_end",
            "tokens_per_s": "end_to_end"}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A predicted value and its 80 % band; memory has none (NaN)."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
-    """One figure for each metric of a case, and what they rest on."""
-
-    figures: tuple[Figure, ...]
-    basis: str
 
 
 def predict_case(case: Case, constants: object = None) -> tuple[float, ...]:
@@ -56,7 +40,7 @@ def predict_case(case: Case, constants: object = None) -> tuple[float, ...]:
     Raises
     ------
     CannotPredictError
-        If a saturated case fits with no batch.
+        If a saturated case fits with no batch, or an open loop can't be simulated.
     """
     return tuple(figure.value for figure in predict(case, constants).figures)
 
@@ -77,8 +61,13 @@ def predict(case: Case, constants: object = None) -> Prediction:
     Raises
     ------
     CannotPredictError
-        If a saturated case fits with no batch.
+        If a saturated case fits with no batch, or an open loop can't be simulated.
     """
+    if case.traffic is not None:
+        if constants is not None:
+            msg = "an open loop is simulated with the fitted constants only"
+            raise CannotPredictError(msg)
+        return simulated_prediction(case, case.traffic)
     trial = {} if constants is None else {"constants": constants}
     if case.kind == "static":
         estimates = [static_estimate(case, _STAGES[metric], trial) for metric in case.metrics]

@@ -1,4 +1,4 @@
-"""Rows of published tables of static, closed-loop and saturated runs: a row becomes a case."""
+"""Rows of published tables of static, closed- and open-loop and saturated runs: a row as a case."""
 
 from __future__ import annotations
 
@@ -10,16 +10,24 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import Precision
-from llmcalc_core.validation.cases import (
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cells import (
     CannotPredictError,
-    Case,
     count_or_one,
     measured_number,
+    optional_count,
     stated_count,
 )
 from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.validation.stated_load import (
+    arrivals,
+    memory_fraction,
+    replicas_and_ranks,
+    states_a_rate,
+    techniques,
+    traffic,
+)
 from llmcalc_core.workload.layout import Layout
 
 COLUMNS = (
@@ -27,7 +35,8 @@ COLUMNS = (
     "precision_weights", "precision_kv", "stage_or_metric", "batch_or_concurrency",
     "input_tokens", "output_tokens", "per", "kind", "notes",
 )  # fmt: skip
-"""Columns that a row is read from; ``value``, what was measured, may be absent."""
+"""Columns that a row is read from; ``value``, what was measured, may be absent, and so may the
+columns of :mod:`stated_load`."""
 
 # The longest wait for a first token of a static batch is its prefill. A throughput of
 # unspecified scope falls with the length of the prompt in its source, as output tokens do.
@@ -94,30 +103,37 @@ def read_case(fields: Mapping[str, str]) -> Case:
         If a cell holds no valid value, or the model can't be laid out so.
     """
     metric = _known(fields, "stage_or_metric", _METRICS)
-    kind = _known(fields, "kind", _KINDS)
+    kind = "open_loop" if states_a_rate(fields) else _known(fields, "kind", _KINDS)
     _refuse_queued(fields)
     config = model(fields["model"])
-    layout = _layout(fields, config)
-    input_tokens, output_tokens = _lengths(fields, metric)
+    replicas, ranks = replicas_and_ranks(fields, config)
+    layout = _layout(fields, config, replicas, ranks)
+    lengths = _lengths(fields, metric)
     hardware = device(fields["hardware"])
     served_by = engine(fields["engine"])
+    batch = 0 if kind == "open_loop" else _batch(fields, kind, layout, replicas)
+    requests = _requests(fields, kind, lengths, replicas)
     return Case(
         id=fields["id"],
         source=source_of(fields),
         model=config,
         hardware=hardware,
         engine=served_by,
+        engine_version=fields.get("engine_version", ""),
         precision=_precision(fields, config, hardware, served_by),
         layout=layout,
         kind=kind,
-        batch=_batch(fields, kind, layout),
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
+        batch=batch,
+        input_tokens=lengths[0],
+        output_tokens=lengths[1],
         metrics=(metric,),
         measured=(measured_number(fields, "value"),),
-        per=_per(fields, layout) if metric == "tokens_per_s" else 1,
-        requests=_requests(fields, kind, (input_tokens, output_tokens)),
-        arrivals=Arrivals(fixed_lengths=kind == "saturated"),
+        per=_per(fields, layout, replicas) if metric == "tokens_per_s" else 1,
+        requests=requests if kind == "saturated" else 0,
+        arrivals=arrivals(fields, kind, requests, batch),
+        memory_fraction=memory_fraction(fields),
+        techniques={} if kind == "open_loop" else techniques(fields, kind, served_by),
+        traffic=traffic(fields, lengths, replicas) if kind == "open_loop" else None,
         graph_sizes=_GRAPH_SIZES if source_of(fields).startswith(_DIVIDED) else (),
     )
 
@@ -136,16 +152,18 @@ def _refuse_queued(fields: Mapping[str, str]) -> None:
         raise CannotPredictError(msg)
 
 
-def _layout(fields: Mapping[str, str], config: ModelConfig) -> Layout:
-    tp, ep, ranks = stated_count(fields, "tp"), count_or_one(fields, "ep"), None
+def _layout(
+    fields: Mapping[str, str], config: ModelConfig, replicas: int, ranks: int | None
+) -> Layout:
+    tp, ep = stated_count(fields, "tp"), count_or_one(fields, "ep")
     if config.num_experts > 1 and source_of(fields).startswith(_DIVIDED):
         tp, ep, ranks = 1, tp, tp
     layout = check_layout(
         architecture(config), tp=tp, pp=count_or_one(fields, "pp"), ep=ep, attention_dp=ranks
     )
     devices = stated_count(fields, "n_devices")
-    if devices != layout.devices:
-        msg = f"{devices} devices are stated for a layout of {layout.devices}"
+    if devices != layout.devices * replicas:
+        msg = f"{devices} devices are stated for a layout of {layout.devices * replicas}"
         raise CannotPredictError(msg)
     return layout
 
@@ -164,23 +182,26 @@ def _lengths(fields: Mapping[str, str], metric: str) -> tuple[int, int]:
     raise CannotPredictError(msg)
 
 
-def _batch(fields: Mapping[str, str], kind: str, layout: Layout) -> int:
-    """Count the requests in flight; of a saturated run the most, where the source tells."""
+def _batch(fields: Mapping[str, str], kind: str, layout: Layout, replicas: int) -> int:
+    """Count a replica's requests in flight; of a saturated run the most, where the source tells."""
     if kind == "saturated" and "max_num_seqs=" not in fields["notes"]:
         ours = source_of(fields).startswith(_SATURATED)
         return _MOST_IN_A_REPLICA * layout.attention_dp if ours else 0
-    return stated_count(fields, "batch_or_concurrency")
+    return max(round(stated_count(fields, "batch_or_concurrency") / replicas), 1)
 
 
-def _requests(fields: Mapping[str, str], kind: str, lengths: tuple[int, int]) -> int:
-    """Count the requests of a saturated run; 0 where the source does not tell."""
+def _requests(fields: Mapping[str, str], kind: str, lengths: tuple[int, int], replicas: int) -> int:
+    """Count a replica's requests of a whole run; 0 where the source does not tell."""
+    stated = optional_count(fields, "num_requests")
+    if stated is not None:
+        return max(round(stated / replicas), 1)
     if kind == "saturated" and source_of(fields).startswith(_SATURATED):
         return _REQUESTS.get(lengths, 0)
     return 0
 
 
-def _per(fields: Mapping[str, str], layout: Layout) -> int:
-    scopes = {"per_instance": 1, "per_gpu": layout.devices}
+def _per(fields: Mapping[str, str], layout: Layout, replicas: int) -> float:
+    scopes = {"per_instance": 1 / replicas, "per_gpu": float(layout.devices)}
     text = fields["per"].strip()
     if text not in scopes:
         msg = "the source does not say whether the throughput is per instance or per device"

@@ -205,7 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "files", type=Path, nargs="*",
-        help="CSV files of either schema; without any, the errors of the last fit are printed",
+        help="CSV files of any schema (an open loop is in no fit); without any, the errors of the "
+        "last fit are printed",
     )  # fmt: skip
     parser.add_argument("--write", action="store_true", help="replace the project's tables")
     parser.add_argument("--worth", action="store_true", help="leave each constant out in turn")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from llmcalc_core.validation.cases import Case
-from llmcalc_core.validation.predict import Figure
+from llmcalc_core.validation.figures import Figure
 from llmcalc_core.validation.schemas import Outcome, Schema
 
 if TYPE_CHECKING:
@@ -19,7 +19,14 @@ STATISTICS = ("n", "median", "p90", "bias", "inside")
 
 _LABELS = {
     "ttft_ms": "TTFT",
+    "ttft_mean_ms": "TTFT mean",
+    "ttft_p50_ms": "TTFT p50",
+    "ttft_p90_ms": "TTFT p90",
+    "ttft_p99_ms": "TTFT p99",
+    "tpot_mean_ms": "TPOT mean",
     "e2e_ms": "static end to end",
+    "e2e_mean_ms": "end to end mean",
+    "e2e_p99_ms": "end to end p99",
     "memory_gib": "memory",
     "fits": "fits",
 }
@@ -27,6 +34,7 @@ _THROUGHPUTS = {
     "static": "static end to end",
     "saturated": "saturated",
     "closed_loop": "closed-loop throughput",
+    "open_loop": "open-loop throughput",
 }
 
 
@@ -51,7 +59,7 @@ def relative_error(metric: str, figure: Figure, measured: float) -> float:
 def time_ms(case: Case, metric: str, value: float) -> float:
     """Time that a value of a case stands for [ms]: of a throughput the time of its batch.
 
-    NaN for memory, and for a throughput whose batch is not known.
+    NaN for memory, and for a throughput whose batch is not known or not one.
     """
     if metric == "tokens_per_s":
         tokens = case.batch * case.output_tokens
@@ -165,6 +173,8 @@ def write_predictions(schema: Schema, outcomes: Sequence[Outcome], file: TextIO)
 def _label(case: Case, metric: str) -> str:
     if metric in ("tpot_ms", "decode_ms"):
         return "TPOT mixture" if case.mixture else "TPOT dense"
+    if metric == "e2e_ms" and case.kind == "open_loop":
+        return "open-loop end to end"
     return _THROUGHPUTS[case.kind] if metric == "tokens_per_s" else _LABELS[metric]
 
 

@@ -1,4 +1,4 @@
-"""The two schemas of measured files: told apart by their header, read row by row, predicted."""
+"""The schemas of measured files: told apart by their header, read row by row, predicted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from llmcalc_core.validation import closed_loop, published
-from llmcalc_core.validation.cases import CannotPredictError, Case
-from llmcalc_core.validation.predict import Prediction, predict
+from llmcalc_core.validation import closed_loop, open_loop, published
+from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cells import CannotPredictError
+from llmcalc_core.validation.figures import Prediction
+from llmcalc_core.validation.predict import predict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,13 @@ SCHEMAS = (
         source_of=published.source_of,
         read_case=published.read_case,
     ),
+    Schema(
+        name="open loop",
+        columns=open_loop.COLUMNS,
+        figures=open_loop.METRICS,
+        source_of=open_loop.source_of,
+        read_case=open_loop.read_case,
+    ),
 )
 
 
@@ -71,7 +80,7 @@ def schema_of(header: tuple[str, ...]) -> Schema:
     Raises
     ------
     ValueError
-        If it is neither, with the columns that each would need.
+        If it is none of them, with the columns that each would need.
 
     Examples
     --------
@@ -85,7 +94,7 @@ def schema_of(header: tuple[str, ...]) -> Schema:
             return schema
         lacking[schema.name] = missing
     needs = "; ".join(f"for {name} {', '.join(missing)}" for name, missing in lacking.items())
-    msg = f"the header fits neither schema, missing are {needs}"
+    msg = f"the header fits no schema, missing are {needs}"
     raise ValueError(msg)
 
 
@@ -95,7 +104,7 @@ def predict_file(path: str | PathLike[str]) -> tuple[Schema, list[Outcome]]:
     Parameters
     ----------
     path : str or path
-        A CSV file of either schema.
+        A CSV file of any schema.
 
     Returns
     -------
@@ -105,7 +114,7 @@ def predict_file(path: str | PathLike[str]) -> tuple[Schema, list[Outcome]]:
     Raises
     ------
     ValueError
-        If the file has neither schema.
+        If the file has no schema.
     OSError
         If it can't be read.
     """
@@ -119,7 +128,7 @@ def read_cases(path: str | PathLike[str]) -> list[Case]:
     Raises
     ------
     ValueError
-        If the file has neither schema.
+        If the file has no schema.
     OSError
         If it can't be read.
     """

@@ -1,4 +1,4 @@
-"""Rows of both schemas for tests, and estimates of round numbers in place of the real ones."""
+"""Rows of all schemas for tests, and estimates of round numbers in place of the real ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ DEEPSEEK, KIMI = "deepseek-ai/DeepSeek-V3", "moonshotai/Kimi-K2.5"
 H200, B200 = "H200_SXM_141GB", "B200_SXM_180GB"
 
 CLOSED_LOOP = {
-    "id": "c1", "model": "meta-llama/Llama-3.1-70B", "hardware": "H200_SXM_141GB",
+    "id": "c1_cfg1", "model": "meta-llama/Llama-3.1-70B", "hardware": "H200_SXM_141GB",
     "engine": "vllm", "weights": "fp8", "concurrency": "16", "tensor_parallel": "2",
     "pipeline_parallel": "1", "attention_data_parallel": "1", "moe_tensor_parallel": "1.0",
     "moe_expert_parallel": "1.0", "input_tokens": "1024", "output_tokens": "8192",
     "ttft_ms": "100", "tpot_ms": "20",
 }  # fmt: skip
+
+SWEPT = "swept_tp2_epnone_1"
+"""An id of a row that is not InferenceX's."""
 
 PUBLISHED = {
     "id": "p1", "source_title": "a table", "engine": "TensorRT-LLM",
@@ -24,6 +27,23 @@ PUBLISHED = {
     "output_tokens": "11.0", "value": "16", "per": "per_instance", "kind": "static_batch",
     "notes": "",
 }  # fmt: skip
+
+
+OPEN_LOOP = {
+    "id": "o1", "source": "github:inference-sim/training some run", "engine": "vllm",
+    "model": "meta-llama/Llama-2-7b-hf", "hardware": "H100_80GB", "tp": "1", "dp": "1",
+    "precision": "16 bit", "max_num_batched_tokens": "2048", "max_num_seqs": "128",
+    "kv_blocks": "", "arrivals": "constant", "rate": "5.0", "duration_s": "20", "requests": "",
+    "sessions": "4", "system_prompt_tokens": "100", "question_tokens": "466",
+    "multi_turn": "True", "output_tokens": "50", "prompt_tokens_mean": "591.6",
+    "prompt_tokens_p99": "603.01", "answer_tokens_mean": "40.5", "ttft_mean_ms": "25.04",
+    "ttft_p50_ms": "24.26", "ttft_p90_ms": "28.37", "ttft_p99_ms": "45.97",
+    "e2e_mean_ms": "400", "e2e_p99_ms": "500", "tpot_mean_ms": "9.265",
+}  # fmt: skip
+
+
+def open_loop_row(**changes):
+    return OPEN_LOOP | changes
 
 
 def closed_loop_row(**changes):
@@ -83,7 +103,8 @@ class RoundEstimates:
     def serving(
         self, *, model, concurrency, input_tokens, output_tokens, system_name, bits,
         tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel, engine,
-        fixed_lengths, held_steps, graph_batch_sizes, memory_fraction, constants=None,
+        fixed_lengths, held_steps, num_prompts, graph_batch_sizes, memory_fraction,
+        prefix_hit_rate=0.0, prefill_chunk_tokens=None, constants=None,
     ):  # fmt: skip
         self.calls.append(("serving", locals()))
         return {

@@ -8,8 +8,13 @@ import pytest
 
 from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation import closed_loop, estimated, predict, published
-from llmcalc_core.validation.cases import CannotPredictError
-from tests.validation.measured_rows import RoundEstimates, closed_loop_row, published_row
+from llmcalc_core.validation.cells import CannotPredictError
+from tests.validation.measured_rows import (
+    SWEPT,
+    RoundEstimates,
+    closed_loop_row,
+    published_row,
+)
 
 
 @pytest.fixture
@@ -76,7 +81,7 @@ def test_closed_loop_asks_for_serving(estimates):
 
 
 def test_what_a_row_says_of_arrivals_is_asked(estimates):
-    predict.predict(closed_loop.read_case(closed_loop_row(output_tokens="500")))
+    predict.predict(closed_loop.read_case(closed_loop_row(id=SWEPT, output_tokens="500")))
     predict.predict(closed_loop.read_case(closed_loop_row(engine="trtllm", output_tokens="1024")))
     told = [(asked["fixed_lengths"], asked["held_steps"]) for _, asked in estimates.calls]
     assert told == [(True, 0.0), (False, 20.0)]

@@ -45,3 +45,27 @@ def test_every_figure_that_is_not_trusted_is_in_a_table():
 @pytest.mark.parametrize("table", TABLES)
 def test_every_row_names_its_source(table):
     assert pd.read_csv(MEASURED / table)["source_ref"].str.contains("github").all()
+
+
+OPEN_LOOP = errors(predict_file(MEASURED / "open_loop.csv")[1])
+
+
+@pytest.mark.parametrize(
+    ("metric", "most"),
+    [("TTFT mean", 0.15), ("TTFT p99", 0.3), ("TPOT mean", 0.1), ("end to end mean", 0.1)],
+)
+def test_half_of_the_runs_at_a_rate_are_met(metric, most):
+    listed = OPEN_LOOP[OPEN_LOOP["metric"] == metric]
+    assert len(listed) == 12
+    assert listed["error"].abs().median() < most
+
+
+def test_overload_is_recognised():
+    waits = OPEN_LOOP[OPEN_LOOP["metric"] == "TTFT mean"]
+    overloaded = waits["measured_ms"] > 10_000
+    assert (overloaded == (waits["estimated_ms"] > 10_000)).all()
+    assert overloaded.sum() == 2
+
+
+def test_every_run_at_a_rate_names_its_source():
+    assert pd.read_csv(MEASURED / "open_loop.csv")["source"].str.contains("github").all()

@@ -128,16 +128,30 @@ def _read(path):
 
 
 def test_closed_loop_file_from_end_to_end(tmp_path, capsys):
-    rows = [closed_loop_row(), closed_loop_row(id="c2", hardware="abacus"),
-            closed_loop_row(id="c3", tpot_ms="10")]  # fmt: skip
+    rows = [closed_loop_row(), closed_loop_row(id="c2_cfg1", hardware="abacus"),
+            closed_loop_row(id="c3_cfg1", tpot_ms="10")]  # fmt: skip
     output = tmp_path / "predicted.csv"
     main([str(_write(tmp_path / "measured.csv", rows)), "--output", str(output)])
     first, second, third = _read(output)
     assert list(first) == ["id", "ttft_ms", "ttft_ms_low", "ttft_ms_high", "tpot_ms",
                            "tpot_ms_low", "tpot_ms_high", "basis", "reason"]  # fmt: skip
-    assert list(first.values()) == ["c1", "120", "60", "480", "12", "9", "24", "transferred", ""]
-    assert list(second.values()) == ["c2", *[""] * 7, "device 'abacus' is not in the catalogue"]
-    assert third["id"] == "c3"
+    assert list(first.values()) == [
+        "c1_cfg1",
+        "120",
+        "60",
+        "480",
+        "12",
+        "9",
+        "24",
+        "transferred",
+        "",
+    ]
+    assert list(second.values()) == [
+        "c2_cfg1",
+        *[""] * 7,
+        "device 'abacus' is not in the catalogue",
+    ]
+    assert third["id"] == "c3_cfg1"
     printed = " ".join(capsys.readouterr().out.split())
     assert "2 of 3 rows predicted, 1 not" in printed
     assert "device 'abacus' is not in the catalogue" in printed

@@ -9,7 +9,7 @@ import pytest
 from llmcalc_core import Precision, find_model
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.validation import closed_loop, names, published
-from llmcalc_core.validation.cases import CannotPredictError
+from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.schemas import schema_of
 from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import (
@@ -20,6 +20,7 @@ from tests.validation.measured_rows import (
     H200,
     KIMI,
     LLAMA,
+    OPEN_LOOP,
     PUBLISHED,
     closed_loop_row,
     published_row,
@@ -30,22 +31,25 @@ FP4 = {"weights": "fp4", "activations": "fp4"}
 
 
 @pytest.mark.parametrize(("header", "name"), [(CLOSED_LOOP, "closed loop"),
-                                              (PUBLISHED, "published points")])  # fmt: skip
+                                              (PUBLISHED, "published points"),
+                                              (OPEN_LOOP, "open loop")])  # fmt: skip
 def test_header_tells_the_schema_without_the_measured_columns(header, name):
-    measured = {"ttft_ms", "tpot_ms", "value"}
-    assert schema_of(tuple(column for column in header if column not in measured)).name == name
+    kept = [column for column in header if column != "value" and not column.endswith("_ms")]
+    assert schema_of(tuple(kept)).name == name
 
 
-def test_neither_schema_names_what_each_lacks():
+def test_a_header_of_no_schema_names_what_each_lacks():
     header = tuple(column for column in CLOSED_LOOP if column not in ("engine", "concurrency"))
-    with pytest.raises(ValueError, match=r"closed loop engine, concurrency; for published") as told:
+    with pytest.raises(
+        ValueError, match=r"closed loop engine, concurrency; for published.*; for open loop"
+    ) as told:
         schema_of(header)
     assert "source_title" in str(told.value)
 
 
 def test_closed_loop_row_is_read_whole():
     case = closed_loop.read_case(closed_loop_row())
-    assert (case.id, case.kind, case.batch) == ("c1", "closed_loop", 16)
+    assert (case.id, case.kind, case.batch) == ("c1_cfg1", "closed_loop", 16)
     assert (case.model.model, case.hardware.name) == ("meta-llama/Llama-3.1-70B", "H200_141GB")
     assert case.layout == Layout(tp=2, pp=1, ep=1, attention_dp=1)
     assert case.metrics == ("ttft_ms", "tpot_ms")
@@ -53,19 +57,25 @@ def test_closed_loop_row_is_read_whole():
 
 
 @pytest.mark.parametrize(
-    ("lengths", "read", "source"),
+    ("name", "read", "source"),
     [
-        (("1024", "8192"), (922, 7373), "InferenceX"),
-        (("8192", "1024"), (7373, 922), "InferenceX"),
-        (("1024", "512"), (1024, 512), "vendor sweep"),
-        (("4000", "1000"), (4000, 1000), "vendor sweep"),
+        ("2026_03_25_dsr1_h200_1", (922, 900), "InferenceX"),
+        ("dsr1_h200_sglang_cfg81", (922, 900), "InferenceX"),
+        ("kimi_k2_5_gap_analysis_kimi_k2_5_c4_tp8_ep1_33", (922, 900), "InferenceX"),
+        ("qwen3_32b_h100_sxm_vllm_1024x1000_c8_tp2_epnone_31", (1024, 1000), "vendor sweep"),
     ],
 )
-def test_inferencex_lengths_are_nine_tenths_of_the_nominal(lengths, read, source):
-    row = closed_loop_row(input_tokens=lengths[0], output_tokens=lengths[1])
+def test_lengths_of_inferencex_are_nine_tenths_of_the_nominal(name, read, source):
+    row = closed_loop_row(id=name, input_tokens="1024", output_tokens="1000")
     case = closed_loop.read_case(row)
     assert (case.input_tokens, case.output_tokens) == read
     assert case.source == source == closed_loop.source_of(row)
+
+
+def test_a_source_that_a_file_names_counts_before_the_form_of_an_id():
+    row = closed_loop_row(source_ref="vendor sweep, as collected by someone")
+    assert closed_loop.source_of(row) == "vendor sweep"
+    assert closed_loop.source_of(row | {"source_ref": "a.org/InferenceX"}) == "InferenceX"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from llmcalc_core.validation import closed_loop, published
-from tests.validation.measured_rows import B200, DEEPSEEK, GPT_OSS, closed_loop_row, published_row
+from tests.validation.measured_rows import (
+    B200,
+    DEEPSEEK,
+    GPT_OSS,
+    SWEPT,
+    closed_loop_row,
+    published_row,
+)
 
 MINIMAX = "MiniMaxAI/MiniMax-M2.5"
 SHORT = {"input_tokens": "1024", "output_tokens": "1024"}
@@ -63,7 +70,7 @@ def test_a_server_keeps_its_cache_as_it_was_told(changes, kept):
 
 
 def test_a_sweep_keeps_the_cache_that_its_engine_chooses():
-    swept = closed_loop.read_case(closed_loop_row(engine="vllm", input_tokens="2048"))
+    swept = closed_loop.read_case(closed_loop_row(id=SWEPT, engine="vllm"))
     assert swept.precision.kv_cache == "bf16"
 
 
@@ -76,7 +83,7 @@ def test_eighths_of_minimax_are_whole_experts(changes, groups):
 
 def test_lengths_of_vendor_sweeps_and_saturated_runs_are_fixed():
     swept = closed_loop.read_case(closed_loop_row(engine="sglang", model=DEEPSEEK, hardware=B200,
-                                                  input_tokens="2048"))  # fmt: skip
+                                                  id=SWEPT))  # fmt: skip
     assert (swept.arrivals.held_steps, swept.arrivals.fixed_lengths) == (0.0, True)
     queued = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}
     assert published.read_case(published_row(**queued)).arrivals.fixed_lengths
