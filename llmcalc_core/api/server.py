@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
 
-_OPEN_WAIT = 0.5
-"""Of a running step, what requests that come at any time wait in the mean [1]. That and a step that
-is prepared ahead are part of the steps to the first token, and simulated."""
+_IN_LOOP = 1.0
+"""Of the steps to the first token in a closed loop, where a client always comes back just after a step
+has begun, that step [1]. What requests that come at any time wait for it is simulated, as is a step
+that is prepared ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,7 @@ class Server:
         behaviour = self.case[4].behaviour
         steps = float(behaviour.first_token_steps)
         if requests.concurrency is None:
-            steps = max(steps - _OPEN_WAIT - settings.steps_ahead, 0.0)
+            steps = max(steps - _IN_LOOP - settings.steps_ahead, 0.0)
         return with_overheads(
             run(requests, times, settings, progress=progress),
             first_token_s=float(behaviour.first_token_s),

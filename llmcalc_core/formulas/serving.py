@@ -90,7 +90,7 @@ def reading_steps(
     room : float or array
         Tokens of prompts that a step has room for [tokens].
     fixed_lengths : bool or array
-        Whether prompts come one by one, as those of one length do, else at random.
+        Whether prompts come one by one, as those of one length do, else at random [1].
     most : float or array
         Largest share: 1 where prompts are read beside decode steps [1].
 
@@ -116,7 +116,7 @@ def reading_steps(
     return share
 
 
-def clumping(rounds: float, *, spread: float) -> float:
+def clumping(*, rounds: float, spread: float) -> float:
     """How much closer prompts come than evenly, in the rounds after a burst.
 
     Parameters
@@ -139,7 +139,7 @@ def clumping(rounds: float, *, spread: float) -> float:
 
     Examples
     --------
-    >>> clumping(2.0, spread=0.5), clumping(1.0, spread=0.5)
+    >>> clumping(rounds=2.0, spread=0.5), clumping(rounds=1.0, spread=0.5)
     (2.0, 1.0)
     """
     if rounds == np.inf:

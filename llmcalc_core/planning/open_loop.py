@@ -11,6 +11,10 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.workload.arrivals import AT_RANDOM, Arrivals
 
+_SOONER = 0.5
+"""Steps that requests at any time wait less for the one that runs than clients of a closed loop,
+who always come back just after it has begun [1]."""
+
 _KNOTS = 48
 """Numbers in flight that are tried at once."""
 
@@ -73,7 +77,7 @@ def open_loop(
     Little, Operations Research 9 (1961); Wolff, Operations Research 30 (1982): Poisson arrivals see
     time averages.
     """
-    arrivals = replace(AT_RANDOM, held_steps=held_steps)
+    arrivals = replace(AT_RANDOM, held_steps=held_steps - _SOONER)
     # A request that comes at random meets as many others as there are in the mean.
     met = np.unique(np.round(np.geomspace(1, most + 1, _KNOTS))) - 1
     every = _times(case, (met + 1).reshape(1, -1, 1, 1), chunked=chunked, arrivals=arrivals)

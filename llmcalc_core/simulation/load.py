@@ -137,11 +137,12 @@ def closed_loop_load(
     [200.0, 0.045, 0.044, 1.023]
     """
     requests = np.maximum(in_flight / attention_dp, 1.0)
-    beside_decoding = mixes * requests / micro_batches * verified
-    own_room = np.maximum(token_budget - beside_decoding, 1.0)
+    decode_steps = (outputs - 1) / step_tokens
+    cycle = decode_steps + np.maximum(computed / token_budget, 1.0) + first_steps
+    decoded = mixes * requests * (decode_steps / cycle) / micro_batches * verified
+    own_room = np.maximum(token_budget - decoded, 1.0)
     chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
     chunk_tokens, room = computed / chunks, own_room * micro_batches
-    decode_steps = (outputs - 1) / step_tokens
     busy = mixes * chunks + decode_steps
     # Two clients never get less through than one: nobody waits longer than others are served.
     waits = np.minimum(first_steps, np.maximum(in_flight - 1, 0.0) * (chunks + decode_steps))
@@ -177,7 +178,7 @@ def closed_loop_load(
         own=own,
         arriving=arriving,
         share=share,
-        read=np.maximum(read, 1.0),
+        read=np.minimum(np.maximum(read, 1.0), fits),
         waiting_steps=waiting,
         at_once=at_once,
     )

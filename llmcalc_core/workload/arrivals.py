@@ -48,9 +48,9 @@ class Arrivals:
     def clumping(self) -> float | NDArray[np.float64]:
         """How much closer prompts of drawn lengths come than evenly, after the first round [1]."""
         if isinstance(self.rounds, np.ndarray):
-            each = [clumping(one, spread=SPREAD) for one in self.rounds.reshape(-1).tolist()]
+            each = [clumping(rounds=one, spread=SPREAD) for one in self.rounds.reshape(-1).tolist()]
             return np.array(each).reshape(self.rounds.shape)
-        return clumping(self.rounds, spread=SPREAD)
+        return clumping(rounds=self.rounds, spread=SPREAD)
 
 
 DRAWN = Arrivals()
