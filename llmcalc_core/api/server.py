@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
 
 _IN_LOOP = 1.0
-"""Of the steps to the first token in a closed loop, where a client always comes back just after a step
-has begun, that step [1]. What requests that come at any time wait for it is simulated, as is a step
-that is prepared ahead."""
+"""Of the steps to the first token in a closed loop, where a client always comes back just after a
+step has begun, that step [1]. What requests that come at any time wait for it is simulated, as is a
+step that is prepared ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,8 +138,9 @@ def closed_loop_load(
     """
     requests = np.maximum(in_flight / attention_dp, 1.0)
     decode_steps = (outputs - 1) / step_tokens
-    cycle = decode_steps + np.maximum(computed / token_budget, 1.0) + first_steps
-    decoded = mixes * requests * (decode_steps / cycle) / micro_batches * verified
+    # No more decode than a budget full of prompts and what they decode later lets in.
+    full = token_budget * decode_steps / (computed + decode_steps * verified) * micro_batches
+    decoded = mixes * np.minimum(requests, full) / micro_batches * verified
     own_room = np.maximum(token_budget - decoded, 1.0)
     chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
     chunk_tokens, room = computed / chunks, own_room * micro_batches
@@ -153,8 +154,8 @@ def closed_loop_load(
     at_once = np.where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
     in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
     own = np.minimum(1 + np.where(fixed_lengths, in_train, others / counted), fits)
-    full = waiting - waits  # steps in which a prompt waits for others to be read
-    left = np.maximum(requests - own - full * fits / chunks, 0.0)
+    # Beyond a few steps a prompt waits for others to be read.
+    left = np.maximum(requests - own - (waiting - waits) * fits / chunks, 0.0)
     left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
     arriving = left * chunks / np.maximum(decode_steps + waits, 1.0)
     share = reading_steps(

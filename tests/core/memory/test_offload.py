@@ -210,7 +210,7 @@ def test_parts_sum_to_the_whole(phase: str) -> None:
     )  # fmt: skip
     latency = frame["ttft_s" if phase == "prefill" else "tpot_s"].to_numpy()
     assert frame[list(llm.TIME_COLUMNS)].sum(axis=1).to_numpy() == pytest.approx(latency, rel=1e-9)
-    assert (frame["bound_by"] == "host link").mean() > 0.7
+    assert (frame["bound_by"] == "host link").mean() > 0.5
     assert (frame["host_memory_bytes"] > 0).all()
 
 

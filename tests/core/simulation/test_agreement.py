@@ -1,7 +1,7 @@
 """The closed form beside the simulator, of the same steps: a closed loop, and requests at a rate.
 
-Requests of one length differ in a closed loop: clients of the simulator answer at once, so that they
-stay together, while measured ones come apart.
+Requests of one length differ in a closed loop: clients of the simulator answer at once, so that
+they stay together, while measured ones come apart.
 """
 
 from __future__ import annotations

@@ -96,13 +96,16 @@ def test_prompts_are_read_in_chunks() -> None:
 
 
 def test_a_saturated_budget() -> None:
-    # A hundred requests leave 500 tokens of 600: 100 x 1,000 tokens take 200 steps, in which a
-    # request reads its own two chunks, decodes in 100 and waits in the 98 others. Those read 49
-    # prompts, its own steps one, and the 100 in which it decodes the 50 left: a chunk each.
+    # For 1,000 tokens that are read 100 are decoded: of 600 in a step 600 / 11, which leaves 545.5.
+    # 100 x 1,000 tokens take 183.3 such steps, in which a request reads its own two chunks, decodes
+    # in 100 and waits in the 81.3 others.
     found = load(in_flight=100.0, token_budget=600.0)
+    room = 600 * 10 / 11
+    steps = 100 * 1000 / room
+    left = 99 - (steps - 102) * (room / 500) / 2
     numbers(
-        found, room=500, chunks=2, chunk_tokens=500, steps=200, waiting_steps=98, own=1, arriving=1,
-        share=1, read=1, decoding=1 + 99 * 100 / 200,
+        found, room=room, chunks=2, chunk_tokens=500, steps=steps, waiting_steps=steps - 102, own=1,
+        arriving=left * 2 / 100, share=1, read=room / 500, decoding=1 + 99 * 100 / steps,
     )  # fmt: skip
 
 
@@ -124,8 +127,11 @@ def test_drafted_tokens_take_room_and_spare_steps() -> None:
 
 def test_an_answer_of_one_token_never_decodes() -> None:
     found = load(outputs=1.0)
-    # A step of its own; five fit into it, so that ten requests take two, one of which is waiting.
-    numbers(found, steps=2, waiting_steps=1, own=5, decoding=1, arriving=0)
+    # Nothing decodes beside: 5,010 tokens of ten prompts in a step, for the rest of which they wait.
+    steps = 10 * 1000 / 5010
+    numbers(
+        found, room=5010, steps=steps, waiting_steps=steps - 1, own=5.01, decoding=1, arriving=0
+    )
 
 
 def test_a_prompt_waits_for_steps_of_others() -> None:
@@ -140,7 +146,8 @@ def test_a_prompt_waits_for_steps_of_others() -> None:
     numbers(load(in_flight=2.0, first_steps=2.0, outputs=1.0), steps=2, waiting_steps=1)
     # Where prompts come faster than they are read, those steps are among the others.
     saturated = {"in_flight": 100.0, "token_budget": 600.0}
-    numbers(load(**saturated, first_steps=2.0), steps=200, waiting_steps=98)
+    steps = 100 * 1000 / (600 * 10 / 11)
+    numbers(load(**saturated, first_steps=2.0), steps=steps, waiting_steps=steps - 102)
 
 
 def test_attention_replicas_share_the_requests() -> None:
