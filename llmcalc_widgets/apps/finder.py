@@ -15,7 +15,7 @@ from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.elements.fold import Fold
 from llmcalc_widgets.export.bar_stills import paint_bars
 from llmcalc_widgets.export.request_code import explore_call, load_call, program
-from llmcalc_widgets.panels.load import TITLE, LoadPanel
+from llmcalc_widgets.panels.load import TITLE, LoadPanel, asked_of
 from llmcalc_widgets.panels.slo_page import bars_of, heading_words, slo_page, summary
 from llmcalc_widgets.settings.checks import check_rate
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
@@ -168,4 +168,6 @@ ttft_limit_ms, workload
             self.loads.clear()
         elif self.df is not None:
             first = self.df.iloc[0]
-            self.load_panel.ask(self._shown.request, None if first["rejected_for"] else first)
+            plan = None if first["rejected_for"] else first
+            here = None if plan is None else asked_of(plan, self.requests_per_s)
+            self.load_panel.ask(self._shown.request, plan, here)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ _DOT = (
     '<path d="M7 0V12" stroke="currentColor" stroke-width="1.2" stroke-dasharray="2 2"/>'
     '<circle cx="7" cy="6" r="3.5" fill="currentColor"/>'
 )
+_UPRIGHT = '<path d="M7 0V12" stroke="currentColor" stroke-width="1.2"/>'
 _SHADE = '<rect y="1" width="14" height="10" fill="currentColor" opacity="0.25"/>'
 
 
@@ -54,6 +56,8 @@ class LoadPlot:
         All of it.
     shade : Lines
         The rates at which the server does not keep up.
+    here : Lines
+        The rate of the plan that the curve is of.
     limit, reached : Lines
         The limit on the latency, and the largest rate that keeps it.
     lines, chosen : Lines
@@ -74,16 +78,17 @@ class LoadPlot:
         self.shade = self._curve(
             colors=["transparent"], fill="inside", fill_colors=[FAINT], fill_opacities=[0.22]
         )
+        self.here = self._curve(colors=[FAINT], stroke_width=1.2)
         self.limit = self._curve(colors=[STRONG], line_style="dashed")
         self.reached = self._curve(colors=[STRONG], line_style="dotted", stroke_width=1.2)
-        self.lines = self._curve(colors=[COLOURS[name] for name in DRAWN])
+        self.lines = self._curve(colors=[COLOURS[name] for name in DRAWN], stroke_width=2.0)
         self.chosen = self._curve(stroke_width=3.2)
         self.points = Scatter(
             x=NO_CURVE[0], y=NO_CURVE[1], scales=self._scales, marker="circle", default_size=34,
             preserve_domain={"x": True, "y": True}, interactions={}, enable_hover=False,
         )  # fmt: skip
         self._marks = [
-            self.shade, self.limit, self.reached, self.lines, self.chosen, self.points,
+            self.shade, self.here, self.limit, self.reached, self.lines, self.chosen, self.points,
         ]  # fmt: skip
         self.figure = Figure(
             marks=self._marks,
@@ -113,6 +118,7 @@ class LoadPlot:
             self.chosen.colors = self.points.colors = [COLOURS[view.percentile]]
             self._put(self.limit, cross_lines(None, _limit_place(view, up)))
             self._put(self.reached, cross_lines(_within(view, places), None))
+            self._put(self.here, cross_lines(_here(view, across), None))
             self._put(self.shade, _shaded(view, places))
 
     def _curve(self, **style: Any) -> Lines:  # noqa: ANN401 - bqplot is untyped
@@ -143,6 +149,9 @@ def load_legend(view: LoadView) -> str:
     if view.limit_s is not None and view.within is not None:
         rate = number(view.rates[view.within])
         entries.append(f"{drawing(_DOT, 14)}within the limit up to {rate} requests/s")
+    if view.here is not None:
+        rate = number(view.here.rate)
+        entries.append(f"{drawing(_UPRIGHT, 14)}{escape(view.here.words)}: {rate} requests/s")
     if view.overloaded is not None:
         entries.append(f"{drawing(_SHADE, 14)}overload: waiting grows as long as requests come")
     spans = "".join(f"<span>{entry}</span>" for entry in entries)
@@ -199,9 +208,16 @@ def _within(view: LoadView, places: Values) -> float | None:
     return float(places[view.within])
 
 
+def _here(view: LoadView, across: float) -> float | None:
+    """Give the place of the plan's own rate, where the axis has it."""
+    if view.here is None or not view.here.rate < across:
+        return None
+    return view.here.rate / across
+
+
 def _shaded(view: LoadView, places: Values) -> Curve:
     """Go around the rates at which the server does not keep up."""
     if view.overloaded is None:
         return NO_CURVE
     left = float(places[view.overloaded])
-    return np.array([left, 1.0, 1.0, left]), np.array([0.0, 0.0, 1.0, 1.0])
+    return np.array([left, 2.0, 2.0, left]), np.array([-1.0, -1.0, 2.0, 2.0])

@@ -19,6 +19,22 @@ DRAWN = ("p50", "p90", "p99")
 """Percentiles that are always drawn."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """Where a plan is on its curve.
+
+    Attributes
+    ----------
+    rate : float
+        Requests per second of one of its replicas [1/s].
+    words : str
+        What that rate is.
+    """
+
+    rate: float
+    words: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LoadView:
     """What is drawn of a load curve, and what is said of it.
@@ -31,12 +47,15 @@ class LoadView:
         What it is of.
     latency, percentile : str
         What is looked at, as the settings of a load curve name it.
+    here : Here or None
+        Where the plan is on it.
     """
 
     curve: pd.DataFrame
     question: LoadQuestion
     latency: str
     percentile: str
+    here: Here | None = None
 
     @property
     def quantity(self) -> Quantity:
@@ -92,7 +111,7 @@ class LoadView:
         return count - 1 if count else None
 
 
-def load_view(state: LoadState) -> LoadView | None:
+def load_view(state: LoadState, here: Here | None = None) -> LoadView | None:
     """Look at the curve of a state as its settings say; None where it has none."""
     found = state.found
     if found.curve is None or found.question is None:
@@ -102,6 +121,7 @@ def load_view(state: LoadState) -> LoadView | None:
         question=found.question,
         latency=state.load_latency,
         percentile=state.load_percentile,
+        here=here,
     )
 
 

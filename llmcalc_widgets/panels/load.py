@@ -11,7 +11,7 @@ from traitlets import TraitError
 
 from llmcalc_core import EvaluationRequest, find_engine
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
-from llmcalc_widgets.chart.load_view import LoadView, load_view
+from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
@@ -50,13 +50,14 @@ class LoadPanel(VBox):
         Gives up what is computed; asks for it again where that was done.
     status : HTML
         The sentence, or why there is no curve.
-    plot : LoadPlot
-        The chart.
+    plot : LoadPlot or None
+        The chart, made with the first curve: bqplot draws none that is out of sight.
     """
 
     def __init__(self, runner: LoadRunner) -> None:
         self._runner = runner
         self._asked: LoadQuestion | None = None
+        self._here: Here | None = None
         state = runner.state
         self.fields: dict[str, Any] = {
             name: make_field(setting, partial(self._set, name))
@@ -64,8 +65,8 @@ class LoadPanel(VBox):
         }
         self.button = Button(layout=Layout(width="auto", flex="0 0 auto", display="none"))
         self.status, self._working, self._legend, self._table = (HTML() for _ in range(4))
-        self.plot = LoadPlot()
-        self._drawing = VBox([self._legend, self.plot.figure], layout=Layout(min_width="0"))
+        self.plot: LoadPlot | None = None
+        self._drawing = VBox([self._legend, self._table], layout=Layout(min_width="0"))
         super().__init__(
             [
                 style_sheet(),
@@ -74,7 +75,6 @@ class LoadPanel(VBox):
                 HBox([self._working, self.button], layout=Layout(align_items="center")),
                 self.status,
                 self._drawing,
-                self._table,
             ],
             layout=Layout(min_width="0"),
         )
@@ -85,9 +85,10 @@ class LoadPanel(VBox):
         self._look(None)
         self._bring(None)
 
-    def ask(self, request: EvaluationRequest, plan: Row | None) -> None:
-        """Ask for the curve of a plan, or say why it has none."""
+    def ask(self, request: EvaluationRequest, plan: Row | None, here: Here | None = None) -> None:
+        """Ask for the curve of a plan, with where it is on that, or say why it has none."""
         self._asked = None
+        moved, self._here = here != self._here, here
         if plan is None:
             self._runner.refuse("there is no plan that fits and keeps the limits")
             return
@@ -98,6 +99,8 @@ class LoadPanel(VBox):
             return
         self._asked = question
         self._runner.submit(question)
+        if moved:
+            self._draw()
 
     def _set(self, name: str, value: Any, *, sliding: bool = False) -> None:  # noqa: ANN401
         del sliding
@@ -137,20 +140,23 @@ class LoadPanel(VBox):
 
     def _draw(self) -> None:
         state = self._runner.state
-        view = load_view(state)
-        drawn = view is not None and view.known
-        self._drawing.layout.display = None if drawn else "none"
+        mine = state.found.question == self._asked
+        view = load_view(state, self._here if mine else None)
         words = trouble_words(state.found.trouble) if view is None else load_words(view)
         self.status.value = (
             f'<div class="llmcalc-status" role="status" aria-live="polite">{escape(words)}</div>'
             f'<div class="llmcalc-note">{escape(requests_words(view)) if view else ""}</div>'
         )
-        if view is not None and drawn:
-            self._legend.value = load_legend(view)
-            self.plot.draw(view)
-            self._table.value = load_table(view)
-        else:
-            self._table.value = ""
+        if view is None or not view.known:
+            self._drawing.layout.display = "none"
+            return
+        self._legend.value = load_legend(view)
+        self._table.value = load_table(view)
+        self._drawing.layout.display = None
+        if self.plot is None:
+            self.plot = LoadPlot()
+            self._drawing.children = (self._legend, self.plot.figure, self._table)
+        self.plot.draw(view)
 
 
 class LoadDrawer(LoadPanel):
@@ -172,7 +178,21 @@ class LoadDrawer(LoadPanel):
         """Ask for the curve of the plan of a view that is selected."""
         evaluation = view.evaluation
         row = evaluation.recommended if self._selection.row is None else self._selection.row
-        self.ask(evaluation.request, None if row is None else evaluation.frame.iloc[row])
+        plan = None if row is None else evaluation.frame.iloc[row]
+        self.ask(evaluation.request, plan, None if plan is None else here_of(plan))
+
+
+def here_of(plan: Row) -> Here:
+    """Say where a plan of stage serving is on its load curve, by its closed loop."""
+    return Here(
+        rate=float(plan.get("requests_per_s", 0.0)) / int(plan["replicas"]),
+        words=f"this plan with {int(plan['batch']):,} in flight",
+    )
+
+
+def asked_of(plan: Row, load: float) -> Here:
+    """Say where a plan is on its load curve whose replicas share a load [1/s]."""
+    return Here(rate=load / int(plan["replicas"]), words="asked of each replica")
 
 
 def trouble_words(trouble: str) -> str:
