@@ -178,7 +178,7 @@ class LoadDrawer(LoadPanel):
         """Ask for the curve of the plan of a view that is selected."""
         evaluation = view.evaluation
         row = evaluation.recommended if self._selection.row is None else self._selection.row
-        plan = None if row is None else evaluation.frame.iloc[row]
+        plan = None if row is None else evaluation.plan(row)
         self.ask(evaluation.request, plan, None if plan is None else here_of(plan))
 
 

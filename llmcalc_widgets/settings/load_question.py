@@ -101,8 +101,8 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
     ----------
     request : EvaluationRequest
         What the plan is one of, in stage serving.
-    plan : Series
-        A row of its frame, or of :func:`llmcalc_core.slo_plans`.
+    plan : Series or PlanFigures
+        A row of its frame, or of :func:`llmcalc_core.slo_plans`, or its figures.
 
     Raises
     ------
@@ -123,11 +123,12 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
     """
     if reason := _reason(request, plan):
         raise ValueError(reason)
-    names = {device.name: device for device in request.hardware}
+    first, *others = request.hardware
+    device = next((one for one in others if one.name == plan["hardware"]), first)
     techniques = request.techniques[0]
     return LoadQuestion(
         model=request.models[0],
-        hardware=names[plan["hardware"]],
+        hardware=device,
         precision=request.precisions[0],
         tp=int(plan["tp"]),
         ep=int(plan["ep"]),
