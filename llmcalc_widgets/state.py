@@ -7,14 +7,17 @@ it what a person does. A ``Runner`` evaluates it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+import pandas as pd
 import traitlets
 from traitlets import HasTraits, MetaHasTraits, TraitError, TraitType
 
 from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_widgets.settings.load import LOAD_SETTINGS
+from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.settings.registry import SETTINGS, SEVERAL_HARDWARE
 from llmcalc_widgets.settings.request import to_request
 from llmcalc_widgets.settings.rules import RULED, check_together
@@ -162,3 +165,53 @@ class SeveralDevicesState(QueryState):
     hardware = SettingTrait(SEVERAL_HARDWARE)
     stage = SettingTrait(replace(SETTINGS["stage"], default="serving"))
     devices_min = SettingTrait(replace(SETTINGS["devices_min"], default=1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Load:
+    """A load curve, or why there is none; nothing where none was asked for.
+
+    Attributes
+    ----------
+    question : LoadQuestion or None
+        What the curve is of.
+    curve : DataFrame or None
+        See :func:`llmcalc_core.load_curve`.
+    trouble : str
+        Why there is none.
+    """
+
+    question: LoadQuestion | None = None
+    curve: pd.DataFrame | None = None
+    trouble: str = ""
+
+    @property
+    def answered(self) -> LoadQuestion | None:
+        """What there is a curve of; None where there is none."""
+        return None if self.curve is None else self.question
+
+
+_LoadTraits: Any = setting_traits(LOAD_SETTINGS)
+
+
+class LoadState(_LoadTraits):
+    """The load curve of a plan, and how it is looked at; a wrong value raises and changes nothing.
+
+    Attributes
+    ----------
+    load_latency, load_percentile : str
+        What is looked at, and said; see :class:`~llmcalc_widgets.settings.load.LoadValues`.
+    found : Load
+        What was computed last.
+    running : bool
+        Whether another one is being computed, which will replace it.
+
+    Examples
+    --------
+    >>> state = LoadState(load_percentile="p90")
+    >>> state.load_percentile, state.load_latency, state.found.curve
+    ('p90', 'ttft', None)
+    """
+
+    found = traitlets.Instance(Load, ())
+    running = traitlets.Bool(default_value=False)

@@ -11,11 +11,11 @@ from ipywidgets import Widget
 from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.apps.app import App
 from llmcalc_widgets.apps.chart_options import CHART_SETTINGS, ChartOptions, ChartValues
 from llmcalc_widgets.apps.compared_fronts import ComparedFronts
 from llmcalc_widgets.apps.config import values_of
 from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.apps.load_curves import LoadCurves, split_load
 from llmcalc_widgets.chart.chart import Chart
 from llmcalc_widgets.chart.view import ChartView, chart_view
 from llmcalc_widgets.elements.style import row_of
@@ -28,6 +28,7 @@ from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.panels.details import Details
 from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
+from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
 from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.workloads import with_workload
@@ -38,7 +39,7 @@ from llmcalc_widgets.transport.disposal import parts_of
 _SELECTED = "selected"
 
 
-class ExplorerValues(SettingValues, ChartValues, total=False):
+class ExplorerValues(SettingValues, ChartValues, LoadValues, total=False):
     """Everything that can be set."""
 
 
@@ -46,7 +47,7 @@ _QueryTraits: Any = traits_of(QueryState, SETTINGS)
 _ChartTraits: Any = traits_of(ChartOptions, CHART_SETTINGS, "options")
 
 
-class ParetoExplorer(_QueryTraits, _ChartTraits, App):
+class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
     """Explore how to deploy a model: a form, a chart of all plans, and the plan to take.
 
     Parameters
@@ -67,6 +68,9 @@ price_per_hour, power_watts
     x_axis, y_axis, pins, compared
         What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
         finds the front again.
+    load_latency, load_percentile
+        What the load curve shows and says; see ``settings.load.LoadValues``. Setting one draws at
+        once.
     df : DataFrame
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
@@ -77,6 +81,10 @@ price_per_hour, power_watts
         Its row in ``df``; setting it selects.
     selection : DataFrame
         The plans in the brush, rejected ones included; else the selected one, if any. Read-only.
+    load_curve : DataFrame or None
+        Latencies over requests per second of the selected plan, else of the recommended one; see
+        :func:`llmcalc_core.load_curve`. None until its drawer is open, in stage serving, and it is
+        computed. Read-only.
     request : EvaluationRequest
         What ``df`` answers. Read-only.
     error : str
@@ -102,7 +110,7 @@ price_per_hour, power_watts
     >>> explorer.close()
     """
 
-    known = (*SETTINGS, *CHART_SETTINGS)
+    known = (*SETTINGS, *CHART_SETTINGS, *LOAD_SETTINGS)
     df = Frame(read_only=True)
     front = Frame(read_only=True)
     selected = Frame(read_only=True)
@@ -111,7 +119,8 @@ price_per_hour, power_watts
     request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
 
     def __init__(self, **settings: Unpack[ExplorerValues]) -> None:
-        start = self.start_values(settings)
+        load, start = split_load(self.start_values(settings))
+        self.make_load(load)
         self.options = ChartOptions(**{name: start.pop(name) for name in CHART_SETTINGS
                                        if name in start})  # fmt: skip
         super().__init__(QueryState(**start))
@@ -121,7 +130,9 @@ price_per_hour, power_watts
         self.form = Form(self.state, SETTINGS)
         self.chart = Chart(self._selection, self.options, self.pin, self._cancel)
         self.details = Details(self._selection)
-        self.outputs = Outputs(self._selection, self.chart.drawing, self._messages.include)
+        self.outputs = Outputs(
+            self._selection, self.chart.drawing, self.loads, self._messages.include
+        )
         self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
         self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
         self._parts = [*parts_of(self), *parts_of(self._messages)]
@@ -131,6 +142,7 @@ price_per_hour, power_watts
         self.state.observe(self._show_progress, "expected_s")
         self.options.observe(self._look, list(CHART_SETTINGS))
         self._selection.observe(self._show_selection)
+        self.follow_load()
         self.forward()
         self._runner.submit()
 
@@ -197,9 +209,11 @@ price_per_hour, power_watts
         -------
         str
             A program that calls :func:`llmcalc_core.explore`. What is pinned and compared is in
-            its ``others`` and ``fronts``, by name.
+            its ``others`` and ``fronts``, by name; the load curve, where it is seen, is ``curve``.
         """
-        return explorer_code(self._view(), self._selection.row, self.outputs.compared)
+        return explorer_code(
+            self._view(), self._selection.row, self.outputs.compared, self.outputs.load_question()
+        )
 
     def paint(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw the chart on matplotlib's figure: plans, front, 80 % band, limits and legend."""

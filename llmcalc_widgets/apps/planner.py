@@ -44,14 +44,14 @@ class Planner(App):
         self.answer = HTML()
         self.code = CodeFold(self.to_code)
         shown = VBox(
-            [style_sheet(), *self.above(), self.answer, self.code],
+            [style_sheet(), *self.above(), self.answer, *self.below(), self.code],
             layout=Layout(flex="3 1 480px", min_width="0"),
         )
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)
         self._parts = parts_of(self)
-        view = [name for name in self.known if state.entries[name].group == "view"]
-        state.observe(self._submit, [name for name in self.known if name not in view])
+        view = [name for name, one in settings.items() if one.group == "view"]
+        state.observe(self._submit, [name for name in settings if name not in view])
         if view:
             state.observe(self._look, view)
         state.observe(self._show, "evaluation")
@@ -61,6 +61,10 @@ class Planner(App):
 
     def above(self) -> Sequence[Widget]:
         """Make what stands above the answer."""
+        return ()
+
+    def below(self) -> Sequence[Widget]:
+        """Make what stands below the answer."""
         return ()
 
     def draw(self, evaluation: Evaluation) -> None:

@@ -77,8 +77,22 @@ class Ends:
 def _placed_ticks(ends: Ends) -> tuple[tuple[float, ...], tuple[tuple[str, str], ...]]:
     """Give places of ticks, and what is written at each: an axis mostly stays as it was."""
     values = ticks(ends.low, ends.high)
-    places = ends.places(np.array(values)).round(_PLACES).tolist()
-    return (*places,), (*zip(map(_script_number, places), tick_labels(values), strict=True),)
+    places, labels = placed_ticks(values, ends.places(np.array(values)))
+    return (*places,), (*labels.items(),)
+
+
+def placed_ticks(
+    values: list[float], places: NDArray[np.float64]
+) -> tuple[list[float], dict[str, str]]:
+    """Put values at places from 0 to 1: where the ticks are, and what is written at each.
+
+    Examples
+    --------
+    >>> placed_ticks([0.0, 2000.0], np.array([0.0, 0.987654]))
+    ([0.0, 0.9877], {'0': '0', '0.9877': '2,000'})
+    """
+    rounded = places.round(_PLACES).tolist()
+    return rounded, dict(zip(map(_script_number, rounded), tick_labels(values), strict=True))
 
 
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:
@@ -131,7 +145,7 @@ def ticks(low: float, high: float, most: int = MOST_TICKS) -> list[float]:
                 break
             best = finer
     least = 3
-    return best if len(best) >= least else _even_ticks(low, high, most)
+    return best if len(best) >= least else even_ticks(low, high, most)
 
 
 def tick_labels(values: Iterable[float]) -> list[str]:
@@ -171,8 +185,14 @@ def _decade_ticks(low: float, high: float, steps: tuple[float, ...], stride: int
     return [value for value in values if low <= value <= high]
 
 
-def _even_ticks(low: float, high: float, most: int) -> list[float]:
-    """Evenly spaced round values, for an axis of less than a decade."""
+def even_ticks(low: float, high: float, most: int) -> list[float]:
+    """Evenly spaced round values, for an axis from 0, or of less than a decade.
+
+    Examples
+    --------
+    >>> even_ticks(0.0, 5.7, 7)
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    """
     rough = (high - low) / most
     power = 10.0 ** floor(log10(rough))
     step = next(factor * power for factor in _ROUND if factor * power >= rough * (1 - 1e-9))

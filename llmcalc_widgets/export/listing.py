@@ -13,6 +13,7 @@ from llmcalc_widgets.elements.assets import event_handler, read_asset
 from llmcalc_widgets.elements.fold import Fold
 from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.settings.load_question import LoadQuestion
 
 _COPY = event_handler(read_asset("llmcalc_widgets.export", "copy_code.js"))
 _STYLE = f"<style>{read_asset('llmcalc_widgets.export', 'outputs.css')}</style>"
@@ -69,20 +70,26 @@ class Listing(VBox):
         The plan that the code selects too.
     compared : callable
         Gives what is shown beside the view.
+    load : callable
+        Gives what the load curve is of that is shown, or None.
     """
 
     def __init__(
-        self, selection: Selection, compared: Callable[[], Sequence[ComparedFront]]
+        self,
+        selection: Selection,
+        compared: Callable[[], Sequence[ComparedFront]],
+        load: Callable[[], LoadQuestion | None],
     ) -> None:
         self._selection = selection
-        self._compared = compared
+        self._compared, self._load = compared, load
         self.code = HTML()
         super().__init__([self.code])
         self.add_class("llmcalc-listing")
 
     def show(self, view: ChartView) -> None:
         """Write the code of a view, and of what is selected in it."""
-        self.code.value = code_page(explorer_code(view, self._selection.row, self._compared()))
+        code = explorer_code(view, self._selection.row, self._compared(), self._load())
+        self.code.value = code_page(code)
 
 
 def code_page(code: str) -> str:

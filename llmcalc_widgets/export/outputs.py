@@ -15,10 +15,15 @@ from llmcalc_widgets.elements.fold import fold_button
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.export.files import Files
 from llmcalc_widgets.export.listing import Listing, output_style
+from llmcalc_widgets.panels.load import TITLE, LoadDrawer
 from llmcalc_widgets.panels.why import Why
+from llmcalc_widgets.runner import LoadRunner
 from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.table.table import PlanTable
 from llmcalc_widgets.transport.disposal import parts_of
+
+_CODE = "Python code"
 
 
 class Drawn(Protocol):
@@ -39,6 +44,8 @@ class Outputs(VBox):
         What is pointed at.
     drawing : Drawing
         What pictures are made of.
+    loads : LoadRunner
+        Computes load curves.
     include : callable
         Takes the widgets of a drawer that was opened (``BatchedMessages.include``).
 
@@ -58,15 +65,17 @@ class Outputs(VBox):
         self,
         selection: Selection,
         drawing: Drawing,
+        loads: LoadRunner,
         include: Callable[[Sequence[Widget]], None],
     ) -> None:
-        self._include = include
+        self._include, self._loads = include, loads
         self.view: ChartView | None = None
         self.compared: tuple[ComparedFront, ...] = ()
         self._makers: dict[str, Callable[[], Any]] = {
             "Why this plan?": partial(Why, selection),
+            TITLE: partial(LoadDrawer, selection, loads),
             "Table of plans": partial(PlanTable, selection),
-            "Python code": partial(Listing, selection, lambda: self.compared),
+            _CODE: partial(Listing, selection, lambda: self.compared, self.load_question),
             "Files": partial(Files, drawing),
         }
         self.parts: dict[str, Any] = {}
@@ -78,6 +87,7 @@ class Outputs(VBox):
         )
         self.add_class("llmcalc")
         self.add_class("llmcalc-outputs")
+        loads.state.observe(self._show_load, "found")
         for name, button in self.buttons.items():
             button.observe(partial(self._switch, name), "value")
 
@@ -99,8 +109,14 @@ class Outputs(VBox):
         """Take a view and the fronts compared with it, to be shown next; the selection is of it."""
         self.view, self.compared = view, compared
 
+    def load_question(self) -> LoadQuestion | None:
+        """Give what the load curve is of that is seen; None where none is."""
+        return self._loads.state.found.answered if self.buttons[TITLE].value else None
+
     def show_selection(self) -> None:
         """Bring what is open to the view, and to what is selected in it."""
+        if not self.buttons[TITLE].value:
+            self._loads.clear()
         for name, part in self.parts.items():
             if self.view is not None and self.buttons[name].value:
                 part.show(self.view)
@@ -110,6 +126,11 @@ class Outputs(VBox):
         for part in self._made:
             part.close()
         super().close()
+
+    def _show_load(self, _: object) -> None:
+        """Write the code anew that gives the load curve too."""
+        if self.view is not None and self.buttons[_CODE].value and _CODE in self.parts:
+            self.parts[_CODE].show(self.view)
 
     def _switch(self, name: str, change: dict[str, Any]) -> None:
         opened = change["new"]

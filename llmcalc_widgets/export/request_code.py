@@ -21,6 +21,8 @@ from llmcalc_core import (
     list_models,
     parse_precision,
 )
+from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.registry import DEFAULTS
 
 _ARGUMENTS = {"batches": "batch", "precisions": "precision"}
 """Fields of a request that :func:`llmcalc_core.explore` calls otherwise."""
@@ -33,9 +35,12 @@ _TERMS = ("price_per_hour", "power_watts")
 """What a device costs and draws, which :func:`llmcalc_core.explore` takes beside it."""
 
 
+_LOAD_DEFAULTS = {"ep": 1, "memory_fraction": DEFAULTS["memory_fraction"]}
+"""What is left out of a call of :func:`llmcalc_core.load_curve` where it is this."""
+
 _IMPORTS = (
     "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
-    "find_model", "pareto_mask", "slo_plans",
+    "find_model", "load_curve", "pareto_mask", "slo_plans",
 )  # fmt: skip
 
 
@@ -186,3 +191,18 @@ def call(head: str, arguments: Sequence[str]) -> list[str]:
 def explore_call(target: str, request: EvaluationRequest) -> list[str]:
     """Write the call of ``explore`` that asks for a request; ``target`` stands before it."""
     return call(f"{target}explore", arguments_of(request))
+
+
+def load_call(target: str, question: LoadQuestion) -> list[str]:
+    """Write the call of ``load_curve`` that gives a load curve; ``target`` stands before it."""
+    (device,), _ = _with_terms(question.hardware)
+    given = question.arguments() | {"precision": _spelled("precisions", (question.precision,))}
+    named = {name: value for name, value in given.items() if value != _LOAD_DEFAULTS.get(name)}
+    return call(
+        f"{target}load_curve",
+        [
+            expression(model_name(question.model) or question.model),
+            expression(device),
+            *(f"{name}={_one_or_list(value)}" for name, value in named.items()),
+        ],
+    )

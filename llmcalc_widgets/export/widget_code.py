@@ -14,11 +14,13 @@ from llmcalc_widgets.export.request_code import (
     explore_call,
     expression,
     hardware_name,
+    load_call,
     model_name,
     program,
     quoted,
     settings_of,
 )
+from llmcalc_widgets.settings.load_question import LoadQuestion
 
 _BOTH = (
     'both = {"before": before, "after": after}',
@@ -28,12 +30,15 @@ _BOTH = (
 
 
 def explorer_code(
-    view: ChartView, selected: int | None, compared: Sequence[ComparedFront] = ()
+    view: ChartView,
+    selected: int | None,
+    compared: Sequence[ComparedFront] = (),
+    load: LoadQuestion | None = None,
 ) -> str:
     """Write the Python that gives ``df``, ``front`` and, where a plan is selected, ``selected``.
 
     Fronts that are drawn beside the present one are in ``fronts``, by their names, and all their
-    plans in ``others``.
+    plans in ``others``; a load curve is ``curve``.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def explorer_code(
         Position of the selected plan in its frame.
     compared : sequence of ComparedFront
         What is pinned and compared; those that are not drawn are left out.
+    load : LoadQuestion, optional
+        What the load curve is of that is shown.
 
     Returns
     -------
@@ -77,6 +84,8 @@ def explorer_code(
     drawn = {name: other.view for name, other in _named(compared).items() if other.view is not None}
     if drawn:
         lines += _beside(drawn, view)
+    if load is not None:
+        lines += load_call("curve = ", load)
     return program(lines)
 
 

@@ -123,19 +123,27 @@ class ButtonsField(Field):
     label : str
         What is chosen.
     choices : sequence of str
-        Names.
+        Values.
     commit : callable
-        Takes the name chosen.
+        Takes the value chosen.
+    name_of : callable
+        Names a value.
     about : str
         What the choice means.
     """
 
     def __init__(
-        self, label: str, choices: Sequence[str], commit: Commit, *, about: str = ""
+        self,
+        label: str,
+        choices: Sequence[str],
+        commit: Commit,
+        name_of: Callable[[str], str] = str,
+        *,
+        about: str = "",
     ) -> None:
         self._commit = commit
         self.buttons = ToggleButtons(
-            options=tuple(choices),
+            options=tuple((name_of(value), value) for value in choices),
             description=label,
             tooltip=about,
             layout=Layout(width="auto"),

@@ -54,8 +54,8 @@ def make_field(setting: Setting, commit: Commit) -> Field:
             field = ChoiceField(label, control.options(), commit, control.name_of, about=about)
         case Choice(notes=notes):
             field = ExplainedChoiceField(label, notes or {}, commit, control.name_of, about=about)
-        case Buttons(options=options):
-            field = ButtonsField(label, options(), commit, about=about)
+        case Buttons():
+            field = ButtonsField(label, control.options(), commit, control.name_of, about=about)
         case None:
             msg = f"setting {setting.name!r} must have a control to be in a form, got None"
             raise TypeError(msg)

@@ -107,10 +107,13 @@ class Buttons:
     Attributes
     ----------
     options : callable
-        Gives the names.
+        Gives the values.
+    name_of : callable
+        Names a value.
     """
 
     options: Callable[[], Sequence[str]]
+    name_of: Callable[[str], str] = str
 
 
 Control = Slider | Entry | Choice | Search | MultipleChoice | Buttons

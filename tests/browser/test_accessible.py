@@ -6,6 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from llmcalc_widgets.panels.load import TITLE
 from tests.browser.conftest import OpenNotebook
 from tests.browser.page import DARK, LIGHT
 
@@ -46,7 +47,7 @@ GRAVE = ("serious", "critical")
 def test_nothing_serious_in_either_theme(open_notebook: OpenNotebook) -> None:
     notebook = open_notebook([MAKE])
     page = notebook.page
-    for name in ("Why this plan?", "Table of plans", "Python code", "Files"):
+    for name in ("Why this plan?", TITLE, "Table of plans", "Python code", "Files"):
         page.get_by_role("button", name=name).click()
     found = []
     for theme in (LIGHT, DARK):

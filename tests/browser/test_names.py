@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from llmcalc_widgets.panels.load import TITLE
 from tests.browser.chart import click_point, figure, loneliest, steady_points
 from tests.browser.conftest import OpenNotebook
 
@@ -34,7 +35,7 @@ def test_a_name_of_markup_is_text_and_runs_nothing(open_notebook: OpenNotebook) 
     chart = figure(page)
     click_point(chart, loneliest(steady_points(chart, 4)))
     expect(page.locator(".llmcalc-tooltip").first).to_be_attached()
-    for name in ("Why this plan?", "Table of plans", "Python code", "Files"):
+    for name in ("Why this plan?", TITLE, "Table of plans", "Python code", "Files"):
         page.get_by_role("button", name=name).click()
     expect(page.locator(".llmcalc-operations")).to_be_visible()
     for part in (".llmcalc-chart h3", ".llmcalc-fronts", ".llmcalc-compare button"):
