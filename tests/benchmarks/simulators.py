@@ -12,91 +12,78 @@ as long. It takes no trace, so that its own draw, which its answer tells, is wha
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from llmcalc_core import LognormalLengths, simulate
-from llmcalc_core.api.simulate import Simulation, _from_plan
-from llmcalc_core.simulation.step_times import StepTimes
+from llmcalc_core.api.simulate import _from_plan
 from llmcalc_core.workload.requests import draw_requests
-from tests.benchmarks.beside import (
-    INFERENCE_LAB,
-    VIDUR,
-    DidNotRunError,
-    Side,
-    ask_inference_lab,
-    ask_llmcalc,
-    ask_vidur,
-)
+from tests.benchmarks.inference_lab import INFERENCE_LAB, ask_inference_lab
+from tests.benchmarks.side import DidNotRunError, Server, Side, Trace, Workload, ask_llmcalc
+from tests.benchmarks.vidur import VIDUR, ask_vidur
 
-Trace = dict[str, list[float]]
-
-DEVICES = 4
 PLAN: dict[str, Any] = {
     "model": "meta-llama/Llama-3.1-70B",
     "hardware": "H100_80GB",
     "precision": "bf16",
-    "tp": DEVICES,
+    "tp": 4,
 }
-COUNT, SEED = 9000, 1
-INPUT, OUTPUT, SIGMA = 500.0, 250.0, 0.6
+CHAT = Workload(
+    count=9000, seed=1, request_rate=1.0, input_tokens=500.0, output_tokens=250.0, sigma=0.6
+)
 LOAD = 0.8
 """Of the requests per second that the plan serves at the most [1]."""
 
 
 def main(folder: Path) -> str:
-    """Run all sides in a folder, and give a Markdown table and what is to be said beside it."""
+    """Run all sides in a folder, and give a Markdown table and what was served."""
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = draw_requests(
-        COUNT, rate=1.0, seed=SEED,
-        input_lengths=LognormalLengths(mean=INPUT, sigma=SIGMA),
-        output_lengths=LognormalLengths(mean=OUTPUT, sigma=SIGMA),
-    )  # fmt: skip
-    trace: Trace = {
-        "arrival_s": drawn.arrival_s.tolist(),
-        "input_tokens": drawn.input_tokens.tolist(),
-        "output_tokens": drawn.output_tokens.tolist(),
-    }
-    at_once = simulate(requests=pd.DataFrame(trace | {"arrival_s": 0.0}), **PLAN)
-    rate = LOAD * at_once.summary["requests_per_s"]
-    trace["arrival_s"] = (drawn.arrival_s / rate).tolist()
-    busy = simulate(requests=pd.DataFrame(trace), **PLAN)
-    settings = busy.settings
-    times = _from_plan(**PLAN).step_times(drawn, settings)
-    limits = {
-        "devices": DEVICES,
-        "token_budget": settings.token_budget,
-        "max_num_seqs": settings.max_num_seqs,
-        "kv_blocks": settings.kv_blocks,
-        "block_tokens": settings.block_tokens,
-    }
-    sides: dict[str, Side | str] = {}
-    lab = _run(lambda: ask_inference_lab(folder / "inference-lab", _lab(busy, times, rate)))
+    workload, server, trace = _prepare()
+    lab = _run(lambda: ask_inference_lab(folder / "inference-lab", server, workload))
     if isinstance(lab, Side) and not lab.found["preemptions"]:
         order = np.argsort(lab.found["arrival_s"], kind="stable")
         trace = {name: np.array(lab.found[name])[order].tolist() for name in trace}
-    sides["llmcalc"] = _run(lambda: ask_llmcalc(folder / "llmcalc", PLAN, trace))
-    running = (_running(busy), int(busy.timeline["running"].max()))
+    sides = {"llmcalc": _run(lambda: ask_llmcalc(folder / "llmcalc", PLAN, trace))}
     for writes, name in ((False, "nothing written"), (True, "as it comes: metrics, plots, trace")):
-        ask = partial(ask_vidur, folder / "vidur", trace, times, limits, running, writes=writes)
+        ask = partial(ask_vidur, folder / "vidur", trace, server, writes=writes)
         sides[f"vidur {VIDUR}, {name}"] = _run(ask)
     sides[f"inference-lab {INFERENCE_LAB}"] = lab
-    cores, load = os.cpu_count(), os.getloadavg()[0]
-    said = (
-        f"{COUNT:,} requests, {rate:.2f} a second, {np.mean(trace['input_tokens']):.0f} tokens in "
-        f"and {np.mean(trace['output_tokens']):.0f} out in the mean; {cores} cores, "
-        f"{load:.1f} processes ready to run in the last minute."
+    tokens = [f"{np.mean(trace[name]):.0f}" for name in ("input_tokens", "output_tokens")]
+    return (
+        f"{workload.count:,} requests, {workload.request_rate:.2f} a second, {tokens[0]} tokens in "
+        f"and {tokens[1]} out in the mean. {os.cpu_count()} cores; {os.getloadavg()[0]:.1f} "
+        f"processes wanted one in the last minute.\n\n{_table(sides, workload.count)}"
     )
-    return f"{said}\n\n{_table(sides)}"
+
+
+def _prepare() -> tuple[Workload, Server, Trace]:
+    """Find the rate, the server's settings and step times, and a draw of llmcalc's own."""
+    drawn = draw_requests(
+        CHAT.count, rate=CHAT.request_rate, seed=CHAT.seed,
+        input_lengths=LognormalLengths(mean=CHAT.input_tokens, sigma=CHAT.sigma),
+        output_lengths=LognormalLengths(mean=CHAT.output_tokens, sigma=CHAT.sigma),
+    )  # fmt: skip
+    at_once = simulate(requests=replace(drawn, arrival_s=0 * drawn.arrival_s), **PLAN)
+    workload = replace(CHAT, request_rate=LOAD * at_once.summary["requests_per_s"])
+    sent = replace(drawn, arrival_s=drawn.arrival_s * CHAT.request_rate / workload.request_rate)
+    busy = simulate(requests=sent, **PLAN)
+    mean = busy.summary["requests_per_s"] * busy.summary["e2e_mean_s"]  # Little's law
+    server = Server(
+        settings=busy.settings,
+        times=_from_plan(**PLAN).step_times(sent, busy.settings),
+        devices=PLAN["tp"],
+        running=(round(mean), int(busy.timeline["running"].max())),
+    )
+    columns = ("arrival_s", "input_tokens", "output_tokens")
+    return workload, server, {name: getattr(sent, name).tolist() for name in columns}
 
 
 def _run(ask: Callable[[], Side]) -> Side | str:
@@ -106,71 +93,7 @@ def _run(ask: Callable[[], Side]) -> Side | str:
         return str(error)
 
 
-def _running(busy: Simulation) -> int:
-    """Count the sequences that run in the mean of the time, by Little's law."""
-    summary = busy.summary
-    return round(summary["requests_per_s"] * summary["e2e_mean_s"])
-
-
-def _lab(busy: Simulation, times: StepTimes, rate: float) -> dict[str, Any]:
-    """Configure inference-lab 0.2.1 as the plan, its requests drawn as ours are.
-
-    A step takes the longer of two times (src/compute/engine.rs of its 0.2): weights and caches over
-    a bandwidth, and two operations of each weight a token, with those of attention, over a rate.
-    """
-    settings, parameters, layers, hidden = busy.settings, 70_553_706_496, 80, 8192
-    cache_bytes = 2 * 8 * 128 * layers * 2
-    decoding = _running(busy)
-    mean = round(INPUT + OUTPUT * math.exp(SIGMA**2) / 2)
-    new = round(INPUT)
-    held = decoding * mean
-    moved = 2 * parameters + held * cache_bytes
-    attended = 4 * layers * hidden * (held + new * new)
-    computed = 2 * parameters * (decoding + new) + attended
-    cache = settings.kv_blocks * settings.block_tokens * cache_bytes
-
-    def lengths(tokens: float) -> dict[str, Any]:
-        middle = math.log(tokens) - SIGMA**2 / 2
-        return {"type": "lognormal", "mean": middle, "std_dev": SIGMA}
-
-    return {
-        "hardware": {
-            "name": "4 x H100",
-            "compute_flops": computed / times.mixed(decoding, held, [(new, 0)]),
-            "memory_bandwidth": moved / times.decode(decoding, held),
-            "memory_capacity": 2 * parameters + cache,
-            "kv_cache_capacity": cache,
-            "bytes_per_param": 2,
-        },
-        "model": {
-            "name": "Llama-3.1-70B",
-            "num_parameters": parameters,
-            "num_layers": layers,
-            "hidden_dim": hidden,
-            "num_heads": 64,
-            "num_kv_heads": 8,
-            "max_seq_len": 131072,
-        },
-        "scheduler": {
-            "max_num_batched_tokens": settings.token_budget,
-            "max_num_seqs": settings.max_num_seqs,
-            "policy": "fcfs",
-            "enable_chunked_prefill": True,
-            "block_size": settings.block_tokens,
-        },
-        "workload": {
-            "arrival_pattern": "poisson",
-            "arrival_rate": rate,
-            "num_requests": COUNT,
-            "seed": SEED,
-            "input_len_dist": lengths(INPUT),
-            "output_len_dist": lengths(OUTPUT),
-        },
-        "simulation": {"log_interval": 1_000_000},
-    }
-
-
-def _table(sides: dict[str, Side | str]) -> str:
+def _table(sides: dict[str, Side | str], count: int) -> str:
     heads = (
         "", "simulation, wall (CPU) [s]", "the second [s]", "process [s]",
         "requests/s simulated", "TTFT mean, p99 [ms]", "TPOT mean, p99 [ms]",
@@ -188,7 +111,7 @@ def _table(sides: dict[str, Side | str]) -> str:
             f"{values.mean() * scale:,.4g}, {np.quantile(values, 0.99) * scale:,.4g}"
             for values, scale in ((found["ttft"], 1e3), (found["tpot"], 1e3), (found["e2e"], 1.0))
         ]
-        cells = (*times, f"{side.process_s:.3g}", f"{COUNT / side.runs[-1][0]:,.0f}", *figures)
+        cells = (*times, f"{side.process_s:.3g}", f"{count / side.runs[-1][0]:,.0f}", *figures)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

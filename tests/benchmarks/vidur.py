@@ -1,66 +1,43 @@
-"""Other simulators of requests: their environments, and code that runs one trace in each.
+"""vidur, the simulator of Microsoft and Georgia Tech, set up to serve the same trace.
 
-A side is a process of its own. It reads ``question.json`` in its folder, runs the simulation, and
-prints as its last line what it found: seconds, CPU seconds, and three latencies of every request.
+Its wheel has no profiles: it loads those of Llama 3 8B, or what its options name, from the Hugging
+Face Hub. Here it is given tables of llmcalc's step times in the same form, so that both time the
+same server, offline, and trains its forests on them.
 """
 
 from __future__ import annotations
 
 import json
 import lzma
-import os
-import subprocess
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core.simulation.step_times import StepTimes
+from tests.benchmarks.side import Server, Side, Trace, ask, call
 
 VIDUR = "0.0.26"
-INFERENCE_LAB = "0.2.1"
-MOST_S = 900.0
-"""After which a side that does not end is given up [s]."""
 
 LAYERS, HEADS, KV_HEADS, HIDDEN, FFN, VOCABULARY = 80, 64, 8, 8192, 28672, 128256
 """Of ``meta-llama/Llama-3-70B`` as vidur 0.0.26 knows it (vidur/config/model_config.py): the shape
 of Llama 3.1 70B."""
 
-_LATENCIES = """
-def latencies(ttft_s, e2e_s, output_tokens):
-    return {"ttft_s": ttft_s, "e2e_s": e2e_s, "output_tokens": output_tokens}
-"""
+_GRANULARITY = 64
+"""To which vidur rounds caches up where it looks up attention [tokens]."""
 
-LLMCALC_CODE = (
-    _LATENCIES
-    + """
-import json, time
-import pandas
-from llmcalc_core import simulate
-question = json.load(open("question.json"))
-frame = pandas.DataFrame(question["trace"])
-runs = []
-for _ in range(2):
-    start, used = time.perf_counter(), time.process_time()
-    found = simulate(requests=frame, **question["plan"])
-    found.summary
-    runs.append([time.perf_counter() - start, time.process_time() - used])
-rows = found.requests
-print(json.dumps({"runs": runs} | latencies(
-    rows["ttft_s"].tolist(), rows["e2e_s"].tolist(), rows["output_tokens"].tolist()
-)))
-"""
-)
+_CHUNK = 32
+"""To which it rounds parts of prompts up [tokens]."""
 
-VIDUR_CODE = (
-    _LATENCIES
-    + """
+_NAMES = ("llmcalc/llama-3-70b-h100", "llmcalc/h100-dgx")
+"""Of its two data sets of profiles, in the cache of the Hub's client that it reads."""
+
+_DECODE, _PREFILL = "time_stats.attn_decode.median", "time_stats.attn_prefill.median"
+
+VIDUR_CODE = """
 import json, sys, time
 from vidur.config import SimulationConfig
 from vidur.simulator import Simulator
@@ -74,135 +51,16 @@ output_tokens = [int(one.num_decode_tokens) for one in requests]
 start, used = time.perf_counter(), time.process_time()
 simulator.run()
 runs = [[time.perf_counter() - start, time.process_time() - used]]
-print(json.dumps({"runs": runs} | latencies(
-    [one.prefill_completed_at - one.arrived_at for one in requests],
-    [one.completed_at - one.arrived_at for one in requests],
-    output_tokens,
-)))
-"""
-)
-
-INFERENCE_LAB_CODE = """
-import { readFileSync } from "node:fs";
-import { initSync, run_simulation } from "@doublewordai/inference-lab";
-const wasm = "node_modules/@doublewordai/inference-lab/inference_lab_bg.wasm";
-initSync({ module: readFileSync(wasm) });
-const question = readFileSync("question.json", "utf8");
-const runs = [];
-let found;
-for (let run = 0; run < 2; run++) {
-  const start = performance.now(), used = process.cpuUsage();
-  found = run_simulation(question);
-  const cpu = process.cpuUsage(used);
-  runs.push([(performance.now() - start) / 1e3, (cpu.user + cpu.system) / 1e6]);
-}
-const one = found.latency_samples, lengths = found.distributions;
-console.log(JSON.stringify({
-  runs,
-  preemptions: found.metrics.total_preemptions,
-  ttft_s: one.ttft_samples.map((ms) => ms / 1e3),
-  e2e_s: one.e2e_samples.map((ms) => ms / 1e3),
-  input_tokens: lengths.input_lengths,
-  output_tokens: lengths.output_lengths,
-  arrival_s: one.e2e_timestamps.map((end, at) => end - one.e2e_samples[at] / 1e3),
-}));
+print(json.dumps({
+    "runs": runs,
+    "ttft_s": [one.prefill_completed_at - one.arrived_at for one in requests],
+    "e2e_s": [one.completed_at - one.arrived_at for one in requests],
+    "output_tokens": output_tokens,
+}))
 """
 
 
-class DidNotRunError(Exception):
-    """A side that could not be installed or did not end; says why in words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """What a simulator found, and how long it took.
-
-    Attributes
-    ----------
-    runs : list of list of float
-        Wall and CPU time of the first and the second simulation [s].
-    process_s : float
-        Of the whole process with the first: start, imports, reading, simulating [s]. Of vidur the
-        last one, which finds the predictions that the first process trained and stored.
-    found : dict
-        ``ttft_s``, ``e2e_s`` [s] and ``output_tokens`` of every request, and what else it printed.
-    """
-
-    runs: list[list[float]]
-    process_s: float
-    found: dict[str, Any]
-
-    @property
-    def latencies(self) -> dict[str, NDArray[np.float64]]:
-        """Time to the first token, mean time of those after it, and end to end [s]."""
-        ttft, e2e = np.array(self.found["ttft_s"]), np.array(self.found["e2e_s"])
-        after = np.array(self.found["output_tokens"]) - 1
-        return {"ttft": ttft, "tpot": (e2e - ttft)[after > 0] / after[after > 0], "e2e": e2e}
-
-
-def call(command: Sequence[str | Path], folder: Path, **environment: str) -> str:
-    """Run a command in a folder, and give what it printed.
-
-    Raises
-    ------
-    DidNotRunError
-        With the last line of its errors, where it failed, is not there or did not end.
-    """
-    try:
-        done = subprocess.run(  # noqa: S603 - commands of this file
-            [str(part) for part in command], cwd=folder, env=os.environ | environment,
-            capture_output=True, text=True, check=True, timeout=MOST_S,
-        )  # fmt: skip
-    except FileNotFoundError as error:
-        raise DidNotRunError(f"{error.filename} is not installed") from error
-    except subprocess.TimeoutExpired as error:
-        raise DidNotRunError(f"no end after {MOST_S:.0f} s") from error
-    except subprocess.CalledProcessError as error:
-        lines = [line for line in error.stderr.splitlines() if line.strip()] or ["no message"]
-        raise DidNotRunError(lines[-1].strip()) from error
-    return done.stdout
-
-
-def ask(command: Sequence[str | Path], folder: Path, question: Any, **environment: str) -> Side:
-    """Ask a side a question in a process of its own."""
-    (folder / "question.json").write_text(json.dumps(question), encoding="utf-8")
-    start = time.perf_counter()
-    printed = call(command, folder, **environment)
-    took = time.perf_counter() - start
-    found = json.loads(printed.splitlines()[-1])
-    runs = found.pop("runs")
-    return Side(runs=runs, process_s=took - sum(wall for wall, _ in runs[1:]), found=found)
-
-
-def ask_llmcalc(folder: Path, plan: dict[str, Any], trace: dict[str, list[float]]) -> Side:
-    """Send a trace through ``simulate``."""
-    folder.mkdir(exist_ok=True)
-    root = Path(__file__).parents[2]
-    return ask(
-        [sys.executable, "-c", LLMCALC_CODE], folder, {"plan": plan, "trace": trace},
-        PYTHONPATH=str(root),
-    )  # fmt: skip
-
-
-def ask_inference_lab(folder: Path, configuration: dict[str, Any]) -> Side:
-    """Install inference-lab from npm where it isn't yet, and let it draw and serve requests."""
-    folder.mkdir(exist_ok=True)
-    if not (folder / "node_modules").exists():
-        name = f"@doublewordai/inference-lab@{INFERENCE_LAB}"
-        call(["npm", "install", "--no-audit", "--no-fund", name], folder)
-    (folder / "run.mjs").write_text(INFERENCE_LAB_CODE, encoding="utf-8")
-    return ask(["node", "run.mjs"], folder, configuration)
-
-
-def ask_vidur(
-    folder: Path,
-    trace: dict[str, list[float]],
-    times: StepTimes,
-    limits: dict[str, int],
-    running: tuple[int, int],
-    *,
-    writes: bool,
-) -> Side:
+def ask_vidur(folder: Path, trace: Trace, server: Server, *, writes: bool) -> Side:
     """Install vidur from PyPI where it isn't yet, and replay a trace with tables of step times.
 
     Its two runs are processes of their own: a second simulator in one fails, as replicas are
@@ -213,14 +71,9 @@ def ask_vidur(
     folder : Path
         Of its environment and its files.
     trace : dict
-        Columns ``arrival_s`` [s], ``input_tokens``, ``output_tokens``.
-    times : StepTimes
-        What its profiles are filled with: the wheel has none, and its own, on the Hugging Face Hub,
-        are of another server.
-    limits : dict
-        ``devices``, ``token_budget``, ``max_num_seqs``, ``kv_blocks``, ``block_tokens``.
-    running : tuple of int
-        Mean and largest number of sequences that decode: where its tables are exact.
+        What is sent.
+    server : Server
+        What its profiles are filled from.
     writes : bool
         Whether it collects and writes its metrics, plots and trace of events, as it does by itself;
         then it runs once.
@@ -229,11 +82,11 @@ def ask_vidur(
     python = folder / "environment" / "bin" / "python"
     if not python.exists():
         call([sys.executable, "-m", "venv", "environment"], folder)
-        call([python, "-m", "pip", "install", "--quiet", f"vidur=={VIDUR}"], folder)
+    call([python, "-m", "pip", "install", "--quiet", f"vidur=={VIDUR}"], folder)
     longest = max(map(sum, zip(trace["input_tokens"], trace["output_tokens"], strict=True)))
     tokens = -(-int(longest) // _GRANULARITY) * _GRANULARITY
-    sequences = len(times.decode_base) - 1
-    _write_profiles(folder / "cache", times, limits, running, tokens=tokens)
+    settings, sequences = server.settings, len(server.times.decode_base) - 1
+    _write_profiles(folder / "cache", server, tokens=tokens)
     pd.DataFrame(
         {
             "Time": trace["arrival_s"],
@@ -247,14 +100,14 @@ def ask_vidur(
         "replica_config_model_name": "meta-llama/Llama-3-70B",
         "replica_config_device": "h100",
         "replica_config_network_device": "h100_dgx",
-        "replica_config_tensor_parallel_size": limits["devices"],
+        "replica_config_tensor_parallel_size": server.devices,
         "replica_config_num_pipeline_stages": 1,
-        "cache_config_block_size": limits["block_tokens"],
-        "cache_config_num_blocks": limits["kv_blocks"],
+        "cache_config_block_size": settings.block_tokens,
+        "cache_config_num_blocks": settings.kv_blocks,
         "cache_config_watermark_blocks_fraction": 0,
         "replica_scheduler_config_type": "sarathi",
-        "sarathi_scheduler_config_batch_size_cap": limits["max_num_seqs"],
-        "sarathi_scheduler_config_chunk_size": limits["token_budget"],
+        "sarathi_scheduler_config_batch_size_cap": settings.max_num_seqs,
+        "sarathi_scheduler_config_chunk_size": settings.token_budget,
         "request_generator_config_type": "trace_replay",
         f"{requests}_config_trace_file": "trace.csv",
         f"{requests}_config_max_tokens": tokens,
@@ -264,10 +117,10 @@ def ask_vidur(
         f"{forest}_config_network_profiling_dataset": _NAMES[1],
         f"{forest}_config_cache_dir": "cache",
         f"{forest}_config_kv_cache_prediction_granularity": _GRANULARITY,
-        f"{forest}_config_prediction_max_prefill_chunk_size": limits["token_budget"],
+        f"{forest}_config_prediction_max_prefill_chunk_size": settings.token_budget,
         f"{forest}_config_prediction_max_batch_size": sequences,
         f"{forest}_config_prediction_max_tokens_per_request": max(
-            tokens, limits["token_budget"] + sequences
+            tokens, settings.token_budget + sequences
         ),
         f"{forest}_config_attention_decode_batching_overhead_fraction": 0,
         f"{forest}_config_nccl_cpu_launch_overhead_ms": 0,
@@ -289,21 +142,9 @@ def ask_vidur(
     return replace(sides[-1], runs=[run for side in sides for run in side.runs])
 
 
-_GRANULARITY = 64
-"""To which vidur rounds caches up where it looks up attention [tokens]."""
-
-_CHUNK = 32
-"""To which it rounds parts of prompts up [tokens]."""
-
-_NAMES = ("llmcalc/llama-3-70b-h100", "llmcalc/h100-dgx")
-"""Of its two data sets of profiles, in the cache of the Hub's client that it reads."""
-
-
 def _write_profiles(
     cache: Path,
-    times: StepTimes,
-    limits: dict[str, int],
-    running: tuple[int, int],
+    server: Server,
     *,
     tokens: int,
 ) -> None:
@@ -313,10 +154,10 @@ def _write_profiles(
     and their mean cache, and one of attention for each part of a prompt. All that is no attention
     is told as one operation, that with the most of it.
     """
-    devices = limits["devices"]
+    times, devices, budget = server.times, server.devices, server.settings.token_budget
     shape = {"n_embd": HIDDEN, "n_kv_head": KV_HEADS, "num_tensor_parallel_workers": devices}
     per_layer = 1e3 / LAYERS
-    passes = _rest_of_steps(times, limits["token_budget"], running)
+    passes = _rest_of_steps(times, budget, server.running)
     matrix = pd.DataFrame({"num_tokens": passes[0]}).assign(
         **shape, n_head=HEADS, n_expanded_embd=FFN, vocab_size=VOCABULARY, use_gated_mlp=True
     )
@@ -325,8 +166,8 @@ def _write_profiles(
         matrix[f"time_stats.{one}.median"] = 0.0
     matrix["time_stats.mlp_up_proj.median"] = passes[1] * per_layer
     attention = pd.concat(
-        [_decode_attention(times, tokens), _prompt_attention(times, limits["token_budget"], tokens)]
-    ).assign(**shape, n_q_head=HEADS, block_size=limits["block_tokens"])
+        [_decode_attention(times, tokens), _prompt_attention(times, budget, tokens)]
+    ).assign(**shape, n_q_head=HEADS, block_size=server.settings.block_tokens)
     for one in ("attn_decode", "attn_prefill"):
         attention[f"time_stats.{one}.median"] *= per_layer
     attention["time_stats.attn_kv_cache_save.median"] = 0.0
@@ -392,9 +233,6 @@ def _prompt_attention(times: StepTimes, budget: int, tokens: int) -> pd.DataFram
             rows.append((new, cache, times._attention(new - _CHUNK // 2, before)))
     frame = pd.DataFrame(rows, columns=["prefill_chunk_size", "kv_cache_size", _PREFILL])
     return frame.assign(batch_size=1, **{_DECODE: 0.0})
-
-
-_DECODE, _PREFILL = "time_stats.attn_decode.median", "time_stats.attn_prefill.median"
 
 
 def _write_dataset(
