@@ -39,6 +39,11 @@ PLAN: dict[str, Any] = {
 CHAT = Workload(
     count=9000, seed=1, request_rate=1.0, input_tokens=500.0, output_tokens=250.0, sigma=0.6
 )
+NOTES = """\
+vidur starts from tables of llmcalc's step times, as its wheel has no profiles, and trains before it
+is timed. Its TTFT ends with the prompt's step; llmcalc adds what a server does outside of steps, and
+inference-lab the next step. The process is with one simulation."""
+
 LOAD = 0.8
 """Of the requests per second that the plan serves at the most [1]."""
 
@@ -60,7 +65,7 @@ def main(folder: Path) -> str:
     return (
         f"{workload.count:,} requests, {workload.request_rate:.2f} a second, {tokens[0]} tokens in "
         f"and {tokens[1]} out in the mean. {os.cpu_count()} cores; {os.getloadavg()[0]:.1f} "
-        f"processes wanted one in the last minute.\n\n{_table(sides, workload.count)}"
+        f"processes wanted one in the last minute.\n\n{_table(sides, workload.count)}\n\n{NOTES}"
     )
 
 

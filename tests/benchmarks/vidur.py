@@ -7,6 +7,7 @@ same server, offline, and trains its forests on them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 import sys
@@ -86,7 +87,10 @@ def ask_vidur(folder: Path, trace: Trace, server: Server, *, writes: bool) -> Si
     longest = max(map(sum, zip(trace["input_tokens"], trace["output_tokens"], strict=True)))
     tokens = -(-int(longest) // _GRANULARITY) * _GRANULARITY
     settings, sequences = server.settings, len(server.times.decode_base) - 1
-    _write_profiles(folder / "cache", server, tokens=tokens)
+    # vidur stores predictions by its options, whatever its tables hold.
+    digest = hashlib.sha256(repr((server, tokens)).encode()).hexdigest()[:8]
+    cache = f"cache-{digest}"
+    _write_profiles(folder / cache, server, tokens=tokens)
     pd.DataFrame(
         {
             "Time": trace["arrival_s"],
@@ -115,7 +119,7 @@ def ask_vidur(folder: Path, trace: Trace, server: Server, *, writes: bool) -> Si
         f"{requests}_config_time_scale_factor": 1,
         f"{forest}_config_model_profiling_dataset": _NAMES[0],
         f"{forest}_config_network_profiling_dataset": _NAMES[1],
-        f"{forest}_config_cache_dir": "cache",
+        f"{forest}_config_cache_dir": cache,
         f"{forest}_config_kv_cache_prediction_granularity": _GRANULARITY,
         f"{forest}_config_prediction_max_prefill_chunk_size": settings.token_budget,
         f"{forest}_config_prediction_max_batch_size": sequences,
@@ -142,12 +146,7 @@ def ask_vidur(folder: Path, trace: Trace, server: Server, *, writes: bool) -> Si
     return replace(sides[-1], runs=[run for side in sides for run in side.runs])
 
 
-def _write_profiles(
-    cache: Path,
-    server: Server,
-    *,
-    tokens: int,
-) -> None:
+def _write_profiles(cache: Path, server: Server, *, tokens: int) -> None:
     """Write step times as vidur's tables: milliseconds of a layer, by operation.
 
     It adds a time by all tokens of a step, one of attention by the number of sequences that decode
