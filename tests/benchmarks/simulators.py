@@ -41,8 +41,8 @@ CHAT = Workload(
 )
 NOTES = """\
 vidur starts from tables of llmcalc's step times, as its wheel has no profiles, and trains before it
-is timed. Its TTFT ends with the prompt's step; llmcalc adds what a server does outside of steps, and
-inference-lab the next step. The process is with one simulation."""
+is timed. Its TTFT ends with the prompt's step; llmcalc adds what a server does outside of steps,
+and inference-lab the next step. The process is with one simulation."""
 
 LOAD = 0.8
 """Of the requests per second that the plan serves at the most [1]."""
