@@ -2,7 +2,8 @@
 
 Run as ``python -m tests.benchmarks.report`` with the extra ``bench``; the chart joins in where the
 extra ``test`` and Debian's Chromium are there too. Figures are medians of one run: the machine's
-load at the time is in all of them alike.
+load at the time is in all of them alike. Simulators of requests, each in an environment of its
+own, are compared by ``python -m tests.benchmarks.simulators``.
 """
 
 from __future__ import annotations
