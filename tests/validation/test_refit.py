@@ -32,7 +32,7 @@ from llmcalc_core.validation.schemas import read_cases
 from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import closed_loop_row, published_row
 
-SLOWER = {("compute_time", ""): 1.7, ("first_token_s", ""): 0.045}
+SLOWER = {("compute_time", ""): 1.7, ("launch_floor", ""): 1.3}
 """What the made-up engines of these tests take longer for, within its physical range."""
 
 
@@ -83,7 +83,8 @@ def test_a_fit_explains_what_was_made_up(runs: Runs, found: refit.Refit) -> None
     assert np.abs(after).mean() < 0.3 * np.abs(before).mean()
     of_all = found.constants.of("lmdeploy", "")  # which ran nothing
     assert of_all["compute_time"] == pytest.approx(1.7, rel=0.15)
-    assert of_all["first_token_s"] == pytest.approx(0.045, rel=0.15)
+    # What was believed before holds it back.
+    assert fitted().of("lmdeploy", "")["launch_floor"] < of_all["launch_floor"] < 1.3
     for engine in ("vllm", "trtllm"):
         for name, value in found.constants.of(engine, "H100_80GB").items():
             assert specs()[name].low <= value <= specs()[name].high, name

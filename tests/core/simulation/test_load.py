@@ -102,10 +102,10 @@ def test_a_saturated_budget() -> None:
     found = load(in_flight=100.0, token_budget=600.0)
     room = 600 * 10 / 11
     steps = 100 * 1000 / room
-    left = 99 - (steps - 102) * (room / 500) / 2
+    left = 100 - room / 500 - (steps - 102) * (room / 500) / 2
     numbers(
-        found, room=room, chunks=2, chunk_tokens=500, steps=steps, waiting_steps=steps - 102, own=1,
-        arriving=left * 2 / 100, share=1, read=room / 500, decoding=1 + 99 * 100 / steps,
+        found, room=room, chunks=2, chunk_tokens=500, steps=steps, waiting_steps=steps - 102,
+        own=room / 500, arriving=left * 2 / 100, share=1, read=room / 500, decoding=1 + 99 * 100 / steps,
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def test_drafted_tokens_take_room_and_spare_steps() -> None:
 
 def test_an_answer_of_one_token_never_decodes() -> None:
     found = load(outputs=1.0)
-    # Nothing decodes beside: 5,010 tokens of ten prompts in a step, for the rest of which they wait.
+    # Nothing decodes beside: 5,010 tokens of ten prompts in a step; the rest wait.
     steps = 10 * 1000 / 5010
     numbers(
         found, room=5010, steps=steps, waiting_steps=steps - 1, own=5.01, decoding=1, arriving=0

@@ -67,7 +67,7 @@ def test_more_requests_take_longer_and_yield_more(plan: dict[str, Any]) -> None:
     for name in ("tpot_ms", "ttft_ms", "ttft_burst_ms", "e2e_latency_ms", "tokens_per_s"):
         values = np.array([one[name] for one in found])
         # Once prompts wait for room in the budget, more in flight gain nothing.
-        slack = 0.05 if name == "tokens_per_s" else 0.0
+        slack = 0.06 if name == "tokens_per_s" else 0.0
         assert (values[1:] >= values[:-1] * (1 - slack)).all(), name
         assert values[0] < values[-1], name
 
