@@ -105,7 +105,8 @@ def test_a_saturated_budget() -> None:
     left = 100 - room / 500 - (steps - 102) * (room / 500) / 2
     numbers(
         found, room=room, chunks=2, chunk_tokens=500, steps=steps, waiting_steps=steps - 102,
-        own=room / 500, arriving=left * 2 / 100, share=1, read=room / 500, decoding=1 + 99 * 100 / steps,
+        own=room / 500, arriving=left * 2 / 100, share=1, read=room / 500,
+        decoding=1 + 99 * 100 / steps,
     )  # fmt: skip
 
 
