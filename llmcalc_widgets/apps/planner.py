@@ -50,8 +50,9 @@ class Planner(App):
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)
         self._parts = parts_of(self)
-        view = [name for name, one in settings.items() if one.group == "view"]
-        state.observe(self._submit, [name for name in settings if name not in view])
+        own = {name: state.entries[name] for name in self.known if name in state.entries}
+        view = [name for name, one in own.items() if one.group == "view"]
+        state.observe(self._submit, [name for name in own if name not in view])
         if view:
             state.observe(self._look, view)
         state.observe(self._show, "evaluation")
