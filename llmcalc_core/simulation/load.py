@@ -16,7 +16,7 @@ from llmcalc_core.workload.grid import Grid
 HARDLY_ANY = 1e-6
 """Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
-TOGETHER = 0.5
+TOGETHER = 0.4
 """How far requests of one length stay together in an engine that reads all prompts before it
 decodes again [1]: always, if clients answered at once. Measured loops are found at both ends: of 42
 of Qwen3-32B on H100 nearly all wait for all others, of 43 of Llama-3.1-8B on H200 hardly any."""
