@@ -32,6 +32,9 @@ _WINDOW, _KEPT_UP = (0.4, 1.0), 0.93
 """Part of a run's arrivals in which the requests that end are counted, and how many of those that
 come must end at the least [1]."""
 
+_DEVIATIONS = 2.0
+"""Standard deviations of the requests in a server that keeps up: they come and go at random [1]."""
+
 
 def load_curve(
     model: ModelLike,
@@ -146,7 +149,9 @@ def is_overloaded(found: Outcome) -> bool:
     arrival, count = found.arrival_s, found.arrival_s.size
     first, last = (min(int(part * count), count - 1) for part in _WINDOW)
     ended = np.searchsorted(np.sort(found.finish_s), arrival[[first, last]])
-    return bool(ended[1] - ended[0] < _KEPT_UP * (last - first))
+    lacking = (last - first) - (ended[1] - ended[0])
+    by_chance = _DEVIATIONS * np.sqrt(2.0 * (first - ended[0]) + 1)
+    return bool(lacking > max((1 - _KEPT_UP) * (last - first), by_chance))
 
 
 def all_at_once(requests: Requests) -> Requests:

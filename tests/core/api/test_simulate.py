@@ -1,0 +1,221 @@
+"""Requests one by one through a plan: what the public functions add to the simulator."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from llmcalc_core import (
+    FixedLengths,
+    LognormalLengths,
+    UniformLengths,
+    draw_conversations,
+    estimate_serving_performance,
+    find_slo_plan,
+    load_curve,
+    simulate,
+)
+from llmcalc_core.calibration.constants import fitted
+from llmcalc_core.simulation.scheduler import Cancelled
+
+PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}
+CHAT: dict[str, Any] = {**PLAN, "num_prompts": 200, "input_tokens": 400, "output_tokens": 60}
+
+
+def test_one_request_on_an_idle_server_takes_its_prefill_and_its_steps() -> None:
+    found = simulate(**PLAN, concurrency=1, num_prompts=3, input_tokens=400, output_tokens=60)
+    alone = estimate_serving_performance("llama3_8b", 1, 400, 60, "H100_80GB")
+    rows = found.requests
+    assert rows["ttft_s"].to_numpy() * 1e3 == pytest.approx([alone["ttft_ms"]] * 3, rel=0.01)
+    assert rows["tpot_s"].to_numpy() * 1e3 == pytest.approx([alone["tpot_ms"]] * 3, rel=0.01)
+    assert (rows["e2e_s"] == rows["finish_s"] - rows["arrival_s"]).all()
+    assert (rows["ttft_s"] > fitted().of("vllm", "H100_80GB")["first_token_s"]).all()
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_percentiles_rise_and_the_seed_decides(engine: str) -> None:
+    asked = {**CHAT, "engine": engine, "output_tokens": LognormalLengths(mean=60, sigma=0.5)}
+    first, again, other = (
+        simulate(**asked, request_rate=20, seed=seed).summary for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    for latency in ("ttft", "tpot", "itl", "e2e"):
+        levels = [first[f"{latency}_p{level}_s"] for level in (50, 90, 95, 99)]
+        assert levels == sorted(levels)
+    busy = simulate(**asked, request_rate=60, seed=1).summary
+    assert busy["ttft_p99_s"] > first["ttft_p99_s"]
+    assert busy["tpot_mean_s"] > first["tpot_mean_s"]
+
+
+def test_a_frame_of_requests_is_served_as_it_says() -> None:
+    frame = pd.DataFrame(
+        {
+            "arrival_s": [0.0, 0.1, 5.0],
+            "input_tokens": [100, 2000, 100],
+            "output_tokens": [10, 1, 5],
+        }
+    )
+    found = simulate(**PLAN, requests=frame)
+    assert found.requests["arrival_s"].tolist() == [0.0, 0.1, 5.0]
+    assert found.requests["output_tokens"].tolist() == [10, 1, 5]
+    assert found.timeline["running"].max() <= 2
+    assert math.isnan(found.requests["tpot_s"][1])  # an answer of one token
+
+
+def test_a_conversation_finds_what_was_said_in_the_cache() -> None:
+    turns = draw_conversations(
+        40, sessions=4, system_prompt_tokens=320, question_lengths=FixedLengths(tokens=64),
+        output_lengths=FixedLengths(tokens=32), max_context_tokens=4000, rate=4,
+    )  # fmt: skip
+    kept, lost = (
+        simulate(**PLAN, requests=turns, prefix_caching=cached) for cached in (True, False)
+    )
+    assert kept.requests["cached_tokens"].iloc[-1] >= 320
+    assert lost.requests["cached_tokens"].max() == 0
+    assert kept.summary["ttft_mean_s"] < lost.summary["ttft_mean_s"]
+
+
+def test_few_blocks_preempt_and_few_places_wait() -> None:
+    asked = {**CHAT, "request_rate": 100}
+    usual = simulate(**asked)
+    assert usual.summary["preemptions"] == 0
+    assert simulate(**asked, num_kv_blocks=200).summary["preemptions"] > 0
+    narrow = simulate(**asked, max_num_seqs=4)
+    assert narrow.timeline["running"].max() == 4
+    assert narrow.summary["ttft_p99_s"] > 3 * usual.summary["ttft_p99_s"]
+    assert simulate(**asked, max_num_batched_tokens=1024).settings.token_budget == 1024
+
+
+def test_an_engine_that_schedules_ahead_hides_its_host() -> None:
+    asked = {**CHAT, "request_rate": 20}
+    ahead, behind = (simulate(**asked, async_scheduling=one) for one in (True, False))
+    assert ahead.summary["tpot_mean_s"] < behind.summary["tpot_mean_s"]
+    assert (ahead.settings.steps_ahead, behind.settings.steps_ahead) == (1, 0)
+
+
+def test_goodput_counts_what_keeps_the_limits() -> None:
+    found = simulate(**CHAT, request_rate=30)
+    kept = (found.requests["ttft_s"] <= 0.05) & (found.requests["tpot_s"] <= 0.012)
+    assert found.goodput(ttft_s=0.05, tpot_s=0.012) == pytest.approx(
+        kept.sum() / found.outcome.duration_s
+    )
+    assert found.goodput() == pytest.approx(found.summary["requests_per_s"])
+
+
+def test_a_load_curve_goes_to_the_knee() -> None:
+    curve = load_curve(**(CHAT | {"num_prompts": 800}), ttft_limit_s=0.1)
+    assert len(curve) == 12
+    assert curve["request_rate"].is_monotonic_increasing
+    assert curve["overloaded"].tolist()[:6] == [False] * 6
+    assert curve["overloaded"].iloc[-1]
+    assert curve["ttft_p99_s"].iloc[-1] > 2 * curve["ttft_p99_s"].iloc[0]
+    assert (curve["goodput"] <= curve["requests_per_s"] * (1 + 1e-12)).all()
+    one = load_curve(**CHAT, request_rates=[20], ttft_limit_s=0.1).iloc[0]
+    single = simulate(**CHAT, request_rate=20)
+    assert one["ttft_p95_s"] == pytest.approx(single.summary["ttft_p95_s"], rel=1e-12)
+
+
+def test_a_rate_in_the_estimate_is_that_of_the_simulator() -> None:
+    for rate in (5, 40):
+        lengths = {"input_tokens": 400, "output_tokens": 60}
+        said = estimate_serving_performance(
+            "llama3_8b", **lengths, system_name="H100_80GB", request_rate=rate
+        )
+        seen = simulate(**PLAN, **lengths, num_prompts=1500, request_rate=rate).summary
+        assert not said["overloaded"]
+        assert said["tpot_ms"] == pytest.approx(seen["tpot_mean_s"] * 1e3, rel=0.05)
+        assert said["ttft_ms"] == pytest.approx(seen["ttft_mean_s"] * 1e3, rel=0.15)
+        assert said["running"] == pytest.approx(rate * said["e2e_latency_ms"] / 1e3, rel=1e-2)
+    over = estimate_serving_performance(
+        "llama3_8b", input_tokens=400, output_tokens=60, system_name="H100_80GB", request_rate=1e4
+    )  # fmt: skip
+    assert (over["overloaded"], over["ttft_ms"]) == (True, math.inf)
+    some = estimate_serving_performance(
+        "llama3_8b", input_tokens=400, output_tokens=60, system_name="H100_80GB", request_rate=1e4,
+        num_prompts=1000,
+    )  # fmt: skip
+    assert 1e3 < some["ttft_ms"] < math.inf
+
+
+def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
+    asked: dict[str, Any] = {
+        "model": "llama3_8b", "hardware": "H100_80GB", "requests_per_s": 60, "ttft_limit_s": 0.2,
+        "tpot_limit_s": 0.03, "input_tokens": 500, "output_tokens": 100, "replica_devices": [1, 2],
+    }  # fmt: skip
+    needed = [find_slo_plan(**asked, percentile=level)["devices"][0] for level in (0.5, 0.9, 0.99)]
+    assert needed == sorted(needed)
+    plan = find_slo_plan(**asked, percentile=0.9).iloc[0]
+    assert plan["ttft_s"] <= 0.2
+    assert plan["tpot_s"] <= 0.03
+    assert find_slo_plan(**asked, price_per_hour=7.0)["cost_usd_per_hour"][0] % 7.0 == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"request_rate": 0}, "rate must be"),
+        ({"request_rate": -1.0}, "rate must be"),
+        ({"request_rate": math.nan}, "rate must be"),
+        ({}, "exactly one of rate and concurrency"),
+        ({"request_rate": 1, "concurrency": 2}, "exactly one of rate and concurrency"),
+        ({"request_rate": 1, "num_prompts": 10**7}, "num_prompts|count"),
+        ({"request_rate": 1, "engine": "lmdeploy"}, "engine must be"),
+        ({"request_rate": 1, "ep": 8}, "experts|expert|ep"),
+        ({"request_rate": 1, "num_kv_blocks": 2}, "fit into the KV cache"),
+        ({"request_rate": 1, "max_num_seqs": 0}, "max_num_seqs must be"),
+        ({"requests": pd.DataFrame({"arrival_s": [0.0]})}, "input_tokens"),
+        (
+            {
+                "requests": pd.DataFrame(
+                    {"arrival_s": [1.0, 0.0], "input_tokens": 9, "output_tokens": 9}
+                )
+            },
+            "order",
+        ),
+        (
+            {
+                "requests": pd.DataFrame(
+                    {"arrival_s": [0.0, np.nan], "input_tokens": 9, "output_tokens": 9}
+                )
+            },
+            "arrival_s",
+        ),
+    ],
+)
+def test_bad_input_is_refused(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        simulate(**({**CHAT} | wrong))
+
+
+def test_bad_rates_and_percentiles_are_refused() -> None:
+    with pytest.raises(ValueError, match="request_rates must"):
+        load_curve(**CHAT, request_rates=[])
+    with pytest.raises(ValueError, match="request_rates must"):
+        load_curve(**CHAT, request_rates=[1.0, -2.0])
+    with pytest.raises(ValueError, match="level must"):
+        simulate(**CHAT, request_rate=1).percentile("ttft", 95)
+    with pytest.raises(ValueError, match="percentile must"):
+        find_slo_plan(**PLAN, requests_per_s=1, percentile=95)
+    with pytest.raises(ValueError, match="concurrency must be None"):
+        estimate_serving_performance(concurrency=3, request_rate=2)
+
+
+def test_a_long_run_can_be_cancelled() -> None:
+    with pytest.raises(Cancelled):
+        simulate(**CHAT, request_rate=20, progress=lambda done: done < 0.3)
+    with pytest.raises(Cancelled):
+        load_curve(**CHAT, progress=lambda done: done < 0.3)
+
+
+def test_lengths_are_drawn_around_their_mean() -> None:
+    found = simulate(
+        **PLAN, request_rate=50, num_prompts=300, output_tokens=20,
+        input_tokens=UniformLengths(tokens=100, range_ratio=0.2),
+    )  # fmt: skip
+    lengths = found.requests["input_tokens"]
+    assert lengths.between(80, 120).all()
+    assert lengths.nunique() > 20
