@@ -151,6 +151,8 @@ def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
     plan = find_slo_plan(**asked, percentile=0.9).iloc[0]
     assert plan["ttft_s"] <= 0.2
     assert plan["tpot_s"] <= 0.03
+    late = find_slo_plan(**(asked | {"ttft_limit_s": 0.06, "tpot_limit_s": None}), percentile=0.9)
+    assert late["ttft_s"][0] <= 0.06
     assert find_slo_plan(**asked, price_per_hour=7.0)["cost_usd_per_hour"][0] % 7.0 == 0
 
 
