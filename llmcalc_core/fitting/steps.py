@@ -73,7 +73,7 @@ def steps_of(one: Configuration) -> RunSteps:
     load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals, behaviour=behaviour)
     case = (model, one.hardware, one.precision, in_micro_batches(grid))
     if one.loop:
-        decodes = decode_pass(case, load, load.requests)
+        decodes = decode_pass(case, load, load.most_decoding)
         reads, full = prompt_pass(case, load), full_pass(case)
     else:
         decodes = make_pass(model.hidden, grid, one.precision, decode=True)

@@ -32,6 +32,8 @@ class Load:
         Requests in flight on the replica, at least one, and on all of them [1].
     micro_batches : float or array
         Micro batches in the stages of a pipeline [1].
+    most_decoding : float or array
+        Most that decode at once: all, or as many as a budget full of prompts lets in [1].
     decoding, beside : float or array
         Sequences that decode in a step, at least one, and beside a prompt that is read [1].
     chunks : float or array
@@ -60,6 +62,7 @@ class Load:
     requests: Values
     in_flight: Values
     micro_batches: Values
+    most_decoding: Values
     decoding: Values
     beside: Values
     chunks: Values
@@ -140,6 +143,8 @@ def closed_loop_load(
     decode_steps = (outputs - 1) / step_tokens
     # No more decode than a budget full of prompts and what they decode later lets in.
     full = token_budget * decode_steps / (computed + decode_steps * verified) * micro_batches
+    full = np.where(mixes > 0, full, np.inf)
+    at_most = requests if np.all(full >= requests) else np.minimum(requests, np.maximum(full, 1.0))
     decoded = mixes * np.minimum(requests, full) / micro_batches * verified
     own_room = np.maximum(token_budget - decoded, 1.0)
     chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
@@ -170,6 +175,7 @@ def closed_loop_load(
         requests=requests,
         in_flight=in_flight,
         micro_batches=micro_batches,
+        most_decoding=at_most,
         decoding=np.minimum(1 + others * decode_steps / counted, requests),
         beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,

@@ -60,7 +60,7 @@ def reading_step(case: Case, load: Load, decode: PassTimes, *, mixes: float) -> 
     load : Load
         What steps hold.
     decode : PassTimes
-        A step in which all requests decode: its attention is that of those that decode beside.
+        A step in which as many decode as ever do: those that decode beside have a part of it.
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
 
@@ -71,6 +71,8 @@ def reading_step(case: Case, load: Load, decode: PassTimes, *, mixes: float) -> 
     """
     reads = prompt_pass(case, load)
     tokens = load.read * load.chunk_tokens
+    if mixes:  # the table is of all others beside: fewer tokens of them are as fewer of prompts
+        tokens = tokens - (_others(load) - load.beside) * (1 + case[3].drafted)
     knots = _knots(case[3].chunk_tokens)
     table, places = _table(case, load, knots, mixes=mixes), _places(knots, tokens)
     each = _each_chunk(case, load)
@@ -83,7 +85,9 @@ def reading_step(case: Case, load: Load, decode: PassTimes, *, mixes: float) -> 
     }
     parts["launch"] = summed([found["launch"], each.launch])
     if mixes:
-        parts["attention"] = parts["attention"] + decode.attention * (load.beside / load.requests)
+        parts["attention"] = parts["attention"] + decode.attention * (
+            load.beside / load.most_decoding
+        )
     busy = ("gemm", "attention", "memory", "link", "host_link")
     one = PassTimes(
         gemm=parts["gemm"],
@@ -100,6 +104,11 @@ def reading_step(case: Case, load: Load, decode: PassTimes, *, mixes: float) -> 
         return micro_batch_of(case, (reads,), one, reads.tokens)
     beside = decode_pass(case, load, load.beside)
     return micro_batch_of(case, (beside, reads), one, beside.tokens + reads.tokens)
+
+
+def _others(load: Load) -> Values:
+    """Count the requests beside one on an attention replica, at least hardly any [1]."""
+    return np.maximum(load.requests - 1, HARDLY_ANY)
 
 
 @lru_cache(maxsize=64)
@@ -128,7 +137,7 @@ def _table(case: Case, load: Load, knots: tuple[float, ...], *, mixes: float) ->
     )  # fmt: skip
     work = sections(model, reads)
     if mixes:
-        others = np.maximum(load.requests - 1, HARDLY_ANY)
+        others = _others(load)
         decodes = decode_pass((model, hardware, precision, whole), load, others)
         work = mixed_sections(
             sections(model, decodes), work, grid.weights_away, decoding=np.minimum(others, 1.0)

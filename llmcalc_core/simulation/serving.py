@@ -184,7 +184,7 @@ def serving_steps(
     grid = in_micro_batches(whole)
     load = load_of(grid, mixes=mixes, arrivals=arrivals, behaviour=efficiency.behaviour)
     even = (model, hardware, precision, grid, efficiency)
-    decodes = decode_pass(even, load, load.requests)
+    decodes = decode_pass(even, load, load.most_decoding)
     decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)
     if listed:
         reading = listed_reading_step(even, load, mixes=mixes)

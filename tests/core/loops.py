@@ -17,7 +17,8 @@ STEPS = Steps(decode=0.01, reading=0.05, through=0.05, compute_share=0.8, second
 """Of a step of 50 ms that reads prompts 40 grow with them; a thousand tokens take 50 ms too."""
 
 LOAD = Load(
-    requests=11.0, in_flight=11.0, micro_batches=1.0, decoding=11.0, beside=10.0, chunks=1.0,
+    requests=11.0, in_flight=11.0, micro_batches=1.0, most_decoding=11.0,
+    decoding=11.0, beside=10.0, chunks=1.0,
     chunk_tokens=1000.0, room=5000.0, steps=100.0, own=1.1, arriving=0.1, share=0.1, read=1.0,
     waiting_steps=1.0, at_once=0.0,
 )  # fmt: skip
