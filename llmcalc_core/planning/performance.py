@@ -15,7 +15,7 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.serving import serving_times
+from llmcalc_core.simulation.blocks import serving_times_in_blocks
 from llmcalc_core.workload.grid import Grid
 
 TIMES = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
@@ -80,7 +80,7 @@ def performance(
         Arrays that broadcast to the grid.
     """
     if phase == "serving":
-        loop = serving_times(model, hardware, precision, grid, efficiency, further=False)
+        loop = serving_times_in_blocks((model, hardware, precision, grid, efficiency))
         return Performance(
             ttft_s=loop.ttft_s,
             tpot_s=loop.tpot_s,

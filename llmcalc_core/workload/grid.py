@@ -9,7 +9,7 @@ multiply a layout's throughput and devices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import cast
 
@@ -95,6 +95,19 @@ class Grid:
     beams: float
     weights_away: Values
     cache_away: Values
+
+    def of_layouts(self, some: slice) -> Grid:
+        """Give the same with some of its layouts."""
+        count = len(self.layouts)
+        parts = {
+            one.name: value[some]
+            for one in fields(self)
+            if isinstance(value := getattr(self, one.name), np.ndarray)
+            and value.ndim
+            and value.shape[0] == count
+        }
+        layouts = self.layouts[some]
+        return replace(self, layouts=layouts, shape=(len(layouts), *self.shape[1:]), **parts)
 
 
 def make_grid(
