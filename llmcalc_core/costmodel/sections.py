@@ -11,6 +11,9 @@ from llmcalc_core.layers.adapters import adapter_work
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.work import Message, Operation, Pass, Section, matrix, traffic
 
+LOGITS = "logits projection"
+"""What the projection to the vocabulary is called."""
+
 
 def sections(model: Model, step: Pass) -> tuple[Section, ...]:
     """Work of each distinct part of the layers, then of the first and of the last part."""
@@ -63,7 +66,7 @@ def last_section(model: Model, step: Pass) -> Section:
     """Work after the last layer: the final norm and the logits, in prefill of last positions."""
     rows = np.ceil(model.vocabulary / step.grid.tp)
     sampled = step.tokens if step.decode else step.sequences
-    head = matrix(step, "logits projection", m=sampled, n=rows, k=model.hidden, quantised=False)
+    head = matrix(step, LOGITS, m=sampled, n=rows, k=model.hidden, quantised=False)
     norm = traffic("final norm", step.tokens * 2 * model.hidden * step.precision.output_bytes)
     gathered = Message(
         name="all-gather of logits",

@@ -76,9 +76,8 @@ def _joined_parts(
     joined: Callable[[Callable[[ServingTimes], Any]], NDArray[Any]],
 ) -> Part:
     """Join the fields of a record of several blocks."""
-    return kind(
-        **{
-            field.name: joined(lambda one, name=field.name: getattr(of(one), name))
-            for field in fields(kind)
-        }
-    )
+
+    def named(name: str) -> NDArray[Any]:
+        return joined(lambda one: getattr(of(one), name))
+
+    return kind(**{field.name: named(field.name) for field in fields(kind)})

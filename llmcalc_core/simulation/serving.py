@@ -185,11 +185,12 @@ def serving_steps(
     load = load_of(grid, mixes=mixes, arrivals=arrivals, behaviour=efficiency.behaviour)
     even = (model, hardware, precision, grid, efficiency)
     decodes = decode_pass(even, load, load.most_decoding)
-    decoding = timed(even, decodes, sections(model, decodes), None, listed=listed)
+    work = sections(model, decodes)
+    decoding = timed(even, decodes, work, None, listed=listed)
     if listed:
         reading = listed_reading_step(even, load, mixes=mixes)
     else:
-        reading = reading_step(even, load, decoding.one, mixes=mixes)
+        reading = reading_step(even, load, (decoding.one, work), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -99,7 +99,7 @@ class Grid:
     def of_layouts(self, some: slice) -> Grid:
         """Give the same with some of its layouts."""
         count = len(self.layouts)
-        parts = {
+        parts: dict[str, Any] = {
             one.name: value[some]
             for one in fields(self)
             if isinstance(value := getattr(self, one.name), np.ndarray)
