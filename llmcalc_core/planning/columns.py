@@ -241,7 +241,7 @@ def spread(name: str, figure: NDArray[Any], plans: PlanTable) -> NDArray[Any]:
     array of shape (plans * batches * inputs * outputs,)
         A value per candidate.
     """
-    values = figure[plans.layout]
+    values = figure.take(plans.layout, axis=0)
     if COLUMNS[name].of_all_replicas:
         values *= plans.replicas.astype(values.dtype).reshape(-1, 1, 1, 1)
     rows: NDArray[Any] = values.reshape(-1)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.planning.candidates import Candidates
+from llmcalc_core.parallel import in_threads
+from llmcalc_core.planning.candidates import Candidates, PlanTable
 from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread
 from llmcalc_core.planning.pareto import gain_of, pareto_mask
@@ -48,10 +49,11 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
     parts: dict[str, list[NDArray[Any]]] = {name: [] for name in column_names(request)}
     for found in cases:
         places.append((found.case.position, found.shape))
-        plans, figures = found.plans, {name: figure_of(found, name) for name in parts}
+        figures = {name: figure_of(found, name) for name in parts}
+        plans = found.plans
         del found
-        for name, rows in parts.items():
-            rows.append(spread(name, figures.pop(name), plans))
+        for name, values in zip(parts, _all_spread(figures, plans), strict=True):
+            parts[name].append(values)
     columns = {name: joined(parts.pop(name)) for name in tuple(parts)}
     columns["on_front"] = front(request, columns.__getitem__, places)
     data: dict[str, Any] = _case_columns(request, places)
@@ -61,6 +63,11 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
             pd.Categorical.from_codes(values, dtype=_categories(labels)) if labels else values
         )
     return pd.DataFrame(data, copy=False)
+
+
+def _all_spread(figures: dict[str, NDArray[Any]], plans: PlanTable) -> list[NDArray[Any]]:
+    """Spread figures over plans, and let go of each that was."""
+    return in_threads(lambda name: spread(name, figures.pop(name), plans), tuple(figures))
 
 
 def _case_columns(

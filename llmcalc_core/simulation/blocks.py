@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation
+from llmcalc_core.parallel import in_threads
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
 
 _ROWS = 2**16
@@ -40,13 +41,13 @@ def serving_times_in_blocks(case: Case) -> ServingTimes:
     if step >= len(grid.layouts):
         return serving_times(*case, further=False)
     starts = range(0, len(grid.layouts), step)
-    found = [
-        serving_times(
-            model, hardware, precision, grid.of_layouts(slice(start, start + step)), efficiency,
-            further=False,
-        )
-        for start in starts
-    ]  # fmt: skip
+
+    def of_block(start: int) -> ServingTimes:
+        """Time some of the layouts."""
+        some = grid.of_layouts(slice(start, start + step))
+        return serving_times(model, hardware, precision, some, efficiency, further=False)
+
+    found = in_threads(of_block, starts)
 
     def joined(of: Callable[[ServingTimes], Any]) -> NDArray[Any]:
         """Put the values of the blocks one after the other."""
