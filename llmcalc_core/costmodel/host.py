@@ -11,6 +11,12 @@ from llmcalc_core.formulas.serving import step_seconds
 _LAUNCH_SHARPNESS = 2.0
 """The p of the norm that joins the devices' time with that of starting their kernels [1]."""
 
+_EVEN_ENDS = 3.0**0.5
+"""From the mean of an even distribution to its ends, in standard deviations [1]."""
+
+_SHARP = 1e-3
+"""Tokens that make no difference [tokens]."""
+
 PIECES_PER_LAYER = 3.0
 """Launches of a layer whose kernels are captured in pieces: two graphs, and attention between them
 (vLLM documentation, CUDA Graphs, piecewise; read 2026-11-30) [1]."""
@@ -40,7 +46,13 @@ def prepare_seconds(*, step: Values, sequence: Values, sequences: Values) -> Val
 
 
 def launch_seconds(
-    *, launch: Values, kernels: Values, tokens: Values, captured_tokens: Values, layers: Values
+    *,
+    launch: Values,
+    kernels: Values,
+    tokens: Values,
+    spread: Values = 0.0,
+    captured_tokens: Values,
+    layers: Values,
 ) -> Values:
     """Time in which the host starts the kernels of a step that reads prompts.
 
@@ -50,8 +62,10 @@ def launch_seconds(
         Time to start one [s].
     kernels : float or array
         Kernels of the step [1].
-    tokens, captured_tokens : float or array
-        Tokens of the step, and most of one that runs as captured pieces [tokens].
+    tokens, spread : float or array
+        Tokens of the step, their mean and standard deviation [tokens].
+    captured_tokens : float or array
+        Most of one that runs as captured pieces [tokens].
     layers : float or array
         Layers of the model [1].
 
@@ -69,7 +83,38 @@ def launch_seconds(
     if isinstance(captured_tokens, float) and not captured_tokens:
         return launch * kernels
     pieces = np.minimum(kernels, PIECES_PER_LAYER * layers)
-    return launch * np.where(tokens <= captured_tokens, pieces, kernels)
+    captured = captured_share(tokens=tokens, spread=spread, captured_tokens=captured_tokens)
+    return launch * (kernels - captured * (kernels - pieces))
+
+
+def captured_share(*, tokens: Values, spread: Values, captured_tokens: Values) -> Values:
+    """Give the share of steps that have no more tokens than captured ones.
+
+    As if their tokens were spread evenly around the mean.
+
+    Parameters
+    ----------
+    tokens, spread : float or array
+        Tokens of the steps, their mean and standard deviation [tokens].
+    captured_tokens : float or array
+        Most of a captured one [tokens].
+
+    Returns
+    -------
+    float or array
+        Share [1].
+
+    Examples
+    --------
+    >>> captured_share(tokens=np.array([512.0, 513.0]), spread=0.0, captured_tokens=512.0).tolist()
+    [1.0, 0.0]
+    >>> captured_share(tokens=np.array([412.0, 512.0, 612.0]), spread=100.0,
+    ...                captured_tokens=512.0).round(3).tolist()
+    [0.789, 0.5, 0.211]
+    """
+    ends = _EVEN_ENDS * spread + _SHARP
+    share: Values = np.clip((captured_tokens + 2 * _SHARP - tokens + ends) / (2 * ends), 0.0, 1.0)
+    return share
 
 
 def host_delay_seconds(

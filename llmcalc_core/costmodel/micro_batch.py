@@ -187,6 +187,7 @@ def micro_batch_of(
     one: PassTimes,
     launched_tokens: Values | None,
     *,
+    spread_tokens: Values = 0.0,
     listed: bool = False,
 ) -> MicroBatch:
     """Add to the devices' time of a micro batch what the host, drafts and a pipeline take.
@@ -199,8 +200,8 @@ def micro_batch_of(
         What passes, what decodes first.
     one : PassTimes
         What all of it takes on the devices.
-    launched_tokens : float or array, optional
-        As of :func:`timed`.
+    launched_tokens, spread_tokens : float or array, optional
+        As of :func:`timed`, and the standard deviation of those of other steps like it [tokens].
     listed : bool
         As of :func:`micro_batch_times`.
 
@@ -217,7 +218,7 @@ def micro_batch_of(
     )
     launch: Values = 0.0
     if launched_tokens is not None:
-        launch = _launch_seconds(model, efficiency, one, launched_tokens)
+        launch = _launch_seconds(model, efficiency, one, launched_tokens, spread_tokens)
     hand_over: Values = 0.0
     if is_pipelined(grid):
         passing = summed([each.hidden_bytes for each in passes])
@@ -243,11 +244,14 @@ def micro_batch_of(
     )
 
 
-def _launch_seconds(model: Model, efficiency: Efficiency, one: PassTimes, tokens: Values) -> Values:
+def _launch_seconds(
+    model: Model, efficiency: Efficiency, one: PassTimes, tokens: Values, spread: Values = 0.0
+) -> Values:
     return launch_seconds(
         launch=efficiency.host_launch_s,
         kernels=one.kernels,
         tokens=tokens,
+        spread=spread,
         captured_tokens=efficiency.behaviour.captured_tokens,
         layers=float(model.layer_count),
     )

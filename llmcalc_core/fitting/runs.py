@@ -34,11 +34,14 @@ class FlatSteps:
         Sequences of an attention replica in each [1].
     launched_tokens : array or None
         Tokens of those that are not captured as a whole; None of decode steps [tokens].
+    spread_tokens : array
+        Their standard deviation [tokens].
     """
 
     passes: FlatPasses
     sequences: Floats
     launched_tokens: Floats | None
+    spread_tokens: Floats
 
 
 class Runs:
@@ -142,6 +145,7 @@ class Runs:
                 launch=self._by_group([one.host_launch_s for one in efficiencies]),
                 kernels=steps.passes.kernels(),
                 tokens=steps.launched_tokens,
+                spread=steps.spread_tokens,
                 captured_tokens=behaviour.captured_tokens,
                 layers=self._layers,
             )
@@ -202,4 +206,5 @@ def _flat(
         passes=flatten(configurations, groups, [one.work for one in found]),
         sequences=np.array([one.sequences for one in found]),
         launched_tokens=np.array([one.tokens for one in found]) if launched else None,
+        spread_tokens=np.array([one.spread_tokens for one in found]),
     )

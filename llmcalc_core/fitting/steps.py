@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,11 +28,14 @@ class RunStep:
         What it computes and sends.
     sequences, tokens : float
         Sequences of an attention replica [1], and tokens on a device [tokens].
+    spread_tokens : float
+        Standard deviation of the tokens of steps like it [tokens].
     """
 
     work: tuple[Section, ...]
     sequences: float
     tokens: float
+    spread_tokens: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +84,8 @@ def steps_of(one: Configuration) -> RunSteps:
     reading = _step(model, reads)
     if one.loop and mixes:
         reading = _mixed(model, decode_pass(case, load, load.beside), reads)
+    if one.loop:
+        reading = replace(reading, spread_tokens=_number(load.spread_tokens))
     return RunSteps(
         load=load,
         mixes=mixes,

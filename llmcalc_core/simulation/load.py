@@ -76,6 +76,15 @@ class Load:
     waiting_steps: Values
     at_once: Values
 
+    @property
+    def spread_tokens(self) -> Values:
+        """Standard deviation of the tokens of a step that reads: prompts that chance adds [tokens].
+
+        As many come beside the one that makes it such a step as of a Poisson process.
+        """
+        spread: Values = self.chunk_tokens * np.sqrt(np.maximum(self.read - 1, 0.0))
+        return spread
+
 
 def closed_loop_load(
     *,

@@ -59,14 +59,19 @@ def reading_step(
         for name in TIMES
     }
     if not mixes:
-        return micro_batch_of(case, (reads,), _pass_times(parts), reads.tokens)
+        return micro_batch_of(
+            case, (reads,), _pass_times(parts), reads.tokens, spread_tokens=load.spread_tokens
+        )
     own, alone = _of_decoding(case, decode[1], table.names), _logits(case)
     some = np.minimum(load.requests - 1, 1.0)
     for name in TIMES:
         parts[name] += [getattr(own, name) * some, getattr(alone, name) * (1 - some)]
     parts["attention"].append(decode[0].attention * (load.beside / load.most_decoding))
     decodes = decode_pass(case, load, load.beside)
-    return micro_batch_of(case, (decodes, reads), _pass_times(parts), decodes.tokens + reads.tokens)
+    return micro_batch_of(
+        case, (decodes, reads), _pass_times(parts), decodes.tokens + reads.tokens,
+        spread_tokens=load.spread_tokens,
+    )  # fmt: skip
 
 
 def _is_some(values: Values) -> bool:
