@@ -136,7 +136,9 @@ def closed_loop(
     reading = load.share
     if fixed is not True:
         reading = _either(
-            fixed, reading, _read_later(load, steps, decode_steps, (near, later_queue), mixes)
+            fixed,
+            reading,
+            _read_later(load, steps, decode_steps + load.waiting_steps, (near, later_queue), mixes),
         )
     decoding = 1 - mixes * reading
     step = decoding * steps.decode + reading * steps.reading
@@ -163,11 +165,11 @@ def closed_loop(
 
 
 def _read_later(
-    load: Load, steps: Steps, decode_steps: Values, wait: tuple[Values, Values], mixes: Values
+    load: Load, steps: Steps, others_steps: Values, wait: tuple[Values, Values], mixes: Values
 ) -> Values:
-    """Share of the steps that read while a request decodes: what was read before is not."""
+    """Share of the steps that read while a request waits and decodes: not what its queue did."""
     near, queue = wait
-    beside = load.share * decode_steps * (steps.reading - mixes * steps.decode)
+    beside = load.share * others_steps * (steps.reading - mixes * steps.decode)
     more = load.chunks * steps.through * (steps.compute_share * ((near - load.own) / load.read))
     kept: Values = load.share * np.maximum(1 - (queue + more) / np.maximum(beside, _NEVER), 0.0)
     return kept

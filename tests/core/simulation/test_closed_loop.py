@@ -46,8 +46,8 @@ def test_requests_of_drawn_lengths_by_hand() -> None:
     # One that finds the devices reading waits for the prompt, as one at random does.
     busy = 0.02 * closer(0.02)
     queue = busy * 0.05 / (2 * (1 - busy))
-    # What is read in that time is not read while it decodes: of 100 x 0.1 x 40 ms.
-    reading = 0.1 * (1 - (queue + 0.04 * (come - 1.1)) / 0.4)
+    # What is read in that time is not read while it waits a step and decodes: of 101 x 0.1 x 40 ms.
+    reading = 0.1 * (1 - (queue + 0.04 * (come - 1.1)) / 0.404)
     tpot = (1 - reading) * 0.01 + reading * 0.05
     assert found.tpot == pytest.approx(tpot, rel=1e-12)
     first, burst = 0.05 + own + tpot, 8 * 0.05 - own

@@ -66,7 +66,7 @@ def test_nor_with_a_short_one_after_a_long_prompt() -> None:
 def test_a_request_with_a_longer_answer_takes_longer() -> None:
     # Issue 20: 14.4 s with one token of answer, 4.7 s with 32.
     answers = [("llama3_8b", 32, 4000, answer) for answer in (1, 2, 8, 32, 128)]
-    assert rises(figures("e2e_latency_ms", *answers), 1.0)
+    assert rises(figures("e2e_latency_ms", *answers), 1.005)
 
 
 def test_a_token_of_prompt_beside_decoding_does_not_read_the_weights_again() -> None:
@@ -246,7 +246,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "jamba_v0_1": {"tensor_parallel": 4},
     "gpt_oss_120b": {"tensor_parallel": 2},
 }
-SHORTEST = 33
+SHORTEST = 3
 """Answers that are drawn [tokens]; ``SHORT`` has shorter ones."""
 Loop = tuple[str, int, int, int, dict[str, Any]]
 
