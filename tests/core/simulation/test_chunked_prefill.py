@@ -109,11 +109,15 @@ def served(case: Case, techniques: Techniques) -> ServingTimes:
 def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) -> None:
     # Of a pipeline smaller ones fill the stages sooner.
     case = replace(case, phase="serving", layout=replace(case.layout, pp=1))
-    budgets = [max(round(part * case.workload.input_tokens), 1) for part in sorted((one, other))]
-    small, large = (served(case, Techniques(prefill_chunk_tokens=budget)) for budget in budgets)
+    # A budget that is below the sequences in flight is none: vLLM 0.33.0 refuses it.
+    least = 2 * max(case.workload.batches)
+    budgets = [max(round(part * case.workload.input_tokens), least) for part in (one, other)]
+    parts = (Techniques(prefill_chunk_tokens=budget) for budget in sorted(budgets))
+    small, large = (served(case, part) for part in parts)
     # A client waits the longer; what it waits before the first token it doesn't wait after.
     assert small.e2e_s * SLACK >= large.e2e_s
-    assert small.burst_ttft_s * SLACK >= large.burst_ttft_s
+    # Steps of more than 512 tokens are not captured, which small ones are spared.
+    assert small.burst_ttft_s * 1.15 >= large.burst_ttft_s
 
 
 @QUICK
