@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,6 +118,7 @@ def reading_steps(
     return share
 
 
+@lru_cache(maxsize=256)
 def clumping(*, rounds: float, spread: float) -> float:
     """How much closer prompts come than evenly, in the rounds after a burst.
 

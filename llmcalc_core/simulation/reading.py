@@ -62,10 +62,13 @@ def reading_step(
         return micro_batch_of(
             case, (reads,), _pass_times(parts), reads.tokens, spread_tokens=load.spread_tokens
         )
-    own, alone = _of_decoding(case, decode[1], table.names), _logits(case)
-    some = np.minimum(load.requests - 1, 1.0)
+    own, some = _of_decoding(case, decode[1], table.names), np.minimum(load.requests - 1, 1.0)
     for name in TIMES:
-        parts[name] += [getattr(own, name) * some, getattr(alone, name) * (1 - some)]
+        parts[name].append(getattr(own, name) * some)
+    if np.min(some) < 1:
+        alone = _logits(case)
+        for name in TIMES:
+            parts[name].append(getattr(alone, name) * (1 - some))
     parts["attention"].append(decode[0].attention * (load.beside / load.most_decoding))
     decodes = decode_pass(case, load, load.beside)
     return micro_batch_of(
