@@ -15,7 +15,7 @@ from llmcalc_core.formulas import Floats
 
 _FOLDS = 5
 _SEED = 0
-_ROUNDS = 20
+_ROUNDS = 4
 """Iterations of a fit that starts from one to nearly the same runs."""
 
 

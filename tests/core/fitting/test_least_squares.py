@@ -59,3 +59,23 @@ def test_solve_steps_back_from_where_there_is_no_number() -> None:
 
     (found,) = robust_least_squares(residuals, prior=np.array([5.0]), spread=np.array([1e3]))
     assert found == pytest.approx(0.001, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_parameters_at_the_end_of_their_range_do_not_stop_the_others(seed: int) -> None:
+    # Of six parameters some are at their least, below which nothing changes. What is found from
+    # there fits no worse than the truth does, which has noise, too.
+    drawn = np.random.default_rng(seed)
+    across, least = drawn.normal(size=(60, 6)), drawn.uniform(-0.3, 0.3, 6)
+    truth = 0.5 * drawn.normal(size=6)
+    measured = across @ np.maximum(truth, least) + 0.02 * drawn.normal(size=60)
+
+    def residuals(at: Floats) -> Floats:
+        missed: Floats = across @ np.maximum(at, least) - measured
+        return missed
+
+    found = robust_least_squares(
+        residuals, prior=np.zeros(6), spread=np.full(6, 10.0), start=least.copy()
+    )
+    missed, least_missed = (float(np.square(residuals(at)).mean()) for at in (found, truth))
+    assert missed <= 1.02 * least_missed
