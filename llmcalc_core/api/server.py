@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike, resolve
 from llmcalc_core.checks import truth, whole_number
@@ -14,6 +16,7 @@ from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.simulation.lockstep import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
@@ -23,10 +26,13 @@ from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
 from llmcalc_core.workload.request_frame import requests_from_frame
 from llmcalc_core.workload.requests import Requests, draw_requests
-from llmcalc_core.workload.techniques import NO_TECHNIQUES
+from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_NOT_SIMULATED = ("speculative_tokens", "weights_offload_gib", "offload_to_fit")
+"""Techniques that the simulator does not follow."""
 
 LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
 
@@ -34,6 +40,14 @@ _IN_LOOP = 1.0
 """Of the steps to the first token in a closed loop, where a client always comes back just after a
 step has begun, that step [1]. What requests that come at any time wait for it is simulated, as is a
 step that is prepared ahead."""
+
+
+class Widths(NamedTuple):
+    """A layout as users write it; ``attention_dp`` follows from the others where it is None."""
+
+    tp: int = 1
+    ep: int = 1
+    attention_dp: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +67,8 @@ class Server:
     @property
     def basis(self) -> str:
         """What the times of its steps rest on."""
-        model, hardware, _, _, efficiency = self.case
-        return basis_of(model, hardware, efficiency, NO_TECHNIQUES)
+        model, hardware, _, grid, efficiency = self.case
+        return basis_of(model, hardware, efficiency, grid.techniques)
 
     def step_times(self, requests: Requests, settings: Settings) -> StepTimes:
         """Time the steps that these requests need."""
@@ -78,8 +92,14 @@ class Server:
         steps = float(behaviour.first_token_steps)
         if requests.concurrency is None:
             steps = max(steps - _IN_LOOP - settings.steps_ahead, 0.0)
+        replicas = self.case[3].layouts[0].attention_dp
+        served = (
+            run(requests, times, settings, progress=progress)
+            if replicas == 1
+            else run_replicas(requests, times, settings, replicas, progress=progress)
+        )
         return with_overheads(
-            run(requests, times, settings, progress=progress),
+            served,
             first_token_s=float(behaviour.first_token_s),
             first_steps=steps,
         )
@@ -89,28 +109,38 @@ def make_server(
     model: ModelLike,
     hardware: HardwareLike,
     precision: PrecisionLike,
-    widths: tuple[int, int],
+    widths: Widths,
     engine: str,
     memory_fraction: float,
     options: ServerOptions,
+    technique: Techniques = NO_TECHNIQUES,
 ) -> Server:
-    """Look up names and check the plan."""
+    """Look up names and check the plan.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a plan that the model can't have, or a technique that is not simulated.
+    """
+    for name in _NOT_SIMULATED:
+        if getattr(technique, name) != getattr(NO_TECHNIQUES, name):
+            msg = (
+                f"{name} must be left out of a simulation, which does not follow it, got "
+                f"{getattr(technique, name)}"
+            )
+            raise ValueError(msg)
     serves = find_engine(engine)
     if serves.name not in POLICIES:
         msg = f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got {engine!r}"
         raise ValueError(msg)
     target = resolve(model, hardware, precision, memory_fraction)
-    layout = check_layout(target.model, tp=widths[0], pp=1, ep=widths[1], attention_dp=None, cp=1)
+    layout = check_layout(
+        target.model, tp=widths.tp, pp=1, ep=widths.ep, attention_dp=widths.attention_dp, cp=1
+    )
     target.hardware.check_devices("devices", layout.devices)
-    if layout.attention_dp > 1:
-        msg = (
-            "simulate follows one attention replica, so that ep must be at most tp, got ep "
-            f"{widths[1]} and tp {widths[0]}"
-        )
-        raise ValueError(msg)
     grid = make_grid(
         (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves.name,
-        techniques=NO_TECHNIQUES,
+        techniques=replace(technique, prefix_hit_rate=0.0),  # what a prompt finds is simulated
     )  # fmt: skip
     efficiency = efficiency_for(target.hardware, target.precision, engine=serves.name)
     if options.async_scheduling is not None:
@@ -130,8 +160,15 @@ def sent_requests(
     count: int,
     lengths: tuple[LengthsLike, LengthsLike],
     seed: int,
+    hit_rate: float = 0.0,
 ) -> Requests:
-    """Take the requests that are given, or draw them."""
+    """Take the requests that are given, or draw them, with a share of each prompt in common."""
+    if given is not None and hit_rate:
+        msg = (
+            "prefix_hit_rate must be 0 where requests are given, whose columns prefix and "
+            f"prefix_tokens say what they share, got {hit_rate}"
+        )
+        raise ValueError(msg)
     if isinstance(given, Requests):
         return given
     if given is not None:
@@ -142,7 +179,7 @@ def sent_requests(
         FixedLengths(tokens=whole_number(name, one)) if isinstance(one, int) else one
         for name, one in zip(("input_tokens", "output_tokens"), lengths, strict=True)
     )
-    return draw_requests(
+    drawn = draw_requests(
         whole_number("num_prompts", count),
         input_lengths=inputs,
         output_lengths=outputs,
@@ -151,8 +188,42 @@ def sent_requests(
         concurrency=concurrency,
         seed=seed,
     )
+    return with_hits(drawn, hit_rate) if hit_rate else drawn
+
+
+def with_hits(requests: Requests, hit_rate: float) -> Requests:
+    """Let all prompts begin alike, each for a share of its tokens, as a long system prompt does.
+
+    Parameters
+    ----------
+    requests : Requests
+        That share nothing.
+    hit_rate : float
+        Share of the tokens of prompts [1].
+
+    Returns
+    -------
+    Requests
+        The same, which find as much in the cache but for what an earlier one has not computed yet,
+        and what does not fill a block.
+    """
+    shared = np.floor(hit_rate * requests.input_tokens).astype(np.int64)
+    return replace(requests, prefix=np.zeros_like(shared), prefix_tokens=shared)
 
 
 def count_or_none(name: str, value: int | None) -> int | None:
     """Check a count, if one is given."""
     return None if value is None else whole_number(name, value)
+
+
+def token_budget(asked: int | None, technique: Techniques) -> int | None:
+    """Take the most tokens of a step by either of its names."""
+    if asked is None:
+        return technique.prefill_chunk_tokens
+    if technique.prefill_chunk_tokens is not None:
+        msg = (
+            "prefill_chunk_tokens must be None where max_num_batched_tokens is given, which says "
+            f"the same, got {technique.prefill_chunk_tokens} and {asked}"
+        )
+        raise ValueError(msg)
+    return whole_number("max_num_batched_tokens", asked)

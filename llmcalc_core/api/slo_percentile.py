@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcalc_core.api.load_curve import all_at_once, is_overloaded
 from llmcalc_core.api.make_request import ModelLike
-from llmcalc_core.api.server import Server, make_server, sent_requests
+from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
@@ -85,14 +85,14 @@ def at_percentile(
         ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines and attention replicas, which the
         simulator does not follow, are left out.
     """
-    usable = (frame["replicas"] == 1) & (frame["pp"] == 1) & (frame["attention_dp"] == 1)
+    usable = (frame["replicas"] == 1) & (frame["pp"] == 1)
     fits = frame["rejected_for"] == ""
     found = frame[usable & fits]
     if found.empty:
         return frame[usable]
     per_device = found["requests_per_s"] / found["devices"]
     best = found.assign(_per_device=per_device).sort_values("_per_device", ascending=False)
-    best = best.drop_duplicates(["hardware", "tp", "ep"])
+    best = best.drop_duplicates(["hardware", "tp", "ep", "attention_dp"])
     best = best.groupby("hardware", observed=True, sort=False).head(_LAYOUTS)
     rows = [
         _largest(row, model, hardware[str(row["hardware"])], percentile, limits, plan)
@@ -121,9 +121,10 @@ def _largest(
     plan: dict[str, Any],
 ) -> dict[str, Any]:
     """Close in on the largest rate at which the percentiles keep the limits."""
+    widths = Widths(row["tp"], row["ep"], row["attention_dp"])
     server = make_server(
-        model, hardware, plan["precision"], (row["tp"], row["ep"]), plan["engine"],
-        plan["memory_fraction"], ServerOptions(),
+        model, hardware, plan["precision"], widths, plan["engine"], plan["memory_fraction"],
+        ServerOptions(),
     )  # fmt: skip
     replica = _Replica(server, (row["input_tokens"], row["output_tokens"]))
     most = replica.most()

@@ -6,8 +6,8 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 
-from llmcalc_core.simulation.arrival_queue import ArrivalQueue
 from llmcalc_core.simulation.kv_blocks import PrefixCache
+from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
 
@@ -29,6 +29,8 @@ class Batch:
         What is sent.
     settings : Settings
         How the engine is set up.
+    ledger : Ledger
+        What is known of every request; other batches may share it. Its lists are attributes here.
 
     Attributes
     ----------
@@ -67,24 +69,17 @@ class Batch:
         After how many steps that only decode the policy must be asked again.
     fills_at_once : bool
         Whether prompts of a step find what others of the same step compute, or only later ones do.
-    arrivals : ArrivalQueue
-        Requests that are still to be sent.
     left : int
-        Requests that have not ended.
+        Requests that have not ended; with others beside, less those that ended here.
     """
 
-    def __init__(self, requests: Requests, settings: Settings) -> None:
-        count = len(requests)
+    def __init__(self, requests: Requests, settings: Settings, ledger: Ledger) -> None:
         tokens = settings.block_tokens
         self.block_tokens = tokens
         self.token_budget = settings.token_budget
         self.max_num_seqs = settings.max_num_seqs
         self.lag = settings.steps_ahead
         self.kv_blocks = settings.kv_blocks
-        self.inputs: list[int] = requests.input_tokens.tolist()
-        self.outputs: list[int] = requests.output_tokens.tolist()
-        whole = -(-(requests.input_tokens + requests.output_tokens) // tokens)
-        self.whole_blocks: list[int] = whole.tolist()
         self.prefixes = PrefixCache(requests, tokens) if settings.prefix_caching else None
 
         self.now = self.view = 0.0
@@ -104,22 +99,19 @@ class Batch:
         self.longest_leap = NO_LIMIT
         self.fills_at_once = True
 
-        self.goal: list[int] = list(self.inputs)  # tokens to compute before one can be sampled
-        self.last_step = [-1] * count  # -1: does not decode
-        self.offset = [0] * count
         self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
         self.ends: list[int] = []  # the steps of ending, a heap
         self.opening = [0] * tokens  # requests that decode, by offset modulo the block
 
-        self.start = [math.nan] * count
-        self.first_token = [math.nan] * count
-        self.finish = [math.nan] * count
-        self.preemptions: dict[int, int] = {}
-        self.cached: dict[int, int] = {}
-        self.last_token: dict[int, float] = {}  # when a preempted request got its last one
-        self.late_tokens: list[float] = []  # times between two tokens with a preemption between
-        self.left = count
-        self.arrivals = ArrivalQueue(requests, self.finish)
+        self.left = len(requests)
+        self.inputs, self.outputs, self.whole_blocks = (
+            ledger.inputs, ledger.outputs, ledger.whole_blocks
+        )  # fmt: skip
+        self.goal, self.last_step, self.offset = ledger.goal, ledger.last_step, ledger.offset
+        self.start, self.first_token, self.finish = ledger.start, ledger.first_token, ledger.finish
+        self.preemptions, self.cached = ledger.preemptions, ledger.cached
+        self.last_token, self.late_tokens = ledger.last_token, ledger.late_tokens
+        self.arrivals = ledger.arrivals
 
     def take(self, blocks: int) -> None:
         """Use free blocks, and forget what idle ones among them held."""
@@ -213,10 +205,10 @@ class Batch:
             self.view = start if steps == 1 else self.now - last
         else:
             self.view = self.now
-        if self.decodes:
+        if self.sequences and self.decodes:
             self.steps += steps
             self.context += steps * self.sequences
-            if self.ends and self.ends[0] <= self.steps:
+            if self.ends[0] <= self.steps:
                 self._end_decoders()
         if self.chunks:
             if self.prefixes is not None and not self.fills_at_once:

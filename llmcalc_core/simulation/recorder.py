@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from llmcalc_core.simulation.batch import Batch
+from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.workload.lengths import Integers
 from llmcalc_core.workload.requests import Requests
@@ -20,23 +23,34 @@ class Recorder:
     ----------
     batch : Batch
         What runs.
+
+    Attributes
+    ----------
+    gaps : list of float
+        Times between two tokens of a request [s].
+    counts : list of int
+        How many tokens came after each [1].
+    points : list of tuple
+        Some thousand starts of steps: time [s], requests that run and wait, blocks in use.
+    steps : int
+        Steps so far [1].
     """
 
-    __slots__ = ("_batch", "_counts", "_gaps", "_points", "_skip", "_stalls", "_steps", "_stride")
+    __slots__ = ("_batch", "_skip", "_stalls", "_stride", "counts", "gaps", "points", "steps")
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._gaps: list[float] = []
-        self._counts: list[int] = []
-        self._points: list[tuple[float, int, int, int]] = []
+        self.gaps: list[float] = []
+        self.counts: list[int] = []
+        self.points: list[tuple[float, int, int, int]] = []
         self._stalls: list[tuple[int, float]] = []  # steps since that read prompts alone
         self._stride = self._skip = 1
-        self._steps = 0
+        self.steps = 0
 
     def note(self, steps: int, seconds: float) -> None:
         """Note steps that start now and take so many seconds in all."""
         batch = self._batch
-        self._steps += steps
+        self.steps += steps
         if not batch.decodes:
             self._stalls.append((batch.sequences, seconds))
         elif batch.sequences:
@@ -44,13 +58,13 @@ class Recorder:
             count = steps * batch.sequences
             if self._stalls:
                 count -= self._note_stalls(batch.sequences, gap)
-            self._gaps.append(gap)
-            self._counts.append(count)
+            self.gaps.append(gap)
+            self.counts.append(count)
         self._skip -= 1
         if not self._skip:
             self._skip = self._stride
             used = batch.kv_blocks - batch.free
-            points = self._points
+            points = self.points
             points.append((batch.now, len(batch.running), len(batch.waiting), used))
             if len(points) == 2 * POINTS:
                 del points[1::2]
@@ -63,40 +77,59 @@ class Recorder:
         late = 0
         for before, seconds in reversed(self._stalls):
             if newer > before and stall:
-                self._gaps.append(gap + stall)
-                self._counts.append(newer - before)
+                self.gaps.append(gap + stall)
+                self.counts.append(newer - before)
                 late += newer - before
             newer = min(newer, before)
             stall += seconds
         self._stalls.clear()
         if newer:
-            self._gaps.append(gap + stall)
-            self._counts.append(newer)
+            self.gaps.append(gap + stall)
+            self.counts.append(newer)
         return late + newer
 
-    def outcome(self, requests: Requests) -> Outcome:
-        """Put the notes together once all requests have ended."""
-        batch = self._batch
-        count = len(requests)
-        late = batch.late_tokens
-        time, running, waiting, used = np.array(self._points).T
-        return Outcome(
-            arrival_s=np.array(batch.arrivals.sent_s),
-            start_s=np.array(batch.start),
-            first_token_s=np.array(batch.first_token),
-            finish_s=np.array(batch.finish),
-            input_tokens=requests.input_tokens,
-            output_tokens=requests.output_tokens,
-            preemptions=_filled(batch.preemptions, count),
-            cached_tokens=_filled(batch.cached, count),
-            gap_s=np.array(self._gaps + late),
-            gap_count=np.array(self._counts + [1] * len(late), np.int64),
-            steps=self._steps,
-            timeline_s=time,
-            running=running.astype(np.int64),
-            waiting=waiting.astype(np.int64),
-            used_blocks=used.astype(np.int64),
-        )
+
+def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]) -> Outcome:
+    """Put notes together once all requests have ended.
+
+    Parameters
+    ----------
+    requests : Requests
+        What was sent.
+    ledger : Ledger
+        What became of them.
+    recorders : sequence of Recorder
+        Notes of batches that stepped together.
+
+    Returns
+    -------
+    Outcome
+        What each request met, and what all batches held together.
+    """
+    count = len(requests)
+    late = ledger.late_tokens
+    time = np.array([point[0] for point in recorders[0].points])
+    held = sum(np.array([point[1:] for point in one.points], np.int64) for one in recorders)
+    running, waiting, used = np.asarray(held).T
+    gaps = [gap for one in recorders for gap in one.gaps]
+    counts = [many for one in recorders for many in one.counts]
+    return Outcome(
+        arrival_s=np.array(ledger.arrivals.sent_s),
+        start_s=np.array(ledger.start),
+        first_token_s=np.array(ledger.first_token),
+        finish_s=np.array(ledger.finish),
+        input_tokens=requests.input_tokens,
+        output_tokens=requests.output_tokens,
+        preemptions=_filled(ledger.preemptions, count),
+        cached_tokens=_filled(ledger.cached, count),
+        gap_s=np.array(gaps + late),
+        gap_count=np.array(counts + [1] * len(late), np.int64),
+        steps=recorders[0].steps,
+        timeline_s=time,
+        running=running,
+        waiting=waiting,
+        used_blocks=used,
+    )
 
 
 def _filled(values: dict[int, int], count: int) -> Integers:

@@ -24,6 +24,9 @@ Table = list[list[float]]
 _DOUBLINGS = 2
 """Knots of a table between a number and its double [1]."""
 
+_NOBODY = 1e-12
+"""Requests of all attention replicas where their common experts are timed apart [1]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepTimes:
@@ -55,6 +58,10 @@ class StepTimes:
         The same where they are captured in pieces [s].
     captured_tokens : float
         Most tokens of such a step [tokens].
+    stage_tokens, stage_decode, stage_read : list of float
+        Where there are several attention replicas: tokens of all of them, and the time that these
+        take in their common experts where all decode, and where some are read [tokens], [s]. It is
+        in none of the other tables, which are of one replica.
     step_s, sequence_s : float
         Time that the host prepares a step, and each sequence of it [s].
     overlaps : bool
@@ -71,11 +78,14 @@ class StepTimes:
     launch: Table
     launch_pieces: float
     captured_tokens: float
+    stage_tokens: list[float]
+    stage_decode: list[float]
+    stage_read: list[float]
     step_s: float
     sequence_s: float
     overlaps: bool
 
-    def decode(self, sequences: int, context: int) -> float:
+    def decode(self, sequences: int, context: int, beside: float = 0.0) -> float:
         """Time a step that decodes one token of each of so many sequences.
 
         Parameters
@@ -84,16 +94,24 @@ class StepTimes:
             Sequences, at least 1.
         context : int
             Tokens that their caches hold in all [tokens].
+        beside : float, default 0
+            What :meth:`stage_seconds` gives [s].
 
         Returns
         -------
         float
             Time [s].
         """
-        busy = self.decode_base[sequences] + self._decode_attention(sequences, context)
+        busy = self.decode_base[sequences] + self._decode_attention(sequences, context) + beside
         return self._prepared(busy, sequences)
 
-    def mixed(self, sequences: int, context: int, prompts: Sequence[tuple[int, int]]) -> float:
+    def mixed(
+        self,
+        sequences: int,
+        context: int,
+        prompts: Sequence[tuple[int, int]],
+        beside: float = 0.0,
+    ) -> float:
         """Time a step that also reads parts of prompts.
 
         Parameters
@@ -102,6 +120,8 @@ class StepTimes:
             As of :meth:`decode`; both may be 0.
         prompts : sequence of tuple of int
             New tokens of each part, and those computed before [tokens].
+        beside : float, default 0
+            As of :meth:`decode`.
 
         Returns
         -------
@@ -110,7 +130,8 @@ class StepTimes:
         """
         knots, row = self.read, self.base[sequences]
         tokens = 0
-        device = self._decode_attention(sequences, context) if sequences else 0.0
+        device = beside
+        device += self._decode_attention(sequences, context) if sequences else 0.0
         for new, before in prompts:
             tokens += new
             device += self._attention(new, before)
@@ -123,6 +144,28 @@ class StepTimes:
             starts = self.launch[sequences]
             launch = starts[at] + part * (starts[at + 1] - starts[at])
         return self._prepared(math.hypot(device, launch), sequences + len(prompts))
+
+    def stage_seconds(self, tokens: int, *, reads: bool) -> float:
+        """Time that the tokens of all attention replicas take in their experts.
+
+        Parameters
+        ----------
+        tokens : int
+            Of a step of all replicas [tokens].
+        reads : bool
+            Whether any of them are of prompts.
+
+        Returns
+        -------
+        float
+            Time, 0 of a single replica, whose other times hold it [s].
+        """
+        knots, row = self.stage_tokens, self.stage_read if reads else self.stage_decode
+        if not knots:
+            return 0.0
+        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
+        part = (tokens - knots[at]) / (knots[at + 1] - knots[at])
+        return row[at] + part * (row[at + 1] - row[at])
 
     def _decode_attention(self, sequences: int, context: int) -> float:
         knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
@@ -170,8 +213,7 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
     Returns
     -------
     StepTimes
-        For any step within these limits. Where there are several attention replicas, the steps of
-        one while all hold the same.
+        For any step within these limits.
     """
     model, _, _, _, efficiency = case
     sequences = _knots(most_sequences)
@@ -180,6 +222,8 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
     decode = _decode_times(case, sequences, contexts)
     base, launch = _base_times(case, [0.0, *sequences], read)
     every = list(range(most_sequences + 1))
+    stage_tokens = _stage_knots(case, max(token_budget, most_sequences))
+    stage_decode, stage_read = _stage_times(case, stage_tokens)
     return StepTimes(
         decode_base=_filled(decode[0][:, None], sequences, every)[:, 0].tolist(),
         decode_attention=_filled(decode[1], sequences, every).tolist(),
@@ -191,6 +235,9 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
         launch=_filled(launch, [0.0, *sequences], every).tolist(),
         launch_pieces=efficiency.host_launch_s * PIECES_PER_LAYER * model.layer_count,
         captured_tokens=float(efficiency.behaviour.captured_tokens),
+        stage_tokens=stage_tokens,
+        stage_decode=stage_decode,
+        stage_read=stage_read,
         step_s=efficiency.step_s,
         sequence_s=efficiency.sequence_step_s,
         overlaps=bool(efficiency.behaviour.overlaps),
@@ -215,12 +262,45 @@ def _grid(case: Case, batches: Sequence[float], inputs: Sequence[float]) -> Grid
                    cache_away=grid.cache_away)  # fmt: skip
 
 
-def _pass(case: Case, grid: Grid, requests: Floats, *, decode: bool) -> Pass:
+def _pass(
+    case: Case, grid: Grid, requests: Floats, *, decode: bool, on_all: Floats | None = None
+) -> Pass:
+    """Describe what one attention replica holds, where nothing is said of the others alone."""
     model, _, precision, own, _ = case
-    on_all = requests * own.layouts[0].attention_dp
+    if on_all is None:
+        on_all = requests if own.layouts[0].attention_dp == 1 else np.array(_NOBODY)
     return pass_of(
         model.hidden, grid, precision, requests=requests, on_all_replicas=on_all, decode=decode
     )
+
+
+def _stage_knots(case: Case, tokens: int) -> list[float]:
+    """Give numbers of tokens of all attention replicas, none of a single one [tokens]."""
+    replicas = case[3].layouts[0].attention_dp
+    return _knots(replicas * tokens) if replicas > 1 else []
+
+
+def _stage_times(case: Case, tokens: list[float]) -> tuple[list[float], list[float]]:
+    """Time the experts of all replicas by their tokens, of which all decode or are read [s]."""
+    if not tokens:
+        return [], []
+    model, hardware, _, _, efficiency = case
+    one, on_all = np.ones((1, 1, 1, 1)), np.array(tokens).reshape(1, -1, 1, 1)
+    found = []
+    for decode in (True, False):
+        grid = _grid(case, tokens, [1.0])
+        with_all, without = (
+            pass_times(
+                model,
+                sections(model, _pass(case, grid, one, decode=decode, on_all=many)),
+                hardware,
+                efficiency,
+            ).device_s
+            for many in (on_all, np.array(_NOBODY))
+        )
+        shape = (1, len(tokens), 1, 1)
+        found.append(np.broadcast_to(with_all - without, shape)[0, :, 0, 0].tolist())
+    return found[0], found[1]
 
 
 def _decode_times(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.simulation.scheduler import FormedStep, run
+from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.simulation.steps import FormedStep
 from tests.core.simulated import LinearSteps, requests_of
 from tests.vllm_scheduler.random_sets import Limits, Sent
 

@@ -20,7 +20,7 @@ from llmcalc_core import (
     simulate,
 )
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.simulation.scheduler import Cancelled
+from llmcalc_core.simulation.steps import Cancelled
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}
 CHAT: dict[str, Any] = {**PLAN, "num_prompts": 200, "input_tokens": 400, "output_tokens": 60}

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from llmcalc_core.simulation.scheduler import FormedStep, run
+from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.simulation.steps import FormedStep
 from tests.core.simulated import LinearSteps, requests_of
 
 RECORDED = Path(__file__).with_name("vllm_0_33_steps.jsonl.xz")
