@@ -51,6 +51,7 @@ def load_curve(
     *,
     precision: PrecisionLike = CHECKPOINT,
     tp: int = 1,
+    pp: int = 1,
     ep: int = 1,
     attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
@@ -74,7 +75,7 @@ def load_curve(
 
     Parameters
     ----------
-    model, hardware, precision, tp, ep, attention_dp, engine
+    model, hardware, precision, tp, pp, ep, attention_dp, engine
         As of :func:`simulate`.
     request_rates : sequence of float, optional
         Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
@@ -119,7 +120,7 @@ def load_curve(
 
     technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, Widths(tp, ep, attention_dp), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
             max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),

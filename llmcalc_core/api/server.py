@@ -18,11 +18,14 @@ from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.simulation.lockstep import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.pipelined import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
 from llmcalc_core.simulation.settings import POLICIES, Settings
+from llmcalc_core.simulation.stage_times import stage_times
 from llmcalc_core.simulation.step_times import StepTimes, step_times
 from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
 from llmcalc_core.workload.request_frame import requests_from_frame
 from llmcalc_core.workload.requests import Requests, draw_requests
@@ -46,6 +49,7 @@ class Widths(NamedTuple):
     """A layout as users write it; ``attention_dp`` follows from the others where it is None."""
 
     tp: int = 1
+    pp: int = 1
     ep: int = 1
     attention_dp: int | None = None
 
@@ -92,17 +96,26 @@ class Server:
         steps = float(behaviour.first_token_steps)
         if requests.concurrency is None:
             steps = max(steps - _IN_LOOP - settings.steps_ahead, 0.0)
-        replicas = self.case[3].layouts[0].attention_dp
-        served = (
-            run(requests, times, settings, progress=progress)
-            if replicas == 1
-            else run_replicas(requests, times, settings, replicas, progress=progress)
-        )
         return with_overheads(
-            served,
+            self._run(requests, settings, times, progress),
             first_token_s=float(behaviour.first_token_s),
             first_steps=steps,
         )
+
+    def _run(
+        self,
+        requests: Requests,
+        settings: Settings,
+        times: StepTimes,
+        progress: Callable[[float], object] | None,
+    ) -> Outcome:
+        layout = self.case[3].layouts[0]
+        if layout.pp > 1:
+            stages = stage_times(self.case, times)
+            return run_pipeline(requests, stages, settings, layout.pp, progress=progress)
+        if layout.attention_dp > 1:
+            return run_replicas(requests, times, settings, layout.attention_dp, progress=progress)
+        return run(requests, times, settings, progress=progress)
 
 
 def make_server(
@@ -135,9 +148,15 @@ def make_server(
         raise ValueError(msg)
     target = resolve(model, hardware, precision, memory_fraction)
     layout = check_layout(
-        target.model, tp=widths.tp, pp=1, ep=widths.ep, attention_dp=widths.attention_dp, cp=1
-    )
+        target.model,
+        tp=widths.tp,
+        pp=widths.pp,
+        ep=widths.ep,
+        attention_dp=widths.attention_dp,
+        cp=1,
+    )  # fmt: skip
     target.hardware.check_devices("devices", layout.devices)
+    _check_simulated(layout, serves.name)
     grid = make_grid(
         (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves.name,
         techniques=replace(technique, prefix_hit_rate=0.0),  # what a prompt finds is simulated
@@ -150,6 +169,22 @@ def make_server(
         efficiency = replace(efficiency, behaviour=behaviour)
     case = (target.model, target.hardware, target.precision, grid, efficiency)
     return Server(case=case, engine=serves, memory_fraction=target.memory_fraction, options=options)
+
+
+def _check_simulated(layout: Layout, engine: str) -> None:
+    """Refuse pipelines that are not simulated."""
+    if layout.pp > 1 and layout.attention_dp > 1:
+        msg = (
+            "a simulation follows pipeline stages or attention replicas, so that one of pp and "
+            f"attention_dp must be 1, got {layout.pp} and {layout.attention_dp}"
+        )
+        raise ValueError(msg)
+    if layout.pp > 1 and engine == "sglang":
+        msg = (
+            "pp must be 1 with sglang, whose micro batches have queues of their own that are not "
+            f"simulated, got {layout.pp}"
+        )
+        raise ValueError(msg)
 
 
 def sent_requests(

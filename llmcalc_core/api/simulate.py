@@ -82,6 +82,7 @@ def simulate(
     *,
     precision: PrecisionLike = CHECKPOINT,
     tp: int = 1,
+    pp: int = 1,
     ep: int = 1,
     attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
@@ -116,8 +117,8 @@ def simulate(
         The device.
     precision : str or Precision
         Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
-    tp, ep : int
-        Tensor and expert parallel widths.
+    tp, pp, ep : int
+        Tensor parallel width, pipeline stages and expert parallel width.
     attention_dp : int, optional
         Attention replicas, each with a queue and a KV cache of its own, that step together; without
         it a stage has the wider of ``tp`` and ``ep`` devices.
@@ -180,7 +181,7 @@ def simulate(
     """
     technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, Widths(tp, ep, attention_dp), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
             max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),

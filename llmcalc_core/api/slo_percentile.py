@@ -82,17 +82,20 @@ def at_percentile(
     DataFrame
         Rows of the frame, the few layouts of each device that need the fewest devices, with
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
-        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines and attention replicas, which the
-        simulator does not follow, are left out.
+        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines of attention replicas, or with
+        SGLang, which the simulator does not follow, are left out.
     """
-    usable = (frame["replicas"] == 1) & (frame["pp"] == 1)
+    single = frame["replicas"] == 1
+    usable = single & (frame["pp"] == 1)
+    if plan["engine"] != "sglang":
+        usable |= single & (frame["attention_dp"] == 1)
     fits = frame["rejected_for"] == ""
     found = frame[usable & fits]
     if found.empty:
         return frame[usable]
     per_device = found["requests_per_s"] / found["devices"]
     best = found.assign(_per_device=per_device).sort_values("_per_device", ascending=False)
-    best = best.drop_duplicates(["hardware", "tp", "ep", "attention_dp"])
+    best = best.drop_duplicates(["hardware", "tp", "pp", "ep", "attention_dp"])
     best = best.groupby("hardware", observed=True, sort=False).head(_LAYOUTS)
     rows = [
         _largest(row, model, hardware[str(row["hardware"])], percentile, limits, plan)
@@ -121,7 +124,7 @@ def _largest(
     plan: dict[str, Any],
 ) -> dict[str, Any]:
     """Close in on the largest rate at which the percentiles keep the limits."""
-    widths = Widths(row["tp"], row["ep"], row["attention_dp"])
+    widths = Widths(row["tp"], row["pp"], row["ep"], row["attention_dp"])
     server = make_server(
         model, hardware, plan["precision"], widths, plan["engine"], plan["memory_fraction"],
         ServerOptions(),

@@ -54,6 +54,8 @@ class Batch:
         Parts of prompts in the step being formed: request, new tokens, tokens computed before.
     preempted : list of int
         Requests that lost their blocks when the step was formed.
+    held : dict of int to object
+        Requests that wait for the end of a step of theirs; none but in a pipeline.
     leaving : list of int
         Requests whose last token is computed but not yet known to the scheduler; they keep their
         place and their blocks.
@@ -67,6 +69,8 @@ class Batch:
         Whether those that decode take part in the step being formed.
     longest_leap : int
         After how many steps that only decode the policy must be asked again.
+    keeps_places : bool
+        Whether requests that have ended are still there when the next step is formed.
     fills_at_once : bool
         Whether prompts of a step find what others of the same step compute, or only later ones do.
     left : int
@@ -79,6 +83,7 @@ class Batch:
         self.token_budget = settings.token_budget
         self.max_num_seqs = settings.max_num_seqs
         self.lag = settings.steps_ahead
+        self.keeps_places = bool(settings.steps_ahead)
         self.kv_blocks = settings.kv_blocks
         self.prefixes = PrefixCache(requests, tokens) if settings.prefix_caching else None
 
@@ -91,6 +96,7 @@ class Batch:
         self.read = 0
         self.chunks: list[tuple[int, int, int]] = []
         self.preempted: list[int] = []
+        self.held: dict[int, object] = {}
         self.leaving: list[int] = []
         self.free = settings.kv_blocks
         self.reserved = 0
@@ -123,6 +129,17 @@ class Batch:
     def generated(self, request: int) -> int:
         """Count the tokens that a request which decodes has sampled."""
         return self.outputs[request] - self.last_step[request] + self.steps
+
+    def set_aside(self) -> list[int]:
+        """Take those that are held out of the waiting ones; the last of them first."""
+        aside = [one for one in reversed(self.waiting) if one in self.held]
+        for one in aside:
+            self.waiting.remove(one)
+        return aside
+
+    def decoding(self) -> list[int]:
+        """List the requests that decode in the next step that does, in their order."""
+        return [one for one in self.running if self.last_step[one] >= 0]
 
     def opened(self, steps: int) -> int:
         """Count the blocks that requests open that decode so many steps from now on."""
@@ -270,12 +287,12 @@ class Batch:
         self.finish[request] = self.now
         self.left -= 1
         self.arrivals.note_end(request, self.now)
-        if self.lag:
+        if self.keeps_places:
             self.leaving.append(request)
         else:
-            self._leave(request)
+            self.leave(request)
 
-    def _leave(self, request: int) -> None:
+    def leave(self, request: int) -> None:
         """Free the place and the blocks of a request that has ended."""
         del self.running[request]
         self.reserved -= self.whole_blocks[request]
@@ -289,7 +306,7 @@ class Batch:
     def let_leave(self, count: int) -> None:
         """Free what the first ``count`` of those that are leaving have kept."""
         for request in self.leaving[:count]:
-            self._leave(request)
+            self.leave(request)
         del self.leaving[:count]
 
     def preempt(self, request: int, *, retract: bool = False) -> None:
@@ -309,7 +326,7 @@ class Batch:
         self.preemptions[request] = self.preemptions.get(request, 0) + 1
         if request in self.leaving:
             self.leaving.remove(request)
-            self._leave(request)
+            self.leave(request)
             return
         del self.running[request]
         self.reserved -= self.whole_blocks[request]

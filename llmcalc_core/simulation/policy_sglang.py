@@ -131,8 +131,8 @@ class SglangPolicy:
         batch = self._batch
         rest = batch.last_steps - batch.sequences * batch.steps
         if self._clips:
-            ends = (batch.last_step[one] for one in batch.running)
-            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends if end >= 0)
+            ends = (batch.last_step[one] for one in batch.decoding())
+            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends)
         fallen = FALL * max(batch.steps - self._since, 0)
         return rest * max(self._ratio - fallen, LEAST_RATIO)
 
@@ -150,8 +150,7 @@ class SglangPolicy:
         """Take blocks away until the others have enough, and count the blocks that they open."""
         batch = self._batch
         tokens = batch.block_tokens
-        order = [one for one in batch.running if batch.last_step[one] >= 0]
-        order.sort(key=lambda one: (-batch.generated(one), batch.inputs[one]))
+        order = sorted(batch.decoding(), key=lambda one: (-batch.generated(one), batch.inputs[one]))
         while opened > batch.free and len(order) > 1:
             request = order.pop()
             if (batch.steps + batch.offset[request]) % tokens == 0:

@@ -49,8 +49,12 @@ class Recorder:
 
     def note(self, steps: int, seconds: float) -> None:
         """Note steps that start now and take so many seconds in all."""
+        self.note_gap(steps, seconds)
+        self.note_point(steps)
+
+    def note_gap(self, steps: int, seconds: float) -> None:
+        """Note steps whose tokens come so many seconds after those before, in all."""
         batch = self._batch
-        self.steps += steps
         if not batch.decodes:
             self._stalls.append((batch.sequences, seconds))
         elif batch.sequences:
@@ -60,6 +64,11 @@ class Recorder:
                 count -= self._note_stalls(batch.sequences, gap)
             self.gaps.append(gap)
             self.counts.append(count)
+
+    def note_point(self, steps: int) -> None:
+        """Note what there is at the start of so many steps."""
+        batch = self._batch
+        self.steps += steps
         self._skip -= 1
         if not self._skip:
             self._skip = self._stride
@@ -99,7 +108,8 @@ def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]
     ledger : Ledger
         What became of them.
     recorders : sequence of Recorder
-        Notes of batches that stepped together.
+        Notes of batches that stepped together, or of the micro batches of one; the points are those
+        of the first then.
 
     Returns
     -------
@@ -109,7 +119,8 @@ def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]
     count = len(requests)
     late = ledger.late_tokens
     time = np.array([point[0] for point in recorders[0].points])
-    held = sum(np.array([point[1:] for point in one.points], np.int64) for one in recorders)
+    noted = [one.points for one in recorders if one.points]
+    held = sum(np.array([point[1:] for point in points], np.int64) for points in noted)
     running, waiting, used = np.asarray(held).T
     gaps = [gap for one in recorders for gap in one.gaps]
     counts = [many for one in recorders for many in one.counts]

@@ -17,6 +17,7 @@ from llmcalc_core.simulation.steps import (
     Progress,
     StepTimes,
     check_room,
+    described,
     mixed_seconds,
 )
 from llmcalc_core.workload.requests import Requests
@@ -87,7 +88,7 @@ def run(
         if leaving:
             batch.let_leave(leaving)
         if formed is not None:
-            formed.append(_describe(batch, steps))
+            formed.append(described(batch, steps))
         recorder.note(steps, seconds)
         batch.go_on(steps, seconds, last)
         told.tell(batch.left)
@@ -127,11 +128,3 @@ def _idle(batch: Batch) -> None:
     elif not batch.waiting:
         batch.now = batch.arrivals.next_s
     batch.view = batch.now
-
-
-def _describe(batch: Batch, steps: int) -> FormedStep:
-    """Copy what was formed."""
-    decoding = (one for one in batch.running if batch.last_step[one] >= 0) if batch.decodes else ()
-    return FormedStep(
-        batch.now, steps, tuple(decoding), tuple(batch.chunks), tuple(batch.preempted)
-    )

@@ -174,3 +174,11 @@ def mixed_seconds(batch: Batch, step_times: StepTimes, beside: float = 0.0) -> f
     if batch.decodes:
         return step_times.mixed(batch.sequences, batch.context, prompts, beside)
     return step_times.mixed(0, 0, prompts, beside)
+
+
+def described(batch: Batch, steps: int) -> FormedStep:
+    """Copy what was formed."""
+    decoding = batch.decoding() if batch.decodes else ()
+    return FormedStep(
+        batch.now, steps, tuple(decoding), tuple(batch.chunks), tuple(batch.preempted)
+    )

@@ -39,6 +39,20 @@ class LinearSteps:
         return self.stage * tokens
 
 
+@dataclass(frozen=True)
+class EqualStages:
+    """A pipeline each of whose stages takes the same time for a step."""
+
+    steps: LinearSteps
+    stages: int
+
+    def seconds(
+        self, sequences: int, context: int, prompts: Sequence[tuple[int, int]]
+    ) -> tuple[float, float]:
+        seconds = self.steps.mixed(sequences, context, prompts)
+        return seconds, self.stages * seconds
+
+
 def requests_of(
     lengths: Iterable[tuple[int, int]],
     *,

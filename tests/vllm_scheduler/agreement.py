@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmcalc_core.simulation.pipelined import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.simulation.steps import FormedStep
-from tests.core.simulated import LinearSteps, requests_of
+from tests.core.simulated import EqualStages, LinearSteps, requests_of
 from tests.vllm_scheduler.random_sets import Limits, Sent
 
 LATE_S = 1e-6
@@ -32,28 +33,29 @@ def difference(recorded: dict[str, Any], *, leap: bool = True) -> str:
     limits = Limits(**recorded["limits"])
     sent = [Sent(*one) for one in recorded["requests"]]
     formed: list[FormedStep] = []
-    outcome = run(
-        requests_of(
-            [(one.input_tokens, one.output_tokens) for one in sent],
-            arrival_s=[one.arrival_s for one in sent],
-            prefix=[one.group for one in sent],
-            prefix_tokens=[one.shared_tokens for one in sent],
-            conversation=[one.conversation for one in sent],
-            after=[one.after for one in sent],
-        ),
-        LinearSteps(base=limits.base_s, token=limits.per_token_s),
-        Settings(
-            policy="vllm",
-            token_budget=limits.max_num_batched_tokens,
-            max_num_seqs=limits.max_num_seqs,
-            kv_blocks=limits.blocks,
-            block_tokens=limits.block_tokens,
-            prefix_caching=limits.prefix_caching,
-            steps_ahead=limits.steps_ahead,
-        ),
-        leap=leap,
-        formed=formed,
+    requests = requests_of(
+        [(one.input_tokens, one.output_tokens) for one in sent],
+        arrival_s=[one.arrival_s for one in sent],
+        prefix=[one.group for one in sent],
+        prefix_tokens=[one.shared_tokens for one in sent],
+        conversation=[one.conversation for one in sent],
+        after=[one.after for one in sent],
     )
+    settings = Settings(
+        policy="vllm",
+        token_budget=limits.max_num_batched_tokens,
+        max_num_seqs=limits.max_num_seqs,
+        kv_blocks=limits.blocks,
+        block_tokens=limits.block_tokens,
+        prefix_caching=limits.prefix_caching,
+        steps_ahead=limits.steps_ahead,
+    )
+    clock = LinearSteps(base=limits.base_s, token=limits.per_token_s)
+    if limits.stages == 1:
+        outcome = run(requests, clock, settings, leap=leap, formed=formed)
+    else:
+        stages = EqualStages(clock, limits.stages)
+        outcome = run_pipeline(requests, stages, settings, limits.stages, formed=formed)
     ours = [
         (
             sorted(

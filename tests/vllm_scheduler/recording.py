@@ -8,7 +8,8 @@ of JSON for each:
   preempted. Calls that scheduled nothing and preempted nobody are left out;
 - ``finished``: when the last token of each request is known [s].
 
-Scheduler, manager of the KV cache and requests are vLLM's; a clock stands for the model. Its loop
+Scheduler, manager of the KV cache and requests are vLLM's; a clock stands for the model: a step
+starts when the first stage is free and the tokens that it goes on from are there. Its loop
 is that of ``EngineCore.step_with_batch_queue`` (vllm/v1/engine/core.py, 0.33.0), or of ``step``
 where one batch at a time is under way.
 """
@@ -159,6 +160,7 @@ class Recording:
             self.hasher = get_request_block_hasher(limits.block_tokens, function)
         self.now = 0.0
         self.stage_free_s = [0.0] * limits.stages
+        self.known_s = [0.0] * len(sent)  # when the last token of each that was asked for is there
         self.to_come = list(range(len(sent)))
         self.said: list[list[int]] = [[] for _ in sent]
         self.sampled = [0] * len(sent)
@@ -234,16 +236,19 @@ class Recording:
             name: not self.scheduler.requests[name].is_prefill_chunk
             for name in output.num_scheduled_tokens
         }
-        start = max(self.now, self.stage_free_s[0])
+        start = max(self.now, self.stage_free_s[0], *(self.known_s[index] for index, _ in tokens))
         if tokens or preempted:
             self.steps.append((start, tokens, preempted))
         if not tokens:
             return Step(output, samples, self.now)
         seconds = self.limits.base_s + self.limits.per_token_s * sum(new for _, new in tokens)
-        end = self.now
+        end = max(self.now, *(self.known_s[index] for index, _ in tokens))
         for stage, free in enumerate(self.stage_free_s):
             end = max(end, free) + seconds
             self.stage_free_s[stage] = end
+        for index, _ in tokens:
+            if samples[str(index)]:
+                self.known_s[index] = end
         return Step(output, samples, end)
 
     def _give_back(self, step: Step) -> None:
