@@ -77,6 +77,53 @@ class Batch:
         Requests that have not ended; with others beside, less those that ended here.
     """
 
+    __slots__ = (
+        "arrivals",
+        "block_tokens",
+        "cached",
+        "chunks",
+        "context",
+        "decodes",
+        "ending",
+        "ends",
+        "fills_at_once",
+        "finish",
+        "first_token",
+        "free",
+        "goal",
+        "held",
+        "inputs",
+        "keeps_places",
+        "kv_blocks",
+        "lag",
+        "last_step",
+        "last_steps",
+        "last_token",
+        "late_tokens",
+        "leaving",
+        "left",
+        "longest_leap",
+        "max_num_seqs",
+        "now",
+        "offset",
+        "opening",
+        "outputs",
+        "preempted",
+        "preemptions",
+        "prefixes",
+        "read",
+        "reading",
+        "reserved",
+        "running",
+        "sequences",
+        "start",
+        "steps",
+        "token_budget",
+        "view",
+        "waiting",
+        "whole_blocks",
+    )
+
     def __init__(self, requests: Requests, settings: Settings, ledger: Ledger) -> None:
         tokens = settings.block_tokens
         self.block_tokens = tokens
@@ -143,11 +190,16 @@ class Batch:
 
     def opened(self, steps: int) -> int:
         """Count the blocks that requests open that decode so many steps from now on."""
-        cycles, rest = divmod(steps, self.block_tokens)
-        blocks = cycles * self.sequences
-        for step in range(self.steps, self.steps + rest):
-            blocks += self.opening[-step % self.block_tokens]
-        return blocks
+        tokens = self.block_tokens
+        at = -self.steps % tokens
+        cycles, rest = divmod(steps, tokens)
+        opening = self.opening  # from one step to the next, of requests that are a token shorter
+        within = (
+            sum(opening[at - rest + 1 : at + 1])
+            if rest <= at + 1
+            else (sum(opening[: at + 1]) + sum(opening[tokens - rest + at + 1 :]))
+        )
+        return cycles * self.sequences + within
 
     def admit(self, budget: int, blocks: int, found: tuple[int, int]) -> int:
         """Let the first waiting request run, and read its prompt as far as the budget goes.
@@ -222,10 +274,11 @@ class Batch:
             self.view = start if steps == 1 else self.now - last
         else:
             self.view = self.now
-        if self.sequences and self.decodes:
-            self.steps += steps
-            self.context += steps * self.sequences
-            if self.ends[0] <= self.steps:
+        sequences = self.sequences
+        if sequences and self.decodes:
+            self.steps = done = self.steps + steps
+            self.context += steps * sequences
+            if self.ends[0] <= done:
                 self._end_decoders()
         if self.chunks:
             if self.prefixes is not None and not self.fills_at_once:
@@ -251,15 +304,16 @@ class Batch:
 
     def _sample(self) -> None:
         """Give a token to each request whose prompt is complete with this step."""
+        goals, inputs, outputs, now = self.goal, self.inputs, self.outputs, self.now
         for request, new, before in self.chunks:
-            goal = self.goal[request]
+            goal = goals[request]
             if before + new < goal:
                 continue
-            if goal == self.inputs[request]:
-                self.first_token[request] = self.now
+            if goal == inputs[request]:
+                self.first_token[request] = now
             else:
-                self.late_tokens.append(self.now - self.last_token.pop(request))
-            remaining = self.outputs[request] + self.inputs[request] - goal - 1
+                self.late_tokens.append(now - self.last_token.pop(request))
+            remaining = outputs[request] + inputs[request] - goal - 1
             if remaining:
                 self._join(request, goal, remaining)
             else:
@@ -267,26 +321,27 @@ class Batch:
 
     def _join(self, request: int, computed: int, remaining: int) -> None:
         """Let a request decode that has so many tokens still to sample."""
-        last = self.steps + remaining
-        offset = computed - self.steps
+        steps = self.steps
+        last = steps + remaining
+        offset = computed - steps
         self.last_step[request] = last
         self.last_steps += last
         self.offset[request] = offset
         self.sequences += 1
         self.context += computed
         self.opening[offset % self.block_tokens] += 1
-        ending = self.ending.get(last)
-        if ending is None:
+        if last in self.ending:
+            self.ending[last].append(request)
+        else:
             self.ending[last] = [request]
             heappush(self.ends, last)
-        else:
-            ending.append(request)
 
     def _end(self, request: int) -> None:
         """Note the end of a request, send those that waited for it, free its place and blocks."""
         self.finish[request] = self.now
         self.left -= 1
-        self.arrivals.note_end(request, self.now)
+        if self.arrivals.follows:
+            self.arrivals.note_end(request, self.now)
         if self.keeps_places:
             self.leaving.append(request)
         else:

@@ -49,8 +49,17 @@ class Recorder:
 
     def note(self, steps: int, seconds: float) -> None:
         """Note steps that start now and take so many seconds in all."""
-        self.note_gap(steps, seconds)
-        self.note_point(steps)
+        batch = self._batch
+        if batch.sequences and batch.decodes and not self._stalls:
+            self.gaps.append(seconds / steps)
+            self.counts.append(steps * batch.sequences)
+        else:
+            self.note_gap(steps, seconds)
+        self.steps += steps
+        if self._skip > 1:
+            self._skip -= 1
+        else:
+            self._note_point()
 
     def note_gap(self, steps: int, seconds: float) -> None:
         """Note steps whose tokens come so many seconds after those before, in all."""
@@ -67,17 +76,21 @@ class Recorder:
 
     def note_point(self, steps: int) -> None:
         """Note what there is at the start of so many steps."""
-        batch = self._batch
         self.steps += steps
-        self._skip -= 1
-        if not self._skip:
-            self._skip = self._stride
-            used = batch.kv_blocks - batch.free
-            points = self.points
-            points.append((batch.now, len(batch.running), len(batch.waiting), used))
-            if len(points) == 2 * POINTS:
-                del points[1::2]
-                self._stride *= 2
+        if self._skip > 1:
+            self._skip -= 1
+        else:
+            self._note_point()
+
+    def _note_point(self) -> None:
+        self._skip = self._stride
+        batch = self._batch
+        used = batch.kv_blocks - batch.free
+        points = self.points
+        points.append((batch.now, len(batch.running), len(batch.waiting), used))
+        if len(points) == 2 * POINTS:
+            del points[1::2]
+            self._stride *= 2
 
     def _note_stalls(self, sequences: int, gap: float) -> int:
         """Note tokens that came late as steps of prompts alone went before, and count them."""

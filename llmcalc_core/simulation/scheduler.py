@@ -91,7 +91,8 @@ def run(
             formed.append(described(batch, steps))
         recorder.note(steps, seconds)
         batch.go_on(steps, seconds, last)
-        told.tell(batch.left)
+        if batch.left <= told.next:
+            told.tell(batch.left)
     return outcome_of(requests, ledger, [recorder])
 
 

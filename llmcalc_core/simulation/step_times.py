@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -84,6 +84,8 @@ class StepTimes:
     step_s: float
     sequence_s: float
     overlaps: bool
+    _places: dict[int, tuple[int, float]] = field(default_factory=dict, repr=False)
+    _alone: dict[int, float] = field(default_factory=dict, repr=False)
 
     def decode(self, sequences: int, context: int, beside: float = 0.0) -> float:
         """Time a step that decodes one token of each of so many sequences.
@@ -102,8 +104,11 @@ class StepTimes:
         float
             Time [s].
         """
-        busy = self.decode_base[sequences] + self._decode_attention(sequences, context) + beside
-        return self._prepared(busy, sequences)
+        knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
+        at = min(max(bisect_right(knots, mean) - 1, 0), len(knots) - 2)
+        part = (mean - knots[at]) / (knots[at + 1] - knots[at])
+        attention = row[at] + part * (row[at + 1] - row[at])
+        return self._prepared(self.decode_base[sequences] + attention + beside, sequences)
 
     def mixed(
         self,
@@ -128,15 +133,20 @@ class StepTimes:
         float
             Time [s].
         """
-        knots, row = self.read, self.base[sequences]
+        row, alone = self.base[sequences], self._alone
         tokens = 0
         device = beside
         device += self._decode_attention(sequences, context) if sequences else 0.0
         for new, before in prompts:
             tokens += new
-            device += self._attention(new, before)
-        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
-        part = (tokens - knots[at]) / (knots[at + 1] - knots[at])
+            if before:
+                device += self._attention(new, before)
+            elif new in alone:
+                device += alone[new]
+            else:
+                alone[new] = seconds = self._attention(new, 0)
+                device += seconds
+        at, part = self._places.get(tokens) or self._place(tokens)
         device += row[at] + part * (row[at + 1] - row[at])
         if tokens + sequences <= self.captured_tokens:
             launch = self.launch_pieces
@@ -144,6 +154,13 @@ class StepTimes:
             starts = self.launch[sequences]
             launch = starts[at] + part * (starts[at + 1] - starts[at])
         return self._prepared(math.hypot(device, launch), sequences + len(prompts))
+
+    def _place(self, tokens: int) -> tuple[int, float]:
+        """Find tokens among the knots of ``read``: after which one, and what part of the way."""
+        knots = self.read
+        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
+        self._places[tokens] = found = at, (tokens - knots[at]) / (knots[at + 1] - knots[at])
+        return found
 
     def stage_seconds(self, tokens: int, *, reads: bool) -> float:
         """Time that the tokens of all attention replicas take in their experts.
@@ -174,9 +191,7 @@ class StepTimes:
         return row[at] + part * (row[at + 1] - row[at])
 
     def _attention(self, new: int, before: int) -> float:
-        knots = self.read
-        at = min(max(bisect_right(knots, new) - 1, 0), len(knots) - 2)
-        part = (new - knots[at]) / (knots[at + 1] - knots[at])
+        at, part = self._places.get(new) or self._place(new)
         row = self.attention[at]
         if not before:
             return row[0] + part * (self.attention[at + 1][0] - row[0])

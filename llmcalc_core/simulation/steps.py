@@ -123,16 +123,18 @@ class Progress:
     ----------
     left : int
         Requests that have not ended [1].
+    next : int
+        With how many left the report is called again; -1 where there is none [1].
     """
 
-    __slots__ = ("_count", "_every", "_next", "_report", "left")
+    __slots__ = ("_count", "_every", "_report", "left", "next")
 
     def __init__(self, count: int, report: Callable[[float], object] | None) -> None:
         self.left = count
         self._count = count
         self._report = report
         self._every = max(1, count // _REPORTS)
-        self._next = count - self._every if report else -1
+        self.next = count - self._every if report else -1
 
     def tell(self, left: int) -> None:
         """Note how many requests have not ended.
@@ -143,8 +145,8 @@ class Progress:
             If ``report`` returned False.
         """
         self.left = left
-        if left <= self._next and self._report is not None:
-            self._next = left - self._every
+        if left <= self.next and self._report is not None:
+            self.next = left - self._every
             if self._report(1 - left / self._count) is False:
                 msg = f"cancelled with {left} of {self._count} requests left"
                 raise Cancelled(msg)
