@@ -28,7 +28,7 @@ from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
 from llmcalc_core.workload.request_frame import requests_from_frame
-from llmcalc_core.workload.requests import Requests, draw_requests
+from llmcalc_core.workload.requests import MOST_REQUESTS, Requests, draw_requests
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def sent_requests(
         for name, one in zip(("input_tokens", "output_tokens"), lengths, strict=True)
     )
     drawn = draw_requests(
-        whole_number("num_prompts", count),
+        whole_number("num_prompts", count, most=MOST_REQUESTS),
         input_lengths=inputs,
         output_lengths=outputs,
         rate=rate,
