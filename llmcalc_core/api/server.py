@@ -205,6 +205,7 @@ def sent_requests(
         )
         raise ValueError(msg)
     if isinstance(given, Requests):
+        whole_number("requests", len(given), most=MOST_REQUESTS)
         return given
     if given is not None:
         return requests_from_frame(

@@ -84,7 +84,7 @@ def find_slo_plan(
     percentile : float, optional
         Part of the requests that must be within the limits, such as 0.95. Requests then come at
         random and are simulated one by one, on the few layouts of each device that need the fewest
-        devices in the mean; without pipelines, attention replicas and techniques.
+        devices in the mean; without pipelines of attention replicas, and without techniques.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
