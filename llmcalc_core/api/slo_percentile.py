@@ -33,9 +33,9 @@ _LEAST = 0.02
 class _Replica:
     """A plan to which requests come at different rates."""
 
-    def __init__(self, server: Server, lengths: tuple[int, int]) -> None:
+    def __init__(self, server: Server, lengths: tuple[int, int], hit_rate: float) -> None:
         self._server = server
-        self._drawn: Requests = sent_requests(None, None, 1.0, 1.0, _PROMPTS, lengths, 0)
+        self._drawn: Requests = sent_requests(None, None, 1.0, 1.0, _PROMPTS, lengths, 0, hit_rate)
         self._settings: Settings = server.settings(self._drawn)
         self._times: StepTimes = server.step_times(self._drawn, self._settings)
 
@@ -75,7 +75,7 @@ def at_percentile(
     limits : (float, float)
         Of TTFT and TPOT [s]; infinity where there is none.
     plan : dict
-        ``engine``, ``precision``, ``memory_fraction`` and the lengths of requests.
+        ``engine``, ``precision``, ``memory_fraction`` and ``technique``.
 
     Returns
     -------
@@ -127,9 +127,11 @@ def _largest(
     widths = Widths(row["tp"], row["pp"], row["ep"], row["attention_dp"])
     server = make_server(
         model, hardware, plan["precision"], widths, plan["engine"], plan["memory_fraction"],
-        ServerOptions(),
+        ServerOptions(max_num_batched_tokens=plan["technique"].prefill_chunk_tokens),
+        plan["technique"],
     )  # fmt: skip
-    replica = _Replica(server, (row["input_tokens"], row["output_tokens"]))
+    lengths = row["input_tokens"], row["output_tokens"]
+    replica = _Replica(server, lengths, plan["technique"].prefix_hit_rate)
     most = replica.most()
     low, high, kept = 0.0, most, replica.at(_LEAST * most)
     over = _over(kept, percentile, limits)

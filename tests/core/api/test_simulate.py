@@ -184,6 +184,18 @@ def test_a_percentile_is_kept_by_attention_replicas_and_pipelines() -> None:
     assert narrow["tpot_s"] <= 0.1
 
 
+def test_prefixes_that_are_found_let_a_replica_serve_more_within_a_percentile() -> None:
+    asked: dict[str, Any] = {
+        **PLAN, "requests_per_s": 60, "ttft_limit_s": 0.2, "input_tokens": 2000,
+        "output_tokens": 60, "replica_devices": 1, "percentile": 0.9,
+    }  # fmt: skip
+    plain, found = (find_slo_plan(**asked, prefix_hit_rate=share).iloc[0] for share in (0, 0.8))
+    assert found["replica_requests_per_s"] > 1.5 * plain["replica_requests_per_s"]
+    assert found["devices"] < plain["devices"]
+    with pytest.raises(ValueError, match="offload_to_fit must be left out of a simulation"):
+        find_slo_plan(**asked, offload_to_fit=True)
+
+
 def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
     asked: dict[str, Any] = {
         "model": "llama3_8b", "hardware": "H100_80GB", "requests_per_s": 60, "ttft_limit_s": 0.2,
