@@ -22,7 +22,7 @@ from llmcalc_core.simulation.pipelined import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
 from llmcalc_core.simulation.settings import POLICIES, Settings
-from llmcalc_core.simulation.stage_times import stage_times
+from llmcalc_core.simulation.stage_times import StageTimes, stage_times
 from llmcalc_core.simulation.step_times import StepTimes, step_times
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -74,21 +74,22 @@ class Server:
         model, hardware, _, grid, efficiency = self.case
         return basis_of(model, hardware, efficiency, grid.techniques)
 
-    def step_times(self, requests: Requests, settings: Settings) -> StepTimes:
+    def step_times(self, requests: Requests, settings: Settings) -> StepTimes | StageTimes:
         """Time the steps that these requests need."""
         longest = int((requests.input_tokens + requests.output_tokens).max())
-        return step_times(
+        times = step_times(
             self.case,
             longest=longest,
             most_sequences=min(settings.max_num_seqs, len(requests)),
             token_budget=settings.token_budget,
         )
+        return stage_times(self.case, times) if self.case[3].layouts[0].pp > 1 else times
 
     def serve(
         self,
         requests: Requests,
         settings: Settings,
-        times: StepTimes,
+        times: StepTimes | StageTimes,
         progress: Callable[[float], object] | None = None,
     ) -> Outcome:
         """Serve requests, with what they wait outside of steps."""
@@ -106,13 +107,12 @@ class Server:
         self,
         requests: Requests,
         settings: Settings,
-        times: StepTimes,
+        times: StepTimes | StageTimes,
         progress: Callable[[float], object] | None,
     ) -> Outcome:
         layout = self.case[3].layouts[0]
-        if layout.pp > 1:
-            stages = stage_times(self.case, times)
-            return run_pipeline(requests, stages, settings, layout.pp, progress=progress)
+        if isinstance(times, StageTimes):
+            return run_pipeline(requests, times, settings, layout.pp, progress=progress)
         if layout.attention_dp > 1:
             return run_replicas(requests, times, settings, layout.attention_dp, progress=progress)
         return run(requests, times, settings, progress=progress)

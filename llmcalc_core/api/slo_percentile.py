@@ -14,7 +14,6 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.settings import Settings
-from llmcalc_core.simulation.step_times import StepTimes
 from llmcalc_core.workload.requests import Requests
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class _Replica:
         self._server = server
         self._drawn: Requests = sent_requests(None, None, 1.0, 1.0, _PROMPTS, lengths, 0, hit_rate)
         self._settings: Settings = server.settings(self._drawn)
-        self._times: StepTimes = server.step_times(self._drawn, self._settings)
+        self._times = server.step_times(self._drawn, self._settings)
 
     def most(self) -> float:
         """Give the requests per second with all of them there at once [1/s]."""

@@ -35,16 +35,9 @@ class Flight(NamedTuple):
     ended: tuple[int, ...]
 
 
-class _Lane:
-    """What of a batch belongs to one micro batch: those that decode, as its attributes say it."""
-
-    __slots__ = ("context", "ending", "ends", "last_steps", "opening", "sequences", "steps")
-
-    def __init__(self, block_tokens: int) -> None:
-        self.steps = self.sequences = self.context = self.last_steps = 0
-        self.ending: dict[int, list[int]] = {}
-        self.ends: list[int] = []
-        self.opening = [0] * block_tokens
+_Lane = tuple[int, int, int, int, dict[int, list[int]], list[int], list[int]]
+"""What of a batch belongs to one micro batch: its attributes steps, sequences, context, last_steps,
+ending, ends and opening."""
 
 
 class MicroBatches(Batch):
@@ -74,7 +67,9 @@ class MicroBatches(Batch):
         self.keeps_places = True
         self.flights: deque[Flight] = deque()
         self.token_s = [0.0] * lanes
-        self._lanes = [_Lane(settings.block_tokens) for _ in range(lanes)]
+        self._lanes: list[_Lane] = [
+            (0, 0, 0, 0, {}, [], [0] * settings.block_tokens) for _ in range(lanes)
+        ]
         self._lane = 0
         self._lane_of: dict[int, int] = {}
 
@@ -82,10 +77,15 @@ class MicroBatches(Batch):
         """Take a micro batch at hand."""
         if lane == self._lane:
             return
-        left, taken = self._lanes[self._lane], self._lanes[lane]
-        for name in _Lane.__slots__:
-            setattr(left, name, getattr(self, name))
-            setattr(self, name, getattr(taken, name))
+        lanes = self._lanes
+        lanes[self._lane] = (
+            self.steps, self.sequences, self.context, self.last_steps,
+            self.ending, self.ends, self.opening,
+        )  # fmt: skip
+        (
+            self.steps, self.sequences, self.context, self.last_steps,
+            self.ending, self.ends, self.opening,
+        ) = lanes[lane]  # fmt: skip
         self._lane = lane
 
     def depart(self, end_s: float) -> None:
