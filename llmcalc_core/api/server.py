@@ -23,7 +23,8 @@ from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
 from llmcalc_core.simulation.settings import POLICIES, Settings
 from llmcalc_core.simulation.stage_times import StageTimes, stage_times
-from llmcalc_core.simulation.step_times import StepTimes, step_times
+from llmcalc_core.simulation.step_tables import step_times
+from llmcalc_core.simulation.step_times import StepTimes
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths

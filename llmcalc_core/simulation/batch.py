@@ -77,53 +77,6 @@ class Batch:
         Requests that have not ended; with others beside, less those that ended here.
     """
 
-    __slots__ = (
-        "arrivals",
-        "block_tokens",
-        "cached",
-        "chunks",
-        "context",
-        "decodes",
-        "ending",
-        "ends",
-        "fills_at_once",
-        "finish",
-        "first_token",
-        "free",
-        "goal",
-        "held",
-        "inputs",
-        "keeps_places",
-        "kv_blocks",
-        "lag",
-        "last_step",
-        "last_steps",
-        "last_token",
-        "late_tokens",
-        "leaving",
-        "left",
-        "longest_leap",
-        "max_num_seqs",
-        "now",
-        "offset",
-        "opening",
-        "outputs",
-        "preempted",
-        "preemptions",
-        "prefixes",
-        "read",
-        "reading",
-        "reserved",
-        "running",
-        "sequences",
-        "start",
-        "steps",
-        "token_budget",
-        "view",
-        "waiting",
-        "whole_blocks",
-    )
-
     def __init__(self, requests: Requests, settings: Settings, ledger: Ledger) -> None:
         tokens = settings.block_tokens
         self.block_tokens = tokens
@@ -190,16 +143,11 @@ class Batch:
 
     def opened(self, steps: int) -> int:
         """Count the blocks that requests open that decode so many steps from now on."""
-        tokens = self.block_tokens
-        at = -self.steps % tokens
-        cycles, rest = divmod(steps, tokens)
-        opening = self.opening  # from one step to the next, of requests that are a token shorter
-        within = (
-            sum(opening[at - rest + 1 : at + 1])
-            if rest <= at + 1
-            else (sum(opening[: at + 1]) + sum(opening[tokens - rest + at + 1 :]))
-        )
-        return cycles * self.sequences + within
+        cycles, rest = divmod(steps, self.block_tokens)
+        blocks = cycles * self.sequences
+        for step in range(self.steps, self.steps + rest):
+            blocks += self.opening[-step % self.block_tokens]
+        return blocks
 
     def admit(self, budget: int, blocks: int, found: tuple[int, int]) -> int:
         """Let the first waiting request run, and read its prompt as far as the budget goes.

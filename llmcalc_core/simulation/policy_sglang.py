@@ -45,6 +45,12 @@ class SglangPolicy:
        and will in ``RETRACT_STEPS``, of all they may.
     5. A prompt finds in the prefix cache what earlier steps have computed
        (``Req.init_next_round_input``), here in whole blocks, though its tree keeps single tokens.
+
+    Compared line by line with 00550cd1. Not followed: with its overlap scheduler a request that has
+    ended takes part in one decode step more, whose token is thrown away
+    (``process_batch_result_decode``); ``max_prefill_tokens``, twice the default
+    ``chunked_prefill_size``; the other count of room where clients set ``ignore_eos`` and the radix
+    cache is off (``add_one_req_ignore_eos``).
     """
 
     def __init__(self, batch: Batch) -> None:

@@ -70,7 +70,7 @@ def stage_times(case: Case, times: StepTimes) -> StageTimes:
     Parameters
     ----------
     case : tuple
-        As :func:`llmcalc_core.simulation.step_times.step_times` takes it, with a layout of several
+        As :func:`llmcalc_core.simulation.step_tables.step_times` takes it, with a layout of several
         stages.
     times : StepTimes
         What that gave: of all layers.

@@ -7,12 +7,19 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 
-from llmcalc_core import UniformLengths, estimate_serving_performance, simulate
+from llmcalc_core import FixedLengths, UniformLengths, estimate_serving_performance, simulate
+from llmcalc_core.api.server import Widths, make_server
+from llmcalc_core.costmodel.passes import pass_times
+from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.layers.work import pass_of
 from llmcalc_core.simulation.lockstep import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.scheduler import run
+from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.steps import Cancelled
-from llmcalc_core.workload.requests import Requests
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import Requests, draw_requests
 from tests.core.simulated import LinearSteps, requests_of, settings_of
 from tests.core.simulation.test_scheduler_laws import STEPS, Case, cases
 
@@ -158,3 +165,28 @@ def test_replicas_of_a_plan_have_caches_and_places_of_their_own() -> None:
     assert as_said.summary == found.summary
     shared = simulate("qwen3_30b_a3b", "H100_80GB", tp=4, ep=4, **asked)
     assert shared.settings.kv_blocks > found.settings.kv_blocks
+
+
+@pytest.mark.parametrize("sequences", [1, 8, 64, 200])
+def test_a_step_of_which_all_hold_the_same_is_that_of_the_cost_model(sequences: int) -> None:
+    server = make_server(
+        "deepseek_v3", "H200_141GB", "checkpoint", Widths(ep=8), "vllm", 0.9, ServerOptions()
+    )
+    model, hardware, precision, _, efficiency = server.case
+    requests = draw_requests(
+        256, rate=1, input_lengths=FixedLengths(tokens=3000), output_lengths=FixedLengths(tokens=1)
+    )
+    times = server.step_times(requests, server.settings(requests))
+    grid = make_grid(
+        (Layout(tp=1, ep=8, attention_dp=8),), batches=(sequences,), inputs=(1000,), outputs=(1,),
+        engine="vllm",
+    )  # fmt: skip
+    each = np.full((1, 1, 1, 1), float(sequences))
+    together = pass_of(
+        model.hidden, grid, precision, requests=each, on_all_replicas=8 * each, decode=True
+    )
+    expected = pass_times(model, sections(model, together), hardware, efficiency).device_s.item()
+    shared = times.stage_seconds(8 * sequences, reads=False)
+    found = times.decode(sequences, sequences * 1000, shared) - efficiency.step_s
+    prepared = efficiency.sequence_step_s * sequences
+    assert found - prepared == pytest.approx(expected, rel=0.01)
