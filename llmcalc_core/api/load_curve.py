@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.server import LengthsLike, count_or_none, make_server, sent_requests
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike, find_technique
+from llmcalc_core.api.server import (
+    LengthsLike,
+    Widths,
+    count_or_none,
+    make_server,
+    sent_requests,
+    token_budget,
+)
 from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import Cancelled
 from llmcalc_core.simulation.server import ServerOptions
+from llmcalc_core.simulation.steps import Cancelled
 from llmcalc_core.workload.requests import Requests
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,13 +44,16 @@ _DEVIATIONS = 2.0
 """Standard deviations of the requests in a server that keeps up: they come and go at random [1]."""
 
 
+@takes_techniques
 def load_curve(
     model: ModelLike,
     hardware: HardwareLike,
     *,
     precision: PrecisionLike = CHECKPOINT,
     tp: int = 1,
+    pp: int = 1,
     ep: int = 1,
+    attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
     request_rates: Sequence[float] | None = None,
     ttft_limit_s: float = np.inf,
@@ -58,12 +69,13 @@ def load_curve(
     async_scheduling: bool | None = None,
     seed: int = 0,
     progress: Callable[[float], object] | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Give latencies over the rate of requests, up to the knee and a little beyond.
 
     Parameters
     ----------
-    model, hardware, precision, tp, ep, engine
+    model, hardware, precision, tp, pp, ep, attention_dp, engine
         As of :func:`simulate`.
     request_rates : sequence of float, optional
         Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
@@ -73,10 +85,12 @@ def load_curve(
     num_prompts, input_tokens, output_tokens, burstiness, memory_fraction, seed
         As of :func:`simulate`.
     max_num_seqs, max_num_batched_tokens, num_kv_blocks, async_scheduling
-        As of :func:`simulate`; prompts share nothing.
+        As of :func:`simulate`.
     progress : callable, optional
         Called with the share of the rates that are done; where it returns False, the curve is
         cancelled.
+    **techniques : optional
+        As of :func:`simulate`.
 
     Returns
     -------
@@ -104,18 +118,22 @@ def load_curve(
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
+    technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, (tp, ep), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
-            max_num_batched_tokens=count_or_none("max_num_batched_tokens", max_num_batched_tokens),
+            max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),
             num_kv_blocks=count_or_none("num_kv_blocks", num_kv_blocks),
             async_scheduling=async_scheduling,
         ),
+        technique,
     )  # fmt: skip
     lengths = input_tokens, output_tokens
     count = whole_number("num_prompts", num_prompts)
-    first = sent_requests(None, None, 1.0, burstiness, count, lengths, seed)
+    first = sent_requests(
+        None, None, 1.0, burstiness, count, lengths, seed, technique.prefix_hit_rate
+    )
     settings = server.settings(first)
     times = server.step_times(first, settings)
     if request_rates is None:
@@ -131,7 +149,9 @@ def load_curve(
         if progress is not None and progress(done / len(rates)) is False:
             msg = f"cancelled with {len(rates) - done} of {len(rates)} rates left"
             raise Cancelled(msg)
-        sent = sent_requests(None, None, rate, burstiness, count, lengths, seed)
+        sent = sent_requests(
+            None, None, rate, burstiness, count, lengths, seed, technique.prefix_hit_rate
+        )
         found = server.serve(sent, settings, times)
         rows.append(
             {"request_rate": rate}

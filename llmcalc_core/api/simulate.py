@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
-from llmcalc_core.api.server import LengthsLike, count_or_none, make_server, sent_requests
+from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike, find_technique
+from llmcalc_core.api.server import (
+    LengthsLike,
+    Widths,
+    count_or_none,
+    make_server,
+    sent_requests,
+    token_budget,
+)
 from llmcalc_core.checks import truth
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE
@@ -19,6 +26,7 @@ from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,13 +75,16 @@ class Simulation:
         return self.outcome.goodput(ttft_s=ttft_s, tpot_s=tpot_s)
 
 
+@takes_techniques
 def simulate(
     model: ModelLike,
     hardware: HardwareLike,
     *,
     precision: PrecisionLike = CHECKPOINT,
     tp: int = 1,
+    pp: int = 1,
     ep: int = 1,
+    attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
     requests: pd.DataFrame | Requests | None = None,
     concurrency: int | None = None,
@@ -90,6 +101,7 @@ def simulate(
     async_scheduling: bool | None = None,
     seed: int = 0,
     progress: Callable[[float], object] | None = None,
+    **techniques: Unpack[TechniqueArguments],
 ) -> Simulation:
     """Send requests to a server, one by one, and note what each of them meets.
 
@@ -105,8 +117,11 @@ def simulate(
         The device.
     precision : str or Precision
         Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
-    tp, ep : int
-        Tensor and expert parallel widths.
+    tp, pp, ep : int
+        Tensor parallel width, pipeline stages and expert parallel width.
+    attention_dp : int, optional
+        Attention replicas, each with a queue and a KV cache of its own, that step together; without
+        it a stage has the wider of ``tp`` and ``ep`` devices.
     engine : {'vllm', 'sglang', 'trtllm'}
         Whose scheduler.
     requests : DataFrame or Requests, optional
@@ -139,6 +154,10 @@ def simulate(
         Of what is drawn.
     progress : callable, optional
         Called with the share of requests that ended; where it returns False, the run is cancelled.
+    **techniques : optional
+        ``prefix_hit_rate``: all prompts that are drawn begin alike, for that share of each;
+        ``prefill_chunk_tokens``, adapters and shares that are offloaded, see :class:`Techniques`.
+        Speculation and finding what to offload are not simulated.
 
     Returns
     -------
@@ -160,19 +179,21 @@ def simulate(
     >>> len(busy.requests)
     200
     """
+    technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, (tp, ep), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
-            max_num_batched_tokens=count_or_none("max_num_batched_tokens", max_num_batched_tokens),
+            max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),
             num_kv_blocks=count_or_none("num_kv_blocks", num_kv_blocks),
             prefix_caching=truth("prefix_caching", prefix_caching),
             async_scheduling=async_scheduling,
         ),
+        technique,
     )  # fmt: skip
     sent = sent_requests(
         requests, concurrency, request_rate, burstiness, num_prompts,
-        (input_tokens, output_tokens), seed,
+        (input_tokens, output_tokens), seed, technique.prefix_hit_rate,
     )  # fmt: skip
     settings = server.settings(sent)
     times = server.step_times(sent, settings)

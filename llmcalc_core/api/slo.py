@@ -9,7 +9,12 @@ import numpy as np
 
 from llmcalc_core.api.comparison import best_of_each
 from llmcalc_core.api.explore import explore
-from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    find_technique,
+)
 from llmcalc_core.api.slo_percentile import at_percentile
 from llmcalc_core.checks import positive, share
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
@@ -84,11 +89,12 @@ def find_slo_plan(
     percentile : float, optional
         Part of the requests that must be within the limits, such as 0.95. Requests then come at
         random and are simulated one by one, on the few layouts of each device that need the fewest
-        devices in the mean; without pipelines, attention replicas and techniques.
+        devices in the mean; without pipelines of attention replicas.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
-        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`;
+        with a percentile, one value of each that :func:`simulate` takes.
 
     Returns
     -------
@@ -130,10 +136,10 @@ def find_slo_plan(
     )
     if percentile is None:
         return slo_plans(frame, load)
-    if techniques:
-        msg = f"techniques must be left out where a percentile is given, got {sorted(techniques)}"
-        raise ValueError(msg)
-    plan = {"engine": engine, "precision": precision, "memory_fraction": memory_fraction}
+    plan = {
+        "engine": engine, "precision": precision, "memory_fraction": memory_fraction,
+        "technique": find_technique(techniques),
+    }  # fmt: skip
     several = hardware if isinstance(hardware, list | tuple) else (hardware,)
     devices = {one.name: one for one in map(find_hardware, several)}
     limits = tuple(np.inf if one is None else one for one in (ttft_limit_s, tpot_limit_s))

@@ -9,12 +9,11 @@ import numpy as np
 
 from llmcalc_core.api.load_curve import all_at_once, is_overloaded
 from llmcalc_core.api.make_request import ModelLike
-from llmcalc_core.api.server import Server, make_server, sent_requests
+from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.settings import Settings
-from llmcalc_core.simulation.step_times import StepTimes
 from llmcalc_core.workload.requests import Requests
 
 if TYPE_CHECKING:
@@ -33,11 +32,11 @@ _LEAST = 0.02
 class _Replica:
     """A plan to which requests come at different rates."""
 
-    def __init__(self, server: Server, lengths: tuple[int, int]) -> None:
+    def __init__(self, server: Server, lengths: tuple[int, int], hit_rate: float) -> None:
         self._server = server
-        self._drawn: Requests = sent_requests(None, None, 1.0, 1.0, _PROMPTS, lengths, 0)
+        self._drawn: Requests = sent_requests(None, None, 1.0, 1.0, _PROMPTS, lengths, 0, hit_rate)
         self._settings: Settings = server.settings(self._drawn)
-        self._times: StepTimes = server.step_times(self._drawn, self._settings)
+        self._times = server.step_times(self._drawn, self._settings)
 
     def most(self) -> float:
         """Give the requests per second with all of them there at once [1/s]."""
@@ -75,24 +74,27 @@ def at_percentile(
     limits : (float, float)
         Of TTFT and TPOT [s]; infinity where there is none.
     plan : dict
-        ``engine``, ``precision``, ``memory_fraction`` and the lengths of requests.
+        ``engine``, ``precision``, ``memory_fraction`` and ``technique``.
 
     Returns
     -------
     DataFrame
         Rows of the frame, the few layouts of each device that need the fewest devices, with
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
-        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines and attention replicas, which the
-        simulator does not follow, are left out.
+        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines of attention replicas, or with
+        SGLang, which the simulator does not follow, are left out.
     """
-    usable = (frame["replicas"] == 1) & (frame["pp"] == 1) & (frame["attention_dp"] == 1)
+    single = frame["replicas"] == 1
+    usable = single & (frame["pp"] == 1)
+    if plan["engine"] != "sglang":
+        usable |= single & (frame["attention_dp"] == 1)
     fits = frame["rejected_for"] == ""
     found = frame[usable & fits]
     if found.empty:
         return frame[usable]
     per_device = found["requests_per_s"] / found["devices"]
     best = found.assign(_per_device=per_device).sort_values("_per_device", ascending=False)
-    best = best.drop_duplicates(["hardware", "tp", "ep"])
+    best = best.drop_duplicates(["hardware", "tp", "pp", "ep", "attention_dp"])
     best = best.groupby("hardware", observed=True, sort=False).head(_LAYOUTS)
     rows = [
         _largest(row, model, hardware[str(row["hardware"])], percentile, limits, plan)
@@ -121,11 +123,14 @@ def _largest(
     plan: dict[str, Any],
 ) -> dict[str, Any]:
     """Close in on the largest rate at which the percentiles keep the limits."""
+    widths = Widths(row["tp"], row["pp"], row["ep"], row["attention_dp"])
     server = make_server(
-        model, hardware, plan["precision"], (row["tp"], row["ep"]), plan["engine"],
-        plan["memory_fraction"], ServerOptions(),
+        model, hardware, plan["precision"], widths, plan["engine"], plan["memory_fraction"],
+        ServerOptions(max_num_batched_tokens=plan["technique"].prefill_chunk_tokens),
+        plan["technique"],
     )  # fmt: skip
-    replica = _Replica(server, (row["input_tokens"], row["output_tokens"]))
+    lengths = row["input_tokens"], row["output_tokens"]
+    replica = _Replica(server, lengths, plan["technique"].prefix_hit_rate)
     most = replica.most()
     low, high, kept = 0.0, most, replica.at(_LEAST * most)
     over = _over(kept, percentile, limits)

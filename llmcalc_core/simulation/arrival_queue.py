@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
 from llmcalc_core.workload.requests import Requests
@@ -25,6 +26,8 @@ class ArrivalQueue:
         When each request is sent, as far as that is known [s].
     next_s : float
         When the next one is sent; infinite where none is known [s].
+    follows : bool
+        Whether ends of requests send others, so that :meth:`note_end` must know of them.
     """
 
     __slots__ = (
@@ -36,6 +39,7 @@ class ArrivalQueue:
         "_listed",
         "_next",
         "_started",
+        "follows",
         "next_s",
         "sent_s",
     )
@@ -48,11 +52,21 @@ class ArrivalQueue:
         self._next = 0
         self._after: list[int] = requests.after.tolist() if (requests.after >= 0).any() else []
         self._followers: dict[int, int] = {}  # request -> the one that waits for its end
+        self.follows = bool(self._after) or self._started < self._count
         self._due: list[tuple[float, int]] = []  # requests that others' ends have sent, a heap
         self.next_s = self._earliest()
 
-    def sent_by(self, until: float) -> Iterator[int]:
+    def sent_by(self, until: float) -> Sequence[int]:
         """Give the requests that are sent by then, each once."""
+        if self.follows:
+            return list(self._one_by_one(until))
+        first = self._next
+        self._next = last = bisect_right(self.sent_s, until, first)
+        self.next_s = self.sent_s[last] if last < self._count else math.inf
+        return range(first, last)
+
+    def _one_by_one(self, until: float) -> Iterator[int]:
+        """Give the requests that are sent by then where ends of others send some."""
         while self.next_s <= until:
             if self._due and self._due[0][0] == self.next_s:
                 yield heappop(self._due)[1]

@@ -6,8 +6,8 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 
-from llmcalc_core.simulation.arrival_queue import ArrivalQueue
 from llmcalc_core.simulation.kv_blocks import PrefixCache
+from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
 
@@ -29,6 +29,8 @@ class Batch:
         What is sent.
     settings : Settings
         How the engine is set up.
+    ledger : Ledger
+        What is known of every request; other batches may share it. Its lists are attributes here.
 
     Attributes
     ----------
@@ -52,6 +54,8 @@ class Batch:
         Parts of prompts in the step being formed: request, new tokens, tokens computed before.
     preempted : list of int
         Requests that lost their blocks when the step was formed.
+    held : dict of int to object
+        Requests that wait for the end of a step of theirs; none but in a pipeline.
     leaving : list of int
         Requests whose last token is computed but not yet known to the scheduler; they keep their
         place and their blocks.
@@ -65,26 +69,22 @@ class Batch:
         Whether those that decode take part in the step being formed.
     longest_leap : int
         After how many steps that only decode the policy must be asked again.
+    keeps_places : bool
+        Whether requests that have ended are still there when the next step is formed.
     fills_at_once : bool
         Whether prompts of a step find what others of the same step compute, or only later ones do.
-    arrivals : ArrivalQueue
-        Requests that are still to be sent.
     left : int
-        Requests that have not ended.
+        Requests that have not ended; with others beside, less those that ended here.
     """
 
-    def __init__(self, requests: Requests, settings: Settings) -> None:
-        count = len(requests)
+    def __init__(self, requests: Requests, settings: Settings, ledger: Ledger) -> None:
         tokens = settings.block_tokens
         self.block_tokens = tokens
         self.token_budget = settings.token_budget
         self.max_num_seqs = settings.max_num_seqs
         self.lag = settings.steps_ahead
+        self.keeps_places = bool(settings.steps_ahead)
         self.kv_blocks = settings.kv_blocks
-        self.inputs: list[int] = requests.input_tokens.tolist()
-        self.outputs: list[int] = requests.output_tokens.tolist()
-        whole = -(-(requests.input_tokens + requests.output_tokens) // tokens)
-        self.whole_blocks: list[int] = whole.tolist()
         self.prefixes = PrefixCache(requests, tokens) if settings.prefix_caching else None
 
         self.now = self.view = 0.0
@@ -96,6 +96,7 @@ class Batch:
         self.read = 0
         self.chunks: list[tuple[int, int, int]] = []
         self.preempted: list[int] = []
+        self.held: dict[int, object] = {}
         self.leaving: list[int] = []
         self.free = settings.kv_blocks
         self.reserved = 0
@@ -104,22 +105,19 @@ class Batch:
         self.longest_leap = NO_LIMIT
         self.fills_at_once = True
 
-        self.goal: list[int] = list(self.inputs)  # tokens to compute before one can be sampled
-        self.last_step = [-1] * count  # -1: does not decode
-        self.offset = [0] * count
         self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
         self.ends: list[int] = []  # the steps of ending, a heap
         self.opening = [0] * tokens  # requests that decode, by offset modulo the block
 
-        self.start = [math.nan] * count
-        self.first_token = [math.nan] * count
-        self.finish = [math.nan] * count
-        self.preemptions: dict[int, int] = {}
-        self.cached: dict[int, int] = {}
-        self.last_token: dict[int, float] = {}  # when a preempted request got its last one
-        self.late_tokens: list[float] = []  # times between two tokens with a preemption between
-        self.left = count
-        self.arrivals = ArrivalQueue(requests, self.finish)
+        self.left = len(requests)
+        self.inputs, self.outputs, self.whole_blocks = (
+            ledger.inputs, ledger.outputs, ledger.whole_blocks
+        )  # fmt: skip
+        self.goal, self.last_step, self.offset = ledger.goal, ledger.last_step, ledger.offset
+        self.start, self.first_token, self.finish = ledger.start, ledger.first_token, ledger.finish
+        self.preemptions, self.cached = ledger.preemptions, ledger.cached
+        self.last_token, self.late_tokens = ledger.last_token, ledger.late_tokens
+        self.arrivals = ledger.arrivals
 
     def take(self, blocks: int) -> None:
         """Use free blocks, and forget what idle ones among them held."""
@@ -131,6 +129,17 @@ class Batch:
     def generated(self, request: int) -> int:
         """Count the tokens that a request which decodes has sampled."""
         return self.outputs[request] - self.last_step[request] + self.steps
+
+    def set_aside(self) -> list[int]:
+        """Take those that are held out of the waiting ones; the last of them first."""
+        aside = [one for one in reversed(self.waiting) if one in self.held]
+        for one in aside:
+            self.waiting.remove(one)
+        return aside
+
+    def decoding(self) -> list[int]:
+        """List the requests that decode in the next step that does, in their order."""
+        return [one for one in self.running if self.last_step[one] >= 0]
 
     def opened(self, steps: int) -> int:
         """Count the blocks that requests open that decode so many steps from now on."""
@@ -213,10 +222,11 @@ class Batch:
             self.view = start if steps == 1 else self.now - last
         else:
             self.view = self.now
-        if self.decodes:
-            self.steps += steps
-            self.context += steps * self.sequences
-            if self.ends and self.ends[0] <= self.steps:
+        sequences = self.sequences
+        if sequences and self.decodes:
+            self.steps = done = self.steps + steps
+            self.context += steps * sequences
+            if self.ends[0] <= done:
                 self._end_decoders()
         if self.chunks:
             if self.prefixes is not None and not self.fills_at_once:
@@ -242,15 +252,16 @@ class Batch:
 
     def _sample(self) -> None:
         """Give a token to each request whose prompt is complete with this step."""
+        goals, inputs, outputs, now = self.goal, self.inputs, self.outputs, self.now
         for request, new, before in self.chunks:
-            goal = self.goal[request]
+            goal = goals[request]
             if before + new < goal:
                 continue
-            if goal == self.inputs[request]:
-                self.first_token[request] = self.now
+            if goal == inputs[request]:
+                self.first_token[request] = now
             else:
-                self.late_tokens.append(self.now - self.last_token.pop(request))
-            remaining = self.outputs[request] + self.inputs[request] - goal - 1
+                self.late_tokens.append(now - self.last_token.pop(request))
+            remaining = outputs[request] + inputs[request] - goal - 1
             if remaining:
                 self._join(request, goal, remaining)
             else:
@@ -258,32 +269,33 @@ class Batch:
 
     def _join(self, request: int, computed: int, remaining: int) -> None:
         """Let a request decode that has so many tokens still to sample."""
-        last = self.steps + remaining
-        offset = computed - self.steps
+        steps = self.steps
+        last = steps + remaining
+        offset = computed - steps
         self.last_step[request] = last
         self.last_steps += last
         self.offset[request] = offset
         self.sequences += 1
         self.context += computed
         self.opening[offset % self.block_tokens] += 1
-        ending = self.ending.get(last)
-        if ending is None:
+        if last in self.ending:
+            self.ending[last].append(request)
+        else:
             self.ending[last] = [request]
             heappush(self.ends, last)
-        else:
-            ending.append(request)
 
     def _end(self, request: int) -> None:
         """Note the end of a request, send those that waited for it, free its place and blocks."""
         self.finish[request] = self.now
         self.left -= 1
-        self.arrivals.note_end(request, self.now)
-        if self.lag:
+        if self.arrivals.follows:
+            self.arrivals.note_end(request, self.now)
+        if self.keeps_places:
             self.leaving.append(request)
         else:
-            self._leave(request)
+            self.leave(request)
 
-    def _leave(self, request: int) -> None:
+    def leave(self, request: int) -> None:
         """Free the place and the blocks of a request that has ended."""
         del self.running[request]
         self.reserved -= self.whole_blocks[request]
@@ -297,7 +309,7 @@ class Batch:
     def let_leave(self, count: int) -> None:
         """Free what the first ``count`` of those that are leaving have kept."""
         for request in self.leaving[:count]:
-            self._leave(request)
+            self.leave(request)
         del self.leaving[:count]
 
     def preempt(self, request: int, *, retract: bool = False) -> None:
@@ -317,7 +329,7 @@ class Batch:
         self.preemptions[request] = self.preemptions.get(request, 0) + 1
         if request in self.leaving:
             self.leaving.remove(request)
-            self._leave(request)
+            self.leave(request)
             return
         del self.running[request]
         self.reserved -= self.whole_blocks[request]

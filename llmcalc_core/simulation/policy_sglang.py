@@ -45,6 +45,12 @@ class SglangPolicy:
        and will in ``RETRACT_STEPS``, of all they may.
     5. A prompt finds in the prefix cache what earlier steps have computed
        (``Req.init_next_round_input``), here in whole blocks, though its tree keeps single tokens.
+
+    Compared line by line with 00550cd1. Not followed: with its overlap scheduler a request that has
+    ended takes part in one decode step more, whose token is thrown away
+    (``process_batch_result_decode``); ``max_prefill_tokens``, twice the default
+    ``chunked_prefill_size``; the other count of room where clients set ``ignore_eos`` and the radix
+    cache is off (``add_one_req_ignore_eos``).
     """
 
     def __init__(self, batch: Batch) -> None:
@@ -131,8 +137,8 @@ class SglangPolicy:
         batch = self._batch
         rest = batch.last_steps - batch.sequences * batch.steps
         if self._clips:
-            ends = (batch.last_step[one] for one in batch.running)
-            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends if end >= 0)
+            ends = (batch.last_step[one] for one in batch.decoding())
+            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends)
         fallen = FALL * max(batch.steps - self._since, 0)
         return rest * max(self._ratio - fallen, LEAST_RATIO)
 
@@ -150,8 +156,7 @@ class SglangPolicy:
         """Take blocks away until the others have enough, and count the blocks that they open."""
         batch = self._batch
         tokens = batch.block_tokens
-        order = [one for one in batch.running if batch.last_step[one] >= 0]
-        order.sort(key=lambda one: (-batch.generated(one), batch.inputs[one]))
+        order = sorted(batch.decoding(), key=lambda one: (-batch.generated(one), batch.inputs[one]))
         while opened > batch.free and len(order) > 1:
             request = order.pop()
             if (batch.steps + batch.offset[request]) % tokens == 0:

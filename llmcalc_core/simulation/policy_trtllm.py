@@ -22,6 +22,10 @@ class TensorRTLLMPolicy:
        the next step. Where a prompt is longer than ``max_num_tokens`` itself, which the engine
        serves only with ``enable_chunked_prefill``, all are cut where the budget ends, to whole
        blocks (``_chunk_fcfs``).
+
+    Compared line by line with 002f3cc3. Not followed: what is left of a budget after such a cut,
+    less than a block, can still hold a whole prompt that is shorter; in a pipeline
+    ``max_batch_size`` is of each micro batch.
     """
 
     def __init__(self, batch: Batch) -> None:

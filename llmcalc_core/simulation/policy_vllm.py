@@ -25,7 +25,9 @@ class VllmPolicy:
        (``KVCacheManager.allocate_slots``, ``full_sequence_must_fit``), though it takes blocks only
        for those of the step. The first one without room holds all others back. The last prompt is
        cut where the budget ends.
-    4. A request that has ended keeps its place and its blocks until its last token is known: with
+    4. With pipeline stages a request that was preempted while a step of it was under way is passed
+       over until that step has ended (``num_stale_output_tokens``).
+    5. A request that has ended keeps its place and its blocks until its last token is known: with
        ``async_scheduling`` (``AsyncScheduler``) for one more step.
     """
 
@@ -48,24 +50,26 @@ class VllmPolicy:
         if batch.preempted:
             return
         waiting, running = batch.waiting, batch.running
+        aside = batch.set_aside() if batch.held else ()
         while waiting and budget > 0 and len(running) < batch.max_num_seqs:
             request = waiting[0]
             goal = batch.goal[request]
             blocks = -(-goal // batch.block_tokens)
             found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
             if blocks - found[0] + found[1] > batch.free:
-                return
+                break
             budget -= batch.admit(budget, blocks, found)
+        waiting.extendleft(aside)
 
 
 def _take_in_order(batch: Batch) -> None:
     """Give blocks to those that decode, in their order; for want of them, preempt the last one."""
-    order = list(batch.running)
+    order, decoding = list(batch.running), set(batch.decoding())
     place = 0
     while place < len(order):
         request = order[place]
         opens = (batch.steps + batch.offset[request]) % batch.block_tokens == 0
-        if batch.last_step[request] >= 0 and opens:
+        if request in decoding and opens:
             while not batch.free:
                 batch.preempt(order.pop())
                 if place == len(order):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from llmcalc_core.simulation.batch import Batch
+from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.workload.lengths import Integers
 from llmcalc_core.workload.requests import Requests
@@ -20,23 +23,47 @@ class Recorder:
     ----------
     batch : Batch
         What runs.
+
+    Attributes
+    ----------
+    gaps : list of float
+        Times between two tokens of a request [s].
+    counts : list of int
+        How many tokens came after each [1].
+    points : list of tuple
+        Some thousand starts of steps: time [s], requests that run and wait, blocks in use.
+    steps : int
+        Steps so far [1].
     """
 
-    __slots__ = ("_batch", "_counts", "_gaps", "_points", "_skip", "_stalls", "_steps", "_stride")
+    __slots__ = ("_batch", "_skip", "_stalls", "_stride", "counts", "gaps", "points", "steps")
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
-        self._gaps: list[float] = []
-        self._counts: list[int] = []
-        self._points: list[tuple[float, int, int, int]] = []
+        self.gaps: list[float] = []
+        self.counts: list[int] = []
+        self.points: list[tuple[float, int, int, int]] = []
         self._stalls: list[tuple[int, float]] = []  # steps since that read prompts alone
         self._stride = self._skip = 1
-        self._steps = 0
+        self.steps = 0
 
     def note(self, steps: int, seconds: float) -> None:
         """Note steps that start now and take so many seconds in all."""
         batch = self._batch
-        self._steps += steps
+        if batch.sequences and batch.decodes and not self._stalls:
+            self.gaps.append(seconds / steps)
+            self.counts.append(steps * batch.sequences)
+        else:
+            self.note_gap(steps, seconds)
+        self.steps += steps
+        if self._skip > 1:
+            self._skip -= 1
+        else:
+            self._note_point()
+
+    def note_gap(self, steps: int, seconds: float) -> None:
+        """Note steps whose tokens come so many seconds after those before, in all."""
+        batch = self._batch
         if not batch.decodes:
             self._stalls.append((batch.sequences, seconds))
         elif batch.sequences:
@@ -44,17 +71,26 @@ class Recorder:
             count = steps * batch.sequences
             if self._stalls:
                 count -= self._note_stalls(batch.sequences, gap)
-            self._gaps.append(gap)
-            self._counts.append(count)
-        self._skip -= 1
-        if not self._skip:
-            self._skip = self._stride
-            used = batch.kv_blocks - batch.free
-            points = self._points
-            points.append((batch.now, len(batch.running), len(batch.waiting), used))
-            if len(points) == 2 * POINTS:
-                del points[1::2]
-                self._stride *= 2
+            self.gaps.append(gap)
+            self.counts.append(count)
+
+    def note_point(self, steps: int) -> None:
+        """Note what there is at the start of so many steps."""
+        self.steps += steps
+        if self._skip > 1:
+            self._skip -= 1
+        else:
+            self._note_point()
+
+    def _note_point(self) -> None:
+        self._skip = self._stride
+        batch = self._batch
+        used = batch.kv_blocks - batch.free
+        points = self.points
+        points.append((batch.now, len(batch.running), len(batch.waiting), used))
+        if len(points) == 2 * POINTS:
+            del points[1::2]
+            self._stride *= 2
 
     def _note_stalls(self, sequences: int, gap: float) -> int:
         """Note tokens that came late as steps of prompts alone went before, and count them."""
@@ -63,40 +99,61 @@ class Recorder:
         late = 0
         for before, seconds in reversed(self._stalls):
             if newer > before and stall:
-                self._gaps.append(gap + stall)
-                self._counts.append(newer - before)
+                self.gaps.append(gap + stall)
+                self.counts.append(newer - before)
                 late += newer - before
             newer = min(newer, before)
             stall += seconds
         self._stalls.clear()
         if newer:
-            self._gaps.append(gap + stall)
-            self._counts.append(newer)
+            self.gaps.append(gap + stall)
+            self.counts.append(newer)
         return late + newer
 
-    def outcome(self, requests: Requests) -> Outcome:
-        """Put the notes together once all requests have ended."""
-        batch = self._batch
-        count = len(requests)
-        late = batch.late_tokens
-        time, running, waiting, used = np.array(self._points).T
-        return Outcome(
-            arrival_s=np.array(batch.arrivals.sent_s),
-            start_s=np.array(batch.start),
-            first_token_s=np.array(batch.first_token),
-            finish_s=np.array(batch.finish),
-            input_tokens=requests.input_tokens,
-            output_tokens=requests.output_tokens,
-            preemptions=_filled(batch.preemptions, count),
-            cached_tokens=_filled(batch.cached, count),
-            gap_s=np.array(self._gaps + late),
-            gap_count=np.array(self._counts + [1] * len(late), np.int64),
-            steps=self._steps,
-            timeline_s=time,
-            running=running.astype(np.int64),
-            waiting=waiting.astype(np.int64),
-            used_blocks=used.astype(np.int64),
-        )
+
+def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]) -> Outcome:
+    """Put notes together once all requests have ended.
+
+    Parameters
+    ----------
+    requests : Requests
+        What was sent.
+    ledger : Ledger
+        What became of them.
+    recorders : sequence of Recorder
+        Notes of batches that stepped together, or of the micro batches of one; the points are those
+        of the first then.
+
+    Returns
+    -------
+    Outcome
+        What each request met, and what all batches held together.
+    """
+    count = len(requests)
+    late = ledger.late_tokens
+    time = np.array([point[0] for point in recorders[0].points])
+    noted = [one.points for one in recorders if one.points]
+    held = sum(np.array([point[1:] for point in points], np.int64) for points in noted)
+    running, waiting, used = np.asarray(held).T
+    gaps = [gap for one in recorders for gap in one.gaps]
+    counts = [many for one in recorders for many in one.counts]
+    return Outcome(
+        arrival_s=np.array(ledger.arrivals.sent_s),
+        start_s=np.array(ledger.start),
+        first_token_s=np.array(ledger.first_token),
+        finish_s=np.array(ledger.finish),
+        input_tokens=requests.input_tokens,
+        output_tokens=requests.output_tokens,
+        preemptions=_filled(ledger.preemptions, count),
+        cached_tokens=_filled(ledger.cached, count),
+        gap_s=np.array(gaps + late),
+        gap_count=np.array(counts + [1] * len(late), np.int64),
+        steps=recorders[0].steps,
+        timeline_s=time,
+        running=running,
+        waiting=waiting,
+        used_blocks=used,
+    )
 
 
 def _filled(values: dict[int, int], count: int) -> Integers:

@@ -85,12 +85,13 @@ def shares_anything(requests: Requests) -> bool:
 
 
 def _cached_tokens(case: Case, budget: MemoryBudget, requests: Requests, most: int) -> float:
-    """Count the tokens that the cache has room for beside weights and the buffers of a step."""
+    """Count the tokens that the cache of an attention replica has room for beside all else."""
     model, _, precision, grid, _ = case
     lengths = requests.input_tokens + requests.output_tokens
     usual, running = math.ceil(float(lengths.mean())), min(most, len(requests))
     whole = make_grid(
-        grid.layouts, batches=(running,), inputs=(usual,), outputs=(1,), engine=grid.engine.name,
+        grid.layouts, batches=(running * grid.layouts[0].attention_dp,), inputs=(usual,),
+        outputs=(1,), engine=grid.engine.name,
         techniques=replace(grid.techniques, prefix_hit_rate=0.0),
     )  # fmt: skip
     memory = device_memory(model, precision, whole)

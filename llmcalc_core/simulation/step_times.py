@@ -5,24 +5,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import numpy as np
-
-from llmcalc_core.costmodel.host import PIECES_PER_LAYER
-from llmcalc_core.costmodel.micro_batch import Case
-from llmcalc_core.costmodel.mixed import mixed_sections
-from llmcalc_core.costmodel.passes import pass_times
-from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.formulas import Floats
-from llmcalc_core.layers.work import Pass, pass_of
-from llmcalc_core.simulation.load import HARDLY_ANY
-from llmcalc_core.workload.grid import Grid, make_grid
+from dataclasses import dataclass, field
 
 Table = list[list[float]]
-
-_DOUBLINGS = 2
-"""Knots of a table between a number and its double [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,6 +40,10 @@ class StepTimes:
         The same where they are captured in pieces [s].
     captured_tokens : float
         Most tokens of such a step [tokens].
+    stage_tokens, stage_decode, stage_read : list of float
+        Where there are several attention replicas: tokens of all of them, and the time that these
+        take in their common experts where all decode, and where some are read [tokens], [s]. It is
+        in none of the other tables, which are of one replica.
     step_s, sequence_s : float
         Time that the host prepares a step, and each sequence of it [s].
     overlaps : bool
@@ -71,11 +60,16 @@ class StepTimes:
     launch: Table
     launch_pieces: float
     captured_tokens: float
+    stage_tokens: list[float]
+    stage_decode: list[float]
+    stage_read: list[float]
     step_s: float
     sequence_s: float
     overlaps: bool
+    _places: dict[int, tuple[int, float]] = field(default_factory=dict, repr=False)
+    _alone: dict[int, float] = field(default_factory=dict, repr=False)
 
-    def decode(self, sequences: int, context: int) -> float:
+    def decode(self, sequences: int, context: int, beside: float = 0.0) -> float:
         """Time a step that decodes one token of each of so many sequences.
 
         Parameters
@@ -84,16 +78,27 @@ class StepTimes:
             Sequences, at least 1.
         context : int
             Tokens that their caches hold in all [tokens].
+        beside : float, default 0
+            What :meth:`stage_seconds` gives [s].
 
         Returns
         -------
         float
             Time [s].
         """
-        busy = self.decode_base[sequences] + self._decode_attention(sequences, context)
-        return self._prepared(busy, sequences)
+        knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
+        at = min(max(bisect_right(knots, mean) - 1, 0), len(knots) - 2)
+        part = (mean - knots[at]) / (knots[at + 1] - knots[at])
+        attention = row[at] + part * (row[at + 1] - row[at])
+        return self._prepared(self.decode_base[sequences] + attention + beside, sequences)
 
-    def mixed(self, sequences: int, context: int, prompts: Sequence[tuple[int, int]]) -> float:
+    def mixed(
+        self,
+        sequences: int,
+        context: int,
+        prompts: Sequence[tuple[int, int]],
+        beside: float = 0.0,
+    ) -> float:
         """Time a step that also reads parts of prompts.
 
         Parameters
@@ -102,20 +107,28 @@ class StepTimes:
             As of :meth:`decode`; both may be 0.
         prompts : sequence of tuple of int
             New tokens of each part, and those computed before [tokens].
+        beside : float, default 0
+            As of :meth:`decode`.
 
         Returns
         -------
         float
             Time [s].
         """
-        knots, row = self.read, self.base[sequences]
+        row, alone = self.base[sequences], self._alone
         tokens = 0
-        device = self._decode_attention(sequences, context) if sequences else 0.0
+        device = beside
+        device += self._decode_attention(sequences, context) if sequences else 0.0
         for new, before in prompts:
             tokens += new
-            device += self._attention(new, before)
-        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
-        part = (tokens - knots[at]) / (knots[at + 1] - knots[at])
+            if before:
+                device += self._attention(new, before)
+            elif new in alone:
+                device += alone[new]
+            else:
+                alone[new] = seconds = self._attention(new, 0)
+                device += seconds
+        at, part = self._places.get(tokens) or self._place(tokens)
         device += row[at] + part * (row[at + 1] - row[at])
         if tokens + sequences <= self.captured_tokens:
             launch = self.launch_pieces
@@ -124,6 +137,35 @@ class StepTimes:
             launch = starts[at] + part * (starts[at + 1] - starts[at])
         return self._prepared(math.hypot(device, launch), sequences + len(prompts))
 
+    def _place(self, tokens: int) -> tuple[int, float]:
+        """Find tokens among the knots of ``read``: after which one, and what part of the way."""
+        knots = self.read
+        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
+        self._places[tokens] = found = at, (tokens - knots[at]) / (knots[at + 1] - knots[at])
+        return found
+
+    def stage_seconds(self, tokens: int, *, reads: bool) -> float:
+        """Time that the tokens of all attention replicas take in their experts.
+
+        Parameters
+        ----------
+        tokens : int
+            Of a step of all replicas [tokens].
+        reads : bool
+            Whether any of them are of prompts.
+
+        Returns
+        -------
+        float
+            Time, 0 of a single replica, whose other times hold it [s].
+        """
+        knots, row = self.stage_tokens, self.stage_read if reads else self.stage_decode
+        if not knots:
+            return 0.0
+        at = min(max(bisect_right(knots, tokens) - 1, 0), len(knots) - 2)
+        part = (tokens - knots[at]) / (knots[at + 1] - knots[at])
+        return row[at] + part * (row[at + 1] - row[at])
+
     def _decode_attention(self, sequences: int, context: int) -> float:
         knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
         at = min(max(bisect_right(knots, mean) - 1, 0), len(knots) - 2)
@@ -131,9 +173,7 @@ class StepTimes:
         return row[at] + part * (row[at + 1] - row[at])
 
     def _attention(self, new: int, before: int) -> float:
-        knots = self.read
-        at = min(max(bisect_right(knots, new) - 1, 0), len(knots) - 2)
-        part = (new - knots[at]) / (knots[at + 1] - knots[at])
+        at, part = self._places.get(new) or self._place(new)
         row = self.attention[at]
         if not before:
             return row[0] + part * (self.attention[at + 1][0] - row[0])
@@ -151,120 +191,3 @@ class StepTimes:
             longer, shorter = (busy, host) if busy > host else (host, busy)
             return longer * math.sqrt(math.sqrt(1 + (shorter / longer) ** 4))
         return busy + host
-
-
-def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: int) -> StepTimes:
-    """Lay out the times of the steps of a plan.
-
-    Parameters
-    ----------
-    case : tuple
-        Model, hardware, precision, a grid of one layout of one pipeline stage, and efficiency.
-    longest : int
-        Most tokens of a prompt and its answer [tokens].
-    most_sequences : int
-        Most sequences that run at once on an attention replica [1].
-    token_budget : int
-        Most tokens of prompts that a step reads [tokens].
-
-    Returns
-    -------
-    StepTimes
-        For any step within these limits. Where there are several attention replicas, the steps of
-        one while all hold the same.
-    """
-    model, _, _, _, efficiency = case
-    sequences = _knots(most_sequences)
-    read = _knots(min(token_budget, longest * most_sequences))
-    contexts, before = _knots(longest), [0.0, *_knots(longest)]
-    decode = _decode_times(case, sequences, contexts)
-    base, launch = _base_times(case, [0.0, *sequences], read)
-    every = list(range(most_sequences + 1))
-    return StepTimes(
-        decode_base=_filled(decode[0][:, None], sequences, every)[:, 0].tolist(),
-        decode_attention=_filled(decode[1], sequences, every).tolist(),
-        contexts=contexts,
-        base=_filled(base, [0.0, *sequences], every).tolist(),
-        read=read,
-        attention=_attention_times(case, read, before).tolist(),
-        before=before,
-        launch=_filled(launch, [0.0, *sequences], every).tolist(),
-        launch_pieces=efficiency.host_launch_s * PIECES_PER_LAYER * model.layer_count,
-        captured_tokens=float(efficiency.behaviour.captured_tokens),
-        step_s=efficiency.step_s,
-        sequence_s=efficiency.sequence_step_s,
-        overlaps=bool(efficiency.behaviour.overlaps),
-    )
-
-
-def _knots(most: int) -> list[float]:
-    """Give whole numbers from 1 to a number, the larger the further apart."""
-    steps = max(math.ceil(_DOUBLINGS * math.log2(max(most, 2))), 1)
-    spread = np.unique(np.round(np.geomspace(1, max(most, 2), steps + 1)))
-    return [float(one) for one in spread]
-
-
-def _grid(case: Case, batches: Sequence[float], inputs: Sequence[float]) -> Grid:
-    """Lay out the plan with other axes."""
-    grid = case[3]
-    made = make_grid(
-        grid.layouts, batches=tuple(map(int, batches)), inputs=tuple(map(int, inputs)),
-        outputs=(1,), graph_sizes=grid.graph_sizes, engine=grid.engine.name,
-    )  # fmt: skip
-    return replace(made, techniques=grid.techniques, weights_away=grid.weights_away,
-                   cache_away=grid.cache_away)  # fmt: skip
-
-
-def _pass(case: Case, grid: Grid, requests: Floats, *, decode: bool) -> Pass:
-    model, _, precision, own, _ = case
-    on_all = requests * own.layouts[0].attention_dp
-    return pass_of(
-        model.hidden, grid, precision, requests=requests, on_all_replicas=on_all, decode=decode
-    )
-
-
-def _decode_times(
-    case: Case, sequences: list[float], contexts: list[float]
-) -> tuple[Floats, Floats]:
-    """Time decode steps: all but attention by sequences, and attention by contexts, too [s]."""
-    model, hardware, _, _, efficiency = case
-    grid = _grid(case, sequences, contexts)
-    step = _pass(case, grid, np.array(sequences).reshape(1, -1, 1, 1), decode=True)
-    one = pass_times(model, sections(model, step), hardware, efficiency)
-    shape = (1, len(sequences), len(contexts), 1)
-    attention = np.broadcast_to(one.attention, shape)[0, :, :, 0]
-    return np.broadcast_to(one.device_s - one.attention, shape)[0, :, 0, 0], attention
-
-
-def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[Floats, Floats]:
-    """Time all but attention of steps that read prompts, and the start of their kernels [s]."""
-    model, hardware, _, _, efficiency = case
-    grid = _grid(case, [max(one, 1.0) for one in sequences], read)
-    some = np.maximum(np.array(sequences), HARDLY_ANY).reshape(1, -1, 1, 1)
-    decodes = _pass(case, grid, some, decode=True)
-    reads = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
-    both = mixed_sections(
-        sections(model, decodes), sections(model, reads), grid.weights_away,
-        decoding=np.minimum(some, 1.0),
-    )  # fmt: skip
-    one = pass_times(model, both, hardware, efficiency)
-    shape = (1, len(sequences), len(read), 1)
-    rest = np.broadcast_to(one.device_s - one.attention, shape)[0, :, :, 0]
-    launch = efficiency.host_launch_s * np.asarray(one.kernels)
-    return rest, np.broadcast_to(launch, shape)[0, :, :, 0]
-
-
-def _attention_times(case: Case, read: list[float], before: list[float]) -> Floats:
-    """Time the attention of a part of a prompt, by its tokens and those before [s]."""
-    model, hardware, _, _, efficiency = case
-    new, past = np.array(read).reshape(1, -1, 1, 1), np.array(before).reshape(1, 1, -1, 1)
-    grid = _grid(case, read, [max(one, 1.0) for one in before])
-    grid = replace(grid, inputs=new + past, cached=past, computed=new + 0 * past)
-    step = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
-    one = pass_times(model, sections(model, step), hardware, efficiency)
-    return np.broadcast_to(one.attention, (1, len(read), len(before), 1))[0, :, :, 0]
-
-
-def _filled(table: Floats, knots: list[float], every: list[int]) -> Floats:
-    """Interpolate the rows of a table to every whole number."""
-    return np.stack([np.interp(every, knots, column) for column in table.T], axis=1)

@@ -67,13 +67,11 @@ def _run(case: Case, traffic: Traffic, slower: float) -> tuple[_Figures, str]:
     It is the same server under requests that come so much closer together, on a slower clock.
     """
     sent = replace(traffic.requests, arrival_s=traffic.requests.arrival_s / slower)
-    if case.layout.pp > 1 or case.layout.attention_dp > 1:
-        msg = "a simulation has neither pipeline stages nor attention replicas"
-        raise CannotPredictError(msg)
+    layout = case.layout
     try:
         found = api.simulate(
-            case.model, case.hardware, precision=case.precision, tp=case.layout.tp,
-            ep=case.layout.ep, engine=case.engine, requests=sent,
+            case.model, case.hardware, precision=case.precision, tp=layout.tp, pp=layout.pp,
+            ep=layout.ep, attention_dp=layout.attention_dp, engine=case.engine, requests=sent,
             memory_fraction=case.memory_fraction, **traffic.options,
         )  # fmt: skip
     except ValueError as error:

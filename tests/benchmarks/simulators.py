@@ -24,7 +24,10 @@ from typing import Any
 import numpy as np
 
 from llmcalc_core import LognormalLengths, simulate
-from llmcalc_core.api.simulate import _from_plan
+from llmcalc_core.api.server import Widths, make_server
+from llmcalc_core.defaults import MEMORY_FRACTION
+from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.workload.requests import draw_requests
 from tests.benchmarks.inference_lab import INFERENCE_LAB, ask_inference_lab
 from tests.benchmarks.side import DidNotRunError, Server, Side, Trace, Workload, ask_llmcalc
@@ -81,9 +84,13 @@ def _prepare() -> tuple[Workload, Server, Trace]:
     sent = replace(drawn, arrival_s=drawn.arrival_s * CHAT.request_rate / workload.request_rate)
     busy = simulate(requests=sent, **PLAN)
     mean = busy.summary["requests_per_s"] * busy.summary["e2e_mean_s"]  # Little's law
+    engine = make_server(
+        PLAN["model"], PLAN["hardware"], PLAN["precision"], Widths(tp=PLAN["tp"]),
+        DEFAULT_ENGINE, MEMORY_FRACTION, ServerOptions(),
+    )  # fmt: skip
     server = Server(
         settings=busy.settings,
-        times=_from_plan(**PLAN).step_times(sent, busy.settings),
+        times=engine.step_times(sent, busy.settings),
         devices=PLAN["tp"],
         running=(round(mean), int(busy.timeline["running"].max())),
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.simulation.scheduler import FormedStep
 from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.simulation.steps import FormedStep
 from llmcalc_core.workload.requests import Requests
 
 
@@ -19,14 +19,38 @@ class LinearSteps:
     base: float = 1.0
     token: float = 0.0
     context: float = 0.0
+    stage: float = 0.0
 
-    def decode(self, sequences: int, context: int) -> float:
-        return self.mixed(sequences, context, ())
+    def decode(self, sequences: int, context: int, beside: float = 0.0) -> float:
+        return self.mixed(sequences, context, (), beside)
 
-    def mixed(self, sequences: int, context: int, prompts: Sequence[tuple[int, int]]) -> float:
+    def mixed(
+        self,
+        sequences: int,
+        context: int,
+        prompts: Sequence[tuple[int, int]],
+        beside: float = 0.0,
+    ) -> float:
         tokens = sequences + sum(new for new, _ in prompts)
         held = context + sum(before for _, before in prompts)
-        return self.base + self.token * tokens + self.context * held
+        return self.base + self.token * tokens + self.context * held + beside
+
+    def stage_seconds(self, tokens: int, *, reads: bool) -> float:  # noqa: ARG002 - as the others
+        return self.stage * tokens
+
+
+@dataclass(frozen=True)
+class EqualStages:
+    """A pipeline each of whose stages takes the same time for a step."""
+
+    steps: LinearSteps
+    stages: int
+
+    def seconds(
+        self, sequences: int, context: int, prompts: Sequence[tuple[int, int]]
+    ) -> tuple[float, float]:
+        seconds = self.steps.mixed(sequences, context, prompts)
+        return seconds, self.stages * seconds
 
 
 def requests_of(

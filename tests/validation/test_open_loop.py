@@ -223,12 +223,16 @@ def test_rows_that_say_too_little_say_what(changes, reason):
     [
         ({"kv_blocks": "10"}, "blocks"),
         ({"engine": "lmdeploy"}, "engine must be one whose scheduler is known"),
-        ({"model": "mistralai/Mixtral-8x7B-v0.1", "dp": "2", "tp": "2"}, "attention replicas"),
     ],
 )
 def test_plans_that_are_not_simulated_say_why(changes, reason):
     with pytest.raises(CannotPredictError, match=reason):
         predict(read_case(open_loop_row(**changes)))
+
+
+def test_attention_replicas_are_simulated():
+    row = open_loop_row(model="mistralai/Mixtral-8x7B-v0.1", dp="2", tp="2")
+    assert predict(read_case(row)).figures
 
 
 def test_constants_on_trial_are_refused():

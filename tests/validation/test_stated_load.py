@@ -159,10 +159,18 @@ def test_an_infinite_rate_is_no_rate():
     assert _case(**LOOP, request_rate="inf").kind == "closed_loop"
 
 
-@pytest.mark.parametrize("column", ["pp", "ep"])
-def test_a_rate_of_a_pipeline_says_why_it_is_not_predicted(column):
-    row = published_row(**RATE | {column: "2", "n_devices": "2", "request_rate": "2"})
-    assert predict_row(SCHEMAS[1], row).reason
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"ep": "2"}, "expert_parallel"), ({"pp": "2", "engine": "SGLang"}, "pp")],
+)
+def test_a_rate_of_a_plan_that_is_not_simulated_says_why(changes, reason):
+    row = published_row(**RATE | changes | {"n_devices": "2", "request_rate": "2"})
+    assert reason in predict_row(SCHEMAS[1], row).reason
+
+
+def test_a_rate_of_a_pipeline_is_predicted():
+    row = published_row(**RATE | {"pp": "2", "n_devices": "2", "request_rate": "2"})
+    assert not predict_row(SCHEMAS[1], row).reason
 
 
 def test_lengths_in_tokens_decide_nothing():

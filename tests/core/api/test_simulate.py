@@ -20,7 +20,7 @@ from llmcalc_core import (
     simulate,
 )
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.simulation.scheduler import Cancelled
+from llmcalc_core.simulation.steps import Cancelled
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}
 CHAT: dict[str, Any] = {**PLAN, "num_prompts": 200, "input_tokens": 400, "output_tokens": 60}
@@ -106,6 +106,34 @@ def test_goodput_counts_what_keeps_the_limits() -> None:
     assert found.goodput() == pytest.approx(found.summary["requests_per_s"])
 
 
+def test_a_share_of_prompts_is_found_in_the_cache() -> None:
+    asked = {**CHAT, "request_rate": 20, "input_tokens": 1600}
+    plain, half = (simulate(**asked, prefix_hit_rate=share) for share in (0.0, 0.5))
+    assert (plain.requests["cached_tokens"] == 0).all()
+    assert (half.requests["cached_tokens"].iloc[1:] == 800).all()
+    assert half.summary["ttft_mean_s"] < 0.8 * plain.summary["ttft_mean_s"]
+    said = estimate_serving_performance(
+        "llama3_8b", input_tokens=1600, output_tokens=60, system_name="H100_80GB",
+        request_rate=20, prefix_hit_rate=0.5,
+    )  # fmt: skip
+    assert said["tpot_ms"] == pytest.approx(half.summary["tpot_mean_s"] * 1e3, rel=0.05)
+    assert said["ttft_ms"] == pytest.approx(half.summary["ttft_mean_s"] * 1e3, rel=0.15)
+    none = simulate(**asked, prefix_hit_rate=0.5, prefix_caching=False)
+    assert none.summary == plain.summary
+    rate = asked.pop("request_rate")
+    curve = load_curve(**asked, request_rates=[rate], prefix_hit_rate=0.5)
+    assert curve["ttft_p95_s"][0] == pytest.approx(half.summary["ttft_p95_s"], rel=1e-12)
+
+
+def test_adapters_and_offloaded_weights_cost_time() -> None:
+    asked = {**CHAT, "request_rate": 10}
+    plain = simulate(**asked).summary["tpot_mean_s"]
+    adapted = simulate(**asked, lora_adapters=4).summary["tpot_mean_s"]
+    away = simulate(**asked, weights_offload=0.2).summary["tpot_mean_s"]
+    assert plain < adapted < away
+    assert simulate(**asked, prefill_chunk_tokens=1024).settings.token_budget == 1024
+
+
 def test_a_load_curve_goes_to_the_knee() -> None:
     curve = load_curve(**(CHAT | {"num_prompts": 800}), ttft_limit_s=0.1)
     assert len(curve) == 12
@@ -141,6 +169,33 @@ def test_a_rate_in_the_estimate_is_that_of_the_simulator() -> None:
     assert 1e3 < some["ttft_ms"] < math.inf
 
 
+def test_a_percentile_is_kept_by_attention_replicas_and_pipelines() -> None:
+    asked: dict[str, Any] = {
+        "hardware": "H100_80GB", "requests_per_s": 4, "tpot_limit_s": 0.1, "input_tokens": 300,
+        "output_tokens": 60, "percentile": 0.9,
+    }  # fmt: skip
+    wide = find_slo_plan("qwen3_30b_a3b", replica_devices=[4], **asked).iloc[0]
+    assert wide["rejected_for"] == ""
+    # Two devices of 24 GB hold 14 GB of weights each only as stages or tensor parallel.
+    narrow = find_slo_plan(
+        "llama2_13b", replica_devices=[2], **(asked | {"hardware": "RTX_4090"})
+    ).iloc[0]
+    assert narrow["rejected_for"] == ""
+    assert narrow["tpot_s"] <= 0.1
+
+
+def test_prefixes_that_are_found_let_a_replica_serve_more_within_a_percentile() -> None:
+    asked: dict[str, Any] = {
+        **PLAN, "requests_per_s": 60, "ttft_limit_s": 0.2, "input_tokens": 2000,
+        "output_tokens": 60, "replica_devices": 1, "percentile": 0.9,
+    }  # fmt: skip
+    plain, found = (find_slo_plan(**asked, prefix_hit_rate=share).iloc[0] for share in (0, 0.8))
+    assert found["replica_requests_per_s"] > 1.5 * plain["replica_requests_per_s"]
+    assert found["devices"] < plain["devices"]
+    with pytest.raises(ValueError, match="offload_to_fit must be left out of a simulation"):
+        find_slo_plan(**asked, offload_to_fit=True)
+
+
 def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
     asked: dict[str, Any] = {
         "model": "llama3_8b", "hardware": "H100_80GB", "requests_per_s": 60, "ttft_limit_s": 0.2,
@@ -164,7 +219,25 @@ def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
         ({"request_rate": math.nan}, "rate must be"),
         ({}, "exactly one of rate and concurrency"),
         ({"request_rate": 1, "concurrency": 2}, "exactly one of rate and concurrency"),
-        ({"request_rate": 1, "num_prompts": 10**7}, "num_prompts|count"),
+        ({"request_rate": 1, "num_prompts": 10**7}, r"num_prompts must be .* at most 2000000"),
+        (
+            {"request_rate": 1, "speculative_tokens": 2, "acceptance_rate": 0.5},
+            "speculative_tokens",
+        ),
+        ({"request_rate": 1, "offload_to_fit": True}, "offload_to_fit must be left out"),
+        (
+            {"request_rate": 1, "max_num_batched_tokens": 2048, "prefill_chunk_tokens": 1024},
+            "prefill_chunk_tokens must be None",
+        ),
+        (
+            {
+                "requests": pd.DataFrame(
+                    {"arrival_s": [0.0], "input_tokens": 9, "output_tokens": 9}
+                ),
+                "prefix_hit_rate": 0.5,
+            },
+            "prefix_hit_rate must be 0",
+        ),
         ({"request_rate": 1, "engine": "lmdeploy"}, "engine must be"),
         ({"request_rate": 1, "ep": 8}, "experts|expert|ep"),
         ({"request_rate": 1, "num_kv_blocks": 2}, "fit into the KV cache"),

@@ -20,7 +20,7 @@ from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.simulation.settings import Settings
-from llmcalc_core.simulation.step_times import step_times
+from llmcalc_core.simulation.step_tables import step_times
 from llmcalc_core.workload.arrivals import ROUNDS
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import Cancelled, FormedStep, run
+from llmcalc_core.simulation.scheduler import run
+from llmcalc_core.simulation.steps import Cancelled, FormedStep
 from llmcalc_core.workload.requests import Requests
 from tests.core.simulated import LinearSteps, one_by_one, requests_of, settings_of
 

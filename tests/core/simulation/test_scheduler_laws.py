@@ -11,8 +11,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import FormedStep, run
+from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.simulation.steps import FormedStep
 from llmcalc_core.workload.requests import Requests
 from tests.core.simulated import LinearSteps, one_by_one, requests_of
 

@@ -1,0 +1,1 @@
+"""Random sets of requests through vLLM's own scheduler and through llmcalc's, step by step."""
