@@ -214,7 +214,9 @@ def test_a_long_run_can_be_cancelled() -> None:
     with pytest.raises(Cancelled):
         load_curve(**CHAT, progress=lambda done: done < 0.3)
     with pytest.raises(Cancelled, match="with 1 of 2 layouts left"):
-        slo_replicas(**PLAN, percentile=0.9, replica_devices=2, progress=lambda done: done < 0.3)
+        slo_replicas(
+            **PLAN, percentile=0.9, replica_devices=[1, 2], progress=lambda done: done < 0.3
+        )
 
 
 def test_what_replicas_carry_does_not_depend_on_the_load() -> None:
