@@ -13,7 +13,7 @@ from llmcalc_core import EvaluationRequest
 from llmcalc_widgets.apps.config import config_of, values_of
 from llmcalc_widgets.apps.forwarded import Forwarding
 from llmcalc_widgets.export.displayed import Pictured
-from llmcalc_widgets.runner import Runner
+from llmcalc_widgets.runner.evaluations import Runner
 from llmcalc_widgets.settings.request import check_names
 from llmcalc_widgets.settings.workloads import with_workload
 from llmcalc_widgets.state import EvaluationState

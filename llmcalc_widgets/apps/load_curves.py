@@ -8,7 +8,7 @@ from typing import Any
 from llmcalc_widgets.apps.app import App
 from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.frame_trait import Frame
-from llmcalc_widgets.runner import LoadRunner
+from llmcalc_widgets.runner.loads import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.state import LoadState
 

@@ -28,7 +28,7 @@ from llmcalc_widgets.export.front_stills import paint_fronts
 from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor
 from llmcalc_widgets.panels.what_if_page import summary, what_if_page
-from llmcalc_widgets.runner import EvaluationCache
+from llmcalc_widgets.runner.evaluations import EvaluationCache
 from llmcalc_widgets.settings.figures import (
     DEVICE_FIGURES,
     MODEL_FIGURES,

@@ -125,6 +125,17 @@ def number_text(value: float) -> str:
     return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
 
 
+def percentile_text(level: float | None) -> str:
+    """Write a percentile, given as a part of all [1]; nothing for the mean.
+
+    Examples
+    --------
+    >>> percentile_text(0.95), percentile_text(0.999), percentile_text(None)
+    ('p95', 'p99.9', '')
+    """
+    return "" if level is None else f"p{100 * level:.10g}"
+
+
 def percent_text(share: float) -> str:
     """Write a share in percent.
 

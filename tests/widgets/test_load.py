@@ -21,8 +21,8 @@ from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
 from llmcalc_widgets.chart.load_view import Here, LoadView
 from llmcalc_widgets.panels.load import TITLE, load_table, load_words
 from llmcalc_widgets.settings import load_question
-from llmcalc_widgets.settings.load import PERCENTILES
 from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.percentiles import PERCENTILES
 
 ASKED = {"precision": "bf16", "engine": "vllm", "input_tokens": 500, "output_tokens": 60}
 RATES = [2.0, 4.0, 6.0, 8.0, 10.0]
