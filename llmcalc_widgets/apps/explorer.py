@@ -30,8 +30,7 @@ from llmcalc_widgets.panels.details import Details
 from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
 from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
-from llmcalc_widgets.settings.request import check_names
-from llmcalc_widgets.settings.workloads import with_workload
+from llmcalc_widgets.settings.request import check_names, in_full
 from llmcalc_widgets.state import QueryState
 from llmcalc_widgets.transport.batched_messages import BatchedMessages
 from llmcalc_widgets.transport.disposal import parts_of
@@ -160,7 +159,7 @@ price_per_hour, power_watts
         self.state.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
-                for name, value in with_workload(settings).items():
+                for name, value in in_full(settings).items():
                     setattr(self, name, value)
         finally:
             self.state.observe(self._submit, list(DEFAULTS))

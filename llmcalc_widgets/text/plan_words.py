@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
-from llmcalc_widgets.text.units import counted, gigabytes, number, seconds
+from llmcalc_widgets.text.units import counted, gigabytes, number, percentile_text, seconds
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -76,6 +76,17 @@ AXIS_WORDS = {
 }
 LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
 """What a layout is, of the columns that there are."""
+
+
+def of_words(time: str, percentile: float | None) -> str:
+    """Say of what a time is: of a percentile of the requests, given as a part of all [1], or so.
+
+    Examples
+    --------
+    >>> of_words("TTFT", 0.95), of_words("TTFT", None)
+    ('p95 of TTFT', 'TTFT')
+    """
+    return time if percentile is None else f"{percentile_text(percentile)} of {time}"
 
 
 def split_words(row: Row) -> str:
