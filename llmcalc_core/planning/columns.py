@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
-from llmcalc_core.planning.candidates import REASONS, Candidates, PlanTable
+from llmcalc_core.planning.candidates import REASONS, Candidates
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
+from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.workload.grid import axis
 
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
@@ -115,7 +117,15 @@ COLUMNS: dict[str, Column] = {
     "attention_dp": _count("attention replicas in a stage", lambda found: found.grid.attention_dp),
     "cp": _count("context parallel width, where others than 1 are tried", lambda f: f.grid.cp),
     "replicas": _count("copies of the layout", lambda _: 1, of_all_replicas=True),
-    "batch": _count("sequences in flight per replica", lambda found: found.grid.batch),
+    "request_rate": _figure(
+        "requests that come, over all replicas, where these are asked for",
+        "1/s",
+        lambda found: axis(found.request_rates, 1),
+    ),
+    "batch": _count(
+        "sequences in flight per replica; at a request rate their mean, rounded up",
+        lambda found: found.grid.batch,
+    ),
     "micro_batch": _count("sequences in a micro batch", lambda found: found.grid.micro),
     "input_tokens": _count("length of the prompt", lambda found: found.grid.inputs),
     "output_tokens": _count("tokens to generate", lambda found: found.grid.outputs),
@@ -201,6 +211,8 @@ def column_names(request: EvaluationRequest) -> tuple[str, ...]:
         left_out.add("cp")
     if not any(techniques.offloads for techniques in request.techniques):
         left_out.add("host_memory_bytes")
+    if not request.request_rates:
+        left_out.add("request_rate")
     return tuple(name for name in COLUMNS if name not in left_out)
 
 

@@ -75,6 +75,9 @@ class EvaluationRequest:
         Longest time per output token and to the first token, in every phase [s].
     objective : {'throughput', 'cost', 'energy'}
         What the front trades against latency.
+    request_rates : tuple of float
+        Requests per second that come at random to the whole deployment, divided evenly over its
+        replicas, in place of batches and in phase serving alone; empty for so many in flight [1/s].
 
     Raises
     ------
@@ -98,6 +101,7 @@ class EvaluationRequest:
     tpot_limit_s: float | None = None
     ttft_limit_s: float | None = None
     objective: str = "throughput"
+    request_rates: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -121,6 +125,7 @@ class EvaluationRequest:
         for name in ("tpot_limit_s", "ttft_limit_s"):
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
+        self._set("request_rates", self._rates())
 
     @property
     def stage(self) -> str:
@@ -149,6 +154,22 @@ class EvaluationRequest:
         if self.phase != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
             return (1,)
         return tuple(2**power for power in range(self.devices[-1].bit_length()))
+
+    def _rates(self) -> tuple[float, ...]:
+        rates = {positive("request_rate", one, unit="1/s") for one in self.request_rates}
+        if rates and self.phase != "serving":
+            msg = (
+                "request_rate must be None unless the phase is 'serving', whose requests come one "
+                f"by one, got {sorted(rates)} in phase {self.phase!r}"
+            )
+            raise ValueError(msg)
+        if rates and self.batches != BATCHES:
+            msg = (
+                "batch must be left out where request_rate is given, as the rate says how many "
+                f"requests are in flight, got {list(self.batches)}"
+            )
+            raise ValueError(msg)
+        return tuple(sorted(rates))
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)

@@ -20,9 +20,10 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.open_loop import open_loop
+from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
+from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -91,22 +92,24 @@ def serving_figures(
             model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
         )
         late = (concurrency - running) / running * times.e2e_s.item()
+        per_second = running / times.e2e_s.item()
     else:
-        one = (model, hardware, precision, memory_of(1)[1], efficiency)
-        held = float(np.asarray(arrivals.held_steps))
-        found = open_loop(
-            one, request_rate, max(most, 1), chunked=chunked, held_steps=held,
-            num_prompts=num_prompts,
+        one = (model, hardware, precision, _grid(layout, workload, 1, engine), efficiency)
+        loop = open_loop_at(
+            one, budget, np.full((1, 1, 1, 1), request_rate), np.zeros(1, np.intp),
+            chunked=chunked, held_steps=float(np.asarray(arrivals.held_steps)), further=True,
         )  # fmt: skip
-        running, times, late = found.in_flight, found.times, found.waiting_s
-        concurrency = math.ceil(running)
+        found = single(loop)
+        running, times = found.in_flight.item(), found.times
+        per_second = found.requests_per_s.item()
+        late = found.waiting_s(request_rate, num_prompts).item()
+        concurrency = int(found.places.item())
         memory, grid = memory_of(concurrency)
-        asked = {"request_rate": request_rate, "overloaded": found.overloaded}
+        asked = {"request_rate": request_rate, "overloaded": found.overloaded.item()}
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
     bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
     ttft = times.ttft_s.item() + late
-    per_second = running / e2e
     return {
         **_banded("ttft_ms", ttft * 1e3, bands["ttft"]),
         "ttft_burst_ms": (times.burst_ttft_s.item() + late) * 1e3,
