@@ -24,7 +24,7 @@ from llmcalc_core import (
 from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.settings.registry import DEFAULTS
 
-_ARGUMENTS = {"batches": "batch", "precisions": "precision"}
+_ARGUMENTS = {"batches": "batch", "precisions": "precision", "request_rates": "request_rate"}
 """Fields of a request that :func:`llmcalc_core.explore` calls otherwise."""
 
 _ALWAYS = ("devices", "phase", "engine", "input_tokens", "output_tokens", "batches", "precisions")
@@ -86,7 +86,9 @@ def settings_of(request: EvaluationRequest) -> list[str]:
     written: list[str] = []
     for field in fields(request):
         value = getattr(request, field.name)
-        if field.name in {"models", "hardware"}:
+        if field.name in {"models", "hardware"} or (
+            field.name == "batches" and request.request_rates
+        ):
             continue
         if field.name == "techniques":
             written += _techniques(value)

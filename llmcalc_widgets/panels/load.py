@@ -184,7 +184,10 @@ class LoadDrawer(LoadPanel):
 
 
 def here_of(plan: Row) -> Here:
-    """Say where a plan of stage serving is on its load curve, by its closed loop."""
+    """Say where a plan of stage serving is on its load curve, by its rate or its closed loop."""
+    rate = plan.get("request_rate")
+    if rate is not None:
+        return asked_of(plan, float(rate))
     return Here(
         rate=float(plan.get("requests_per_s", 0.0)) / int(plan["replicas"]),
         words=f"this plan with {int(plan['batch']):,} in flight",

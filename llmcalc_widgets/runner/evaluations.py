@@ -187,4 +187,4 @@ def _timed(request: EvaluationRequest, *, whole: bool = False) -> _Timed:
 
 def _size(request: EvaluationRequest) -> int:
     """Say how large a request is, in parts that take about as long as each other."""
-    return sum(request.devices) * len(request.batches)
+    return sum(request.devices) * len(request.request_rates or request.batches)

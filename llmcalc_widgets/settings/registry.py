@@ -92,11 +92,9 @@ def _devices(settings: Values) -> dict[str, Any]:
 
 
 def _batches(settings: Values) -> dict[str, Any]:
-    return (
-        {}
-        if by_rate(settings)
-        else {"batch": doublings(settings["batch_min"], settings["batch_max"])}
-    )
+    if by_rate(settings):
+        return {}
+    return {"batch": doublings(settings["batch_min"], settings["batch_max"])}
 
 
 def _rate_words(rate: float) -> str:
