@@ -224,7 +224,7 @@ price_per_hour, power_watts
         if view is None:
             return None
         png = self.png_if_possible()
-        return Still(words=summary_of(view), html=front_table(view), png=png)
+        return Still(words=summary_of(view), html=front_table(view) + self.load_still(), png=png)
 
     def made_later(self) -> Sequence[Widget]:
         """Give the widgets that were made after the start, such as what was unfolded."""

@@ -218,6 +218,10 @@ ttft_limit_ms, percentile, workload
         seen = self.load.found.answered
         return program([*lines, *([] if seen is None else load_call("curve = ", seen))])
 
+    def further(self) -> str:
+        """Write the load curve that is seen, in HTML."""
+        return self.load_still()
+
     def words(self) -> str:
         """Say which device needs fewest."""
         return summary(self._shown_answer())

@@ -12,7 +12,14 @@ from llmcalc_core import EvaluationRequest
 from llmcalc_widgets.panels.devices_page import why_not
 from llmcalc_widgets.panels.drawings import Bar, bar_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
-from llmcalc_widgets.text.plan_words import TIMES, Row, of_words, rejection_words, split_words
+from llmcalc_widgets.text.plan_words import (
+    TIMES,
+    Row,
+    at_words,
+    of_words,
+    rejection_words,
+    split_words,
+)
 from llmcalc_widgets.text.units import counted, number, percentile_text, seconds
 
 _KILO = 1e3
@@ -95,7 +102,8 @@ def _note(answer: SloAnswer) -> str:
 
 def heading_words(answer: SloAnswer) -> str:
     """Say what the bars are of."""
-    within = "" if answer.percentile is None else f", {percentile_text(answer.percentile)}"
+    at = at_words(answer.percentile)
+    within = f" with the limits kept{at}" if at else ""
     return f"Fewest devices for {answer.load:,.10g} requests/s{within}"
 
 
