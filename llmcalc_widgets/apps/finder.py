@@ -250,7 +250,7 @@ ttft_limit_ms, percentile, workload
         self._show_plans(question.request, question.percentile, replicas)
 
     def _refuse(self, message: str) -> None:
-        self.state.reject("percentile", message)
+        self.state.reject("percentile", f"{message[:1].upper()}{message[1:]}")
 
     def _show_share(self, share: float | None) -> None:
         self.notice.show(share)

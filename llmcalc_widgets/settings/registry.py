@@ -113,7 +113,9 @@ def _rates(settings: Values) -> dict[str, Any]:
 
 def _percentile(settings: Values) -> dict[str, Any]:
     level = level_of(settings["percentile"])
-    return {} if level is None or percentile_disabled(settings) else {"percentile": level}
+    if level is None or not_serving(settings) or percentile_disabled(settings):
+        return {}
+    return {"percentile": level}
 
 
 def _tpot_limit(settings: Values) -> dict[str, Any]:

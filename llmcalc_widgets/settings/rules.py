@@ -161,15 +161,15 @@ def not_serving(settings: Values) -> bool:
 
 
 def percentile_disabled(settings: Values) -> str:
-    """Say why there are no percentiles, in the core's words; empty where there are."""
-    return _percentile_refused(settings["stage"], rate=by_rate(settings))
+    """Say why nothing served has percentiles, in the core's words; empty where it has."""
+    return "" if not_serving(settings) else _percentile_refused(rate=by_rate(settings))
 
 
 @cache
-def _percentile_refused(phase: str, *, rate: bool) -> str:
+def _percentile_refused(*, rate: bool) -> str:
     load: dict[str, Any] = {"request_rate": 1.0} if rate else {}
     try:
-        make_request("llama2_7b", "H100_80GB", 1, phase=phase, percentile=0.5, **load)
+        make_request("llama2_7b", "H100_80GB", 1, phase="serving", percentile=0.5, **load)
     except ValueError as error:
         return f"{str(error)[:1].upper()}{str(error)[1:]}"
     return ""

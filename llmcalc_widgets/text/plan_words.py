@@ -132,7 +132,7 @@ def split_words(row: Row) -> str:
 def plan_words(row: Row, phase: str) -> str:
     """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
     *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
-    return _plan_words(tuple(widths), replicas, load_words(batch, phase), row.get(_RATE))
+    return _plan_words(tuple(widths), replicas, load_words(batch, phase), row.get(_RATE, None))
 
 
 def load_words(batch: int, phase: str) -> str:

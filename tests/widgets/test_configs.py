@@ -73,7 +73,8 @@ NEWER = {
 def with_newer(config: dict[str, Any], widget: str) -> dict[str, Any]:
     """Add the settings that came later, also to the tabs of a workbench that are opened."""
     if widget != "Workbench":
-        return {**config, **NEWER.get(widget, {})}
+        pins = [{**pin, "settings": {**pin["settings"], **RATE}} for pin in config.get("pins", ())]
+        return {**config, **({"pins": pins} if "pins" in config else {}), **NEWER.get(widget, {})}
     parts = {
         name: with_newer(part, TABS[name].__name__ if name in {"Plans", config["tab"]} else "")
         for name, part in config["parts"].items()

@@ -135,14 +135,14 @@ def test_what_is_not_simulated_is_said_at_the_percentile(finder: SloFinder) -> N
     finder.percentile = "p95"
     frame = finder.df
     finder.prefix_hit_rate = 0.5
-    assert finder.error.startswith("percentile: techniques must be left out")
+    assert finder.error.startswith("percentile: Techniques must be left out")
     assert "Techniques must be left out" in finder.form.fields["percentile"].message.value
     assert finder.df is frame
     finder.prefix_hit_rate = 0.0
     assert finder.error == ""
     first = SloFinder(hardware="L4", prefix_hit_rate=0.5, percentile="p95")
     assert first.df is None
-    with pytest.raises(ValueError, match="needs an answer first: percentile: techniques"):
+    with pytest.raises(ValueError, match="needs an answer first: percentile: Techniques"):
         first.to_code()
     first.load_fold.reveal()
     first.percentile = "mean"

@@ -97,7 +97,7 @@ def test_bad_values_are_refused() -> None:
     with pytest.raises(TraitError, match="load_as must be one of 'in_flight', 'request_rate'"):
         ParetoExplorer(**PLAN, load_as="request_rates")
     with pytest.raises(TraitError, match="did you mean 'p95'"):
-        ParetoExplorer(**PLAN, percentile="p96")
+        ParetoExplorer(**PLAN, percentile="p950")
 
 
 def test_a_rate_that_is_given_is_what_counts() -> None:
@@ -108,7 +108,7 @@ def test_a_rate_that_is_given_is_what_counts() -> None:
     assert explorer.request.request_rates == (5.0,)
     explorer.compared = [{"request_rate": 2}]
     assert explorer.compared[0] == {"request_rate": 2.0, "load_as": "request_rate"}
-    explorer.compare_with("load given as: requests in flight")
+    explorer.options.compare_with("load given as: requests in flight")
     assert explorer.compared[1] == {"load_as": "in_flight"}
     explorer.close()
 
