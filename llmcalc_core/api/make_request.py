@@ -61,6 +61,7 @@ def make_request(
     power_watts: float | None = None,
     objective: str = "throughput",
     request_rate: float | Sequence[float] | None = None,
+    percentile: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
@@ -96,6 +97,7 @@ def make_request(
         ttft_limit_s=ttft_limit_s,
         objective=objective,
         request_rates=_rates(request_rate),
+        percentile=percentile,
     )
 
 

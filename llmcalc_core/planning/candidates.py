@@ -22,7 +22,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.cases import Case
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.open_loop import open_loop_in_blocks, performance_at
+from llmcalc_core.planning.open_loop import not_served, open_loop_in_blocks, performance_at
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.performance import (
     TIMES,
@@ -113,6 +113,8 @@ class Candidates:
     def e2e_s(self) -> Floats:
         """Time from request to last token [s]."""
         times = self.performance
+        if times.e2e_s is not None:
+            return times.e2e_s
         if times.ttft_s is None or times.tpot_s is None:
             msg = "candidates need the times of both static phases: see with_other_phase"
             raise ValueError(msg)
@@ -227,12 +229,12 @@ def _at_rates(
     table = plan_table(case.model, request.devices, request.contexts)
     grid = _grid(case, request, table.layouts, (1,))
     whole = (case.model, case.hardware, case.precision, grid, efficiency)
-    found = open_loop_in_blocks(whole, budget, table, request.request_rates)
+    found = open_loop_in_blocks(whole, budget, table, request.request_rates, request.percentile)
     layouts = tuple(table.layouts[at] for at in table.layout.tolist())
     own = _grid(case, request, layouts, (1,)).with_batch(found.places)
     own = offloaded(case.model, case.precision, own, budget)
     each = replace(table, layouts=layouts, layout=np.arange(len(layouts)))
-    return each, own, performance_at(found, own), found.overloaded
+    return each, own, performance_at(found, own.outputs), not_served(found)
 
 
 def _grid(

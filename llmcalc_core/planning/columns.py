@@ -83,6 +83,10 @@ def _time(about: str, name: str) -> Column:
     return Column(about=about, unit="s", values=values, times=(name,))
 
 
+def _mean(about: str, name: str) -> Column:
+    return _figure(about, "s", lambda found: getattr(found.performance, name))
+
+
 def _band(name: str, end: str) -> Column:
     def values(found: Candidates) -> ArrayLike:
         metric = _BAND_METRICS[name][found.phase == "serving"]
@@ -137,6 +141,8 @@ COLUMNS: dict[str, Column] = {
         values=lambda found: found.e2e_s,
         times=("ttft_s", "tpot_s"),
     ),
+    "ttft_mean_s": _mean("mean of the former, where it is a percentile", "ttft_mean_s"),
+    "tpot_mean_s": _mean("mean of the former, where it is a percentile", "tpot_mean_s"),
     "ttft_low_s": _band("ttft_s", "low"),
     "ttft_high_s": _band("ttft_s", "high"),
     "tpot_low_s": _band("tpot_s", "low"),
@@ -213,6 +219,8 @@ def column_names(request: EvaluationRequest) -> tuple[str, ...]:
         left_out.add("host_memory_bytes")
     if not request.request_rates:
         left_out.add("request_rate")
+    if request.percentile is None:
+        left_out |= {"ttft_mean_s", "tpot_mean_s"}
     return tuple(name for name in COLUMNS if name not in left_out)
 
 

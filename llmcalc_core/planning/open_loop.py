@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.performance import Performance
 from llmcalc_core.planning.plan_table import PlanTable
-from llmcalc_core.simulation.open_loop import OpenLoop, numbers_in_flight, open_loop
+from llmcalc_core.simulation.in_flight import numbers_in_flight
+from llmcalc_core.simulation.open_loop import OpenLoop, Room, open_loop
 from llmcalc_core.simulation.records import Where, joined
 from llmcalc_core.workload.grid import Grid
 
@@ -31,6 +33,7 @@ def open_loop_at(
     *,
     chunked: bool = True,
     held_steps: float = 0.0,
+    percentile: float | None = None,
     further: bool = False,
 ) -> OpenLoop:
     """Estimate what replicas do at rates of requests, with what their memory has room for.
@@ -45,7 +48,7 @@ def open_loop_at(
         Requests per second that come at random to a replica of each plan [1/s].
     layout : array of int of shape (plans,)
         Which layout of the grid a plan has.
-    chunked, held_steps, further
+    chunked, held_steps, percentile, further
         As of :func:`llmcalc_core.simulation.open_loop.open_loop`.
 
     Returns
@@ -59,17 +62,26 @@ def open_loop_at(
         numbers = np.array(numbers_in_flight(int(most)), float).reshape(1, -1, 1, 1)
         return offloaded(model, precision, grid.with_batch(numbers), budget)
 
-    every = of(grid.engine.max_num_seqs * float(np.max(grid.attention_dp)))
-    most = most_in_flight(device_memory(model, precision, every), every, budget)
-    tried = (model, hardware, precision, of(float(most.max())), efficiency)
+    places = grid.engine.max_num_seqs * grid.attention_dp
+    every = of(float(np.max(places)))
+    whole = most_in_flight(device_memory(model, precision, every), every, budget)
+    usual = np.maximum(whole, 1.0)
+    if not grid.engine.reserves_answers:
+        usual = usual * (grid.inputs + grid.outputs) / (grid.inputs + grid.outputs / 2)
+    room = Room(whole=np.maximum(whole, 1.0), usual=np.minimum(usual, places))
+    tried = (model, hardware, precision, of(float(room.usual.max())), efficiency)
     return open_loop(
-        tried, rates, np.maximum(most, 1.0), layout,
-        chunked=chunked, held_steps=held_steps, further=further,
+        tried, rates, room, layout,
+        chunked=chunked, held_steps=held_steps, percentile=percentile, further=further,
     )  # fmt: skip
 
 
 def open_loop_in_blocks(
-    case: Case, budget: MemoryBudget, plans: PlanTable, rates: tuple[float, ...]
+    case: Case,
+    budget: MemoryBudget,
+    plans: PlanTable,
+    rates: tuple[float, ...],
+    percentile: float | None = None,
 ) -> OpenLoop:
     """Estimate what plans do at rates of requests that are divided evenly over their replicas.
 
@@ -81,6 +93,8 @@ def open_loop_in_blocks(
         The plans.
     rates : tuple of float
         Requests per second of a whole deployment [1/s].
+    percentile : float, optional
+        Share of the requests whose latencies are to be given beside the means [1].
 
     Returns
     -------
@@ -95,22 +109,56 @@ def open_loop_in_blocks(
         some = grid.of_layouts(layouts).of_inputs(inputs)
         block = (case[0], case[1], case[2], some, case[4])
         own = plans.layout[rows] - layouts.start
-        found.append(((rows, inputs), open_loop_at(block, budget, each[rows], own)))
+        found.append(
+            ((rows, inputs), open_loop_at(block, budget, each[rows], own, percentile=percentile))
+        )
     return joined((*each.shape[:2], *grid.shape[2:]), found)
 
 
-def performance_at(found: OpenLoop, grid: Grid) -> Performance:
-    """Give what a replica does at a rate; where it is overloaded, the queue grows forever."""
-    times = found.times
-    return Performance(
-        ttft_s=np.where(found.overloaded, np.inf, times.ttft_s),
+def performance_at(found: OpenLoop, output_tokens: Floats) -> Performance:
+    """Give what a replica does at a rate; where it is overloaded, the queue grows forever.
+
+    Parameters
+    ----------
+    found : OpenLoop
+        Of one replica.
+    output_tokens : array
+        Tokens of an answer [tokens].
+
+    Returns
+    -------
+    Performance
+        With percentiles, where they are there, and the means beside.
+    """
+    times, levels = found.times, found.percentiles
+
+    def unless_overloaded(time: Floats) -> Floats:
+        return np.where(found.overloaded, np.inf, time)
+
+    means = Performance(
+        ttft_s=unless_overloaded(times.ttft_s),
         tpot_s=times.tpot_s,
         requests_per_s=found.requests_per_s,
-        tokens_per_request=grid.outputs,
+        tokens_per_request=output_tokens,
         by_kind=times.by_kind,
         bound=times.bound,
         utilisation=times.utilisation,
     )
+    if levels is None:
+        return means
+    return replace(
+        means,
+        ttft_s=unless_overloaded(levels.ttft_s),
+        tpot_s=np.where(found.overloaded, times.tpot_s, levels.tpot_s),
+        e2e_s=unless_overloaded(levels.e2e_s),
+        ttft_mean_s=means.ttft_s,
+        tpot_mean_s=means.tpot_s,
+    )
+
+
+def not_served(found: OpenLoop) -> NDArray[np.bool_]:
+    """Tell where more comes than is served, or no percentile is known as all places are taken."""
+    return found.overloaded if found.percentiles is None else found.full
 
 
 def _blocks(grid: Grid) -> Iterator[tuple[slice, slice]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.checks import fraction, inner_share, one_of, positive, whole_number, whole_numbers
 from llmcalc_core.defaults import (
     BATCHES,
     INPUT_TOKENS,
@@ -78,6 +78,9 @@ class EvaluationRequest:
     request_rates : tuple of float
         Requests per second that come at random to the whole deployment, divided evenly over its
         replicas, in place of batches and in phase serving alone; empty for so many in flight [1/s].
+    percentile : float, optional
+        At request rates: share of the requests that are no slower than the times and keep the
+        limits, between 0 and 1 [1]; the mean where not given.
 
     Raises
     ------
@@ -102,6 +105,7 @@ class EvaluationRequest:
     ttft_limit_s: float | None = None
     objective: str = "throughput"
     request_rates: tuple[float, ...] = ()
+    percentile: float | None = None
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -126,6 +130,8 @@ class EvaluationRequest:
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
         self._set("request_rates", self._rates())
+        if self.percentile is not None:
+            self._set("percentile", self._level(self.percentile))
 
     @property
     def stage(self) -> str:
@@ -170,6 +176,15 @@ class EvaluationRequest:
             )
             raise ValueError(msg)
         return tuple(sorted(rates))
+
+    def _level(self, percentile: float) -> float:
+        if not self.request_rates:
+            msg = (
+                "percentile needs request_rate, as requests of a closed loop have means alone, got "
+                f"{percentile!r} without one"
+            )
+            raise ValueError(msg)
+        return inner_share("percentile", percentile)
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)

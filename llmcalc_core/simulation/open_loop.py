@@ -1,12 +1,11 @@
 """Requests that come at a rate, whatever the server does: how many are in flight, and their times.
 
-The closed form is worked out for some numbers in flight, between which times are linear.
+Steps are timed for some numbers of sequences that decode, between which times are linear.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,30 @@ from llmcalc_core.costmodel.times import KINDS, TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.simulation.between import Between
+from llmcalc_core.simulation.in_flight import Traffic, decoding
+from llmcalc_core.simulation.latencies import Latencies, latencies
+from llmcalc_core.simulation.prefills import mixes_prompts
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
+from llmcalc_core.simulation.step_curves import step_curves
 from llmcalc_core.workload.arrivals import AT_RANDOM
-
-_SOONER = 0.5
-"""Steps that requests at any time wait less for the one that runs than clients of a closed loop,
-who always come back just after it has begun [1]."""
 
 _ROUNDING = 1e-9
 
-_DOUBLING = 2
-"""Numbers in flight that are tried between one and its double [1]."""
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Room:
+    """Requests that replicas have room for; arrays of shape (layouts, 1, inputs, outputs).
+
+    Attributes
+    ----------
+    whole : array
+        With whole answers in the cache, at least 1 [1].
+    usual : array
+        With as much of them as running requests hold in the mean, if the engine lets more in [1].
+    """
+
+    whole: Floats
+    usual: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,23 +50,33 @@ class OpenLoop:
     ----------
     in_flight : array
         Requests in a replica, in the mean; as many as it has room for where it is overloaded [1].
+    room : array
+        Most whose whole answers it has room for [1].
     overloaded : array of bool
         Whether requests come faster than they are served.
+    full : array of bool
+        Whether all its places are taken, overloaded or not.
     requests_per_s : array
         Requests that a replica serves [1/s].
     times : ServingTimes
-        While so many are in flight; what waits before a replica that is overloaded is not in them.
+        Means while so many are in flight; what waits before an overloaded replica is not in them.
+    percentiles : Latencies or None
+        Of TTFT, TPOT and end to end, where they are asked for; NaN where it is full [s].
     """
 
     in_flight: Floats
+    room: Floats
     overloaded: NDArray[np.bool_]
+    full: NDArray[np.bool_]
     requests_per_s: Floats
     times: ServingTimes
+    percentiles: Latencies | None
 
     @property
     def places(self) -> Floats:
-        """Requests in flight as a whole number, rounded up, at least 1 [1]."""
-        places: Floats = np.maximum(np.ceil(self.in_flight * (1 - _ROUNDING)), 1.0)
+        """Requests in flight as a whole number, rounded up, that there is room for [1]."""
+        running = np.ceil(self.in_flight * (1 - _ROUNDING))
+        places: Floats = np.clip(running, 1.0, np.maximum(self.room, 1.0))
         return places
 
     def waiting_s(self, rates: Values, num_prompts: int | None = None) -> Floats:
@@ -77,137 +99,138 @@ class OpenLoop:
         return np.where(self.overloaded, queue * np.where(self.overloaded, longer, 1.0), 0.0)
 
 
-@lru_cache(maxsize=64)
-def numbers_in_flight(most: int) -> tuple[int, ...]:
-    """Give numbers of requests from 1 to at least 2, the larger the further apart.
-
-    Examples
-    --------
-    >>> numbers_in_flight(20)
-    (1, 2, 3, 4, 6, 8, 11, 16, 23)
-    """
-    last = max(int(np.ceil(_DOUBLING * np.log2(max(most, 2)))), 1)
-    return tuple(sorted({round(2 ** (step / _DOUBLING)) for step in range(last + 1)} | {3}))
-
-
 def open_loop(
     case: Case,
     rates: Floats,
-    most: Floats,
+    room: Room,
     layout: NDArray[np.intp],
     *,
     chunked: bool = True,
     held_steps: float = 0.0,
+    percentile: float | None = None,
     further: bool = False,
 ) -> OpenLoop:
-    """Find how many requests are in flight at rates, by Little's law, and what they meet.
+    """Estimate what requests meet that come at random, and how many are in flight.
 
     Parameters
     ----------
     case : tuple
-        Model, hardware, precision, a grid whose batches are :func:`numbers_in_flight`, and
-        efficiency.
+        Model, hardware, precision, a grid whose batches are
+        :func:`llmcalc_core.simulation.in_flight.numbers_in_flight`, and efficiency.
     rates : array of shape (plans, rates, 1, 1)
-        Requests per second that come at random to a replica of each plan [1/s].
-    most : array of shape (layouts, 1, inputs, outputs)
-        Requests that a replica has room for, at least 1 [1].
+        Requests per second that come to a replica of each plan [1/s].
+    room : Room
+        Of every layout.
     layout : array of int of shape (plans,)
         Which layout of the grid a plan has.
     chunked : bool, default True
         Whether prompts are read beside decode steps.
     held_steps : float, default 0
         Decode steps for which the server holds a prompt back [1].
+    percentile : float, optional
+        Share of the requests whose latencies are to be no longer, between 0 and 1 [1].
     further : bool, default False
         Whether to give the times to first token of a burst and of even arrivals, too.
 
     Returns
     -------
     OpenLoop
-        In flight are as many as come in the time that one of them takes, while it meets as many
-        others as there are in the mean.
-
-    References
-    ----------
-    Little, Operations Research 9 (1961); Wolff, Operations Research 30 (1982): Poisson arrivals see
-    time averages.
+        As many are in flight as come in the time that one of them takes. Overloaded is what comes
+        faster than a closed loop of as many as there is room for ends.
     """
     model, hardware, precision, grid, efficiency = case
-    arrivals = replace(AT_RANDOM, held_steps=held_steps - _SOONER)
-    times = serving_times(
+    closed = serving_times(
         model, hardware, precision, grid, efficiency,
-        chunked=chunked, arrivals=arrivals, further=further,
+        chunked=chunked, arrivals=AT_RANDOM, further=further,
     )  # fmt: skip
-    curves = _Curves(shape=grid.shape, layout=layout)
+    read = _Read(shape=grid.shape, layout=layout)
     numbers = np.asarray(grid.batch).reshape(-1)
-    stays = curves.of(times.e2e_s)
-    room = np.broadcast_to(most, (grid.shape[0], 1, *grid.shape[2:]))[layout]
-    longest = Between.of(numbers, room).take(stays)
-    met = np.minimum(_met(numbers, stays, rates), room)
-    in_flight = np.where(met < room, met - 1, np.minimum(rates * longest, room))
-    overloaded = (met >= room) & (rates * longest > room)
+    own = {name: read.room(getattr(room, name)) for name in ("whole", "usual")}
+    longest = Between.of(numbers, own["usual"]).take(read.curve(closed.e2e_s))
+    traffic = Traffic(
+        rate=rates,
+        replicas=read.width(grid.attention_dp),
+        answer_steps=np.asarray((grid.outputs - 1) / grid.gained),
+        mixes=mixes_prompts(efficiency, chunked=chunked),
+    )
+    curves = step_curves(case, chunked=chunked).of_layouts(layout)
+    found = decoding(curves, numbers, own["usual"], traffic)
+    overloaded = np.asarray(rates * longest > own["usual"])
+    means, levels = latencies(
+        found, traffic, efficiency.behaviour,
+        room=own["usual"], longest=longest, alone=curves.decode[:, :1], held_steps=held_steps,
+        level=percentile,
+    )  # fmt: skip
+    full = found.full | overloaded
+    place = Between.of(numbers, np.where(overloaded, own["whole"], found.met))
+    times = _at(closed, read, place)
+    # Each request takes the work that it takes in a closed loop of as many.
+    busy = np.minimum(rates * times.e2e_s / np.where(overloaded, own["whole"], found.met), 1.0)
+    ttft = np.where(overloaded, times.ttft_s, means.ttft_s)
+    tpot = np.where(overloaded, times.tpot_s, means.tpot_s / grid.gained)
+    e2e = np.asarray(ttft + (grid.outputs - 1) * tpot)
+    if levels is not None:
+        levels = levels.of_tokens(grid.gained, valid=~full)
+    used = times.utilisation
     return OpenLoop(
-        in_flight=in_flight,
+        in_flight=np.where(overloaded, own["whole"], rates * e2e),
+        room=np.broadcast_to(own["whole"], full.shape),
         overloaded=overloaded,
-        requests_per_s=np.where(overloaded, room / longest, rates),
-        # Each request takes the work of one among those that it meets, and as many come as come.
-        times=_at(times, curves, Between.of(numbers, met), busy=in_flight / met, further=further),
+        full=full,
+        requests_per_s=np.where(overloaded, own["usual"] / longest, rates),
+        times=replace(
+            times,
+            ttft_s=ttft,
+            tpot_s=tpot,
+            e2e_s=e2e,
+            by_kind=times.by_kind * (tpot / times.tpot_s),
+            utilisation=replace(used, share=busy * used.share),
+        ),
+        percentiles=levels,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Curves:
-    """Values of layouts over numbers in flight, for plans that have these layouts."""
+class _Read:
+    """Values of layouts, for plans that have these layouts."""
 
     shape: tuple[int, int, int, int]
     layout: NDArray[np.intp]
 
-    def of(self, values: ArrayLike) -> NDArray[Any]:
+    def curve(self, values: ArrayLike) -> NDArray[Any]:
+        """Give values over numbers in flight."""
         return np.broadcast_to(values, self.shape)[self.layout]
 
+    def room(self, values: Floats) -> Floats:
+        """Give values that are no curves."""
+        return np.broadcast_to(values, (self.shape[0], 1, *self.shape[2:]))[self.layout]
 
-def _met(numbers: Floats, stays: Floats, rates: Floats) -> Floats:
-    """Find with how many a request is in flight, itself among them, where room is without end.
-
-    Between two numbers the time that it stays is linear, so that what comes in it is one less than
-    these where both lines cross. With more in flight no fewer are served.
-    """
-    column = numbers.reshape(1, -1, 1, 1)
-    served = np.maximum.accumulate((column - 1) / stays, axis=1)
-    shape = np.broadcast_shapes(rates.shape, (stays.shape[0], 1, *stays.shape[2:]))
-    knot = np.zeros(shape, np.intp)
-    for at in range(1, numbers.size - 1):
-        knot += rates >= served[:, at : at + 1]
-    stay = np.take_along_axis(stays, knot, axis=1)
-    before, after = numbers[knot], numbers[knot + 1]
-    slope = (np.take_along_axis(stays, knot + 1, axis=1) - stay) / (after - before)
-    growing = 1 - rates * slope
-    crossing = (1 + rates * (stay - slope * before)) / np.where(growing > 0, growing, 1.0)
-    return np.where(growing > 0, np.clip(crossing, before, after), after)
+    def width(self, values: Values) -> Floats:
+        """Give a width of each layout."""
+        return np.broadcast_to(values, (self.shape[0], 1, 1, 1))[self.layout]
 
 
-def _at(
-    times: ServingTimes, curves: _Curves, place: Between, *, busy: Floats, further: bool
-) -> ServingTimes:
-    """Read the times at so many in flight; devices are busy for that part of their time."""
+def _at(times: ServingTimes, read: _Read, place: Between) -> ServingTimes:
+    """Read the times of closed loops at so many in flight."""
 
-    def read(values: ArrayLike) -> Floats:
-        return place.take(curves.of(values))
+    def at(values: ArrayLike) -> Floats:
+        return place.take(read.curve(values)) if np.ndim(values) else np.asarray(values)
 
     used = times.utilisation
     return replace(
         times,
-        ttft_s=read(times.ttft_s),
-        tpot_s=read(times.tpot_s),
-        e2e_s=read(times.e2e_s),
-        burst_ttft_s=read(times.burst_ttft_s) if further else times.burst_ttft_s,
-        steady_ttft_s=read(times.steady_ttft_s) if further else times.steady_ttft_s,
+        ttft_s=at(times.ttft_s),
+        tpot_s=at(times.tpot_s),
+        e2e_s=at(times.e2e_s),
+        burst_ttft_s=at(times.burst_ttft_s),
+        steady_ttft_s=at(times.steady_ttft_s),
         by_kind=TimeByKind(
-            **{kind: read(part) for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)}
+            **{kind: at(part) for kind, part in zip(KINDS, times.by_kind.parts(), strict=True)}
         ),
-        bound=place.nearest(curves.of(times.bound)),
+        bound=place.nearest(read.curve(times.bound)),
         utilisation=Utilisation(
-            share=busy * read(used.share),
-            prefill_time_share=read(used.prefill_time_share),
-            prefill_energy_share=read(used.prefill_energy_share),
+            share=at(used.share),
+            prefill_time_share=at(used.prefill_time_share),
+            prefill_energy_share=at(used.prefill_energy_share),
         ),
     )

@@ -16,7 +16,7 @@ Where = tuple[NDArray[np.intp], slice]
 
 def single(record: Record) -> Record:
     """Give the record of one plan and load with numbers, as arrays without axes."""
-    return _mapped([record], lambda values: values[0].reshape(()))
+    return _mapped([record], lambda values: np.asarray(values[0]).reshape(()))
 
 
 def joined(shape: tuple[int, ...], parts: list[tuple[Where, Record]]) -> Record:
@@ -52,8 +52,8 @@ def _mapped(records: list[Record], change: Callable[[list[NDArray[Any]]], NDArra
     made: dict[str, Any] = {}
     for field in fields(first):
         values = [getattr(record, field.name) for record in records]
-        nested = is_dataclass(values[0])
-        made[field.name] = (
-            _mapped(values, change) if nested else change([np.asarray(one) for one in values])
-        )
+        if is_dataclass(values[0]):
+            made[field.name] = _mapped(values, change)
+        elif values[0] is not None:
+            made[field.name] = change([np.asarray(one) for one in values])
     return replace(first, **made)
