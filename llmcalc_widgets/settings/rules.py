@@ -171,7 +171,8 @@ def _percentile_refused(*, rate: bool) -> str:
     try:
         make_request("llama2_7b", "H100_80GB", 1, phase="serving", percentile=0.5, **load)
     except ValueError as error:
-        return f"{str(error)[:1].upper()}{str(error)[1:]}"
+        rule, _, _ = str(error).replace("request_rate", "requests per second").partition(", got ")
+        return f"{rule[:1].upper()}{rule[1:]}."
     return ""
 
 

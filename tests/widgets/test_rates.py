@@ -18,6 +18,7 @@ from llmcalc_widgets import HardwareComparer, ParetoExplorer
 from llmcalc_widgets.panels.load import TITLE
 from llmcalc_widgets.settings.registry import DEFAULTS
 from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.text.units import number, seconds
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}
 RATES = ("request_rate_min", "request_rate")
@@ -113,6 +114,61 @@ def test_a_rate_that_is_given_is_what_counts() -> None:
     explorer.close()
 
 
+def test_percentiles_are_of_what_comes_at_a_rate(explorer: ParetoExplorer) -> None:
+    field = explorer.form.fields["percentile"]
+    field.dropdown.value = "p95"
+    own = explore(
+        **PLAN, devices=4, phase="serving", request_rate=10, percentile=0.95, ttft_limit_s=0.5,
+        tpot_limit_s=0.03,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(explorer.df, own)
+    assert not field.dropdown.disabled
+    explorer.load_as = "in_flight"
+    assert field.dropdown.disabled
+    said = "Percentile needs requests per second, as requests of a closed loop have means alone."
+    assert text_of(field.message.value) == said
+    assert explorer.request.percentile is None
+    explorer.load_as = "request_rate"
+    assert explorer.request.percentile == 0.95
+    explorer.stage = "decode"
+    assert explorer.request.percentile is None
+    assert explorer.error == ""
+
+
+def test_words_say_of_which_percentile(explorer: ParetoExplorer) -> None:
+    explorer.percentile = "p99"
+    assert explorer.chart.plot.x_axis.label == "Time to the first token [ms], p99"
+    assert explorer.chart.plot.y_axis.label == "Time per output token [ms], p99"
+    assert "10 requests/s; times at p99" in text_of(explorer.chart._head.value)
+    best = int(explorer.state.evaluation.recommended)
+    explorer.select(best)
+    said = text_of(explorer.chart._said.value)
+    row = explorer.selected
+    assert f"p99 of time per output token: {seconds(row['tpot_s'])}" in said
+    assert f"p99 of TTFT: {number(1e3 * row['ttft_s'])} ms" in said
+    table = text_of(explorer.details._table.value)
+    assert f"First token, p99 {seconds(row['ttft_s'])}" in table
+    assert f"mean per token {seconds(row['tpot_mean_s'])}" in table
+    assert f"Time per output token {seconds(row['tpot_mean_s'])}" in text_of(
+        explorer.details._bars.value
+    ), "the parts of the mean sum to the mean"
+    why = explorer.outputs.reveal("Why this plan?")
+    assert f"{seconds(row['tpot_mean_s'])} per output token in the mean, of which" in text_of(
+        why.panel.value
+    )
+    plans = explorer.outputs.reveal("Table of plans")
+    heads = [head.description for head in plans.heads.children]
+    assert {"TTFT p99 [ms]", "TPOT p99 [ms]", "Mean TTFT [ms]", "Mean TPOT [ms]"} <= {*heads}
+    explorer.tpot_limit_ms = 0.5
+    words = text_of(explorer.chart._notice.value)
+    assert "500 µs per output token at p99 and 500 ms to the first token at p99" in words
+    assert "per output token at p99: TP 4" in words
+    assert "over the limit of 500 µs at p99" in text_of(explorer.chart._said.value)
+    explorer.options.x_axis = "tokens_per_s_per_user"
+    label = "Generated tokens/s per user, p99 of TPOT"
+    assert explorer.chart.plot.x_axis.label == label
+
+
 def test_words_say_at_which_rate(explorer: ParetoExplorer) -> None:
     assert "256 out; 10 requests/s" in text_of(explorer.chart._head.value)
     assert "6 keep up with the requests" in text_of(explorer.chart._status.value)
@@ -173,7 +229,9 @@ def test_plans_that_all_give_as_many_tokens_are_told_apart_by_their_times(
     assert set(explorer.front.index) <= set(fits.index)
 
 
-@pytest.mark.parametrize("settings", [{}, {"request_rate_min": 0.5}, {"devices_min": 1}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"request_rate_min": 0.5}, {"devices_min": 1, "percentile": "p90"}]
+)
 def test_code_and_configuration_give_the_same(
     explorer: ParetoExplorer, settings: dict[str, Any]
 ) -> None:
