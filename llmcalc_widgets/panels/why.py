@@ -135,7 +135,7 @@ def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
     for name in _SAME:
         if name in frame:
             same = same[same[name] == plan[name]]
-    return same
+    return same.drop_duplicates("batch")
 
 
 def sensitivity_table(table: pd.DataFrame) -> str:
