@@ -56,14 +56,16 @@ class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, \
-batch_min, batch_max, \
+    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+request_rate_min, request_rate, batch_min, batch_max, percentile, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
 weights_offload, weights_offload_gib, kv_offload, offload_to_fit, context_parallel_max, \
 price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
-        recomputes at once; a wrong value raises and changes nothing.
+        recomputes at once; a wrong value raises and changes nothing. In stage serving load is
+        given as requests in flight or, where ``request_rate`` is passed, per second; of the latter
+        times and limits can be of a percentile, such as 'p95'.
     x_axis, y_axis, pins, compared
         What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
         finds the front again.
