@@ -294,7 +294,8 @@ ttft_limit_ms, percentile, workload
         self.load_of = value or None
 
     def _offer_devices(self) -> None:
-        names = [str(name) for name in self._shown_answer().plans["hardware"]]
+        plans = () if self._answer is None else self._answer.plans["hardware"]
+        names = [str(name) for name in plans]
         self.picker.offer(("", *names), self.load_of or "")
 
     def _bring_load(self) -> None:

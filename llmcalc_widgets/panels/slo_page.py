@@ -133,10 +133,17 @@ def replicas_words(row: Row, answer: SloAnswer) -> str:
     else:
         several = f"one replica of {counted(wide, 'device')}"
     each = "each" if replicas > 1 else "it"
+    split = f"{row['hardware']}: {several}. Split as {split_words(row)}, {each} carries up to"
+    carried, asked = _carried(row, answer), number(answer.load / replicas)
+    first, token = seconds(row["ttft_s"]), seconds(row["tpot_s"])
+    if answer.percentile is None:
+        return (
+            f"{split} {carried}, of which {asked} are asked: first token after {first}, then "
+            f"{token} per token."
+        )
     return (
-        f"{row['hardware']}: {several}. Split as {split_words(row)}, {each} carries up to "
-        f"{_carried(row, answer)}, of which {number(answer.load / replicas)} are asked: "
-        f"{_times(row, answer)}."
+        f"{split} {carried}, at which {answer.of('TTFT')} is {first} and {answer.of('TPOT')} "
+        f"{token}; {asked} are asked of {each}."
     )
 
 
@@ -146,13 +153,6 @@ def _carried(row: Row, answer: SloAnswer) -> str:
     return (
         carried if answer.percentile is not None else f"{carried} with {row['batch']:,} in flight"
     )
-
-
-def _times(row: Row, answer: SloAnswer) -> str:
-    first, each = seconds(row["ttft_s"]), seconds(row["tpot_s"])
-    if answer.percentile is None:
-        return f"first token after {first}, then {each} per token"
-    return f"at that, {answer.of('TTFT')} is {first}, {answer.of('TPOT')} {each}"
 
 
 def _bar(row: Row, most: int) -> Bar:

@@ -255,10 +255,10 @@ class Setting:
         """
         if value is None:
             return self.none_words
-        control = self.control
-        if isinstance(control, Choice | Buttons) and value in control.options():
-            return control.name_of(str(value))
-        return name_of(value)
+        name: Callable[[Any], str] = name_of
+        if isinstance(self.control, Choice | Buttons) and value in self.control.options():
+            name = self.control.name_of
+        return name(value)
 
 
 def settings_of(values: type) -> dict[str, Setting]:

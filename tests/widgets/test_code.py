@@ -134,8 +134,9 @@ def test_what_has_no_name_is_written_out():
         {"prefix_hit_rate": [0.0, 0.5], "lora_adapters": 4, "beam_size": 2},
         {"speculative_tokens": 3, "acceptance_rate": 0.7, "draft_model": "llama3.2_1b"},
         {"phase": "serving", "prefill_chunk_tokens": 2048, "context_parallel": [1, 2]},
+        {"phase": "serving", "request_rate": [0.5, 3], "percentile": 0.9},
     ],
-    ids=["axes", "techniques", "draft", "serving"],
+    ids=["axes", "techniques", "draft", "serving", "rates"],
 )
 def test_every_argument_of_a_request_is_written(arguments):
     given_ = {"model": "llama3_8b", "hardware": "H100_80GB", "devices": 4} | arguments
@@ -145,6 +146,9 @@ def test_every_argument_of_a_request_is_written(arguments):
 
 
 def test_a_field_that_explore_lacks_would_be_seen():
-    renamed = {"models": "model", "batches": "batch", "precisions": "precision"}
+    renamed = {
+        "models": "model", "batches": "batch", "precisions": "precision",
+        "request_rates": "request_rate",
+    }  # fmt: skip
     fields = {renamed.get(name, name) for name in EvaluationRequest.__dataclass_fields__}
     assert fields <= set(signature(explore).parameters)

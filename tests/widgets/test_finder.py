@@ -100,7 +100,7 @@ def test_a_percentile_is_simulated_and_so_is_what_its_code_gives(finder: SloFind
     page = text_of(finder.answer.value)
     first = own.iloc[0]
     assert "Fewest devices for 20 requests/s with the limits kept at p95" in page
-    assert f"at that, p95 of TTFT is {seconds(first['ttft_s'])}" in page
+    assert f"at which p95 of TTFT is {seconds(first['ttft_s'])}" in page
     assert "p95 of TPOT [ms]" in page
     assert "in flight" not in page, "how many are in the mean is another question"
     scope: dict[str, Any] = {}

@@ -19,7 +19,7 @@ from traitlets import TraitError
 from llmcalc_core import find_hardware, load_curve
 from llmcalc_widgets import ParetoExplorer, SloFinder
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
-from llmcalc_widgets.chart.load_view import Here, LoadView
+from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
 from llmcalc_widgets.export.load_still import paint_load
 from llmcalc_widgets.export.still import picture
 from llmcalc_widgets.panels.load import TITLE, load_table, load_words
@@ -357,13 +357,12 @@ def test_a_notebook_stores_the_curve_that_is_seen(
         assert 'src="data:image/png;base64,iVBOR' in stored
         assert "p99 of TTFT" in stored
         assert "Goodput [requests/s]" in stored
-    told = texts(
-        picture(
-            partial(paint_load, view=view_of([0.2, 0.5, 0.9, 1.4, 9.0], overloaded=4)), "svg"
-        ).decode()
-    )
-    assert {"p50", "p90", "p99", "limit 1.00 s", "overload"} <= {*told}
+    view = load_view(explorer.load)
+    assert view is not None
+    told = texts(picture(partial(paint_load, view=view), "svg").decode())
+    assert {"p50", "p90", "p99", "limit 300 ms", "overload"} <= {*told}
     assert "Time to the first token [ms]" in told
+    assert load_words(view) in " ".join(told)
 
 
 async def rest(state: Any) -> None:
