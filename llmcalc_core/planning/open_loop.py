@@ -21,7 +21,7 @@ from llmcalc_core.simulation.open_loop import OpenLoop, Room, open_loop
 from llmcalc_core.simulation.records import Where, joined
 from llmcalc_core.workload.grid import Grid
 
-_ROWS = 2**17
+_ROWS = 2**15
 """Layouts, numbers in flight and lengths that are worked out at once."""
 
 
@@ -104,7 +104,7 @@ def open_loop_in_blocks(
     grid = case[3]
     each = np.array(rates).reshape(1, -1, 1, 1) / plans.replicas.reshape(-1, 1, 1, 1)
     found: list[tuple[Where, OpenLoop]] = []
-    for layouts, inputs in _blocks(grid):
+    for layouts, inputs in _blocks(grid, len(plans.replicas) * len(rates)):
         rows = np.flatnonzero((plans.layout >= layouts.start) & (plans.layout < layouts.stop))
         some = grid.of_layouts(layouts).of_inputs(inputs)
         block = (case[0], case[1], case[2], some, case[4])
@@ -161,12 +161,13 @@ def not_served(found: OpenLoop) -> NDArray[np.bool_]:
     return found.overloaded if found.percentiles is None else found.full
 
 
-def _blocks(grid: Grid) -> Iterator[tuple[slice, slice]]:
+def _blocks(grid: Grid, rows: int) -> Iterator[tuple[slice, slice]]:
     """Divide layouts and, where one has many lengths, inputs."""
     layouts, _, inputs, outputs = grid.shape
-    numbers = len(numbers_in_flight(grid.engine.max_num_seqs))
-    wide = min(max(_ROWS // (numbers * outputs), 1), inputs)
-    high = max(_ROWS // (numbers * outputs * inputs), 1)
+    most = grid.engine.max_num_seqs * float(np.max(grid.attention_dp))
+    each = max(len(numbers_in_flight(int(most))), -(-rows // layouts))
+    wide = min(max(_ROWS // (each * outputs), 1), inputs)
+    high = max(_ROWS // (each * outputs * inputs), 1)
     for start in range(0, layouts, high):
         for first in range(0, inputs, wide):
             yield slice(start, start + high), slice(first, min(first + wide, inputs))

@@ -16,6 +16,9 @@ _FULL = 0.999
 _MOST_READING = 0.9999
 """Largest share of steps that read prompts before any decodes [1]."""
 
+_CERTAIN = 50.0
+"""Mean number of requests of which at least one comes for certain [1]."""
+
 _LEAST = 1e-12
 
 
@@ -111,7 +114,7 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
             for one in fields(Wait)
         }
     )
-    own = np.where(steps.one_by_one, steps.chunks * steps.alone, chain.base + chain.each)
+    own = np.where(steps.one_by_one, steps.chunks * steps.alone, np.maximum(chain.base, 0.0) + chain.each)
     if mixes:
         steady, stay = chain.mean, np.minimum(chain.load, load)
         behind = stay * (own + beside - chain.mean)
@@ -123,7 +126,11 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
         steady, stay = _between_decodes(steps, chain, rate, load), load
         late = _until_none_waits(steps, chain, rate, own + beside)
         queue = np.maximum(load * (limited.mean + own) - _rest(steps, load) / 2, 0.0) / (1 - load)
-        gap = steady + (np.where(full, queue, late) - (steady - steps.decode)) / answer_steps
+        gap = (
+            steady
+            + (np.where(steps.one_by_one, queue, np.maximum(late, queue)) - (steady - steps.decode))
+            / answer_steps
+        )
         prompt = np.where(steps.one_by_one, steps.alone, chain.base / chain.count + chain.each)
     return AtRandom(
         wait=wait,
@@ -241,4 +248,4 @@ def _until_none_waits(steps: StepCurves, chain: StepChain, rate: Floats, own: Fl
     between = reading * (1 - reading) * (step - steps.decode) ** 2
     variance = np.maximum(chain.variance - between, 0.0) / reading
     ends = np.maximum(none_comes(rate, step, variance), _LEAST)
-    return step / ends * -np.expm1(-rate * own)
+    return step / ends * -np.expm1(-np.minimum(rate * own, _CERTAIN))

@@ -9,7 +9,7 @@ import numpy as np
 from llmcalc_core.formulas import Floats
 from llmcalc_core.simulation.step_curves import StepCurves
 
-_ROUNDS = 5
+_ROUNDS = 10
 """Rounds in which the share of steps that read settles."""
 
 _BUSIEST = 0.995
@@ -74,7 +74,7 @@ def step_chain(steps: StepCurves, rate: Floats) -> StepChain:
     some = np.ones_like(decode)
     for _ in range(_ROUNDS):
         base, each = _line(steps, some)
-        each = np.where(one, steps.alone - decode, each)
+        each = np.where(one, np.maximum(steps.alone - decode, 0.0), each)
         base = np.where(one, decode, base)
         load = np.minimum(rate * each, _BUSIEST)
         reading = np.where(one, rate * mean, 1 - none_comes(rate, mean, variance))
@@ -103,5 +103,5 @@ def _line(steps: StepCurves, count: Floats) -> tuple[Floats, Floats]:
     low, before = np.where(many, steps.count, 1.0), np.where(many, steps.some, steps.alone)
     high = np.where(many, np.maximum(steps.fit, 1.0), steps.count)
     after = np.where(many, steps.full, steps.some)
-    each = (after - before) / np.maximum(high - low, _LEAST)
+    each = np.maximum(after - before, 0.0) / np.maximum(high - low, _LEAST)
     return before - each * low, each
