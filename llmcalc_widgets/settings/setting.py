@@ -255,10 +255,9 @@ class Setting:
         """
         if value is None:
             return self.none_words
-        name: Callable[[Any], str] = name_of
-        if isinstance(self.control, Choice | Buttons) and value in self.control.options():
-            name = self.control.name_of
-        return name(value)
+        if isinstance(self.control, Choice | Buttons) and isinstance(value, str):
+            return self.control.name_of(value) if value in self.control.options() else value
+        return name_of(value)
 
 
 def settings_of(values: type) -> dict[str, Setting]:
