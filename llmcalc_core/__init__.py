@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from llmcalc_core.api.sensitivity import largest_that_fits, sensitivity
     from llmcalc_core.api.serving import estimate_serving_performance
     from llmcalc_core.api.simulate import Simulation, simulate
-    from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans
+    from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans, slo_replicas
     from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
     from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
     from llmcalc_core.hardware.device import Hardware
@@ -128,6 +128,7 @@ __all__ = [
     "sensitivity",
     "simulate",
     "slo_plans",
+    "slo_replicas",
 ]
 
 _HOMES = {
@@ -151,7 +152,7 @@ _HOMES = {
     "api.serving": ("estimate_serving_performance",),
     "api.load_curve": ("load_curve",),
     "api.simulate": ("Simulation", "simulate"),
-    "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans"),
+    "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans", "slo_replicas"),
     "engines": ("DEFAULT_ENGINE", "ENGINES", "Engine", "find_engine"),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),
     "hardware.device": ("Hardware",),

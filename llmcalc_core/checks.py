@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from numbers import Real
 from typing import SupportsFloat, TypeGuard
 
+_PERCENT = 100
+
 LARGEST = 2**31 - 1
 """Largest count: what a column of 32 bits holds."""
 
@@ -196,6 +198,27 @@ def share(name: str, value: object) -> float:
             f"{name} must be a number from 0 to 1, got {value!r}; "
             f"the nearest valid value is {closest:g}"
         )
+        raise ValueError(msg)
+    return number
+
+
+def inner_share(name: str, value: object) -> float:
+    """Return ``value`` as a ``float`` between 0 and 1, without both.
+
+    Raises
+    ------
+    ValueError
+        If the value lies outside (0, 1); of percents, with the share that they are.
+
+    Examples
+    --------
+    >>> inner_share("percentile", 0.95)
+    0.95
+    """
+    number = float(value) if _is_number(value) else 0.0
+    if not 0 < number < 1:
+        hint = f"; did you mean {number / _PERCENT:g}?" if 1 < number < _PERCENT else ""
+        msg = f"{name} must be a number above 0 and below 1, got {value!r}{hint}"
         raise ValueError(msg)
     return number
 

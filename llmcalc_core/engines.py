@@ -39,6 +39,9 @@ class Engine:
     chunks_prompts : bool
         Whether it reads prompts in chunks of ``token_budget``; else whole, with a buffer of its own
         for every operation.
+    fills_steps : bool
+        Whether it cuts the last prompt of a step where the budget ends; else prompts that fit into
+        a step are read whole.
     token_budget : int
         Most tokens that it computes in one step [tokens].
     memory_fraction_of : {'device', 'free'}
@@ -46,6 +49,9 @@ class Engine:
         fill, or of the memory that weights, buffers and runtime leave free, for the cache.
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
+    reserves_answers : bool
+        Whether a request is let in only if the cache has room for its whole answer, and those of
+        all that run; else for what they hold.
     max_num_seqs : int
         Most requests that it runs at once [1].
     kv_block_tokens : int
@@ -63,6 +69,7 @@ class Engine:
     prefill_first: bool = False
     captured_tokens: int = 0
     chunks_prompts: bool = True
+    fills_steps: bool = True
     # vLLM's server on devices of 70 GB or more (max_num_batched_tokens,
     # EngineArgs.get_batch_defaults), SGLang on those of 80 to 160 GB (chunked_prefill_size,
     # server_args.py), TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num); read
@@ -71,6 +78,7 @@ class Engine:
     # vLLM's server on such devices (max_num_seqs, EngineArgs.get_batch_defaults; read 2026-11-30);
     # TensorRT-LLM's max_batch_size is 2048, SGLang has no fixed number: assumed.
     max_num_seqs: int = 1024
+    reserves_answers: bool = False
     # vLLM: gpu_memory_utilization.
     memory_fraction_of: Literal["device", "free"] = "device"
     runtime_reserve_bytes: float = 2.0**30  # assumed
@@ -86,13 +94,17 @@ _RECORDS = (
     # is free (kv_cache_free_gpu_mem_fraction, 0.9 unless given:
     # docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read
     # 2026-11-23). Caches: max_attention_window of KvCacheConfig is None and not read from the
-    # model's configuration (pull request 5722 was not merged; read 2026-11-29).
+    # model's configuration (pull request 5722 was not merged; read 2026-11-29). Scheduling: whole
+    # prompts, GuaranteedNoEvict (_torch/pyexecutor/scheduler/scheduler.py, 002f3cc3; read
+    # 2026-11-30).
     Engine(
         name="trtllm",
         label="TensorRT-LLM",
         spellings=("tensorrt-llm", "tensorrt_llm"),
         overlaps_host=True,
+        fills_steps=False,
         memory_fraction_of="free",
+        reserves_answers=True,
         caches_whole_context=True,
     ),
     # enable_mixed_chunk is off by default (server_args.py, read 2026-11-28). SGLang documents an

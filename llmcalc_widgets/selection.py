@@ -11,8 +11,10 @@ from traitlets import HasTraits, Int, Tuple
 
 from llmcalc_core import Evaluation
 
-PLAN = ["devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch"]
-"""What makes a plan the same plan in another evaluation."""
+PLAN = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
+"""What makes a plan the same plan in another evaluation, but for its load."""
+
+_IN_FLIGHT, _RATE = "batch", "request_rate"
 
 
 class Selection(HasTraits):
@@ -35,18 +37,33 @@ def same_plan(old: Evaluation | None, new: Evaluation, row: int | None) -> int |
     if old is None or row is None:
         return None
     same = np.ones(len(new.rejected), dtype=bool)
-    for name in PLAN:
+    for name in (*PLAN, *_loads(old, new)):
         if old.has(name) and new.has(name):
             same &= new.column(name) == old.column(name)[row]
     return int(same.argmax()) if same.any() else None
 
 
-def plan_of(row: pd.Series) -> dict[str, int]:
+def _loads(old: Evaluation, new: Evaluation) -> tuple[str, ...]:
+    """Name what tells plans of one layout apart: how many are in flight, or of several rates one.
+
+    At a rate, what is in flight follows from it; and a plan at the only rate stays the same plan
+    at another one.
+    """
+    rates = [one.request.request_rates for one in (old, new)]
+    if not any(rates):
+        return (_IN_FLIGHT,)
+    return (_RATE,) if all(len(one) > 1 for one in rates) else ()
+
+
+def plan_of(row: pd.Series) -> dict[str, float]:
     """Give what makes the plan of a row the same plan in another frame."""
-    return {name: int(row[name]) for name in PLAN if name in row}
+    whole = {name: int(row[name]) for name in PLAN if name in row}
+    if _RATE in row:
+        return {**whole, _RATE: float(row[_RATE])}
+    return {**whole, _IN_FLIGHT: int(row[_IN_FLIGHT])}
 
 
-def row_of_plan(plan: Mapping[str, int], frame: pd.DataFrame) -> int | None:
+def row_of_plan(plan: Mapping[str, float], frame: pd.DataFrame) -> int | None:
     """Find a plan in a frame; None if it is not there."""
     same = pd.Series(data=True, index=frame.index)
     for name, value in plan.items():

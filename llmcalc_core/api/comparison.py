@@ -79,13 +79,17 @@ def best_of_each(frame: pd.DataFrame, *losses: Floats) -> NDArray[np.intp]:
     -------
     array of int
         A row per device. Where all of a device's are rejected: the one of least time from request
-        to last token among those over a limit, or else the one that lacks least memory.
+        to last token among those over a limit, or else the one that serves the most of the requests
+        that come, or else the one that lacks least memory.
     """
     reason = frame["rejected_for"]
-    rank = np.where(reason == "", 0, np.where(reason.isin(_TOO_LARGE), 2, 1))
-    slow = frame["e2e_latency_s"].to_numpy(np.float64)
-    short = -frame["memory_headroom_bytes"].to_numpy(np.float64)
-    rejected = np.where(rank == 1, slow, short)
+    refused = [reason == "", reason == "load", reason.isin(_TOO_LARGE)]
+    rank = np.select(refused, [0, 2, 3], 1)
+    slow, served, headroom = (
+        frame[name].to_numpy(np.float64)
+        for name in ("e2e_latency_s", "tokens_per_s", "memory_headroom_bytes")
+    )
+    rejected = np.select([rank == 1, rank == 2], [slow, -served], -headroom)  # noqa: PLR2004
     keys = [np.where(rank == 0, loss, rejected) for loss in losses]
     device = frame["hardware"].astype("category").cat.codes.to_numpy()
     order = np.lexsort((*reversed(keys), rank, device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from os import PathLike
@@ -60,6 +60,8 @@ def make_request(
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     objective: str = "throughput",
+    request_rate: float | Sequence[float] | None = None,
+    percentile: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
@@ -94,6 +96,8 @@ def make_request(
         tpot_limit_s=tpot_limit_s,
         ttft_limit_s=ttft_limit_s,
         objective=objective,
+        request_rates=_rates(request_rate),
+        percentile=percentile,
     )
 
 
@@ -234,6 +238,17 @@ def _values(name: str, value: Any) -> tuple[Any, ...]:  # noqa: ANN401
         msg = f"{name} must hold at least one value, got an empty collection"
         raise ValueError(msg)
     return tuple(value)
+
+
+def _rates(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    if value is None:
+        return ()
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
+    rates = tuple(value) if several else (value,)
+    if not rates:
+        msg = "request_rate must be None or hold at least one rate, got an empty collection"
+        raise ValueError(msg)
+    return rates
 
 
 def _several(value: Any) -> tuple[Any, ...]:  # noqa: ANN401

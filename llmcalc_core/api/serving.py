@@ -14,7 +14,7 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.checks import positive, truth, whole_number
+from llmcalc_core.checks import inner_share, positive, truth, whole_number
 from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
@@ -40,6 +40,7 @@ def estimate_serving_performance(
     context_parallel: int = 1,
     request_rate: float | None = None,
     num_prompts: int | None = None,
+    percentile: float | None = None,
     engine: str = DEFAULT_ENGINE,
     chunked_prefill: bool = True,
     memory_fraction: float = MEMORY_FRACTION,
@@ -78,6 +79,9 @@ def estimate_serving_performance(
         Requests of the run: of a fixed concurrency ten for each in flight where not given, the
         first of which come at once; at a rate that overloads the server the queue grows with them,
         without a number forever.
+    percentile : float, optional
+        With ``request_rate``: share of the requests that are no slower than ``ttft_ms``,
+        ``tpot_ms`` and ``e2e_latency_ms``, such as 0.99; see :func:`explore`.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
     chunked_prefill : bool, default True
@@ -120,7 +124,9 @@ def estimate_serving_performance(
         ``energy_j_per_output_token`` (NaN where price or power is not known; see
         :func:`llmcalc_core.planning.cost.cost_figures`). At a rate also ``request_rate`` and
         ``overloaded`` (whether requests come faster than they are served); ``ttft_ms`` is then that
-        of requests at random. Percentiles: :func:`simulate`, :func:`load_curve`.
+        of requests at random. With a percentile also ``percentile``, ``ttft_mean_ms`` and
+        ``tpot_mean_ms``; where all places are taken times are NaN, and infinite where it is
+        overloaded. Other percentiles of other lengths: :func:`simulate`, :func:`load_curve`.
 
     Raises
     ------
@@ -143,6 +149,12 @@ def estimate_serving_performance(
         raise ValueError(msg)
     if concurrency is not None and request_rate is not None:
         msg = f"concurrency must be None where request_rate is given, got {concurrency!r}"
+        raise ValueError(msg)
+    if percentile is not None and (request_rate is None or num_prompts is not None):
+        msg = (
+            "percentile needs request_rate, and no num_prompts, as it is of requests that come "
+            f"without end, got {percentile!r}"
+        )
         raise ValueError(msg)
     asked = whole_number("concurrency", CONCURRENCY if concurrency is None else concurrency)
     prompts = None if num_prompts is None else whole_number("num_prompts", num_prompts)
@@ -182,5 +194,6 @@ def estimate_serving_performance(
         if request_rate is None
         else positive("request_rate", request_rate, unit="1/s"),
         num_prompts=prompts,
+        percentile=None if percentile is None else inner_share("percentile", percentile),
         constants=constants,
     )

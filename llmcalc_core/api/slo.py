@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -88,8 +88,7 @@ def find_slo_plan(
         buffers leave free, for the cache.
     percentile : float, optional
         Part of the requests that must be within the limits, such as 0.95. Requests then come at
-        random and are simulated one by one, on the few layouts of each device that need the fewest
-        devices in the mean; without pipelines of attention replicas.
+        random and are simulated one by one; see :func:`slo_replicas`.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     **techniques : optional
@@ -117,6 +116,82 @@ def find_slo_plan(
     True
     """
     load = positive("requests_per_s", requests_per_s, unit="requests/s")
+    frame = slo_replicas(
+        model,
+        hardware,
+        percentile=percentile,
+        ttft_limit_s=ttft_limit_s,
+        tpot_limit_s=tpot_limit_s,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        engine=engine,
+        precision=precision,
+        replica_devices=replica_devices,
+        batch=batch,
+        memory_fraction=memory_fraction,
+        price_per_hour=price_per_hour,
+        power_watts=power_watts,
+        **techniques,
+    )
+    return slo_plans(frame, load)
+
+
+@takes_techniques
+def slo_replicas(
+    model: ModelLike,
+    hardware: HardwareLike | Sequence[HardwareLike],
+    *,
+    percentile: float | None = None,
+    ttft_limit_s: float | None = None,
+    tpot_limit_s: float | None = None,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
+    engine: str = DEFAULT_ENGINE,
+    precision: PrecisionLike = CHECKPOINT,
+    replica_devices: int | Sequence[int] = REPLICA_DEVICES,
+    batch: int | Sequence[int] = IN_FLIGHT,
+    memory_fraction: float = MEMORY_FRACTION,
+    price_per_hour: float | None = None,
+    power_watts: float | None = None,
+    progress: Callable[[float], object] | None = None,
+    **techniques: Unpack[TechniqueArguments],
+) -> pd.DataFrame:
+    """Give what replicas carry within limits, whatever the load: what :func:`slo_plans` takes.
+
+    Parameters
+    ----------
+    model, hardware, ttft_limit_s, tpot_limit_s, input_tokens, output_tokens, engine, precision
+        As of :func:`find_slo_plan`.
+    replica_devices, batch, memory_fraction, price_per_hour, power_watts, **techniques
+        As of :func:`find_slo_plan`.
+    percentile : float, optional
+        Part of the requests that must be within the limits, such as 0.95. Requests then come at
+        random and are simulated one by one, on the few layouts of each device that need the fewest
+        devices in the mean; pipelines of attention replicas, or with SGLang, are left out.
+    progress : callable, optional
+        Called with the share of the layouts that are simulated; where it returns False, the rest is
+        cancelled.
+
+    Returns
+    -------
+    DataFrame
+        Rows of :func:`explore`. With a percentile, ``requests_per_s`` is the largest rate at which
+        it keeps the limits, and ``ttft_s``, ``tpot_s`` and ``e2e_latency_s`` are those of it there.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+    Cancelled
+        If ``progress`` returned False.
+
+    Examples
+    --------
+    >>> replicas = slo_replicas("llama3_8b", "H100_80GB", percentile=0.95, tpot_limit_s=0.02,
+    ...                         replica_devices=1)
+    >>> [int(slo_plans(replicas, load)["devices"].iloc[0]) for load in (5, 50)]
+    [1, 9]
+    """
     frame = explore(
         model,
         hardware,
@@ -135,7 +210,7 @@ def find_slo_plan(
         **techniques,
     )
     if percentile is None:
-        return slo_plans(frame, load)
+        return frame
     plan = {
         "engine": engine, "precision": precision, "memory_fraction": memory_fraction,
         "technique": find_technique(techniques),
@@ -143,11 +218,10 @@ def find_slo_plan(
     several = hardware if isinstance(hardware, list | tuple) else (hardware,)
     devices = {one.name: one for one in map(find_hardware, several)}
     limits = tuple(np.inf if one is None else one for one in (ttft_limit_s, tpot_limit_s))
-    found = at_percentile(
+    return at_percentile(
         frame, model, devices, percentile=share("percentile", percentile),
-        limits=(limits[0], limits[1]), plan=plan,
+        limits=(limits[0], limits[1]), plan=plan, progress=progress,
     )  # fmt: skip
-    return slo_plans(found, load)
 
 
 def slo_plans(frame: pd.DataFrame, requests_per_s: float) -> pd.DataFrame:

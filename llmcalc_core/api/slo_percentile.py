@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.scheduler import Cancelled
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
@@ -58,6 +60,7 @@ def at_percentile(
     percentile: float,
     limits: tuple[float, float],
     plan: dict[str, Any],
+    progress: Callable[[float], object] | None = None,
 ) -> pd.DataFrame:
     """Give, of single replicas, what each serves with a percentile of requests within limits.
 
@@ -75,6 +78,9 @@ def at_percentile(
         Of TTFT and TPOT [s]; infinity where there is none.
     plan : dict
         ``engine``, ``precision``, ``memory_fraction`` and ``technique``.
+    progress : callable, optional
+        Called with the share of the layouts that are done; where it returns False, the rest is
+        cancelled.
 
     Returns
     -------
@@ -83,6 +89,11 @@ def at_percentile(
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
         ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines of attention replicas, or with
         SGLang, which the simulator does not follow, are left out.
+
+    Raises
+    ------
+    Cancelled
+        If ``progress`` returned False.
     """
     single = frame["replicas"] == 1
     usable = single & (frame["pp"] == 1)
@@ -96,10 +107,13 @@ def at_percentile(
     best = found.assign(_per_device=per_device).sort_values("_per_device", ascending=False)
     best = best.drop_duplicates(["hardware", "tp", "pp", "ep", "attention_dp"])
     best = best.groupby("hardware", observed=True, sort=False).head(_LAYOUTS)
-    rows = [
-        _largest(row, model, hardware[str(row["hardware"])], percentile, limits, plan)
-        for row in _records(best.drop(columns="_per_device"))
-    ]
+    rows = []
+    for done, row in enumerate(_records(best.drop(columns="_per_device"))):
+        if progress is not None and progress(done / len(best)) is False:
+            msg = f"cancelled with {len(best) - done} of {len(best)} layouts left"
+            raise Cancelled(msg)
+        device = hardware[str(row["hardware"])]
+        rows.append(_largest(row, model, device, percentile, limits, plan))
     return frame.iloc[:0].reindex(range(len(rows))).assign(**_columns(rows, frame))
 
 

@@ -8,6 +8,7 @@ from itertools import count
 
 import numpy as np
 
+from llmcalc_core.formulas import Floats
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import Memory
 from llmcalc_core.workload.grid import Grid
@@ -78,3 +79,39 @@ def concurrency_beside_buffers(memory: Memory, grid: Grid, budget: MemoryBudget)
     caches = [(room, cache), (host_room, host_cache)]
     fit = [place / (own / per_rank) * (1 + 1e-12) for place, own in caches if own > 0]
     return math.floor(min(fit, default=per_rank)) * round(ranks)
+
+
+def most_in_flight(memory: Memory, grid: Grid, budget: MemoryBudget) -> Floats:
+    """Count the requests that fit at once, of every layout and length.
+
+    Parameters
+    ----------
+    memory : Memory
+        Of some numbers of requests, the batches of the grid.
+    grid : Grid
+        Layouts and lengths; its last batch is the most that are counted.
+    budget : MemoryBudget
+        What they have to fit in.
+
+    Returns
+    -------
+    array of shape (layouts, 1, inputs, outputs)
+        Requests, and no more than the engine runs at once [1]: 0 where not even one fits. Between
+        two numbers beside the buffers of the larger one, so that it is a few less than
+        :func:`max_concurrency` counts at the most.
+    """
+    cache, host_cache = memory.kv_cache, np.asarray(memory.host_kv_cache)
+    room = budget.device_bytes - (budget.counted(memory) - cache)
+    host_room = budget.host_bytes - np.asarray(memory.host_weights)
+    per_rank = np.ceil(grid.batch / grid.attention_dp)
+    fit = np.minimum(_caches(room, cache / per_rank), _caches(host_room, host_cache / per_rank))
+    fit = np.where((room < 0) | (host_room < 0), 0.0, fit * grid.attention_dp)
+    at_once = np.broadcast_to(np.minimum(fit, grid.batch), grid.shape).max(axis=1, keepdims=True)
+    most: Floats = np.minimum(at_once, grid.engine.max_num_seqs * grid.attention_dp)
+    return most
+
+
+def _caches(room: Floats, each: Floats) -> Floats:
+    """Count the caches that a room holds; without end where they take nothing."""
+    held = np.floor(room / np.where(each > 0, each, 1.0) * (1 + 1e-12))
+    return np.where(each > 0, np.maximum(held, 0.0), np.inf)

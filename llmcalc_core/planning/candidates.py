@@ -7,13 +7,12 @@ is worked out for each of them: :mod:`llmcalc_core.planning.columns` spreads the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.formulas import Floats
@@ -23,7 +22,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.cases import Case
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.layouts import no_plan, plans
+from llmcalc_core.planning.open_loop import not_served, open_loop_in_blocks, performance_at
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.performance import (
     TIMES,
@@ -31,6 +30,7 @@ from llmcalc_core.planning.performance import (
     performance,
     with_other_phase,
 )
+from llmcalc_core.planning.plan_table import PlanTable, plan_table
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -39,17 +39,8 @@ LIMITS = {"TTFT limit": ("ttft_s", "ttft_limit_s"), "TPOT limit": ("tpot_s", "tp
 """Reasons for which plans are too slow: the time of a :class:`Performance`, and the limit of it in
 a request. Of several, the last is told."""
 
-REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory")
-"""Why a candidate is rejected; empty if it is not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlanTable:
-    """Plans as a table: the layouts that occur, which of them each has, and how many replicas."""
-
-    layouts: tuple[Layout, ...]
-    layout: NDArray[np.intp]
-    replicas: NDArray[np.int32]
+REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory", "load")
+"""Why a candidate is rejected; empty if it is not. Load: more requests come than it serves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +71,9 @@ class Candidates:
         Whether no other of the case with the same lengths beats it in latency and throughput.
     basis : str
         What the times rest on.
+    request_rates : tuple of float
+        Requests per second of the whole deployment on the axis of batches; empty where so many are
+        in flight [1/s].
     """
 
     case: Case
@@ -93,6 +87,7 @@ class Candidates:
     reason: NDArray[np.int8]
     on_front: NDArray[np.bool_]
     basis: str
+    request_rates: tuple[float, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -118,6 +113,8 @@ class Candidates:
     def e2e_s(self) -> Floats:
         """Time from request to last token [s]."""
         times = self.performance
+        if times.e2e_s is not None:
+            return times.e2e_s
         if times.ttft_s is None or times.tpot_s is None:
             msg = "candidates need the times of both static phases: see with_other_phase"
             raise ValueError(msg)
@@ -176,25 +173,16 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
         If no plan has the context parallel widths that are asked for.
     """
     model, hardware, precision = case.model, case.hardware, case.precision
-    table = _plan_table(model, request.devices, request.contexts)
-    grid = make_grid(
-        table.layouts,
-        batches=request.batches,
-        inputs=request.input_tokens,
-        outputs=request.output_tokens,
-        beams=request.beam_size,
-        techniques=case.techniques,
-        engine=request.engine,
-    )
     budget = memory_budget(hardware, request.memory_fraction, request.engine)
-    grid = offloaded(model, precision, grid, budget)
     efficiency = efficiency_for(hardware, precision, engine=request.engine)
-    found = performance(model, hardware, precision, grid, efficiency, phase=request.phase)
+    served = _at_rates if request.request_rates else _in_closed_loop
+    table, grid, found, overloaded = served(case, request, budget, efficiency)
     if any(getattr(found, time) is None for time in _limits(request)):
         found = with_other_phase(model, hardware, precision, grid, efficiency, own=found)
     memory = device_memory(model, precision, grid)
     reason = _reasons(grid, found, request)
     lacking = {
+        "load": overloaded,
         "host memory": memory.host > budget.host_bytes,
         "memory": budget.headroom(memory) < 0,
     }
@@ -213,21 +201,53 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
         reason=reason,
         on_front=_front(grid, found, reason, request),
         basis=basis_of(model, hardware, efficiency, case.techniques),
+        request_rates=request.request_rates,
     )
 
 
-@lru_cache(maxsize=64)
-def _plan_table(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -> PlanTable:
-    """Give the plans on any of the device counts."""
-    found = tuple(plan for count in devices for plan in plans(model, count, contexts))
-    if not found:
-        raise no_plan(model, devices, contexts)
-    position: dict[Layout, int] = {}
-    places = [position.setdefault(plan.layout, len(position)) for plan in found]
-    return PlanTable(
-        layouts=tuple(position),
-        layout=np.array(places, dtype=np.intp),
-        replicas=np.array([plan.replicas for plan in found], dtype=np.int32),
+_Served = tuple[PlanTable, Grid, Performance, NDArray[np.bool_]]
+"""Plans, the grid of their layouts, what a replica does, and whether more comes than it serves."""
+
+
+def _in_closed_loop(
+    case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
+) -> _Served:
+    """Estimate batches that start together, or so many requests in flight."""
+    table = plan_table(case.model, request.devices, request.contexts)
+    grid = _grid(case, request, table.layouts, request.batches)
+    grid = offloaded(case.model, case.precision, grid, budget)
+    found = performance(
+        case.model, case.hardware, case.precision, grid, efficiency, phase=request.phase
+    )
+    return table, grid, found, np.zeros((), bool)
+
+
+def _at_rates(
+    case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
+) -> _Served:
+    """Estimate requests that come at rates; each plan, whose replicas share them, has a row."""
+    table = plan_table(case.model, request.devices, request.contexts)
+    grid = _grid(case, request, table.layouts, (1,))
+    whole = (case.model, case.hardware, case.precision, grid, efficiency)
+    found = open_loop_in_blocks(whole, budget, table, request.request_rates, request.percentile)
+    layouts = tuple(table.layouts[at] for at in table.layout.tolist())
+    own = _grid(case, request, layouts, (1,)).with_batch(found.places)
+    own = offloaded(case.model, case.precision, own, budget)
+    each = replace(table, layouts=layouts, layout=np.arange(len(layouts)))
+    return each, own, performance_at(found, own.outputs), not_served(found)
+
+
+def _grid(
+    case: Case, request: EvaluationRequest, layouts: tuple[Layout, ...], batches: tuple[int, ...]
+) -> Grid:
+    return make_grid(
+        layouts,
+        batches=batches,
+        inputs=request.input_tokens,
+        outputs=request.output_tokens,
+        beams=request.beam_size,
+        techniques=case.techniques,
+        engine=request.engine,
     )
 
 

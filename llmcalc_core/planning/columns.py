@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
-from llmcalc_core.planning.candidates import REASONS, Candidates, PlanTable
+from llmcalc_core.planning.candidates import REASONS, Candidates
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
+from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.workload.grid import axis
 
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
@@ -81,6 +83,10 @@ def _time(about: str, name: str) -> Column:
     return Column(about=about, unit="s", values=values, times=(name,))
 
 
+def _mean(about: str, name: str) -> Column:
+    return _figure(about, "s", lambda found: getattr(found.performance, name))
+
+
 def _band(name: str, end: str) -> Column:
     def values(found: Candidates) -> ArrayLike:
         metric = _BAND_METRICS[name][found.phase == "serving"]
@@ -115,7 +121,15 @@ COLUMNS: dict[str, Column] = {
     "attention_dp": _count("attention replicas in a stage", lambda found: found.grid.attention_dp),
     "cp": _count("context parallel width, where others than 1 are tried", lambda f: f.grid.cp),
     "replicas": _count("copies of the layout", lambda _: 1, of_all_replicas=True),
-    "batch": _count("sequences in flight per replica", lambda found: found.grid.batch),
+    "request_rate": _figure(
+        "requests that come, over all replicas, where these are asked for",
+        "1/s",
+        lambda found: axis(found.request_rates, 1),
+    ),
+    "batch": _count(
+        "sequences in flight per replica; at a request rate their mean, rounded up",
+        lambda found: found.grid.batch,
+    ),
     "micro_batch": _count("sequences in a micro batch", lambda found: found.grid.micro),
     "input_tokens": _count("length of the prompt", lambda found: found.grid.inputs),
     "output_tokens": _count("tokens to generate", lambda found: found.grid.outputs),
@@ -127,6 +141,8 @@ COLUMNS: dict[str, Column] = {
         values=lambda found: found.e2e_s,
         times=("ttft_s", "tpot_s"),
     ),
+    "ttft_mean_s": _mean("mean of the former, where it is a percentile", "ttft_mean_s"),
+    "tpot_mean_s": _mean("mean of the former, where it is a percentile", "tpot_mean_s"),
     "ttft_low_s": _band("ttft_s", "low"),
     "ttft_high_s": _band("ttft_s", "high"),
     "tpot_low_s": _band("tpot_s", "low"),
@@ -201,6 +217,10 @@ def column_names(request: EvaluationRequest) -> tuple[str, ...]:
         left_out.add("cp")
     if not any(techniques.offloads for techniques in request.techniques):
         left_out.add("host_memory_bytes")
+    if not request.request_rates:
+        left_out.add("request_rate")
+    if request.percentile is None:
+        left_out |= {"ttft_mean_s", "tpot_mean_s"}
     return tuple(name for name in COLUMNS if name not in left_out)
 
 

@@ -1,105 +1,173 @@
-"""Requests that come at a rate, whatever the server does: how many are in flight."""
+"""Plans to which requests come at a rate, whatever they do: what is in flight, and its times."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.formulas import Floats
-from llmcalc_core.simulation.serving import ServingTimes, serving_times
-from llmcalc_core.workload.arrivals import AT_RANDOM, Arrivals
+from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.concurrency import most_in_flight
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.performance import Performance
+from llmcalc_core.planning.plan_table import PlanTable
+from llmcalc_core.simulation.in_flight import numbers_in_flight
+from llmcalc_core.simulation.open_loop import OpenLoop, Room, open_loop
+from llmcalc_core.simulation.records import Where, joined
+from llmcalc_core.workload.grid import Grid
 
-_SOONER = 0.5
-"""Steps that requests at any time wait less for the one that runs than clients of a closed loop,
-who always come back just after it has begun [1]."""
-
-_KNOTS = 48
-"""Numbers in flight that are tried at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class OpenLoop:
-    """What a replica does at a rate of requests.
-
-    Attributes
-    ----------
-    in_flight : float
-        Requests in it, in the mean; as many as it has room for where it is overloaded [1].
-    overloaded : bool
-        Whether requests come faster than they are served.
-    waiting_s : float
-        Time that the mean request waits to be let in, where it is overloaded [s].
-    times : ServingTimes
-        While so many are in flight.
-    """
-
-    in_flight: float
-    overloaded: bool
-    waiting_s: float
-    times: ServingTimes
+_ROWS = 2**15
+"""Layouts, numbers in flight and lengths that are worked out at once."""
 
 
-def open_loop(
+def open_loop_at(
     case: Case,
-    rate: float,
-    most: int,
+    budget: MemoryBudget,
+    rates: Floats,
+    layout: NDArray[np.intp],
     *,
     chunked: bool = True,
     held_steps: float = 0.0,
-    num_prompts: int | None = None,
+    percentile: float | None = None,
+    further: bool = False,
 ) -> OpenLoop:
-    """Find how many requests are in flight at a rate, by Little's law.
+    """Estimate what replicas do at rates of requests, with what their memory has room for.
 
     Parameters
     ----------
     case : tuple
-        Model, hardware, precision, a grid of one layout and one length each, and efficiency.
-    rate : float
-        Requests per second that come at random [1/s].
-    most : int
-        Requests that the memory has room for, at least 1 [1].
-    chunked : bool
-        Whether prompts are read beside decode steps.
-    held_steps : float
-        Decode steps for which the server holds a prompt back [1].
-    num_prompts : int, optional
-        Requests of the run: where it is overloaded the queue grows with it; without, forever.
+        Model, hardware, precision, a grid of layouts and lengths, of any batch, and efficiency.
+    budget : MemoryBudget
+        What a device may hold.
+    rates : array of shape (plans, rates, 1, 1)
+        Requests per second that come at random to a replica of each plan [1/s].
+    layout : array of int of shape (plans,)
+        Which layout of the grid a plan has.
+    chunked, held_steps, percentile, further
+        As of :func:`llmcalc_core.simulation.open_loop.open_loop`.
 
     Returns
     -------
     OpenLoop
-        In flight are as many as come in the time that one of them takes.
-
-    References
-    ----------
-    Little, Operations Research 9 (1961); Wolff, Operations Research 30 (1982): Poisson arrivals see
-    time averages.
+        Of one replica; where not even one request fits, as if one did.
     """
-    arrivals = replace(AT_RANDOM, held_steps=held_steps - _SOONER)
-    # A request that comes at random meets as many others as there are in the mean.
-    met = np.unique(np.round(np.geomspace(1, most + 1, _KNOTS))) - 1
-    every = _times(case, (met + 1).reshape(1, -1, 1, 1), chunked=chunked, arrivals=arrivals)
-    served = np.maximum.accumulate(met / every.e2e_s.reshape(-1))
-    overloaded = bool(rate > served[-1])
-    in_flight = float(met[-1]) if overloaded else float(np.interp(rate, served, met))
-    waiting = 0.0
-    if overloaded:
-        longer = 1 / served[-1] - 1 / rate
-        waiting = np.inf if num_prompts is None else (num_prompts - 1) / 2 * longer
-    return OpenLoop(
-        in_flight=in_flight,
-        overloaded=overloaded,
-        waiting_s=float(waiting),
-        times=_times(case, np.asarray(in_flight + 1), chunked=chunked, arrivals=arrivals),
-    )
-
-
-def _times(case: Case, batch: Floats, *, chunked: bool, arrivals: Arrivals) -> ServingTimes:
-    """Time the loop with so many in flight each."""
     model, hardware, precision, grid, efficiency = case
-    several = replace(grid, batch=batch, micro=batch, shape=(1, batch.size, 1, 1))
-    return serving_times(
-        model, hardware, precision, several, efficiency, chunked=chunked, arrivals=arrivals
+
+    def of(most: float) -> Grid:
+        numbers = np.array(numbers_in_flight(int(most)), float).reshape(1, -1, 1, 1)
+        return offloaded(model, precision, grid.with_batch(numbers), budget)
+
+    places = grid.engine.max_num_seqs * grid.attention_dp
+    every = of(float(np.max(places)))
+    whole = most_in_flight(device_memory(model, precision, every), every, budget)
+    usual = np.maximum(whole, 1.0)
+    if not grid.engine.reserves_answers:
+        usual = usual * (grid.inputs + grid.outputs) / (grid.inputs + grid.outputs / 2)
+    room = Room(whole=np.maximum(whole, 1.0), usual=np.minimum(usual, places))
+    tried = (model, hardware, precision, of(float(room.usual.max())), efficiency)
+    return open_loop(
+        tried, rates, room, layout,
+        chunked=chunked, held_steps=held_steps, percentile=percentile, further=further,
+    )  # fmt: skip
+
+
+def open_loop_in_blocks(
+    case: Case,
+    budget: MemoryBudget,
+    plans: PlanTable,
+    rates: tuple[float, ...],
+    percentile: float | None = None,
+) -> OpenLoop:
+    """Estimate what plans do at rates of requests that are divided evenly over their replicas.
+
+    Parameters
+    ----------
+    case, budget
+        As of :func:`open_loop_at`, of the layouts of the plans.
+    plans : PlanTable
+        The plans.
+    rates : tuple of float
+        Requests per second of a whole deployment [1/s].
+    percentile : float, optional
+        Share of the requests whose latencies are to be given beside the means [1].
+
+    Returns
+    -------
+    OpenLoop
+        Of one replica of each.
+    """
+    grid = case[3]
+    each = np.array(rates).reshape(1, -1, 1, 1) / plans.replicas.reshape(-1, 1, 1, 1)
+    found: list[tuple[Where, OpenLoop]] = []
+    for layouts, inputs in _blocks(grid, len(plans.replicas) * len(rates)):
+        rows = np.flatnonzero((plans.layout >= layouts.start) & (plans.layout < layouts.stop))
+        some = grid.of_layouts(layouts).of_inputs(inputs)
+        block = (case[0], case[1], case[2], some, case[4])
+        own = plans.layout[rows] - layouts.start
+        found.append(
+            ((rows, inputs), open_loop_at(block, budget, each[rows], own, percentile=percentile))
+        )
+    return joined((*each.shape[:2], *grid.shape[2:]), found)
+
+
+def performance_at(found: OpenLoop, output_tokens: Floats) -> Performance:
+    """Give what a replica does at a rate; where it is overloaded, the queue grows forever.
+
+    Parameters
+    ----------
+    found : OpenLoop
+        Of one replica.
+    output_tokens : array
+        Tokens of an answer [tokens].
+
+    Returns
+    -------
+    Performance
+        With percentiles, where they are there, and the means beside.
+    """
+    times, levels = found.times, found.percentiles
+
+    def unless_overloaded(time: Floats) -> Floats:
+        return np.where(found.overloaded, np.inf, time)
+
+    means = Performance(
+        ttft_s=unless_overloaded(times.ttft_s),
+        tpot_s=times.tpot_s,
+        requests_per_s=found.requests_per_s,
+        tokens_per_request=output_tokens,
+        by_kind=times.by_kind,
+        bound=times.bound,
+        utilisation=times.utilisation,
     )
+    if levels is None:
+        return means
+    return replace(
+        means,
+        ttft_s=unless_overloaded(levels.ttft_s),
+        tpot_s=np.where(found.overloaded, times.tpot_s, levels.tpot_s),
+        e2e_s=unless_overloaded(levels.e2e_s),
+        ttft_mean_s=means.ttft_s,
+        tpot_mean_s=means.tpot_s,
+    )
+
+
+def not_served(found: OpenLoop) -> NDArray[np.bool_]:
+    """Tell where more comes than is served, or no percentile is known as all places are taken."""
+    return found.overloaded if found.percentiles is None else found.full
+
+
+def _blocks(grid: Grid, rows: int) -> Iterator[tuple[slice, slice]]:
+    """Divide layouts and, where one has many lengths, inputs."""
+    layouts, _, inputs, outputs = grid.shape
+    most = grid.engine.max_num_seqs * float(np.max(grid.attention_dp))
+    each = max(len(numbers_in_flight(int(most))), -(-rows // layouts))
+    wide = min(max(_ROWS // (each * outputs), 1), inputs)
+    high = max(_ROWS // (each * outputs * inputs), 1)
+    for start in range(0, layouts, high):
+        for first in range(0, inputs, wide):
+            yield slice(start, start + high), slice(first, min(first + wide, inputs))

@@ -41,6 +41,10 @@ class Performance:
         Position in ``BOUNDS`` of what bounds it.
     utilisation : Utilisation
         How its devices are used.
+    e2e_s : array or None
+        Time from request to last token [s]; None where it is that of the other two.
+    ttft_mean_s, tpot_mean_s : array or None
+        Means, where the times are percentiles [s].
     """
 
     ttft_s: Floats | None
@@ -50,6 +54,9 @@ class Performance:
     by_kind: TimeByKind
     bound: NDArray[np.int8]
     utilisation: Utilisation
+    e2e_s: Floats | None = None
+    ttft_mean_s: Floats | None = None
+    tpot_mean_s: Floats | None = None
 
 
 def performance(

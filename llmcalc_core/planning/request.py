@@ -8,7 +8,7 @@ from typing import Any
 
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checks import fraction, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.checks import fraction, inner_share, one_of, positive, whole_number, whole_numbers
 from llmcalc_core.defaults import (
     BATCHES,
     INPUT_TOKENS,
@@ -75,6 +75,12 @@ class EvaluationRequest:
         Longest time per output token and to the first token, in every phase [s].
     objective : {'throughput', 'cost', 'energy'}
         What the front trades against latency.
+    request_rates : tuple of float
+        Requests per second that come at random to the whole deployment, divided evenly over its
+        replicas, in place of batches and in phase serving alone; empty for so many in flight [1/s].
+    percentile : float, optional
+        At request rates: share of the requests that are no slower than the times and keep the
+        limits, between 0 and 1 [1]; the mean where not given.
 
     Raises
     ------
@@ -98,6 +104,8 @@ class EvaluationRequest:
     tpot_limit_s: float | None = None
     ttft_limit_s: float | None = None
     objective: str = "throughput"
+    request_rates: tuple[float, ...] = ()
+    percentile: float | None = None
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -121,6 +129,9 @@ class EvaluationRequest:
         for name in ("tpot_limit_s", "ttft_limit_s"):
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
+        self._set("request_rates", self._rates())
+        if self.percentile is not None:
+            self._set("percentile", self._level(self.percentile))
 
     @property
     def stage(self) -> str:
@@ -149,6 +160,31 @@ class EvaluationRequest:
         if self.phase != "prefill" or self.input_tokens[-1] < LONG_PROMPT:
             return (1,)
         return tuple(2**power for power in range(self.devices[-1].bit_length()))
+
+    def _rates(self) -> tuple[float, ...]:
+        rates = {positive("request_rate", one, unit="1/s") for one in self.request_rates}
+        if rates and self.phase != "serving":
+            msg = (
+                "request_rate must be None unless the phase is 'serving', whose requests come one "
+                f"by one, got {sorted(rates)} in phase {self.phase!r}"
+            )
+            raise ValueError(msg)
+        if rates and self.batches != BATCHES:
+            msg = (
+                "batch must be left out where request_rate is given, as the rate says how many "
+                f"requests are in flight, got {list(self.batches)}"
+            )
+            raise ValueError(msg)
+        return tuple(sorted(rates))
+
+    def _level(self, percentile: float) -> float:
+        if not self.request_rates:
+            msg = (
+                "percentile needs request_rate, as requests of a closed loop have means alone, got "
+                f"{percentile!r} without one"
+            )
+            raise ValueError(msg)
+        return inner_share("percentile", percentile)
 
     def _beams(self) -> int:
         beams = whole_number("beam_size", self.beam_size)

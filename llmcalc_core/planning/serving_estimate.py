@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,13 +21,17 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.open_loop import open_loop
+from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.serving import serving_times
+from llmcalc_core.simulation.open_loop import OpenLoop
+from llmcalc_core.simulation.records import single
+from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
+
+_LATENCIES = ("ttft_s", "tpot_s", "e2e_s")
 
 
 def serving_figures(
@@ -43,6 +48,7 @@ def serving_figures(
     constants: Constants | None,
     request_rate: float | None = None,
     num_prompts: int | None = None,
+    percentile: float | None = None,
 ) -> dict[str, Any]:
     """Estimate one replica under a closed loop of requests.
 
@@ -66,6 +72,8 @@ def serving_figures(
         Requests per second that come at random [1/s], in place of a fixed concurrency.
     num_prompts : int, optional
         Requests of the run.
+    percentile : float, optional
+        At a rate, the share of requests that are no slower than the times [1].
 
     Returns
     -------
@@ -83,43 +91,39 @@ def serving_figures(
         return device_memory(model, precision, grid), grid
 
     most = max_concurrency(memory_of, concurrency, budget)
-    running: float = min(concurrency, most) if most else concurrency
-    asked: dict[str, Any] = {}
     if request_rate is None:
+        running = min(concurrency, most) if most else concurrency
         memory, grid = memory_of(concurrency)[0], memory_of(math.ceil(running))[1]
         times = serving_times(
             model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
         )
-        late = (concurrency - running) / running * times.e2e_s.item()
+        served = _closed(times, running, concurrency)
     else:
-        one = (model, hardware, precision, memory_of(1)[1], efficiency)
-        held = float(np.asarray(arrivals.held_steps))
-        found = open_loop(
-            one, request_rate, max(most, 1), chunked=chunked, held_steps=held,
-            num_prompts=num_prompts,
+        one = (model, hardware, precision, _grid(layout, workload, 1, engine), efficiency)
+        loop = open_loop_at(
+            one, budget, np.full((1, 1, 1, 1), request_rate), np.zeros(1, np.intp),
+            chunked=chunked, held_steps=float(np.asarray(arrivals.held_steps)), further=True,
+            percentile=percentile,
         )  # fmt: skip
-        running, times, late = found.in_flight, found.times, found.waiting_s
-        concurrency = math.ceil(running)
+        served = _at_rate(single(loop), request_rate, num_prompts, percentile)
+        times, concurrency = served.times, served.concurrency
         memory, grid = memory_of(concurrency)
-        asked = {"request_rate": request_rate, "overloaded": found.overloaded}
     basis = basis_of(model, hardware, efficiency, workload.techniques)
-    e2e, tpot = times.e2e_s.item(), times.tpot_s.item()
     bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
-    ttft = times.ttft_s.item() + late
-    per_second = running / e2e
+    per_second = served.requests_per_s
     return {
-        **_banded("ttft_ms", ttft * 1e3, bands["ttft"]),
-        "ttft_burst_ms": (times.burst_ttft_s.item() + late) * 1e3,
+        **_banded("ttft_ms", served.ttft_s * 1e3, bands["ttft"]),
+        "ttft_burst_ms": (times.burst_ttft_s.item() + served.late_s) * 1e3,
         "ttft_steady_ms": times.steady_ttft_s.item() * 1e3,
-        **_banded("tpot_ms", tpot * 1e3, bands["tpot"]),
-        "e2e_latency_ms": (e2e + late) * 1e3,
+        **_banded("tpot_ms", served.tpot_s * 1e3, bands["tpot"]),
+        "e2e_latency_ms": served.e2e_s * 1e3,
         "tokens_per_s": per_second * workload.output_tokens,
         "tokens_per_s_per_device": per_second * workload.output_tokens / layout.devices,
-        "tokens_per_s_per_user": 1 / tpot,
+        "tokens_per_s_per_user": 1 / served.tpot_s,
         "requests_per_s": per_second,
         "time_by_kind_ms": {kind: part * 1e3 for kind, part in times.by_kind.numbers().items()},
         "bound_by": BOUNDS[times.bound.item()],
-        "running": min(running, most),
+        "running": min(served.running, most),
         "max_concurrency": most,
         "fits": most >= concurrency,
         "memory_bytes": memory.total.item(),
@@ -130,9 +134,69 @@ def serving_figures(
         "devices": layout.devices,
         "engine": engine,
         "basis": basis,
-        **asked,
+        **served.asked,
         **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Served:
+    """What a replica does, as plain numbers; times of a request [s], some of them percentiles."""
+
+    running: float
+    concurrency: int
+    requests_per_s: float
+    times: ServingTimes
+    late_s: float
+    ttft_s: float
+    tpot_s: float
+    e2e_s: float
+    asked: dict[str, Any]
+
+
+def _closed(times: ServingTimes, running: int, concurrency: int) -> _Served:
+    """Read what a closed loop gives; what has no room waits."""
+    e2e = times.e2e_s.item()
+    late = (concurrency - running) / running * e2e
+    return _Served(
+        running=running,
+        concurrency=concurrency,
+        requests_per_s=running / e2e,
+        times=times,
+        late_s=late,
+        ttft_s=times.ttft_s.item() + late,
+        tpot_s=times.tpot_s.item(),
+        e2e_s=e2e + late,
+        asked={},
+    )
+
+
+def _at_rate(
+    found: OpenLoop, rate: float, num_prompts: int | None, percentile: float | None
+) -> _Served:
+    """Read what a rate gives; what comes too fast waits."""
+    times, late = found.times, found.waiting_s(rate, num_prompts).item()
+    asked: dict[str, Any] = {"request_rate": rate, "overloaded": found.overloaded.item()}
+    shown = (times.ttft_s.item() + late, times.tpot_s.item(), times.e2e_s.item() + late)
+    if percentile is not None:
+        asked |= {
+            "percentile": percentile,
+            "ttft_mean_ms": shown[0] * 1e3,
+            "tpot_mean_ms": shown[1] * 1e3,
+        }
+        levels = performance_at(found, np.asarray(np.nan))
+        shown = tuple(np.asarray(getattr(levels, name)).item() for name in _LATENCIES)
+    return _Served(
+        running=found.in_flight.item(),
+        concurrency=int(found.places.item()),
+        requests_per_s=found.requests_per_s.item(),
+        times=times,
+        late_s=late,
+        ttft_s=shown[0],
+        tpot_s=shown[1],
+        e2e_s=shown[2],
+        asked=asked,
+    )
 
 
 def _grid(layout: Layout, workload: Workload, batch: int, engine: str) -> Grid:

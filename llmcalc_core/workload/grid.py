@@ -98,16 +98,45 @@ class Grid:
 
     def of_layouts(self, some: slice) -> Grid:
         """Give the same with some of its layouts."""
-        count = len(self.layouts)
-        parts: dict[str, Any] = {
-            one.name: value[some]
+        layouts = self.layouts[some]
+        shape = (len(layouts), *self.shape[1:])
+        return replace(self, layouts=layouts, shape=shape, **self._some(0, some))
+
+    def of_inputs(self, some: slice) -> Grid:
+        """Give the same with some of its input lengths."""
+        count = len(range(self.shape[2])[some])
+        shape = (*self.shape[:2], count, self.shape[3])
+        return replace(self, shape=shape, **self._some(2, some))
+
+    def _some(self, axis: int, some: slice) -> dict[str, Any]:
+        """Take a part of every array along an axis."""
+        count, rest = self.shape[axis], (slice(None),) * axis
+        return {
+            one.name: value[*rest, some]
             for one in fields(self)
             if isinstance(value := getattr(self, one.name), np.ndarray)
             and value.ndim
-            and value.shape[0] == count
+            and value.shape[axis] == count
         }
-        layouts = self.layouts[some]
-        return replace(self, layouts=layouts, shape=(len(layouts), *self.shape[1:]), **parts)
+
+    def with_batch(self, batch: Floats) -> Grid:
+        """Give the same with other sequences in flight, which may differ from row to row.
+
+        Parameters
+        ----------
+        batch : array that broadcasts to (layouts, B, inputs, outputs)
+            Sequences in flight per replica [1].
+        """
+        count = batch.shape[1] if batch.ndim else 1
+        micro = cast("Floats", micro_batch(batch=batch, stages=self.pp))
+        return replace(
+            self,
+            shape=(self.shape[0], count, *self.shape[2:]),
+            batch=batch,
+            micro=micro,
+            micro_batches=np.ceil(batch / micro),
+            pieces=_pieces(self.computed, batch, self.attention_dp, self.techniques),
+        )
 
 
 def make_grid(

@@ -13,9 +13,8 @@ from llmcalc_core import EvaluationRequest
 from llmcalc_widgets.apps.config import config_of, values_of
 from llmcalc_widgets.apps.forwarded import Forwarding
 from llmcalc_widgets.export.displayed import Pictured
-from llmcalc_widgets.runner import Runner
-from llmcalc_widgets.settings.request import check_names
-from llmcalc_widgets.settings.workloads import with_workload
+from llmcalc_widgets.runner.evaluations import Runner
+from llmcalc_widgets.settings.request import check_names, in_full
 from llmcalc_widgets.state import EvaluationState
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
@@ -104,7 +103,7 @@ class App(Forwarding, Pictured, VBox):
         """
         check_names(settings, cls.known, owner=cls.__name__)
         try:
-            return with_workload(settings)
+            return in_full(settings)
         except ValueError as error:
             raise TraitError(str(error)) from None
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypedDict
 import traitlets
 from traitlets import TraitError
 
-from llmcalc_widgets.chart.axes import AXES, axes_of
+from llmcalc_widgets.chart.axes import AXES
 from llmcalc_widgets.settings.compared import (
     checked_compared,
     checked_pins,
@@ -138,12 +138,12 @@ class ChartOptions(_ChartTraits):
         chosen = next(free, str(len(self.pins) + 1)) if name is None else name
         self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
 
-    def choose_axis(self, name: str, value: str, stage: str) -> None:
-        """Set one axis; if the other one shows this already, they change places."""
-        across, up = axes_of(stage, self.x_axis, self.y_axis)
-        shown = {"x_axis": across, "y_axis": up}
+    def choose_axis(self, name: str, value: str, shown: tuple[str, str]) -> None:
+        """Set one axis; if the other one of those shown shows this already, they change places."""
+        across, up = shown
+        places = {"x_axis": across, "y_axis": up}
         other = "y_axis" if name == "x_axis" else "x_axis"
         with self.hold_trait_notifications():
-            if shown[other] == value:
-                setattr(self, other, shown[name])
+            if places[other] == value:
+                setattr(self, other, places[name])
             setattr(self, name, value)

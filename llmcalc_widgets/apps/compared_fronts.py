@@ -9,7 +9,7 @@ from typing import Any
 from llmcalc_widgets.apps.chart_options import ChartOptions
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.runner import EvaluationCache
+from llmcalc_widgets.runner.evaluations import EvaluationCache
 from llmcalc_widgets.settings.compared import difference_words
 from llmcalc_widgets.settings.registry import DEFAULTS, PRICES
 from llmcalc_widgets.settings.request import to_request

@@ -64,8 +64,9 @@ class HardwareComparer(_ComparerTraits, Planner):
 
     Attributes
     ----------
-    model, devices, devices_min, stage, engine, input_tokens, output_tokens, batch_min, batch_max, \
-precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
+    model, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+request_rate_min, request_rate, batch_min, batch_max, percentile, precision, \
+memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
         recomputes at once; a wrong value raises and changes nothing.
     hardware : tuple of str or Hardware

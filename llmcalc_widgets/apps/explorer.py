@@ -30,8 +30,7 @@ from llmcalc_widgets.panels.details import Details
 from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
 from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
-from llmcalc_widgets.settings.request import check_names
-from llmcalc_widgets.settings.workloads import with_workload
+from llmcalc_widgets.settings.request import check_names, in_full
 from llmcalc_widgets.state import QueryState
 from llmcalc_widgets.transport.batched_messages import BatchedMessages
 from llmcalc_widgets.transport.disposal import parts_of
@@ -57,14 +56,16 @@ class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, \
-batch_min, batch_max, \
+    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+request_rate_min, request_rate, batch_min, batch_max, percentile, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \
 weights_offload, weights_offload_gib, kv_offload, offload_to_fit, context_parallel_max, \
 price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
-        recomputes at once; a wrong value raises and changes nothing.
+        recomputes at once; a wrong value raises and changes nothing. In stage serving load is
+        given as requests in flight or, where ``request_rate`` is passed, per second; of the latter
+        times and limits can be of a percentile, such as 'p95'.
     x_axis, y_axis, pins, compared
         What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
         finds the front again.
@@ -160,7 +161,7 @@ price_per_hour, power_watts
         self.state.unobserve(self._submit, list(DEFAULTS))
         try:
             with self.hold_trait_notifications():
-                for name, value in with_workload(settings).items():
+                for name, value in in_full(settings).items():
                     setattr(self, name, value)
         finally:
             self.state.observe(self._submit, list(DEFAULTS))
@@ -225,7 +226,7 @@ price_per_hour, power_watts
         if view is None:
             return None
         png = self.png_if_possible()
-        return Still(words=summary_of(view), html=front_table(view), png=png)
+        return Still(words=summary_of(view), html=front_table(view) + self.load_still(), png=png)
 
     def made_later(self) -> Sequence[Widget]:
         """Give the widgets that were made after the start, such as what was unfolded."""

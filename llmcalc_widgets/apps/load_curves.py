@@ -7,8 +7,10 @@ from typing import Any
 
 from llmcalc_widgets.apps.app import App
 from llmcalc_widgets.apps.forwarded import traits_of
+from llmcalc_widgets.chart.load_view import load_view
+from llmcalc_widgets.export.load_still import load_still
 from llmcalc_widgets.frame_trait import Frame
-from llmcalc_widgets.runner import LoadRunner
+from llmcalc_widgets.runner.loads import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.state import LoadState
 
@@ -48,6 +50,11 @@ class LoadCurves(_LoadTraits, App):
         if self._parts:
             self.loads.close()
         super().close()
+
+    def load_still(self) -> str:
+        """Write the curve that is seen in HTML, for readers without a kernel; empty for none."""
+        view = load_view(self.load)
+        return "" if view is None else load_still(view)
 
     def _give_load(self, curve: Any) -> None:  # noqa: ANN401 - a frame or None
         self.set_trait("load_curve", curve)

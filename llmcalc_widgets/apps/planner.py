@@ -80,6 +80,10 @@ class Planner(App):
         """Draw the answer as it is shown on matplotlib's figure."""
         raise NotImplementedError
 
+    def further(self) -> str:
+        """Write what else is seen, in HTML, for readers without a kernel."""
+        return ""
+
     def words(self) -> str:
         """Say in a line or two what the answer is; not escaped."""
         raise NotImplementedError
@@ -138,5 +142,5 @@ class Planner(App):
         if not self.answer.value:
             return None
         words = f"{type(self).__name__}: {self.words()}"
-        html, png = standing(self.answer.value), self.png_if_possible()
+        html, png = standing(self.answer.value) + self.further(), self.png_if_possible()
         return Still(words=words, html=html, png=png)

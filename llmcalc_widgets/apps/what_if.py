@@ -28,7 +28,7 @@ from llmcalc_widgets.export.front_stills import paint_fronts
 from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor
 from llmcalc_widgets.panels.what_if_page import summary, what_if_page
-from llmcalc_widgets.runner import EvaluationCache
+from llmcalc_widgets.runner.evaluations import EvaluationCache
 from llmcalc_widgets.settings.figures import (
     DEVICE_FIGURES,
     MODEL_FIGURES,
@@ -129,8 +129,9 @@ class WhatIf(_WhatIfTraits, Planner):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, batch_min, \
-batch_max, precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
+    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+request_rate_min, request_rate, batch_min, batch_max, percentile, precision, \
+memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
         recomputes at once; a wrong value raises and changes nothing.
     hardware_changes : dict

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
-from llmcalc_widgets.text.units import number
+from llmcalc_widgets.text.units import number, percentile_text
 
 Values = NDArray[np.float64]
 
@@ -18,6 +18,9 @@ _TOKENS = {
     "serving": ("Generated", "output"),
 }
 """Tokens that a phase's throughput and costs are about, as a word and in the name of a column."""
+
+_OF_REQUESTS = ("ttft_s", "tpot_s", "e2e_latency_s")
+"""Times that each request has one of, and so percentiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +62,21 @@ class Quantity:
     @property
     def noun(self) -> str:
         """The name within a sentence: abbreviations stay as they are."""
-        return self.name if self.name.isupper() else self.name.lower()
+        first, space, rest = self.name.partition(" ")
+        return f"{first if first.isupper() else first.lower()}{space}{rest}"
 
-    def of(self, phase: str) -> Quantity:
-        """Give the same of the tokens that a phase is about."""
-        word, side = _TOKENS[phase]
-        return replace(
-            self, label=self.label.format(tokens=word), column=self.column.format(tokens=side)
-        )
+    def of(self, request: EvaluationRequest) -> Quantity:
+        """Give the same of the tokens, and the percentile, that a request is about."""
+        word, side = _TOKENS[request.phase]
+        label, column = self.label.format(tokens=word), self.column.format(tokens=side)
+        name = self.name
+        if request.percentile is not None and column in _OF_REQUESTS:
+            said = percentile_text(request.percentile)
+            if self.inverse:
+                label = f"{label}, {said} of TPOT"
+            else:
+                name, label = f"{said} of {self.noun}", f"{label}, {said}"
+        return replace(self, name=name, label=label, column=column)
 
     def values(self, found: Evaluation) -> Values:
         """Give the value of every row."""
@@ -182,15 +192,36 @@ DEFAULT_AXES = {
 """The axes of each phase where none are chosen."""
 
 
-def axes_of(phase: str, x_axis: str | None, y_axis: str | None) -> tuple[str, str]:
+_AT_ONE_LOAD = ("ttft", "tpot")
+"""The usual axes where every plan gives as many tokens per second and device as all others."""
+
+
+def usual_axes(request: EvaluationRequest) -> tuple[str, str]:
+    """Name the axes of a request where none are chosen.
+
+    Examples
+    --------
+    >>> from llmcalc_core import make_request
+    >>> asked = {"phase": "serving", "request_rate": 5.0}
+    >>> usual_axes(make_request("llama2_7b", "H100_80GB", 2, **asked))
+    ('ttft', 'tpot')
+    >>> usual_axes(make_request("llama2_7b", "H100_80GB", [2, 4], **asked))
+    ('tokens_per_s_per_user', 'tokens_per_s_per_device')
+    """
+    alike = len(request.request_rates) == len(request.devices) == 1
+    return _AT_ONE_LOAD if alike else DEFAULT_AXES[request.phase]
+
+
+def axes_of(usual: tuple[str, str], x_axis: str | None, y_axis: str | None) -> tuple[str, str]:
     """Name the axes across and up; what is not chosen is the usual one that is not taken.
 
     Examples
     --------
-    >>> axes_of("decode", None, "devices"), axes_of("decode", None, "tpot")
+    >>> usual = DEFAULT_AXES["decode"]
+    >>> axes_of(usual, None, "devices"), axes_of(usual, None, "tpot")
     (('tpot', 'devices'), ('tokens_per_s_per_device', 'tpot'))
     """
-    across, up = DEFAULT_AXES[phase]
+    across, up = usual
     if x_axis is None:
         x_axis = up if y_axis == across else across
     if y_axis is None:

@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import Evaluation
+from llmcalc_widgets.chart.axes import Quantity
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.text.plan_words import (
-    LATENCY_WORDS,
     TOO_LARGE,
+    banded_words,
     column_of,
     plans_words,
     reason_words,
+    time_words,
 )
 from llmcalc_widgets.text.request_words import limit_words, nothing_words, question_words
-from llmcalc_widgets.text.units import banded_seconds, counted, number
+from llmcalc_widgets.text.units import counted, number
 
 
 def heading(evaluation: Evaluation) -> str:
@@ -52,6 +54,9 @@ def status_words(view: ChartView, drawn: int, brushed: int | None) -> str:
     fitting = plans - int(np.isin(view.evaluation.column("rejected_for"), TOO_LARGE).sum())
     some = f" ({drawn:,} of them drawn)" if drawn < plans else ""
     parts = [counted(plans, "plan") + some, f"{fitting:,} fit in memory"]
+    if request.request_rates:
+        over = int((view.evaluation.column("rejected_for") == "load").sum())
+        parts.append(f"{fitting - over:,} keep up with the requests")
     if limits := limit_words(request):
         within = int((~view.rejected).sum())
         parts.append(f"{within:,} within the limit{'s' if len(limits) > 1 else ''}")
@@ -71,6 +76,12 @@ def selection_words(view: ChartView, row: int | None) -> str:
     return f"Selected: {figures}; {where} on the front."
 
 
+_TIMES = frozenset({"s", "ms"})
+
+_PAID = frozenset({"cost", "energy"})
+"""How the columns begin that need a device's price or power."""
+
+
 def unknown_words(view: ChartView) -> str:
     """Say why an axis shows nothing; empty if both show something."""
     if view.known.any():
@@ -83,6 +94,8 @@ def unknown_words(view: ChartView) -> str:
             "show. Choose another axis, or give its price under Prices."
         )
     missing = [noun for noun, values in both if not np.isfinite(values).any()]
+    if not _PAID.intersection(axis.column.partition("_")[0] for axis in view.axes):
+        return f"The {' and '.join(missing)} of no plan is known. Choose another axis."
     return (
         f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
         "not in the catalogue. Choose another axis, or give it under Prices."
@@ -92,7 +105,7 @@ def unknown_words(view: ChartView) -> str:
 def tooltips(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
     """Describe each row in a few lines of text."""
     evaluation = view.evaluation
-    what = LATENCY_WORDS[evaluation.request.phase]
+    what = time_words(evaluation.request.phase, evaluation.request.percentile)
     names = (
         evaluation.latency_column,
         *evaluation.band_columns,
@@ -102,7 +115,7 @@ def tooltips(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
     )
     figures = (column_of(evaluation, rows, name) for name in names)
     return [
-        f"{plan}\nTime {what}: {', '.join(banded_seconds(latency, low, high))}"
+        f"{plan}\n{what}: {banded_words(latency, low, high)}"
         f"\n{number(rate)} tokens/s per device{more}"
         + (f"\n{reason_words(reason, free, evaluation.request)}" if reason else "")
         for plan, more, latency, low, high, rate, reason, free in zip(
@@ -120,6 +133,11 @@ def _more_words(view: ChartView, rows: NDArray[np.intp]) -> list[str]:
         if axis.inverse or axis.column not in said
     ]
     return [
-        "".join(f"\n{axis.words(float(values[at]))}" for axis, values in more)
+        "".join(f"\n{_named(axis, float(values[at]))}" for axis, values in more)
         for at in range(len(rows))
     ]
+
+
+def _named(axis: Quantity, value: float) -> str:
+    """Write a value of an axis; a time with its name, which the unit does not say."""
+    return f"{axis.name}: {axis.words(value)}" if axis.unit in _TIMES else axis.words(value)

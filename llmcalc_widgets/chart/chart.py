@@ -104,7 +104,7 @@ class Chart(VBox):
         if view is None:
             return
         evaluation = view.evaluation
-        self.axes.show(view.names, evaluation.request.phase)
+        self.axes.show(view.names)
         self._head.value = heading(evaluation)
         self._legend.value = legend(
             self.drawing.slots(), view, rejected=len(self.drawing.rows["rejected"]) > 0
@@ -152,7 +152,7 @@ class AxisChoice(HBox):
 
     def __init__(self, options: ChartOptions) -> None:
         self._options = options
-        self._phase = ""
+        self._names = "", ""
         self._quiet = False
         self.lists = {
             name: Dropdown(
@@ -169,9 +169,9 @@ class AxisChoice(HBox):
         for chooser in self.lists.values():
             chooser.observe(self._chosen, "value")
 
-    def show(self, names: tuple[str, str], phase: str) -> None:
+    def show(self, names: tuple[str, str]) -> None:
         """Show the axes that are drawn."""
-        self._phase, self._quiet = phase, True
+        self._names, self._quiet = names, True
         for chooser, name in zip(self.lists.values(), names, strict=True):
             chooser.value = name
         self._quiet = False
@@ -179,4 +179,4 @@ class AxisChoice(HBox):
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             name = next(key for key, one in self.lists.items() if one is change["owner"])
-            self._options.choose_axis(name, change["new"], self._phase)
+            self._options.choose_axis(name, change["new"], self._names)

@@ -16,7 +16,7 @@ from llmcalc_widgets.chart.legend import drawing
 from llmcalc_widgets.chart.load_view import DRAWN, LoadView
 from llmcalc_widgets.chart.palette import FAINT, STRONG
 from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, even_ticks, limits, placed_ticks
-from llmcalc_widgets.settings.load import PERCENTILES
+from llmcalc_widgets.settings.percentiles import PERCENTILES
 from llmcalc_widgets.text.units import number, seconds
 
 COLOURS = {
@@ -102,7 +102,7 @@ class LoadPlot:
 
     def draw(self, view: LoadView) -> None:
         """Draw a curve as it is looked at; nothing where its requests have no such latency."""
-        across, up = _BEYOND * float(view.rates.max()), _up_ends(view)
+        across, up = _BEYOND * float(view.rates.max()), up_ends(view)
         even = even_ticks(0.0, across, MOST_TICKS)
         _write(self._across, placed_ticks(even, np.array(even) / across))
         _write(self._up, up.ticks())
@@ -116,7 +116,7 @@ class LoadPlot:
             self._put(self.chosen, chosen)
             self._put(self.points, chosen)
             self.chosen.colors = self.points.colors = [COLOURS[view.percentile]]
-            self._put(self.limit, cross_lines(None, _limit_place(view, up)))
+            self._put(self.limit, cross_lines(None, limit_place(view, up)))
             self._put(self.reached, cross_lines(_within(view, places), None))
             self._put(self.here, cross_lines(_here(view, across), None))
             self._put(self.shade, _shaded(view, places))
@@ -190,13 +190,14 @@ def _drawn(view: LoadView) -> Values:
     return np.concatenate([_shown(view, name) for name in dict.fromkeys([*DRAWN, view.percentile])])
 
 
-def _up_ends(view: LoadView) -> Ends:
+def up_ends(view: LoadView) -> Ends:
     """Give ends of the axis up that show all lines, and the limit."""
     limit = _limit_shown(view)
     return Ends(*limits(np.append(_drawn(view), [] if limit is None else [limit])))
 
 
-def _limit_place(view: LoadView, up: Ends) -> float | None:
+def limit_place(view: LoadView, up: Ends) -> float | None:
+    """Give the place of the limit, where it is near enough to the latencies."""
     limit = _limit_shown(view)
     return None if limit is None else float(up.places(np.array(limit)))
 

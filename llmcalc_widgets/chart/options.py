@@ -20,8 +20,8 @@ class ChartOptions(Protocol):
     pins: tuple[Mapping[str, Any], ...]
     compared: tuple[Mapping[str, Any], ...]
 
-    def choose_axis(self, name: str, value: str, phase: str) -> None:
-        """Set 'x_axis' or 'y_axis' to a key of ``AXES``."""
+    def choose_axis(self, name: str, value: str, shown: tuple[str, str]) -> None:
+        """Set 'x_axis' or 'y_axis' to a key of ``AXES``, where two are shown across and up."""
 
     def offered_comparisons(self) -> Sequence[str]:
         """Give what can be searched for, as it would be typed."""

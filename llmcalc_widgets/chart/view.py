@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core import Evaluation, pareto_mask
-from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity, Values, axes_of
+from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity, Values, axes_of, usual_axes
 from llmcalc_widgets.chart.ticks import limits
 
 Rows = NDArray[np.intp]
@@ -40,14 +40,13 @@ class ChartView:
         return self.evaluation.frame
 
     def same_axes(self, other: ChartView) -> bool:
-        """Say whether another view has the same axes of the same phase."""
-        phase = self.evaluation.request.phase
-        return self.names == other.names and phase == other.evaluation.request.phase
+        """Say whether another view has the same axes, of the same phase and percentile."""
+        return self.axes == other.axes
 
     @cached_property
     def axes(self) -> tuple[Quantity, Quantity]:
         """The quantities across and up."""
-        across, up = (AXES[name].of(self.evaluation.request.phase) for name in self.names)
+        across, up = (AXES[name].of(self.evaluation.request) for name in self.names)
         return across, up
 
     @cached_property
@@ -126,4 +125,6 @@ class ChartView:
 
 def chart_view(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> ChartView:
     """Look at an evaluation along chosen axes, or those usual in its phase."""
-    return ChartView(evaluation=evaluation, names=axes_of(evaluation.request.phase, x_axis, y_axis))
+    return ChartView(
+        evaluation=evaluation, names=axes_of(usual_axes(evaluation.request), x_axis, y_axis)
+    )

@@ -17,7 +17,7 @@ from llmcalc_widgets.export.files import Files
 from llmcalc_widgets.export.listing import Listing, output_style
 from llmcalc_widgets.panels.load import TITLE, LoadDrawer
 from llmcalc_widgets.panels.why import Why
-from llmcalc_widgets.runner import LoadRunner
+from llmcalc_widgets.runner.loads import LoadRunner
 from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.table.table import PlanTable

@@ -24,7 +24,7 @@ from llmcalc_core import (
 from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.settings.registry import DEFAULTS
 
-_ARGUMENTS = {"batches": "batch", "precisions": "precision"}
+_ARGUMENTS = {"batches": "batch", "precisions": "precision", "request_rates": "request_rate"}
 """Fields of a request that :func:`llmcalc_core.explore` calls otherwise."""
 
 _ALWAYS = ("devices", "phase", "engine", "input_tokens", "output_tokens", "batches", "precisions")
@@ -38,9 +38,12 @@ _TERMS = ("price_per_hour", "power_watts")
 _LOAD_DEFAULTS = {"ep": 1, "memory_fraction": DEFAULTS["memory_fraction"]}
 """What is left out of a call of :func:`llmcalc_core.load_curve` where it is this."""
 
+_OF_REPLICAS = ("devices=", "phase=", "batch=")
+"""Arguments of ``explore`` that :func:`llmcalc_core.find_slo_plan` has otherwise, or by itself."""
+
 _IMPORTS = (
     "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
-    "find_model", "load_curve", "pareto_mask", "slo_plans",
+    "find_model", "find_slo_plan", "load_curve", "pareto_mask", "slo_plans",
 )  # fmt: skip
 
 
@@ -83,7 +86,9 @@ def settings_of(request: EvaluationRequest) -> list[str]:
     written: list[str] = []
     for field in fields(request):
         value = getattr(request, field.name)
-        if field.name in {"models", "hardware"}:
+        if field.name in {"models", "hardware"} or (
+            field.name == "batches" and request.request_rates
+        ):
             continue
         if field.name == "techniques":
             written += _techniques(value)
@@ -191,6 +196,15 @@ def call(head: str, arguments: Sequence[str]) -> list[str]:
 def explore_call(target: str, request: EvaluationRequest) -> list[str]:
     """Write the call of ``explore`` that asks for a request; ``target`` stands before it."""
     return call(f"{target}explore", arguments_of(request))
+
+
+def slo_call(target: str, request: EvaluationRequest, load: str, percentile: float) -> list[str]:
+    """Write the call of ``find_slo_plan`` for a load; ``target`` stands before it."""
+    model, devices, *terms = _named(request)
+    asked = [one for one in settings_of(request) if not one.startswith(_OF_REPLICAS)]
+    replicas = f"replica_devices={_one_or_list(request.devices)}"
+    arguments = [model, devices, load, replicas, *terms, *asked, f"percentile={percentile!r}"]
+    return call(f"{target}find_slo_plan", arguments)
 
 
 def load_call(target: str, question: LoadQuestion) -> list[str]:

@@ -6,7 +6,7 @@ from html import escape
 
 from llmcalc_widgets.chart.captions import status_words
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.table.columns import COLUMNS, cells
+from llmcalc_widgets.table.columns import cells, columns_of
 from llmcalc_widgets.text.request_words import question_words
 
 MOST_ROWS = 40
@@ -26,7 +26,9 @@ def front_table(view: ChartView) -> str:
     left = len(view.front) - len(shown)
     more = f", {left:,} more are left out" if left else ""
     caption = f"{escape(summary_of(view))}. Plans on the Pareto front{more}"
-    heads = "".join(f'<th scope="col">{escape(column.heading)}</th>' for column in COLUMNS)
+    request = view.evaluation.request
+    headings = (column.heading_of(request) for column in columns_of(view))
+    heads = "".join(f'<th scope="col">{escape(heading)}</th>' for heading in headings)
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
         for row in cells(view, shown)

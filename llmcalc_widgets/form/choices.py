@@ -63,6 +63,11 @@ class PickField(Field):
         if self.style_class:
             self.add_class(self.style_class)
 
+    def disable(self, reason: str, remark: str = "") -> None:
+        """Switch the list off, and say why; on again for no reason, with the remark."""
+        super().disable(reason, remark)
+        self.list.disabled = bool(reason)
+
     def _named(self, values: Sequence[Any]) -> tuple[tuple[str, Any], ...]:
         return tuple((self._name_of(value), value) for value in values)
 

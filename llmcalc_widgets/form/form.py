@@ -137,11 +137,19 @@ class Form(VBox):
         for name, field in self.fields.items():
             setting = self._settings[name]
             field.disable(setting.disabled(values), setting.remark(values))
+            self._hide(name, field, hidden=setting.hidden(values))
             if isinstance(field, NumberField):
                 field.rename(setting.label_in(stage))
             if isinstance(setting.control, Entry):
                 hint = setting.control.hint
                 field.hint(hint if isinstance(hint, str) else hint(values))
+
+    def _hide(self, name: str, field: Field, *, hidden: bool) -> None:
+        """Show a control or hide it; what was wrong with it is forgotten with it."""
+        field.layout.display = "none" if hidden else None
+        if hidden and name in self._state.errors:
+            self._state.accept(name)
+            field.show(getattr(self._state, name))
 
     def _show_errors(self, change: dict[str, Any]) -> None:
         for name, field in self.fields.items():

@@ -13,7 +13,7 @@ from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.panels.plan_summary import memory_bar, plan_heading, plan_table, time_bar
 from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.text.plan_words import BASIS_WORDS, plans_words
+from llmcalc_widgets.text.plan_words import BASIS_WORDS, mean_latency, plans_words
 
 _NOBODY = -1  # Dropdown shows an empty line for the value None
 _NONE = ("none: click a point, or choose one", _NOBODY)
@@ -75,7 +75,7 @@ class Details(VBox):
         self._bars.value = (
             plan_heading(selected=self._selection.row is not None)
             + memory_bar(plan)
-            + time_bar(plan, float(plan[evaluation.latency_column]), phase=phase)
+            + time_bar(plan, mean_latency(plan, evaluation), phase=phase)
         )
         self._basis.value = (
             f'<div class="llmcalc-note">Times are {BASIS_WORDS[str(plan["basis"])]}. '

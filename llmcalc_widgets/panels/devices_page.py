@@ -11,7 +11,7 @@ import pandas as pd
 from llmcalc_core import METRICS, EvaluationRequest, Hardware
 from llmcalc_widgets.panels.drawings import Bar, bar_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
-from llmcalc_widgets.text.plan_words import Row, plan_words, rejection_words
+from llmcalc_widgets.text.plan_words import Row, of_words, plan_words, rejection_words
 from llmcalc_widgets.text.units import counted, number
 
 _SAME = number(1.0)
@@ -153,8 +153,8 @@ def device_table(frame: pd.DataFrame, request: EvaluationRequest) -> str:
     heads = (
         "Device",
         *(upper_first(METRIC_WORDS[name].unit) for name in METRICS),
-        "TTFT [ms]",
-        "TPOT [ms]",
+        f"{of_words('TTFT', request.percentile)} [ms]",
+        f"{of_words('TPOT', request.percentile)} [ms]",
         "USD/h",
         "Plan",
         "Times are",
@@ -206,6 +206,8 @@ def _devices_words(row: Row, request: EvaluationRequest) -> str:
 
 def why_not(row: Row) -> str:
     """Say in two words why a device has no bar."""
+    if row["rejected_for"] == "load":
+        return "overloaded"
     return "does not fit" if "memory" in row["rejected_for"] else f"over the {row['rejected_for']}"
 
 

@@ -16,10 +16,11 @@ from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.panels.svg import PANEL_STYLE, data_table
-from llmcalc_widgets.runner import LoadRunner
+from llmcalc_widgets.runner.loads import LoadRunner
 from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.settings.load import LOAD_SETTINGS, PERCENTILES
+from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.settings.load_question import LoadQuestion, load_question
+from llmcalc_widgets.settings.percentiles import PERCENTILES
 from llmcalc_widgets.text.plan_words import Row
 from llmcalc_widgets.text.units import counted, number, seconds
 
@@ -183,7 +184,10 @@ class LoadDrawer(LoadPanel):
 
 
 def here_of(plan: Row) -> Here:
-    """Say where a plan of stage serving is on its load curve, by its closed loop."""
+    """Say where a plan of stage serving is on its load curve, by its rate or its closed loop."""
+    rate = plan.get("request_rate", None)
+    if rate is not None:
+        return asked_of(plan, float(rate))
     return Here(
         rate=float(plan.get("requests_per_s", 0.0)) / int(plan["replicas"]),
         words=f"this plan with {int(plan['batch']):,} in flight",

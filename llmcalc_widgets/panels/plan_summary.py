@@ -10,16 +10,18 @@ from llmcalc_widgets.chart.legend import DIAMOND, RING, drawing
 from llmcalc_widgets.chart.palette import MEMORY_COLOURS, TIME_COLOURS
 from llmcalc_widgets.text.plan_words import (
     BOUND_WORDS,
-    LATENCY_WORDS,
     MEMORY_WORDS,
     TIME_WORDS,
     Row,
+    banded_words,
     rejection_words,
     share_words,
     split_words,
+    time_text,
+    time_words,
 )
 from llmcalc_widgets.text.request_words import limit_words
-from llmcalc_widgets.text.units import banded_seconds, gigabytes, number, seconds, tokens_per_s
+from llmcalc_widgets.text.units import gigabytes, number, percentile_text, seconds, tokens_per_s
 
 _RECOMMENDED = f"{drawing(DIAMOND)}Recommended"
 _SELECTED = f"{drawing(RING)}Selected"
@@ -70,6 +72,8 @@ def plan_heading(*, selected: bool) -> str:
 def _figures(evaluation: Evaluation) -> list[Figure]:
     request = evaluation.request
     generating = request.phase != "prefill"
+    said = percentile_text(request.percentile)
+    which = f", {said}" if said else ""
     figures: list[Figure] = [
         ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
         ("Replicas", lambda row: f"{int(row['replicas']):,}"),
@@ -77,25 +81,39 @@ def _figures(evaluation: Evaluation) -> list[Figure]:
          lambda row: f"{int(row['batch']):,}"),
         ("Devices", lambda row: f"{int(row['devices']):,}"),
         ("Verdict", lambda row: rejection_words(row, request) or "fits"),
-        ("Per token", lambda row: _banded(row, "tpot")),
-        ("First token", lambda row: _banded(row, "ttft")),
-        ("End to end", lambda row: seconds(row["e2e_latency_s"])),
+        (f"Per token{which}", lambda row: _banded(row, "tpot")),
+        (f"First token{which}", lambda row: _banded(row, "ttft")),
+        (f"End to end{which}", lambda row: time_text(row["e2e_latency_s"])),
+        *(_MEANS if said else ()),
         ("Throughput" if generating else "Prompt rate",
          lambda row: tokens_per_s(row["tokens_per_s"])),
         ("per device", lambda row: tokens_per_s(row["tokens_per_s_per_device"])),
     ]  # fmt: skip
     if generating:
         figures.append(("per user", lambda row: tokens_per_s(1 / row["tpot_s"])))
+    if request.request_rates:
+        figures.append(("Requests sent", lambda row: f"{number(row['request_rate'])} /s"))
     figures += [
-        ("Requests", lambda row: f"{number(row['requests_per_s'])} /s"),
+        (
+            "Requests served" if request.request_rates else "Requests",
+            lambda row: f"{number(row['requests_per_s'])} /s",
+        ),
         ("Bound by", lambda row: BOUND_WORDS[str(row["bound_by"])]),
-    ]
+    ]  # fmt: skip
     return figures
 
 
+_MEANS: tuple[Figure, ...] = (
+    ("mean per token", lambda row: time_text(row["tpot_mean_s"])),
+    ("mean first token", lambda row: time_text(row["ttft_mean_s"])),
+)
+"""Beside percentiles."""
+
+
 def _banded(row: Row, name: str) -> str:
-    time, band = banded_seconds(*(float(row[f"{name}{end}_s"]) for end in ("", "_low", "_high")))
-    return f'{time}, <span class="band">{band}</span>'
+    values = [float(row[f"{name}{end}_s"]) for end in ("", "_low", "_high")]
+    time, _, band = banded_words(*values).partition(", ")
+    return f'{time}, <span class="band">{band}</span>' if band else time
 
 
 def _reason(evaluation: Evaluation) -> str:
@@ -138,7 +156,7 @@ def memory_bar(row: Row) -> str:
 
 
 def time_bar(row: Row, latency: float, *, phase: str) -> str:
-    """Draw where the time of the phase goes."""
+    """Draw where the mean time of the phase goes."""
     parts = [
         Part(
             share=float(row[name]) / latency,
@@ -147,7 +165,7 @@ def time_bar(row: Row, latency: float, *, phase: str) -> str:
         )
         for name in TIME_COLUMNS
     ]
-    return _bar(f"Time {LATENCY_WORDS[phase]}", seconds(latency), parts, None)
+    return _bar(time_words(phase), seconds(latency), parts, None)
 
 
 def _bar(name: str, head: str, parts: Sequence[Part], mark: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 from math import isfinite
 
@@ -11,83 +12,119 @@ from llmcalc_core import EvaluationRequest
 from llmcalc_widgets.panels.devices_page import why_not
 from llmcalc_widgets.panels.drawings import Bar, bar_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
-from llmcalc_widgets.text.plan_words import TIMES, Row, rejection_words, split_words
-from llmcalc_widgets.text.units import counted, number, seconds
-
-_HEADS = (
-    "Device",
-    "Devices",
-    "Replicas",
-    "Each carries [requests/s]",
-    "Of which used",
-    "TTFT [ms]",
-    "TPOT [ms]",
-    "USD per hour",
-    "Power [kW]",
-    "Times are",
+from llmcalc_widgets.text.plan_words import (
+    TIMES,
+    Row,
+    at_words,
+    of_words,
+    rejection_words,
+    split_words,
 )
+from llmcalc_widgets.text.units import counted, number, percentile_text, seconds
+
 _KILO = 1e3
 _LONGEST = 8
 """Bars are cut off at this multiple of the fewest devices."""
 
 
-def slo_page(frame: pd.DataFrame, request: EvaluationRequest, load: float) -> str:
-    """Write the answer as HTML.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SloAnswer:
+    """The devices that a load takes.
 
-    Parameters
+    Attributes
     ----------
-    frame : DataFrame
-        From :func:`llmcalc_core.slo_plans`.
     request : EvaluationRequest
-        What its rows come from.
+        What its replicas come from.
     load : float
         Requests per second that are to be served [1/s].
-
-    Returns
-    -------
-    str
-        HTML.
+    percentile : float or None
+        Part of the requests that keep the limits [1]; None where their mean does.
+    plans : DataFrame
+        From :func:`llmcalc_core.slo_plans`.
     """
-    bars = bar_chart(bars_of(frame), "Devices needed, in the table below")
-    head = "".join(f'<th scope="col">{name}</th>' for name in _HEADS)
-    body = "".join(_table_row(row, request) for _, row in frame.iterrows())
+
+    request: EvaluationRequest
+    load: float
+    percentile: float | None
+    plans: pd.DataFrame
+
+    def of(self, time: str) -> str:
+        """Say of what a time is, such as 'p95 of TTFT'."""
+        return of_words(time, self.percentile)
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """What stands above the columns of the table."""
+        return (
+            "Device",
+            "Devices",
+            "Replicas",
+            "Each carries [requests/s]",
+            "Of which used",
+            f"{self.of('TTFT')} [ms]",
+            f"{self.of('TPOT')} [ms]",
+            "USD per hour",
+            "Power [kW]",
+            "Times are",
+        )
+
+
+def slo_page(answer: SloAnswer) -> str:
+    """Write the answer as HTML."""
+    bars = bar_chart(bars_of(answer), "Devices needed, in the table below")
+    head = "".join(f'<th scope="col">{name}</th>' for name in answer.heads)
+    body = "".join(_table_row(row, answer) for _, row in answer.plans.iterrows())
     return (
         f"{PANEL_STYLE}"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
-        f"{escape(summary(frame, load))}</div>"
-        f'<div class="llmcalc-panels"><section><h3>{heading_words(load)}</h3>{bars}</section>'
+        f"{escape(summary(answer))}</div>"
+        f'<div class="llmcalc-panels"><section><h3>{heading_words(answer)}</h3>{bars}</section>'
         '<section class="llmcalc-wide" tabindex="0" role="region" aria-label="Devices">'
         f'<table class="llmcalc-slo"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         "</section>"
-        '<div class="llmcalc-note llmcalc-wide">Requests are taken to arrive evenly and to be '
-        "alike; bursts and long ones need more. Times are means with every replica at what it can "
-        "carry.</div></div>"
+        f'<div class="llmcalc-note llmcalc-wide">{_note(answer)}</div></div>'
     )
 
 
-def heading_words(load: float) -> str:
+def _note(answer: SloAnswer) -> str:
+    """Say how requests come, and what times are of."""
+    if answer.percentile is None:
+        return (
+            "Requests are taken to arrive evenly and to be alike; bursts and long ones need more. "
+            "Times are means with every replica at what it can carry."
+        )
+    return (
+        "Requests come at random (Poisson), are alike, and are simulated one by one on the layouts "
+        "of each device that need the fewest devices in the mean. Times are "
+        f"{percentile_text(answer.percentile)} with every replica at what it can carry."
+    )
+
+
+def heading_words(answer: SloAnswer) -> str:
     """Say what the bars are of."""
-    return f"Fewest devices for {load:,.10g} requests/s"
+    at = at_words(answer.percentile)
+    within = f" with the limits kept{at}" if at else ""
+    return f"Fewest devices for {answer.load:,.10g} requests/s{within}"
 
 
-def bars_of(frame: pd.DataFrame) -> list[Bar]:
+def bars_of(answer: SloAnswer) -> list[Bar]:
     """Give a bar for each device, or why it has none."""
-    most = _LONGEST * int(frame["devices"].iloc[0])
-    return [_bar(row, most) for _, row in frame.iterrows()]
+    most = _LONGEST * int(answer.plans["devices"].iloc[0])
+    return [_bar(row, most) for _, row in answer.plans.iterrows()]
 
 
-def summary(frame: pd.DataFrame, load: float) -> str:
+def summary(answer: SloAnswer) -> str:
     """Say which device needs fewest, and what each of its replicas does."""
-    first = frame.iloc[0]
+    first = answer.plans.iloc[0]
     if first["rejected_for"]:
         return (
-            f"No plan on any of these devices fits and keeps the limits at {number(load)} "
+            f"No plan on any of these devices fits and keeps the limits at {number(answer.load)} "
             "requests/s, however many there are: the limits on times do not depend on how many."
         )
-    return replicas_words(first, load)
+    return replicas_words(first, answer)
 
 
-def replicas_words(row: Row, load: float) -> str:
+def replicas_words(row: Row, answer: SloAnswer) -> str:
     """Say how many replicas there are, how each is split, and what it carries."""
     replicas, wide = int(row["replicas"]), int(row["replica_devices"])
     if replicas > 1:
@@ -96,11 +133,25 @@ def replicas_words(row: Row, load: float) -> str:
     else:
         several = f"one replica of {counted(wide, 'device')}"
     each = "each" if replicas > 1 else "it"
+    split = f"{row['hardware']}: {several}. Split as {split_words(row)}, {each} carries up to"
+    carried, asked = _carried(row, answer), number(answer.load / replicas)
+    first, token = seconds(row["ttft_s"]), seconds(row["tpot_s"])
+    if answer.percentile is None:
+        return (
+            f"{split} {carried}, of which {asked} are asked: first token after {first}, then "
+            f"{token} per token."
+        )
     return (
-        f"{row['hardware']}: {several}. Split as {split_words(row)}, {each} carries up to "
-        f"{number(row['replica_requests_per_s'])} requests/s with {row['batch']:,} in flight, of "
-        f"which {number(load / replicas)} are asked: first token after {seconds(row['ttft_s'])}, "
-        f"then {seconds(row['tpot_s'])} per token."
+        f"{split} {carried}, at which {answer.of('TTFT')} is {first} and {answer.of('TPOT')} "
+        f"{token}; {asked} are asked of {each}."
+    )
+
+
+def _carried(row: Row, answer: SloAnswer) -> str:
+    """Say what a replica carries: of means, with how many in flight."""
+    carried = f"{number(row['replica_requests_per_s'])} requests/s"
+    return (
+        carried if answer.percentile is not None else f"{carried} with {row['batch']:,} in flight"
     )
 
 
@@ -113,16 +164,18 @@ def _bar(row: Row, most: int) -> Bar:
     return Bar(name=name, value=min(devices, most), words=f"{devices:,} ({split}){cut}")
 
 
-def _table_row(row: Row, request: EvaluationRequest) -> str:
+def _table_row(row: Row, answer: SloAnswer) -> str:
     name = f'<th scope="row">{escape(str(row["hardware"]))}</th>'
     if row["rejected_for"]:
-        told = f"{rejection_words(row, request)}, at best with {split_words(row)}"
-        return f'<tr>{name}<td colspan="{len(_HEADS) - 1}" class="said">{escape(told)}</td></tr>'
+        told = f"{rejection_words(row, answer.request)}, at best with {split_words(row)}"
+        return (
+            f'<tr>{name}<td colspan="{len(answer.heads) - 1}" class="said">{escape(told)}</td></tr>'
+        )
     price, power = float(row["cost_usd_per_hour"]), float(row["power_w"]) / _KILO
     cells = (
         f"{row['devices']:,}",
         f"{row['replicas']:,} of {split_words(row)}",
-        f"{number(row['replica_requests_per_s'])} with {row['batch']:,} in flight",
+        _carried(row, answer).replace(" requests/s", ""),
         f"{row['load']:.0%}".replace("%", " %"),
         number(row["ttft_s"] * 1e3),
         number(row["tpot_s"] * 1e3),

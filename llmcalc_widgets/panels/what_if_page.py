@@ -18,7 +18,7 @@ from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels import svg
 from llmcalc_widgets.panels.drawings import HEIGHT, WIDTH, LogAxes, Place
-from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, plan_words, plans_words
+from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, of_words, plan_words, plans_words
 from llmcalc_widgets.text.units import banded_seconds, change_words, gigabytes, number, tokens_per_s
 
 _SAME = 0.0005
@@ -144,7 +144,7 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
 
 
 def _lines(view: ChartView) -> list[_Line]:
-    phase = view.evaluation.request.phase
+    phase, percentile = view.evaluation.request.phase, view.evaluation.request.percentile
     side = "input" if phase == "prefill" else "output"
     cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
 
@@ -160,7 +160,7 @@ def _lines(view: ChartView) -> list[_Line]:
 
     def time(name: str, key: str) -> _Line:
         return _Line(
-            name=name,
+            name=f"{name[:1].upper()}{name[1:]}" if percentile is None else name,
             words=lambda row: ", ".join(
                 banded_seconds(*(float(row[f"{key}{end}_s"]) for end in ("", "_low", "_high")))
             ),
@@ -171,8 +171,8 @@ def _lines(view: ChartView) -> list[_Line]:
     return [
         _Line(name="Plan", words=lambda row: plan_words(row, phase)),
         figure("Devices", "devices", lambda value: f"{value:,.0f}", small=True),
-        time("Time per output token", "tpot"),
-        time("Time to first token", "ttft"),
+        time(of_words("time per output token", percentile), "tpot"),
+        time(of_words("time to first token", percentile), "ttft"),
         figure("Throughput per device", "tokens_per_s_per_device", tokens_per_s, small=False),
         _Line(name="per user", words=lambda row: tokens_per_s(1 / row["tpot_s"]),
               value=lambda row: float(1 / row["tpot_s"]), small=False),

@@ -15,7 +15,15 @@ from llmcalc_widgets.panels.operations import operation_words, operations_table,
 from llmcalc_widgets.panels.roofline import roofline
 from llmcalc_widgets.panels.svg import PANEL_STYLE
 from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.text.plan_words import BOUND_WORDS, LATENCY_WORDS, Row, plan_words, share_words
+from llmcalc_widgets.text.plan_words import (
+    BOUND_WORDS,
+    LATENCY_WORDS,
+    Row,
+    mean_latency,
+    plan_words,
+    share_words,
+    time_words,
+)
 from llmcalc_widgets.text.units import change_words, seconds
 
 _POINTER = "\N{BLACK DOWN-POINTING TRIANGLE}"
@@ -87,7 +95,7 @@ def why(evaluation: Evaluation, row: int) -> str:
         marks={int(plan["batch"]): _POINTER},
     )
     parts = {
-        f"Time {LATENCY_WORDS[request.phase]}, by operation": operations_table(table),
+        f"{time_words(request.phase)}, by operation": operations_table(table),
         "Roofline": roofline(table),
         f"Memory per device, by {load}": over_batches,
         "What would help": sensitivity_table(helped),
@@ -95,7 +103,7 @@ def why(evaluation: Evaluation, row: int) -> str:
     panels = "".join(
         f"<section><h3>{name}</h3>{drawn}</section>" for name, drawn in parts.items() if drawn
     )
-    words = escape(summary(plan, table, helped, request.phase, evaluation.latency_column))
+    words = escape(summary(evaluation, plan, table, helped))
     return (
         f"{PANEL_STYLE}"
         f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
@@ -103,17 +111,17 @@ def why(evaluation: Evaluation, row: int) -> str:
     )
 
 
-def summary(
-    plan: Row, table: pd.DataFrame, helped: pd.DataFrame, phase: str, latency_column: str
-) -> str:
+def summary(evaluation: Evaluation, plan: Row, table: pd.DataFrame, helped: pd.DataFrame) -> str:
     """Say in a sentence what takes most of the time, and what would help most."""
+    phase = evaluation.request.phase
+    mean = " in the mean" if evaluation.request.percentile else ""
     longest = table.iloc[0]
     both = two_phases(table)
-    change = f"{latency_column.removesuffix('_s')}_change"
+    change = f"{evaluation.latency_column.removesuffix('_s')}_change"
     best = helped.iloc[int(helped[change].argmin())]
     return (
-        f"{plan_words(plan, phase)}: {seconds(plan[latency_column])} {LATENCY_WORDS[phase]}, "
-        "of which "
+        f"{plan_words(plan, phase)}: {seconds(mean_latency(plan, evaluation))} "
+        f"{LATENCY_WORDS[phase]}{mean}, of which "
         f"{share_words(longest['share'], 1)} {operation_words(longest, both=both)} "
         f"({BOUND_WORDS[longest['bound_by']]}). {MORE} {best['change']} would change it by "
         f"{change_words(best[change])}."
@@ -127,7 +135,7 @@ def _like(evaluation: Evaluation, plan: Row) -> pd.DataFrame:
     for name in _SAME:
         if name in frame:
             same = same[same[name] == plan[name]]
-    return same
+    return same.drop_duplicates("batch")
 
 
 def sensitivity_table(table: pd.DataFrame) -> str:

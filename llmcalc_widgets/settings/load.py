@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from llmcalc_widgets.settings.checks import one_of
+from llmcalc_widgets.settings.percentiles import PERCENTILES
 from llmcalc_widgets.settings.setting import Buttons, Choice, Setting, settings_of
 
 LATENCIES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end to end"}
 """Latencies of a load curve, and their buttons."""
-
-PERCENTILES = ("mean", "p50", "p90", "p95", "p99")
-"""What a load curve has of each of them."""
 
 
 class LoadValues(TypedDict, total=False):

@@ -20,10 +20,16 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.settings.checks import (
     check_milliseconds,
+    check_rate,
+    one_of,
     request_field,
     whole,
 )
+from llmcalc_widgets.settings.percentiles import PERCENTILES, level_of
 from llmcalc_widgets.settings.rules import (
+    by_rate,
+    not_serving,
+    percentile_disabled,
     tpot_disabled,
 )
 from llmcalc_widgets.settings.setting import (
@@ -46,15 +52,22 @@ from llmcalc_widgets.settings.values import (
     canonical_model,
     canonical_precision,
     doublings,
+    rates_between,
 )
 from llmcalc_widgets.settings.workloads import WORKLOADS, check_workload
 from llmcalc_widgets.text.numbers import counted_text, typed_time
-from llmcalc_widgets.text.units import percent_text
+from llmcalc_widgets.text.units import number_text, percent_text
 
 MOST_TOKENS = 10_000_000
 MOST_BATCH = 65_536
 """Beyond these a figure is a slip of the pen, not a workload."""
 
+
+LOADS = {"in_flight": "requests in flight", "request_rate": "requests per second"}
+"""How the load of a server is given, and what that is called."""
+
+RATES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
+"""Usual rates of requests [1/s]."""
 
 _POWERS = tuple(2**power for power in range(11))
 _DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
@@ -79,7 +92,30 @@ def _devices(settings: Values) -> dict[str, Any]:
 
 
 def _batches(settings: Values) -> dict[str, Any]:
+    if by_rate(settings):
+        return {}
     return {"batch": doublings(settings["batch_min"], settings["batch_max"])}
+
+
+def _rate_words(rate: float) -> str:
+    return f"{number_text(rate)} requests/s"
+
+
+def _no_rate(settings: Values) -> bool:
+    return not by_rate(settings)
+
+
+def _rates(settings: Values) -> dict[str, Any]:
+    if not by_rate(settings):
+        return {}
+    return {"request_rate": rates_between(settings["request_rate_min"], settings["request_rate"])}
+
+
+def _percentile(settings: Values) -> dict[str, Any]:
+    level = level_of(settings["percentile"])
+    if level is None or not_serving(settings) or percentile_disabled(settings):
+        return {}
+    return {"percentile": level}
 
 
 def _tpot_limit(settings: Values) -> dict[str, Any]:
@@ -255,6 +291,66 @@ class QuestionValues(TypedDict, total=False):
             help="Longest time to the first token (TTFT) in ms",
         ),
     ]
+    percentile: Annotated[
+        str,
+        Setting(
+            default="mean",
+            check=one_of(PERCENTILES),
+            group="limits",
+            shared=True,
+            request=_percentile,
+            disabled=percentile_disabled,
+            hidden=not_serving,
+            control=Choice(options=lambda: PERCENTILES),
+            label="Limits hold for",
+            noun="percentile",
+            help="What times are of, and what must keep the limits: their mean, or a percentile of "
+            "the requests, such as p95, which 95 of 100 stay within",
+        ),
+    ]
+    load_as: Annotated[
+        str,
+        Setting(
+            default="in_flight",
+            check=one_of(tuple(LOADS)),
+            group="workload",
+            request=_nothing,
+            hidden=not_serving,
+            control=Choice(options=lambda: tuple(LOADS), name_of=LOADS.__getitem__),
+            label="Load given as",
+            help="Requests in flight: one is sent when one ends (a closed loop). Requests per "
+            "second: they come at random at a rate (Poisson), and as many are in flight as come "
+            "in the time that each of them takes",
+        ),
+    ]
+    request_rate_min: Annotated[
+        float | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_rate,
+            group="workload",
+            request=_nothing,
+            hidden=_no_rate,
+            control=Entry(hint="the same"),
+            label="Requests/s from",
+            help="The lowest rate of requests: this one, its doubles and Requests/s to are all "
+            "tried",
+        ),
+    ]
+    request_rate: Annotated[
+        float,
+        Setting(
+            default=10.0,
+            check=check_rate,
+            group="workload",
+            request=_rates,
+            hidden=_no_rate,
+            control=Slider(stops=RATES, words=_rate_words),
+            label="Requests/s to",
+            help="Requests that come per second, over all replicas, which share them evenly",
+        ),
+    ]
     batch_min: Annotated[
         int,
         Setting(
@@ -262,6 +358,7 @@ class QuestionValues(TypedDict, total=False):
             check=whole("batches", MOST_BATCH),
             group="workload",
             request=_nothing,
+            hidden=by_rate,
             control=Slider(stops=_POWERS, words=counted_text("sequence")),
             label="Batch from",
             serving_label="Requests in flight from",
@@ -277,6 +374,7 @@ class QuestionValues(TypedDict, total=False):
             check=whole("batches", MOST_BATCH),
             group="workload",
             request=_batches,
+            hidden=by_rate,
             control=Slider(stops=_POWERS, words=counted_text("sequence")),
             label="Batch to",
             serving_label="Requests in flight to",

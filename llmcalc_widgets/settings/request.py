@@ -11,6 +11,8 @@ from llmcalc_widgets.settings.registry import SETTINGS
 from llmcalc_widgets.settings.setting import Values
 from llmcalc_widgets.settings.workloads import with_workload
 
+_RATES = frozenset({"request_rate", "request_rate_min"})
+
 
 def to_request(settings: Values) -> EvaluationRequest:
     """Make the request that checked settings ask for.
@@ -44,7 +46,25 @@ def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         check_names(values, SETTINGS)
     except TypeError as error:
         raise ValueError(str(error)) from None
-    return {name: SETTINGS[name].checked(one) for name, one in with_workload(values).items()}
+    return {name: SETTINGS[name].checked(one) for name, one in in_full(values).items()}
+
+
+def in_full(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the settings of a workload in its place; where a rate is given, load is given as one.
+
+    Raises
+    ------
+    ValueError
+        For an unknown workload.
+
+    Examples
+    --------
+    >>> in_full({"request_rate": 20})
+    {'request_rate': 20, 'load_as': 'request_rate'}
+    """
+    given = with_workload(values)
+    implied = {"load_as": "request_rate"} if not _RATES.isdisjoint(given) else {}
+    return {**given, **({} if "load_as" in given else implied)}
 
 
 def check_names(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from llmcalc_core import Hardware, find_hardware, find_model, make_request
@@ -71,7 +71,7 @@ def check_offloading(settings: Values) -> None:
 def _check_range(least: str, most: str, settings: Values) -> None:
     low, high = settings[least], settings[most]
     if low is not None and low > high:
-        msg = f"{least} must be at most {most}, which is {high:,}, got {low:,}"
+        msg = f"{least} must be at most {most}, which is {high:,.10g}, got {low:,.10g}"
         raise ValueError(msg)
 
 
@@ -83,6 +83,7 @@ DRAFTING = Rule(names=("model", "speculative_tokens", "draft_model"), check=chec
 
 RULES = (
     _range("batch_min", "batch_max"),
+    _range("request_rate_min", "request_rate"),
     _range("devices_min", "devices"),
     DRAFTING,
     Rule(names=("weights_offload", "weights_offload_gib"), check=check_offloading),
@@ -139,6 +140,40 @@ def chunks_disabled(settings: Values) -> str:
     if stage == "serving":
         return ""
     return f"In stage serving only: in {stage} prompts are read together."
+
+
+def by_rate(settings: Values) -> bool:
+    """Say whether requests come at a rate, whatever is in flight.
+
+    Examples
+    --------
+    >>> by_rate({"stage": "serving", "load_as": "request_rate"})
+    True
+    >>> by_rate({"stage": "decode", "load_as": "request_rate"})
+    False
+    """
+    return bool(settings["stage"] == "serving" and settings["load_as"] == "request_rate")
+
+
+def not_serving(settings: Values) -> bool:
+    """Say whether nothing is served, so that requests neither come nor wait."""
+    return bool(settings["stage"] != "serving")
+
+
+def percentile_disabled(settings: Values) -> str:
+    """Say why nothing served has percentiles, in the core's words; empty where it has."""
+    return "" if not_serving(settings) else _percentile_refused(rate=by_rate(settings))
+
+
+@cache
+def _percentile_refused(*, rate: bool) -> str:
+    load: dict[str, Any] = {"request_rate": 1.0} if rate else {}
+    try:
+        make_request("llama2_7b", "H100_80GB", 1, phase="serving", percentile=0.5, **load)
+    except ValueError as error:
+        rule, _, _ = str(error).replace("request_rate", "requests per second").partition(", got ")
+        return f"{rule[:1].upper()}{rule[1:]}."
+    return ""
 
 
 def tpot_disabled(settings: Values) -> str:

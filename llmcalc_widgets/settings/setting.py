@@ -154,6 +154,8 @@ class Setting:
         for; where not given, the argument of its own name.
     disabled : callable
         Says, of all settings, why it is of no account; empty where it counts.
+    hidden : callable
+        Says, of all settings, whether another one stands in its place; it keeps its value.
     remark : callable
         Says, of all settings, what is missing for it to change anything; empty where nothing is.
     shared : bool
@@ -176,6 +178,7 @@ class Setting:
     usual: Callable[[], Sequence[Any]] = tuple
     request: Callable[[Values], Mapping[str, Any]] | None = None
     disabled: Callable[[Values], str] = lambda _: ""
+    hidden: Callable[[Values], bool] = lambda _: False
     remark: Callable[[Values], str] = lambda _: ""
     shared: bool = False
     alias: bool = False
@@ -205,6 +208,9 @@ class Setting:
             return {"yes": True, "no": False}.get(plain, plain)
         if isinstance(self.control, Slider):
             return typed_number(plain)
+        if isinstance(self.control, Choice | Buttons):
+            named = {self.control.name_of(value): value for value in self.control.options()}
+            return named.get(plain, plain)
         return self.control.read(plain) if isinstance(self.control, Entry) else plain
 
     def arguments(self, settings: Values) -> Mapping[str, Any]:
@@ -237,8 +243,21 @@ class Setting:
         return f"{first.lower() if first[1:].islower() else first}{space}{rest}"
 
     def value_words(self, value: object) -> str:
-        """Name a value of it."""
-        return self.none_words if value is None else name_of(value)
+        """Name a value of it.
+
+        Examples
+        --------
+        >>> Setting(default=1, check=max).value_words(1024)
+        '1,024'
+        >>> speeds = Choice(options=lambda: ("low", "high"), name_of="{} speed".format)
+        >>> Setting(default="low", check=max, control=speeds).value_words("low")
+        'low speed'
+        """
+        if value is None:
+            return self.none_words
+        if isinstance(self.control, Choice | Buttons) and isinstance(value, str):
+            return self.control.name_of(value) if value in self.control.options() else value
+        return name_of(value)
 
 
 def settings_of(values: type) -> dict[str, Setting]:

@@ -143,3 +143,19 @@ def doublings(low: int | None, high: int) -> tuple[int, ...]:
         return (high,)
     between = (2**power for power in range(high.bit_length()))
     return tuple(sorted({low, high, *(size for size in between if low < size < high)}))
+
+
+def rates_between(low: float | None, high: float) -> tuple[float, ...]:
+    """Both ends, and the doubles of the low one between; the high one alone without a low one.
+
+    Examples
+    --------
+    >>> rates_between(0.5, 3.0), rates_between(None, 3.0)
+    ((0.5, 1.0, 2.0, 3.0), (3.0,))
+    """
+    if low is None:
+        return (high,)
+    steps = [low]
+    while 2 * steps[-1] < high:
+        steps.append(2 * steps[-1])
+    return tuple(dict.fromkeys([*steps, high]))

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from llmcalc_core import EvaluationRequest
 from llmcalc_widgets.chart.view import ChartView, Rows
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, plans_words
-from llmcalc_widgets.text.units import gigabytes, number
+from llmcalc_widgets.text.units import gigabytes, number, number_text, percentile_text
 
 
 def _whole(value: float) -> str:
@@ -22,6 +23,14 @@ def _whole(value: float) -> str:
 
 def _if_known(value: float) -> str:
     return "unknown" if isnan(value) else number(value)
+
+
+def _has_rate(request: EvaluationRequest) -> bool:
+    return bool(request.request_rates)
+
+
+def _has_percentile(request: EvaluationRequest) -> bool:
+    return request.percentile is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,10 @@ class Column:
         Writes a value.
     width : int
         Room that it takes [px].
+    of_requests : bool
+        Whether it is a time that each request has one of, and so a percentile where one is asked.
+    there : callable
+        Says of a request whether its frame has the column.
     """
 
     key: str
@@ -52,6 +65,16 @@ class Column:
     size: float = 1.0
     text: Callable[[Any], str] = number
     width: int = 84
+    of_requests: bool = False
+    there: Callable[[EvaluationRequest], bool] = lambda _: True
+
+    def heading_of(self, request: EvaluationRequest) -> str:
+        """Give what stands above it, with the percentile that is asked for."""
+        said = percentile_text(request.percentile)
+        if not (said and self.of_requests):
+            return self.heading
+        name, bracket, unit = self.heading.partition(" [")
+        return f"{name} {said}{bracket}{unit}"
 
     def values(self, view: ChartView) -> NDArray[Any]:
         """Give its values for all rows, in its unit."""
@@ -75,15 +98,21 @@ COLUMNS = (
     Column(key="devices", heading="Devices", about="Devices that the plan uses in total",
            source="devices", text=_whole, width=84),
     Column(key="ttft", heading="TTFT [ms]", about="Time to the first token [ms]",
-           source="ttft_s", size=1e-3, width=96),
+           source="ttft_s", size=1e-3, width=110, of_requests=True),
     Column(key="tpot", heading="TPOT [ms]", about="Time per output token after the first [ms]",
-           source="tpot_s", size=1e-3, width=96),
+           source="tpot_s", size=1e-3, width=110, of_requests=True),
     Column(key="e2e", heading="End to end [s]", about="Time from request to last token [s]",
-           source="e2e_latency_s", width=124),
+           source="e2e_latency_s", width=140, of_requests=True),
+    Column(key="ttft_mean", heading="Mean TTFT [ms]", about="Mean time to the first token [ms]",
+           source="ttft_mean_s", size=1e-3, width=124, there=_has_percentile),
+    Column(key="tpot_mean", heading="Mean TPOT [ms]", about="Mean time per output token [ms]",
+           source="tpot_mean_s", size=1e-3, width=124, there=_has_percentile),
     Column(key="tokens", heading="Tokens/s", about="Tokens per second of all devices together",
            source="tokens_per_s"),
     Column(key="per_device", heading="Tokens/s/device", about="Tokens per second and device",
            source="tokens_per_s_per_device", width=144),
+    Column(key="rate", heading="Sent/s", about="Requests that are sent per second, to all replicas",
+           source="request_rate", text=number_text, width=84, there=_has_rate),
     Column(key="requests", heading="Requests/s", about="Requests per second of all devices",
            source="requests_per_s", width=108),
     Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
@@ -100,6 +129,13 @@ COLUMNS = (
            "the limit, or what memory it lacks on a device; sorts and filters by free memory [GB]",
            source="memory_headroom_bytes", size=1e9, width=128),
 )  # fmt: skip
+
+
+def columns_of(view: ChartView) -> tuple[Column, ...]:
+    """Give the columns that the plans of a view have."""
+    request = view.evaluation.request
+    return tuple(column for column in COLUMNS if column.there(request))
+
 
 PARTS = ("tp", "pp", "ep", "attention_dp", "cp", "replicas", "batch")
 """Columns of the frame that a condition may name though they stand in the plan's words."""
@@ -121,11 +157,11 @@ def cells(view: ChartView, rows: Rows) -> list[tuple[str, ...]]:
     Returns
     -------
     list of n tuples of str
-        A cell for each of :data:`COLUMNS`; plain text, not escaped.
+        A cell for each column of the view; plain text, not escaped.
     """
     some = view.frame.iloc[rows]
     written = [plans_words(view.evaluation, rows)]
-    for column in COLUMNS[1:]:
+    for column in columns_of(view)[1:]:
         if column.key == "free":
             written.append(_verdicts(some, np.isin(rows, view.front)))
         else:
@@ -138,6 +174,7 @@ _VERDICTS = {
     "TPOT limit": "over the limit",
     "TTFT limit": "over TTFT limit",
     "host memory": "host memory full",
+    "load": "overloaded",
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.table.columns import COLUMNS, PARTS, WORDS
+from llmcalc_widgets.table.columns import PARTS, WORDS, Column, columns_of
 
 _CONDITION = re.compile(
     r"(?P<name>[a-z_]\w*)\s*(?P<sign><=|>=|!=|==|=|<|>)\s*(?P<value>[^\s,;<>=]+)"
@@ -25,7 +25,6 @@ _SIGNS = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_COMPARED = {column.key: column for column in COLUMNS if column.source not in {"", "bound_by"}}
 
 
 def matching(view: ChartView, text: str) -> NDArray[np.bool_]:
@@ -67,15 +66,21 @@ def matching(view: ChartView, text: str) -> NDArray[np.bool_]:
     return chosen
 
 
+def _compared(view: ChartView) -> dict[str, Column]:
+    """Give the columns whose figures a condition may name."""
+    columns = columns_of(view)
+    return {column.key: column for column in columns if column.source not in {"", "bound_by"}}
+
+
 def _holds(view: ChartView, name: str, sign: str, value: str) -> NDArray[np.bool_]:
     """Mark the rows whose column compares like this."""
     if name in PARTS:
         frame = view.frame
         values = frame[name].to_numpy() if name in frame else np.ones(len(frame))
-    elif name in _COMPARED:
-        values = _COMPARED[name].values(view)
+    elif name in (compared := _compared(view)):
+        values = compared[name].values(view)
     else:
-        _refuse(name, (*PARTS, *_COMPARED))
+        _refuse(name, (*PARTS, *compared))
     try:
         asked = float(value)
     except ValueError:
@@ -89,7 +94,7 @@ def _said(view: ChartView, word: str) -> NDArray[np.bool_]:
     if word == "front":
         return np.isin(np.arange(len(view.frame)), view.front)
     if word not in WORDS:
-        _refuse(word, (*WORDS, *(f"{name}=" for name in (*PARTS, *_COMPARED))))
+        _refuse(word, (*WORDS, *(f"{name}=" for name in (*PARTS, *_compared(view)))))
     return np.asarray(view.rejected == (word == "rejected"))
 
 

@@ -7,7 +7,7 @@ neither Tab nor a screen reader reaches. A page is some kB and milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from typing import Any
@@ -20,7 +20,7 @@ from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.assets import page_script, read_asset
 from llmcalc_widgets.elements.labels import ErrorLine, label_with_tooltip
 from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.table.columns import COLUMNS, PLAN, Column, cells
+from llmcalc_widgets.table.columns import COLUMNS, PLAN, Column, cells, columns_of
 from llmcalc_widgets.table.filters import matching
 from llmcalc_widgets.text.units import counted
 
@@ -88,7 +88,8 @@ class PlanTable(VBox):
         self.plans = RadioButtons(description="Plans", layout=Layout(width=f"{PLAN.width}px"))
         self.plans.add_class("llmcalc-hidden-label")
         self._status, self._figures = HTML(), HTML()
-        self.heads = HBox([self._head(column) for column in COLUMNS])
+        self._heads = {column.key: self._head(column) for column in COLUMNS}
+        self.heads = HBox([*self._heads.values()])
         self.pager = HBox([self._turner(*turn) for turn in _TURNS])
         sheet = VBox([self.heads, HBox([self.plans, self._figures])])
         sheet.add_class("llmcalc-sheet")
@@ -134,6 +135,8 @@ class PlanTable(VBox):
         view = self._view
         if view is None:
             return
+        if self._by not in {column.key for column in columns_of(view)}:
+            self._by, self._rising = _FIRST_ORDER, False
         try:
             chosen = matching(view, self.filter.value)
         except ValueError as error:
@@ -155,7 +158,7 @@ class PlanTable(VBox):
         if self._by == PLAN.key:
             ranks: NDArray[Any] = rows
         else:
-            column = next(column for column in COLUMNS if column.key == self._by)
+            column = next(column for column in columns_of(view) if column.key == self._by)
             values = column.values(view)[rows]
             number = np.issubdtype(values.dtype, np.number)
             ranks = values if number else np.unique(values, return_inverse=True)[1]
@@ -180,10 +183,13 @@ class PlanTable(VBox):
                 self.plans.options = plans
             self.plans.index = int(at[0]) if len(at) else None
         self._quiet = False
-        self._figures.value = figures_table(written, self._by, rising=self._rising)
-        for head, column in zip(self.heads.children, COLUMNS, strict=True):
+        columns, request = columns_of(view), view.evaluation.request
+        headings = {column: column.heading_of(request) for column in columns}
+        self._figures.value = figures_table(written, headings, self._by, rising=self._rising)
+        self.heads.children = [self._heads[column.key] for column in columns]
+        for column, heading in headings.items():
             arrow = _ARROWS[self._rising] if column.key == self._by else ""
-            head.description = column.heading + arrow
+            self._heads[column.key].description = heading + arrow
         last = self._last_page()
         for turner, (_, _, step) in zip(self.pager.children, _TURNS, strict=True):
             turner.disabled = self._page == (0 if step < 0 else last)
@@ -221,7 +227,9 @@ def _sentence(message: str) -> str:
     return f"{message[:1].upper()}{message[1:]}; all plans are shown."
 
 
-def figures_table(rows: list[tuple[str, ...]], by: str, *, rising: bool) -> str:
+def figures_table(
+    rows: list[tuple[str, ...]], headings: Mapping[Column, str], by: str, *, rising: bool
+) -> str:
     """Write the figures of a page.
 
     The plans and the headings, which are seen in the controls beside and above, are there for
@@ -231,6 +239,8 @@ def figures_table(rows: list[tuple[str, ...]], by: str, *, rising: bool) -> str:
     ----------
     rows : list of tuple of str
         A cell for each column.
+    headings : mapping of Column to str
+        The columns, and what stands above them.
     by : str
         Key of the column that they are sorted by.
     rising : bool
@@ -243,11 +253,12 @@ def figures_table(rows: list[tuple[str, ...]], by: str, *, rising: bool) -> str:
     """
     sorted_ = f' aria-sort="{"ascending" if rising else "descending"}"'
     heads = "".join(
-        f'<th scope="col"{sorted_ if column.key == by else ""}>{_unseen(column.heading)}</th>'
-        for column in COLUMNS
+        f'<th scope="col"{sorted_ if column.key == by else ""}>{_unseen(heading)}</th>'
+        for column, heading in headings.items()
     )
-    widths = "".join(f'<col style="width:{column.width}px">' for column in COLUMNS[1:])
-    width = sum(column.width for column in COLUMNS[1:])
+    figures = [*headings][1:]
+    widths = "".join(f'<col style="width:{column.width}px">' for column in figures)
+    width = sum(column.width for column in figures)
     body = "".join(_row(*row) for row in rows)
     return (
         f'<table style="width:{width}px"><caption>Plans</caption>'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
-from llmcalc_widgets.text.units import counted, gigabytes, number, seconds
+from llmcalc_widgets.text.units import (
+    banded_seconds,
+    counted,
+    gigabytes,
+    number,
+    number_text,
+    percentile_text,
+    seconds,
+)
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -68,6 +77,9 @@ TOO_LARGE = ("memory", "host memory")
 """Reasons for which a plan is rejected that are no limits on times."""
 
 _PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
+_RATE = "request_rate"
+_ENDLESS = "longer and longer"
+"""What a wait is while more requests come than are served."""
 
 
 AXIS_WORDS = {
@@ -78,6 +90,40 @@ LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
 """What a layout is, of the columns that there are."""
 
 
+def of_words(time: str, percentile: float | None) -> str:
+    """Say of what a time is: of a percentile of the requests, given as a part of all [1], or so.
+
+    Examples
+    --------
+    >>> of_words("TTFT", 0.95), of_words("TTFT", None)
+    ('p95 of TTFT', 'TTFT')
+    """
+    return time if percentile is None else f"{percentile_text(percentile)} of {time}"
+
+
+def time_words(phase: str, percentile: float | None = None) -> str:
+    """Name the time that a phase is about, as a heading.
+
+    Examples
+    --------
+    >>> time_words("decode"), time_words("serving", 0.95)
+    ('Time per output token', 'p95 of time per output token')
+    """
+    time = LATENCY_WORDS[phase]
+    return f"Time {time}" if percentile is None else of_words(f"time {time}", percentile)
+
+
+def at_words(percentile: float | None) -> str:
+    """Say at which percentile something holds; nothing for the mean.
+
+    Examples
+    --------
+    >>> at_words(0.95), at_words(None)
+    (' at p95', '')
+    """
+    return "" if percentile is None else f" at {percentile_text(percentile)}"
+
+
 def split_words(row: Row) -> str:
     """Say how a replica is split, such as 'TP 4 x PP 2'."""
     return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
@@ -86,7 +132,7 @@ def split_words(row: Row) -> str:
 def plan_words(row: Row, phase: str) -> str:
     """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
     *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
-    return _plan_words(tuple(widths), replicas, load_words(batch, phase))
+    return _plan_words(tuple(widths), replicas, load_words(batch, phase), row.get(_RATE, None))
 
 
 def load_words(batch: int, phase: str) -> str:
@@ -107,10 +153,24 @@ def _split_words(tp: int, pp: int, ep: int, cp: int) -> str:
 
 
 @lru_cache(maxsize=8192)
-def _plan_words(widths: tuple[int, int, int, int], replicas: int, load: str) -> str:
+def _plan_words(
+    widths: tuple[int, int, int, int], replicas: int, load: str, rate: float | None
+) -> str:
     each = " each" if replicas > 1 else ""
     copies = counted(replicas, "replica")
-    return f"{_split_words(*widths)} {TIMES} {copies}, {load}{each}"
+    at = "" if rate is None else f" at {rate_words(rate)}"
+    return f"{_split_words(*widths)} {TIMES} {copies}{at}, {load}{each}"
+
+
+def rate_words(rate: float) -> str:
+    """Write a rate of requests [1/s].
+
+    Examples
+    --------
+    >>> rate_words(10.0), rate_words(0.5)
+    ('10 requests/s', '0.5 requests/s')
+    """
+    return f"{number_text(rate)} requests/s"
 
 
 def rejection_words(row: Row, request: EvaluationRequest) -> str:
@@ -124,18 +184,23 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
         return f"does not fit: {gigabytes(-free_bytes)} short per device"
     if reason == "host memory":
         return "does not fit in the host's memory"
+    if reason == "load":
+        return "requests come faster than they are served"
     if reason not in LIMITS:
         return reason
     _, field = LIMITS[reason]
     limited = _LIMITED.get(reason, f" ({reason})")
-    return f"over the limit of {seconds(getattr(request, field))}{limited}"
+    at = at_words(request.percentile)
+    return f"over the limit of {seconds(getattr(request, field))}{limited}{at}"
 
 
 def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
     """Say what the plan of each row is."""
     *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
     loads = (load_words(batch, evaluation.request.phase) for batch in batches)
-    return [*map(_plan_words, zip(*widths, strict=True), replicas, loads)]
+    rated = evaluation.has(_RATE)
+    rates = column_of(evaluation, rows, _RATE) if rated else [None] * len(rows)
+    return [*map(_plan_words, zip(*widths, strict=True), replicas, loads, rates)]
 
 
 def column_of(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list[Any]:
@@ -145,9 +210,37 @@ def column_of(evaluation: Evaluation, rows: NDArray[np.intp], name: str) -> list
     return list(evaluation.column(name)[rows].tolist())
 
 
+def mean_latency(plan: Row, evaluation: Evaluation) -> float:
+    """Give the mean time that the phase is about, which its kinds sum to [s]."""
+    name = evaluation.latency_column
+    return float(plan[name.replace("_s", "_mean_s") if evaluation.request.percentile else name])
+
+
 def share_words(part: float, whole: float) -> str:
     """Say a share in percent."""
     return f"{number(100 * part / whole)} %" if whole else "0 %"
+
+
+def banded_words(time: float, low: float, high: float) -> str:
+    """Write a time with its 80 % band [s]; in words, where it has no end.
+
+    Examples
+    --------
+    >>> banded_words(0.0231, 0.0198, 0.027), banded_words(float("inf"), 1.0, float("inf"))
+    ('23.1 ms, 80 %: 19.8 to 27.0', 'longer and longer')
+    """
+    return ", ".join(banded_seconds(time, low, high)) if isfinite(time) else _ENDLESS
+
+
+def time_text(time: float) -> str:
+    """Write a time [s]; in words, where it has no end.
+
+    Examples
+    --------
+    >>> time_text(0.04), time_text(float("inf"))
+    ('40.0 ms', 'longer and longer')
+    """
+    return seconds(time) if isfinite(time) else _ENDLESS
 
 
 def layout_words(row: Row) -> str:

@@ -23,10 +23,21 @@ from llmcalc_widgets.text.plan_words import (
     PHASE_WORDS,
     TIMES,
     TOO_LARGE,
+    at_words,
     load_words,
     plan_words,
+    rate_words,
 )
-from llmcalc_widgets.text.units import counted, gigabytes, number_text, percent_text, seconds
+from llmcalc_widgets.text.units import (
+    counted,
+    gigabytes,
+    number,
+    number_text,
+    percent_text,
+    seconds,
+)
+
+_RATE = "request_rate"
 
 
 def question_words(request: EvaluationRequest) -> tuple[str, str]:
@@ -42,6 +53,8 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
     further = [
+        *rates_words(request.request_rates),
+        *([] if request.percentile is None else [f"times{at_words(request.percentile)}"]),
         *technique_words(request.techniques[0]),
         *([f"context parallel {span_words(widths)}"] if widths else []),
         *price_words(request.hardware[0]),
@@ -53,6 +66,20 @@ def workload_line(request: EvaluationRequest) -> str:
     """Say what is served how, whatever it runs on; not escaped."""
     _, workload = question_words(request)
     return f"{request.models[0].model or 'unnamed model'}: {workload}"
+
+
+def rates_words(rates: tuple[float, ...]) -> list[str]:
+    """Say at which rates requests come; nothing where so many are in flight.
+
+    Examples
+    --------
+    >>> rates_words((0.5, 1.0, 2.0)), rates_words((5.0,)), rates_words(())
+    (['0.5 to 2 requests/s'], ['5 requests/s'], [])
+    """
+    if not rates:
+        return []
+    low = "" if len(rates) == 1 else f"{number_text(rates[0])} to "
+    return [f"{low}{rate_words(rates[-1])}"]
 
 
 def span_words(numbers: tuple[int, ...]) -> str:
@@ -73,7 +100,8 @@ def limit_words(request: EvaluationRequest) -> list[str]:
         (request.tpot_limit_s, LATENCY_WORDS["decode"]),
         (request.ttft_limit_s, LATENCY_WORDS["prefill"]),
     )
-    return [f"{seconds(limit)} {what}" for limit, what in limits if limit is not None]
+    at = at_words(request.percentile)
+    return [f"{seconds(limit)} {what}{at}" for limit, what in limits if limit is not None]
 
 
 def nothing_words(evaluation: Evaluation) -> str:
@@ -82,8 +110,11 @@ def nothing_words(evaluation: Evaluation) -> str:
         return ""
     frame, request = evaluation.frame, evaluation.request
     fitting = frame[~frame["rejected_for"].isin(TOO_LARGE)]
+    served = fitting[fitting["rejected_for"] != "load"]
+    if not served.empty:
+        return f"{_unmet_words(request)} {_fastest_words(evaluation, served)}"
     if not fitting.empty:
-        return f"{_unmet_words(request)} {_fastest_words(evaluation, fitting)}"
+        return _overloaded_words(request, fitting)
     if (frame["rejected_for"] == "host memory").any():
         return "What is offloaded does not fit in the memory of the host. Offload less."
     closest = frame.iloc[int(frame["memory_headroom_bytes"].argmax())]
@@ -93,6 +124,15 @@ def nothing_words(evaluation: Evaluation) -> str:
         f"plan, {plan_words(closest, request.phase)}, is "
         f"{gigabytes(-closest['memory_headroom_bytes'])} short on a device. "
         f"{_enough_words(request)}"
+    )
+
+
+def _overloaded_words(request: EvaluationRequest, fitting: pd.DataFrame) -> str:
+    """Say how many requests per second come, and how many the plan of the most serves."""
+    most = fitting.iloc[int(fitting["requests_per_s"].argmax())]
+    return (
+        f"Requests come faster than any plan that fits serves them: at {rate_words(most[_RATE])} "
+        f"the most is {number(most['requests_per_s'])}, {plan_words(most, request.phase)}."
     )
 
 
@@ -115,8 +155,8 @@ def _fastest_words(evaluation: Evaluation, fitting: pd.DataFrame) -> str:
     for column in (name for name, limit in limited if limit is not None):
         fastest = fitting.iloc[int(fitting[column].argmin())]
         what = LATENCY_WORDS["prefill" if column == "ttft_s" else "decode"]
-        plan = plan_words(fastest, request.phase)
-        words.append(f"The fastest needs {seconds(fastest[column])} {what}: {plan}.")
+        plan, at = plan_words(fastest, request.phase), at_words(request.percentile)
+        words.append(f"The fastest needs {seconds(fastest[column])} {what}{at}: {plan}.")
     return " ".join(words)
 
 

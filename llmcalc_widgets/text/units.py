@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf, isfinite
 
 _DIGITS = 3
 _ALMOST_ONE = 0.9995  # what three digits round to one
@@ -27,11 +27,11 @@ def number(value: float) -> str:
 
     Examples
     --------
-    >>> number(12600.2), number(40.634), number(0.0104), number(0), number(5)
-    ('12,600', '40.6', '0.0104', '0', '5.00')
+    >>> number(12600.2), number(40.634), number(0.0104), number(0), number(5), number(float("inf"))
+    ('12,600', '40.6', '0.0104', '0', '5.00', '\N{INFINITY}')
     """
     if not value or not isfinite(value):
-        return f"{value:g}"
+        return "\N{INFINITY}" if value == inf else f"{value:g}"
     mantissa, _, power = f"{value:.{_DIGITS - 1}e}".partition("e")
     places = max(0, _DIGITS - 1 - int(power))
     return f"{float(f'{mantissa}e{power}'):,.{places}f}"
@@ -123,6 +123,17 @@ def number_text(value: float) -> str:
     ('32,000', '0.9')
     """
     return f"{int(value):,}" if float(value).is_integer() else f"{value:.10g}"
+
+
+def percentile_text(level: float | None) -> str:
+    """Write a percentile, given as a part of all [1]; nothing for the mean.
+
+    Examples
+    --------
+    >>> percentile_text(0.95), percentile_text(0.999), percentile_text(None)
+    ('p95', 'p99.9', '')
+    """
+    return "" if level is None else f"p{100 * level:.10g}"
 
 
 def percent_text(share: float) -> str:

@@ -18,12 +18,12 @@ explorer
 """
 SLOW = """
 import time
-from llmcalc_widgets import runner
-quick = runner.evaluate
+from llmcalc_widgets.runner import evaluations
+quick = evaluations.evaluate
 def slow(request):
     time.sleep(2)
     return quick(request)
-runner.evaluate, explorer._runner._seconds_each = slow, 1.0
+evaluations.evaluate, explorer._runner._seconds_each = slow, 1.0
 """
 
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from traitlets import TraitError
 
-from llmcalc_core import STAGES, find_hardware
+from llmcalc_core import PHASES, find_hardware, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity
 
@@ -25,13 +25,16 @@ def explorer() -> Iterator[ParetoExplorer]:
     made.close()
 
 
+SERVING = make_request("llama2_7b", "H100_80GB", 1, phase="serving")
+
+
 def better(axis: Quantity, frame: pd.DataFrame) -> NDArray[np.float64]:
     """Give what is to be made large."""
     return values(axis, frame) * (-1 if axis.small else 1)
 
 
 def values(axis: Quantity, frame: pd.DataFrame) -> NDArray[np.float64]:
-    own = axis.of("serving")
+    own = axis.of(SERVING)
     return own.shown(frame[own.column].to_numpy())
 
 
@@ -56,7 +59,7 @@ def test_the_front_is_what_no_plan_beats_on_the_axes(across: str, up: str) -> No
     explorer.close()
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PHASES)
 def test_a_stage_has_its_usual_axes(stage: str) -> None:
     explorer = ParetoExplorer(model="llama2_7b", devices=4, stage=stage)
     lists = explorer.chart.axes.lists

@@ -11,7 +11,7 @@ import pytest
 from ipywidgets import Widget
 from numpy.typing import NDArray
 
-from llmcalc_core import STAGES
+from llmcalc_core import PHASES
 from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import DEFAULT_AXES
@@ -38,7 +38,7 @@ def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[
     ]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", PHASES)
 def test_the_band_goes_around_the_front(explorer: ParetoExplorer, stage: str) -> None:
     explorer.update(stage=stage, x_axis=None if stage == "prefill" else "tpot")
     (across, up), (latencies, rise), _ = curves(explorer)
@@ -134,6 +134,6 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
 
 def test_there_are_words_for_everything() -> None:
     for words in (PHASE_WORDS, LATENCY_WORDS, DEFAULT_AXES):
-        assert set(words) == set(STAGES)
+        assert set(words) == set(PHASES)
     assert set(BASIS_WORDS) == set(BASES)
     assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())

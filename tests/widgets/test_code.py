@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmcalc_core import (
-    STAGES,
+    PHASES,
     EvaluationRequest,
     Precision,
     evaluate,
@@ -57,7 +57,7 @@ STATES = st.fixed_dictionaries(
         "model": st.sampled_from(list_models()),
         "hardware": st.sampled_from(list_hardware()),
         "devices": st.integers(1, 24),
-        "stage": st.sampled_from(STAGES),
+        "stage": st.sampled_from(PHASES),
         "engine": st.sampled_from(["vllm", "trtllm", "sglang"]),
         "input_tokens": st.integers(1, 9000),
         "output_tokens": st.integers(1, 900),
@@ -133,9 +133,10 @@ def test_what_has_no_name_is_written_out():
         {"model": ["llama2_7b", "mixtral_8x7b"], "devices": [2, 4], "precision": ["fp8", "bf16"]},
         {"prefix_hit_rate": [0.0, 0.5], "lora_adapters": 4, "beam_size": 2},
         {"speculative_tokens": 3, "acceptance_rate": 0.7, "draft_model": "llama3.2_1b"},
-        {"stage": "serving", "prefill_chunk_tokens": 2048, "context_parallel": [1, 2]},
+        {"phase": "serving", "prefill_chunk_tokens": 2048, "context_parallel": [1, 2]},
+        {"phase": "serving", "request_rate": [0.5, 3], "percentile": 0.9},
     ],
-    ids=["axes", "techniques", "draft", "serving"],
+    ids=["axes", "techniques", "draft", "serving", "rates"],
 )
 def test_every_argument_of_a_request_is_written(arguments):
     given_ = {"model": "llama3_8b", "hardware": "H100_80GB", "devices": 4} | arguments
@@ -145,6 +146,9 @@ def test_every_argument_of_a_request_is_written(arguments):
 
 
 def test_a_field_that_explore_lacks_would_be_seen():
-    renamed = {"models": "model", "batches": "batch", "precisions": "precision"}
+    renamed = {
+        "models": "model", "batches": "batch", "precisions": "precision",
+        "request_rates": "request_rate",
+    }  # fmt: skip
     fields = {renamed.get(name, name) for name in EvaluationRequest.__dataclass_fields__}
     assert fields <= set(signature(explore).parameters)

@@ -45,6 +45,9 @@ MAKERS: list[Callable[[], Any]] = [
         batch_max=4,
     ),
     lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
+    lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], percentile="p90", load_of="L40S"),
+    lambda: HardwareComparer(model="llama3_8b", stage="serving", request_rate=3, hardware="L40S"),
+    lambda: WhatIf(model="llama3_8b", stage="serving", request_rate=8, request_rate_min=2),
 ]
 
 
@@ -54,9 +57,15 @@ WRITTEN: list[dict[str, Any]] = json.loads(
 """What ``to_config`` of version 0.1.0 gave of every widget in several states."""
 
 
+CURVE = {"load_latency": "ttft", "load_percentile": "p99"}
+RATE = {
+    "percentile": "mean", "load_as": "in_flight", "request_rate_min": None, "request_rate": 10.0,
+}  # fmt: skip
 NEWER = {
-    "ParetoExplorer": {"load_latency": "ttft", "load_percentile": "p99"},
-    "SloFinder": {"load_latency": "ttft", "load_percentile": "p99"},
+    "ParetoExplorer": CURVE | RATE,
+    "HardwareComparer": RATE,
+    "WhatIf": RATE,
+    "SloFinder": CURVE | {"percentile": "mean", "load_of": None},
 }
 """Settings that came after 0.1.0, as they are where nothing is said."""
 
@@ -64,12 +73,13 @@ NEWER = {
 def with_newer(config: dict[str, Any], widget: str) -> dict[str, Any]:
     """Add the settings that came later, also to the tabs of a workbench that are opened."""
     if widget != "Workbench":
-        return {**config, **NEWER.get(widget, {})}
+        pins = [{**pin, "settings": {**pin["settings"], **RATE}} for pin in config.get("pins", ())]
+        return {**config, **({"pins": pins} if "pins" in config else {}), **NEWER.get(widget, {})}
     parts = {
         name: with_newer(part, TABS[name].__name__ if name in {"Plans", config["tab"]} else "")
         for name, part in config["parts"].items()
     }
-    return {**config, "parts": parts}
+    return {**config, "parts": parts, "shared": {**config["shared"], "percentile": "mean"}}
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])

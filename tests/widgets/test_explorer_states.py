@@ -16,7 +16,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.chart.axes import AXES, axes_of
+from llmcalc_widgets.chart.axes import AXES, axes_of, usual_axes
 from llmcalc_widgets.text.units import number_text
 
 VALID: dict[str, list[Any]] = {
@@ -237,9 +237,9 @@ class ExplorerStates(RuleBasedStateMachine):
 
     @invariant()
     def front_is_the_pareto_front_of_the_axes(self) -> None:
-        frame, stage = self.explorer.df, self.explorer.stage
-        names = axes_of(stage, self.explorer.x_axis, self.explorer.y_axis)
-        axes = [AXES[name].of(stage) for name in names]
+        frame, request = self.explorer.df, self.explorer.request
+        names = axes_of(usual_axes(request), self.explorer.x_axis, self.explorer.y_axis)
+        axes = [AXES[name].of(request) for name in names]
         shown = [axis.shown(frame[axis.column].to_numpy()) for axis in axes]
         across, up = (one if axis.small else 1 / one for axis, one in zip(axes, shown, strict=True))
         taken = (frame["rejected_for"] == "").to_numpy() & np.isfinite(across) & np.isfinite(up)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets import HardwareComparer, ParetoExplorer, runner
+from llmcalc_widgets import HardwareComparer, ParetoExplorer
+from llmcalc_widgets.runner import evaluations
 
 
 def fail(request: EvaluationRequest) -> Evaluation:
@@ -20,7 +21,7 @@ def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
     explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
     frame, line = explorer.df, explorer.form.children[-1]
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "evaluate", fail)
+        patch.setattr(evaluations, "evaluate", fail)
         with pytest.raises(ZeroDivisionError):
             explorer.devices = 2
     assert explorer.df is frame

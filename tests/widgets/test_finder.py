@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from html import unescape
 from typing import Any
 
@@ -12,9 +14,10 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from llmcalc_core import find_hardware, find_slo_plan
+from llmcalc_core import find_hardware, find_slo_plan, load_curve, slo_replicas
 from llmcalc_widgets import SloFinder
-from llmcalc_widgets.text.units import number
+from llmcalc_widgets.settings import slo_question
+from llmcalc_widgets.text.units import number, seconds
 
 NASTY = "<img src=x onerror=alert(1)>"
 TWO = ("H100_80GB", "B200_180GB")
@@ -87,6 +90,168 @@ def test_names_are_text(finder: SloFinder) -> None:
     finder.hardware = own
     assert finder.df["hardware"][0] == NASTY
     assert "<img" not in finder.answer.value
+
+
+def test_a_percentile_is_simulated_and_so_is_what_its_code_gives(finder: SloFinder) -> None:
+    finder.percentile = "p95"
+    limits = {"ttft_limit_s": 1.0, "tpot_limit_s": 0.03, "replica_devices": [1, 2, 4, 8]}
+    own = find_slo_plan("llama2_70b", TWO, 20, percentile=0.95, **limits)
+    pd.testing.assert_frame_equal(finder.df, own)
+    page = text_of(finder.answer.value)
+    first = own.iloc[0]
+    assert "Fewest devices for 20 requests/s with the limits kept at p95" in page
+    assert f"at which p95 of TTFT is {seconds(first['ttft_s'])}" in page
+    assert "p95 of TPOT [ms]" in page
+    assert "in flight" not in page, "how many are in the mean is another question"
+    scope: dict[str, Any] = {}
+    exec(finder.to_code(), scope)  # noqa: S102 - what it is for
+    pd.testing.assert_frame_equal(scope["df"], own)
+    again = SloFinder.from_config(finder.to_config())
+    assert again.percentile == "p95"
+    pd.testing.assert_frame_equal(again.df, own)
+    again.close()
+    finder.percentile = "mean"
+    pd.testing.assert_frame_equal(finder.df, find_slo_plan("llama2_70b", TWO, 20, **limits))
+
+
+def test_another_load_is_not_simulated_anew(
+    finder: SloFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder.percentile = "p90"
+    before = int(finder.df["devices"][0])
+    monkeypatch.setattr(slo_question, "slo_replicas", _never)
+    finder.requests_per_s = 200
+    assert finder.df["devices"][0] > before
+    finder.percentile = "mean"
+    finder.percentile = "p90"
+    assert finder.df["devices"][0] > before
+
+
+def _never(*_: object, **__: object) -> None:
+    raise AssertionError
+
+
+def test_what_is_not_simulated_is_said_at_the_percentile(finder: SloFinder) -> None:
+    finder.percentile = "p95"
+    frame = finder.df
+    finder.prefix_hit_rate = 0.5
+    assert finder.error.startswith("percentile: Techniques must be left out")
+    assert "Techniques must be left out" in finder.form.fields["percentile"].message.value
+    assert finder.df is frame
+    finder.prefix_hit_rate = 0.0
+    assert finder.error == ""
+    first = SloFinder(hardware="L4", prefix_hit_rate=0.5, percentile="p95")
+    assert first.df is None
+    with pytest.raises(ValueError, match="needs an answer first: percentile: Techniques"):
+        first.to_code()
+    first.load_fold.reveal()
+    first.percentile = "mean"
+    assert len(first.df) == 1
+    first.close()
+
+
+def slow_replicas(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let a simulation take a while, and note the percentile of each that is begun."""
+    seen: list[float] = []
+
+    def slow(*asked: Any, progress: Any = None, **given: Any) -> Any:
+        seen.append(given["percentile"])
+        for step in range(5):
+            time.sleep(0.03)
+            if progress is not None and progress(step / 5) is False:
+                raise RuntimeError(step)
+        return slo_replicas(*asked, **given)
+
+    monkeypatch.setattr(slo_question, "slo_replicas", slow)
+    return seen
+
+
+async def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0.01)
+
+
+def test_a_control_asks_in_the_background_and_the_last_one_wins(
+    finder: SloFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = slow_replicas(monkeypatch)
+    before = finder.df
+
+    async def run() -> None:
+        field = finder.form.fields["percentile"].dropdown
+        field.value = "p99"
+        assert finder.df is before
+        assert finder.notice.layout.display is None
+        assert "llmcalc-stale" in finder.answer._dom_classes
+        await until(lambda: seen)
+        await until(lambda: "20 %" in finder.notice._bar.value)
+        field.value = "p50"
+        await until(lambda: finder.df is not before)
+        assert seen == [0.99, 0.5]
+        assert "at p50" in finder.answer.value
+        assert finder.notice.layout.display == "none"
+        assert "llmcalc-stale" not in finder.answer._dom_classes
+
+    asyncio.run(run())
+
+
+def test_cancelling_goes_back_to_the_settings_of_the_answer(
+    finder: SloFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = slow_replicas(monkeypatch)
+    before = finder.df
+
+    async def run() -> None:
+        finder.form.fields["percentile"].dropdown.value = "p99"
+        finder.form.fields["output_tokens"].text.value = "77"
+        await until(lambda: seen)
+        finder.notice.button.click()
+        assert (finder.percentile, finder.output_tokens) == ("mean", 256)
+        assert finder.notice.layout.display == "none"
+        await asyncio.sleep(0.3)
+        pd.testing.assert_frame_equal(finder.df, before)
+        assert seen == [0.99]
+
+    asyncio.run(run())
+
+
+def test_code_does_not_go_on_before_the_answer_is_there(finder: SloFinder) -> None:
+    async def run() -> float:
+        finder.percentile = "p99"
+        return float(finder.df["ttft_s"][0])
+
+    own = find_slo_plan(
+        "llama2_70b", TWO, 20, percentile=0.99, ttft_limit_s=1.0, tpot_limit_s=0.03,
+        replica_devices=[1, 2, 4, 8],
+    )  # fmt: skip
+    assert asyncio.run(run()) == own["ttft_s"][0]
+
+
+def test_the_load_curve_is_of_the_row_that_is_chosen(finder: SloFinder) -> None:
+    finder.load_fold.reveal()
+    assert [name for name, _ in finder.picker.dropdown.options] == [
+        "the fewest devices", *finder.df["hardware"],
+    ]  # fmt: skip
+    last = str(finder.df["hardware"].iloc[-1])
+    finder.picker.dropdown.value = last
+    assert finder.load_of == last
+    row = finder.df.iloc[-1]
+    own = load_curve(
+        "llama2_70b", last, tp=int(row["tp"]), ep=int(row["ep"]), ttft_limit_s=1.0,
+        tpot_limit_s=0.03,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(finder.load_curve, own)
+    again = SloFinder.from_config(finder.to_config())
+    assert again.load_of == last
+    again.close()
+    with pytest.raises(TraitError, match="load_of must be None or one of hardware, H100_80GB"):
+        finder.load_of = "L4"
+    finder.hardware = TWO if last not in TWO else tuple({*TWO} - {last})
+    assert finder.load_of is None
+    finder.picker.dropdown.value = ""
+    assert finder.load_of is None
 
 
 def test_it_closes_what_it_made() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterator
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -18,11 +19,14 @@ from traitlets import TraitError
 from llmcalc_core import find_hardware, load_curve
 from llmcalc_widgets import ParetoExplorer, SloFinder
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
-from llmcalc_widgets.chart.load_view import Here, LoadView
+from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
+from llmcalc_widgets.export.load_still import paint_load
+from llmcalc_widgets.export.still import picture
 from llmcalc_widgets.panels.load import TITLE, load_table, load_words
 from llmcalc_widgets.settings import load_question
-from llmcalc_widgets.settings.load import PERCENTILES
 from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.percentiles import PERCENTILES
+from tests.widgets.test_exports import texts
 
 ASKED = {"precision": "bf16", "engine": "vllm", "input_tokens": 500, "output_tokens": 60}
 RATES = [2.0, 4.0, 6.0, 8.0, 10.0]
@@ -339,6 +343,26 @@ def test_a_limit_that_is_far_away_does_not_flatten_the_lines() -> None:
     plot.draw(view_of([0.02, 0.02, 0.03, 0.03, 0.03], limit_s=60.0))
     assert (plot.limit.y[1] == -1).all()
     assert plot.chosen.y.max() > 0.5
+
+
+def test_a_notebook_stores_the_curve_that_is_seen(
+    explorer: ParetoExplorer, finder: SloFinder
+) -> None:
+    for shown in (explorer, finder):
+        assert "data:image/png" not in shown._outputs()[-1][0]["text/html"]
+    explorer.outputs.reveal(TITLE)
+    finder.load_fold.reveal()
+    for shown in (explorer, finder):
+        stored = shown._outputs()[-1][0]["text/html"]
+        assert 'src="data:image/png;base64,iVBOR' in stored
+        assert "p99 of TTFT" in stored
+        assert "Goodput [requests/s]" in stored
+    view = load_view(explorer.load)
+    assert view is not None
+    told = texts(picture(partial(paint_load, view=view), "svg").decode())
+    assert {"p50", "p90", "p99", "limit 300 ms", "overload"} <= {*told}
+    assert "Time to the first token [ms]" in told
+    assert load_words(view) in " ".join(told)
 
 
 async def rest(state: Any) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from llmcalc_widgets import ParetoExplorer, runner
+from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart import progress
+from llmcalc_widgets.runner import evaluations
 
 TAKES_S = 0.15
 
@@ -19,14 +20,14 @@ TAKES_S = 0.15
 @pytest.fixture
 def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ParetoExplorer]:
     made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
-    original = runner.evaluate
+    original = evaluations.evaluate
 
     def slow(request: Any) -> Any:
         time.sleep(TAKES_S)
         return original(request)
 
-    monkeypatch.setattr(runner, "evaluate", slow)
-    monkeypatch.setattr(runner, "LONG_S", 0.0)
+    monkeypatch.setattr(evaluations, "evaluate", slow)
+    monkeypatch.setattr(evaluations, "LONG_S", 0.0)
     made._runner._seconds_each = 1e-3
     yield made
     made.close()

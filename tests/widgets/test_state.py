@@ -10,7 +10,7 @@ from traitlets import TraitError
 
 from llmcalc_core import EvaluationRequest, evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.runner import EvaluationCache, Runner
+from llmcalc_widgets.runner.evaluations import EvaluationCache, Runner
 from llmcalc_widgets.state import QueryState, SeveralDevicesState
 
 
@@ -113,9 +113,9 @@ def _set_together(explorer: ParetoExplorer, **settings: object) -> None:
 
 def test_a_cache_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> None:
     count: list[int] = []
-    monkeypatch.setattr("llmcalc_widgets.runner._MOST_KEPT", 2)
+    monkeypatch.setattr("llmcalc_widgets.runner.evaluations.MOST_KEPT", 2)
     monkeypatch.setattr(
-        "llmcalc_widgets.runner.evaluate",
+        "llmcalc_widgets.runner.evaluations.evaluate",
         lambda request: count.append(request.devices[0]) or evaluate(request),
     )
     cache = EvaluationCache()

@@ -8,7 +8,7 @@ import pytest
 
 from llmcalc_core import IN_FLIGHT, compare_hardware, explore, find_slo_plan, slo_plans
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 HAND = pd.DataFrame(
     # tokens/s, of two devices each at 2 and 4 USD/h, 500 and 1000 W
     [
@@ -22,6 +22,9 @@ HAND = pd.DataFrame(
         ("d", 50.0, 25.0, 4.0, 1000.0, "memory", 1.0, -2.0),
         ("d", 70.0, 35.0, 4.0, 1000.0, "TTFT limit", 7.0, 1.0),
         ("d", 60.0, 30.0, 4.0, 1000.0, "TTFT limit", 6.0, 1.0),
+        ("e", 40.0, 40.0, 4.0, 1000.0, "load", INF, 1.0),
+        ("e", 45.0, 22.5, 4.0, 1000.0, "load", INF, 1.0),
+        ("e", 99.0, 99.0, 4.0, 1000.0, "memory", 1.0, -1.0),
     ],
     columns=[
         "hardware", "tokens_per_s", "tokens_per_s_per_device", "cost_usd_per_hour", "power_w",
@@ -36,9 +39,10 @@ def rates(metric: str) -> list[tuple[str, float]]:
 
 
 def test_the_best_of_each_comes_first_and_what_is_rejected_last() -> None:
-    # d: the faster of those over a limit, before what does not fit; c: least memory missing
+    # d: the faster of those over a limit, before what does not fit; c: least memory missing;
+    # e: what serves the most of more requests than any plan serves
     found = rates("tokens_per_s_per_device")
-    assert found == [("b", 3000), ("a", 1600), ("d", 60), ("c", 50)]
+    assert found == [("b", 3000), ("a", 1600), ("d", 60), ("c", 50), ("e", 45)]
 
 
 def test_a_device_without_a_price_stands_after_those_with_one() -> None:

@@ -18,6 +18,8 @@ from llmcalc_core import (
     find_slo_plan,
     load_curve,
     simulate,
+    slo_plans,
+    slo_replicas,
 )
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.simulation.steps import Cancelled
@@ -284,6 +286,21 @@ def test_a_long_run_can_be_cancelled() -> None:
         simulate(**CHAT, request_rate=20, progress=lambda done: done < 0.3)
     with pytest.raises(Cancelled):
         load_curve(**CHAT, progress=lambda done: done < 0.3)
+    with pytest.raises(Cancelled, match="with 1 of 2 layouts left"):
+        slo_replicas(
+            **PLAN, percentile=0.9, replica_devices=[1, 2], progress=lambda done: done < 0.3
+        )
+
+
+def test_what_replicas_carry_does_not_depend_on_the_load() -> None:
+    asked = {**PLAN, "percentile": 0.9, "tpot_limit_s": 0.03, "replica_devices": [1, 2]}
+    shares: list[float] = []
+    replicas = slo_replicas(**asked, progress=shares.append)
+    assert shares == [step / len(replicas) for step in range(len(replicas))]
+    for load in (3, 70):
+        pd.testing.assert_frame_equal(
+            slo_plans(replicas, load), find_slo_plan(requests_per_s=load, **asked)
+        )
 
 
 def test_lengths_are_drawn_around_their_mean() -> None:

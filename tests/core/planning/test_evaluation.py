@@ -163,6 +163,7 @@ UNITS = {
     "_w": ("W",), "_j_per_input_token": ("J",), "_j_per_output_token": ("J",), "_bytes": ("bytes",),
     "_million_input_tokens": ("USD per 10^6 tokens",),
     "_million_output_tokens": ("USD per 10^6 tokens",), "_s": ("s",), "_tokens": ("1",),
+    "request_rate": ("1/s",),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``Runner`` and ``LoadRunner``: compute what a state asks, once for many changes; and a cache."""
+"""``Runner``: evaluates what a state asks, once for many changes; and a cache of evaluations."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from time import monotonic
 from traceback import format_exc
 from typing import Any
 
-import pandas as pd
-
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
-from llmcalc_widgets.settings.load_question import LoadQuestion
-from llmcalc_widgets.state import EvaluationState, Load, LoadState
+from llmcalc_widgets.runner.event_loop import running_loop
+from llmcalc_widgets.state import EvaluationState
 
 PAUSE_S = 0.05
 """Shortest time between two evaluations that a slider asks for [s]."""
@@ -21,10 +19,8 @@ PAUSE_S = 0.05
 LONG_S = 0.3
 """An evaluation that takes longer runs in the background, where it can be cancelled [s]."""
 
-REST_S = 0.25
-"""A load curve is computed when nothing has changed for so long [s]."""
-
-_MOST_KEPT = 32
+MOST_KEPT = 32
+"""Evaluations that a cache keeps."""
 
 _Timed = tuple[Evaluation, int, float]
 
@@ -176,113 +172,9 @@ class EvaluationCache:
         """
         found = self._kept.pop(request, None) or evaluate(request)
         self._kept[request] = found
-        if len(self._kept) > _MOST_KEPT:
+        if len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]
         return found
-
-
-class LoadRunner:
-    """Computes load curves, and puts the one that was asked for last into a state.
-
-    Where an event loop runs, in the background: what is asked for while one is computed waits for
-    its end, and only the last of it is computed. Curves that were used last are kept.
-
-    Parameters
-    ----------
-    state : LoadState
-        What they are put into.
-    """
-
-    def __init__(self, state: LoadState) -> None:
-        self.state = state
-        self._asked: LoadQuestion | None = None
-        self._kept: dict[LoadQuestion, Load] = {}
-        self._future: asyncio.Future[pd.DataFrame] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def submit(self, question: LoadQuestion) -> None:
-        """Ask for a curve, unless it is being computed or there already."""
-        if question == self._asked:
-            return
-        pause_s = 0.0 if self.state.found.curve is None and not self.state.running else REST_S
-        self._forget()
-        loop = running_loop()
-        if question == self.state.found.question:
-            return
-        if question in self._kept:
-            self._put(self._kept[question])
-        elif loop is None:
-            self._finish(question, question.curve)
-        else:
-            self._asked, self.state.running = question, True
-            self._timer = loop.call_later(pause_s, self._start)
-
-    def refuse(self, trouble: str) -> None:
-        """Say why there is no curve."""
-        self._forget()
-        self._put(Load(trouble=trouble))
-
-    def clear(self) -> None:
-        """Give up what is being computed, and forget what was."""
-        self._forget()
-        if self.state.found.curve is not None or self.state.found.trouble:
-            self._put(Load())
-
-    def close(self) -> None:
-        """Give up what is being computed."""
-        self._forget()
-
-    def _start(self) -> None:
-        """Compute what is asked for now, unless something is being computed still."""
-        self._timer = None
-        loop = running_loop()
-        if self._asked is None or self._future is not None or loop is None:
-            return
-        self._future = loop.run_in_executor(None, self._asked.curve)
-        self._future.add_done_callback(partial(self._end, self._asked))
-
-    def _end(self, question: LoadQuestion, future: asyncio.Future[pd.DataFrame]) -> None:
-        self._future = None
-        if question == self._asked:
-            self._forget()
-            self._finish(question, future.result)
-        else:
-            future.exception()
-            if self._timer is None:
-                self._start()
-
-    def _finish(self, question: LoadQuestion, result: Callable[[], pd.DataFrame]) -> None:
-        """Take a curve, or say why there is none; what is no wrong value is raised too."""
-        try:
-            found = Load(question=question, curve=result())
-        except ValueError as error:
-            found = Load(question=question, trouble=str(error))
-        except Exception as error:
-            failed = f"the simulation failed: {type(error).__name__}: {error}"
-            self._put(Load(trouble=failed))
-            raise
-        self._kept[question] = found
-        if len(self._kept) > _MOST_KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._put(found)
-
-    def _put(self, found: Load) -> None:
-        self.state.found = found
-
-    def _forget(self) -> None:
-        """Give up what is asked for; what is being computed ends unseen."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._asked = None
-        self.state.running = False
-
-
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the event loop that runs here, if one does."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _timed(request: EvaluationRequest, *, whole: bool = False) -> _Timed:
@@ -295,4 +187,4 @@ def _timed(request: EvaluationRequest, *, whole: bool = False) -> _Timed:
 
 def _size(request: EvaluationRequest) -> int:
     """Say how large a request is, in parts that take about as long as each other."""
-    return sum(request.devices) * len(request.batches)
+    return sum(request.devices) * len(request.request_rates or request.batches)
