@@ -114,7 +114,9 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
             for one in fields(Wait)
         }
     )
-    own = np.where(steps.one_by_one, steps.chunks * steps.alone, np.maximum(chain.base, 0.0) + chain.each)
+    own = np.where(
+        steps.one_by_one, steps.chunks * steps.alone, np.maximum(chain.base, 0.0) + chain.each
+    )
     if mixes:
         steady, stay = chain.mean, np.minimum(chain.load, load)
         behind = stay * (own + beside - chain.mean)
