@@ -59,7 +59,8 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
         launch latency, ``launch_s`` [s]; ``bound_by`` (compute, memory bandwidth, link, host link
         or overhead, whichever takes most of it); ``time_s`` [s], which sum to the stage's latency,
         and their ``share`` of it [1]; where pipeline stages, verified drafts or parts of a prompt
-        make the latency another than one pass takes, all times are in proportion. For a roofline
+        make the latency another than one pass takes, all times are in proportion, and those of a
+        request rate in proportion to its mean time per output token. For a roofline
         ``flops_per_byte`` (arithmetic intensity) [FLOP/byte] and ``flops_per_s`` (reached by a run,
         launch included) [FLOP/s], beside the device's peaks, ``peak_flops_per_s`` (of that type)
         [FLOP/s] and ``peak_bytes_per_s`` [bytes/s], and what such kernels reach of them at the
@@ -94,6 +95,9 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     table = pd.DataFrame(
         {column: [getattr(one, name) for one in spent] for column, name in _COLUMNS.items()}
     )
+    if chosen.request_rate is not None:
+        mean = plan["tpot_s" if request.percentile is None else "tpot_mean_s"]
+        table["time_s"] *= float(mean) / table["time_s"].sum()
     operates = (table["most_bytes_per_s"] > 0).to_numpy()
     for name in ("peak_flops_per_s", "most_flops_per_s", "most_bytes_per_s"):
         table[name] = table[name].where(operates)

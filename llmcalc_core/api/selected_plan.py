@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.calibration.facts import Efficiency
-from llmcalc_core.checks import nearest, whole_number
+from llmcalc_core.checks import nearest, positive, whole_number
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
@@ -41,6 +41,8 @@ class SelectedPlan:
         What runs on what, in which types, how served and split.
     replicas, batch, input_tokens, output_tokens : int
         Copies of the layout; sequences in flight in each; prompt and generated tokens.
+    request_rate : float or None
+        Requests per second that come to all of them, where the request is about rates [1/s].
     """
 
     request: EvaluationRequest
@@ -53,6 +55,7 @@ class SelectedPlan:
     batch: int
     input_tokens: int
     output_tokens: int
+    request_rate: float | None = None
 
     def grid(self, hardware: Hardware | None = None, **changes: int) -> Grid:
         """Lay out one replica, on other devices and with another ``batch`` or prompt if given."""
@@ -117,6 +120,11 @@ def selected_plan(request: EvaluationRequest, plan: PlanLike) -> SelectedPlan:
         batch=_count(plan, "batch"),
         input_tokens=_count(plan, "input_tokens"),
         output_tokens=_count(plan, "output_tokens"),
+        request_rate=(
+            positive("request_rate", _column(plan, "request_rate"), unit="1/s")
+            if request.request_rates
+            else None
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.checks import one_of, positive
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.performance import performance, with_other_phase
 from llmcalc_core.planning.request import EvaluationRequest
 
@@ -162,7 +163,15 @@ def _changed(chosen: SelectedPlan, change: str, more: float) -> tuple[Hardware, 
 
 def _figures(chosen: SelectedPlan, hardware: Hardware, efficiency: Efficiency) -> dict[str, float]:
     run = (chosen.model, hardware, chosen.precision, chosen.grid(hardware), efficiency)
-    times = with_other_phase(*run, own=performance(*run, phase=chosen.request.phase))
+    if chosen.request_rate is None:
+        times = with_other_phase(*run, own=performance(*run, phase=chosen.request.phase))
+    else:
+        each = np.full((1, 1, 1, 1), chosen.request_rate / chosen.replicas)
+        found = open_loop_at(
+            run, chosen.budget(hardware), each, np.zeros(1, np.intp),
+            percentile=chosen.request.percentile,
+        )  # fmt: skip
+        times = performance_at(found, np.asarray(float(chosen.output_tokens)))
     per_replica = times.requests_per_s * times.tokens_per_request
     return {
         "ttft_s": np.asarray(times.ttft_s).item(),

@@ -123,7 +123,7 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
         late = _behind_own(steps, chain, stay, behind, answer_steps)
         queued = _behind_queue(steps, chain, (own, load, stay), answer_steps)
         gap = steady + np.where(full, queued, late)
-        prompt = chain.each
+        prompt = (chain.base - steps.decode) / chain.count + chain.each
     else:
         steady, stay = _between_decodes(steps, chain, rate, load), load
         late = _until_none_waits(steps, chain, rate, own + beside)

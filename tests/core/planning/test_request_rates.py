@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from llmcalc_core import compare_hardware, estimate_serving_performance, explore, make_request
+from llmcalc_core import (
+    compare_hardware,
+    estimate_serving_performance,
+    explain,
+    explore,
+    make_request,
+    sensitivity,
+)
 from llmcalc_core.planning.evaluation import evaluate
 from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.in_flight import numbers_in_flight
@@ -130,6 +137,88 @@ def test_limits_and_techniques_hold_at_a_rate() -> None:
     assert len(compare_hardware(served(hardware=["H100_80GB", "H200_141GB"]))) == 2
 
 
+@pytest.fixture(scope="module")
+def late() -> pd.DataFrame:
+    return served(percentile=0.95)
+
+
+def test_a_percentile_stands_beside_the_means(frame: pd.DataFrame, late: pd.DataFrame) -> None:
+    for name in ("ttft", "tpot"):
+        same = late[f"{name}_mean_s"].to_numpy()
+        assert same == pytest.approx(frame[f"{name}_s"].to_numpy(), rel=1e-12)
+    known = late[late["rejected_for"] == ""]
+    assert len(known) > 200
+    assert known[["ttft_s", "tpot_s", "e2e_latency_s"]].notna().all(axis=None)
+    assert (known["ttft_s"] >= known["ttft_mean_s"] * 0.97).all()
+    several = known[known["output_tokens"] > 1]
+    assert (several["tpot_s"] >= several["tpot_mean_s"] * 0.9).all()
+    least = several["ttft_mean_s"] + (several["output_tokens"] - 1) * several["tpot_mean_s"]
+    assert (several["e2e_latency_s"] >= least * 0.95).all()
+    factor = known["ttft_high_s"] / known["ttft_s"]
+    assert factor.min() == pytest.approx(factor.max())  # one basis: the same band around it
+    kinds = ["gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s"]
+    assert known[kinds].sum(axis=1).to_numpy() == pytest.approx(known["tpot_mean_s"].to_numpy())
+    over = late[frame["rejected_for"] == "load"]
+    assert (over["rejected_for"] == "load").all()
+    assert np.isinf(over["ttft_s"]).all()
+
+
+def test_limits_and_the_front_are_about_the_percentile() -> None:
+    asked: dict[str, Any] = {"request_rate": [5, 10], "input_tokens": 1000, "output_tokens": 200}
+    free = served(**asked, percentile=0.95)
+    limit = float(free["ttft_s"].median())
+    between = (free["ttft_mean_s"] < limit) & (free["ttft_s"] > limit)
+    assert between.any()
+    kept = served(**asked, percentile=0.95, ttft_limit_s=limit)
+    assert (kept.loc[between, "rejected_for"] == "TTFT limit").all()
+    best = free[free["on_front"]].sort_values("tpot_s")
+    assert best["tokens_per_s_per_device"].is_monotonic_increasing
+    fastest = free.loc[free["tpot_s"].idxmin()]
+    assert fastest["on_front"]
+
+
+def test_percentiles_rise_with_the_rate(late: pd.DataFrame) -> None:
+    plan = ["devices", "tp", "pp", "input_tokens", "output_tokens"]
+    # The second request of a pipeline costs more than those after it, and a spread of its own.
+    one_stage = (late["output_tokens"] > 1) & (late["pp"] == 1)
+    kept_up = late[(late["rejected_for"] == "") & one_stage]
+    for _, rows in kept_up.groupby(plan):
+        for latency in ("ttft_s", "tpot_s", "e2e_latency_s"):
+            times = rows[latency].to_numpy()
+            assert (times[1:] >= times[:-1] * 0.97).all(), rows
+
+
+def test_an_estimate_has_the_same_percentile() -> None:
+    asked = {"input_tokens": 700, "output_tokens": 150, "percentile": 0.99}
+    row = explore("llama3_8b", "H100_80GB", 1, phase="serving", request_rate=6, **asked).iloc[0]
+    said = estimate_serving_performance(
+        "llama3_8b", system_name="H100_80GB", request_rate=6, **asked
+    )
+    for told, name in (("ttft_ms", "ttft_s"), ("tpot_ms", "tpot_s"), ("e2e_latency_ms",) * 2):
+        column = name.replace("_ms", "_s")
+        assert said[told] == pytest.approx(row[column] * 1e3)
+    assert said["ttft_mean_ms"] == pytest.approx(row["ttft_mean_s"] * 1e3)
+    assert said["percentile"] == 0.99
+    over = estimate_serving_performance(
+        "llama3_8b", system_name="H100_80GB", request_rate=1e4, **asked
+    )
+    assert (over["overloaded"], over["ttft_ms"]) == (True, math.inf)
+
+
+@pytest.mark.parametrize("percentile", [None, 0.99])
+def test_what_a_plan_does_is_explained_at_its_rate(percentile: float | None) -> None:
+    found = evaluate(make_request(**PLAN, devices=2, request_rate=[5, 10], percentile=percentile))
+    row = found.frame.iloc[1]
+    mean = row["tpot_s"] if percentile is None else row["tpot_mean_s"]
+    assert explain(found.request, row)["time_s"].sum() == pytest.approx(mean)
+    table = sensitivity(found.request, row).set_index("change")
+    assert table["tpot_s"].iloc[0] == pytest.approx(row["tpot_s"])
+    assert table["ttft_s"].iloc[0] == pytest.approx(row["ttft_s"])
+    assert table["tokens_per_s"].iloc[0] == pytest.approx(row["tokens_per_s"])
+    assert table.loc["memory bandwidth", "tpot_change"] < -0.02
+    assert table.loc["memory bandwidth", "tokens_per_s_change"] == pytest.approx(0)
+
+
 def test_a_row_is_read_without_the_frame() -> None:
     request = make_request(**PLAN, devices=[2, 4], request_rate=[2, 20])
     found = evaluate(request)
@@ -149,11 +238,24 @@ def test_a_row_is_read_without_the_frame() -> None:
         ({"request_rate": []}, "at least one rate"),
         ({"request_rate": 1, "batch": 8}, "batch must be left out"),
         ({"request_rate": 1, "phase": "decode"}, "unless the phase is 'serving'"),
+        ({"percentile": 0.9}, "percentile needs request_rate"),
+        ({"batch": 8, "percentile": 0.9}, "percentile needs request_rate"),
+        ({"request_rate": 1, "percentile": 0}, "above 0 and below 1"),
+        ({"request_rate": 1, "percentile": 1.0}, "above 0 and below 1"),
+        ({"request_rate": 1, "percentile": 99}, r"did you mean 0\.99"),
+        ({"request_rate": 1, "percentile": math.nan}, "above 0 and below 1"),
+        ({"request_rate": 1, "percentile": "0.9"}, "above 0 and below 1"),
     ],
 )
 def test_bad_rates_are_refused(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         make_request(**(PLAN | wrong))
+
+
+def test_a_percentile_of_an_estimate_needs_a_rate_without_end() -> None:
+    for asked in ({}, {"request_rate": 2.0, "num_prompts": 100}):
+        with pytest.raises(ValueError, match="percentile needs request_rate"):
+            estimate_serving_performance("llama3_8b", percentile=0.9, **asked)
 
 
 def test_numbers_between_known_ones() -> None:

@@ -1,0 +1,176 @@
+"""Percentiles at a request rate beside the simulator, and of plain distributions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from llmcalc_core.api.load_curve import all_at_once, is_overloaded
+from llmcalc_core.api.server import Server, make_server
+from llmcalc_core.memory.budget import memory_budget
+from llmcalc_core.planning.open_loop import open_loop_at
+from llmcalc_core.simulation.open_loop import OpenLoop
+from llmcalc_core.simulation.percentiles import gamma_quantile, normal_share, wait_quantile
+from llmcalc_core.simulation.random_arrivals import Wait
+from llmcalc_core.simulation.records import single
+from llmcalc_core.simulation.server import ServerOptions
+from llmcalc_core.simulation.step_chain import none_comes, step_chain
+from llmcalc_core.simulation.step_curves import StepCurves
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.lengths import FixedLengths
+from llmcalc_core.workload.requests import draw_requests
+
+PLANS = (
+    ("llama3_8b", "H100_80GB", 1, 1), ("llama3_70b", "H100_80GB", 4, 1),
+    ("qwen3_30b_a3b", "H100_80GB", 1, 1), ("deepseek_v3", "H200_141GB", 8, 8),
+    ("mistral_7b", "L40S", 1, 1), ("gemma2_27b", "A100_80GB", 2, 1),
+)  # fmt: skip
+LEVELS = (0.5, 0.9, 0.99)
+CASES, PROMPTS = 40, 2500
+
+
+def closed_form(
+    server: Server, lengths: tuple[int, int], rate: float, level: float | None
+) -> OpenLoop:
+    model, hardware, precision, grid, efficiency = server.case
+    own = make_grid(
+        grid.layouts, batches=(1,), inputs=lengths[:1], outputs=lengths[1:],
+        engine=server.engine.name,
+    )  # fmt: skip
+    case = (model, hardware, precision, own, efficiency)
+    budget = memory_budget(hardware, 0.9, server.engine.name)
+    each = np.full((1, 1, 1, 1), rate)
+    return single(open_loop_at(case, budget, each, np.zeros(1, np.intp), percentile=level))
+
+
+def misses() -> dict[str, list[float]]:
+    """Errors of the closed form over random plans, lengths and loads up to 0.95."""
+    chance = np.random.default_rng(17)
+    found: dict[str, list[float]] = {}
+    for _ in range(CASES):
+        model, device, tp, ep = PLANS[chance.integers(len(PLANS))]
+        engine = ("vllm", "sglang", "trtllm")[chance.integers(3)]
+        lengths = int(2 ** chance.uniform(5, 13)), int(2 ** chance.uniform(2, 9))
+        server = make_server(model, device, "checkpoint", (tp, ep), engine, 0.9, ServerOptions())
+        sent = draw_requests(
+            PROMPTS, input_lengths=FixedLengths(tokens=lengths[0]),
+            output_lengths=FixedLengths(tokens=lengths[1]), rate=1.0,
+            seed=int(chance.integers(10**6)),
+        )  # fmt: skip
+        settings = server.settings(sent)
+        times = server.step_times(sent, settings)
+        most = server.serve(all_at_once(sent), settings, times).requests_per_s
+        rate = chance.uniform(0.05, 0.95) * most
+        seen = server.serve(replace(sent, arrival_s=sent.arrival_s / rate), settings, times)
+        if is_overloaded(seen):
+            continue
+        for level in LEVELS:
+            said = closed_form(server, lengths, rate, level)
+            assert not said.overloaded
+            if said.full:
+                continue
+            assert said.percentiles is not None
+            for latency in ("ttft", "tpot", "e2e"):
+                time = getattr(said.percentiles, f"{latency}_s").item()
+                error = time / seen.percentile(latency, level) - 1
+                found.setdefault(f"{latency} {level}", []).append(error)
+                if level == LEVELS[0]:
+                    mean = getattr(said.times, f"{latency}_s").item() / seen.mean(latency) - 1
+                    found.setdefault(f"{latency} mean", []).append(mean)
+    return found
+
+
+def test_closed_forms_are_near_the_simulator() -> None:
+    """Medians below what is promised (TTFT p99 25 %, TPOT p99 8 %), p90 below a half."""
+    found = {name: np.abs(errors) for name, errors in misses().items()}
+    assert min(map(len, found.values())) > 0.8 * CASES
+    limits = {
+        "ttft mean": 0.05, "ttft 0.5": 0.08, "ttft 0.9": 0.12, "ttft 0.99": 0.25,
+        "tpot mean": 0.05, "tpot 0.5": 0.05, "tpot 0.9": 0.08, "tpot 0.99": 0.08,
+        "e2e mean": 0.05, "e2e 0.5": 0.05, "e2e 0.9": 0.1, "e2e 0.99": 0.12,
+    }  # fmt: skip
+    for name, limit in limits.items():
+        assert np.median(found[name]) < limit, name
+        assert np.quantile(found[name], 0.9) < 0.5, name
+
+
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_percentiles_rise_with_the_level_and_the_rate(engine: str) -> None:
+    server = make_server(
+        "llama3_8b", "H100_80GB", "checkpoint", (1, 1), engine, 0.9, ServerOptions()
+    )
+    before = np.zeros(3)
+    for rate in (0.01, 2.0, 8.0, 14.0):
+        low = np.zeros(3)
+        for level in (0.05, 0.5, 0.9, 0.99, 0.999):
+            levels = closed_form(server, (1000, 200), rate, level).percentiles
+            assert levels is not None
+            high = np.array([levels.ttft_s, levels.tpot_s, levels.e2e_s])
+            assert (high >= low).all()
+            low = high
+        assert (low > before).all()
+        before = low
+
+
+def test_hardly_any_requests_have_no_percentiles_but_one() -> None:
+    server = make_server(
+        "llama3_8b", "H100_80GB", "checkpoint", (1, 1), "vllm", 0.9, ServerOptions()
+    )
+    said = closed_form(server, (1000, 200), 1e-6, 0.99)
+    assert said.percentiles is not None
+    for name in ("ttft_s", "tpot_s", "e2e_s"):
+        alone = getattr(said.times, name).item()
+        assert getattr(said.percentiles, name).item() == pytest.approx(alone, rel=1e-3)
+
+
+def steps(**changes: float) -> StepCurves:
+    """Steps that decode in 1 s and take 0.1 s more for each prompt."""
+    known = {
+        "decode": 1.0, "alone": 1.1, "some": 2.0, "full": 11.0, "count": 10.0, "fit": 100.0,
+        "through": 1.1, "chunks": 1.0,
+    }  # fmt: skip
+    return StepCurves(**{name: np.array(value) for name, value in (known | changes).items()})
+
+
+@pytest.mark.parametrize("rate", [0.1, 2.0, 8.0])
+def test_the_chain_of_steps_is_that_of_drawn_ones(rate: float) -> None:
+    chain = step_chain(steps(), np.array(rate))
+    chance, step, seen = np.random.default_rng(5), 1.0, []
+    for _ in range(40_000):
+        step = 1 + 0.1 * chance.poisson(rate * step)
+        seen.append(step)
+    assert chain.mean == pytest.approx(np.mean(seen), rel=0.02)
+    assert chain.mean == pytest.approx(1 / (1 - 0.1 * rate))  # by hand: m = 1 + 0.1 rate m
+    assert chain.variance == pytest.approx(np.var(seen), rel=0.12)
+
+
+def test_nothing_comes_in_an_exponential_time_as_often_as_by_hand() -> None:
+    # Of a mean of 2 and a variance of 4: 1 / (1 + rate * mean)
+    assert none_comes(np.array(1.5), np.array(2.0), np.array(4.0)) == pytest.approx(1 / 4)
+    assert none_comes(np.array(1.5), np.array(2.0), np.array(0.0)) == pytest.approx(np.exp(-3))
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 0.99])
+def test_quantiles_of_plain_distributions(level: float) -> None:
+    """A uniform rest, an exponential queue, none at all; and gamma against drawn values."""
+    zero, one = np.zeros((1, 1, 1, 1)), np.ones((1, 1, 1, 1))
+    evenly = Wait(
+        mean=one, variance=one / 3, behind=zero, behind_mean=one, behind_variance=one,
+        decode_mean=one,
+    )  # fmt: skip
+    assert wait_quantile(level=level, busy=1.0, wait=evenly).item() == pytest.approx(2 * level)
+    queue = replace(evenly, behind=one)
+    late = wait_quantile(level=level, busy=1.0, wait=queue).item()
+    assert late == pytest.approx(-np.log1p(-level), rel=1e-3)
+    idle = wait_quantile(level=level, busy=0.5, wait=evenly).item()
+    assert idle == pytest.approx(max(2 * (level - 0.5) / 0.5, 0.0))
+    drawn = np.random.default_rng(3).gamma(4.0, 0.5, 200_000)
+    found = gamma_quantile(level=level, mean=2.0, variance=1.0)
+    assert found == pytest.approx(np.quantile(drawn, level), rel=0.02)
+
+
+def test_shares_of_a_normal_distribution() -> None:
+    # Tables: 0.0228 below -2, 0.8413 below 1
+    assert normal_share(np.array([-2.0, 1.0])) == pytest.approx([0.0228, 0.8413], abs=3e-4)
