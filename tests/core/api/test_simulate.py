@@ -141,6 +141,25 @@ def test_a_rate_in_the_estimate_is_that_of_the_simulator() -> None:
     assert 1e3 < some["ttft_ms"] < math.inf
 
 
+def test_the_queue_of_an_overloaded_server_is_as_long_as_the_run() -> None:
+    # Each request waits longer than the one before it by what it takes the longer to be served than
+    # to come: the first not at all, so that the mean of n waits (n - 1) / 2 such times.
+    found = [
+        estimate_serving_performance(
+            "llama3_8b", input_tokens=400, output_tokens=60, system_name="H100_80GB",
+            request_rate=1e4, num_prompts=count,
+        )
+        for count in (1, 2, 101)
+    ]  # fmt: skip
+    longer = 1e3 / found[0]["requests_per_s"] - 1e3 / 1e4
+    waited = [one["ttft_ms"] - found[0]["ttft_ms"] for one in found]
+    assert waited == pytest.approx([0, longer / 2, 50 * longer], rel=1e-6)
+    # Alone it is read at once: as the only one in flight it waits for no queue.
+    assert found[0]["ttft_ms"] == pytest.approx(
+        found[0]["e2e_latency_ms"] - 59 * found[0]["tpot_ms"]
+    )
+
+
 def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
     asked: dict[str, Any] = {
         "model": "llama3_8b", "hardware": "H100_80GB", "requests_per_s": 60, "ttft_limit_s": 0.2,
