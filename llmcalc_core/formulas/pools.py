@@ -41,8 +41,9 @@ def matched_workers(
     References
     ----------
     Zhong et al., DistServe, arXiv:2401.09670, section 4.1 (each pool is replicated until it
-    serves the rate of the other). A whole number of workers next to the point where both serve
-    the same is the best, which a test compares with all numbers.
+    serves the rate of the other). Where both serve the same is mostly no whole number: the best
+    has the next smaller one of prefill workers, or the next larger one of either pool, and of the
+    other what the rest makes, which a test compares with all numbers.
 
     Examples
     --------
@@ -53,30 +54,35 @@ def matched_workers(
     [1, 3]
     """
     balanced = devices / (prefill_devices * decode_rate + decode_devices * prefill_rate)
+    first, second = np.floor(balanced * decode_rate), np.floor(balanced * prefill_rate)
+    reading = (prefill_devices, most_prefill), (decode_devices, most_decode)
+    pairs = (
+        _beside_the_rest(devices, first, *reading),
+        _beside_the_rest(devices, first + 1, *reading),
+        _beside_the_rest(devices, second + 1, *reading[::-1])[::-1],
+    )
     none: Floats = np.zeros(1).reshape(())
     best, readers, writers = none, none, none
-    first, second = np.floor(balanced * decode_rate), np.floor(balanced * prefill_rate)
-    for count in (first, first + 1, most_prefill):
-        reading = np.minimum(np.minimum(count, most_prefill), devices // prefill_devices)
-        left = (devices - reading * prefill_devices) // decode_devices
-        best, readers, writers = _better(
-            (best, readers, writers),
-            (reading, np.minimum(left, most_decode)),
-            (prefill_rate, decode_rate),
-        )
-    for count in (second, second + 1, most_decode):
-        writing = np.minimum(np.minimum(count, most_decode), devices // decode_devices)
-        left = (devices - writing * decode_devices) // prefill_devices
-        best, readers, writers = _better(
-            (best, readers, writers),
-            (np.minimum(left, most_prefill), writing),
-            (prefill_rate, decode_rate),
-        )
+    for pair in pairs:
+        found = (best, readers, writers)
+        best, readers, writers = _better(found, pair, (prefill_rate, decode_rate))
     enough = [
         np.minimum(count, np.ceil(best / rate * (1 - _SLACK)))
         for count, rate in ((readers, prefill_rate), (writers, decode_rate))
     ]
     return np.asarray(enough[0]), np.asarray(enough[1])
+
+
+def _beside_the_rest(
+    devices: Values, count: Values, own: tuple[Values, Values], other: tuple[Values, Values]
+) -> tuple[Values, Values]:
+    """Count workers of one pool, so many at the most, and those of the other in what they leave.
+
+    ``own`` and ``other`` are the devices of a worker of each and the most workers of it.
+    """
+    (size, most), (other_size, other_most) = own, other
+    some = np.minimum(np.minimum(count, most), devices // size)
+    return some, np.minimum((devices - some * size) // other_size, other_most)
 
 
 def _better(

@@ -69,10 +69,13 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     --------
     >>> float(steady_queue_seconds(load=0.5, prefill=0.2))
     0.1
+    >>> steady_queue_seconds(load=np.array([0.0, 1.0, 1.5]), prefill=0.2).tolist()
+    [0.0, inf, inf]
     """
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
-        return np.where(busy < 1, busy * prefill / (2 * np.maximum(1 - busy, 0.0)), np.inf)
+        waiting: Values = busy * prefill / (2 * np.maximum(1 - busy, 0.0))
+    return waiting
 
 
 def reading_steps(

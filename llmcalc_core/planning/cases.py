@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.hardware.device import Hardware
@@ -83,6 +83,6 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     """Give the names with repeats numbered: two edited copies of a device are 'X' and 'X (2)'."""
     found: dict[str, None] = {}
     for name in names:
-        spellings = (name, *(f"{name} ({number})" for number in range(2, len(found) + 2)))
+        spellings = chain((name,), (f"{name} ({number})" for number in count(2)))
         found[next(spelling for spelling in spellings if spelling not in found)] = None
     return tuple(found)

@@ -10,7 +10,8 @@ failed answer or request to another host fails it; of a test that failed, a scre
 ``tmp_path``. A test that changes more of the page than its notebook, or needs two notebooks beside
 each other, asks for ``open_tab`` instead, which opens a JupyterLab of its own: that takes seconds.
 A module of such tests says ``pytestmark = pytest.mark.browser``. Of pytest-xdist's workers, one
-runs them all.
+runs them all (``tests/conftest.py``); what they share ends with them, as Playwright keeps an event
+loop running.
 """
 
 from __future__ import annotations
@@ -53,14 +54,7 @@ class OpenNotebook(Protocol):
         """Open a notebook, with a kernel that no other test uses if it asks for that."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give all tests of this folder to one worker of pytest-xdist: a browser is dear."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """Return the path of Debian's Chromium; without one skip, and under CI fail."""
     found = shutil.which("chromium")
@@ -72,7 +66,7 @@ def chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     """Run one headless Chromium with a fresh profile."""
     expect.set_options(timeout=PATIENCE_MS)
@@ -84,7 +78,7 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     """Run one JupyterLab server, and none where there is no browser for it."""
     del chromium
@@ -92,7 +86,7 @@ def server(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(browser: Browser, server: LabServer) -> Iterator[SharedLab]:
     """Run one JupyterLab page, with one kernel."""
     shared = SharedLab(browser, server, WINDOW)

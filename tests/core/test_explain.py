@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -47,17 +48,24 @@ def asked(case: str, phase: str, **changes: Any) -> Evaluation:
     return evaluate(make_request(**{**CASES[case], **common, **changes}))
 
 
-def tables(found: Evaluation, count: int = 12) -> list[tuple[Any, pd.DataFrame]]:
+def tables(found: Evaluation) -> list[tuple[Any, pd.DataFrame]]:
     """Some plans of an evaluation and what explains them."""
-    rows = found.frame.sample(min(count, len(found.frame)), random_state=7)
+    rows = found.frame.sample(min(12, len(found.frame)), random_state=7)
     return [(plan, explain(found.request, plan)) for _, plan in rows.iterrows()]
+
+
+@cache
+def explained(case: str, phase: str) -> tuple[Evaluation, list[tuple[Any, pd.DataFrame]]]:
+    """Evaluate a case once for all tests that look at it, and explain some of its plans."""
+    found = asked(case, phase)
+    return found, tables(found)
 
 
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("case", CASES)
 def test_times_sum_to_the_estimate_by_kind(case: str, phase: str) -> None:
-    found = asked(case, phase)
-    for plan, table in tables(found):
+    found, plans = explained(case, phase)
+    for plan, table in plans:
         near = NEAR if phase == "serving" else 1e-12
         assert table["time_s"].sum() == pytest.approx(plan[found.latency_column], rel=near)
         assert table["share"].sum() == pytest.approx(1.0, rel=1e-12)
@@ -80,7 +88,7 @@ def test_prompts_in_parts_sum_too() -> None:
 def test_without_a_pipeline_a_latency_is_one_pass(case: str, phase: str) -> None:
     given = {"techniques": 1 + 0.7 + 0.7**2 + 0.7**3, "own drafts": 1 + 0.8}  # tokens of a step
     times = 1 / given.get(case, 1.0) if phase == "decode" else 1.0
-    for plan, table in tables(asked(case, phase)):
+    for plan, table in explained(case, phase)[1]:
         runs = table["count"] * table["run_s"] * times
         if plan["pp"] == 1:
             assert table["time_s"].tolist() == pytest.approx(runs.tolist(), rel=1e-12)
@@ -93,7 +101,7 @@ def test_without_a_pipeline_a_latency_is_one_pass(case: str, phase: str) -> None
 @pytest.mark.parametrize("phase", ["prefill", "decode"])
 @pytest.mark.parametrize("case", CASES)
 def test_the_bound_is_what_takes_most(case: str, phase: str) -> None:
-    for plan, table in tables(asked(case, phase)):
+    for plan, table in explained(case, phase)[1]:
         launched = (table["launch_s"] / table["run_s"] * table["time_s"]).to_numpy()
         bounds = {"overhead": launched.sum()}
         computing = table["flops_per_byte"] * table["most_bytes_per_s"] > table["most_flops_per_s"]
@@ -113,7 +121,7 @@ def test_the_bound_is_what_takes_most(case: str, phase: str) -> None:
 @pytest.mark.parametrize("phase", PHASES)
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_is_above_its_roof(case: str, phase: str) -> None:
-    for _, table in tables(asked(case, phase), 4):
+    for _, table in explained(case, phase)[1]:
         own = table[table["flops"] > 0]
         roof = np.minimum(own["most_flops_per_s"], own["flops_per_byte"] * own["most_bytes_per_s"])
         assert (own["flops_per_s"] <= roof * (1 + 1e-9)).all()

@@ -64,8 +64,9 @@ def test_a_request_still_has_them(phase: str, message: str) -> None:
     with pytest.warns(DeprecationWarning, match=PHASE) as told:
         assert request.stage == phase
     assert told[0].filename == __file__
-    with pytest.warns(DeprecationWarning, match=message):
+    with pytest.warns(DeprecationWarning, match=message) as told:
         assert request.latency_limit_s == limits[message.rsplit(maxsplit=1)[-1]]
+    assert told[0].filename == __file__
 
 
 def test_the_list_of_phases() -> None:

@@ -198,6 +198,24 @@ def test_prefixes_that_are_found_let_a_replica_serve_more_within_a_percentile() 
         find_slo_plan(**asked, offload_to_fit=True)
 
 
+def test_the_queue_of_an_overloaded_server_is_as_long_as_the_run() -> None:
+    asked = {"input_tokens": 100, "output_tokens": 400, "system_name": "H100_80GB"}
+    # Each request waits longer than the one before it by what it takes the longer to be served than
+    # to come: the first not at all, so that the mean of n waits (n - 1) / 2 such times.
+    found = [
+        estimate_serving_performance("llama3_8b", **asked, request_rate=1e4, num_prompts=count)
+        for count in (1, 2, 101)
+    ]
+    served = found[0]["requests_per_s"]
+    longer = 1e3 / served - 1e3 / 1e4
+    waited = [one["ttft_ms"] - found[0]["ttft_ms"] for one in found]
+    assert waited == pytest.approx([0, longer / 2, 50 * longer], rel=1e-6)
+    # It is overloaded from there on.
+    for share, overloaded in ((0.999, False), (1.001, True)):
+        near = estimate_serving_performance("llama3_8b", **asked, request_rate=share * served)
+        assert near["overloaded"] is overloaded
+
+
 def test_a_stricter_percentile_never_needs_fewer_devices() -> None:
     asked: dict[str, Any] = {
         "model": "llama3_8b", "hardware": "H100_80GB", "requests_per_s": 60, "ttft_limit_s": 0.2,

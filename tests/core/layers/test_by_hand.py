@@ -701,6 +701,11 @@ def test_queries_of_drafted_tokens_and_of_beams() -> None:
         (found,) = (one for one in part_of("attention").work(step)[0] if one.kind == "attention")
         assert np.asarray(found.flops).item() == pytest.approx(2 * queries * pairs * 4 * 32)
         assert np.asarray(found.cached).item() == pytest.approx(read * 2 * 32)
+    # A prompt of 32 has its 32^2 / 2 pairs of each sequence, whatever is drafted behind it.
+    grid = make_grid((Layout(),), batches=(2,), inputs=(32,), outputs=(4,), techniques=drafts)
+    work = part_of("attention").work(make_pass(64, grid, FP8, decode=False))[0]
+    (found,) = (one for one in work if one.kind == "attention")
+    assert np.asarray(found.flops).item() == 2 * 2 * 512 * 4 * 32
 
 
 def test_groups_of_a_prompt_send_its_tokens_once() -> None:

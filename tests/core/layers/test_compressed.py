@@ -15,6 +15,7 @@ import pytest
 from llmcalc_core import find_model, parse_precision
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.sections import part_section
+from llmcalc_core.formulas.kv_cache import compressed_bytes
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.part import Part
@@ -123,6 +124,13 @@ def test_cache_of_deepseek_v4(precision: Precision, entry: int, tp: int) -> None
     assert cache(FLASH, tokens, precision, tp=tp) == (
         entries * entry + 21 * tokens / 4 * 132 + WAITING
     )
+
+
+@pytest.mark.parametrize(("plain", "scales"), [(64, 1), (65, 2), (128, 2), (448, 7)])
+def test_64_elements_share_a_scale(plain: int, scales: int) -> None:
+    # DeepSeekV4SingleKVPool: FP8 elements, the rotary part in 16 bits, the scales and a byte more.
+    found = compressed_bytes(entries=10.0, head_dim=plain + 8, rope_dim=8, element_bytes=1.0)
+    assert found == 10 * (plain + 2 * 8 + scales + 1)
 
 
 def test_cache_of_deepseek_v4_is_a_tenth_of_that_of_v3_2() -> None:

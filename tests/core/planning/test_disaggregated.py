@@ -94,6 +94,21 @@ def test_the_best_is_first(frame: pd.DataFrame) -> None:
     assert not limited.loc[late | slow, "on_front"].any()
 
 
+def test_a_limit_is_the_longest_time_that_is_accepted(frame: pd.DataFrame) -> None:
+    # DistServe, arXiv:2401.09670, section 2.2: requests within their limits are counted.
+    for name in ("ttft", "tpot"):
+        longest = float(frame[f"{name}_s"].quantile(0.5, interpolation="lower"))
+        at, below = (
+            explore_disaggregated(
+                "llama3_70b", "H100_80GB", devices=16, **{f"{name}_limit_s": limit}, **SETTINGS
+            )
+            for limit in (longest, np.nextafter(longest, 0))
+        )
+        assert (at.loc[at[f"{name}_s"] == longest, "rejected_for"] == "").all()
+        reasons = below.loc[below[f"{name}_s"] == longest, "rejected_for"]
+        assert (len(reasons) > 0, *set(reasons)) == (True, f"{name.upper()} limit")
+
+
 def test_it_pays_where_answers_must_be_quick_and_not_where_they_need_not(
     frame: pd.DataFrame,
 ) -> None:

@@ -85,6 +85,27 @@ def test_no_other_numbers_of_workers_serve_more(
         assert (readers - 1) * prefill < best * (1 + 1e-9) >= (writers - 1) * decode
 
 
+# (devices, of a worker each, rates, best): by trying each number of prefill workers by hand
+FEW = [
+    (10, (4, 4), (1.0, 1.0), [1, 1]),  # two of one leave none for the other
+    (9, (4, 4), (1.0, 1.0), [1, 1]),
+    (3, (1, 1), (1.0, 1.05), [2, 1]),  # 1.05 a second, else 1
+    (3, (1, 1), (1.05, 1.0), [1, 2]),
+    (3, (2, 2), (1.0, 1.0), [0, 0]),
+]
+
+
+@pytest.mark.parametrize(("devices", "sizes", "rates", "best"), FEW)
+def test_workers_of_few_devices(
+    devices: int, sizes: tuple[int, int], rates: tuple[float, float], best: list[int]
+) -> None:
+    found = matched_workers(
+        devices=devices, prefill_devices=sizes[0], decode_devices=sizes[1],
+        prefill_rate=rates[0], decode_rate=rates[1],
+    )  # fmt: skip
+    assert [int(count) for count in found] == best
+
+
 def test_sizes_of_workers() -> None:
     assert worker_sizes((6, 10)) == (1, 2, 3, 4, 5, 6, 8, 10)
     assert worker_sizes((72,)) == (1, 2, 3, 4, 6, 8, 9, 12, 16, 18, 24, 32, 36, 64, 72)

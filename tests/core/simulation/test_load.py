@@ -126,6 +126,13 @@ def test_drafted_tokens_take_room_and_spare_steps() -> None:
     numbers(found, room=5010 - 40, steps=41, own=1 + 9 / 41)
 
 
+def test_a_budget_full_of_prompts_decodes_one_at_least() -> None:
+    # Of 5,010 tokens 50,000 are read for each that is decoded: 0.1 at once, so one after the other.
+    numbers(load(computed=50_000.0, outputs=2.0), most_decoding=1)
+    # 500 are read for one: ten at once, of the hundred that there are.
+    numbers(load(in_flight=100.0, computed=500.0, outputs=2.0), most_decoding=10)
+
+
 def test_an_answer_of_one_token_never_decodes() -> None:
     found = load(outputs=1.0)
     # Nothing decodes beside: 5,010 tokens of ten prompts in a step; the rest wait.
