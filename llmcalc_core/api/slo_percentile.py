@@ -13,9 +13,9 @@ from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.scheduler import Cancelled
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.simulation.settings import Settings
+from llmcalc_core.simulation.steps import Cancelled
 from llmcalc_core.workload.requests import Requests
 
 if TYPE_CHECKING:

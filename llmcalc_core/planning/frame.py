@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.parallel import in_threads
-from llmcalc_core.planning.candidates import Candidates, PlanTable
+from llmcalc_core.planning.candidates import Candidates
 from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread
 from llmcalc_core.planning.pareto import gain_of, pareto_mask
 from llmcalc_core.planning.performance import TIMES
+from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.workload.techniques import in_use
 

@@ -159,8 +159,11 @@ def closed_loop_load(
     chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
     chunk_tokens, room = computed / chunks, own_room * micro_batches
     busy = mixes * chunks + decode_steps
-    # Two clients never get less through than one: nobody waits longer than others are served.
-    waits = np.minimum(first_steps, np.maximum(in_flight - 1, 0.0) * (chunks + decode_steps))
+    # Two clients never get less through than one: nobody waits longer than others are served, and
+    # of those that come together the first one finds nobody.
+    others = np.maximum(in_flight - 1, 0.0)
+    waits = np.minimum(first_steps, others * (chunks + decode_steps))
+    waits = waits * others / np.maximum(in_flight, 1.0)
     # A step reads no more than it has room for: where prompts come faster, they wait.
     steps = np.maximum(busy + waits, mixes * requests * computed / room)
     others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)

@@ -40,9 +40,10 @@ class SglangPolicy:
        was retracted, and one more step has decoded (``batch_is_full``, ``update_running_batch``).
     3. That ratio falls with each step that decodes, and starts anew when the server is idle.
     4. If those that decode find too few free blocks, the ones with the fewest answered tokens lose
-       theirs, of these the one with the longest prompt first (``ScheduleBatch.retract_decode``); at
-       least one. They wait as the last ones, and the ratio becomes what the others have answered,
-       and will in ``RETRACT_STEPS``, of all they may.
+       theirs, of these the one with the longest prompt first (``ScheduleBatch.retract_decode``).
+       One stays, unless it can wait for blocks of those that have just ended. They wait as the last
+       ones, and the ratio becomes what the others have answered, and will in ``RETRACT_STEPS``, of
+       all they may.
     5. A prompt finds in the prefix cache what earlier steps have computed
        (``Req.init_next_round_input``), here in whole blocks, though its tree keeps single tokens.
 
@@ -157,7 +158,7 @@ class SglangPolicy:
         batch = self._batch
         tokens = batch.block_tokens
         order = sorted(batch.decoding(), key=lambda one: (-batch.generated(one), batch.inputs[one]))
-        while opened > batch.free and len(order) > 1:
+        while opened > batch.free and (len(order) > 1 or batch.leaving):
             request = order.pop()
             if (batch.steps + batch.offset[request]) % tokens == 0:
                 opened -= 1

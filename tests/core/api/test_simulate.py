@@ -304,7 +304,7 @@ def test_a_long_run_can_be_cancelled() -> None:
         simulate(**CHAT, request_rate=20, progress=lambda done: done < 0.3)
     with pytest.raises(Cancelled):
         load_curve(**CHAT, progress=lambda done: done < 0.3)
-    with pytest.raises(Cancelled, match="with 1 of 2 layouts left"):
+    with pytest.raises(Cancelled, match="with 2 of 3 layouts left"):
         slo_replicas(
             **PLAN, percentile=0.9, replica_devices=[1, 2], progress=lambda done: done < 0.3
         )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from llmcalc_core.api.load_curve import all_at_once, is_overloaded
-from llmcalc_core.api.server import Server, make_server
+from llmcalc_core.api.server import Server, Widths, make_server
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.simulation.open_loop import OpenLoop
@@ -53,7 +53,7 @@ def misses() -> dict[str, list[float]]:
         model, device, tp, ep = PLANS[chance.integers(len(PLANS))]
         engine = ("vllm", "sglang", "trtllm")[chance.integers(3)]
         lengths = int(2 ** chance.uniform(5, 13)), int(2 ** chance.uniform(2, 9))
-        server = make_server(model, device, "checkpoint", (tp, ep), engine, 0.9, ServerOptions())
+        server = make_server(model, device, "checkpoint", Widths(tp, ep=ep), engine, 0.9, ServerOptions())
         sent = draw_requests(
             PROMPTS, input_lengths=FixedLengths(tokens=lengths[0]),
             output_lengths=FixedLengths(tokens=lengths[1]), rate=1.0,
@@ -99,7 +99,7 @@ def test_closed_forms_are_near_the_simulator() -> None:
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
 def test_percentiles_rise_with_the_level_and_the_rate(engine: str) -> None:
     server = make_server(
-        "llama3_8b", "H100_80GB", "checkpoint", (1, 1), engine, 0.9, ServerOptions()
+        "llama3_8b", "H100_80GB", "checkpoint", Widths(), engine, 0.9, ServerOptions()
     )
     before = np.zeros(3)
     for rate in (0.01, 2.0, 8.0, 14.0):
@@ -116,7 +116,7 @@ def test_percentiles_rise_with_the_level_and_the_rate(engine: str) -> None:
 
 def test_hardly_any_requests_have_no_percentiles_but_one() -> None:
     server = make_server(
-        "llama3_8b", "H100_80GB", "checkpoint", (1, 1), "vllm", 0.9, ServerOptions()
+        "llama3_8b", "H100_80GB", "checkpoint", Widths(), "vllm", 0.9, ServerOptions()
     )
     said = closed_form(server, (1000, 200), 1e-6, 0.99)
     assert said.percentiles is not None
