@@ -94,6 +94,9 @@ def test_a_prompt_is_read_in_so_many_steps(prompt: int, chunks: int) -> None:
     )
 
 
+CAPTURED = 512
+
+
 def served(case: Case, techniques: Techniques) -> ServingTimes:
     work = case.workload
     grid = make_grid(
@@ -117,7 +120,8 @@ def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) ->
     # A client waits the longer; what it waits before the first token it doesn't wait after.
     assert small.e2e_s * SLACK >= large.e2e_s
     # Steps of more than 512 tokens are not captured, which small ones are spared.
-    assert small.burst_ttft_s * 1.15 >= large.burst_ttft_s
+    if (budgets[0] > CAPTURED) == (budgets[1] > CAPTURED):
+        assert small.burst_ttft_s * 1.15 >= large.burst_ttft_s
 
 
 @QUICK

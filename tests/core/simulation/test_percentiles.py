@@ -53,7 +53,9 @@ def misses() -> dict[str, list[float]]:
         model, device, tp, ep = PLANS[chance.integers(len(PLANS))]
         engine = ("vllm", "sglang", "trtllm")[chance.integers(3)]
         lengths = int(2 ** chance.uniform(5, 13)), int(2 ** chance.uniform(2, 9))
-        server = make_server(model, device, "checkpoint", Widths(tp, ep=ep), engine, 0.9, ServerOptions())
+        server = make_server(
+            model, device, "checkpoint", Widths(tp, ep=ep), engine, 0.9, ServerOptions()
+        )
         sent = draw_requests(
             PROMPTS, input_lengths=FixedLengths(tokens=lengths[0]),
             output_lengths=FixedLengths(tokens=lengths[1]), rate=1.0,
