@@ -23,7 +23,6 @@ from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
-from llmcalc_core.simulation.steps import Cancelled
 from llmcalc_core.workload.requests import Requests
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
@@ -87,7 +86,7 @@ def load_curve(
     max_num_seqs, max_num_batched_tokens, num_kv_blocks, async_scheduling
         As of :func:`simulate`.
     progress : callable, optional
-        Called with the share of the rates that are done; where it returns False, the curve is
+        Called now and then with the share that is done; where it returns False, the curve is
         cancelled.
     **techniques : optional
         As of :func:`simulate`.
@@ -136,8 +135,10 @@ def load_curve(
     )
     settings = server.settings(first)
     times = server.step_times(first, settings)
+    runs = 1 + RATES if request_rates is None else len(request_rates)
     if request_rates is None:
-        most = server.serve(all_at_once(first), settings, times).requests_per_s
+        told = _part_of(progress, 0, runs)
+        most = server.serve(all_at_once(first), settings, times, told).requests_per_s
         rates = (np.linspace(*_CURVE, RATES) * most).tolist()
     else:
         rates = [positive("request_rates", one, unit="1/s") for one in request_rates]
@@ -145,14 +146,11 @@ def load_curve(
             msg = "request_rates must hold at least one rate, or be None for twelve, got none"
             raise ValueError(msg)
     rows = []
-    for done, rate in enumerate(rates):
-        if progress is not None and progress(done / len(rates)) is False:
-            msg = f"cancelled with {len(rates) - done} of {len(rates)} rates left"
-            raise Cancelled(msg)
+    for run, rate in enumerate(rates, start=runs - len(rates)):
         sent = sent_requests(
             None, None, rate, burstiness, count, lengths, seed, technique.prefix_hit_rate
         )
-        found = server.serve(sent, settings, times)
+        found = server.serve(sent, settings, times, _part_of(progress, run, runs))
         rows.append(
             {"request_rate": rate}
             | found.summary()
@@ -162,6 +160,13 @@ def load_curve(
             }
         )
     return pd.DataFrame(rows)
+
+
+def _part_of(
+    progress: Callable[[float], object] | None, run: int, runs: int
+) -> Callable[[float], object] | None:
+    """Tell of the share of one run as a share of all."""
+    return None if progress is None else lambda share: progress((run + share) / runs)
 
 
 def is_overloaded(found: Outcome) -> bool:

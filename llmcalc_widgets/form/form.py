@@ -15,9 +15,9 @@ from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Field, NumberField
-from llmcalc_widgets.settings.registry import TECHNIQUES
 from llmcalc_widgets.settings.rules import partners
 from llmcalc_widgets.settings.setting import Entry, Setting
+from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.state import EvaluationState
 
 _FOLDED = {"techniques": "Techniques", "prices": "Prices"}
@@ -159,7 +159,5 @@ class Form(VBox):
 
 def _without_name(name: str, message: str) -> str:
     """Write a message as it stands under its control: without its name, and others' in words."""
-    rest = message.removeprefix(f"{name} ")
-    for other in sorted(TECHNIQUES, key=len, reverse=True):
-        rest = rest.replace(other, other.replace("_", " "))
+    rest = in_words(message.removeprefix(f"{name} "))
     return rest[:1].upper() + rest[1:]

@@ -304,6 +304,12 @@ def test_a_long_run_can_be_cancelled() -> None:
         simulate(**CHAT, request_rate=20, progress=lambda done: done < 0.3)
     with pytest.raises(Cancelled):
         load_curve(**CHAT, progress=lambda done: done < 0.3)
+    told: list[float] = []
+    load_curve(**CHAT, request_rates=[5, 10], progress=told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.05
+    assert 0.95 < told[-1] <= 1
+    assert 0.4 < told[len(told) // 2] < 0.6
     with pytest.raises(Cancelled, match="with 2 of 3 layouts left"):
         slo_replicas(
             **PLAN, percentile=0.9, replica_devices=[1, 2], progress=lambda done: done < 0.3
