@@ -194,11 +194,13 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
     return f"over the limit of {seconds(getattr(request, field))}{limited}{at}"
 
 
-def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
-    """Say what the plan of each row is."""
+def plans_words(
+    evaluation: Evaluation, rows: NDArray[np.intp], *, with_rate: bool = True
+) -> list[str]:
+    """Say what the plan of each row is, with the rate of requests where there is one."""
     *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
     loads = (load_words(batch, evaluation.request.phase) for batch in batches)
-    rated = evaluation.has(_RATE)
+    rated = with_rate and evaluation.has(_RATE)
     rates = column_of(evaluation, rows, _RATE) if rated else [None] * len(rows)
     return [*map(_plan_words, zip(*widths, strict=True), replicas, loads, rates)]
 
