@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmcalc_core.api.load_curve import all_at_once, is_overloaded
+from llmcalc_core.api.load_curve import all_at_once, falls_behind, is_near
 from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
@@ -153,7 +153,8 @@ def _largest(
         for _ in range(_HALVINGS):
             rate = (low + high) / 2
             found = replica.at(rate)
-            if _over(found, percentile, limits) or is_overloaded(found):
+            overloaded = is_near(rate, most) and falls_behind(found)
+            if overloaded or _over(found, percentile, limits):
                 high = rate
             else:
                 low, kept = rate, found

@@ -149,6 +149,22 @@ def test_a_load_curve_goes_to_the_knee() -> None:
     assert one["ttft_p95_s"] == pytest.approx(single.summary["ttft_p95_s"], rel=1e-12)
 
 
+def test_a_burst_at_the_end_of_a_run_is_no_overload() -> None:
+    asked = {"model": "llama3_70b", "hardware": "H100_80GB", "tp": 8}
+    rates = [5.0, 6.4, 8.5]
+    short, long = (
+        load_curve(**asked, request_rates=rates, num_prompts=count) for count in (1000, 5000)
+    )
+    assert short["overloaded"].tolist() == long["overloaded"].tolist() == [False, False, True]
+    # where it keeps up, five times as many requests wait no longer
+    assert (long["ttft_p50_s"] / short["ttft_p50_s"] < 1.1).tolist() == [True, True, False]
+    whole = load_curve(**asked)
+    at = whole["overloaded"].to_numpy().argmax()
+    assert whole["request_rate"][at] > 7.0, "it serves 7.7 a second"
+    alone = load_curve(**asked, request_rates=[whole["request_rate"][at]])
+    assert alone["overloaded"][0]
+
+
 def test_a_rate_in_the_estimate_is_that_of_the_simulator() -> None:
     for rate in (5, 40):
         lengths = {"input_tokens": 400, "output_tokens": 60}
