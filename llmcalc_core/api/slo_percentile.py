@@ -87,7 +87,8 @@ def at_percentile(
     DataFrame
         Rows of the frame, the few layouts of each device that need the fewest devices, with
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
-        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines of attention replicas, or with
+        ``ttft_s`` and ``tpot_s`` the percentiles there; and those of devices on which nothing fits
+        or keeps the limits in the mean, as they are. Pipelines of attention replicas, or with
         SGLang, which the simulator does not follow, are left out.
 
     Raises
@@ -95,6 +96,8 @@ def at_percentile(
     Cancelled
         If ``progress`` returned False.
     """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
     single = frame["replicas"] == 1
     usable = single & (frame["pp"] == 1)
     if plan["engine"] != "sglang":
@@ -114,7 +117,9 @@ def at_percentile(
             raise Cancelled(msg)
         device = hardware[str(row["hardware"])]
         rows.append(_largest(row, model, device, percentile, limits, plan))
-    return frame.iloc[:0].reindex(range(len(rows))).assign(**_columns(rows, frame))
+    simulated = frame.iloc[:0].reindex(range(len(rows))).assign(**_columns(rows, frame))
+    others = frame[usable & ~frame["hardware"].isin(found["hardware"])]
+    return pd.concat([simulated, others], ignore_index=True)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -332,6 +332,16 @@ def test_a_long_run_can_be_cancelled() -> None:
         )
 
 
+def test_a_device_on_which_nothing_fits_is_a_row_at_a_percentile_too() -> None:
+    asked = {"model": "llama3_70b", "hardware": ["H100_80GB", "T4"], "replica_devices": [1, 4]}
+    frame = find_slo_plan(**asked, requests_per_s=2, percentile=0.9, input_tokens=200)
+    assert frame["hardware"].tolist() == ["H100_80GB", "T4"]
+    assert frame["rejected_for"].tolist() == ["", "memory"]
+    mean = find_slo_plan(**asked, requests_per_s=2, input_tokens=200)
+    assert frame.dtypes.equals(mean.dtypes)
+    pd.testing.assert_series_equal(frame.iloc[1], mean.iloc[1])
+
+
 def test_what_replicas_carry_does_not_depend_on_the_load() -> None:
     asked = {**PLAN, "percentile": 0.9, "tpot_limit_s": 0.03, "replica_devices": [1, 2]}
     shares: list[float] = []
