@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.calibration.tables import as_record, checked_keys, read_toml
 from llmcalc_core.checks import fraction, one_of, positive, whole_number
 from llmcalc_core.dtypes import data_type

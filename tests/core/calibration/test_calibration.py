@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core.calibration.bands import as_band_tables, band
+from llmcalc_core.calibration.band_tables import as_band_tables
+from llmcalc_core.calibration.bands import band
 from llmcalc_core.calibration.constants import (
     RENAMED,
     Constants,
