@@ -179,6 +179,7 @@ def _curve(entry: KernelFacts, peak: float) -> Curve:
         sharpness=entry.sharpness,
         half=entry.half,
         ramp_s=entry.ramp_us * 1e-6,
+        half_columns=entry.half_columns,
     )
 
 
