@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         asked_precision,
         parse_precision,
     )
+    from llmcalc_core.simulation.steps import Cancelled
     from llmcalc_core.workload.conversations import draw_conversations
     from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
     from llmcalc_core.workload.requests import Requests
@@ -74,6 +75,7 @@ __all__ = [
     "PRECISIONS",
     "TIME_COLUMNS",
     "Calibration",
+    "Cancelled",
     "DoesNotFitError",
     "Engine",
     "Evaluation",
@@ -170,6 +172,7 @@ _HOMES = {
     "planning.pareto": ("OBJECTIVES", "pareto_mask"),
     "planning.request": ("PHASES", "EvaluationRequest"),
     "precision": ("CHECKPOINT", "PRECISIONS", "Precision", "asked_precision", "parse_precision"),
+    "simulation.steps": ("Cancelled",),
     "workload.conversations": ("draw_conversations",),
     "workload.lengths": ("FixedLengths", "LognormalLengths", "UniformLengths"),
     "workload.requests": ("Requests",),

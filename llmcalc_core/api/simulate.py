@@ -169,6 +169,8 @@ def simulate(
     ValueError
         For an unknown name, a value out of range, a plan the model can't have, or a request that
         the cache has no room for.
+    Cancelled
+        If ``progress`` returned False.
 
     Examples
     --------

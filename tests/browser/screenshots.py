@@ -28,6 +28,8 @@ from tests.browser.server import LabServer, lab_server
 IMAGES = ROOT / "examples" / "images"
 ENDINGS = {LIGHT: ".png", DARK: "-dark.png"}
 SETTLED_MS = 4_000
+PATIENCE_S = 600
+"""A search at a percentile over all devices takes a while."""
 COLOURS = 256
 """In a picture: as many as a byte tells apart, which halves the file."""
 
@@ -111,7 +113,7 @@ def take(browser: Browser, server: LabServer, name: str, picture: Picture) -> No
     window = ViewportSize(width=picture.width, height=1900)
     lab = NotebookPage(browser.new_context(viewport=window).new_page(), server)
     lab.open(f"{name}.ipynb")
-    lab.run_all()
+    lab.run_all(timeout_s=PATIENCE_S)
     for theme, ending in ENDINGS.items():
         lab.set_theme(theme)
         lab.page.mouse.move(5, 5)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from llmcalc_core import (
+    Cancelled,
     FixedLengths,
     LognormalLengths,
     UniformLengths,
@@ -22,7 +23,6 @@ from llmcalc_core import (
     slo_replicas,
 )
 from llmcalc_core.calibration.constants import fitted
-from llmcalc_core.simulation.steps import Cancelled
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}
 CHAT: dict[str, Any] = {**PLAN, "num_prompts": 200, "input_tokens": 400, "output_tokens": 60}
