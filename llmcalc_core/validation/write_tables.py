@@ -27,7 +27,7 @@ _ABOUT_BANDS = """\
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
 # device but its peaks; and, with each, sources that no fit has seen (--unseen), a model on a device
 # of a source as much as any other. `coverage`: errors on those, and how many of theirs bands held
-# that had not seen that source. `error`: errors of the fit on runs it had seen, on rows and on pairs
+# that had not seen that source. `error`: errors of the fit on runs it had seen, rows and pairs
 # left out.
 # `worth`: how much larger errors on pairs left out are without a constant, and how many numbers it
 # has. `runs`: model, device, type of weights and of KV cache, and engine, that were fitted to.
