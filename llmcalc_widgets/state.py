@@ -205,6 +205,8 @@ class LoadState(_LoadTraits):
         What was computed last.
     running : bool
         Whether another one is being computed, which will replace it.
+    share : float
+        How much of that is done [1].
 
     Examples
     --------
@@ -215,3 +217,4 @@ class LoadState(_LoadTraits):
 
     found = traitlets.Instance(Load, ())
     running = traitlets.Bool(default_value=False)
+    share = traitlets.Float(0.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmcalc_core.api.load_curve import all_at_once, is_overloaded
+from llmcalc_core.api.load_curve import all_at_once, falls_behind, is_near
 from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.api.server import Server, Widths, make_server, sent_requests
 from llmcalc_core.hardware.device import Hardware
@@ -87,7 +87,8 @@ def at_percentile(
     DataFrame
         Rows of the frame, the few layouts of each device that need the fewest devices, with
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
-        ``ttft_s`` and ``tpot_s`` the percentiles there. Pipelines of attention replicas, or with
+        ``ttft_s`` and ``tpot_s`` the percentiles there; and those of devices on which nothing fits
+        or keeps the limits in the mean, as they are. Pipelines of attention replicas, or with
         SGLang, which the simulator does not follow, are left out.
 
     Raises
@@ -95,6 +96,8 @@ def at_percentile(
     Cancelled
         If ``progress`` returned False.
     """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
     single = frame["replicas"] == 1
     usable = single & (frame["pp"] == 1)
     if plan["engine"] != "sglang":
@@ -114,7 +117,9 @@ def at_percentile(
             raise Cancelled(msg)
         device = hardware[str(row["hardware"])]
         rows.append(_largest(row, model, device, percentile, limits, plan))
-    return frame.iloc[:0].reindex(range(len(rows))).assign(**_columns(rows, frame))
+    simulated = frame.iloc[:0].reindex(range(len(rows))).assign(**_columns(rows, frame))
+    others = frame[usable & ~frame["hardware"].isin(found["hardware"])]
+    return pd.concat([simulated, others], ignore_index=True)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -153,7 +158,8 @@ def _largest(
         for _ in range(_HALVINGS):
             rate = (low + high) / 2
             found = replica.at(rate)
-            if _over(found, percentile, limits) or is_overloaded(found):
+            overloaded = is_near(rate, most) and falls_behind(found)
+            if overloaded or _over(found, percentile, limits):
                 high = rate
             else:
                 low, kept = rate, found

@@ -35,6 +35,7 @@ from llmcalc_widgets.settings.registry import (
 )
 from llmcalc_widgets.settings.setting import Choice, Setting, Slider, settings_of
 from llmcalc_widgets.settings.slo_question import SloQuestion
+from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.settings.values import name_of
 from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
@@ -250,7 +251,8 @@ ttft_limit_ms, percentile, workload
         self._show_plans(question.request, question.percentile, replicas)
 
     def _refuse(self, message: str) -> None:
-        self.state.reject("percentile", f"{message[:1].upper()}{message[1:]}")
+        words = in_words(message)
+        self.state.reject("percentile", f"{words[:1].upper()}{words[1:]}")
 
     def _show_share(self, share: float | None) -> None:
         self.notice.show(share)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
+from llmcalc_widgets.text.request_words import at_one_rate
 from llmcalc_widgets.text.units import number, percentile_text
 
 Values = NDArray[np.float64]
@@ -192,7 +193,7 @@ DEFAULT_AXES = {
 """The axes of each phase where none are chosen."""
 
 
-_AT_ONE_LOAD = ("ttft", "tpot")
+_AT_ONE_RATE = ("ttft", "tpot")
 """The usual axes where every plan gives as many tokens per second and device as all others."""
 
 
@@ -208,8 +209,7 @@ def usual_axes(request: EvaluationRequest) -> tuple[str, str]:
     >>> usual_axes(make_request("llama2_7b", "H100_80GB", [2, 4], **asked))
     ('tokens_per_s_per_user', 'tokens_per_s_per_device')
     """
-    alike = len(request.request_rates) == len(request.devices) == 1
-    return _AT_ONE_LOAD if alike else DEFAULT_AXES[request.phase]
+    return _AT_ONE_RATE if at_one_rate(request) else DEFAULT_AXES[request.phase]
 
 
 def axes_of(usual: tuple[str, str], x_axis: str | None, y_axis: str | None) -> tuple[str, str]:

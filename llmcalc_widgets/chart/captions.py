@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -87,19 +88,42 @@ def unknown_words(view: ChartView) -> str:
     if view.known.any():
         return ""
     device = view.evaluation.request.hardware[0].name
-    both = [*zip((axis.noun for axis in view.axes), view.values, strict=True)]
-    if free := [noun for noun, values in both if not values.any()]:
+    both = [*zip(view.axes, view.values, strict=True)]
+    if free := [axis for axis, values in both if not values.any()]:
         return (
-            f"The {' and '.join(free)} of tokens on {device} is 0, which a logarithmic axis cannot "
+            f"The {_of_tokens(free)} on {device} {_verb(free)} 0, which a logarithmic axis cannot "
             "show. Choose another axis, or give its price under Prices."
         )
-    missing = [noun for noun, values in both if not np.isfinite(values).any()]
-    if not _PAID.intersection(axis.column.partition("_")[0] for axis in view.axes):
-        return f"The {' and '.join(missing)} of no plan is known. Choose another axis."
-    return (
-        f"The {' and '.join(missing)} of tokens on {device} is not known: its price or power is "
-        "not in the catalogue. Choose another axis, or give it under Prices."
-    )
+    missing = [axis for axis, values in both if not np.isfinite(values).any()]
+    paid = [axis for axis in missing if _is_paid(axis)]
+    others = [axis for axis in missing or view.axes if axis not in paid]
+    words = []
+    if others:
+        words.append(f"The {_nouns(others)} of no plan {_verb(others)} known. Choose another axis.")
+    if paid:
+        words.append(
+            f"The {_of_tokens(paid)} on {device} {_verb(paid)} not known: its price or power is "
+            "not in the catalogue. Choose another axis, or give it under Prices."
+        )
+    return " ".join(words)
+
+
+def _is_paid(axis: Quantity) -> bool:
+    """Say whether an axis needs a device's price or power."""
+    return axis.column.partition("_")[0] in _PAID
+
+
+def _nouns(axes: Sequence[Quantity]) -> str:
+    return " and ".join(axis.noun for axis in axes)
+
+
+def _of_tokens(axes: Sequence[Quantity]) -> str:
+    """Name axes within a sentence, and what has them where that is a token."""
+    return f"{_nouns(axes)}{' of tokens' if all(map(_is_paid, axes)) else ''}"
+
+
+def _verb(axes: Sequence[Quantity]) -> str:
+    return "are" if len(axes) > 1 else "is"
 
 
 def tooltips(view: ChartView, rows: NDArray[np.intp]) -> list[str]:

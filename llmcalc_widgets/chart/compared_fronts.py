@@ -188,11 +188,17 @@ def _short(name: str) -> str:
 def _label(name: str, curve: Curve) -> str:
     """Write a name for the end of a curve, in the middle of which bqplot draws it.
 
-    At the left end empty characters move it to the right, where no plans are.
+    At the left end empty characters move it to the right, where no plans are; at the right end to
+    the left, where it would not fit.
     """
     text, (across, _) = _short(name), curve
-    leftmost = len(across) > 0 and across[-1] < np.mean(across)
-    return _EMPTY * round(_WIDTH * len(text)) + text if leftmost else text
+    empty = _EMPTY * round(_WIDTH * len(text))
+    if not len(across):
+        return text
+    if across[-1] < np.mean(across):
+        return empty + text
+    half = _NAME[0] / 2 * len(text) / _LONGEST
+    return text + empty if across[-1] + half > 1 else text
 
 
 def _apart(curves: list[Curve]) -> list[Curve]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcalc_widgets.chart.axes import AXES
 from llmcalc_widgets.chart.palette import GREY, PALETTE
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.text.units import number
@@ -10,6 +11,7 @@ _DOT = '<circle cx="6" cy="6" r="4.5" fill="{colour}"/>'
 _CROSS = '<path d="M2 6H10M6 2V10" stroke="{colour}" stroke-width="2.6"/>'
 _STEP = '<path d="M0 10H6V3H14" fill="none" stroke="currentColor" stroke-width="1.6"/>'
 _DASH = '<path d="M7 0V12" stroke="currentColor" stroke-width="1.6" stroke-dasharray="3 2"/>'
+_LEVEL = '<path d="M0 6H14" stroke="currentColor" stroke-width="1.6" stroke-dasharray="4 2"/>'
 _BAND = '<rect y="1" width="14" height="10" fill="currentColor" opacity="0.25"/>'
 DIAMOND = '<path d="M6 0L12 6L6 12L0 6Z" fill="none" stroke="currentColor" stroke-width="1.8"/>'
 RING = '<circle cx="6" cy="6" r="5" fill="none" stroke="currentColor" stroke-width="2"/>'
@@ -55,9 +57,35 @@ def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     if rejected:
         entries.append(f"{drawing(_CROSS.format(colour=GREY))}rejected")
     entries += [
-        f"{drawing(_DASH, 14)}limit {number(limit)} {axis.unit}"
-        for axis, limit in zip(view.axes, view.limits, strict=True)
-        if limit is not None
+        f"{drawing(line, 14)}{words}"
+        for line, words in zip((_DASH, _LEVEL), limits_words(view), strict=True)
+        if words
     ]
     spans = "".join(f"<span>{entry}</span>" for entry in entries)
     return f'<div class="llmcalc-legend">{spans}</div>'
+
+
+def limits_words(view: ChartView) -> tuple[str, str]:
+    """Name the limits that are drawn across and up; empty for none.
+
+    Examples
+    --------
+    >>> from llmcalc_core import evaluate, make_request
+    >>> from llmcalc_widgets.chart.view import chart_view
+    >>> asked = {"phase": "serving", "batch": 8, "tpot_limit_s": 0.02}
+    >>> found = evaluate(make_request("llama3_8b", "H100_80GB", 1, **asked))
+    >>> limits_words(chart_view(found, "ttft", "tpot"))
+    ('', 'TPOT limit 20.0 ms')
+    >>> limits_words(chart_view(found, None, None))
+    ('limit 50.0 tokens/s per user', '')
+    """
+    across, up = (
+        "" if limit is None else f"{_limited(name)} {number(limit)} {axis.unit}"
+        for name, axis, limit in zip(view.names, view.axes, view.limits, strict=True)
+    )
+    return across, up
+
+
+def _limited(name: str) -> str:
+    """Name the limit of an axis: of which time, where the unit does not say it."""
+    return "limit" if AXES[name].inverse else f"{AXES[name].name} limit"

@@ -8,6 +8,7 @@ from typing import Any
 from llmcalc_widgets.chart.captions import status_words
 from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.drawing import Drawing
+from llmcalc_widgets.chart.legend import limits_words
 from llmcalc_widgets.chart.palette import GREY, PALETTE
 from llmcalc_widgets.chart.ticks import Ends
 from llmcalc_widgets.chart.view import ChartView
@@ -22,7 +23,6 @@ from llmcalc_widgets.export.still import (
 )
 from llmcalc_widgets.panels.what_if_page import AFTER_COLOUR, ends_of
 from llmcalc_widgets.text.request_words import question_words
-from llmcalc_widgets.text.units import number
 
 _LEFT, _BOTTOM, _WIDTH = 0.085, 0.205, 0.9
 """Where the chart is in the picture, the legend below it and the title above."""
@@ -85,10 +85,9 @@ def _limits(axes: Any, drawing: Drawing, view: ChartView) -> list[Any]:  # noqa:
     """Draw the limits, and give those that the legend names."""
     named: list[Any] = []
     plot = drawing.plot.limit
-    for across, up, axis, limit in zip(plot.x, plot.y, view.axes, view.limits, strict=True):
-        if limit is not None:
-            label = f"limit {number(limit)} {axis.unit}"
-            named += axes.plot(across, up, color=INK, lw=1.4, ls="--", label=label)
+    for across, up, words in zip(plot.x, plot.y, limits_words(view), strict=True):
+        if words:
+            named += axes.plot(across, up, color=INK, lw=1.4, ls="--", label=words)
     return named
 
 

@@ -35,7 +35,7 @@ _TERMS = ("price_per_hour", "power_watts")
 """What a device costs and draws, which :func:`llmcalc_core.explore` takes beside it."""
 
 
-_LOAD_DEFAULTS = {"ep": 1, "memory_fraction": DEFAULTS["memory_fraction"]}
+_LOAD_DEFAULTS = {"pp": 1, "ep": 1, "memory_fraction": DEFAULTS["memory_fraction"]}
 """What is left out of a call of :func:`llmcalc_core.load_curve` where it is this."""
 
 _OF_REPLICAS = ("devices=", "phase=", "batch=")

@@ -15,9 +15,9 @@ from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.explaining import explaining_script
 from llmcalc_widgets.form.fields import Field, NumberField
-from llmcalc_widgets.settings.registry import TECHNIQUES
 from llmcalc_widgets.settings.rules import partners
 from llmcalc_widgets.settings.setting import Entry, Setting
+from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.state import EvaluationState
 
 _FOLDED = {"techniques": "Techniques", "prices": "Prices"}
@@ -113,7 +113,7 @@ class Form(VBox):
         try:
             setattr(self._state, name, value)
         except TraitError as error:
-            self._state.reject(name, _without_name(name, str(error)))
+            self._state.reject(name, self._worded(name, str(error)))
             return
         finally:
             self.sliding = self.committing = False
@@ -122,6 +122,15 @@ class Form(VBox):
         for partner in partners(name):
             if partner in self._state.errors:
                 self._commit(partner, self.fields[partner].text.value, sliding=sliding)
+
+    def _worded(self, name: str, message: str) -> str:
+        """Write a message as it stands under its control: without its name, others as labels."""
+        rest = in_words(message.removeprefix(f"{name} "))
+        stage = self._state.settings().get("stage", "")
+        for other in partners(name):
+            if other in self.fields and "_" in other:
+                rest = rest.replace(other, self._settings[other].label_in(stage))
+        return rest[:1].upper() + rest[1:]
 
     def _show_setting(self, change: dict[str, Any]) -> None:
         self.fields[change["name"]].show(change["new"])
@@ -155,11 +164,3 @@ class Form(VBox):
         for name, field in self.fields.items():
             field.message.show(change["new"].get(name, ""))
         self._general.show(change["new"].get("", ""), self._state.traceback)
-
-
-def _without_name(name: str, message: str) -> str:
-    """Write a message as it stands under its control: without its name, and others' in words."""
-    rest = message.removeprefix(f"{name} ")
-    for other in sorted(TECHNIQUES, key=len, reverse=True):
-        rest = rest.replace(other, other.replace("_", " "))
-    return rest[:1].upper() + rest[1:]

@@ -15,13 +15,16 @@ from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.form.controls import make_field
+from llmcalc_widgets.panels.slo_notice import simulated
 from llmcalc_widgets.panels.svg import PANEL_STYLE, data_table
 from llmcalc_widgets.runner.loads import LoadRunner
 from llmcalc_widgets.selection import Selection
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.settings.load_question import LoadQuestion, load_question
 from llmcalc_widgets.settings.percentiles import PERCENTILES
+from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.text.plan_words import Row
+from llmcalc_widgets.text.request_words import technique_words
 from llmcalc_widgets.text.units import counted, number, seconds
 
 TITLE = "Load: latency over requests per second"
@@ -66,14 +69,18 @@ class LoadPanel(VBox):
         }
         self.button = Button(layout=Layout(width="auto", flex="0 0 auto", display="none"))
         self.status, self._working, self._legend, self._table = (HTML() for _ in range(4))
+        self._bar = HTML(layout=Layout(display="none"))
+        self._bar.add_class("llmcalc-elapsed")
         self.plot: LoadPlot | None = None
         self._drawing = VBox([self._legend, self._table], layout=Layout(min_width="0"))
+        self._waiting = HBox([self._working, self._bar, self.button])
+        self._waiting.add_class("llmcalc-waiting")
         super().__init__(
             [
                 style_sheet(),
                 HTML(PANEL_STYLE, layout=Layout(display="none")),
                 HBox([*self.fields.values()], layout=Layout(flex_flow="row wrap")),
-                HBox([self._working, self.button], layout=Layout(align_items="center")),
+                self._waiting,
                 self.status,
                 self._drawing,
             ],
@@ -83,6 +90,7 @@ class LoadPanel(VBox):
         self.button.on_click(lambda _: self._press())
         state.observe(self._look, list(LOAD_SETTINGS))
         state.observe(self._bring, ["found", "running"])
+        state.observe(lambda change: self._show_share(change["new"]), "share")
         self._look(None)
         self._bring(None)
 
@@ -131,6 +139,8 @@ class LoadPanel(VBox):
             "Simulate the load of this plan" if cancelled else "Give up this simulation"
         )
         self.button.layout.display = None if state.running or cancelled else "none"
+        self._bar.layout.display = None if state.running else "none"
+        self._show_share(state.share)
         if state.running:
             self._working.value = _WORKING
             self._drawing.add_class("llmcalc-stale")
@@ -138,6 +148,9 @@ class LoadPanel(VBox):
             self._working.value = ""
             self._drawing.remove_class("llmcalc-stale")
         self._draw()
+
+    def _show_share(self, share: float) -> None:
+        self._bar.value = simulated(share)
 
     def _draw(self) -> None:
         state = self._runner.state
@@ -207,7 +220,7 @@ def trouble_words(trouble: str) -> str:
     >>> trouble_words("it was cancelled")
     'The load of this plan is not simulated: it was cancelled.'
     """
-    return f"The load of this plan is not simulated: {trouble}." if trouble else ""
+    return f"The load of this plan is not simulated: {in_words(trouble)}." if trouble else ""
 
 
 def load_words(view: LoadView) -> str:
@@ -245,13 +258,21 @@ def _rate(view: LoadView, at: int) -> str:
 def requests_words(view: LoadView) -> str:
     """Say what was simulated."""
     question = view.question
+    used = technique_words(question.techniques)
     return (
-        f"One replica of TP {question.tp}{f', EP {question.ep}' if question.ep > 1 else ''} on "
-        f"{question.hardware.name}, simulated with the scheduler of "
-        f"{find_engine(question.engine).label}, at each of {counted(len(view.rates), 'rate')}; "
-        f"requests of {question.input_tokens:,} tokens in and {question.output_tokens:,} out come "
-        "at random (Poisson)."
+        f"One replica of {_widths_words(question)} on {question.hardware.name}, simulated with the "
+        f"scheduler of {find_engine(question.engine).label}, at each of "
+        f"{counted(len(view.rates), 'rate')}; requests of {question.input_tokens:,} tokens in and "
+        f"{question.output_tokens:,} out come at random (Poisson)"
+        f"{''.join(f'; {words}' for words in used)}."
     )
+
+
+def _widths_words(question: LoadQuestion) -> str:
+    ranks = question.attention_dp or -(-question.ep // question.tp)
+    widths = {"PP": question.pp, "EP": question.ep, "DP": ranks}
+    further = (f", {name} {width}" for name, width in widths.items() if width > 1)
+    return f"TP {question.tp}{''.join(further)}"
 
 
 def load_table(view: LoadView) -> str:

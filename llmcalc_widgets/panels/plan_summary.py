@@ -14,13 +14,14 @@ from llmcalc_widgets.text.plan_words import (
     TIME_WORDS,
     Row,
     banded_words,
+    of_words,
     rejection_words,
     share_words,
     split_words,
     time_text,
     time_words,
 )
-from llmcalc_widgets.text.request_words import limit_words
+from llmcalc_widgets.text.request_words import at_one_rate, limit_words
 from llmcalc_widgets.text.units import gigabytes, number, percentile_text, seconds, tokens_per_s
 
 _RECOMMENDED = f"{drawing(DIAMOND)}Recommended"
@@ -121,7 +122,10 @@ def _reason(evaluation: Evaluation) -> str:
         return ""
     limits = len(limit_words(evaluation.request))
     within = f" and meet the limit{'s' if limits > 1 else ''}" if limits else ""
-    return f"Recommended: most tokens/s per device of the plans that fit in memory{within}."
+    best = "most tokens/s per device"
+    if at_one_rate(evaluation.request):
+        best = f"shortest {of_words('time per output token', evaluation.request.percentile)}"
+    return f"Recommended: {best} of the plans that fit in memory{within}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

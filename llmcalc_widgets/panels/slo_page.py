@@ -167,7 +167,8 @@ def _bar(row: Row, most: int) -> Bar:
 def _table_row(row: Row, answer: SloAnswer) -> str:
     name = f'<th scope="row">{escape(str(row["hardware"]))}</th>'
     if row["rejected_for"]:
-        told = f"{rejection_words(row, answer.request)}, at best with {split_words(row)}"
+        why = rejection_words(row, answer.request, answer.percentile)
+        told = f"{why}, at best with {split_words(row)}"
         return (
             f'<tr>{name}<td colspan="{len(answer.heads) - 1}" class="said">{escape(told)}</td></tr>'
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from threading import Event
 
 import pandas as pd
 
@@ -12,6 +13,9 @@ from llmcalc_widgets.runner.evaluations import MOST_KEPT
 from llmcalc_widgets.runner.event_loop import REST_S, running_loop
 from llmcalc_widgets.settings.load_question import LoadQuestion
 from llmcalc_widgets.state import Load, LoadState
+
+SHOWN_SHARE = 0.01
+"""Less progress than this is not shown [1]: each time is a message to the page."""
 
 
 class LoadRunner:
@@ -32,6 +36,7 @@ class LoadRunner:
         self._kept: dict[LoadQuestion, Load] = {}
         self._future: asyncio.Future[pd.DataFrame] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._stopped = Event()
 
     def submit(self, question: LoadQuestion) -> None:
         """Ask for a curve, unless it is being computed or there already."""
@@ -47,7 +52,7 @@ class LoadRunner:
         elif loop is None:
             self._finish(question, question.curve)
         else:
-            self._asked, self.state.running = question, True
+            self._asked, self.state.share, self.state.running = question, 0.0, True
             self._timer = loop.call_later(pause_s, self._start)
 
     def refuse(self, trouble: str) -> None:
@@ -71,12 +76,23 @@ class LoadRunner:
         loop = running_loop()
         if self._asked is None or self._future is not None or loop is None:
             return
-        self._future = loop.run_in_executor(None, self._asked.curve)
-        self._future.add_done_callback(partial(self._end, self._asked))
+        question, self._stopped = self._asked, Event()
+        stopped = self._stopped
+
+        def progress(share: float) -> bool:
+            loop.call_soon_threadsafe(self._tell, question, share)
+            return not stopped.is_set()
+
+        self._future = loop.run_in_executor(None, question.curve, progress)
+        self._future.add_done_callback(partial(self._end, question))
+
+    def _tell(self, question: LoadQuestion, share: float) -> None:
+        if question == self._asked and share - self.state.share >= SHOWN_SHARE:
+            self.state.share = share
 
     def _end(self, question: LoadQuestion, future: asyncio.Future[pd.DataFrame]) -> None:
         self._future = None
-        if question == self._asked:
+        if question == self._asked and not self._stopped.is_set():
             self._forget()
             self._finish(question, future.result)
         else:
@@ -103,7 +119,8 @@ class LoadRunner:
         self.state.found = found
 
     def _forget(self) -> None:
-        """Give up what is asked for; what is being computed ends unseen."""
+        """Give up what is asked for, and what is being computed."""
+        self._stopped.set()
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._asked = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -16,8 +17,8 @@ from llmcalc_core import (
     Techniques,
     load_curve,
 )
-from llmcalc_widgets.text.plan_words import Row
-from llmcalc_widgets.text.request_words import technique_words
+from llmcalc_widgets.text.plan_words import TOO_LARGE, Row
+from llmcalc_widgets.text.request_words import arguments_of
 
 _SERVING = "serving"
 
@@ -34,16 +35,18 @@ class LoadQuestion:
         The device.
     precision : Precision or None
         Of the numbers; None for those of the model's checkpoint.
-    tp, ep : int
-        Tensor and expert parallel widths of the replica.
+    tp, pp, ep : int
+        Tensor parallel width, pipeline stages and expert parallel width of the replica.
+    attention_dp : int or None
+        Attention replicas; None for as many as the experts' devices need.
     engine : str
         Whose scheduler.
     input_tokens, output_tokens : int
         Of every request [tokens].
     memory_fraction : float
         Part of a device's memory that may be used [1].
-    max_num_batched_tokens : int or None
-        Most tokens of a step [tokens]; None for the engine's default.
+    techniques : Techniques
+        What is done with requests.
     ttft_limit_s, tpot_limit_s : float or None
         Limits within which a request counts as goodput [s].
     """
@@ -52,12 +55,14 @@ class LoadQuestion:
     hardware: Hardware
     precision: Precision | None
     tp: int
+    pp: int
     ep: int
+    attention_dp: int | None
     engine: str
     input_tokens: int
     output_tokens: int
     memory_fraction: float
-    max_num_batched_tokens: int | None = None
+    techniques: Techniques
     ttft_limit_s: float | None = None
     tpot_limit_s: float | None = None
 
@@ -68,30 +73,39 @@ class LoadQuestion:
     def arguments(self) -> dict[str, Any]:
         """Give the keyword arguments that ask for the curve."""
         optional = {
-            "max_num_batched_tokens": self.max_num_batched_tokens,
+            "attention_dp": self.attention_dp,
             "ttft_limit_s": self.ttft_limit_s,
             "tpot_limit_s": self.tpot_limit_s,
         }
         return {
             "precision": CHECKPOINT if self.precision is None else self.precision,
             "tp": self.tp,
+            "pp": self.pp,
             "ep": self.ep,
             "engine": self.engine,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "memory_fraction": self.memory_fraction,
             **{name: value for name, value in optional.items() if value is not None},
+            **arguments_of(self.techniques),
         }
 
-    def curve(self) -> pd.DataFrame:
+    def curve(self, progress: Callable[[float], object] | None = None) -> pd.DataFrame:
         """Compute the curve.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Takes the share that is done; the rest is cancelled where it returns False.
 
         Raises
         ------
         ValueError
             For a plan that is not simulated, or has no room for a request.
+        Cancelled
+            If ``progress`` returned False.
         """
-        return load_curve(self.model, self.hardware, **self.arguments())
+        return load_curve(self.model, self.hardware, progress=progress, **self.arguments())
 
 
 def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
@@ -107,7 +121,7 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
     Raises
     ------
     ValueError
-        For a plan that is not simulated, with the reason.
+        For a plan that no load curve can be asked of, with the reason.
 
     Examples
     --------
@@ -116,46 +130,40 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
     >>> plans = explore("llama3_8b", "H100_80GB", 2, phase="serving", batch=8)
     >>> load_question(request, plans[plans["tp"] == 2].iloc[0]).tp
     2
-    >>> load_question(request, plans[plans["pp"] == 2].iloc[0])
-    Traceback (most recent call last):
-        ...
-    ValueError: pipelines are not simulated, and this plan has PP 2: choose one with PP 1
+    >>> load_question(request, plans[plans["pp"] == 2].iloc[0]).pp
+    2
     """
     if reason := _reason(request, plan):
         raise ValueError(reason)
     first, *others = request.hardware
     device = next((one for one in others if one.name == plan["hardware"]), first)
-    techniques = request.techniques[0]
+    tp, ep, attention_dp = (int(plan[name]) for name in ("tp", "ep", "attention_dp"))
     return LoadQuestion(
         model=request.models[0],
         hardware=device,
         precision=request.precisions[0],
-        tp=int(plan["tp"]),
-        ep=int(plan["ep"]),
+        tp=tp,
+        pp=int(plan["pp"]),
+        ep=ep,
+        attention_dp=None if attention_dp == -(-ep // tp) else attention_dp,
         engine=request.engine,
         input_tokens=request.input_tokens[0],
         output_tokens=request.output_tokens[0],
         memory_fraction=request.memory_fraction,
-        max_num_batched_tokens=techniques.prefill_chunk_tokens,
+        techniques=request.techniques[0],
         ttft_limit_s=request.ttft_limit_s,
         tpot_limit_s=request.tpot_limit_s,
     )
 
 
 def _reason(request: EvaluationRequest, plan: Row) -> str:
-    """Say why a plan is not simulated; empty where it is."""
-    techniques = replace(request.techniques[0], prefill_chunk_tokens=None)
-    used = ", ".join(technique_words(techniques)) or "others"
-    pp, cp, attention_dp = (plan.get(name, 1) for name in ("pp", "cp", "attention_dp"))
+    """Say why no load curve can be asked of a plan; empty where it can: the core may refuse it."""
+    contexts = plan.get("cp", 1)
     reasons = {
         f"requests come and go in stage serving only, not in {request.phase}": (
             request.phase != _SERVING
         ),
-        f"pipelines are not simulated, and this plan has PP {pp}: choose one with PP 1": pp > 1,
-        f"context parallel is not simulated, and this plan has CP {cp}": cp > 1,
-        "replicas of the attention are not simulated, and this plan has "
-        f"{attention_dp}: choose one with EP at most TP": attention_dp > 1,
-        "the plan does not fit in memory": plan["rejected_for"] == "memory",
-        f"techniques are not simulated, and here are {used}": techniques != Techniques(),
+        f"context parallel is not simulated, and this plan has CP {contexts}": contexts > 1,
+        "the plan does not fit in memory": plan["rejected_for"] in TOO_LARGE,
     }
     return next((words for words, holds in reasons.items() if holds), "")

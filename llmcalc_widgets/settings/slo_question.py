@@ -56,7 +56,7 @@ class SloQuestion:
         Raises
         ------
         ValueError
-            For what is not simulated, such as techniques.
+            For what is not simulated, such as speculative decoding.
         """
         request = self.request
         return slo_replicas(

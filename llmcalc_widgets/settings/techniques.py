@@ -200,6 +200,19 @@ class TechniqueValues(TypedDict, total=False):
     ]
 
 
+def in_words(message: str) -> str:
+    """Write the names of techniques in a message as words.
+
+    Examples
+    --------
+    >>> in_words("offload_to_fit must be left out")
+    'offload to fit must be left out'
+    """
+    for name in sorted(TechniqueValues.__annotations__, key=len, reverse=True):
+        message = message.replace(name, name.replace("_", " "))
+    return message
+
+
 class PriceValues(TypedDict, total=False):
     """What a device costs and draws."""
 

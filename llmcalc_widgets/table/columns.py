@@ -160,7 +160,7 @@ def cells(view: ChartView, rows: Rows) -> list[tuple[str, ...]]:
         A cell for each column of the view; plain text, not escaped.
     """
     some = view.frame.iloc[rows]
-    written = [plans_words(view.evaluation, rows)]
+    written = [plans_words(view.evaluation, rows, with_rate=False)]
     for column in columns_of(view)[1:]:
         if column.key == "free":
             written.append(_verdicts(some, np.isin(rows, view.front)))

@@ -167,13 +167,19 @@ def rate_words(rate: float) -> str:
     return f"{number_text(rate)} requests/s"
 
 
-def rejection_words(row: Row, request: EvaluationRequest) -> str:
-    """Say why a plan is rejected; empty if it is not."""
-    return reason_words(row["rejected_for"], row["memory_headroom_bytes"], request)
+def rejection_words(row: Row, request: EvaluationRequest, percentile: float | None = None) -> str:
+    """Say why a plan is rejected, by a percentile where limits are of one; empty if it is not."""
+    reason, free_bytes = row["rejected_for"], row["memory_headroom_bytes"]
+    return reason_words(reason, free_bytes, request, percentile)
 
 
-def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> str:
-    """Say why a plan is rejected for a reason, with so much memory free [bytes]; empty for none."""
+def reason_words(
+    reason: str, free_bytes: float, request: EvaluationRequest, percentile: float | None = None
+) -> str:
+    """Say why a plan is rejected for a reason, with so much memory free [bytes]; empty for none.
+
+    The limits are of the request's percentile, or of one that was simulated.
+    """
     if reason == "memory":
         return f"does not fit: {gigabytes(-free_bytes)} short per device"
     if reason == "host memory":
@@ -184,15 +190,17 @@ def reason_words(reason: str, free_bytes: float, request: EvaluationRequest) -> 
         return reason
     _, field = LIMITS[reason]
     limited = _LIMITED.get(reason, f" ({reason})")
-    at = at_words(request.percentile)
+    at = at_words(percentile or request.percentile)
     return f"over the limit of {seconds(getattr(request, field))}{limited}{at}"
 
 
-def plans_words(evaluation: Evaluation, rows: NDArray[np.intp]) -> list[str]:
-    """Say what the plan of each row is."""
+def plans_words(
+    evaluation: Evaluation, rows: NDArray[np.intp], *, with_rate: bool = True
+) -> list[str]:
+    """Say what the plan of each row is, with the rate of requests where there is one."""
     *widths, replicas, batches = (column_of(evaluation, rows, name) for name in _PLAN_COLUMNS)
     loads = (load_words(batch, evaluation.request.phase) for batch in batches)
-    rated = evaluation.has(_RATE)
+    rated = with_rate and evaluation.has(_RATE)
     rates = column_of(evaluation, rows, _RATE) if rated else [None] * len(rows)
     return [*map(_plan_words, zip(*widths, strict=True), replicas, loads, rates)]
 

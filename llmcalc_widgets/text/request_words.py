@@ -82,6 +82,21 @@ def rates_words(rates: tuple[float, ...]) -> list[str]:
     return [f"{low}{rate_words(rates[-1])}"]
 
 
+def at_one_rate(request: EvaluationRequest) -> bool:
+    """Say whether every plan that keeps up gives as many tokens per second and device.
+
+    Examples
+    --------
+    >>> from llmcalc_core import make_request
+    >>> asked = {"phase": "serving", "request_rate": 5.0}
+    >>> at_one_rate(make_request("llama2_7b", "H100_80GB", 2, **asked))
+    True
+    >>> at_one_rate(make_request("llama2_7b", "H100_80GB", [2, 4], **asked))
+    False
+    """
+    return len(request.request_rates) == len(request.devices) == 1
+
+
 def span_words(numbers: tuple[int, ...]) -> str:
     """Say from where to where ascending numbers go.
 

@@ -27,7 +27,7 @@ from tests.browser.server import LabServer, lab_server
 
 IMAGES = ROOT / "examples" / "images"
 ENDINGS = {LIGHT: ".png", DARK: "-dark.png"}
-SETTLED_MS = 1_500
+SETTLED_MS = 4_000
 COLOURS = 256
 """In a picture: as many as a byte tells apart, which halves the file."""
 
@@ -84,7 +84,9 @@ PICTURES = {
         make='HardwareComparer(model="llama3_70b", devices=8, workload="chat")', width=1300
     ),
     "load": Picture(
-        make='SloFinder(model="llama3_70b", workload="chat", requests_per_s=20)', width=1240
+        make='SloFinder(model="llama3_70b", workload="chat", requests_per_s=20, percentile="p95")',
+        then="shown.load_fold.reveal()",
+        width=1240,
     ),
     "what_if": Picture(
         make='WhatIf(model="llama3_70b", hardware="H100_80GB", devices=8, workload="chat", '
@@ -106,7 +108,7 @@ def take(browser: Browser, server: LabServer, name: str, picture: Picture) -> No
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
     )
     nbformat.write(notebook, server.notebooks / f"{name}.ipynb")
-    window = ViewportSize(width=picture.width, height=1400)
+    window = ViewportSize(width=picture.width, height=1900)
     lab = NotebookPage(browser.new_context(viewport=window).new_page(), server)
     lab.open(f"{name}.ipynb")
     lab.run_all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -67,4 +69,30 @@ def test_it_is_drawn_and_follows(open_notebook: OpenNotebook) -> None:
         assert grave == []
     with notebook.kernel() as kernel:
         kernel.run("explorer.close(); finder.close()")
+    expect(page.locator(".llmcalc-load")).to_have_count(0)
+
+
+LONG = """
+from llmcalc_widgets import ParetoExplorer
+explorer = ParetoExplorer(
+    model="llama3_8b", hardware="H100_80GB", devices=1, stage="serving", output_tokens=60_000)
+explorer
+"""
+
+
+def test_a_long_simulation_says_how_far_it_is_and_is_cancelled(open_notebook: OpenNotebook) -> None:
+    notebook = open_notebook([LONG])
+    page = notebook.page
+    page.get_by_role("button", name=TITLE).click()
+    part = page.locator(".llmcalc-load")
+    bar = part.get_by_role("progressbar", name="Simulated")
+    expect(bar).to_be_visible()
+    expect(bar).to_have_attribute("value", re.compile(r"0\.(0[1-9]|[1-9]\d)"))
+    part.get_by_role("button", name="Cancel").click()
+    expect(part.get_by_role("status").last).to_contain_text("it was cancelled")
+    expect(bar).to_be_hidden()
+    expect(part.get_by_role("button", name="Simulate")).to_be_visible()
+    with notebook.kernel() as kernel:
+        assert kernel.read("[explorer.load.running, explorer.load_curve is None]") == [False, True]
+        kernel.run("explorer.close()")
     expect(page.locator(".llmcalc-load")).to_have_count(0)

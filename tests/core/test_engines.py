@@ -129,7 +129,7 @@ def test_a_new_engine_needs_its_record_alone(toy: Engine) -> None:
 
 def test_an_engine_that_was_never_measured_is_assumed(toy: Engine) -> None:
     asked = {"model": "llama2_70b", "hardware": "H100_80GB", "precision": "fp8", "batch": 8}
-    for stage in llm.STAGES:
+    for stage in llm.PHASES:
         frame = llm.explore(**asked, engine=toy.name, phase=stage)
         assert set(frame["basis"]) == {"assumed"}
         assert "assumed" not in set(llm.explore(**asked, phase=stage)["basis"])

@@ -11,9 +11,11 @@ import pytest
 from numpy.typing import NDArray
 from traitlets import TraitError
 
-from llmcalc_core import PHASES, find_hardware, make_request
+from llmcalc_core import PHASES, evaluate, find_hardware, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity
+from llmcalc_widgets.chart.captions import unknown_words
+from llmcalc_widgets.chart.view import ChartView
 
 SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
 
@@ -155,6 +157,36 @@ def test_what_is_not_known_is_said_and_not_drawn() -> None:
     assert drawing.plot.y_axis.label == "Prompt tokens: cost [USD per million]"
     assert len(explorer.front) > 0
     explorer.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("ttft", "tpot"), "The TTFT and TPOT of no plan are known. Choose another axis."),
+        (
+            ("cost", "energy"),
+            (
+                "The cost and energy of tokens on mine are not known: its price or power is not in "
+                "the catalogue. Choose another axis, or give it under Prices."
+            ),
+        ),
+        (
+            ("ttft", "cost"),
+            (
+                "The TTFT of no plan is known. Choose another axis. The cost of tokens on mine is "
+                "not known: its price or power is not in the catalogue. Choose another axis, or "
+                "give it under Prices."
+            ),
+        ),
+    ],
+)
+def test_only_what_is_of_tokens_is_said_to_be_of_them(names: tuple[str, str], words: str) -> None:
+    own = find_hardware("H100_80GB").replace(name="mine")
+    request = make_request("llama2_7b", own, 1, phase="serving", batch=1)
+    view = ChartView(evaluation=evaluate(request), names=names)
+    none = np.full(len(view.frame), np.nan)
+    vars(view)["values"] = (none, none)
+    assert unknown_words(view) == words
 
 
 def test_what_costs_nothing_is_said_where_an_axis_cannot_show_it(explorer: ParetoExplorer) -> None:

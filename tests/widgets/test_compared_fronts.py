@@ -66,6 +66,16 @@ def test_a_pin_stays_while_the_settings_change(explorer: ParetoExplorer) -> None
     assert explorer.chart.compare.chips.layout.display == "none"
 
 
+@pytest.mark.parametrize(
+    ("across", "side"), [([0.9, 0.1], "right"), ([0.1, 0.6], "middle"), ([0.1, 0.95], "left")]
+)
+def test_a_name_stays_inside_the_chart(across: list[float], side: str) -> None:
+    label = _label("8-bit weights", (np.array(across), np.array(across)))
+    empty = {"right": label[0].isspace(), "left": label[-1].isspace()}
+    assert {where for where, moved in empty.items() if moved} == {side} - {"middle"}
+    assert label.strip() == "8-bit weights"
+
+
 def test_what_is_compared_follows_the_form(explorer: ParetoExplorer) -> None:
     search = explorer.chart.compare.search
     search.value = "hardware: H100_80GB"

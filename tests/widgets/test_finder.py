@@ -114,6 +114,30 @@ def test_a_percentile_is_simulated_and_so_is_what_its_code_gives(finder: SloFind
     pd.testing.assert_frame_equal(finder.df, find_slo_plan("llama2_70b", TWO, 20, **limits))
 
 
+def test_techniques_are_simulated_at_a_percentile(finder: SloFinder) -> None:
+    finder.percentile, finder.prefix_hit_rate = "p95", 0.5
+    own = find_slo_plan(
+        "llama2_70b", TWO, 20, percentile=0.95, ttft_limit_s=1.0, tpot_limit_s=0.03,
+        replica_devices=[1, 2, 4, 8], prefix_hit_rate=0.5,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(finder.df, own)
+    finder.load_fold.reveal()
+    assert "50 % of the prompt cached" in finder.load_panel.status.value
+    assert len(finder.load_curve) == 12
+
+
+def test_devices_that_will_not_do_are_rows_at_a_percentile_too() -> None:
+    made = SloFinder(
+        model="llama3_70b", hardware=["H100_80GB", "L40S", "T4"], workload="chat", devices=8,
+        percentile="p95",
+    )  # fmt: skip
+    page = " ".join(text_of(made.answer.value).split())
+    assert [*made.df["hardware"]] == ["H100_80GB", "L40S", "T4"]
+    assert "L40S over the limit of 450 ms to the first token at p95, at best with TP 8" in page
+    assert "T4 does not fit: " in page
+    made.close()
+
+
 def test_another_load_is_not_simulated_anew(
     finder: SloFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,15 +158,16 @@ def _never(*_: object, **__: object) -> None:
 def test_what_is_not_simulated_is_said_at_the_percentile(finder: SloFinder) -> None:
     finder.percentile = "p95"
     frame = finder.df
-    finder.prefix_hit_rate = 0.5
-    assert finder.error.startswith("percentile: Techniques must be left out")
-    assert "Techniques must be left out" in finder.form.fields["percentile"].message.value
+    finder.offload_to_fit = True
+    said = "Offload to fit must be left out of a simulation, which does not follow it, got True"
+    assert finder.error == f"percentile: {said}"
+    assert said in finder.form.fields["percentile"].message.value
     assert finder.df is frame
-    finder.prefix_hit_rate = 0.0
+    finder.offload_to_fit = False
     assert finder.error == ""
-    first = SloFinder(hardware="L4", prefix_hit_rate=0.5, percentile="p95")
+    first = SloFinder(hardware="L4", offload_to_fit=True, percentile="p95", model="llama3_8b")
     assert first.df is None
-    with pytest.raises(ValueError, match="needs an answer first: percentile: Techniques"):
+    with pytest.raises(ValueError, match="needs an answer first: percentile: Offload to fit"):
         first.to_code()
     first.load_fold.reveal()
     first.percentile = "mean"

@@ -75,7 +75,7 @@ def test_a_wrong_value_shows_at_its_field_and_keeps_the_last_good_result(
 def test_batches_that_contradict_each_other_are_resolved_by_either(
     explorer: ParetoExplorer,
 ) -> None:
-    assert "batch_max" in typed(explorer, "batch_min", "512")
+    assert "at most Batch to, which is 256, got 512" in typed(explorer, "batch_min", "512")
     assert typed(explorer, "batch_max", "1024") == ""
     assert (explorer.batch_min, explorer.batch_max, explorer.error) == (512, 1024, "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from html import unescape
 from typing import Any
@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from llmcalc_core import find_hardware, load_curve
+from llmcalc_core import Techniques, find_hardware, load_curve
 from llmcalc_widgets import ParetoExplorer, SloFinder
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
 from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
@@ -104,8 +104,9 @@ def view_of(
         }
     )
     question = LoadQuestion(
-        model=None, hardware=None, precision=None, tp=1, ep=1, engine="vllm", input_tokens=1,  # type: ignore[arg-type]
-        output_tokens=2, memory_fraction=0.9, ttft_limit_s=limit_s,
+        model=None, hardware=None, precision=None, tp=1, pp=1, ep=1, attention_dp=None,  # type: ignore[arg-type]
+        engine="vllm", input_tokens=1, output_tokens=2, memory_fraction=0.9,
+        techniques=Techniques(), ttft_limit_s=limit_s,
     )  # fmt: skip
     return LoadView(
         curve=curve, question=question, latency=latency, percentile=percentile, here=here
@@ -161,12 +162,13 @@ def test_open_it_follows_plan_and_settings(
     ("settings", "plan", "words"),
     [
         ({"stage": "decode"}, None, "requests come and go in stage serving only, not in decode"),
-        ({}, {"pp": 2}, "pipelines are not simulated, and this plan has PP 2"),
-        ({"prefix_hit_rate": 0.5}, None, "here are 50 % of the prompt cached"),
+        ({"engine": "sglang"}, {"pp": 2}, "pp must be 1 with sglang"),
+        ({"context_parallel_max": 2}, {"cp": 2}, "context parallel is not simulated"),
+        ({"offload_to_fit": True}, {"tp": 2}, "offload to fit must be left out of a simulation"),
         (
             {"model": "mixtral_8x7b", "precision": "fp8"},
-            {"attention_dp": 2, "pp": 1},
-            "this plan has 2: choose one with EP at most TP",
+            {"attention_dp": 2, "pp": 2},
+            "one of pp and attention_dp must be 1, got 2 and 2",
         ),
         ({"model": "llama3_70b"}, {"tp": 1, "pp": 1}, "the plan does not fit in memory"),
         ({"tpot_limit_ms": 0.01}, None, "there is no plan that fits and keeps the limits"),
@@ -187,6 +189,45 @@ def test_a_plan_that_is_not_simulated_says_why(
     assert explorer.load_curve is None
     assert panel._drawing.layout.display == "none"
     assert "load_curve(" not in explorer.to_code()
+
+
+@pytest.mark.parametrize(
+    ("settings", "plan", "asked_of_core", "words"),
+    [
+        ({}, {"pp": 2, "tp": 2}, {"tp": 2, "pp": 2}, "One replica of TP 2, PP 2 on H100_80GB"),
+        (
+            {"model": "mixtral_8x7b", "precision": "fp8"},
+            {"attention_dp": 2, "pp": 1, "tp": 1},
+            {"tp": 1, "ep": 2, "attention_dp": 2},
+            "One replica of TP 1, EP 2, DP 2 on H100_80GB",
+        ),
+        (
+            {"prefix_hit_rate": 0.5, "lora_adapters": 4},
+            {"tp": 2},
+            {"tp": 2, "prefix_hit_rate": 0.5, "lora_adapters": 4},
+            "(Poisson); 50 % of the prompt cached; 4 LoRA adapters of rank 16.",
+        ),
+    ],
+)
+def test_pipelines_attention_replicas_and_techniques_are_simulated(
+    explorer: ParetoExplorer,
+    settings: dict[str, Any],
+    plan: dict[str, int],
+    asked_of_core: dict[str, Any],
+    words: str,
+) -> None:
+    explorer.update(**settings)
+    explorer.select(row_of(explorer, **plan))
+    panel = explorer.outputs.reveal(TITLE)
+    own = load_curve(
+        explorer.model, "H100_80GB", ttft_limit_s=0.3, **ASKED | {"precision": explorer.precision},
+        **asked_of_core,
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(explorer.load_curve, own)
+    assert words in status_of(panel)
+    scope: dict[str, Any] = {}
+    exec(explorer.to_code(), scope)  # noqa: S102 - what it is for
+    pd.testing.assert_frame_equal(scope["curve"], own)
 
 
 def test_what_the_core_refuses_is_said(
@@ -213,7 +254,7 @@ def test_a_chunk_is_the_budget_of_a_step(
 ) -> None:
     explorer.prefill_chunk_tokens = 512
     explorer.outputs.reveal(TITLE)
-    assert asked[-1]["max_num_batched_tokens"] == 512
+    assert asked[-1]["prefill_chunk_tokens"] == 512
 
 
 def test_the_finder_shows_the_plan_on_the_fewest_devices(finder: SloFinder) -> None:
@@ -365,11 +406,15 @@ def test_a_notebook_stores_the_curve_that_is_seen(
     assert load_words(view) in " ".join(told)
 
 
-async def rest(state: Any) -> None:
+async def until(holds: Callable[[], bool]) -> None:
     end = time.monotonic() + 20
-    while state.running:
+    while not holds():
         assert time.monotonic() < end
         await asyncio.sleep(0.01)
+
+
+async def rest(state: Any) -> None:
+    await until(lambda: not state.running)
 
 
 def test_it_blocks_no_change_and_the_last_one_wins(
@@ -435,6 +480,41 @@ def test_it_can_be_cancelled_and_asked_for_again(
         assert not explorer.load.running
         await asyncio.sleep(0.4)
         assert explorer.load_curve is None
+
+    asyncio.run(run())
+
+
+def test_it_says_how_far_it_is_and_cancelling_ends_it(
+    explorer: ParetoExplorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+
+    def slow(*models: Any, progress: Any, **given: Any) -> pd.DataFrame:
+        def told(share: float) -> object:
+            shares.append(share)
+            time.sleep(0.001)
+            return progress(share)
+
+        return load_curve(*models, num_prompts=200, progress=told, **given)
+
+    monkeypatch.setattr(load_question, "load_curve", slow)
+
+    async def run() -> None:
+        panel = explorer.outputs.reveal(TITLE)
+        assert 'value="0.00"' in panel._bar.value
+        await until(lambda: explorer.load.share > 0.2)
+        assert panel._bar.layout.display is None
+        assert f"{explorer.load.share:.0%}".replace("%", " %") in panel._bar.value
+        panel.button.click()
+        assert panel._bar.layout.display == "none"
+        await asyncio.sleep(0.05)
+        seen = len(shares)
+        await asyncio.sleep(0.1)
+        assert len(shares) == seen, "it has ended"
+        assert shares[-1] < 0.9
+        panel.button.click()
+        await rest(explorer.load)
+        assert len(explorer.load_curve) == 12
 
     asyncio.run(run())
 

@@ -85,6 +85,9 @@ def test_a_wrong_rate_is_a_message_that_goes_when_its_field_does(
     field.text.value = typed
     assert "Must be a number above 0 [requests/s]" in field.message.value
     assert explorer.df is frame
+    explorer.form.fields["request_rate_min"].text.value = "11"
+    lowest = explorer.form.fields["request_rate_min"].message.value
+    assert "Must be at most Requests/s to, which is 10, got 11" in lowest
     explorer.form.fields["load_as"].dropdown.value = "in_flight"
     assert explorer.error == ""
     assert field.text.value == "10"
@@ -174,6 +177,10 @@ def test_words_say_at_which_rate(explorer: ParetoExplorer) -> None:
     assert "6 keep up with the requests" in text_of(explorer.chart._status.value)
     best = explorer.df.iloc[explorer.state.evaluation.recommended]
     explorer.select(int(best.name))
+    assert best["tpot_s"] == explorer.df["tpot_s"][explorer.df["rejected_for"] == ""].min()
+    assert "Recommended: shortest time per output token of the plans that fit" in text_of(
+        explorer.details._table.value
+    )
     said = text_of(explorer.chart._said.value)
     assert f"1 replica at 10 requests/s, {best['batch']} in flight" in said
     assert "TTFT: " in said
@@ -266,6 +273,7 @@ def test_a_plan_stays_selected_while_the_rate_changes(explorer: ParetoExplorer) 
 
 def test_the_table_has_a_column_for_the_rate_while_there_is_one(explorer: ParetoExplorer) -> None:
     plans = explorer.outputs.reveal("Table of plans")
+    assert all(" at " not in plan for plan in plans.plans.options), "that is a column"
     assert "Sent/s" in [head.description for head in plans.heads.children]
     explorer.update(request_rate_min=5)
     plans._sort("rate", None)

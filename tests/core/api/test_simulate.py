@@ -149,6 +149,22 @@ def test_a_load_curve_goes_to_the_knee() -> None:
     assert one["ttft_p95_s"] == pytest.approx(single.summary["ttft_p95_s"], rel=1e-12)
 
 
+def test_a_burst_at_the_end_of_a_run_is_no_overload() -> None:
+    asked = {"model": "llama3_70b", "hardware": "H100_80GB", "tp": 8}
+    rates = [5.0, 6.4, 8.5]
+    short, long = (
+        load_curve(**asked, request_rates=rates, num_prompts=count) for count in (1000, 5000)
+    )
+    assert short["overloaded"].tolist() == long["overloaded"].tolist() == [False, False, True]
+    # where it keeps up, five times as many requests wait no longer
+    assert (long["ttft_p50_s"] / short["ttft_p50_s"] < 1.1).tolist() == [True, True, False]
+    whole = load_curve(**asked)
+    at = whole["overloaded"].to_numpy().argmax()
+    assert whole["request_rate"][at] > 7.0, "it serves 7.7 a second"
+    alone = load_curve(**asked, request_rates=[whole["request_rate"][at]])
+    assert alone["overloaded"][0]
+
+
 def test_a_rate_in_the_estimate_is_that_of_the_simulator() -> None:
     for rate in (5, 40):
         lengths = {"input_tokens": 400, "output_tokens": 60}
@@ -304,10 +320,26 @@ def test_a_long_run_can_be_cancelled() -> None:
         simulate(**CHAT, request_rate=20, progress=lambda done: done < 0.3)
     with pytest.raises(Cancelled):
         load_curve(**CHAT, progress=lambda done: done < 0.3)
+    told: list[float] = []
+    load_curve(**CHAT, request_rates=[5, 10], progress=told.append)
+    assert told == sorted(told)
+    assert 0 < told[0] < 0.05
+    assert 0.95 < told[-1] <= 1
+    assert 0.4 < told[len(told) // 2] < 0.6
     with pytest.raises(Cancelled, match="with 2 of 3 layouts left"):
         slo_replicas(
             **PLAN, percentile=0.9, replica_devices=[1, 2], progress=lambda done: done < 0.3
         )
+
+
+def test_a_device_on_which_nothing_fits_is_a_row_at_a_percentile_too() -> None:
+    asked = {"model": "llama3_70b", "hardware": ["H100_80GB", "T4"], "replica_devices": [1, 4]}
+    frame = find_slo_plan(**asked, requests_per_s=2, percentile=0.9, input_tokens=200)
+    assert frame["hardware"].tolist() == ["H100_80GB", "T4"]
+    assert frame["rejected_for"].tolist() == ["", "memory"]
+    mean = find_slo_plan(**asked, requests_per_s=2, input_tokens=200)
+    assert frame.dtypes.equals(mean.dtypes)
+    pd.testing.assert_series_equal(frame.iloc[1], mean.iloc[1])
 
 
 def test_what_replicas_carry_does_not_depend_on_the_load() -> None:
