@@ -13,10 +13,10 @@ from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.simulation.open_loop import OpenLoop
 from llmcalc_core.simulation.percentiles import gamma_quantile, normal_share, wait_quantile
-from llmcalc_core.simulation.random_arrivals import Wait
+from llmcalc_core.simulation.random_arrivals import Wait, _until_none_waits
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.server import ServerOptions
-from llmcalc_core.simulation.step_chain import none_comes, step_chain
+from llmcalc_core.simulation.step_chain import StepChain, none_comes, step_chain
 from llmcalc_core.simulation.step_curves import StepCurves
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.lengths import FixedLengths
@@ -98,6 +98,23 @@ def test_closed_forms_are_near_the_simulator() -> None:
         assert np.quantile(found[name], 0.9) < 0.5, name
 
 
+@pytest.mark.parametrize("engine", ["vllm", "trtllm"])
+def test_an_overloaded_replica_serves_what_the_simulator_does(engine: str) -> None:
+    """Where memory is short: vLLM lets in what has room with half an answer, others a whole one."""
+    server = make_server(
+        "llama3_70b", "H100_80GB", "checkpoint", Widths(2), engine, 0.9, ServerOptions()
+    )
+    sent = draw_requests(
+        400, input_lengths=FixedLengths(tokens=1000), output_lengths=FixedLengths(tokens=3000),
+        rate=1.0, seed=1,
+    )  # fmt: skip
+    settings = server.settings(sent)
+    seen = server.serve(all_at_once(sent), settings, server.step_times(sent, settings))
+    said = closed_form(server, (1000, 3000), 1e4, None)
+    assert said.overloaded
+    assert said.requests_per_s.item() == pytest.approx(seen.requests_per_s, rel=0.1)
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
 def test_percentiles_rise_with_the_level_and_the_rate(engine: str) -> None:
     server = make_server(
@@ -152,6 +169,25 @@ def test_nothing_comes_in_an_exponential_time_as_often_as_by_hand() -> None:
     # Of a mean of 2 and a variance of 4: 1 / (1 + rate * mean)
     assert none_comes(np.array(1.5), np.array(2.0), np.array(4.0)) == pytest.approx(1 / 4)
     assert none_comes(np.array(1.5), np.array(2.0), np.array(0.0)) == pytest.approx(np.exp(-3))
+
+
+@pytest.mark.parametrize(
+    ("variance", "none"), [(2.25, 1 / 4), (0.25, np.exp(-3)), (0.2, np.exp(-3))]
+)
+def test_steps_follow_until_one_reads_nothing(variance: float, none: float) -> None:
+    """Half of the steps read and take 2 s, the others 1 s: of all, a variance of 1/4 between them.
+
+    A variance of 2 more is one of 4 of those that read: an exponential time, in which nothing of
+    1.5/s comes in one of 1 + 2 x 1.5 cases; without more, in exp(-3). Each of 2 s, there are as
+    many as it takes on average until nothing came.
+    """
+    of = {
+        "mean": 1.5, "variance": variance, "reading": 0.5, "base": 2.0, "each": 0.0, "count": 1.0,
+        "load": 0.0,
+    }  # fmt: skip
+    chain = StepChain(**{name: np.array(value) for name, value in of.items()})
+    time = _until_none_waits(steps(), chain, np.array(1.5), np.array(1e3))
+    assert time == pytest.approx(2 / none)
 
 
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 0.99])
