@@ -13,11 +13,9 @@ from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.simulation.open_loop import OpenLoop
 from llmcalc_core.simulation.percentiles import gamma_quantile, normal_share, wait_quantile
-from llmcalc_core.simulation.random_arrivals import Wait, _until_none_waits
+from llmcalc_core.simulation.random_arrivals import Wait
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.server import ServerOptions
-from llmcalc_core.simulation.step_chain import StepChain, none_comes, step_chain
-from llmcalc_core.simulation.step_curves import StepCurves
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.lengths import FixedLengths
 from llmcalc_core.workload.requests import draw_requests
@@ -144,52 +142,6 @@ def test_hardly_any_requests_have_no_percentiles_but_one() -> None:
         assert getattr(said.percentiles, name).item() == pytest.approx(alone, rel=1e-3)
 
 
-def steps(**changes: float) -> StepCurves:
-    """Steps that decode in 1 s and take 0.1 s more for each prompt."""
-    known = {
-        "decode": 1.0, "alone": 1.1, "some": 2.0, "full": 11.0, "count": 10.0, "fit": 100.0,
-        "through": 1.1, "chunks": 1.0,
-    }  # fmt: skip
-    return StepCurves(**{name: np.array(value) for name, value in (known | changes).items()})
-
-
-@pytest.mark.parametrize("rate", [0.1, 2.0, 8.0])
-def test_the_chain_of_steps_is_that_of_drawn_ones(rate: float) -> None:
-    chain = step_chain(steps(), np.array(rate))
-    chance, step, seen = np.random.default_rng(5), 1.0, []
-    for _ in range(40_000):
-        step = 1 + 0.1 * chance.poisson(rate * step)
-        seen.append(step)
-    assert chain.mean == pytest.approx(np.mean(seen), rel=0.02)
-    assert chain.mean == pytest.approx(1 / (1 - 0.1 * rate))  # by hand: m = 1 + 0.1 rate m
-    assert chain.variance == pytest.approx(np.var(seen), rel=0.12)
-
-
-def test_nothing_comes_in_an_exponential_time_as_often_as_by_hand() -> None:
-    # Of a mean of 2 and a variance of 4: 1 / (1 + rate * mean)
-    assert none_comes(np.array(1.5), np.array(2.0), np.array(4.0)) == pytest.approx(1 / 4)
-    assert none_comes(np.array(1.5), np.array(2.0), np.array(0.0)) == pytest.approx(np.exp(-3))
-
-
-@pytest.mark.parametrize(
-    ("variance", "none"), [(2.25, 1 / 4), (0.25, np.exp(-3)), (0.2, np.exp(-3))]
-)
-def test_steps_follow_until_one_reads_nothing(variance: float, none: float) -> None:
-    """Half of the steps read and take 2 s, the others 1 s: of all, a variance of 1/4 between them.
-
-    A variance of 2 more is one of 4 of those that read: an exponential time, in which nothing of
-    1.5/s comes in one of 1 + 2 x 1.5 cases; without more, in exp(-3). Each of 2 s, there are as
-    many as it takes on average until nothing came.
-    """
-    of = {
-        "mean": 1.5, "variance": variance, "reading": 0.5, "base": 2.0, "each": 0.0, "count": 1.0,
-        "load": 0.0,
-    }  # fmt: skip
-    chain = StepChain(**{name: np.array(value) for name, value in of.items()})
-    time = _until_none_waits(steps(), chain, np.array(1.5), np.array(1e3))
-    assert time == pytest.approx(2 / none)
-
-
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 0.99])
 def test_quantiles_of_plain_distributions(level: float) -> None:
     """A uniform rest, an exponential queue, none at all; and gamma against drawn values."""
@@ -202,6 +154,9 @@ def test_quantiles_of_plain_distributions(level: float) -> None:
     queue = replace(evenly, behind=one)
     late = wait_quantile(level=level, busy=1.0, wait=queue).item()
     assert late == pytest.approx(-np.log1p(-level), rel=1e-3)
+    wide = replace(queue, behind_variance=4 * one)  # an exponential tail, twice as wide
+    late = wait_quantile(level=level, busy=1.0, wait=wide).item()
+    assert late == pytest.approx(max(1 + 2 * (-np.log1p(-level) - 1), 0.0), rel=1e-3, abs=1e-3)
     idle = wait_quantile(level=level, busy=0.5, wait=evenly).item()
     assert idle == pytest.approx(max(2 * (level - 0.5) / 0.5, 0.0))
     drawn = np.random.default_rng(3).gamma(4.0, 0.5, 200_000)
