@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcalc_core.simulation.in_flight import Decoding
-from llmcalc_core.simulation.latencies import _admission, _gap_variance
+from llmcalc_core.calibration.facts import Behaviour
+from llmcalc_core.simulation.in_flight import Decoding, Traffic
+from llmcalc_core.simulation.latencies import _admission, _gap_variance, latencies
 from llmcalc_core.simulation.random_arrivals import (
     AtRandom,
     Wait,
@@ -120,6 +121,19 @@ def test_beyond_saturation_the_wait_is_that_of_nearly_full_steps() -> None:
     assert met.wait.behind == pytest.approx(0.999)
 
 
+def test_steps_that_decode_are_held_up_by_a_queue_of_prompts() -> None:
+    """Full steps of two prompts in 1.2 s, 1.5/s of them: a load of 0.9. Nothing is read beside.
+
+    A prompt waits 0.9 x 0.6 / (2 x 0.1) s for others, half a step of 1 s in one case of ten, and
+    half of 0.9 x 0.1 s for the second one of a step; it takes 1.1 s. Until no prompt is left, what
+    came meanwhile, 0.9 of that time less those 0.045 s, takes 1 / 0.1 times as long.
+    """
+    two = steps(some=1 + 0.1 * np.sqrt(2), count=np.sqrt(2), full=1.2, fit=2.0)
+    met = at_random(two, np.array(1.5), np.array(1.0), mixes=0.0)
+    waited = 0.9 * 0.6 / 0.2 + 0.1 / 2 + 0.09 / 2
+    assert met.gap == pytest.approx(1 + (0.9 * (waited + 1.1) - 0.09 / 2) / 0.1)
+
+
 def test_a_long_answer_meets_all_that_came_behind_its_prompt() -> None:
     """What waits, 1 / (1 - stay) times: as long as it is read, more comes behind.
 
@@ -133,30 +147,54 @@ def test_a_long_answer_meets_all_that_came_behind_its_prompt() -> None:
     assert found * answer == pytest.approx((soon + late) / 2 / (1 - 0.9))
 
 
+def decoding_of(**changes: float) -> Decoding:
+    """Decode beside 3 others, each of which adds 2 s; steps of 1 s, and none of them waits."""
+    known = {"met": 4.0, "slope": 2.0, "gap": 1.0, "steady": 1.0, "each": 0.0} | changes
+    of = {name: np.full((1, 1, 1, 1), value) for name, value in known.items()}
+    zero, one = np.zeros((1, 1, 1, 1)), np.ones((1, 1, 1, 1))
+    wait = Wait(
+        mean=zero, variance=zero, behind=one, behind_mean=zero, behind_variance=zero,
+        decode_mean=zero,
+    )  # fmt: skip
+    meets = AtRandom(
+        wait=wait, own=zero, gap=of["gap"], steady=of["steady"], step=zero, step_variance=zero,
+        each=of["each"],
+    )  # fmt: skip
+    return Decoding(
+        met=of["met"], slope=of["slope"], full=zero.astype(bool), steps=steps(), meets=meets
+    )
+
+
 def test_steps_of_an_answer_vary_with_what_is_in_flight() -> None:
-    """By hand: 3 others, of which each adds 2 s, and each prompt 4 s in 2 steps; 1 s behind one.
+    """By hand: each prompt adds 4 s in 2 steps, and what is behind one's own 1 s.
 
     2/3 of the variance of 3 others at a time, amplified by 1 / (1 - 0.75); their prompts with
     them, by its root; 3 prompts that come beside the answer; and an exponential time of 1 s.
     """
-    zero = np.zeros(1)
-    wait = Wait(
-        mean=zero, variance=zero, behind=zero, behind_mean=zero, behind_variance=zero,
-        decode_mean=zero,
-    )  # fmt: skip
-    meets = AtRandom(
-        wait=wait, own=zero, gap=np.array(5.0), steady=np.array(4.0), step=zero,
-        step_variance=zero, each=np.array(4.0),
-    )  # fmt: skip
-    found = Decoding(
-        met=np.array(4.0),
-        slope=np.array(2.0),
-        full=np.zeros((), bool),
-        steps=steps(),
-        meets=meets,
-    )
+    found = decoding_of(gap=5.0, steady=4.0, each=4.0)
     variance = _gap_variance(found, np.array(3.0), np.array(2.0), np.array(0.75))
     assert variance == pytest.approx(4 * 3 * 2 / 3 / 0.25 + 2 * 2 * 3 / 0.5 + 4 * 3 + 1)
+
+
+def test_half_of_the_requests_wait_for_a_free_place() -> None:
+    """As many are in flight as there is room for, in the mean; the wait of a half is exponential.
+
+    100 places, each taken for 50 s; one request per second takes half of them: a mean wait of
+    50 / (2 x 100 x 1/2) = 0.5 s. One in ten waits longer than t where exp(-t / 0.5) / 2 = 1/10.
+    """
+    one = np.ones((1, 1, 1, 1))
+    traffic = Traffic(rate=one, replicas=one, answer_steps=100 * one, mixes=1.0)
+    at_once = Behaviour(
+        first_token_s=0.0, first_token_steps=0.0, prefill_first=0.0, overlaps=0.0,
+        captured_tokens=0.0,
+    )  # fmt: skip
+    means, late = latencies(
+        decoding_of(met=101.0, slope=0.0), traffic, at_once,
+        room=100 * one, longest=50 * one, alone=one, level=0.9,
+    )  # fmt: skip
+    assert means.ttft_s.item() == pytest.approx(0.5 / 2)
+    assert late is not None
+    assert late.ttft_s.item() == pytest.approx(0.5 * np.log(5), rel=0.02)
 
 
 def test_the_wait_for_a_free_place() -> None:
