@@ -8,10 +8,32 @@ is a record of its own, made by :func:`dataclasses.replace`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from llmcalc_core.checks import one_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a step of an engine may hold on some devices.
+
+    Attributes
+    ----------
+    below_bytes : float
+        Devices with less memory have these limits [bytes].
+    devices : tuple of str
+        So have those whose names contain one of these, in lower case.
+    token_budget : int
+        Most tokens that a step computes [tokens].
+    max_num_seqs : int
+        Most requests that run at once [1].
+    """
+
+    below_bytes: float
+    token_budget: int
+    max_num_seqs: int = 1024
+    devices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +65,7 @@ class Engine:
         Whether it cuts the last prompt of a step where the budget ends; else prompts that fit into
         a step are read whole.
     token_budget : int
-        Most tokens that it computes in one step [tokens].
+        Most tokens that it computes in one step, on large devices [tokens].
     memory_fraction_of : {'device', 'free'}
         Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
         fill, or of the memory that weights, buffers and runtime leave free, for the cache.
@@ -53,7 +75,9 @@ class Engine:
         Whether a request is let in only if the cache has room for its whole answer, and those of
         all that run; else for what they hold.
     max_num_seqs : int
-        Most requests that it runs at once [1].
+        Most requests that it runs at once, on large devices [1].
+    limits : tuple of Limits
+        Those on other devices, from the smallest on.
     kv_block_tokens : int
         Tokens of one block of its KV cache [tokens].
     caches_whole_context : bool
@@ -70,14 +94,12 @@ class Engine:
     captured_tokens: int = 0
     chunks_prompts: bool = True
     fills_steps: bool = True
-    # vLLM's server on devices of 70 GB or more (max_num_batched_tokens,
-    # EngineArgs.get_batch_defaults), SGLang on those of 80 to 160 GB (chunked_prefill_size,
-    # server_args.py), TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num); read
-    # 2026-11-23, TensorRT-LLM's recalled.
+    # TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num), too; read 2026-11-23,
+    # TensorRT-LLM's recalled.
     token_budget: int = 8192
-    # vLLM's server on such devices (max_num_seqs, EngineArgs.get_batch_defaults; read 2026-11-30);
     # TensorRT-LLM's max_batch_size is 2048, SGLang has no fixed number: assumed.
     max_num_seqs: int = 1024
+    limits: tuple[Limits, ...] = ()
     reserves_answers: bool = False
     # vLLM: gpu_memory_utilization.
     memory_fraction_of: Literal["device", "free"] = "device"
@@ -85,11 +107,54 @@ class Engine:
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
 
+    def on(self, device: str, memory_bytes: float) -> Engine:
+        """Give the engine with the defaults that it has on a device.
+
+        Parameters
+        ----------
+        device : str
+            Name of the device.
+        memory_bytes : float
+            Its memory [bytes].
+
+        Returns
+        -------
+        Engine
+            With the token budget and the most requests of that device.
+
+        Examples
+        --------
+        >>> vllm = find_engine("vllm")
+        >>> vllm.on("H100_80GB", 85e9).token_budget, vllm.on("A100_80GB", 85e9).token_budget
+        (8192, 2048)
+        """
+        for limit in self.limits:
+            if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
+                return replace(
+                    self, token_budget=limit.token_budget, max_num_seqs=limit.max_num_seqs
+                )
+        return self
+
+
+def _is_one_of(device: str, families: tuple[str, ...]) -> bool:
+    return any(family in device.casefold() for family in families)
+
 
 _RECORDS = (
     # Graphs: FULL_AND_PIECEWISE up to max_cudagraph_capture_size, 512 at the most (config/vllm.py,
-    # 0.11 and later; in pieces since 0.8.5; read 2026-11-30).
-    Engine(name="vllm", label="vLLM", captured_tokens=512),
+    # 0.11 and later; in pieces since 0.8.5; read 2026-11-30). Limits: EngineArgs.get_batch_defaults
+    # of its server (vllm/engine/arg_utils.py, 0.10 to 0.26; pull requests 12369 and 17885; read
+    # 2026-11-30).
+    Engine(
+        name="vllm",
+        label="vLLM",
+        captured_tokens=512,
+        limits=(
+            Limits(
+                below_bytes=70 * 2.0**30, devices=("a100",), token_budget=2048, max_num_seqs=256
+            ),
+        ),
+    ),
     # Overlap scheduler: on by default (TensorRT-LLM documentation). Memory: cache's share of what
     # is free (kv_cache_free_gpu_mem_fraction, 0.9 unless given:
     # docs/source/performance/perf-overview.md, 00f37686, and bench/build/tuning.py, 04cba88; read
@@ -108,8 +173,19 @@ _RECORDS = (
         caches_whole_context=True,
     ),
     # enable_mixed_chunk is off by default (server_args.py, read 2026-11-28). SGLang documents an
-    # overlap scheduler, too, but its measured times are those of host and devices in turn.
-    Engine(name="sglang", label="SGLang", prefill_first=True),
+    # overlap scheduler, too, but its measured times are those of host and devices in turn. Limits:
+    # chunked_prefill_size by memory (server_args.py, 0.5; read 2026-11-30); from 160 GiB on 16,384.
+    Engine(
+        name="sglang",
+        label="SGLang",
+        prefill_first=True,
+        token_budget=16384,
+        limits=(
+            Limits(below_bytes=35 * 2.0**30, token_budget=2048),
+            Limits(below_bytes=60 * 2.0**30, token_budget=4096),
+            Limits(below_bytes=160 * 2.0**30, token_budget=8192),
+        ),
+    ),
     # Reserve: what its smallest models use beyond weights and cache in the memory column of its
     # GPT guide, 2.9 to 3.1 GiB.
     Engine(
@@ -132,8 +208,8 @@ DEFAULT_ENGINE = "vllm"
 """What serves where nothing is said."""
 
 
-def find_engine(name: str) -> Engine:
-    """Find a serving engine by name.
+def find_engine(name: str | Engine) -> Engine:
+    """Find a serving engine by name; one that is found already is given back.
 
     Raises
     ------
@@ -145,6 +221,8 @@ def find_engine(name: str) -> Engine:
     >>> find_engine("TensorRT-LLM").name, find_engine("sglang").label
     ('trtllm', 'SGLang')
     """
+    if isinstance(name, Engine):
+        return name
     if (found := ENGINE_RECORDS.get(str(name))) is not None:
         return found
     folded = str(name).strip().casefold()

@@ -66,7 +66,7 @@ class SelectedPlan:
             outputs=(self.output_tokens,),
             beams=self.request.beam_size,
             techniques=self.techniques,
-            engine=self.request.engine,
+            engine=(hardware or self.hardware).engine(self.request.engine),
         )
         budget = self.budget(hardware or self.hardware)
         return offloaded(self.model, self.precision, grid, budget)

@@ -73,7 +73,7 @@ class Server:
     def basis(self) -> str:
         """What the times of its steps rest on."""
         model, hardware, _, grid, efficiency = self.case
-        return basis_of(model, hardware, efficiency, grid.techniques)
+        return basis_of(model, hardware, efficiency, grid.techniques).name
 
     def step_times(self, requests: Requests, settings: Settings) -> StepTimes | StageTimes:
         """Time the steps that these requests need."""
@@ -143,8 +143,7 @@ def make_server(
                 f"{getattr(technique, name)}"
             )
             raise ValueError(msg)
-    serves = find_engine(engine)
-    if serves.name not in POLICIES:
+    if find_engine(engine).name not in POLICIES:
         msg = f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got {engine!r}"
         raise ValueError(msg)
     target = resolve(model, hardware, precision, memory_fraction)
@@ -157,9 +156,10 @@ def make_server(
         cp=1,
     )  # fmt: skip
     target.hardware.check_devices("devices", layout.devices)
+    serves = target.hardware.engine(engine)
     _check_simulated(layout, serves.name)
     grid = make_grid(
-        (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves.name,
+        (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves,
         techniques=replace(technique, prefix_hit_rate=0.0),  # what a prompt finds is simulated
     )  # fmt: skip
     efficiency = efficiency_for(target.hardware, target.precision, engine=serves.name)

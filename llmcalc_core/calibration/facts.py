@@ -26,6 +26,8 @@ class Curve:
         Size at which half of ``compute`` is reached [tokens].
     ramp_s : float or array
         Time that a large transfer adds, however large [s]; see ``ramp_seconds``.
+    half_columns : float or array
+        Width of an expert at which half of ``compute`` is reached [elements].
     """
 
     peak: Values
@@ -35,6 +37,7 @@ class Curve:
     sharpness: Values = math.inf
     half: Values = 0.0
     ramp_s: Values = 0.0
+    half_columns: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

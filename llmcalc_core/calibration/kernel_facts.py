@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.calibration.tables import as_record, checked_keys, read_toml
-from llmcalc_core.checks import fraction, one_of, positive, whole_number
+from llmcalc_core.checks import fraction, nearest, one_of, positive, whole_number
 from llmcalc_core.dtypes import data_type
 from llmcalc_core.engines import ENGINE_RECORDS
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 FILE = "efficiency.toml"
+FITS = "kernel_fits.toml"
+"""Entries of its families that are fitted by ``llmcalc_core.validation.kernels``, by device."""
+
 ASSUMED = "assumed"
 """The table of what is taken of a device that no other table knows."""
 
@@ -45,6 +48,8 @@ class KernelFacts:
         Size at which half of ``compute`` is reached [tokens].
     ramp_us : float
         Time that a large transfer adds [us].
+    half_columns : float
+        Width of an expert at which half of ``compute`` is reached [elements].
     error : float, optional
         Median absolute relative error of the fit [1].
     source : str
@@ -59,6 +64,7 @@ class KernelFacts:
     sharpness: float = math.inf
     half: float = 0.0
     ramp_us: float = 0.0
+    half_columns: float = 0.0
     error: float | None = None
     source: str
 
@@ -73,12 +79,19 @@ class GroupedFacts:
 
     Attributes
     ----------
-    type, engine, compute, memory, floor_us, sharpness, error, source
+    type, engine, compute, memory, floor_us, sharpness, half, ramp_us, half_columns, source
         As of :class:`KernelFacts`; None where it is as for every device.
     stored : str
-        The packed type that kernels in 16 bits unpack their weights from; '' for none.
+        The packed type that kernels in a wider one unpack their weights from; '' for none.
     dense_share : float, optional
         What they reach of the ``compute`` of the device's dense products in the type [1].
+    error : float, optional
+        Median absolute relative error in decode steps; of shapes left out of the fit, where
+        ``shapes`` says how many there are [1].
+    error_p90 : float, optional
+        The error that one in ten exceeds [1].
+    shapes : int, optional
+        Mixtures (hidden size, width, experts, top k) that were measured.
     """
 
     type: str
@@ -89,7 +102,12 @@ class GroupedFacts:
     memory: float | None = None
     floor_us: float | None = None
     sharpness: float | None = None
+    half: float | None = None
+    ramp_us: float | None = None
+    half_columns: float | None = None
     error: float | None = None
+    error_p90: float | None = None
+    shapes: int | None = None
     source: str
 
     def __post_init__(self) -> None:
@@ -224,6 +242,7 @@ class SharedFacts:
 
 _FRACTIONS = ("compute", "memory", "fraction", "dense_share", "traffic_memory",
               "hand_over_fraction", "node_fraction", "host_fraction")  # fmt: skip
+_SIZES = ("half", "half_columns", "error", "error_p90")
 
 
 def _check_facts(facts: DataclassInstance) -> None:
@@ -232,7 +251,7 @@ def _check_facts(facts: DataclassInstance) -> None:
     for name, value in values.items():
         if name in _FRACTIONS and value is not None:
             fraction(name, value)
-        if (name.endswith("_us") or name in ("half", "error")) and value is not None:
+        if (name.endswith("_us") or name in _SIZES) and value is not None:
             positive(name, value, zero=True)
     for name in ("type", "stored"):
         if values.get(name):
@@ -262,15 +281,7 @@ def _as_device_facts(name: str, table: object) -> DeviceFacts:
     """Make the record of a device's table."""
     where = f"{FILE}, [{name}]"
     own = dict(checked_keys(DeviceFacts, table, where))
-    for family, kind in FAMILIES.items():
-        entries = own.get(family, [])
-        if not isinstance(entries, list):
-            msg = f"{where}: {family} must be tables such as [[{name}.{family}]], got {entries!r}"
-            raise ValueError(msg)  # noqa: TRY004 - a file's content, as every other fault of it
-        own[family] = tuple(
-            as_record(kind, entry, f"{FILE}, [[{name}.{family}]] {place}")
-            for place, entry in enumerate(entries, start=1)
-        )
+    own |= _family_entries(FILE, name, {one: own[one] for one in FAMILIES if one in own})
     if "products" in own:
         products = own["products"]
         if not isinstance(products, Mapping) or not isinstance(products.get("source"), str):
@@ -278,6 +289,22 @@ def _as_device_facts(name: str, table: object) -> DeviceFacts:
             raise ValueError(msg)
         own["products"] = {kind: value for kind, value in products.items() if kind != "source"}
     return as_record(DeviceFacts, own, where)
+
+
+def _family_entries(file: str, name: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the records of a device's families."""
+    found = {}
+    for family, entries in table.items():
+        kind = FAMILIES[one_of(f"{file}, [{name}]: the family", family, tuple(FAMILIES))]
+        if not isinstance(entries, list):
+            where = f"{file}, [{name}]"
+            msg = f"{where}: {family} must be tables such as [[{name}.{family}]], got {entries!r}"
+            raise ValueError(msg)  # noqa: TRY004 - a file's content, as every other fault of it
+        found[family] = tuple(
+            as_record(kind, entry, f"{file}, [[{name}.{family}]] {place}")
+            for place, entry in enumerate(entries, start=1)
+        )
+    return found
 
 
 def as_kernel_tables(tables: Mapping[str, Any]) -> tuple[dict[str, DeviceFacts], SharedFacts]:
@@ -310,4 +337,25 @@ def as_kernel_tables(tables: Mapping[str, Any]) -> tuple[dict[str, DeviceFacts],
 @cache
 def kernel_tables() -> tuple[dict[str, DeviceFacts], SharedFacts]:
     """Read the devices, with ``assumed``, and what all share."""
-    return as_kernel_tables(read_toml(FILE))
+    devices, shared = as_kernel_tables(read_toml(FILE))
+    return with_fits(devices, read_toml(FITS)), shared
+
+
+def with_fits(
+    devices: Mapping[str, DeviceFacts], fits: Mapping[str, Any]
+) -> dict[str, DeviceFacts]:
+    """Add fitted entries to the devices that they are of.
+
+    Raises
+    ------
+    ValueError
+        For a device that is not known or anything else that is wrong, with file, table and key.
+    """
+    found = dict(devices)
+    for name, table in fits.items():
+        if name not in devices:
+            msg = f"{FITS}: [{name}] must be one of the devices of {FILE}{nearest(name, devices)}"
+            raise ValueError(msg)
+        own = _family_entries(FITS, name, dict(table))
+        found[name] = replace(devices[name], **own)
+    return found

@@ -113,25 +113,29 @@ def find_facts(
 def grouped_facts(facts: DeviceFacts, computed: str, stored: str, engine: str) -> KernelFacts:
     """Give the facts of grouped kernels: those assumed for all, and what is known to differ.
 
-    They reach a share of what the device's dense products of the type do. Weights of 4 bits that
-    are multiplied in 16 are unpacked by kernels of their own.
+    The engine's own come first, then those that stand for every engine, then another engine's.
+    Where a device has none of the type they reach a share of what its dense products do. Weights
+    of 4 bits that are multiplied in a wider type are unpacked by kernels of their own.
 
     Examples
     --------
-    >>> facts = facts_of("H200_141GB")
-    >>> dense, _ = find_facts(facts, "gemm", "fp8", "trtllm")
-    >>> grouped_facts(facts, "fp8", "fp8", "trtllm").compute / dense.compute
-    0.5
+    >>> grouped_facts(facts_of("H200_141GB"), "fp8", "fp8", "trtllm").source[:27]
+    'trtllm 1.3.0rc20, fp8_block'
+    >>> facts = facts_of("MI300X")
+    >>> dense, _ = find_facts(facts, "gemm", "fp8", "vllm")
+    >>> round(grouped_facts(facts, "fp8", "fp8", "vllm").compute / dense.compute, 2)
+    0.55
     """
     (every,) = _own_facts(ASSUMED).mixture
-    packed = DATA_TYPES[computed].has_16_bits and DATA_TYPES[stored].is_packed
-    wanted = DATA_TYPES[computed].kernels, stored if packed else ""
+    unpacked = DATA_TYPES[stored].is_packed and stored != computed
+    wanted = DATA_TYPES[computed].kernels, stored if unpacked else ""
     dense, _ = find_facts(facts, "gemm", computed, engine)
     found = _known(every) | {"compute": (every.dense_share or 1.0) * dense.compute}
-    for one in facts.mixture:
-        if (one.type, one.stored) == wanted and one.engine in ("", engine):
-            return KernelFacts(**(found | _known(one)))
-    return KernelFacts(**found)
+    alike = {one.engine: one for one in facts.mixture if (one.type, one.stored) == wanted}
+    if not alike:
+        return KernelFacts(**found)
+    nearest = next(name for name in (engine, "", *alike) if name in alike)
+    return KernelFacts(**(found | _known(alike[nearest])))
 
 
 def _known(grouped: GroupedFacts) -> dict[str, Any]:

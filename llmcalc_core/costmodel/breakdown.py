@@ -146,9 +146,15 @@ def _operation_row(
         flops=number(work.flops),
         memory_bytes=moved,
         peak_flops=number(curve.peak),
-        most_flops=number(curve.peak * curve.compute / (1.0 + curve.half / work.size)),
+        most_flops=_reached_flops(work, curve),
         most_bytes=_reached_bytes_per_s(moved, curve, bandwidth),
     )
+
+
+def _reached_flops(work: Operation, curve: Curve) -> float:
+    """Give the rate at which it computes if nothing else bounds it [FLOP/s]."""
+    padding = (1.0 + curve.half / work.size) * (1.0 + curve.half_columns / work.columns)
+    return number(curve.peak * curve.compute / padding)
 
 
 def _reached_bytes_per_s(moved: float, curve: Curve, bandwidth: float) -> float:

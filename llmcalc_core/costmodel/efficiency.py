@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.calibration.constants import RENAMED, Constants, fitted, fitted_engines, specs
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, SharedFacts
@@ -179,6 +179,7 @@ def _curve(entry: KernelFacts, peak: float) -> Curve:
         sharpness=entry.sharpness,
         half=entry.half,
         ramp_s=entry.ramp_us * 1e-6,
+        half_columns=entry.half_columns,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.moe import touched_by_either
 from llmcalc_core.layers.work import Message, Operation, Section
 
 
@@ -107,7 +108,7 @@ def _of_both(one: Operation, other: Operation) -> Operation:
 def _read_by_either(one: Operation, other: Operation) -> Values:
     """Weights that either reads: where tokens choose, both do so without regard to each other."""
     if _is_some(one.choice):
-        return one.weights + other.weights - one.weights * other.weights / one.choice
+        return touched_by_either(one=one.weights, other=other.weights, experts=one.choice)
     return np.maximum(one.weights, other.weights)
 
 

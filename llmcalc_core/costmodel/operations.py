@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from llmcalc_core.calibration.facts import Curve
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.roofline import (
@@ -19,6 +21,7 @@ def operation_seconds(
     curve: Curve,
     bandwidth: Values,
     *,
+    columns: Values = math.inf,
     bounds: bool = True,
 ) -> tuple[Values, Values]:
     """Time an operation, its launch latency not included.
@@ -33,6 +36,8 @@ def operation_seconds(
         What operations of its family reach; of many unlike operations, arrays.
     bandwidth : float or array
         The device's peak memory bandwidth [bytes/s].
+    columns : float or array
+        Width of an expert, with which it rises too [elements].
     bounds : bool, default True
         Whether to say what bounds it.
 
@@ -52,12 +57,15 @@ def operation_seconds(
     (0.001, 0.0)
     """
     memory = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=curve.memory)
+    ramp: Values = 0.0
     if not isinstance(curve.ramp_s, float) or curve.ramp_s:
-        memory = memory + ramp_seconds(moved=moved, ramp=curve.ramp_s)
+        ramp = ramp_seconds(moved=moved, ramp=curve.ramp_s)
     if isinstance(flops, float) and not flops:
-        return memory, 0.0
+        return memory + ramp, 0.0
     compute = compute_seconds(
         flops=flops, peak=curve.peak, efficiency=curve.compute, size=size, half=curve.half
     )
-    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness)
+    if not isinstance(curve.half_columns, float) or curve.half_columns:
+        compute = compute * (1 + curve.half_columns / columns)
+    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness) + ramp
     return busy, busy * (compute > memory) if bounds else 0.0

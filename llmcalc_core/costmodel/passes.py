@@ -208,7 +208,10 @@ def _operation_times(
     if isinstance(moved, float):  # Python's own numbers are faster than numpy's
         flops, moved = float(flops), float(moved)
     size = plain(operation.size) if curve.half else np.inf
-    seconds, compute_bound = operation_seconds(flops, moved, size, curve, bandwidth, bounds=bounds)
+    columns = plain(operation.columns) if curve.half_columns else np.inf
+    seconds, compute_bound = operation_seconds(
+        flops, moved, size, curve, bandwidth, columns=columns, bounds=bounds
+    )
     launch = operation.launches * curve.floor_s
     return seconds + launch, compute_bound, launch
 

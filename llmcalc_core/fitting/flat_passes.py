@@ -22,7 +22,7 @@ from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Section
 
-_CURVE = ("peak", "compute", "memory", "floor_s", "sharpness", "half", "ramp_s")
+_CURVE = ("peak", "compute", "memory", "floor_s", "sharpness", "half", "ramp_s", "half_columns")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +35,7 @@ class FlatOperations:
         Position of each one's pass, of its efficiencies, and of its family in ``families``.
     families : tuple of str
         Families of operations that occur.
-    flops, moved, launches, size, count : arrays
+    flops, moved, launches, size, columns, count : arrays
         Its work as in :class:`Operation`, and how often the model has it.
     """
 
@@ -47,6 +47,7 @@ class FlatOperations:
     moved: Floats
     launches: Floats
     size: Floats
+    columns: Floats
     count: Floats
 
 
@@ -120,7 +121,9 @@ class FlatPasses:
         own = self.operations
         curve = _curves(own, efficiencies)
         bandwidth = np.array([one.memory_bandwidth for one in hardware])[own.group]
-        busy, bound = operation_seconds(own.flops, own.moved, own.size, curve, bandwidth)
+        busy, bound = operation_seconds(
+            own.flops, own.moved, own.size, curve, bandwidth, columns=own.columns
+        )
         each = (busy + own.launches * curve.floor_s) * own.count
         total = np.bincount(own.owner, each, self.size).astype(float)
         by_arithmetic = np.bincount(own.owner, bound * own.count, self.size).astype(float)
@@ -184,6 +187,7 @@ def _flat_operations(
         moved=_numbers(one.moved for _, _, one in found),
         launches=_numbers(one.launches for _, _, one in found),
         size=_numbers(one.size for _, _, one in found),
+        columns=_numbers(one.columns for _, _, one in found),
         count=_numbers(count for _, count, _ in found),
     )
 

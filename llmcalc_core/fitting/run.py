@@ -55,6 +55,7 @@ class Configuration:
             inputs=(self.input_tokens,),
             outputs=(self.output_tokens,),
             graph_sizes=self.graph_sizes,
+            engine=self.hardware.engine(self.engine),
         )
 
     @property

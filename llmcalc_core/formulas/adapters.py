@@ -34,3 +34,30 @@ def adapter_parameters(*, rank: Values, n: Values, k: Values, packed: Values = 1
     294912
     """
     return rank * (packed * k + n)
+
+
+def adapters_used(*, adapters: Values, sequences: Values) -> Values:
+    """Expect this number of distinct adapters that sequences use, of all with equal chance.
+
+    Parameters
+    ----------
+    adapters : float or array
+        Adapters that there are [1].
+    sequences : float or array
+        Sequences of the batch, each with one [1].
+
+    Returns
+    -------
+    float or array
+        Expected adapters [1]: A (1 - (1 - 1/A)^s).
+
+    References
+    ----------
+    Expected occupancy, Feller, An Introduction to Probability Theory, vol. 1, section IV.2.
+
+    Examples
+    --------
+    >>> adapters_used(adapters=4.0, sequences=2)
+    1.75
+    """
+    return adapters * (1.0 - (1.0 - 1.0 / adapters) ** sequences)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from llmcalc_core.checks import fraction, nearest, positive, whole_number
+from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.hardware.describe import html, price_kind, text
 from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
 
@@ -140,6 +141,10 @@ class Hardware:
     def usable_bytes(self, memory_fraction: float) -> float:
         """Bytes of the device's memory that may be used at this fraction."""
         return self.memory_bytes * fraction("memory_fraction", memory_fraction)
+
+    def engine(self, name: str | Engine) -> Engine:
+        """Give a serving engine with the defaults that it has on this device."""
+        return find_engine(name).on(self.name, self.memory_bytes)
 
     def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
         """Give a copy with other figures, for what-if questions.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.adapters import adapter_parameters
-from llmcalc_core.formulas.moe import experts_touched
+from llmcalc_core.formulas.adapters import adapter_parameters, adapters_used
 from llmcalc_core.layers.work import Operation, Pass
 
 _PARTIAL_BYTES = 4.0
@@ -21,9 +20,7 @@ def adapter_work(operations: Iterable[Operation], step: Pass) -> tuple[Operation
     """
     techniques, precision = step.grid.techniques, step.precision
     rank = float(techniques.lora_rank)
-    used = experts_touched(
-        experts=float(techniques.lora_adapters), top_k=1.0, tokens=step.sequences
-    )
+    used = adapters_used(adapters=float(techniques.lora_adapters), sequences=step.sequences)
     work = []
     for m, n, k, packed in _adapted(operations):
         own = adapter_parameters(rank=rank, n=n, k=k, packed=packed)

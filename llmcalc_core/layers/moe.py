@@ -183,6 +183,7 @@ class MoE(Part):
             flops=matrix_flops(m=rows, n=matrices * columns, k=inside),
             moved=weights + entering + leaving,
             size=rows_per_expert(tokens=tokens, top_k=self.top_k, touched=touched),
+            columns=columns,
             weights=weights,
             choice=own * each,
         )

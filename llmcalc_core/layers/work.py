@@ -33,6 +33,9 @@ class Operation(NamedTuple):
         Kernels started [1].
     size : float or array
         What its compute efficiency rises with [tokens]; infinity where it does not.
+    columns : float or array
+        Width of an expert on the device, with which that of grouped products rises [elements];
+        infinity of any other operation.
     weights, cached : float or array
         What of the traffic are weights, and keys, values and states of sequences [bytes].
     choice : float or array
@@ -51,6 +54,7 @@ class Operation(NamedTuple):
     moved: Values
     launches: Values = 1.0
     size: Values = np.inf
+    columns: Values = np.inf
     weights: Values = 0.0
     cached: Values = 0.0
     choice: Values = 0.0

@@ -1,13 +1,33 @@
-"""What an estimate rests on, and how far it may be off."""
+"""What an estimate rests on, why, and how far it may be off."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.calibration.bands import BASES, Band, band, was_measured
+from llmcalc_core.calibration.band_tables import BASES, Band
+from llmcalc_core.calibration.bands import band, measured_engines, was_measured
 from llmcalc_core.calibration.constants import fitted_engines
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.engines import find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
+
+
+class Basis(NamedTuple):
+    """What an estimate rests on.
+
+    Attributes
+    ----------
+    name : {'measured', 'calibrated', 'transferred', 'assumed'}
+        From best to worst; see :data:`~llmcalc_core.calibration.bands.BASES`.
+    reason : str
+        Why it is that and no better, in a sentence.
+    """
+
+    name: str
+    reason: str
 
 
 def basis_of(
@@ -15,7 +35,7 @@ def basis_of(
     hardware: Hardware,
     efficiency: Efficiency,
     techniques: Techniques = NO_TECHNIQUES,
-) -> str:
+) -> Basis:
     """Say what an estimate rests on.
 
     Parameters
@@ -29,28 +49,79 @@ def basis_of(
 
     Returns
     -------
-    {'measured', 'calibrated', 'transferred', 'assumed'}
-        Measured where this model on this device, in its types of weights and of KV cache, was
+    Basis
+        Measured where this model on this device, in its types and with the engine, was
         among the measurements of the fit, or where the hardware was calibrated with the user's
-        own; transferred at best where its figures
-        were edited, or with techniques, which none of the measured runs used; assumed where
-        anything is offloaded, as the rate of zero copies is.
+        own; calibrated where other models were, with this engine; transferred at best where no run
+        of the engine on the device was, where its figures were edited, or with techniques, which
+        none of the measured runs used; assumed where anything is offloaded, as the rate of zero
+        copies is.
     """
-    known = _basis_without(model, hardware, efficiency)
-    if techniques == NO_TECHNIQUES:
-        return known
-    return max(known, "assumed" if techniques.offloads else "transferred", key=BASES.index)
+    found = _known(model, hardware, efficiency)
+    for lack in (*_edits(hardware), *_of_techniques(techniques)):
+        if BASES.index(lack.name) > BASES.index(found.name):
+            found = lack
+    return found
 
 
-def _basis_without(model: Model, hardware: Hardware, efficiency: Efficiency) -> str:
-    if hardware.edited:
-        return max("transferred", efficiency.basis, key=BASES.index)
-    if hardware.adjustments:
-        return "measured"
-    known = efficiency.engine in fitted_engines() and was_measured(
-        model.name, efficiency.device, efficiency.data_type, efficiency.kv_cache
+def _known(model: Model, hardware: Hardware, efficiency: Efficiency) -> Basis:
+    """Say what is known of the device, its kernels, the engine and the model."""
+    device, engine = efficiency.device, find_engine(efficiency.engine)
+    types = efficiency.data_type, efficiency.kv_cache
+    kinds = "{} weights and {} KV cache".format(*types)
+    ways = (
+        (
+            bool(hardware.adjustments) and not hardware.edited,
+            Basis("measured", f"{hardware.name} was calibrated with runs of yours."),
+        ),
+        (
+            engine.name not in fitted_engines(),
+            Basis("assumed", f"No run of {engine.label} was ever fitted."),
+        ),
+        (
+            was_measured(model.name, device, *types, engine.name),
+            Basis(
+                "measured",
+                f"Runs of {model.name} on {device} with {engine.label}, {kinds} were fitted.",
+            ),
+        ),
+        (
+            efficiency.basis == "assumed",
+            Basis("assumed", f"Of {hardware.name} with {kinds} the peaks alone are known."),
+        ),
+        (
+            efficiency.basis == "transferred",
+            Basis(
+                "transferred",
+                f"Kernels for {kinds} were not measured on {hardware.name}: those of a relative or "
+                "of another type, stand for them.",
+            ),
+        ),
+        (
+            engine.name not in measured_engines(device),
+            Basis("transferred", f"No run of {engine.label} on {device} was fitted."),
+        ),
     )
-    return "measured" if known else efficiency.basis
+    others = Basis(
+        "calibrated",
+        f"Kernels of {device} and other runs on it with {engine.label} were fitted, none of "
+        f"{model.name} with {kinds}.",
+    )
+    return next((basis for holds, basis in ways if holds), others)
+
+
+def _edits(hardware: Hardware) -> Iterator[Basis]:
+    """Say what edited figures leave."""
+    if hardware.edited:
+        yield Basis("transferred", f"Figures of {hardware.name} were edited.")
+
+
+def _of_techniques(techniques: Techniques) -> Iterator[Basis]:
+    """Say what techniques leave."""
+    if techniques != NO_TECHNIQUES:
+        yield Basis("transferred", "No measured run used such techniques.")
+    if techniques.offloads:
+        yield Basis("assumed", "No measured run kept anything in the host's memory.")
 
 
 def band_of(metric: str, basis: str, model: Model) -> Band:

@@ -19,7 +19,7 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
-from llmcalc_core.planning.basis import basis_of
+from llmcalc_core.planning.basis import Basis, basis_of
 from llmcalc_core.planning.cases import Case
 from llmcalc_core.planning.cost import cost_figures
 from llmcalc_core.planning.open_loop import not_served, open_loop_in_blocks, performance_at
@@ -69,7 +69,7 @@ class Candidates:
         Positions in :data:`REASONS`.
     on_front : array of bool
         Whether no other of the case with the same lengths beats it in latency and throughput.
-    basis : str
+    basis : Basis
         What the times rest on.
     request_rates : tuple of float
         Requests per second of the whole deployment on the axis of batches; empty where so many are
@@ -86,7 +86,7 @@ class Candidates:
     budget: MemoryBudget
     reason: NDArray[np.int8]
     on_front: NDArray[np.bool_]
-    basis: str
+    basis: Basis
     request_rates: tuple[float, ...] = ()
 
     @property
@@ -247,7 +247,7 @@ def _grid(
         outputs=request.output_tokens,
         beams=request.beam_size,
         techniques=case.techniques,
-        engine=request.engine,
+        engine=case.hardware.engine(request.engine),
     )
 
 

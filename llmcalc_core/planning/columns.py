@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
 from llmcalc_core.planning.candidates import REASONS, Candidates
@@ -90,7 +90,7 @@ def _mean(about: str, name: str) -> Column:
 def _band(name: str, end: str) -> Column:
     def values(found: Candidates) -> ArrayLike:
         metric = _BAND_METRICS[name][found.phase == "serving"]
-        factor = getattr(band_of(metric, found.basis, found.case.model), end)
+        factor = getattr(band_of(metric, found.basis.name, found.case.model), end)
         time: ArrayLike = getattr(found.performance, name) * factor
         return time
 
@@ -202,7 +202,7 @@ COLUMNS: dict[str, Column] = {
     "basis": Column(
         about="what the times rest on",
         unit="",
-        values=lambda found: BASES.index(found.basis),
+        values=lambda found: BASES.index(found.basis.name),
         dtype=np.int8,
         labels=BASES,
     ),

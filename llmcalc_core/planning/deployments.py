@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES
+from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
@@ -116,7 +116,7 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
     found = plans(service.model, devices)
     layouts = tuple(dict.fromkeys(plan.layout for plan in found))
     place = {layout: index for index, layout in enumerate(layouts)}
-    grid = service.grid(layouts, service.batches)
+    grid = service.grid(hardware, layouts, service.batches)
     times = serving_times(
         service.model, hardware, service.precision, grid, service.efficiency(hardware)
     )
@@ -237,7 +237,7 @@ def _cost_columns(
 
 def _basis_at(service: Service, hardware: Hardware) -> int:
     """Say what times on a device rest on, as a position in ``BASES``."""
-    found = basis_of(service.model, hardware, service.efficiency(hardware), service.techniques)
+    found, _ = basis_of(service.model, hardware, service.efficiency(hardware), service.techniques)
     return BASES.index(found)
 
 

@@ -105,6 +105,15 @@ class Evaluation:
         msg = f"row must be below the number of candidates, got {row} too many"
         raise IndexError(msg)
 
+    def basis_reason(self, row: int) -> str:
+        """Say in a sentence why the times of a candidate rest on no more than they do."""
+        for found in self.cases:
+            if row < found.rows:
+                return found.basis.reason
+            row -= found.rows
+        msg = f"row must be below the number of candidates, got {row} too many"
+        raise IndexError(msg)
+
     def plan(self, row: int) -> PlanFigures:
         """Give the figures of one candidate, without making the frame."""
         return PlanFigures(evaluation=self, row=row)

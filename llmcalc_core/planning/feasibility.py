@@ -67,7 +67,7 @@ def minimum_devices(
     def fewest(tried: tuple[Layout, ...]) -> int | None:
         grid = make_grid(
             tried, batches=(batch,), inputs=(input_tokens,), outputs=(output_tokens,),
-            beams=beam_size, techniques=techniques, engine=engine,
+            beams=beam_size, techniques=techniques, engine=hardware.engine(engine),
         )  # fmt: skip
         grid = offloaded(model, precision, grid, budget)
         fits = budget.fits(device_memory(model, precision, grid))

@@ -201,7 +201,7 @@ def _link(
 
 def _cache_of_a_request(service: Service, decode: Pool) -> Floats:
     """Cache of a prompt that each device of a decode worker holds [bytes]."""
-    grid = service.grid(decode.layouts, (1,), outputs=0)
+    grid = service.grid(decode.hardware, decode.layouts, (1,), outputs=0)
     cache = device_memory(service.model, service.precision, grid).kv_cache
     each: Floats = np.broadcast_to(cache, grid.shape).reshape(-1)[decode.layout]
     return each

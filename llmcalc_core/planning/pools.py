@@ -68,7 +68,11 @@ class Service:
         return efficiency_for(hardware, self.precision, engine=self.engine)
 
     def grid(
-        self, layouts: tuple[Layout, ...], batches: tuple[int, ...], outputs: int | None = None
+        self,
+        hardware: Hardware,
+        layouts: tuple[Layout, ...],
+        batches: tuple[int, ...],
+        outputs: int | None = None,
     ) -> Grid:
         """Lay out workers with so many requests each."""
         grid = make_grid(
@@ -77,7 +81,7 @@ class Service:
             inputs=(self.input_tokens,),
             outputs=(self.output_tokens if outputs is None else outputs,),
             techniques=self.techniques,
-            engine=self.engine,
+            engine=hardware.engine(self.engine),
         )
         return offloaded(self.model, self.precision, grid, MemoryBudget())
 
@@ -162,10 +166,10 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
         If no worker holds the model and one prompt.
     """
     layouts = _layouts(service, sizes, service.contexts)
-    grid = service.grid(layouts, (1,), outputs=1)
+    grid = service.grid(hardware, layouts, (1,), outputs=1)
     room = int(np.max(grid.chunk_tokens // np.maximum(grid.computed, 1.0)))
     counts = tuple(2**power for power in range(max(room, 1).bit_length()))
-    grid = service.grid(layouts, counts, outputs=1)
+    grid = service.grid(hardware, layouts, counts, outputs=1)
     grid = prompts(grid, grid.batch)
     times = phase_times(
         service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=False
@@ -205,7 +209,7 @@ def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) ->
         If no worker holds the model and one sequence.
     """
     layouts = _layouts(service, sizes, (1,))
-    grid = service.grid(layouts, service.batches)
+    grid = service.grid(hardware, layouts, service.batches)
     times = phase_times(
         service.model, hardware, service.precision, grid, service.efficiency(hardware), decode=True
     )

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.calibration.bands import Band
+from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.engines import Engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.memory.concurrency import max_concurrency
@@ -83,10 +84,11 @@ def serving_figures(
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     concurrency = workload.batches[0]
     budget = memory_budget(hardware, memory_fraction, engine)
+    serves = hardware.engine(engine)
 
     @cache
     def memory_of(batch: int) -> tuple[Memory, Grid]:
-        grid = _grid(layout, workload, batch, engine)
+        grid = _grid(layout, workload, batch, serves)
         grid = offloaded(model, precision, grid, budget)
         return device_memory(model, precision, grid), grid
 
@@ -99,7 +101,7 @@ def serving_figures(
         )
         served = _closed(times, running, concurrency)
     else:
-        one = (model, hardware, precision, _grid(layout, workload, 1, engine), efficiency)
+        one = (model, hardware, precision, _grid(layout, workload, 1, serves), efficiency)
         loop = open_loop_at(
             one, budget, np.full((1, 1, 1, 1), request_rate), np.zeros(1, np.intp),
             chunked=chunked, held_steps=float(np.asarray(arrivals.held_steps)), further=True,
@@ -109,7 +111,7 @@ def serving_figures(
         times, concurrency = served.times, served.concurrency
         memory, grid = memory_of(concurrency)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
-    bands = {name: band_of(name, basis, model) for name in ("ttft", "tpot")}
+    bands = {name: band_of(name, basis.name, model) for name in ("ttft", "tpot")}
     per_second = served.requests_per_s
     return {
         **_banded("ttft_ms", served.ttft_s * 1e3, bands["ttft"]),
@@ -133,7 +135,8 @@ def serving_figures(
         "host_memory_bytes": float(memory.host),
         "devices": layout.devices,
         "engine": engine,
-        "basis": basis,
+        "basis": basis.name,
+        "basis_reason": basis.reason,
         **served.asked,
         **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
@@ -199,7 +202,7 @@ def _at_rate(
     )
 
 
-def _grid(layout: Layout, workload: Workload, batch: int, engine: str) -> Grid:
+def _grid(layout: Layout, workload: Workload, batch: int, engine: Engine) -> Grid:
     return make_grid(
         (layout,),
         batches=(batch,),

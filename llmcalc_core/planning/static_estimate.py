@@ -92,7 +92,7 @@ def estimate_layouts(
         outputs=(workload.output_tokens,),
         beams=workload.beam_size,
         techniques=workload.techniques,
-        engine=engine,
+        engine=hardware.engine(engine),
     )
     budget = memory_budget(hardware, memory_fraction, engine)
     grid = offloaded(model, precision, grid, budget)
@@ -129,7 +129,8 @@ def static_figures(
         ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``,
         ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``, ``memory_by_kind_bytes``,
         ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``host_memory_bytes`` (what
-        is offloaded), ``fits``, ``devices``, ``basis``; cost, power and energy by the names of
+        is offloaded), ``fits``, ``devices``, ``basis`` and in a
+        sentence ``basis_reason``; cost, power and energy by the names of
         ``COST_COLUMNS``.
     """
     times, memory, budget = found.times, found.memory, found.budget
@@ -141,7 +142,7 @@ def static_figures(
     requests = tokens / (workload.output_tokens if decode else workload.input_tokens)
     total = memory.total.item()
     basis = basis_of(model, hardware, found.efficiency, workload.techniques)
-    band = band_of("latency" if decode else "prefill", basis, model)
+    band = band_of("latency" if decode else "prefill", basis.name, model)
     result: dict[str, Any] = {
         "latency": latency,
         "latency_low": latency * band.low,
@@ -163,7 +164,8 @@ def static_figures(
         "host_memory_bytes": float(memory.host),
         "fits": bool(budget.fits(memory)),
         "devices": found.grid.layouts[0].devices,
-        "basis": basis,
+        "basis": basis.name,
+        "basis_reason": basis.reason,
         **cost_numbers(
             found.grid, hardware, phase_utilisation(times, found.grid, decode=decode), requests
         ),

@@ -91,7 +91,7 @@ def _cached_tokens(case: Case, budget: MemoryBudget, requests: Requests, most: i
     usual, running = math.ceil(float(lengths.mean())), min(most, len(requests))
     whole = make_grid(
         grid.layouts, batches=(running * grid.layouts[0].attention_dp,), inputs=(usual,),
-        outputs=(1,), engine=grid.engine.name,
+        outputs=(1,), engine=grid.engine,
         techniques=replace(grid.techniques, prefix_hit_rate=0.0),
     )  # fmt: skip
     memory = device_memory(model, precision, whole)

@@ -114,7 +114,7 @@ def _slowest_share(case: Case, most_sequences: int, longest: float) -> float:
     batches = tuple(dict.fromkeys((1, most_sequences)))
     own = make_grid(
         grid.layouts, batches=batches, inputs=(int(longest),), outputs=(1,),
-        engine=grid.engine.name, techniques=grid.techniques,
+        engine=grid.engine, techniques=grid.techniques,
     )  # fmt: skip
     requests = np.array(batches, float).reshape(1, -1, 1, 1)
     step = pass_of(

@@ -86,7 +86,7 @@ def _grid(case: Case, batches: Sequence[float], inputs: Sequence[float]) -> Grid
     grid = case[3]
     made = make_grid(
         grid.layouts, batches=tuple(map(int, batches)), inputs=tuple(map(int, inputs)),
-        outputs=(1,), graph_sizes=grid.graph_sizes, engine=grid.engine.name,
+        outputs=(1,), graph_sizes=grid.graph_sizes, engine=grid.engine,
     )  # fmt: skip
     return replace(made, techniques=grid.techniques, weights_away=grid.weights_away,
                    cache_away=grid.cache_away)  # fmt: skip

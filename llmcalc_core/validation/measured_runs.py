@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.estimated import saturated_run
-from llmcalc_core.validation.predict import predict
 
 _METRICS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
@@ -63,31 +60,16 @@ def weights_of(runs: list[Run]) -> Floats:
     return np.array([_weight(run) for run in runs])
 
 
-def misses_in_stages(cases: Iterable[Case], constants: Constants) -> dict[bool, Floats]:
-    """Give what saturated runs of several pipeline stages miss, which no fit uses.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-        What was measured.
-    constants : Constants
-        What the fit found.
+def left_alone(cases: Iterable[Case]) -> list[Case]:
+    """Give saturated runs of several pipeline stages: no fit uses them, so that bands may.
 
     Returns
     -------
-    dict of bool to array
-        Of dense models and of mixtures: logarithms of each estimate of a request's time over that
-        measured, where the device borrows its kernels.
+    list of Case
+        Those whose lengths, layouts and devices are stated.
     """
-    found: dict[bool, list[float]] = {False: [], True: []}
-    for case in cases:
-        if case.kind != "saturated" or case.layout.pp == 1 or _is_left_alone(case):
-            continue
-        predicted = predict(case, constants)
-        if predicted.basis == "transferred":
-            faster = predicted.figures[0].value / case.measured[0]
-            found[case.mixture].append(-math.log(faster))
-    return {mixture: np.array(misses) for mixture, misses in found.items()}
+    staged = (case for case in cases if case.kind == "saturated" and case.layout.pp > 1)
+    return [case for case in staged if not _is_left_alone(case)]
 
 
 def _weight(run: Run) -> float:

@@ -8,23 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from llmcalc_core.calibration.bands import BASES, METRICS, LeftOut, last_errors, last_worth
+from llmcalc_core.calibration.band_tables import Coverage, LeftOut
+from llmcalc_core.calibration.bands import last_coverage, last_errors, last_worth
 from llmcalc_core.calibration.constants import Constants, fitted
 from llmcalc_core.fitting.parameters import Parameter, as_constants, as_steps, fit, parameters
 from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation import left_out
-from llmcalc_core.validation.measured_runs import misses_in_stages, runs_of, weights_of
+from llmcalc_core.validation.conformal import bands, coverage, misses_of
+from llmcalc_core.validation.measured_runs import left_alone, runs_of, weights_of
 from llmcalc_core.validation.schemas import read_cases
 from llmcalc_core.validation.write_tables import write_bands, write_constants
 
 _ABLATION_ROUNDS, _WORTH_ROUNDS = 8, 3
 """Most iterations of a fit without one of the constants, and of those that leave a pair out too."""
-
-_INSIDE = (0.1, 0.9)
-"""Quantiles between which a band holds eight in ten."""
 
 KINDS = (
     ("TPOT, dense, closed loop", "tpot", True, False),
@@ -104,40 +102,6 @@ def worth(runs: Runs, weights: Floats, found: Refit) -> dict[str, tuple[int, flo
     return table
 
 
-def bands(
-    found: Refit, in_stages: Mapping[bool, Floats] | None = None
-) -> dict[tuple[str, str, bool], tuple[float, float]]:
-    """Give the 80 % band of each metric, basis and kind of model, as factors of an estimate.
-
-    A worse basis never has a narrower band than a better one. ``in_stages`` are misses of runs that
-    no fit uses, on devices that borrow their kernels: of dense models and of mixtures.
-    """
-    of_basis = dict(zip(BASES, ("rows", "pairs", "devices", "assumed"), strict=True))
-    table = {}
-    for metric in METRICS:
-        for mixture in (False, True):
-            own = _like(found.runs, metric, mixture=mixture)
-            lowest, highest = 1.0, 1.0
-            for basis, name in of_basis.items():
-                missed = found.misses[name][own]
-                if in_stages and (metric, basis) == ("full_load", "transferred"):
-                    missed = np.concatenate((missed, in_stages[mixture]))
-                low, high = np.exp(np.quantile(-missed, _INSIDE)).tolist()
-                lowest, highest = min(lowest, low), max(highest, high)
-                table[metric, basis, mixture] = (lowest, highest)
-    return table
-
-
-def _like(runs: Runs, metric: str, *, mixture: bool) -> NDArray[np.bool_]:
-    """Tell which runs a band is made of: static batches of mixtures are too few to go alone."""
-    if metric == "full_load":
-        return runs.where("latency", loop=True, mixture=mixture)
-    static = {"latency": "latency", "prefill": "ttft"}
-    if metric in static:
-        return runs.where(static[metric], loop=False)
-    return runs.where(metric, loop=True, mixture=mixture)
-
-
 def errors(found: Refit) -> list[LeftOut]:
     """Sum up the errors of the fit, of rows left out and of pairs left out, by kind of run."""
     table = []
@@ -176,6 +140,15 @@ def error_lines(table: Sequence[LeftOut]) -> list[str]:
     return lines
 
 
+def coverage_lines(table: Sequence[Coverage]) -> list[str]:
+    """Write as a table what bands held of sources that neither they nor the fit had seen."""
+    return [
+        "| figures of unseen sources | n | in the 80 % band |",
+        "|---|---|---|",
+        *(f"| {one.by} {one.value} | {one.count} | {one.inside:.0%} |" for one in table),
+    ]
+
+
 def worth_lines(table: Mapping[str, tuple[int, float]]) -> list[str]:
     """Write what each constant is worth as a table, the most useful first."""
     ranked = sorted(table.items(), key=lambda entry: -entry[1][1])
@@ -208,28 +181,43 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="CSV files of any schema (an open loop is in no fit); without any, the errors of the "
         "last fit are printed",
     )  # fmt: skip
+    parser.add_argument(
+        "--unseen", type=Path, nargs="+", default=[], metavar="FILE",
+        help="files that are not fitted: the bands must hold what they measured",
+    )  # fmt: skip
     parser.add_argument("--write", action="store_true", help="replace the project's tables")
     parser.add_argument("--worth", action="store_true", help="leave each constant out in turn")
     asked = parser.parse_args(arguments)
     if not asked.files:
-        print("\n".join([*error_lines(last_errors()), "", *worth_lines(last_worth())]))  # noqa: T201
+        said = (
+            error_lines(last_errors()),
+            coverage_lines(last_coverage()),
+            worth_lines(last_worth()),
+        )
+        print("\n\n".join("\n".join(table) for table in said))  # noqa: T201
         return
-    cases = [case for file in asked.files for case in read_cases(file)]
+    cases, strange = (
+        [case for file in files for case in read_cases(file)]
+        for files in (asked.files, asked.unseen)
+    )
     measured = runs_of(cases)
     runs, weights = Runs(measured), weights_of(measured)
     found = refit(runs, weights)
+    unseen = misses_of([*left_alone(cases), *strange], found.constants)
+    held = coverage(runs, found.misses, unseen)
     lines = [
         f"{len(found.moved)} numbers, {len(measured)} measured times",
         *error_lines(errors(found)),
     ]
+    lines += ["", *coverage_lines(held)]
     lines += ["", "What moved:", *moved_lines(fitted(), found.constants)]
     known = worth(runs, weights, found) if asked.worth else last_worth()
     lines += ["", *worth_lines(known)] if asked.worth else []
     print("\n".join(lines))  # noqa: T201
     if asked.write:
         write_constants(found.constants)
-        in_stages = misses_in_stages(cases, found.constants)
-        write_bands(bands(found, in_stages), errors(found), known, found.runs)
+        table = bands(runs, found.misses, unseen)
+        write_bands(table, errors(found), held, known, found.runs)
 
 
 if __name__ == "__main__":

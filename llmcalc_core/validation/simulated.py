@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 import llmcalc_core as api  # its public functions
-from llmcalc_core.calibration.bands import Band, band
+from llmcalc_core.calibration.band_tables import Band
+from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.figures import Figure, Prediction

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from llmcalc_core.calibration.bands import LeftOut
+from llmcalc_core.calibration.band_tables import Coverage, LeftOut
 from llmcalc_core.calibration.constants import Constants, constant_words, specs
 from llmcalc_core.fitting.runs import Runs
 
@@ -22,12 +22,14 @@ _ABOUT_CONSTANTS = """\
 _ABOUT_BANDS = """\
 # 80 % bands: factors of an estimate between which eight in ten left-out measurements were.
 #
-# Written by: python -m llmcalc_core.validation.refit --write FILE...
+# Written by: python -m llmcalc_core.validation.refit --write FILE... --unseen FILE...
 # measured: rows left out of a fit that saw others of the model and device; calibrated: the whole
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
-# device but its peaks. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
+# device but its peaks; and, with each, sources that no fit has seen (--unseen), a model on a device
+# of a source as much as any other. `coverage`: how many of theirs bands held that had not seen that
+# source. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
 # `worth`: how much larger errors on pairs left out are without a constant, and how many numbers it
-# has. `runs`: model, device, type of weights and of KV cache that the constants were fitted to.
+# has. `runs`: model, device, type of weights and of KV cache, and engine, that were fitted to.
 """
 
 _NEGLIGIBLE = 5e-4
@@ -70,6 +72,7 @@ def write_constants(constants: Constants) -> None:
 def write_bands(
     table: Mapping[tuple[str, str, bool], tuple[float, float]],
     errors: Sequence[LeftOut],
+    coverage: Sequence[Coverage],
     worth: Mapping[str, tuple[int, float]],
     runs: Runs,
 ) -> None:
@@ -86,11 +89,19 @@ def write_bands(
         for one in errors
     ]
     parts += [
+        f'[[coverage]]\nby = "{one.by}"\nvalue = "{one.value}"\ncount = {one.count}\n'
+        f"inside = {one.inside:.3f}\n"
+        for one in coverage
+    ]
+    parts += [
         f'[[worth]]\nconstant = "{name}"\nnumbers = {count}\nrise = {rise:.4f}\n'
         for name, (count, rise) in worth.items()
     ]
     known = sorted(
-        {(*one.pair, one.precision.experts, one.precision.kv_cache) for one in runs.configurations}
+        {
+            (*one.pair, one.precision.experts, one.precision.kv_cache, one.engine)
+            for one in runs.configurations
+        }
     )
     quoted = (", ".join(f'"{word}"' for word in run) for run in known)
     listed = "\n".join(f"  [{run}]," for run in quoted)

@@ -148,7 +148,7 @@ def make_grid(
     beams: int = 1,
     techniques: Techniques = NO_TECHNIQUES,
     graph_sizes: tuple[int, ...] = (),
-    engine: str = DEFAULT_ENGINE,
+    engine: str | Engine = DEFAULT_ENGINE,
 ) -> Grid:
     """Lay out the axes.
 
@@ -164,8 +164,9 @@ def make_grid(
         What the deployment does with the requests.
     graph_sizes : tuple of int, optional
         Batches of an attention replica that decode steps are padded to, rising.
-    engine : str
-        The serving engine: its token budget, the blocks of its cache and what it keeps in them.
+    engine : str or Engine
+        The serving engine, as it is on the device: its token budget, the blocks of its cache and
+        what it keeps in them.
 
     Returns
     -------

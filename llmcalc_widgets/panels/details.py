@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.style import style_sheet
 from llmcalc_widgets.panels.plan_summary import memory_bar, plan_heading, plan_table, time_bar
 from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.text.plan_words import BASIS_WORDS, mean_latency, plans_words
+from llmcalc_widgets.text.plan_words import mean_latency, plans_words
 
 _NOBODY = -1  # Dropdown shows an empty line for the value None
 _NONE = ("none: click a point, or choose one", _NOBODY)
@@ -78,7 +79,8 @@ class Details(VBox):
             + time_bar(plan, mean_latency(plan, evaluation), phase=phase)
         )
         self._basis.value = (
-            f'<div class="llmcalc-note">Times are {BASIS_WORDS[str(plan["basis"])]}. '
+            f'<div class="llmcalc-note">Times are {plan["basis"]}: '
+            f"{escape(evaluation.basis_reason(row))} "
             "Eight in ten measurements are inside the 80 % band.</div>"
         )
 

@@ -38,12 +38,6 @@ LATENCY_WORDS = {
     "prefill": "to the first token",
     "serving": "per output token",
 }
-BASIS_WORDS = {
-    "measured": "measured: fitted to measurements of this model on this device, or to your own",
-    "calibrated": "calibrated: fitted to measurements on this device and number format",
-    "transferred": "transferred: from measurements on a related device or number format",
-    "assumed": "assumed: no measurements on this device or a relative of it",
-}
 BOUND_WORDS = {
     "compute": "compute rate",
     "memory bandwidth": "memory bandwidth",

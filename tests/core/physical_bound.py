@@ -59,7 +59,8 @@ def bound_s(case: Case) -> float:
         tokens, sequences = batch * prompt, batch
         pairs, cache = batch * prompt**2 / 2, batch * prompt
     used = config.expert_top_k
-    touched = config.num_experts * (1 - (1 - used / config.num_experts) ** tokens)
+    experts = config.num_experts
+    touched = experts * used * tokens / (experts + used * (tokens - 1))
     active = layers * (parts.mixing + used * parts.one + parts.shared)
     flops = 2 * tokens * active + 2 * sequences * head + layers * pairs * parts.pair
     weight = BITS[case.precision.weights] / 8

@@ -12,7 +12,7 @@ KNOWN = [
     ("vllm", "vLLM", " VLLM ", {}),
     ("trtllm", "TensorRT-LLM", "TensorRT_LLM",
      {"overlaps_host": True, "memory_fraction_of": "free", "caches_whole_context": True}),
-    ("sglang", "SGLang", "SGLang", {"prefill_first": True}),
+    ("sglang", "SGLang", "SGLang", {"prefill_first": True, "token_budget": 16384}),
     ("fastertransformer", "FasterTransformer", "FasterTransformer",
      {"offered": False, "chunks_prompts": False, "runtime_reserve_bytes": 3 * 2**30}),
     ("lmdeploy", "LMDeploy", "TurboMind", {"offered": False}),
@@ -33,6 +33,50 @@ def test_each_engine_has_its_own_defaults(case) -> None:
     assert found is find_engine(name) is llm.find_engine(label)
     assert (found.name, found.label) == (name, label)
     assert {field: getattr(found, field) for field in VLLM} == VLLM | unlike
+
+
+DEFAULTS = [  # of vLLM's server (EngineArgs.get_batch_defaults) and of SGLang's (server_args.py)
+    ("vllm", "H100_80GB", 8192, 1024),
+    ("vllm", "MI300X", 8192, 1024),
+    ("vllm", "A100_80GB", 2048, 256),
+    ("vllm", "L40S", 2048, 256),
+    ("sglang", "RTX_4090", 2048, 1024),
+    ("sglang", "L40S", 4096, 1024),
+    ("sglang", "H200_141GB", 8192, 1024),
+    ("sglang", "B200_180GB", 16384, 1024),
+    ("trtllm", "L40S", 8192, 1024),
+]
+
+
+@pytest.mark.parametrize(("engine", "device", "budget", "most"), DEFAULTS)
+def test_an_engine_has_the_limits_of_its_device(
+    engine: str, device: str, budget: int, most: int
+) -> None:
+    found = llm.find_hardware(device).engine(engine)
+    assert (found.name, found.token_budget, found.max_num_seqs) == (engine, budget, most)
+    settings = llm.simulate(
+        "llama3_2_1b",
+        device,
+        input_tokens=10,
+        output_tokens=2,
+        num_prompts=1,
+        concurrency=1,
+        engine=engine,
+    ).settings
+    assert (settings.token_budget, settings.max_num_seqs) == (budget, most)
+
+
+def test_estimates_and_searches_know_the_limits_of_a_device() -> None:
+    # Of 2,048 tokens at the most, a prompt of 4,000 is read in two steps, not in one.
+    asked = {"batch": 8, "input_tokens": 4000, "output_tokens": 100, "phase": "serving"}
+    usual, small, same = (
+        llm.explore("llama3_8b", "A100_80GB", 1, **asked, **more).iloc[0]
+        for more in ({}, {"prefill_chunk_tokens": 8192}, {"prefill_chunk_tokens": 2048})
+    )
+    assert usual["ttft_s"] == pytest.approx(same["ttft_s"])
+    assert usual["ttft_s"] != pytest.approx(small["ttft_s"], rel=1e-3)
+    found = llm.estimate_serving_performance("llama3_8b", 8, 4000, 100, "A100_80GB")
+    assert found["ttft_ms"] == pytest.approx(usual["ttft_s"] * 1e3)
 
 
 def test_every_engine_is_known_and_one_is_the_default() -> None:

@@ -114,12 +114,12 @@ def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> No
 
 
 # (layout, sequences, distinct experts that the busiest device reads, its part of the rows). Of the
-# held experts h a part p = 1 - 0.75**m is touched in the mean; the busiest of g devices touches
-# k sqrt(h p (1 - p)) more, at most all; the largest of 2, 3, 4 and 8 normal variables is k = 0.564,
+# held experts h a part p = 2 m / (8 + 2 (m - 1)) is touched in the mean; the busiest of g devices
+# touches k sqrt(h p (1 - p)) more, at most all; the largest of 2, 3, 4 and 8 normal variables is k = 0.564,
 # 0.84, 1.029 and 1.424 above their mean. Of the tokens, which spread 1.36 times their mean over
 # single experts (DeepSeek-R1, TensorRT-LLM's wide_ep), it gets 1 + 1.36 k / sqrt(h) times the mean.
 READ = [
-    # 2 p = 1.80, and 0.44 more are above the two that it holds halves of
+    # 2 p = 1.45, and 0.65 more are above the two that it holds halves of
     (
         Layout(tp=2, ep=4, attention_dp=4),
         8,
@@ -129,19 +129,19 @@ READ = [
     ),
     # the one expert that it holds a half of, nearly always
     (Layout(ep=8, attention_dp=16), 32, 1 / 2, 32 * 2 / 8 * (1 + 1.36 * 1.4236), 14_336 / 2),
-    # three of nine slots: 3 p = 2.47, and 0.56 more are above three
+    # three of nine slots: 3 p = 2, and 0.836 sqrt(2 / 3) more
     (
         Layout(ep=3, attention_dp=3),
         6,
-        3,
+        2 + (0.5642 + 0.4652 * np.log2(1.5)) * np.sqrt(2 / 3),
         6 * 2 / 3 * (1 + 1.36 * (0.5642 + 0.4652 * np.log2(1.5)) / 3**0.5),
         14_336,
     ),
-    # four held of eight, two sequences: 4 p = 1.75, and 0.5642 sqrt(1.75 x 0.5625) = 0.56 more
+    # four held of eight, two sequences: 4 p = 1.6, and 0.5642 sqrt(1.6 x 0.6) = 0.55 more
     (
         Layout(ep=2, attention_dp=2),
         2,
-        1.75 + 0.5642 * np.sqrt(1.75 * 0.5625),
+        1.6 + 0.5642 * np.sqrt(1.6 * 0.6),
         2 * 2 / 2 * (1 + 1.36 * 0.5642 / 2),
         14_336,
     ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from llmcalc_core import find_hardware, find_model
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.calibration.bands import BASES, METRICS, last_errors, last_worth
+from llmcalc_core.calibration.band_tables import BASES, METRICS, Coverage, as_band_tables
+from llmcalc_core.calibration.bands import last_coverage, last_errors, last_worth
 from llmcalc_core.calibration.constants import fitted, specs
 from llmcalc_core.fitting.parameters import as_constants, parameters
 from llmcalc_core.fitting.run import Configuration, Run
@@ -19,16 +19,14 @@ from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.precision import Precision
 from llmcalc_core.validation import (
     closed_loop,
-    errors,
     left_out,
-    predict_file,
     published,
     refit,
     write_tables,
 )
+from llmcalc_core.validation.conformal import bands
 from llmcalc_core.validation.estimated import saturated_run
-from llmcalc_core.validation.measured_runs import misses_in_stages, runs_of, weights_of
-from llmcalc_core.validation.schemas import read_cases
+from llmcalc_core.validation.measured_runs import runs_of, weights_of
 from llmcalc_core.workload.layout import Layout
 from tests.validation.measured_rows import closed_loop_row, published_row
 
@@ -115,24 +113,15 @@ def test_an_engine_has_shifts_only_of_what_was_measured(runs: Runs) -> None:
     assert "launch_floor" not in {one.spec.name for one in parameters(runs, fixed=["launch_floor"])}
 
 
-def test_a_worse_basis_never_has_a_narrower_band(found: refit.Refit) -> None:
-    table = refit.bands(found)
-    for metric in METRICS:
-        for mixture in (False, True):
-            bands = [table[metric, basis, mixture] for basis in BASES]
-            lows, highs = zip(*bands, strict=True)
-            assert list(lows) == sorted(lows, reverse=True)
-            assert list(highs) == sorted(highs)
-            assert max(lows) <= 1 <= min(highs)
-
-
 def test_what_is_written_is_read_again(
     found: refit.Refit, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(write_tables, "_table", lambda name: tmp_path / name)
     write_tables.write_constants(found.constants)
     worth = {"step_overhead_s": (6, 0.5)}
-    write_tables.write_bands(refit.bands(found), refit.errors(found), worth, found.runs)
+    table = bands(found.runs, found.misses)
+    held = [Coverage(by="engine", value="vllm", count=8, inside=0.75)]
+    write_tables.write_bands(table, refit.errors(found), held, worth, found.runs)
     constants = tomllib.loads((tmp_path / "constants.toml").read_text())["constant"]
     assert list(constants) == list(specs())
     for name, scope, number in found.constants.entries:
@@ -145,7 +134,9 @@ def test_what_is_written_is_read_again(
     written = tomllib.loads((tmp_path / "bands.toml").read_text())
     assert len(written["band"]) == len(METRICS) * len(BASES) * 2
     assert written["worth"] == [{"constant": "step_overhead_s", "numbers": 6, "rise": 0.5}]
-    assert ["meta-llama/Llama-3.1-8B", "H100_80GB", "bf16", "bf16"] in written["measured"]["runs"]
+    run = ["meta-llama/Llama-3.1-8B", "H100_80GB", "bf16", "bf16", "vllm"]
+    assert run in written["measured"]["runs"]
+    assert as_band_tables(written).coverage == tuple(held)
 
 
 def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +144,8 @@ def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     for entry in last_errors():
         assert f"{100 * entry.median:.1f} / {100 * entry.p90:.1f}" in printed
+    for held in last_coverage():
+        assert f"| {held.by} {held.value} | {held.count} | {held.inside:.0%} |" in printed
     for name, (count, rise) in last_worth().items():
         assert f"| {name} | {count} | {rise:+.1%} |" in printed
 
@@ -180,24 +173,3 @@ def test_cases_become_runs() -> None:
         run.configuration, engine="vllm", model=architecture(find_model("Qwen/Qwen3-235B-A22B"))
     ))  # fmt: skip
     assert weights_of([run, whole, full, unexplained]).tolist() == [0.6, 1.0, 0.5, 0.0]
-
-
-def test_runs_in_stages_widen_the_band_of_borrowed_kernels(found: refit.Refit) -> None:
-    far = {False: np.full(50, -2.0), True: np.full(50, 2.0)}  # estimates too short, too long
-    own, wider = refit.bands(found), refit.bands(found, far)
-    for mixture in (False, True):
-        key = ("full_load", "transferred", mixture)
-        assert wider[key][0] < own[key][0] if mixture else wider[key][1] > own[key][1]
-        before = ("full_load", "calibrated", mixture)
-        assert wider[before] == own[before]
-        assert wider["tpot", "transferred", mixture] == own["tpot", "transferred", mixture]
-
-
-def test_what_runs_in_stages_miss_is_the_time_of_a_request() -> None:
-    table = Path(__file__).parents[2] / "examples" / "measured" / "saturated.csv"
-    missed = misses_in_stages(read_cases(table), fitted())
-    listed = errors(predict_file(table)[1])
-    staged = listed[listed["device"] == "RTX_PRO_6000"]
-    assert len(missed[False]) + len(missed[True]) == len(staged) == 3
-    found = np.sort(np.concatenate([missed[False], missed[True]]))
-    assert found == pytest.approx(np.sort(np.log1p(staged["error"])))

@@ -12,10 +12,9 @@ from ipywidgets import Widget
 from numpy.typing import NDArray
 
 from llmcalc_core import PHASES
-from llmcalc_core.calibration.bands import BASES
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.axes import DEFAULT_AXES
-from llmcalc_widgets.text.plan_words import BASIS_WORDS, LATENCY_WORDS, PHASE_WORDS
+from llmcalc_widgets.text.plan_words import LATENCY_WORDS, PHASE_WORDS
 from llmcalc_widgets.text.units import banded_seconds, seconds
 
 
@@ -109,7 +108,8 @@ def test_details_say_the_bands_and_what_they_rest_on(explorer: ParetoExplorer) -
     for name in ("ttft", "tpot"):
         time, band = banded_seconds(*(row[f"{name}{end}_s"] for end in ("", "_low", "_high")))
         assert f'{time}, <span class="band">{band}</span>' in details._table.value
-    assert BASIS_WORDS[row["basis"]] in details._basis.value
+    said = f"Times are {row['basis']}: {explorer.state.evaluation.basis_reason(3)} Eight in ten"
+    assert said in details._basis.value
     assert "In flight each" in details._table.value
     assert "Batch each" not in details._table.value
     assert details.picker.label.endswith(f"{row['batch']} in flight each")
@@ -135,5 +135,3 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
 def test_there_are_words_for_everything() -> None:
     for words in (PHASE_WORDS, LATENCY_WORDS, DEFAULT_AXES):
         assert set(words) == set(PHASES)
-    assert set(BASIS_WORDS) == set(BASES)
-    assert all(text.startswith(basis) for basis, text in BASIS_WORDS.items())

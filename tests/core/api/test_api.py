@@ -16,7 +16,8 @@ from llmcalc_core import DoesNotFitError
 COMMON = {
     "latency", "throughput", "tokens_per_s", "requests_per_s", "time_by_kind_ms", "bound_by",
     "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "host_memory_bytes", "fits",
-    "devices", "basis", "latency_low", "latency_high", "cost_usd_per_hour", "power_w",
+    "devices", "basis", "basis_reason", "latency_low", "latency_high", "cost_usd_per_hour",
+    "power_w",
 }  # fmt: skip
 GENERATED = ("cost_usd_per_million_output_tokens", "energy_j_per_output_token")
 READ = ("cost_usd_per_million_input_tokens", "energy_j_per_input_token")

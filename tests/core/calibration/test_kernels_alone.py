@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Precision, find_hardware
-from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
+from llmcalc_core.calibration.kernels import facts_of, find_facts
 from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.formulas.collectives import Collective
@@ -91,12 +91,3 @@ def test_a_relative_stands_for_what_a_device_lacks() -> None:
     assert own.gemm != relative.gemm
     assert own.attention_prefill == relative.attention_prefill
     assert facts_of("GH200_144GB").gemm == facts_of("H200_141GB").gemm
-
-
-@pytest.mark.parametrize("device", ["H200_141GB", "B200_180GB", "RTX_PRO_6000", "MI300X", "TPUv4"])
-@pytest.mark.parametrize("data_type", ["bf16", "fp8"])
-def test_grouped_kernels_reach_half_of_dense_ones(device: str, data_type: str) -> None:
-    facts = facts_of(device)
-    dense, _ = find_facts(facts, "gemm", data_type, "trtllm")
-    grouped = grouped_facts(facts, data_type, data_type, "trtllm")
-    assert grouped.compute == pytest.approx(0.5 * dense.compute)

@@ -103,11 +103,10 @@ def test_experts_are_read_that_either_touches(top: int) -> None:
     parts = [sections(model, one)[place] for one in (decode, few)]
     (joined,) = mixed_sections(parts[:1], parts[1:])
     one, other, both = (named(part)["routed experts"][0] for part in (*parts, joined))
-    # Of 8 experts a token leaves each alone with the chance 1 - top / 8: three tokens, two, five.
-    # An expert has 3 x 64 x 32 weights of two bytes.
-    each, missed = 3 * 64 * 32 * 2, 1 - top / 8
+    # Three tokens, two, five; an expert has 3 x 64 x 32 weights of two bytes.
+    each = 3 * 64 * 32 * 2
     for operation, tokens in ((one, 3), (other, 2), (both, 5)):
-        touched = 8 * (1 - missed**tokens)
+        touched = 8 * top * tokens / (8 + top * (tokens - 1))
         assert operation.weights == pytest.approx(touched * each, rel=1e-9)
         assert operation.size == pytest.approx(tokens * top / touched, rel=1e-9)
         assert operation.choice == pytest.approx(8 * each)

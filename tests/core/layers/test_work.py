@@ -124,8 +124,8 @@ def test_a_window_bounds_what_is_read() -> None:
 
 
 # Mixtral 8x7B: 8 experts of 3 x 4096 x 14,336 parameters in 32 layers, two for a token. Distinct
-# experts touched by m tokens: 8 (1 - (3/4)^m).
-TOUCHED = [(1, 2.0), (2, 3.5), (4, 5.46875), (256, 8.0)]
+# experts touched by m tokens: 8 x 2 m / (8 + 2 (m - 1)).
+TOUCHED = [(1, 2.0), (2, 3.2), (4, 64 / 14), (256, 4096 / 518)]
 
 
 @pytest.mark.parametrize(("batch", "touched"), TOUCHED)
@@ -150,8 +150,8 @@ def test_expert_parallel_ranks_share_the_experts() -> None:
     # The busiest of eight gets 1 + 1.4236 x 1.36 times the mean of the tokens.
     busiest = 1 + 1.4236 * 1.36
     assert spread["flops"] * 8 == pytest.approx(one["flops"] * busiest, rel=1e-12)
-    # In the mean 0.75**32 of each expert is not touched; the one of the busiest device is.
-    read, read_there = 8 * (1 - 0.75**32), 8
+    # Of eight, 512 / 70 are touched in the mean; the one of the busiest device is.
+    read, read_there = 8 * 2 * 32 / (8 + 2 * 31), 8
     weights = 32 * 176_160_768 * 2
     activations = one["moved"] - read * weights
     expected = read_there * weights + activations * busiest

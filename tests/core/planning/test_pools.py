@@ -118,7 +118,7 @@ def test_two_caches_fill_what_tensorrt_llm_gives_them() -> None:
     asked = replace(service("llama3.1_70b"), precision=narrow, engine="trtllm")
     for prompt in range(10_000, 45_000, 500):
         one = replace(asked, input_tokens=prompt)
-        memory = device_memory(one.model, narrow, one.grid((Layout(),), (1,), outputs=1))
+        memory = device_memory(one.model, narrow, one.grid(H100, (Layout(),), (1,), outputs=1))
         free = H100.memory_bytes - (memory.total - memory.kv_cache).item()
         enough = 2 * memory.kv_cache.item() <= 0.9 * free
         with nullcontext() if enough else pytest.raises(DoesNotFitError):
@@ -135,7 +135,7 @@ def test_prefill_workers_are_those_of_single_estimates() -> None:
     assert set(pool.requests) <= {1, 2}
     for row, at in enumerate(pool.layout):
         layout, count = pool.layouts[at], int(pool.requests[row])
-        grid = asked.grid((layout,), (count,), outputs=1)
+        grid = asked.grid(H100, (layout,), (count,), outputs=1)
         if layout.pp == 1:
             times = phase_times(asked.model, H100, asked.precision, grid, efficiency, decode=False)
             assert pool.seconds[row] == pytest.approx(times.latency_s.item(), rel=1e-12)
@@ -153,7 +153,7 @@ def test_decode_workers_are_those_of_single_estimates() -> None:
     assert set(pool.devices) == {1, 2, 8}
     for row, at in enumerate(pool.layout):
         layout, batch = pool.layouts[at], int(pool.requests[row])
-        grid = asked.grid((layout,), (batch,))
+        grid = asked.grid(H100, (layout,), (batch,))
         times = phase_times(asked.model, H100, asked.precision, grid, efficiency, decode=True)
         tpot = times.latency_s.item()
         assert pool.seconds[row] == pytest.approx(tpot, rel=1e-12)

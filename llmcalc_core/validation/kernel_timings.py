@@ -1,0 +1,192 @@
+"""Reads published timings of kernels: a folder of aiconfigurator-core 0.12.0 (Apache-2.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from llmcalc_core.calibration.kernels import shared_facts
+from llmcalc_core.dtypes import DATA_TYPES
+from llmcalc_core.formulas.roofline import matrix_flops
+from llmcalc_core.hardware.find import find_hardware
+from llmcalc_core.validation.kernel_routing import routed
+
+SOURCE = "aiconfigurator-core 0.12.0"
+
+DEVICES = {
+    "a100_sxm": "A100_80GB",
+    "h100_sxm": "H100_80GB",
+    "h200_sxm": "H200_141GB",
+    "b200_sxm": "B200_180GB",
+    "b300_sxm": "B300_270GB",
+    "gb200": "GB200_186GB",
+    "gb300": "GB300_279GB",
+    "l40s": "L40S",
+    "rtx_pro_6000_server": "RTX_PRO_6000",
+}
+"""The catalogue's device of each folder."""
+
+TYPES = {
+    "bfloat16": ("bf16", "bf16"),
+    "fp8_block": ("fp8", "fp8"),
+    "fp8": ("fp8", "fp8"),
+    "nvfp4": ("fp4", "fp4"),
+    "w4a16_mxfp4": ("bf16", "fp4"),
+    "int4_wo": ("bf16", "int4"),
+    "w4a8_mxfp4_mxfp8": ("fp8", "fp4"),
+}
+"""What each of the tables' types computes in, and stores weights in."""
+
+_ON_CHIP = {"A100_80GB": 40e6, "H100_80GB": 50e6, "H200_141GB": 50e6, "L40S": 96e6}
+_ON_NEWER_CHIPS = 126e6
+"""Last-level caches (NVIDIA's data sheets and tuning guides) [bytes]: weights of about that size
+are still there from the run before, which they never are in a model."""
+
+_SHAPE = ["hidden_size", "inter_size", "num_experts", "topk"]
+_ROUTE = ["num_tokens", "topk", "num_experts", "moe_ep_size", "distribution"]
+
+_UNGATED_HIDDEN, _UNGATED_TOP_K = 2688, 22
+"""Hidden size or top k of mixtures without a gate (Nemotron), which have kernels of their own."""
+
+_BLACKWELL = ("B200_180GB", "B300_270GB", "GB200_186GB", "GB300_279GB")
+_FLASHINFERS = {
+    ("trtllm", word, device) for word in ("fp8_block", "nvfp4") for device in _BLACKWELL
+}
+"""Where TensorRT-LLM's backend TRTLLM runs (MOE_BACKEND in InferenceX's dsr1_fp4_b200_trt.sh and
+dsr1_fp8_b200_trt.sh, 843c625; read 2026-11-30), whose kernels FlashInfer has too and vLLM's tables
+are of. Its own tables are of the backends CUTLASS and DEEPGEMM, in which narrow experts take up to
+twice as long; vLLM's fit is 11 % (median) off the rows of the backend TRTLLM on B200."""
+
+_MAIN = 0.9
+"""Share of the mixtures of an engine's main kernel that another one has that ran beside it."""
+
+_SHARE_OF_BOUND, _MOST_BEATEN = 0.97, 0.02
+"""Time over that of the bytes at the peak bandwidth that no row takes less than, and share of a
+mixture's rows that may. More do of DeepSeek-V3 with vLLM and SGLang, down to 0.57 of it: its router
+chooses groups of experts first, and seems to touch half of those that the table's routing says."""
+
+_WIDEST, _MOST_DEVICES = 8, 16
+"""Devices that an expert, and all of them, are divided over in a row that is read."""
+
+
+class Timings(NamedTuple):
+    """Timings of one engine's kernels on one device in one type.
+
+    Attributes
+    ----------
+    device, engine, version, kernels : str
+        What ran.
+    table_type, computed, stored : str
+        The tables' word for the type, and what it is.
+    rows : DataFrame
+        ``shape``, ``tokens``, ``flops`` [FLOP], ``moved`` [bytes], ``size`` [tokens], ``columns``
+        [elements], and ``seconds`` without what the cost model times beside them [s].
+    """
+
+    device: str
+    engine: str
+    version: str
+    kernels: str
+    table_type: str
+    computed: str
+    stored: str
+    rows: pd.DataFrame
+
+
+def read_mixtures(folder: Path) -> Iterator[Timings]:
+    """Read the kernels of experts: of every device, engine and type those of most mixtures.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``aiconfigurator_core/systems/data`` is.
+
+    Yields
+    ------
+    Timings
+        Of the version of the engine that was measured most. FP8 is that of blocks, in
+        which public checkpoints of mixtures are, where it was measured.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to read, or nothing to read it with.
+    """
+    for device, engine, every in _tables(folder, "moe", "moe_perf"):
+        gated = (every["hidden_size"] != _UNGATED_HIDDEN) & (every["topk"] != _UNGATED_TOP_K)
+        newest = every[gated & (every["version"] == every["version"].mode()[0])]
+        table = newest.assign(shape=newest.groupby(_SHAPE).ngroup())
+        known = set(table["moe_dtype"])
+        for word in (one for one in TYPES if one in known):
+            own = table[table["moe_dtype"] == word]
+            in_blocks = word == "fp8" and "fp8_block" in known
+            if not in_blocks and (engine, word, device) not in _FLASHINFERS:
+                yield _mixtures(device, engine, word, own)
+
+
+def _mixtures(device: str, engine: str, word: str, table: pd.DataFrame) -> Timings:
+    """Take the engine's main kernels of the type, and count their work."""
+    own = table.groupby("kernel_source")["shape"].nunique()
+    kernels = sorted(own[own > _MAIN * own.max()].index)
+    table = table[table["kernel_source"].isin(kernels)]
+    version = str(table["version"].iloc[0])
+    return Timings(
+        device, engine, version, ", ".join(kernels), word, *TYPES[word], _work(device, word, table)
+    )
+
+
+def _work(device: str, word: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Count what the cost model counts, of layouts that people use."""
+    tokens, top_k, experts = table["num_tokens"], table["topk"], table["num_experts"]
+    slices, groups = table["moe_tp_size"], table["moe_ep_size"]
+    even = table["distribution"] == "balanced"
+    usual = (slices <= _WIDEST) & (slices * groups <= _MOST_DEVICES) & (experts % groups == 0)
+    table = table[usual & (even | (tokens * top_k >= experts))]
+    table = table.reset_index(drop=True)
+    ways = table.groupby(_ROUTE).ngroup().to_numpy()
+    keys = table[_ROUTE].assign(way=ways).drop_duplicates("way").sort_values("way")
+    found = [routed(*key) for key in keys[_ROUTE].itertuples(index=False)]
+    touched, rows = np.array(found)[ways].T
+    computed, stored = (DATA_TYPES[one].stored_bits / 8 for one in TYPES[word])
+    hidden = table["hidden_size"].to_numpy(float)
+    width = np.ceil(table["inter_size"].to_numpy(float) / table["moe_tp_size"].to_numpy(float))
+    weights = touched * 3 * width * hidden * stored
+    entering, leaving = rows * (hidden + width) * computed, rows * (2 * width + hidden) * 2
+    bandwidth, shared = find_hardware(device).memory_bandwidth, shared_facts()
+    beside = rows * 3 * width * 2 / (bandwidth * shared.traffic_memory)
+    work = pd.DataFrame({
+        "shape": table["shape"], "tokens": table["num_tokens"], "columns": width,
+        "size": rows / touched, "moved": weights + entering + leaving,
+        "flops": matrix_flops(m=rows, n=3 * width, k=hidden),
+        "seconds": table["latency"] * 1e-3, "beside": beside + shared.traffic_floor_us * 1e-6,
+    })  # fmt: skip
+    cached = _ON_CHIP.get(device, _ON_NEWER_CHIPS)
+    doubtful = (weights > 0.15 * cached) & (weights < 1.5 * cached)
+    from_memory = work["seconds"] > 1.1 * work["moved"] / bandwidth + 15e-6
+    kept: pd.DataFrame = work[~doubtful | from_memory]
+    beaten = kept["seconds"] < _SHARE_OF_BOUND * kept["moved"] / bandwidth
+    sound = beaten.groupby(kept["shape"]).transform("mean") <= _MOST_BEATEN
+    sure: pd.DataFrame = kept[sound]
+    return sure
+
+
+def _tables(folder: Path, family: str, name: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Read all versions of a family's tables, by device and engine."""
+    if find_spec("pyarrow") is None:
+        msg = "the tables are Parquet files, which pandas reads with pyarrow: pip install pyarrow"
+        raise ValueError(msg)
+    data = folder / "aiconfigurator_core" / "systems" / "data"
+    files: dict[tuple[str, str], list[Path]] = {}
+    for path in sorted(data.glob(f"*/{family}/*/*/{name}.parquet")):
+        if path.parents[3].name in DEVICES:
+            files.setdefault((path.parents[3].name, path.parents[1].name), []).append(path)
+    if not files:
+        msg = f"folder must hold {data.relative_to(folder)}/*/{family}, got {str(folder)!r}"
+        raise ValueError(msg)
+    for (device, engine), paths in files.items():
+        yield DEVICES[device], engine, pd.concat(map(pd.read_parquet, paths), ignore_index=True)

@@ -1,0 +1,134 @@
+"""``python -m llmcalc_core.validation.kernels FOLDER``: estimates of kernels beside timings."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from llmcalc_core.calibration.kernel_facts import ASSUMED
+from llmcalc_core.calibration.kernels import facts_of, grouped_facts
+from llmcalc_core.fitting.grouped_kernels import (
+    NAMES,
+    GroupedTimings,
+    fit_grouped,
+    left_out_estimates,
+)
+from llmcalc_core.formulas import Floats
+from llmcalc_core.hardware.find import find_hardware
+from llmcalc_core.validation.kernel_timings import Timings, read_mixtures
+from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
+
+_MOST_ROWS = 8000
+"""Rows of one kernel that are looked at, drawn with a seed."""
+
+_DECODE_TOKENS = 1024
+"""Most tokens of what counts as a decode step [tokens]."""
+
+_RELATIVES = {
+    "A100_80GB": "H100_80GB",
+    "H100_80GB": "H200_141GB",
+    "H200_141GB": "H100_80GB",
+    "L40S": "A100_80GB",
+    "RTX_PRO_6000": "L40S",
+    "B200_180GB": "H200_141GB",
+    "B300_270GB": "B200_180GB",
+    "GB200_186GB": "B200_180GB",
+    "GB300_279GB": "B200_180GB",
+}
+"""Whose kernels would stand for those of a device if it had none."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print errors of what is known of mixtures' kernels; fit them again if asked to."""
+    parser = argparse.ArgumentParser(
+        prog="python -m llmcalc_core.validation.kernels",
+        description="Estimate published timings of mixtures' kernels and print the errors, "
+        "estimated over measured time less one: of the tables in llmcalc_core/calibration, and of "
+        "fits that saw no row of the same mixture.",
+    )
+    parser.add_argument("folder", type=Path, help="where aiconfigurator-core 0.12.0 is unpacked")
+    parser.add_argument("--fit", action="store_true", help="fit, and judge on mixtures left out")
+    parser.add_argument(
+        "--borrowed", action="store_true", help="also with kernels of a relative, and of no device"
+    )
+    parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
+    asked = parser.parse_args(arguments)
+    try:
+        read = [_sampled(one) for one in read_mixtures(asked.folder)]
+    except (OSError, ValueError) as error:
+        parser.error(f"{asked.folder}: {error}")
+    fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
+    if asked.write:
+        write_kernel_fits(fits)
+    table = _table(read, fits, borrowed=asked.borrowed)
+    print(table.to_string(index=False))  # noqa: T201
+
+
+def _sampled(timings: Timings) -> Timings:
+    rows = timings.rows
+    if len(rows) > _MOST_ROWS:
+        rows = rows.sample(_MOST_ROWS, random_state=0)
+    return timings._replace(rows=rows)
+
+
+def _grouped(timings: Timings) -> GroupedTimings:
+    hardware, rows = find_hardware(timings.device), timings.rows
+    return GroupedTimings(
+        peak=hardware.rate(timings.computed)[1],
+        bandwidth=hardware.memory_bandwidth,
+        **{
+            name: rows[name].to_numpy(float)
+            for name in ("flops", "moved", "size", "columns", "beside", "seconds")
+        },
+    )
+
+
+def _fitted(timings: Timings) -> KernelFit:
+    """Fit to all rows, and say what fits to other mixtures miss."""
+    grouped = _grouped(timings)
+    reached = fit_grouped(grouped)
+    estimates = left_out_estimates(grouped, timings.rows["shape"].to_numpy(np.int64))
+    if np.isnan(estimates).all():
+        estimates = grouped.estimates(reached)
+    return KernelFit(timings=timings, reached=reached, misses=estimates / grouped.seconds - 1)
+
+
+def _misses(timings: Timings, device: str) -> Floats:
+    """Errors of what is known of a device's kernels."""
+    known = grouped_facts(facts_of(device), timings.computed, timings.stored, timings.engine)
+    grouped = _grouped(timings)
+    reached = {name: float(getattr(known, name)) for name in NAMES}
+    return grouped.estimates(reached) / grouped.seconds - 1
+
+
+def _table(read: Sequence[Timings], fits: Sequence[KernelFit], *, borrowed: bool) -> pd.DataFrame:
+    """Median, p90 and bias [%] in decode steps, and of more tokens."""
+    lines = []
+    kinds = ["known", *(["relative's", "of no device"] if borrowed else [])]
+    kinds += ["left out"] if fits else []
+    for place, one in enumerate(read):
+        decode = (one.rows["tokens"] <= _DECODE_TOKENS).to_numpy()
+        whose = (one.device, *((_RELATIVES[one.device], ASSUMED) if borrowed else ()))
+        errors = [_misses(one, each) for each in whose]
+        errors += [fits[place].misses] if fits else []
+        words = [_words(each[part]) for each in errors for part in (decode, ~decode) if part.any()]
+        lines.append(
+            [one.device, one.engine, one.version, one.table_type, one.rows["shape"].nunique(),
+             len(one.rows), *words]
+        )  # fmt: skip
+    words = [f"{kind}, {part}" for kind in kinds for part in ("decode", "prompts")]
+    names = ["device", "engine", "version", "type", "mixtures", "rows", *words]
+    return pd.DataFrame(lines, columns=names)
+
+
+def _words(errors: Floats) -> str:
+    median, p90 = np.quantile(np.abs(errors), (0.5, 0.9))
+    return f"{median:.1%} / {p90:.1%} ({np.median(errors):+.1%})"
+
+
+if __name__ == "__main__":
+    main()
