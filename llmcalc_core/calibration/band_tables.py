@@ -92,7 +92,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """How many figures of sources that no fit has seen were in bands that had not seen them.
+    """Errors on sources that no fit has seen, and what bands held that had not seen them either.
 
     Attributes
     ----------
@@ -102,6 +102,8 @@ class Coverage:
         Which one.
     count : int
         Number of figures.
+    median, p90, bias : float
+        Of the absolute relative error of times, and the median of the signed one [1].
     inside : float
         Share of them in the band [1].
     """
@@ -109,12 +111,18 @@ class Coverage:
     by: str
     value: str
     count: int
+    median: float
+    p90: float
+    bias: float
     inside: float
 
     def __post_init__(self) -> None:
         """Check every value."""
         one_of("by", self.by, ("basis", "metric", "engine"))
         whole_number("count", self.count)
+        for name in ("median", "p90"):
+            positive(name, getattr(self, name), zero=True)
+        finite("bias", self.bias)
         share("inside", self.inside)
 
 
@@ -179,7 +187,7 @@ class BandTables:
     errors : tuple of LeftOut
         Errors of the last fit.
     coverage : tuple of Coverage
-        What bands held of sources that neither they nor a fit had seen.
+        Errors and bands on sources that neither they nor a fit had seen.
     worth : tuple of Worth
         What each constant was worth in it.
     runs : frozenset of MeasuredRun

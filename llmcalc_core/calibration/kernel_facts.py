@@ -51,7 +51,13 @@ class KernelFacts:
     half_columns : float
         Width of an expert at which half of ``compute`` is reached [elements].
     error : float, optional
-        Median absolute relative error of the fit [1].
+        Median absolute relative error of the fit; of shapes left out of it, where ``shapes`` says
+        how many there are [1].
+    error_p90 : float, optional
+        The error that one in ten exceeds [1].
+    shapes : int, optional
+        Mixtures (hidden size, width, experts, top k), or heads, their groups and sizes, that were
+        measured.
     source : str
         What was measured, or 'assumed'.
     """
@@ -66,6 +72,8 @@ class KernelFacts:
     ramp_us: float = 0.0
     half_columns: float = 0.0
     error: float | None = None
+    error_p90: float | None = None
+    shapes: int | None = None
     source: str
 
     def __post_init__(self) -> None:
@@ -79,19 +87,13 @@ class GroupedFacts:
 
     Attributes
     ----------
-    type, engine, compute, memory, floor_us, sharpness, half, ramp_us, half_columns, source
+    type, engine, compute, memory, floor_us, sharpness, half, ramp_us, half_columns, error, \
+    error_p90, shapes, source
         As of :class:`KernelFacts`; None where it is as for every device.
     stored : str
         The packed type that kernels in a wider one unpack their weights from; '' for none.
     dense_share : float, optional
         What they reach of the ``compute`` of the device's dense products in the type [1].
-    error : float, optional
-        Median absolute relative error in decode steps; of shapes left out of the fit, where
-        ``shapes`` says how many there are [1].
-    error_p90 : float, optional
-        The error that one in ten exceeds [1].
-    shapes : int, optional
-        Mixtures (hidden size, width, experts, top k) that were measured.
     """
 
     type: str

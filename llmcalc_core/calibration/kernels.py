@@ -37,7 +37,7 @@ def facts_of(device: str) -> DeviceFacts:
     --------
     >>> [entry.compute for entry in facts_of("RTX_PRO_6000").gemm if entry.type == "bf16"]
     [0.891, 0.891]
-    >>> facts_of("RTX_PRO_6000").attention_decode == facts_of("L40S").attention_decode
+    >>> facts_of("RTX_PRO_6000").attention_prefill == facts_of("L40S").attention_prefill
     True
     """
     own = _own_facts(device)

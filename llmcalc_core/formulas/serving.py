@@ -147,6 +147,8 @@ def clumping(*, rounds: float, spread: float) -> float:
     --------
     >>> clumping(rounds=2.0, spread=0.5), clumping(rounds=1.0, spread=0.5)
     (2.0, 1.0)
+    >>> clumping(rounds=9.0, spread=2.0), clumping(rounds=np.inf, spread=0.5)
+    (1.0, 1.0)
     """
     if rounds == np.inf:
         return 1.0

@@ -149,7 +149,7 @@ def bands(
 
 
 def coverage(runs: Runs, misses: Mapping[str, Floats], unseen: Sequence[Miss]) -> list[Coverage]:
-    """Count how many figures of unseen sources are in bands that never saw that source.
+    """Sum up errors on unseen sources, and how many figures bands hold that never saw the source.
 
     Returns
     -------
@@ -166,9 +166,23 @@ def coverage(runs: Runs, misses: Mapping[str, Floats], unseen: Sequence[Miss]) -
     found = []
     for by in ("basis", "metric", "engine"):
         for value in dict.fromkeys(getattr(one, by) for one, _ in held):
-            own = [inside for one, inside in held if getattr(one, by) == value]
-            found.append(Coverage(by=by, value=value, count=len(own), inside=sum(own) / len(own)))
+            own = [(one.miss, inside) for one, inside in held if getattr(one, by) == value]
+            found.append(_summed_up(by, value, *map(np.array, zip(*own, strict=True))))
     return found
+
+
+def _summed_up(by: str, value: str, misses: Floats, inside: NDArray[np.bool_]) -> Coverage:
+    error = np.expm1(misses)
+    middle, most = np.quantile(np.abs(error), (0.5, 0.9)).tolist()
+    return Coverage(
+        by=by,
+        value=value,
+        count=len(error),
+        median=middle,
+        p90=most,
+        bias=float(np.median(error)),
+        inside=float(inside.mean()),
+    )
 
 
 def _metric(kind: str, name: str) -> str:

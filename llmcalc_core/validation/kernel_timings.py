@@ -70,6 +70,15 @@ _SHARE_OF_BOUND, _MOST_BEATEN = 0.97, 0.02
 mixture's rows that may. More do of DeepSeek-V3 with vLLM and SGLang, down to 0.57 of it: its router
 chooses groups of experts first, and seems to touch half of those that the table's routing says."""
 
+_FLOOR_S, _GROUPED_FLOOR_S = 10e-6, 15e-6
+"""About the time of an empty kernel, and of those of a mixture [s]."""
+
+_HEAD = 128.0
+_KEYS, _SEQUENCES, _GROUP = (64, 40_000), 512, (2, 12)
+"""Size of a head (where a table names none, too), keys, sequences, and heads to one of keys of rows
+that are read: what most models have. Kernels for other sizes, for one head to one of keys and for
+16 and more take up to twice as long on Hopper."""
+
 _WIDEST, _MOST_DEVICES = 8, 16
 """Devices that an expert, and all of them, are divided over in a row that is read."""
 
@@ -79,15 +88,18 @@ class Timings(NamedTuple):
 
     Attributes
     ----------
+    family : str
+        Of which operations, as ``FITTED`` names them.
     device, engine, version, kernels : str
         What ran.
     table_type, computed, stored : str
-        The tables' word for the type, and what it is.
+        The tables' word for the type, and what it is; of attention the cache's is what is stored.
     rows : DataFrame
         ``shape``, ``tokens``, ``flops`` [FLOP], ``moved`` [bytes], ``size`` [tokens], ``columns``
         [elements], and ``seconds`` without what the cost model times beside them [s].
     """
 
+    family: str
     device: str
     engine: str
     version: str
@@ -129,15 +141,80 @@ def read_mixtures(folder: Path) -> Iterator[Timings]:
                 yield _mixtures(device, engine, word, own)
 
 
+def read_decode_attention(folder: Path) -> Iterator[Timings]:
+    """Read the kernels of attention in decode steps, by type of the cache.
+
+    Parameters
+    ----------
+    folder : Path
+        As of :func:`read_mixtures`.
+
+    Yields
+    ------
+    Timings
+        Of the newest version: heads of 128, 2 to 12 to one of keys, at most 512 sequences, 64 to
+        40,000 keys.
+
+    Raises
+    ------
+    ValueError
+        As of :func:`read_mixtures`.
+    """
+    for device, engine, every in _tables(folder, "attention", "generation_attention_perf"):
+        newest = every[every["version"] == every["version"].mode()[0]]
+        for word in sorted(set(newest["kv_cache_dtype"]) & set(TYPES)):
+            table = newest[newest["kv_cache_dtype"] == word]
+            kernels = ", ".join(sorted(set(table["kernel_source"])))
+            yield Timings(
+                "attention_decode", device, engine, str(table["version"].iloc[0]), kernels, word,
+                "bf16", TYPES[word][1], _attention_work(device, TYPES[word][1], table),
+            )  # fmt: skip
+
+
+def _attention_work(device: str, cache: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Count what the cost model counts of attention in a decode step."""
+    sequences, heads = (table[name].to_numpy(float) for name in ("batch_size", "num_heads"))
+    own = table["num_key_value_heads"].to_numpy(float)
+    kv_heads = np.where(own > 0, own, heads)
+    keys = (table["step"] + table["isl"]).to_numpy(float)
+    plain, wide = np.zeros(len(table)), np.full(len(table), _HEAD)
+    window = table.get("window_size", pd.Series(plain)).to_numpy(float)
+    size = table.get("head_dim", pd.Series(wide)).to_numpy(float)
+    seen = np.where(window > 0, np.minimum(keys, window), keys)
+    work = pd.DataFrame({
+        "shape": table.assign(group=heads / kv_heads, size=size, own=kv_heads)
+        .groupby(["group", "own", "size"]).ngroup().to_numpy(),
+        "tokens": sequences, "size": np.inf, "columns": np.inf, "beside": 0.0,
+        "flops": 4 * sequences * heads * size * seen,
+        "moved": sequences * kv_heads * 2 * size * seen * DATA_TYPES[cache].stored_bits / 8
+        + 2 * 2 * sequences * heads * size,
+        "seconds": table["latency"].to_numpy(float) * 1e-3,
+    })  # fmt: skip
+    usual = (seen >= _KEYS[0]) & (seen <= _KEYS[1]) & (sequences <= _SEQUENCES)
+    usual &= (heads / kv_heads >= _GROUP[0]) & (heads / kv_heads <= _GROUP[1]) & (size == _HEAD)
+    return _from_memory(device, work[usual], work["moved"][usual], _FLOOR_S)
+
+
+def _from_memory(
+    device: str, work: pd.DataFrame, held: pd.Series[float], floor: float
+) -> pd.DataFrame:
+    """Leave out what memory on the chip may have served: in models it has to be read again."""
+    cached = _ON_CHIP.get(device, _ON_NEWER_CHIPS)
+    doubtful = (held > 0.15 * cached) & (held < 1.5 * cached)
+    bandwidth = find_hardware(device).memory_bandwidth
+    slow = work["seconds"] > 1.1 * work["moved"] / bandwidth + floor
+    kept: pd.DataFrame = work[~doubtful | slow]
+    return kept
+
+
 def _mixtures(device: str, engine: str, word: str, table: pd.DataFrame) -> Timings:
     """Take the engine's main kernels of the type, and count their work."""
     own = table.groupby("kernel_source")["shape"].nunique()
     kernels = sorted(own[own > _MAIN * own.max()].index)
     table = table[table["kernel_source"].isin(kernels)]
     version = str(table["version"].iloc[0])
-    return Timings(
-        device, engine, version, ", ".join(kernels), word, *TYPES[word], _work(device, word, table)
-    )
+    work = _work(device, word, table)
+    return Timings("mixture", device, engine, version, ", ".join(kernels), word, *TYPES[word], work)
 
 
 def _work(device: str, word: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -165,10 +242,7 @@ def _work(device: str, word: str, table: pd.DataFrame) -> pd.DataFrame:
         "flops": matrix_flops(m=rows, n=3 * width, k=hidden),
         "seconds": table["latency"] * 1e-3, "beside": beside + shared.traffic_floor_us * 1e-6,
     })  # fmt: skip
-    cached = _ON_CHIP.get(device, _ON_NEWER_CHIPS)
-    doubtful = (weights > 0.15 * cached) & (weights < 1.5 * cached)
-    from_memory = work["seconds"] > 1.1 * work["moved"] / bandwidth + 15e-6
-    kept: pd.DataFrame = work[~doubtful | from_memory]
+    kept = _from_memory(device, work, pd.Series(weights), _GROUPED_FLOOR_S)
     beaten = kept["seconds"] < _SHARE_OF_BOUND * kept["moved"] / bandwidth
     sound = beaten.groupby(kept["shape"]).transform("mean") <= _MOST_BEATEN
     sure: pd.DataFrame = kept[sound]

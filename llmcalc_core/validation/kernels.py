@@ -10,16 +10,21 @@ import numpy as np
 import pandas as pd
 
 from llmcalc_core.calibration.kernel_facts import ASSUMED
-from llmcalc_core.calibration.kernels import facts_of, grouped_facts
-from llmcalc_core.fitting.grouped_kernels import (
-    NAMES,
-    GroupedTimings,
-    fit_grouped,
+from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
+from llmcalc_core.fitting.kernel_curves import (
+    FITTED,
+    KernelTimings,
+    as_facts,
+    fit_kernels,
     left_out_estimates,
 )
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.find import find_hardware
-from llmcalc_core.validation.kernel_timings import Timings, read_mixtures
+from llmcalc_core.validation.kernel_timings import (
+    Timings,
+    read_decode_attention,
+    read_mixtures,
+)
 from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
 
 _MOST_ROWS = 8000
@@ -43,22 +48,23 @@ _RELATIVES = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print errors of what is known of mixtures' kernels; fit them again if asked to."""
+    """Print errors of what is known of kernels; fit them again if asked to."""
     parser = argparse.ArgumentParser(
         prog="python -m llmcalc_core.validation.kernels",
-        description="Estimate published timings of mixtures' kernels and print the errors, "
-        "estimated over measured time less one: of the tables in llmcalc_core/calibration, and of "
-        "fits that saw no row of the same mixture.",
+        description="Estimate published timings of kernels (a mixture's experts, and attention in "
+        "decode steps) and print the errors, estimated over measured time less one: of the "
+        "tables in llmcalc_core/calibration, and of fits that saw no row of the same shape.",
     )
     parser.add_argument("folder", type=Path, help="where aiconfigurator-core 0.12.0 is unpacked")
-    parser.add_argument("--fit", action="store_true", help="fit, and judge on mixtures left out")
+    parser.add_argument("--fit", action="store_true", help="fit, and judge on shapes left out")
     parser.add_argument(
         "--borrowed", action="store_true", help="also with kernels of a relative, and of no device"
     )
     parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
     asked = parser.parse_args(arguments)
     try:
-        read = [_sampled(one) for one in read_mixtures(asked.folder)]
+        readers = (read_mixtures, read_decode_attention)
+        read = [_sampled(one) for reader in readers for one in reader(asked.folder)]
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
     fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
@@ -75,9 +81,9 @@ def _sampled(timings: Timings) -> Timings:
     return timings._replace(rows=rows)
 
 
-def _grouped(timings: Timings) -> GroupedTimings:
+def _as_arrays(timings: Timings) -> KernelTimings:
     hardware, rows = find_hardware(timings.device), timings.rows
-    return GroupedTimings(
+    return KernelTimings(
         peak=hardware.rate(timings.computed)[1],
         bandwidth=hardware.memory_bandwidth,
         **{
@@ -89,20 +95,22 @@ def _grouped(timings: Timings) -> GroupedTimings:
 
 def _fitted(timings: Timings) -> KernelFit:
     """Fit to all rows, and say what fits to other mixtures miss."""
-    grouped = _grouped(timings)
-    reached = fit_grouped(grouped)
-    estimates = left_out_estimates(grouped, timings.rows["shape"].to_numpy(np.int64))
+    rows, names = _as_arrays(timings), FITTED[timings.family]
+    reached = fit_kernels(rows, names)
+    estimates = left_out_estimates(rows, names, timings.rows["shape"].to_numpy(np.int64))
     if np.isnan(estimates).all():
-        estimates = grouped.estimates(reached)
-    return KernelFit(timings=timings, reached=reached, misses=estimates / grouped.seconds - 1)
+        estimates = rows.estimates(as_facts(reached))
+    return KernelFit(timings=timings, reached=reached, misses=estimates / rows.seconds - 1)
 
 
 def _misses(timings: Timings, device: str) -> Floats:
     """Errors of what is known of a device's kernels."""
-    known = grouped_facts(facts_of(device), timings.computed, timings.stored, timings.engine)
-    grouped = _grouped(timings)
-    reached = {name: float(getattr(known, name)) for name in NAMES}
-    return grouped.estimates(reached) / grouped.seconds - 1
+    facts, rows = facts_of(device), _as_arrays(timings)
+    if timings.family == "mixture":
+        known = grouped_facts(facts, timings.computed, timings.stored, timings.engine)
+    else:
+        known, _ = find_facts(facts, timings.family, timings.stored, timings.engine)
+    return rows.estimates(known) / rows.seconds - 1
 
 
 def _table(read: Sequence[Timings], fits: Sequence[KernelFit], *, borrowed: bool) -> pd.DataFrame:
@@ -115,17 +123,19 @@ def _table(read: Sequence[Timings], fits: Sequence[KernelFit], *, borrowed: bool
         whose = (one.device, *((_RELATIVES[one.device], ASSUMED) if borrowed else ()))
         errors = [_misses(one, each) for each in whose]
         errors += [fits[place].misses] if fits else []
-        words = [_words(each[part]) for each in errors for part in (decode, ~decode) if part.any()]
+        words = [_words(each[part]) for each in errors for part in (decode, ~decode)]
         lines.append(
-            [one.device, one.engine, one.version, one.table_type, one.rows["shape"].nunique(),
-             len(one.rows), *words]
+            [one.family, one.device, one.engine, one.version, one.table_type,
+             one.rows["shape"].nunique(), len(one.rows), *words]
         )  # fmt: skip
     words = [f"{kind}, {part}" for kind in kinds for part in ("decode", "prompts")]
-    names = ["device", "engine", "version", "type", "mixtures", "rows", *words]
+    names = ["family", "device", "engine", "version", "type", "shapes", "rows", *words]
     return pd.DataFrame(lines, columns=names)
 
 
 def _words(errors: Floats) -> str:
+    if not len(errors):
+        return "-"
     median, p90 = np.quantile(np.abs(errors), (0.5, 0.9))
     return f"{median:.1%} / {p90:.1%} ({np.median(errors):+.1%})"
 

@@ -141,12 +141,15 @@ def error_lines(table: Sequence[LeftOut]) -> list[str]:
 
 
 def coverage_lines(table: Sequence[Coverage]) -> list[str]:
-    """Write as a table what bands held of sources that neither they nor the fit had seen."""
-    return [
-        "| figures of unseen sources | n | in the 80 % band |",
-        "|---|---|---|",
-        *(f"| {one.by} {one.value} | {one.count} | {one.inside:.0%} |" for one in table),
+    """Write as a table errors and bands on sources that neither they nor the fit had seen."""
+    lines = [
+        "| unseen sources | n | median / p90 error (bias), % | in the 80 % band |",
+        "|---|---|---|---|",
     ]
+    for one in table:
+        error = f"{100 * one.median:.0f} / {100 * one.p90:.0f} ({100 * one.bias:+.0f})"
+        lines.append(f"| {one.by} {one.value} | {one.count} | {error} | {one.inside:.0%} |")
+    return lines
 
 
 def worth_lines(table: Mapping[str, tuple[int, float]]) -> list[str]:
@@ -190,8 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     if not asked.files:
         said = (
-            error_lines(last_errors()),
             coverage_lines(last_coverage()),
+            error_lines(last_errors()),
             worth_lines(last_worth()),
         )
         print("\n\n".join("\n".join(table) for table in said))  # noqa: T201

@@ -15,15 +15,19 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.kernel_timings import SOURCE, Timings
 
 _ABOUT = f"""\
-# What kernels of mixtures' experts reach, by device, engine and type, fitted to timings of them.
+# What kernels of experts and of attention reach, by device, engine and type, fitted to timings.
 #
 # Written by: python -m llmcalc_core.validation.kernels FOLDER --write
-# Timings: {SOURCE} (NVIDIA, Apache-2.0), systems/data/*/moe; batches of 1 to 16,384 tokens,
-# experts divided over 1 to 16 devices. `floor_us`, `ramp_us`: time of an empty run, and what one of
-# some ten megabytes adds; `memory`, `compute`: fractions of the peaks; `half`, `half_columns`: rows
-# of an expert, and width of one on a device, at half of `compute`; `sharpness`: p of the norm.
+# Timings: {SOURCE} (NVIDIA, Apache-2.0), systems/data/*/moe and attention.
+# mixture: batches of 1 to 16,384 tokens, experts divided over 1 to 16 devices.
+# attention_decode: `type` is the cache's; heads of 128, 2 to 12 to one of keys, at most 512
+# sequences of 64 to 40,000 keys.
+# `floor_us`, `ramp_us`: time of an empty run, and what one of some ten megabytes adds; `memory`,
+# `compute`: fractions of the peaks; `half`, `half_columns`: rows of an expert, and width of one on
+# a device, at half of `compute`; `sharpness`: p of the norm.
 # `error`, `error_p90`: median and p90 of the absolute relative error in batches of 1 to 1,024
-# tokens, of mixtures (`shapes` in all) left out of the fit; with one shape, of the fit itself.
+# tokens, of shapes (`shapes` in all: hidden size, width, experts and top k; heads of keys and
+# heads to one) left out of the fit; with one shape, of the fit itself.
 """
 
 _DECODE_TOKENS = 1024
@@ -49,7 +53,9 @@ class KernelFit(NamedTuple):
 
 def write_kernel_fits(fits: Sequence[KernelFit]) -> None:
     """Replace ``kernel_fits.toml``."""
-    ordered = sorted(fits, key=lambda one: (one.timings.device, one.timings.engine))
+    ordered = sorted(
+        fits, key=lambda one: (one.timings.device, one.timings.family, one.timings.engine)
+    )
     text = "\n".join([_ABOUT, *map(_entry, ordered)])
     Path(str(files("llmcalc_core.calibration").joinpath("kernel_fits.toml"))).write_text(
         text, encoding="utf-8"
@@ -61,8 +67,10 @@ def _entry(fit: KernelFit) -> str:
     own = fit.timings
     decode = (own.rows["tokens"] <= _DECODE_TOKENS).to_numpy()
     error, p90 = np.quantile(np.abs(fit.misses[decode]), (0.5, 0.9))
-    unpacked = DATA_TYPES[own.stored].is_packed and own.stored != own.computed
-    lines = [f"[[{own.device}.mixture]]", f'type = "{own.computed}"']
+    grouped = own.family == "mixture"
+    unpacked = grouped and DATA_TYPES[own.stored].is_packed and own.stored != own.computed
+    kind = own.computed if grouped else own.stored
+    lines = [f"[[{own.device}.{own.family}]]", f'type = "{kind}"']
     lines += [f'stored = "{own.stored}"'] if unpacked else []
     lines += [f'engine = "{own.engine}"'] if own.engine != DEFAULT_ENGINE else []
     lines += [f"{name} = {value:.4g}" for name, value in fit.reached.items()]

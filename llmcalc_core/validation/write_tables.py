@@ -26,8 +26,9 @@ _ABOUT_BANDS = """\
 # measured: rows left out of a fit that saw others of the model and device; calibrated: the whole
 # pair of model and device left out; transferred: the whole device; assumed: nothing known of the
 # device but its peaks; and, with each, sources that no fit has seen (--unseen), a model on a device
-# of a source as much as any other. `coverage`: how many of theirs bands held that had not seen that
-# source. `error`: errors of that fit, on runs it had seen, rows and pairs left out.
+# of a source as much as any other. `coverage`: errors on those, and how many of theirs bands held
+# that had not seen that source. `error`: errors of the fit on runs it had seen, rows and pairs
+# left out.
 # `worth`: how much larger errors on pairs left out are without a constant, and how many numbers it
 # has. `runs`: model, device, type of weights and of KV cache, and engine, that were fitted to.
 """
@@ -90,6 +91,7 @@ def write_bands(
     ]
     parts += [
         f'[[coverage]]\nby = "{one.by}"\nvalue = "{one.value}"\ncount = {one.count}\n'
+        f"median = {one.median:.4f}\np90 = {one.p90:.4f}\nbias = {one.bias:.4f}\n"
         f"inside = {one.inside:.3f}\n"
         for one in coverage
     ]

@@ -115,9 +115,9 @@ def test_replicas_of_attention_share_the_sequences_and_stages_the_layers() -> No
 
 # (layout, sequences, distinct experts that the busiest device reads, its part of the rows). Of the
 # held experts h a part p = 2 m / (8 + 2 (m - 1)) is touched in the mean; the busiest of g devices
-# touches k sqrt(h p (1 - p)) more, at most all; the largest of 2, 3, 4, 8 normal variables is k = 0.564,
-# 0.84, 1.029 and 1.424 above their mean. Of the tokens, which spread 1.36 times their mean over
-# single experts (DeepSeek-R1, TensorRT-LLM's wide_ep), it gets 1 + 1.36 k / sqrt(h) times the mean.
+# touches k sqrt(h p (1 - p)) more, at most all; the largest of 2, 3, 4, 8 normal variables is
+# k = 0.564, 0.84, 1.029, 1.424 above their mean. Of the tokens, which spread 1.36 times their mean
+# over single experts (DeepSeek-R1, TensorRT-LLM's wide_ep), it gets 1 + 1.36 k / sqrt(h) times it.
 READ = [
     # 2 p = 1.45, and 0.65 more are above the two that it holds halves of
     (

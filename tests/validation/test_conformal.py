@@ -107,6 +107,9 @@ def test_a_source_is_judged_by_bands_that_never_saw_it(runs: Runs) -> None:
     # Its own ten, which the bands of the others don't hold; with it they would.
     assert held["basis", "calibrated"].count == 40
     assert held["basis", "calibrated"].inside == pytest.approx(0.75)
+    # A quarter of them are estimated at exp(-1) of what they took.
+    assert held["basis", "calibrated"].median == held["basis", "calibrated"].bias == 0
+    assert held["basis", "calibrated"].p90 == pytest.approx(1 - math.exp(-1))
     assert held["engine", "vllm"].inside == held["metric", "tpot"].inside
 
 

@@ -26,17 +26,35 @@ ROWS = {
     # Qwen3-235B-A22B on an H200 with vLLM 0.24.0, aiconfigurator-core 0.12.0
     "latency": [0.0963, 1.1304, 2.3485],
 }
+ATTENTION = {
+    "batch_size": [16, 64, 64],
+    "isl": 1,
+    "num_heads": 8,
+    "num_key_value_heads": 1,
+    "head_dim": 128,
+    "kv_cache_dtype": "fp8",
+    "step": [4095, 8191, 16383],
+    "window_size": [0, 0, 8192],
+    "version": "1.3.0rc20",
+    "kernel_source": "torch_flow",
+    # An H200 with TensorRT-LLM 1.3.0rc20, in the last row one of as many keys as its window has
+    "latency": [0.0125, 0.0480, 0.0480],
+}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lay out a folder of one table."""
+    """Lay out a folder of two tables."""
     data = tmp_path / "aiconfigurator_core" / "systems" / "data"
-    table = data / "h200_sxm" / "moe" / "vllm" / "0.24.0" / "moe_perf.parquet"
-    table.parent.mkdir(parents=True)
-    table.touch()
+    tables = {
+        data / "h200_sxm/moe/vllm/0.24.0/moe_perf.parquet": ROWS,
+        data / "h200_sxm/attention/trtllm/1.3.0rc20/generation_attention_perf.parquet": ATTENTION,
+    }
+    for table in tables:
+        table.parent.mkdir(parents=True)
+        table.touch()
     monkeypatch.setattr(kernel_timings, "find_spec", lambda _: True)
-    monkeypatch.setattr(pd, "read_parquet", lambda _: pd.DataFrame(ROWS))
+    monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame(tables[path]))
     return tmp_path
 
 
@@ -51,11 +69,24 @@ def test_timings_count_the_work_of_experts(folder: Path) -> None:
     assert found.rows["seconds"].iloc[1] == pytest.approx(1.1304e-3)
 
 
+def test_timings_count_the_keys_that_a_step_reads(folder: Path) -> None:
+    (found,) = kernel_timings.read_decode_attention(folder)
+    assert (found.device, found.engine, found.stored) == ("H200_141GB", "trtllm", "fp8")
+    # Keys and values of 128 bytes each, and eight heads' queries and results of two.
+    queries = 8 * 128 * 2 * 2
+    # The first row is left out: 17 MB that its 50 MB of cache served, faster than 10 us and memory.
+    assert found.rows["moved"].tolist() == [64 * (8192 * 2 * 128 + queries)] * 2
+    assert found.rows["flops"].tolist() == [4 * 64 * 8 * 128 * 8192] * 2
+
+
 def test_errors_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kernels.main([str(folder), "--borrowed"])
-    header, line = capsys.readouterr().out.splitlines()
-    assert "known, decode" in header
-    assert line.split()[:4] == ["H200_141GB", "vllm", "0.24.0", "bfloat16"]
+    header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert header[:5] == ["family", "device", "engine", "version", "type"]
+    assert [line[:5] for line in lines] == [
+        ["mixture", "H200_141GB", "vllm", "0.24.0", "bfloat16"],
+        ["attention_decode", "H200_141GB", "trtllm", "1.3.0rc20", "fp8"],
+    ]
 
 
 def test_what_is_lacking_is_said(

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from llmcalc_core import simulate
+from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation import simulated
 from llmcalc_core.validation.__main__ import main
@@ -152,8 +153,12 @@ class Servers:
         return SimpleNamespace(outcome=outcome, basis="measured")
 
 
+NARROW = Band(low=0.9, high=1.2)
+
+
 def test_a_percentile_is_no_surer_than_the_mean(monkeypatch):
-    steps = band("tpot", "measured", mixture=False)
+    steps = NARROW
+    monkeypatch.setattr(simulated, "band", lambda *_, **__: NARROW)
     later = [1000 / steps.high, 1000 / steps.high, 1010 / steps.high]
     monkeypatch.setattr(simulated, "api", Servers([10, 10, 1010], [10, 10, 1010], later))
     figures = _figures(read_case(open_loop_row()))
@@ -172,7 +177,9 @@ def test_the_band_of_an_overloaded_server_grows_with_the_run():
     assert long_width > 1.8 * short_width
 
 
-def test_near_its_limit_a_server_may_be_overloaded_and_its_band_says_so():
+def test_near_its_limit_a_server_may_be_overloaded_and_its_band_says_so(monkeypatch):
+    monkeypatch.setattr(simulated, "band", lambda *_, **__: NARROW)
+
     def first_token(rate):
         row = open_loop_row(max_num_seqs="8", rate=str(rate), duration_s="200",
                             multi_turn="False", system_prompt_tokens="0")  # fmt: skip

@@ -120,7 +120,11 @@ def test_what_is_written_is_read_again(
     write_tables.write_constants(found.constants)
     worth = {"step_overhead_s": (6, 0.5)}
     table = bands(found.runs, found.misses)
-    held = [Coverage(by="engine", value="vllm", count=8, inside=0.75)]
+    held = [
+        Coverage(
+            by="engine", value="vllm", count=8, median=0.1, p90=0.3, bias=-0.05, inside=0.75
+        )
+    ]  # fmt: skip
     write_tables.write_bands(table, refit.errors(found), held, worth, found.runs)
     constants = tomllib.loads((tmp_path / "constants.toml").read_text())["constant"]
     assert list(constants) == list(specs())
@@ -145,7 +149,9 @@ def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture
     for entry in last_errors():
         assert f"{100 * entry.median:.1f} / {100 * entry.p90:.1f}" in printed
     for held in last_coverage():
-        assert f"| {held.by} {held.value} | {held.count} | {held.inside:.0%} |" in printed
+        error = f"{100 * held.median:.0f} / {100 * held.p90:.0f} ({100 * held.bias:+.0f})"
+        line = f"| {held.by} {held.value} | {held.count} | {error} | {held.inside:.0%} |"
+        assert line in printed
     for name, (count, rise) in last_worth().items():
         assert f"| {name} | {count} | {rise:+.1%} |" in printed
 

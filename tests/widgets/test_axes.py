@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import permutations
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,11 @@ def test_small_is_better_of_times_devices_and_costs() -> None:
     assert {name for name, axis in AXES.items() if axis.small} == SMALL_IS_BETTER
 
 
-@pytest.mark.parametrize(("across", "up"), [*permutations(AXES, 2)])
+PAIRS = [pair if number % 2 else pair[::-1] for number, pair in enumerate(combinations(AXES, 2))]
+"""Each two axes once: every axis is across in some pairs, and up in others."""
+
+
+@pytest.mark.parametrize(("across", "up"), PAIRS)
 def test_the_front_is_what_no_plan_beats_on_the_axes(
     limited: ParetoExplorer, across: str, up: str
 ) -> None:

@@ -45,7 +45,9 @@ MAKERS: list[Callable[[], Any]] = [
         batch_max=4,
     ),
     lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], requests_per_s=7, devices=4),
-    lambda: SloFinder(model="llama3_8b", hardware=[OWN, "L40S"], percentile="p90", load_of="L40S"),
+    lambda: SloFinder(
+        model="llama3_8b", hardware=[OWN, "L40S"], devices=1, percentile="p90", load_of="L40S"
+    ),
     lambda: HardwareComparer(model="llama3_8b", stage="serving", request_rate=3, hardware="L40S"),
     lambda: WhatIf(model="llama3_8b", stage="serving", request_rate=8, request_rate_min=2),
 ]

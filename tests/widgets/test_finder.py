@@ -93,8 +93,8 @@ def test_names_are_text(finder: SloFinder) -> None:
 
 
 def test_a_percentile_is_simulated_and_so_is_what_its_code_gives(finder: SloFinder) -> None:
-    finder.percentile = "p95"
-    limits = {"ttft_limit_s": 1.0, "tpot_limit_s": 0.03, "replica_devices": [1, 2, 4, 8]}
+    finder.devices, finder.percentile = 1, "p95"
+    limits = {"ttft_limit_s": 1.0, "tpot_limit_s": 0.03, "replica_devices": [1]}
     own = find_slo_plan("llama2_70b", TWO, 20, percentile=0.95, **limits)
     pd.testing.assert_frame_equal(finder.df, own)
     page = text_of(finder.answer.value)
@@ -141,7 +141,7 @@ def test_devices_that_will_not_do_are_rows_at_a_percentile_too() -> None:
 def test_another_load_is_not_simulated_anew(
     finder: SloFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finder.percentile = "p90"
+    finder.devices, finder.percentile = 1, "p90"
     before = int(finder.df["devices"][0])
     monkeypatch.setattr(slo_question, "slo_replicas", _never)
     finder.requests_per_s = 200
@@ -156,7 +156,7 @@ def _never(*_: object, **__: object) -> None:
 
 
 def test_what_is_not_simulated_is_said_at_the_percentile(finder: SloFinder) -> None:
-    finder.percentile = "p95"
+    finder.devices, finder.percentile = 1, "p95"
     frame = finder.df
     finder.offload_to_fit = True
     said = "Offload to fit must be left out of a simulation, which does not follow it, got True"
@@ -202,6 +202,7 @@ def test_a_control_asks_in_the_background_and_the_last_one_wins(
     finder: SloFinder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = slow_replicas(monkeypatch)
+    finder.devices = 1
     before = finder.df
 
     async def run() -> None:
@@ -243,13 +244,15 @@ def test_cancelling_goes_back_to_the_settings_of_the_answer(
 
 
 def test_code_does_not_go_on_before_the_answer_is_there(finder: SloFinder) -> None:
+    finder.devices = 1
+
     async def run() -> float:
         finder.percentile = "p99"
         return float(finder.df["ttft_s"][0])
 
     own = find_slo_plan(
         "llama2_70b", TWO, 20, percentile=0.99, ttft_limit_s=1.0, tpot_limit_s=0.03,
-        replica_devices=[1, 2, 4, 8],
+        replica_devices=[1],
     )  # fmt: skip
     assert asyncio.run(run()) == own["ttft_s"][0]
 

@@ -58,8 +58,8 @@ FAULTS = [
      r"\[\[A100_80GB.all_reduce\]\] 1: devices must be a whole number of at least 2"),
     ("efficiency.toml", ("A100_80GB", "all_reduce", 0, "serves"), ["vlm"], "serves must be one of"),
     ("efficiency.toml", ("MI300X", "gemm", 0, "engine"), "vllm", GONE),
-    ("efficiency.toml", ("A100_80GB", "attention_decode", 0, "engine"), "vllm",
-     r"\[A100_80GB\]: attention_decode must have an entry without an engine"),
+    ("efficiency.toml", ("A100_80GB", "attention_prefill", 0, "engine"), "vllm",
+     r"\[A100_80GB\]: attention_prefill must have an entry without an engine"),
     ("efficiency.toml", ("L4", "like"), "L40", r"\[L4\]: like must be one of .*got 'L40'"),
     ("efficiency.toml", ("RTX_5090", "products"), {"bf16": 0.9}, "products must be a table with a"),
     ("efficiency.toml", ("RTX_5090", "products", "fp4"), 1.5, "products, fp4 must be"),
@@ -245,10 +245,10 @@ def test_each_constant_scales_what_it_says() -> None:
     })  # fmt: skip
     found = efficiency_for(A100, llm.Precision(), constants=constants)
     alone, _ = find_facts(facts_of("A100_80GB"), "attention_decode", "bf16")
-    assert (alone.memory, alone.floor_us, alone.ramp_us) == (0.8067, 18.8, 21.68)
+    assert (alone.memory, alone.floor_us, alone.ramp_us) == (0.7764, 17.28, 9.797)
     own = found.curves["attention_decode"]
-    assert own.memory == pytest.approx(near_the_peak(0.8067 / 1.25), rel=1e-12)
-    assert (own.floor_s, own.ramp_s) == pytest.approx((9.4e-6, 10.84e-6))
+    assert own.memory == pytest.approx(near_the_peak(0.7764 / 1.25), rel=1e-12)
+    assert (own.floor_s, own.ramp_s) == pytest.approx((8.64e-6, 4.8985e-6))
     product = found.curves["gemm"]
     assert product.compute == pytest.approx(near_the_peak(0.8641 / 1.5), rel=1e-12)
     # Arithmetic of experts takes three times as long beside; what they read takes no longer.

@@ -1,8 +1,7 @@
 """Facts of kernels beside times of the same kernels, measured alone.
 
-Median times and shares of the bandwidth are those of ranges of cache sizes in the kernel
-measurements that NVIDIA's aiconfigurator project publishes (Apache-2.0, commit 095f58a5); so are
-times of all-reduces by their size.
+Times of all-reduces by their size are those of the kernel measurements that NVIDIA's aiconfigurator
+project publishes (Apache-2.0, commit 095f58a5).
 """
 
 from __future__ import annotations
@@ -18,16 +17,18 @@ from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.roofline import memory_seconds, ramp_seconds
 from tests.core.neutral import NEUTRAL
 
+# Eight heads of 128 to one of keys: sequences, keys of each, and what an attention takes [us]
+# (aiconfigurator-core 0.12.0, NVIDIA, Apache-2.0; systems/data/*/attention).
 DECODE_ATTENTION = [
-    ("H200_141GB", "trtllm", "fp8", 12.6, 0.092),
-    ("H200_141GB", "trtllm", "fp8", 46.3, 0.458),
-    ("H200_141GB", "trtllm", "fp8", 85.0, 0.739),
-    ("H200_141GB", "trtllm", "fp8", 254.1, 0.884),
-    ("H100_80GB", "vllm", "bf16", 16.2, 0.090),
-    ("H100_80GB", "vllm", "bf16", 59.1, 0.525),
-    ("H100_80GB", "vllm", "bf16", 364.0, 0.903),
-    ("B200_180GB", "trtllm", "fp8", 32.5, 0.490),
-    ("B200_180GB", "trtllm", "fp8", 161.4, 0.872),
+    ("H200_141GB", "trtllm", "fp8", 256, 4096, 77.3),
+    ("H100_80GB", "vllm", "bf16", 16, 1024, 14.9),
+    ("H100_80GB", "vllm", "bf16", 64, 8192, 101.4),
+    ("H100_80GB", "vllm", "bf16", 64, 16384, 187.1),
+    ("B200_180GB", "trtllm", "fp8", 16, 1024, 12.9),
+    ("B200_180GB", "trtllm", "fp8", 64, 16384, 50.9),
+    ("B200_180GB", "sglang", "fp8", 16, 1024, 17.7),
+    ("GB200_186GB", "vllm", "bf16", 64, 16384, 83.4),
+    ("A100_80GB", "vllm", "bf16", 64, 8192, 185.6),
 ]
 ALL_REDUCES = [
     ("H100_80GB", "trtllm", 8, 65_536, 4.59),
@@ -52,17 +53,18 @@ LARGE_PRODUCTS = [
 """The fastest large products, of the table in the README of gau-nernst's gn-kernels (02ef305a)."""
 
 
-@pytest.mark.parametrize(("device", "engine", "cache", "took_us", "share"), DECODE_ATTENTION)
-def test_decode_attention_takes_its_time(
-    device: str, engine: str, cache: str, took_us: float, share: float
-) -> None:
+@pytest.mark.parametrize("case", DECODE_ATTENTION, ids=lambda case: " ".join(map(str, case[:-1])))
+def test_decode_attention_takes_its_time(case: tuple[str, str, str, int, int, float]) -> None:
+    device, engine, cache, sequences, keys, took_us = case
     bandwidth = find_hardware(device).memory_bandwidth
-    moved = took_us * 1e-6 * bandwidth * share
+    moved = sequences * (keys * 2 * 128 * (1 if cache == "fp8" else 2) + 8 * 128 * 4)
     facts, basis = find_facts(facts_of(device), "attention_decode", cache, engine)
     at_rate = memory_seconds(moved=moved, bandwidth=bandwidth, efficiency=facts.memory)
     ramp = ramp_seconds(moved=moved, ramp=facts.ramp_us * 1e-6)
     assert basis == "calibrated"
-    assert facts.floor_us * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.16)
+    # Fits miss heads left out by 7 % at the median and 26 % at p90 (kernel_fits.toml).
+    assert facts.floor_us * 1e-6 + ramp + at_rate == pytest.approx(took_us * 1e-6, rel=0.22)
+    assert facts.floor_us * 1e-6 + ramp + at_rate > moved / bandwidth
 
 
 @pytest.mark.parametrize(("device", "engine", "devices", "size", "took_us"), ALL_REDUCES)

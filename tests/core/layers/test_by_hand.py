@@ -513,6 +513,19 @@ def part_of(kind: str) -> Part:
     return found
 
 
+@pytest.mark.parametrize(
+    ("kind", "rows"),
+    [
+        ("hyper-connections", 3), ("alternating updates", 3), ("attention residuals", 1),
+        ("layer inputs", 1), ("low-rank residual", 1),
+    ],
+)  # fmt: skip
+def test_rows_between_layers(kind: str, rows: int) -> None:
+    """A stream or a block each; what is added to the one stream is no other."""
+    model = architecture(ModelConfig(**(PLAIN | KINDS[kind][0])))
+    assert (model.residual_rows, model.most_residual_rows) == (rows, rows)
+
+
 def grid_of(tp: int) -> Grid:
     return make_grid((Layout(tp=tp),), batches=(2,), inputs=(32,), outputs=(4,))
 

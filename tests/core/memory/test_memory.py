@@ -267,3 +267,13 @@ def test_the_budget_of_an_engine(engine: str, fraction: float | None) -> None:
     assert memory_budget(device, 0.8, engine) == MemoryBudget(
         device_bytes=0.8 * 81_559 * 2**20, host_bytes=5e11, cache_fraction=fraction
     )
+
+
+def test_what_may_be_used_of_a_device_whose_engine_counts_what_is_free() -> None:
+    # 0.9 of what the rest r leaves of M is the cache's, c <= 0.9 (M - r), so that all is at most
+    # c + r <= 0.9 M + 0.1 r.
+    found = estimate_decode_performance("llama3_8b", 8, 1, 1000, 200, "H100_80GB", engine="trtllm")
+    held = found["memory_by_kind_bytes"]
+    rest = held["weights"] + held["activations"] + held["reserve"]
+    most = 0.9 * 81_559 * 2**20 + 0.1 * rest
+    assert found["memory_capacity_bytes"] == pytest.approx(most, rel=1e-12)

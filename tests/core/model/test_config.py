@@ -75,6 +75,10 @@ DIFFERENCES = [
     ("wide qk norm, one kv head",
      {"qk_norm": True, "qk_norm_wide": True, "num_key_value_heads": 1},
      4 * (64 + 16 - 2 * 64 * 48)),
+    # the last layer has neither keys and values nor the norm of keys
+    ("wide qk norm, one layer without a cache",
+     {"qk_norm": True, "qk_norm_wide": True, "num_kv_shared_layers": 1},
+     4 * 2 * 64 - 64 - 2 * 64 * 64),
     ("sinks", {"attention_sinks": True}, 4 * 4),
     ("four norms", {"norms_per_layer": 4}, 4 * 2 * 64),
     ("no final norm", {"final_norm": False}, -64),

@@ -17,6 +17,7 @@ from llmcalc_core import (
     make_request,
     sensitivity,
 )
+from llmcalc_core.planning import open_loop
 from llmcalc_core.planning.evaluation import evaluate
 from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.in_flight import numbers_in_flight
@@ -118,6 +119,13 @@ def test_blocks_of_layouts_and_lengths_are_as_the_rows_alone() -> None:
     assert len(own) == len(some)
     for name in ("ttft_s", "tpot_s", "batch", "device_memory_bytes", "gemm_s", "power_w"):
         assert own[f"{name}_x"].to_numpy() == pytest.approx(own[f"{name}_y"].to_numpy(), rel=1e-6)
+
+
+def test_a_block_has_at_least_one_layout_and_length(
+    frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_loop, "_ROWS", 1)
+    pd.testing.assert_frame_equal(served(), frame)
 
 
 def test_what_does_not_fit_is_rejected_for_memory() -> None:

@@ -16,8 +16,6 @@ from llmcalc_core.simulation.percentiles import gamma_quantile, normal_share, wa
 from llmcalc_core.simulation.random_arrivals import Wait
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.server import ServerOptions
-from llmcalc_core.simulation.step_chain import none_comes, step_chain
-from llmcalc_core.simulation.step_curves import StepCurves
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.lengths import FixedLengths
 from llmcalc_core.workload.requests import draw_requests
@@ -98,6 +96,23 @@ def test_closed_forms_are_near_the_simulator() -> None:
         assert np.quantile(found[name], 0.9) < 0.5, name
 
 
+@pytest.mark.parametrize("engine", ["vllm", "trtllm"])
+def test_an_overloaded_replica_serves_what_the_simulator_does(engine: str) -> None:
+    """Where memory is short: vLLM lets in what has room with half an answer, others a whole one."""
+    server = make_server(
+        "llama3_70b", "H100_80GB", "checkpoint", Widths(2), engine, 0.9, ServerOptions()
+    )
+    sent = draw_requests(
+        400, input_lengths=FixedLengths(tokens=1000), output_lengths=FixedLengths(tokens=3000),
+        rate=1.0, seed=1,
+    )  # fmt: skip
+    settings = server.settings(sent)
+    seen = server.serve(all_at_once(sent), settings, server.step_times(sent, settings))
+    said = closed_form(server, (1000, 3000), 1e4, None)
+    assert said.overloaded
+    assert said.requests_per_s.item() == pytest.approx(seen.requests_per_s, rel=0.1)
+
+
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
 def test_percentiles_rise_with_the_level_and_the_rate(engine: str) -> None:
     server = make_server(
@@ -127,33 +142,6 @@ def test_hardly_any_requests_have_no_percentiles_but_one() -> None:
         assert getattr(said.percentiles, name).item() == pytest.approx(alone, rel=1e-3)
 
 
-def steps(**changes: float) -> StepCurves:
-    """Steps that decode in 1 s and take 0.1 s more for each prompt."""
-    known = {
-        "decode": 1.0, "alone": 1.1, "some": 2.0, "full": 11.0, "count": 10.0, "fit": 100.0,
-        "through": 1.1, "chunks": 1.0,
-    }  # fmt: skip
-    return StepCurves(**{name: np.array(value) for name, value in (known | changes).items()})
-
-
-@pytest.mark.parametrize("rate", [0.1, 2.0, 8.0])
-def test_the_chain_of_steps_is_that_of_drawn_ones(rate: float) -> None:
-    chain = step_chain(steps(), np.array(rate))
-    chance, step, seen = np.random.default_rng(5), 1.0, []
-    for _ in range(40_000):
-        step = 1 + 0.1 * chance.poisson(rate * step)
-        seen.append(step)
-    assert chain.mean == pytest.approx(np.mean(seen), rel=0.02)
-    assert chain.mean == pytest.approx(1 / (1 - 0.1 * rate))  # by hand: m = 1 + 0.1 rate m
-    assert chain.variance == pytest.approx(np.var(seen), rel=0.12)
-
-
-def test_nothing_comes_in_an_exponential_time_as_often_as_by_hand() -> None:
-    # Of a mean of 2 and a variance of 4: 1 / (1 + rate * mean)
-    assert none_comes(np.array(1.5), np.array(2.0), np.array(4.0)) == pytest.approx(1 / 4)
-    assert none_comes(np.array(1.5), np.array(2.0), np.array(0.0)) == pytest.approx(np.exp(-3))
-
-
 @pytest.mark.parametrize("level", [0.1, 0.5, 0.9, 0.99])
 def test_quantiles_of_plain_distributions(level: float) -> None:
     """A uniform rest, an exponential queue, none at all; and gamma against drawn values."""
@@ -166,6 +154,9 @@ def test_quantiles_of_plain_distributions(level: float) -> None:
     queue = replace(evenly, behind=one)
     late = wait_quantile(level=level, busy=1.0, wait=queue).item()
     assert late == pytest.approx(-np.log1p(-level), rel=1e-3)
+    wide = replace(queue, behind_variance=4 * one)  # an exponential tail, twice as wide
+    late = wait_quantile(level=level, busy=1.0, wait=wide).item()
+    assert late == pytest.approx(max(1 + 2 * (-np.log1p(-level) - 1), 0.0), rel=1e-3, abs=1e-3)
     idle = wait_quantile(level=level, busy=0.5, wait=evenly).item()
     assert idle == pytest.approx(max(2 * (level - 0.5) / 0.5, 0.0))
     drawn = np.random.default_rng(3).gamma(4.0, 0.5, 200_000)
