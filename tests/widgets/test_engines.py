@@ -27,5 +27,5 @@ def test_an_engine_that_no_list_has_is_named_and_its_basis_said(
     label = {"lmdeploy": "LMDeploy", "toy": "Toy"}[engine]
     assert label in explorer.chart._head.value
     assert not explorer.error
-    assert set(explorer.df["basis"]) == {"assumed" if engine == "toy" else "calibrated"}
+    assert set(explorer.df["basis"]) == {"assumed" if engine == "toy" else "transferred"}
     explorer.close()
