@@ -13,7 +13,7 @@ import pytest
 from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf
 
 HALF = 8
-LEFT_BLOCKS = 50
+LEFT_BLOCKS = 100
 """Blocks of memory that may be left of each of the second half: one that leaks holds thousands.
 
 A few hundred in all come and go with what else the process does."""
