@@ -48,6 +48,17 @@ class Wait:
     behind_variance: Floats
     decode_mean: Floats
 
+    def divided(self, parts: Floats) -> Wait:
+        """Give the wait where so many steps are formed in the time of one."""
+        return Wait(
+            mean=self.mean / parts,
+            variance=self.variance / parts**2,
+            behind=self.behind,
+            behind_mean=self.behind_mean / parts,
+            behind_variance=self.behind_variance / parts**2,
+            decode_mean=self.decode_mean / parts,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AtRandom:
@@ -78,7 +89,9 @@ class AtRandom:
     each: Floats
 
 
-def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: float) -> AtRandom:
+def at_random(
+    steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: float, ahead: float = 0.0
+) -> AtRandom:
     """Estimate what requests meet that come at random.
 
     Parameters
@@ -91,6 +104,8 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
         Steps of an answer after its first token, at least 1 [1].
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+    ahead : float
+        Steps that the engine prepares before the one before has ended [1].
 
     Returns
     -------
@@ -120,9 +135,13 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
     if mixes:
         steady, stay = chain.mean, np.minimum(chain.load, load)
         behind = stay * (own + beside - chain.mean)
-        late = _behind_own(steps, chain, stay, behind, answer_steps)
-        queued = _behind_queue(steps, chain, (own, load, stay), answer_steps)
-        gap = steady + np.where(full, queued, late)
+        # Of a step that was prepared before, what comes in one's own is no part.
+        later = np.maximum(answer_steps - ahead, _LEAST)
+        late = _behind_own(steps, chain, stay, behind, later)
+        queued = _behind_queue(steps, chain, (own, load, stay), later)
+        gap = steady + np.where(full, queued, late) * (later / answer_steps)
+        alone = np.exp(-rate * (own + wait.mean + answer_steps * gap))
+        gap = gap - ahead * alone * (steady - steps.decode) / answer_steps
         prompt = (chain.base - steps.decode) / chain.count + chain.each
     else:
         steady, stay = _between_decodes(steps, chain, rate, load), load
@@ -135,12 +154,12 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
         )
         prompt = np.where(steps.one_by_one, steps.alone, chain.base / chain.count + chain.each)
     return AtRandom(
-        wait=wait,
-        own=own + steps.chunks * (steps.through - steps.alone),
+        wait=wait.divided(steps.lanes),
+        own=own,
         gap=gap,
         steady=steady,
-        step=chain.mean,
-        step_variance=chain.variance,
+        step=chain.mean / steps.lanes,
+        step_variance=chain.variance / steps.lanes**2,
         each=prompt * steps.chunks / (1 - stay),
     )
 
