@@ -9,6 +9,7 @@ import pytest
 
 from llmcalc_core.api.load_curve import all_at_once, is_overloaded
 from llmcalc_core.api.server import Server, Widths, make_server
+from llmcalc_core.api.simulate import simulate
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.simulation.open_loop import OpenLoop
@@ -111,6 +112,24 @@ def test_closed_forms_of_pipelines_are_near_the_simulator() -> None:
     for name in ("ttft mean", "ttft 0.99", "tpot mean", "tpot 0.99", "e2e mean", "e2e 0.99"):
         assert np.median(found[name]) < (0.25 if name.endswith("99") else 0.17), name
         assert np.median(errors[name]) == pytest.approx(0, abs=0.2), name
+
+
+@pytest.mark.parametrize("outputs", [1, 2, 3])
+@pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
+def test_answers_of_few_tokens(engine: str, outputs: int) -> None:
+    """The step after one's own holds what came meanwhile, but where it was prepared before."""
+    server = make_server(
+        "llama3_8b", "H100_80GB", "checkpoint", Widths(), engine, 0.9, ServerOptions()
+    )
+    said = closed_form(server, (2000, outputs), 8.0, None).times
+    seen = simulate(
+        "llama3_8b", "H100_80GB", engine=engine, request_rate=8, num_prompts=2500,
+        input_tokens=2000, output_tokens=outputs,
+    ).outcome  # fmt: skip
+    near = 0.2 if engine == "sglang" else 0.15
+    assert said.ttft_s.item() == pytest.approx(seen.mean("ttft"), rel=near)
+    if outputs > 1:
+        assert said.tpot_s.item() == pytest.approx(seen.mean("tpot"), rel=near)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "sglang", "trtllm"])
