@@ -18,9 +18,10 @@ from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.simulation.lockstep import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.overheads import Overheads
 from llmcalc_core.simulation.pipelined import run_pipeline
 from llmcalc_core.simulation.scheduler import run
-from llmcalc_core.simulation.server import ServerOptions, settings_of, with_overheads
+from llmcalc_core.simulation.server import ServerOptions, settings_of
 from llmcalc_core.simulation.settings import POLICIES, Settings
 from llmcalc_core.simulation.stage_times import StageTimes, stage_times
 from llmcalc_core.simulation.step_tables import step_times
@@ -41,9 +42,8 @@ _NOT_SIMULATED = ("speculative_tokens", "weights_offload_gib", "offload_to_fit")
 LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
 
 _IN_LOOP = 1.0
-"""Of the steps to the first token in a closed loop, where a client always comes back just after a
-step has begun, that step [1]. What requests that come at any time wait for it is simulated, as is a
-step that is prepared ahead."""
+"""Of the steps to the first token, that which runs as a request comes [1]: what is left of it is
+simulated."""
 
 
 class Widths(NamedTuple):
@@ -94,29 +94,25 @@ class Server:
         progress: Callable[[float], object] | None = None,
     ) -> Outcome:
         """Serve requests, with what they wait outside of steps."""
-        behaviour = self.case[4].behaviour
-        steps = float(behaviour.first_token_steps)
-        if requests.concurrency is None:
-            steps = max(steps - _IN_LOOP - settings.steps_ahead, 0.0)
-        return with_overheads(
-            self._run(requests, settings, times, progress),
-            first_token_s=float(behaviour.first_token_s),
-            first_steps=steps,
-        )
-
-    def _run(
-        self,
-        requests: Requests,
-        settings: Settings,
-        times: StepTimes | StageTimes,
-        progress: Callable[[float], object] | None,
-    ) -> Outcome:
-        layout = self.case[3].layouts[0]
+        layout, overheads = self.case[3].layouts[0], self._overheads(requests, settings)
         if isinstance(times, StageTimes):
-            return run_pipeline(requests, times, settings, layout.pp, progress=progress)
+            return run_pipeline(
+                requests, times, settings, layout.pp, overheads=overheads, progress=progress
+            )
         if layout.attention_dp > 1:
-            return run_replicas(requests, times, settings, layout.attention_dp, progress=progress)
-        return run(requests, times, settings, progress=progress)
+            return run_replicas(
+                requests, times, settings, layout.attention_dp,
+                overheads=overheads, progress=progress,
+            )  # fmt: skip
+        return run(requests, times, settings, overheads=overheads, progress=progress)
+
+    def _overheads(self, requests: Requests, settings: Settings) -> Overheads:
+        """Give what requests wait outside of steps."""
+        behaviour = self.case[4].behaviour
+        steps = float(behaviour.first_token_steps) - _IN_LOOP
+        if requests.concurrency is None:
+            steps -= settings.steps_ahead
+        return Overheads(first_token_s=float(behaviour.first_token_s), first_steps=max(steps, 0.0))
 
 
 def make_server(

@@ -130,7 +130,7 @@ def simulate(
         :func:`llmcalc_core.workload.request_frame.requests_from_frame`. Where not given, they are
         drawn.
     concurrency : int, optional
-        Requests in flight: as one ends, the next is sent.
+        Clients, each of which sends its next request as it has seen its answer.
     request_rate, burstiness : float, optional
         Requests per second [1/s], and how evenly they come: 1 at random (Poisson), less in bursts,
         infinity one after the other. Exactly one of ``concurrency``, ``request_rate`` and

@@ -132,12 +132,13 @@ def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) 
     """Scale the curves of kernels measured alone to what engines reach, below every peak."""
     arithmetic, traffic = values["compute_time"], values["memory_time"]
     longer = dict.fromkeys(narrow, shared_facts().narrow_gemm_time)
-    longer["mixture"] = values["mixture_time"]
+    experts = {"mixture": values["mixture_time"]}
+    longer |= experts
     return {
         family: replace(
             curve,
             compute=_reached(curve.compute / (longer.get(family, 1.0) * arithmetic)),
-            memory=_reached(curve.memory / traffic),
+            memory=_reached(curve.memory / (experts.get(family, 1.0) * traffic)),
             floor_s=curve.floor_s * values["launch_floor"],
             ramp_s=curve.ramp_s * values["launch_floor"],
         )

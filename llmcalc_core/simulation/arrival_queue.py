@@ -7,18 +7,22 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
+from llmcalc_core.simulation.overheads import Overheads
 from llmcalc_core.workload.requests import Requests
 
 
 class ArrivalQueue:
-    """Requests to come: at given times, or when another request ends.
+    """Requests to come: at given times, or when a client has seen the answer to another one.
 
     Parameters
     ----------
     requests : Requests
         What is sent.
-    finish : list of float
-        When each request ended, NaN before; kept up to date by who serves them [s].
+    first_token, finish : list of float
+        When each request gave its first and its last token, NaN before; kept up to date by who
+        serves them [s].
+    overheads : Overheads
+        What clients wait outside of steps.
 
     Attributes
     ----------
@@ -32,21 +36,35 @@ class ArrivalQueue:
 
     __slots__ = (
         "_after",
+        "_clients",
         "_count",
         "_due",
+        "_ended",
         "_finish",
+        "_first_token",
         "_followers",
+        "_latest",
         "_listed",
         "_next",
+        "_outputs",
+        "_overheads",
+        "_seen",
         "_started",
         "follows",
         "next_s",
         "sent_s",
     )
 
-    def __init__(self, requests: Requests, finish: list[float]) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        first_token: list[float],
+        finish: list[float],
+        overheads: Overheads,
+    ) -> None:
         self.sent_s: list[float] = requests.arrival_s.tolist()
-        self._finish = finish
+        self._outputs: list[int] = requests.output_tokens.tolist()
+        self._first_token, self._finish, self._overheads = first_token, finish, overheads
         self._count = len(requests)
         self._started = self._listed = min(requests.concurrency or self._count, self._count)
         self._next = 0
@@ -54,6 +72,10 @@ class ArrivalQueue:
         self._followers: dict[int, int] = {}  # request -> the one that waits for its end
         self.follows = bool(self._after) or self._started < self._count
         self._due: list[tuple[float, int]] = []  # requests that others' ends have sent, a heap
+        self._clients: list[float] = []  # when clients of a closed loop send their next one, a heap
+        self._seen: dict[int, float] = {}  # request -> when its client saw its end
+        self._ended = 0  # all requests before this one have ended,
+        self._latest = -math.inf  # the last of them then
         self.next_s = self._earliest()
 
     def sent_by(self, until: float) -> Sequence[int]:
@@ -68,7 +90,13 @@ class ArrivalQueue:
     def _one_by_one(self, until: float) -> Iterator[int]:
         """Give the requests that are sent by then where ends of others send some."""
         while self.next_s <= until:
-            if self._due and self._due[0][0] == self.next_s:
+            if self._clients and self._clients[0] == self.next_s:
+                self.sent_s[self._started] = heappop(self._clients)
+                yield self._started
+                self._started += 1
+                if self._started == self._count:
+                    self._clients.clear()
+            elif self._due and self._due[0][0] == self.next_s:
                 yield heappop(self._due)[1]
             else:
                 request = self._next
@@ -78,30 +106,49 @@ class ArrivalQueue:
             self.next_s = self._earliest()
 
     def note_end(self, request: int, now: float) -> None:
-        """Send what waited for this end."""
+        """Send what waits for this end once the client has seen it."""
+        if self._started == self._count and not self._after:
+            return
+        seen = now + self._later_s(request, now)
         if self._started < self._count:  # a closed loop
-            self._send(self._started, now)
-            self._started += 1
-        if request in self._followers:
-            self._send(self._followers.pop(request), now)
+            heappush(self._clients, seen)
+        if self._after:
+            self._seen[request] = seen
+            if request in self._followers:
+                self._send(self._followers.pop(request), seen)
+        self.next_s = self._earliest()
+
+    def _later_s(self, request: int, now: float) -> float:
+        """Give how long after the end of a request its client sees it [s]."""
+        gaps = self._outputs[request] - 1
+        step = (now - self._first_token[request]) / gaps if gaps else 0.0
+        while self._ended < request and not math.isnan(self._finish[self._ended]):
+            self._latest = max(self._latest, self._finish[self._ended])
+            self._ended += 1
+        busy = self._ended < request or self._latest > self.sent_s[request]
+        return self._overheads.later_s(step, busy=busy)
 
     def _earliest(self) -> float:
         """Look up when the next request is sent."""
-        listed = self.sent_s[self._next] if self._next < self._listed else math.inf
-        return min(listed, self._due[0][0]) if self._due else listed
+        earliest = self.sent_s[self._next] if self._next < self._listed else math.inf
+        if self._due:
+            earliest = min(earliest, self._due[0][0])
+        return min(earliest, self._clients[0]) if self._clients else earliest
 
     def _must_wait(self, request: int, before: int) -> bool:
-        """Whether a request that is due must wait for another one's end."""
-        if before < 0 or self._finish[before] <= self.sent_s[request]:
+        """Whether a request that is due must wait until the end of another one is seen."""
+        if before < 0:
             return False
-        if math.isnan(self._finish[before]):
+        seen = self._seen.get(before)
+        if seen is None:
             self._followers[before] = request
+        elif seen <= self.sent_s[request]:
+            return False
         else:
-            self._send(request, self._finish[before])
+            self._send(request, seen)
         return True
 
     def _send(self, request: int, when: float) -> None:
         """Send a request that an end has allowed."""
         self.sent_s[request] = when
         heappush(self._due, (when, request))
-        self.next_s = self._earliest()

@@ -29,12 +29,15 @@ class Traffic:
         Steps of an answer after its first token [1].
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+    ahead : float
+        Steps that the engine prepares before the one before has ended [1].
     """
 
     rate: Floats
     replicas: Floats
     answer_steps: Floats
     mixes: float
+    ahead: float
 
     @property
     def steps_or_one(self) -> Floats:
@@ -138,7 +141,7 @@ def decoding(curves: StepCurves, numbers: Floats, room: Floats, traffic: Traffic
 
 def _meets(steps: StepCurves, traffic: Traffic) -> AtRandom:
     rate = traffic.rate / traffic.replicas
-    return at_random(steps, rate, traffic.steps_or_one, mixes=traffic.mixes)
+    return at_random(steps, rate, traffic.steps_or_one, mixes=traffic.mixes, ahead=traffic.ahead)
 
 
 def _met(meets: AtRandom, traffic: Traffic) -> Floats:

@@ -63,6 +63,7 @@ def latencies(
     *,
     room: Floats,
     longest: Floats,
+    fullest: Floats,
     alone: Floats,
     held_steps: float = 0.0,
     level: float | None = None,
@@ -79,6 +80,8 @@ def latencies(
         What an engine adds.
     room, longest : array
         Most requests that run at once [1], and how long each takes then [s].
+    fullest : array
+        Time of a step of an answer then [s].
     alone : array
         Time of a step that decodes one sequence [s].
     held_steps : float
@@ -98,13 +101,15 @@ def latencies(
     sharing.
     """
     meets, steps, rate = found.meets, traffic.steps_or_one, traffic.rate
-    ahead = float(behaviour.overlaps)
+    ahead = traffic.ahead
     wait, own = meets.wait, meets.own
     decoded = np.where(traffic.answer_steps > 0, found.met - 1, 0.0)
-    gap = np.where(found.full, np.maximum((room / rate - own) / steps, alone), meets.gap)
+    gap = np.where(found.full, np.minimum(meets.gap, fullest), meets.gap)
     inside = decoded + rate * (own + wait.mean)
     busy = -np.expm1(-inside)
-    held = max(float(behaviour.first_token_steps) - _IN_LOOP - ahead, 0.0) + held_steps
+    # An answer of one token has no step behind which it waits.
+    first_steps = max(float(behaviour.first_token_steps) - _IN_LOOP - ahead, 0.0) + held_steps
+    held = first_steps * np.minimum(traffic.answer_steps, 1.0)
     growth = np.clip(found.slope * decoded / np.maximum(gap, _LEAST), 0.0, _STEEPEST)
     lets_in, queue = _admission(inside, decoded / (1 - growth), rate, (longest, room))
     fixed = float(behaviour.first_token_s) + held * gap * busy + own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from llmcalc_core.simulation.arrival_queue import ArrivalQueue
+from llmcalc_core.simulation.overheads import NO_OVERHEADS, Overheads
 from llmcalc_core.workload.requests import Requests
 
 
@@ -17,6 +18,8 @@ class Ledger:
         What is sent.
     block_tokens : int
         Tokens of a block [tokens].
+    overheads : Overheads
+        What clients wait outside of steps.
 
     Attributes
     ----------
@@ -40,7 +43,9 @@ class Ledger:
         Requests that are still to be sent.
     """
 
-    def __init__(self, requests: Requests, block_tokens: int) -> None:
+    def __init__(
+        self, requests: Requests, block_tokens: int, overheads: Overheads = NO_OVERHEADS
+    ) -> None:
         count = len(requests)
         self.inputs: list[int] = requests.input_tokens.tolist()
         self.outputs: list[int] = requests.output_tokens.tolist()
@@ -56,4 +61,4 @@ class Ledger:
         self.cached: dict[int, int] = {}
         self.last_token: dict[int, float] = {}
         self.late_tokens: list[float] = []
-        self.arrivals = ArrivalQueue(requests, self.finish)
+        self.arrivals = ArrivalQueue(requests, self.first_token, self.finish, overheads)

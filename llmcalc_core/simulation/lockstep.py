@@ -10,6 +10,7 @@ from llmcalc_core.simulation.batch import Batch
 from llmcalc_core.simulation.leap import started_before, with_room
 from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.overheads import NO_OVERHEADS, Overheads
 from llmcalc_core.simulation.recorder import Recorder, outcome_of
 from llmcalc_core.simulation.rules import RULES, Policy
 from llmcalc_core.simulation.settings import Settings
@@ -24,6 +25,7 @@ def run_replicas(
     replicas: int,
     *,
     leap: bool = True,
+    overheads: Overheads = NO_OVERHEADS,
     progress: Callable[[float], object] | None = None,
 ) -> Outcome:
     """Serve requests on attention replicas, each with a queue, a batch and a KV cache of its own.
@@ -35,7 +37,7 @@ def run_replicas(
 
     Parameters
     ----------
-    requests, step_times, leap, progress
+    requests, step_times, leap, overheads, progress
         As :func:`llmcalc_core.simulation.scheduler.run` takes them.
     settings : Settings
         How each replica is set up.
@@ -55,7 +57,7 @@ def run_replicas(
         If ``progress`` returned False.
     """
     check_room(requests, settings)
-    ledger = Ledger(requests, settings.block_tokens)
+    ledger = Ledger(requests, settings.block_tokens, overheads)
     batches = [Batch(requests, settings, ledger) for _ in range(replicas)]
     policies: list[Policy] = [RULES[settings.policy](batch) for batch in batches]
     recorders = [Recorder(batch) for batch in batches]
@@ -78,7 +80,7 @@ def run_replicas(
             recorder.note(steps, seconds)
             batch.go_on(steps, seconds, last)
         told.tell(sum(batch.left for batch in batches) - (replicas - 1) * len(requests))
-    return outcome_of(requests, ledger, recorders)
+    return overheads.added_to(outcome_of(requests, ledger, recorders))
 
 
 def _timed(batches: list[Batch], step_times: StepTimes, *, leap: bool) -> tuple[int, float, float]:

@@ -146,26 +146,30 @@ def open_loop(
     read = _Read(shape=grid.shape, layout=layout)
     numbers = np.asarray(grid.batch).reshape(-1)
     own = {name: read.room(getattr(room, name)) for name in ("whole", "usual")}
-    longest = Between.of(numbers, own["usual"]).take(read.curve(closed.e2e_s))
+    fullest = Between.of(numbers, own["usual"])
+    longest = fullest.take(read.curve(closed.e2e_s))
     traffic = Traffic(
         rate=rates,
         replicas=read.width(grid.attention_dp),
         answer_steps=np.asarray((grid.outputs - 1) / grid.gained),
         mixes=mixes_prompts(efficiency, chunked=chunked),
+        ahead=float(efficiency.behaviour.overlaps),
     )
     curves = step_curves(case, chunked=chunked).of_layouts(layout)
     found = decoding(curves, numbers, own["usual"], traffic)
     overloaded = np.asarray(rates * longest > own["usual"])
     means, levels = latencies(
         found, traffic, efficiency.behaviour,
-        room=own["usual"], longest=longest, alone=curves.decode[:, :1], held_steps=held_steps,
-        level=percentile,
+        room=own["usual"], longest=longest,
+        fullest=fullest.take(read.curve(closed.tpot_s)) * grid.gained, alone=curves.decode[:, :1],
+        held_steps=held_steps, level=percentile,
     )  # fmt: skip
     full = found.full | overloaded
-    place = Between.of(numbers, np.where(overloaded, own["whole"], found.met))
+    held = np.where(overloaded, own["usual"], found.met)
+    place = Between.of(numbers, held)
     times = _at(closed, read, place)
     # Each request takes the work that it takes in a closed loop of as many.
-    busy = np.minimum(rates * times.e2e_s / np.where(overloaded, own["whole"], found.met), 1.0)
+    busy = np.minimum(rates * times.e2e_s / held, 1.0)
     ttft = np.where(overloaded, times.ttft_s, means.ttft_s)
     tpot = np.where(overloaded, times.tpot_s, means.tpot_s / grid.gained)
     e2e = np.asarray(ttft + (grid.outputs - 1) * tpot)

@@ -8,6 +8,7 @@ from typing import Protocol
 from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.micro_batches import Flight, MicroBatches
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.overheads import NO_OVERHEADS, Overheads
 from llmcalc_core.simulation.recorder import Recorder, outcome_of
 from llmcalc_core.simulation.rules import RULES
 from llmcalc_core.simulation.settings import Settings
@@ -64,6 +65,7 @@ def run_pipeline(
     settings: Settings,
     stages: int,
     *,
+    overheads: Overheads = NO_OVERHEADS,
     progress: Callable[[float], object] | None = None,
     formed: list[FormedStep] | None = None,
 ) -> Outcome:
@@ -77,7 +79,7 @@ def run_pipeline(
 
     Parameters
     ----------
-    requests, settings, progress, formed
+    requests, settings, overheads, progress, formed
         As :func:`llmcalc_core.simulation.scheduler.run` takes them.
     stage_times : StageTimes
         How long steps take.
@@ -97,7 +99,7 @@ def run_pipeline(
         If ``progress`` returned False.
     """
     check_room(requests, settings)
-    ledger = Ledger(requests, settings.block_tokens)
+    ledger = Ledger(requests, settings.block_tokens, overheads)
     batch = MicroBatches(requests, settings, ledger, stages)
     policies = [RULES[settings.policy](batch) for _ in range(stages)]
     recorders = [Recorder(batch) for _ in range(stages)]
@@ -131,7 +133,7 @@ def run_pipeline(
             if len(batch.flights) < depth:
                 continue
         now = max(now, batch.land())
-    return outcome_of(requests, ledger, recorders)
+    return overheads.added_to(outcome_of(requests, ledger, recorders))
 
 
 def _holds_anything(batch: MicroBatches) -> bool:

@@ -6,18 +6,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.simulation.step_chain import StepChain, none_comes, step_chain
+from llmcalc_core.formulas import Floats
+from llmcalc_core.simulation.late_prompts import Meets, rest_of_full_step
+from llmcalc_core.simulation.step_chain import StepChain, step_chain
 from llmcalc_core.simulation.step_curves import StepCurves
 
 _FULL = 0.999
 """Largest load of full steps that is told from overload [1]."""
-
-_MOST_READING = 0.9999
-"""Largest share of steps that read prompts before any decodes [1]."""
-
-_CERTAIN = 50.0
-"""Mean number of requests of which at least one comes for certain [1]."""
 
 _LEAST = 1e-12
 
@@ -47,6 +42,17 @@ class Wait:
     behind_mean: Floats
     behind_variance: Floats
     decode_mean: Floats
+
+    def divided(self, parts: Floats) -> Wait:
+        """Give the wait where so many steps are formed in the time of one."""
+        return Wait(
+            mean=self.mean / parts,
+            variance=self.variance / parts**2,
+            behind=self.behind,
+            behind_mean=self.behind_mean / parts,
+            behind_variance=self.behind_variance / parts**2,
+            decode_mean=self.decode_mean / parts,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,7 +84,9 @@ class AtRandom:
     each: Floats
 
 
-def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: float) -> AtRandom:
+def at_random(
+    steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: float, ahead: float = 0.0
+) -> AtRandom:
     """Estimate what requests meet that come at random.
 
     Parameters
@@ -91,6 +99,8 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
         Steps of an answer after its first token, at least 1 [1].
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
+    ahead : float
+        Steps that the engine prepares before the one before has ended [1].
 
     Returns
     -------
@@ -117,31 +127,19 @@ def at_random(steps: StepCurves, rate: Floats, answer_steps: Floats, *, mixes: f
     own = np.where(
         steps.one_by_one, steps.chunks * steps.alone, np.maximum(chain.base, 0.0) + chain.each
     )
-    if mixes:
-        steady, stay = chain.mean, np.minimum(chain.load, load)
-        behind = stay * (own + beside - chain.mean)
-        late = _behind_own(steps, chain, stay, behind, answer_steps)
-        queued = _behind_queue(steps, chain, (own, load, stay), answer_steps)
-        gap = steady + np.where(full, queued, late)
-        prompt = (chain.base - steps.decode) / chain.count + chain.each
-    else:
-        steady, stay = _between_decodes(steps, chain, rate, load), load
-        late = _until_none_waits(steps, chain, rate, own + beside)
-        queue = np.maximum(load * (limited.mean + own) - _rest(steps, load) / 2, 0.0) / (1 - load)
-        gap = (
-            steady
-            + (np.where(steps.one_by_one, queue, np.maximum(late, queue)) - (steady - steps.decode))
-            / answer_steps
-        )
-        prompt = np.where(steps.one_by_one, steps.alone, chain.base / chain.count + chain.each)
+    meets = Meets(
+        steps=steps, chain=chain, rate=rate, load=load, own=own, beside=beside,
+        wait=wait.mean, queued=limited.mean, full=full, answer_steps=answer_steps,
+    )  # fmt: skip
+    steady, gap, each = meets.mixed(ahead) if mixes else meets.apart()
     return AtRandom(
-        wait=wait,
-        own=own + steps.chunks * (steps.through - steps.alone),
+        wait=wait.divided(steps.lanes),
+        own=own,
         gap=gap,
         steady=steady,
-        step=chain.mean,
-        step_variance=chain.variance,
-        each=prompt * steps.chunks / (1 - stay),
+        step=chain.mean / steps.lanes,
+        step_variance=chain.variance / steps.lanes**2,
+        each=each,
     )
 
 
@@ -182,7 +180,7 @@ def _of_steps(
 def _limited(steps: StepCurves, load: Floats, *, mixes: float) -> Wait:
     """Wait for a single server of prompts, each of which takes its part of full steps."""
     prompt, decode = steps.full_step_prompt_s, steps.decode
-    rest, free = _rest(steps, load), 1 - load
+    rest, free = rest_of_full_step(steps, load), 1 - load
     queue = load * prompt / (2 * free)
     idle = decode / 2 * (1.0 if mixes else free)
     third = prompt**2 / (3 * free)
@@ -190,64 +188,7 @@ def _limited(steps: StepCurves, load: Floats, *, mixes: float) -> Wait:
         mean=queue + idle + rest / 2,
         variance=queue**2 + load * third + (decode**2 + rest**2) / 12,
         behind=load,
-        behind_mean=prompt / (2 * free) + mixes * decode / 2 + _rest(steps, 1.0) / 2,
+        behind_mean=prompt / (2 * free) + mixes * decode / 2 + rest_of_full_step(steps, 1.0) / 2,
         behind_variance=(prompt / free) ** 2 * (2 * load - 1) / 4 + third + rest**2 / 12,
         decode_mean=decode / 2,
     )
-
-
-def _rest(steps: StepCurves, load: Values) -> Floats:
-    """Time of a full step in which it reads on for others, as often as it is full [s]."""
-    more = np.maximum(steps.full - steps.alone, 0.0)
-    return np.where(steps.one_by_one, 0.0, more) * load
-
-
-def _behind_own(
-    steps: StepCurves, chain: StepChain, load: Floats, behind: Floats, answer_steps: Floats,
-    *, spread: bool = False,
-) -> Floats:  # fmt: skip
-    """Give what prompts that came behind one's own add to a step of its answer, in the mean [s].
-
-    They take their time until none of them, and of those that come behind them, is left: at first
-    as much of a step as there is room for, then less and less.
-    """
-    left = np.maximum(behind, _LEAST)
-    room = np.maximum(steps.full - chain.mean, _LEAST)
-    first = left * -np.expm1(-room / left) if spread else np.minimum(left, room)
-    whole = left / (1 - load)
-    kept = np.clip(1 - first / whole, 0.0, 1.0)
-    late: Floats = whole * (1 - kept**answer_steps) / answer_steps
-    return late
-
-
-def _behind_queue(
-    steps: StepCurves, chain: StepChain, own: tuple[Floats, Floats, Floats], answer_steps: Floats
-) -> Floats:
-    """Give what prompts behind add where full steps read them one after the other [s]."""
-    reads, load, stay = own
-    rest = _rest(steps, load)
-    soon = stay * (reads + steps.decode / 2 - chain.mean)
-    waited = steps.full_step_prompt_s / (2 * (1 - load)) + rest / 2
-    late = soon + stay * waited - rest / 2
-    at_once = _behind_own(steps, chain, stay, soon, answer_steps)
-    after = _behind_own(steps, chain, stay, late, answer_steps, spread=True)
-    return (1 - load) * at_once + load * after
-
-
-def _between_decodes(steps: StepCurves, chain: StepChain, rate: Floats, load: Floats) -> Floats:
-    """Time between two steps that decode, where prompts are read before any is decoded [s]."""
-    room = np.maximum(steps.fit, 1.0) - rate * (steps.full - steps.decode)
-    full = np.where(room > 0, rate * steps.decode / np.maximum(room, _LEAST), 1.0)
-    reading = np.minimum(np.maximum(chain.reading, full), _MOST_READING)
-    alone = steps.decode / (1 - load)
-    return np.where(steps.one_by_one, alone, chain.mean / (1 - reading))
-
-
-def _until_none_waits(steps: StepCurves, chain: StepChain, rate: Floats, own: Floats) -> Floats:
-    """Time of the steps that read prompts between one's own and the next that decodes [s]."""
-    reading = np.maximum(chain.reading, _LEAST)
-    step = np.minimum(chain.base + chain.each * chain.count, steps.full)
-    between = reading * (1 - reading) * (step - steps.decode) ** 2
-    variance = np.maximum(chain.variance - between, 0.0) / reading
-    ends = np.maximum(none_comes(rate, step, variance), _LEAST)
-    return step / ends * -np.expm1(-np.minimum(rate * own, _CERTAIN))

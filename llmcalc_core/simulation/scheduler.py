@@ -9,6 +9,7 @@ from llmcalc_core.simulation.batch import Batch
 from llmcalc_core.simulation.leap import started_before, with_room
 from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.overheads import NO_OVERHEADS, Overheads
 from llmcalc_core.simulation.recorder import Recorder, outcome_of
 from llmcalc_core.simulation.rules import RULES
 from llmcalc_core.simulation.settings import Settings
@@ -29,6 +30,7 @@ def run(
     settings: Settings,
     *,
     leap: bool = True,
+    overheads: Overheads = NO_OVERHEADS,
     progress: Callable[[float], object] | None = None,
     formed: list[FormedStep] | None = None,
 ) -> Outcome:
@@ -46,6 +48,9 @@ def run(
         How long steps take.
     settings : Settings
         How the engine is set up.
+    overheads : Overheads, optional
+        What clients wait outside of steps; the next request of one, or of a conversation, comes
+        once it has seen its answer.
     leap : bool, default True
         Whether to take steps between two events at once; else each one alone, with the same result.
     progress : callable, optional
@@ -67,7 +72,7 @@ def run(
         If ``progress`` returned False.
     """
     check_room(requests, settings)
-    ledger = Ledger(requests, settings.block_tokens)
+    ledger = Ledger(requests, settings.block_tokens, overheads)
     batch = Batch(requests, settings, ledger)
     form_step = RULES[settings.policy](batch).form_step
     arrivals, recorder = batch.arrivals, Recorder(batch)
@@ -93,7 +98,7 @@ def run(
         batch.go_on(steps, seconds, last)
         if batch.left <= told.next:
             told.tell(batch.left)
-    return outcome_of(requests, ledger, [recorder])
+    return overheads.added_to(outcome_of(requests, ledger, [recorder]))
 
 
 def _decode(batch: Batch, step_times: StepTimes, *, leap: bool) -> tuple[int, float, float]:

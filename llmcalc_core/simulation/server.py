@@ -11,7 +11,6 @@ from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.engines import Engine
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.requests import Requests
@@ -98,29 +97,3 @@ def _cached_tokens(case: Case, budget: MemoryBudget, requests: Requests, most: i
     cache = float(np.asarray(memory.kv_cache))
     room = budget.device_bytes - (float(np.asarray(budget.counted(memory))) - cache)
     return room / cache * running * (usual + 1) if cache else math.inf
-
-
-def with_overheads(outcome: Outcome, *, first_token_s: float, first_steps: float) -> Outcome:
-    """Add what a request waits outside of the steps it is in.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        What the steps alone gave.
-    first_token_s : float
-        Fixed time to the first token [s].
-    first_steps : float
-        Steps that a prompt or its first token waits beside, where others run [1].
-
-    Returns
-    -------
-    Outcome
-        The same with later first and last tokens.
-    """
-    before = np.maximum.accumulate(np.concatenate([[-np.inf], outcome.finish_s[:-1]]))
-    busy = before > outcome.arrival_s
-    step = np.nan_to_num(outcome.tpot_s)
-    later = first_token_s + first_steps * step * busy
-    return replace(
-        outcome, first_token_s=outcome.first_token_s + later, finish_s=outcome.finish_s + later
-    )

@@ -127,6 +127,15 @@ def serving_times(
     -------
     ServingTimes
         Arrays that broadcast to the grid.
+
+    Notes
+    -----
+    Beside the simulator of the same steps, 276 random loops of drawn lengths with up to 400 in
+    flight: of one pipeline stage and answers of 16 tokens or more TPOT is off by 3 % at the median
+    and 16 % at p90, TTFT by 5 and 27 %. Drawn lengths of fewer tokens are nearly all the same, and
+    simulated clients stay together: end to end 6 and 13 %, but which part of it is TPOT by 20 and
+    65 %. Micro batches of a pipeline are taken as equal, which simulated ones are not: end to end
+    9 and 37 %.
     """
     case = (model, hardware, precision, grid, efficiency)
     steps = serving_steps(case, chunked=chunked, arrivals=arrivals)

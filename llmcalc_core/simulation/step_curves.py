@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed
-from llmcalc_core.costmodel.phases import phase_times_of
+from llmcalc_core.calibration.facts import Behaviour
+from llmcalc_core.costmodel.micro_batch import Case, is_pipelined, timed
+from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.load import load_of
 from llmcalc_core.simulation.prefills import (
     decode_pass,
-    in_micro_batches,
     mixes_prompts,
-    reading_times,
 )
 from llmcalc_core.simulation.reading import reading_step
 from llmcalc_core.workload.arrivals import AT_RANDOM
+from llmcalc_core.workload.grid import Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,10 +37,11 @@ class StepCurves:
         room for, beside decoding or alone [s].
     count, fit : array
         Chunks that these read; the latter below 2 where prompts are longer than a step [1].
-    through : array
-        Time of a chunk on its way through all pipeline stages [s].
     chunks : array
         Steps that a prompt is read in [1].
+    lanes : array
+        Steps that a pipeline forms in the time of one of them, each of which reads what has come
+        [1].
     """
 
     decode: Floats
@@ -49,8 +50,8 @@ class StepCurves:
     full: Floats
     count: Floats
     fit: Floats
-    through: Floats
     chunks: Floats
+    lanes: Floats
 
     @property
     def one_by_one(self) -> NDArray[np.bool_]:
@@ -64,17 +65,18 @@ class StepCurves:
 
     def of_layouts(self, layout: NDArray[np.intp]) -> StepCurves:
         """Give those of plans that have some of the layouts."""
-        return self._each(lambda values: values[layout])
+        return self.each(lambda values: values[layout])
 
     def at(self, place: Between) -> StepCurves:
         """Interpolate at numbers of sequences that decode."""
-        return self._each(place.take)
+        return self.each(place.take)
 
     def at_knot(self, knot: NDArray[np.intp]) -> StepCurves:
         """Take those at known numbers, by their positions of shape (plans, rates, ...)."""
-        return self._each(lambda values: np.take_along_axis(values, knot, axis=1))
+        return self.each(lambda values: np.take_along_axis(values, knot, axis=1))
 
-    def _each(self, change: Any) -> StepCurves:  # noqa: ANN401 - a function of an array
+    def each(self, change: Any) -> StepCurves:  # noqa: ANN401 - a function of an array
+        """Change every array."""
         return StepCurves(**{one.name: change(getattr(self, one.name)) for one in fields(self)})
 
 
@@ -99,7 +101,8 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
     """
     model, hardware, precision, whole, efficiency = case
     mixes = mixes_prompts(efficiency, chunked=chunked)
-    grid = in_micro_batches(whole)
+    lanes = _lanes(whole, efficiency.behaviour, mixes=mixes)
+    grid = replace(whole, micro_batches=lanes, micro=whole.batch / lanes)
     even = (model, hardware, precision, grid, efficiency)
     load = load_of(grid, mixes=mixes, arrivals=AT_RANDOM, behaviour=efficiency.behaviour)
     decodes = decode_pass(even, load, load.most_decoding)
@@ -107,28 +110,55 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
     decoding = timed(even, decodes, work, None)
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
-    fit = np.asarray(load.room / load.chunk_tokens)
+    fit = np.asarray(load.room / load.chunk_tokens / lanes)
     if not grid.engine.fills_steps:  # whole prompts, or one of those that are longer than a step
         fit = np.where(load.chunks > 1, fit, np.maximum(np.floor(fit), 1.0))
     most = np.maximum(fit, 1.0)
-    count = np.sqrt(most)
 
-    def reading(read: Values) -> MicroBatch:
+    def reading(read: Values) -> Floats:
         own = replace(load, read=read, beside=load.requests)
-        return reading_step(even, own, (decoding.one, work), mixes=mixes)
+        return traversal_times(reading_step(even, own, (decoding.one, work), mixes=mixes)).latency_s
 
-    alone, some, full = (
-        reading_times(even, reading(read), decode, mixes)
-        for read in (np.ones_like(most), count, most)
+    steps = StepCurves(
+        decode=decode.latency_s,
+        alone=reading(np.ones_like(most)),
+        some=reading(np.sqrt(most)),
+        full=reading(most),
+        count=np.sqrt(most),
+        fit=fit,
+        chunks=np.asarray(load.chunks),
+        lanes=lanes,
     )
-    shape = whole.shape
-    return StepCurves(
-        decode=np.broadcast_to(decode.latency_s, shape),
-        alone=np.broadcast_to(alone.latency_s, shape),
-        some=np.broadcast_to(some.latency_s, shape),
-        full=np.broadcast_to(full.latency_s, shape),
-        count=np.broadcast_to(count, shape),
-        fit=np.broadcast_to(fit, shape),
-        through=np.broadcast_to(alone.period_s, shape),
-        chunks=np.broadcast_to(load.chunks, shape),
+    if is_pipelined(whole):
+        steps = _through_stages(steps, whole.pp)
+    return steps.each(lambda values: np.broadcast_to(values, whole.shape))
+
+
+def _lanes(grid: Grid, behaviour: Behaviour, *, mixes: float) -> Floats:
+    """Count the micro batches that come about while requests come at random [1].
+
+    An engine that forms a step when the one before has ended finds nobody for the next one: all
+    decode in one micro batch (``run_pipeline``). One that has others ahead fills them in turn.
+    """
+    if mixes and not behaviour.overlaps:
+        return np.ones_like(grid.batch, float)
+    return np.minimum(grid.pp, np.maximum(grid.batch / grid.attention_dp, 1.0))
+
+
+def _through_stages(steps: StepCurves, pp: Values) -> StepCurves:
+    """Give the steps of pipelines from those of one micro batch on its way.
+
+    No step overtakes another one, so that each prompt holds all of them back by its way. More than
+    a step has room for follow in the next ones, a stage behind: full steps are under way on all
+    stages then, and none takes longer.
+    """
+    whole_way, prompts = np.asarray(pp) > 1, np.maximum(steps.fit, 1.0)
+    few = steps.fit < _TWO
+    behind = np.where(few, steps.full * (2 - 1 / pp), steps.full)
+    return replace(
+        steps,
+        alone=steps.alone * (1 + (steps.chunks - 1) / pp) / steps.chunks,
+        some=np.where(whole_way, behind, steps.some),
+        count=np.where(whole_way, np.where(few, pp, prompts), steps.count),
+        fit=steps.fit * pp,
     )

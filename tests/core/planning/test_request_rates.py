@@ -41,7 +41,11 @@ def test_as_many_are_in_flight_as_come_while_one_stays(frame: pd.DataFrame) -> N
     assert len(kept_up) > 200
     each = kept_up["request_rate"] / kept_up["replicas"]
     in_flight = each * kept_up["e2e_latency_s"]
-    assert (np.maximum(np.ceil(in_flight * (1 - 1e-6)), 1) - kept_up["batch"]).abs().max() == 0
+    plan = ["devices", "tp", "pp", "input_tokens", "output_tokens"]
+    room = frame.groupby(plan)["batch"].transform("max")[kept_up.index]  # of what is overloaded
+    running = np.maximum(np.ceil(in_flight * (1 - 1e-6)), 1)
+    assert (running > room).mean() < 0.01  # some wait to be let in, and their places are taken
+    assert (np.minimum(running, room) - kept_up["batch"]).abs().max() == 0
     assert kept_up["requests_per_s"].to_numpy() == pytest.approx(kept_up["request_rate"])
 
 
@@ -54,15 +58,15 @@ def test_a_plan_that_does_not_keep_up_is_rejected_for_its_load(frame: pd.DataFra
     assert not over["on_front"].any()
     assert (frame.loc[frame["request_rate"] == RATES[-1], "rejected_for"] == "load").all()
     assert (frame.loc[frame["request_rate"] == RATES[0], "rejected_for"] == "").all()
-    # Overloaded, it holds as many as the memory lets in: a closed loop of so many.
+    # Overloaded, it runs as many as the memory lets in with half of their answers: a closed loop.
     row = over.iloc[0]
+    inputs, outputs = row["input_tokens"], row["output_tokens"]
+    running = int(row["batch"] * (inputs + outputs) / (inputs + outputs / 2))
     loop = explore(
-        **PLAN, devices=row["devices"], batch=int(row["batch"]), input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-    )  # fmt: skip
+        **PLAN, devices=row["devices"], batch=running, input_tokens=inputs, output_tokens=outputs
+    )
     same = loop[(loop["tp"] == row["tp"]) & (loop["pp"] == row["pp"])].iloc[0]
-    assert same["rejected_for"] == ""
-    assert row["tpot_s"] == pytest.approx(same["tpot_s"], rel=0.1)
+    assert row["tpot_s"] == pytest.approx(same["tpot_s"], rel=0.02)
 
 
 def test_latencies_never_fall_as_more_requests_come(frame: pd.DataFrame) -> None:
@@ -73,7 +77,9 @@ def test_latencies_never_fall_as_more_requests_come(frame: pd.DataFrame) -> None
         answers = rows["output_tokens"].iloc[0] > 1  # of one token, there is no time per token
         for latency in ("ttft_s", "e2e_latency_s", *(["tpot_s"] if answers else [])):
             times = rows[latency].to_numpy()
-            assert (times[1:] >= times[:-1] * 0.97).all(), rows
+            # Overloaded, a closed loop says how long a token takes, whose stages share evenly.
+            falls = 0.95 if rows["pp"].iloc[0] == 1 or latency != "tpot_s" else 0.9
+            assert (times[1:] >= times[:-1] * falls).all(), rows
 
 
 def test_hardly_any_requests_meet_an_idle_server(frame: pd.DataFrame) -> None:

@@ -106,7 +106,7 @@ def test_the_closed_form_agrees_where_prompts_are_short(engine: str) -> None:
             "llama3_70b", "H100_80GB", precision="bf16", tp=2, pp=2, engine=engine,
             concurrency=in_flight, num_prompts=10 * in_flight, **drawn,
         ).summary  # fmt: skip
-        assert said["tpot_ms"] == pytest.approx(seen["tpot_mean_s"] * 1e3, rel=0.05)
+        assert said["tpot_ms"] == pytest.approx(seen["tpot_mean_s"] * 1e3, rel=0.06)
         assert said["ttft_ms"] == pytest.approx(seen["ttft_mean_s"] * 1e3, rel=0.2)
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.simulation.in_flight import Decoding, Traffic
+from llmcalc_core.simulation.late_prompts import Meets
 from llmcalc_core.simulation.latencies import _admission, _gap_variance, latencies
 from llmcalc_core.simulation.random_arrivals import (
     AtRandom,
     Wait,
-    _behind_queue,
     _gated,
     _limited,
     _of_steps,
-    _until_none_waits,
     at_random,
 )
 from llmcalc_core.simulation.step_chain import StepChain, none_comes, step_chain
@@ -26,7 +27,7 @@ def steps(**changes: float) -> StepCurves:
     """Steps that decode in 1 s and take 0.1 s more for each prompt."""
     known = {
         "decode": 1.0, "alone": 1.1, "some": 2.0, "full": 11.0, "count": 10.0, "fit": 100.0,
-        "through": 1.1, "chunks": 1.0,
+        "chunks": 1.0, "lanes": 1.0,
     }  # fmt: skip
     return StepCurves(**{name: np.array(value) for name, value in (known | changes).items()})
 
@@ -57,6 +58,16 @@ def chain_of(**changes: float) -> StepChain:
     return StepChain(**{name: np.array(value) for name, value in (known | changes).items()})
 
 
+def meets(**changes: Any) -> Meets:
+    zero, one = np.array(0.0), np.array(1.0)
+    known = {
+        "steps": steps(), "chain": chain_of(), "rate": one, "load": zero, "own": zero,
+        "beside": zero, "wait": zero, "queued": zero, "full": np.array(False),  # noqa: FBT003
+        "answer_steps": one,
+    }  # fmt: skip
+    return Meets(**(known | changes))
+
+
 @pytest.mark.parametrize(
     ("variance", "none"), [(2.25, 1 / 4), (0.25, np.exp(-3)), (0.2, np.exp(-3))]
 )
@@ -68,7 +79,7 @@ def test_steps_follow_until_one_reads_nothing(variance: float, none: float) -> N
     many as it takes on average until nothing came.
     """
     chain = chain_of(mean=1.5, variance=variance, base=2.0, each=0.0)
-    time = _until_none_waits(steps(), chain, np.array(1.5), np.array(1e3))
+    time = meets(chain=chain, rate=np.array(1.5), own=np.array(1e3))._until_none_waits()
     assert time == pytest.approx(2 / none)
 
 
@@ -141,7 +152,7 @@ def test_a_long_answer_meets_all_that_came_behind_its_prompt() -> None:
     0.11 / (2 x 0.5) s, and half of the 4.95 s that a full step goes on, in which all are read.
     """
     load, stay, answer = np.array(0.5), np.array(0.9), np.array(1e4)
-    found = _behind_queue(steps(), chain_of(), (np.array(2.5), load, stay), answer)
+    found = meets(own=np.array(2.5), load=load)._behind_queue(stay, answer) / answer
     soon = 0.9 * 2
     late = soon + 0.9 * (0.11 + 4.95 / 2) - 4.95 / 2
     assert found * answer == pytest.approx((soon + late) / 2 / (1 - 0.9))
@@ -183,7 +194,7 @@ def test_half_of_the_requests_wait_for_a_free_place() -> None:
     50 / (2 x 100 x 1/2) = 0.5 s. One in ten waits longer than t where exp(-t / 0.5) / 2 = 1/10.
     """
     one = np.ones((1, 1, 1, 1))
-    traffic = Traffic(rate=one, replicas=one, answer_steps=100 * one, mixes=1.0)
+    traffic = Traffic(rate=one, replicas=one, answer_steps=100 * one, mixes=1.0, ahead=0.0)
     at_once = Behaviour(
         first_token_s=0.0, first_token_steps=0.0, prefill_first=0.0, overlaps=0.0,
         captured_tokens=0.0,
