@@ -100,6 +100,8 @@ def compute_seconds(
     --------
     >>> compute_seconds(flops=1e12, peak=1e15, efficiency=0.5, size=1000, half=1000)
     0.004
+    >>> compute_seconds(flops=1e12, peak=1e15, efficiency=0.5, size=1)
+    0.002
     """
     return flops * ((1 + half / size) / (peak * efficiency))
 
