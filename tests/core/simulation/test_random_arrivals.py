@@ -201,7 +201,7 @@ def test_half_of_the_requests_wait_for_a_free_place() -> None:
     )  # fmt: skip
     means, late = latencies(
         decoding_of(met=101.0, slope=0.0), traffic, at_once,
-        room=100 * one, longest=50 * one, alone=one, level=0.9,
+        room=100 * one, longest=50 * one, fullest=one, alone=one, level=0.9,
     )  # fmt: skip
     assert means.ttft_s.item() == pytest.approx(0.5 / 2)
     assert late is not None
