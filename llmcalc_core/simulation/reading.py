@@ -156,9 +156,9 @@ def _logits(case: Case) -> PassTimes:
 
 
 def _one_chunk(case: Case, chunks: Values) -> Pass:
-    """Describe one chunk of a prompt that is read in so many."""
+    """Describe one chunk of a prompt that is read in so many, with nothing at the host."""
     model, _, precision, grid, _ = case
-    alone = replace(grid, pieces=chunks)
+    alone = replace(grid, pieces=chunks, weights_away=0.0, cache_away=0.0)
     return pass_of(model.hidden, alone, precision, requests=1.0, on_all_replicas=1.0, decode=False)
 
 
