@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llmcalc_core as llm
-from llmcalc_core import Techniques
+from llmcalc_core import Techniques, explore
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import Memory, device_memory
@@ -183,3 +183,17 @@ def test_pools_take_shares_only() -> None:
         for one in ({"weights_offload_gib": 6.5}, {"weights_offload": 0.5})
     )
     assert gib["tpot_s"].iloc[0] == pytest.approx(share["tpot_s"].iloc[0], rel=1e-2)
+
+
+def test_batches_and_lengths_side_by_side_are_those_one_by_one() -> None:
+    asked = {"output_tokens": 100, "phase": "serving", "offload_to_fit": True}
+    batches, inputs = [1, 8, 64], [500, 6000]
+    together = explore("llama3_8b", "L4", 1, batch=batches, input_tokens=inputs, **asked)
+    single = [
+        explore("llama3_8b", "L4", 1, batch=batch, input_tokens=prompt, **asked).iloc[0]
+        for batch in batches
+        for prompt in inputs
+    ]
+    assert (together["host_memory_bytes"] > 0).tolist() == [False] * 3 + [True] * 3
+    for name in ("tpot_s", "ttft_s", "host_memory_bytes"):
+        assert together[name].tolist() == pytest.approx([one[name] for one in single], rel=1e-9)
