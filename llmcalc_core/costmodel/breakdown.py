@@ -15,7 +15,6 @@ from llmcalc_core.costmodel.passes import HostTransfer, PassTimes, TimedWork
 from llmcalc_core.costmodel.phases import phase_times_of
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.roofline import ramp_seconds
 from llmcalc_core.layers.work import Message, Operation
 
 
@@ -147,7 +146,7 @@ def _operation_row(
         memory_bytes=moved,
         peak_flops=number(curve.peak),
         most_flops=_reached_flops(work, curve),
-        most_bytes=_reached_bytes_per_s(moved, curve, bandwidth),
+        most_bytes=number(bandwidth * curve.memory),
     )
 
 
@@ -155,14 +154,6 @@ def _reached_flops(work: Operation, curve: Curve) -> float:
     """Give the rate at which it computes if nothing else bounds it [FLOP/s]."""
     padding = (1.0 + curve.half / work.size) * (1.0 + curve.half_columns / work.columns)
     return number(curve.peak * curve.compute / padding)
-
-
-def _reached_bytes_per_s(moved: float, curve: Curve, bandwidth: float) -> float:
-    """Give the rate at which so many bytes move if nothing else bounds them [bytes/s]."""
-    rate = number(bandwidth * curve.memory)
-    if not curve.ramp_s:
-        return rate
-    return moved / (moved / rate + number(ramp_seconds(moved=moved, ramp=curve.ramp_s)))
 
 
 def _message_row(work: Message | HostTransfer, seconds: float) -> BreakdownRow:

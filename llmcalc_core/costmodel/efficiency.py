@@ -129,16 +129,20 @@ def efficiency_for(
 
 
 def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) -> dict[str, Curve]:
-    """Scale the curves of kernels measured alone to what engines reach, below every peak."""
+    """Scale the curves of kernels measured alone to what engines reach, below every peak.
+
+    Rows of experts take longer in an engine, but not what fills their tiles, which is as much.
+    """
     arithmetic, traffic = values["compute_time"], values["memory_time"]
     longer = dict.fromkeys(narrow, shared_facts().narrow_gemm_time)
-    experts = {"mixture": values["mixture_time"]}
-    longer |= experts
+    uneven = {"mixture": values["mixture_time"]}
+    longer |= uneven
     return {
         family: replace(
             curve,
             compute=_reached(curve.compute / (longer.get(family, 1.0) * arithmetic)),
-            memory=_reached(curve.memory / (experts.get(family, 1.0) * traffic)),
+            memory=_reached(curve.memory / traffic),
+            half=curve.half / uneven.get(family, 1.0),
             floor_s=curve.floor_s * values["launch_floor"],
             ramp_s=curve.ramp_s * values["launch_floor"],
         )

@@ -68,4 +68,4 @@ def operation_seconds(
     if not isinstance(curve.half_columns, float) or curve.half_columns:
         compute = compute * (1 + curve.half_columns / columns)
     busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness) + ramp
-    return busy, busy * (compute > memory + ramp) if bounds else 0.0
+    return busy, busy * (compute > memory) if bounds else 0.0

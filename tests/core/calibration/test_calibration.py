@@ -258,6 +258,13 @@ def test_each_constant_scales_what_it_says() -> None:
     )
     assert experts.compute == pytest.approx(near_the_peak(known.compute / (3 * 1.5)), rel=1e-12)
     assert experts.memory == pytest.approx(near_the_peak(known.memory / 1.25), rel=1e-12)
+    # What fills a tile is as much: flops x (3 + half / rows), not 3 x flops x (1 + half / rows).
+    assert experts.half == pytest.approx(known.half / 3, rel=1e-12)
+    assert found.curves["attention_prefill"].half > 0
+    assert (
+        found.curves["attention_prefill"].half
+        == find_facts(facts_of("A100_80GB"), "attention_prefill", "bf16")[0].half
+    )
     assert found.host_launch_s == 1e-5
     assert (found.step_s, found.sequence_step_s) == (2e-3, 3e-5)
     assert (found.behaviour.first_token_s, found.behaviour.first_token_steps) == (0.02, 1.5)
