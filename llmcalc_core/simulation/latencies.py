@@ -104,7 +104,7 @@ def latencies(
     ahead = traffic.ahead
     wait, own = meets.wait, meets.own
     decoded = np.where(traffic.answer_steps > 0, found.met - 1, 0.0)
-    gap = np.where(found.full, np.minimum(meets.gap, fullest), meets.gap)
+    gap = np.minimum(meets.gap, fullest)
     inside = decoded + rate * (own + wait.mean)
     busy = -np.expm1(-inside)
     # An answer of one token has no step behind which it waits.

@@ -174,9 +174,11 @@ def test_an_evaluation_names_its_best() -> None:
 
 def test_lists_are_all_combinations() -> None:
     models, devices = ["llama2_7b", "llama2_13b"], ["A100_80GB", "MI300X"]
-    both = explore(models, devices, [2, 4], batch=[1, 8])
+    both = explore(models, devices, [2, 4], batch=[1, 8], engine="trtllm")
     assert len(both.groupby(["model", "hardware", "devices"], observed=True)) == 8
-    parts = [explore(one, on, [2, 4], batch=[1, 8]) for one in models for on in devices]
+    parts = [
+        explore(one, on, [2, 4], batch=[1, 8], engine="trtllm") for one in models for on in devices
+    ]
     for name in ("tpot_s", "tp", "device_memory_bytes", "on_front"):
         expected = np.concatenate([part[name].to_numpy() for part in parts])
         assert (both[name].to_numpy() == expected).all()

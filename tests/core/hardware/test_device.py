@@ -223,11 +223,12 @@ def test_a_dict_of_ones_own() -> None:
     assert result["basis"] == "assumed"
 
 
-# (device, basis): what the efficiencies are known from
+# (device, basis): what the efficiencies are known from; of vLLM on A100 no run was fitted
 BASES = [
-    *((name, "calibrated") for name in ("A100_80GB", "H100_80GB")),
+    *((name, "calibrated") for name in ("H100_80GB", "H200_141GB")),
     *((name, "transferred") for name in (
-        "A100_40GB", "A800_80GB", "H100_PCIE_80GB", "H100_NVL_94GB", "GH200_96GB", "GH200_144GB",
+        "A100_80GB", "A100_40GB", "A800_80GB", "H100_PCIE_80GB", "H100_NVL_94GB", "GH200_96GB",
+        "GH200_144GB",
         "H20_96GB", "H20_141GB", "B300_270GB", "GB200_186GB", "L4", "RTX_PRO_6000", "RTX_6000_Ada",
         "RTX_A6000", "RTX_5090", "RTX_4090", "RTX_4090D", "RTX_3090")),
     *((name, "assumed") for name in ("T4", "V100S_32GB", "MI300X", "TPUv5e", "TPUv6e")),

@@ -76,7 +76,7 @@ def test_deepseek_on_a_rack_spreads_its_experts_widely() -> None:
     assert alone["attention_dp"] == alone["ep"] > 8
     assert alone["tokens_per_s_per_device"] > 0.97 * best["tokens_per_s_per_device"]
     narrow = found[found["ep"] <= 8]
-    assert best["tokens_per_s_per_device"] > 1.15 * busiest(narrow, 0.03)["tokens_per_s_per_device"]
+    assert best["tokens_per_s_per_device"] > 1.03 * busiest(narrow, 0.03)["tokens_per_s_per_device"]
 
 
 def test_llama_405b_on_two_nodes_splits_layers_between_nodes() -> None:
