@@ -62,10 +62,13 @@ def operation_seconds(
         ramp = ramp_seconds(moved=moved, ramp=curve.ramp_s)
     if isinstance(flops, float) and not flops:
         return memory + ramp, 0.0
-    compute = compute_seconds(
-        flops=flops, peak=curve.peak, efficiency=curve.compute, size=size, half=curve.half
-    )
+    reached = curve.compute
     if not isinstance(curve.half_columns, float) or curve.half_columns:
-        compute = compute * (1 + curve.half_columns / columns)
-    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness) + ramp
+        reached = reached / (1 + curve.half_columns / columns)  # small: an axis of the grid
+    compute = compute_seconds(
+        flops=flops, peak=curve.peak, efficiency=reached, size=size, half=curve.half
+    )
+    busy = overlapped_seconds(compute=compute, memory=memory, sharpness=curve.sharpness)
+    if not isinstance(ramp, float) or ramp:
+        busy = busy + ramp
     return busy, busy * (compute > memory) if bounds else 0.0
