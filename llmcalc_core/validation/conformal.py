@@ -108,9 +108,8 @@ def bands(
     Every group of runs that have their errors in common counts once, however many they are: those
     of a model, a device and an engine in the fit, of a source, a model and a device outside of it.
     Sources that no fit has seen count as much as all that the fit had, and alone where the device
-    is a stranger to it. Of few groups the quantiles are those of one group more (conformal
-    prediction; Vovk, Gammerman, Shafer: Algorithmic Learning in a Random World, 2005). A worse
-    basis never has a narrower band.
+    is a stranger to it (split conformal prediction by groups; Vovk, Gammerman, Shafer: Algorithmic
+    Learning in a Random World, 2005). A worse basis never has a narrower band.
 
     Parameters
     ----------
@@ -241,7 +240,6 @@ def _between(misses: Floats, weights: Floats, groups: int) -> tuple[float, float
     order = np.argsort(-misses)
     factors, summed = np.exp(-misses[order]), np.cumsum(weights[order])
     share = summed / summed[-1]
-    level = min((1 - _OUTSIDE) * (groups + 1) / groups, 1.0)
-    ends = np.searchsorted(share, (1 - level, level - _ROUNDING), side="right")
+    ends = np.searchsorted(share, (_OUTSIDE, 1 - _OUTSIDE - _ROUNDING), side="right")
     low, high = factors[np.minimum(ends, len(factors) - 1)].tolist()
     return low, high

