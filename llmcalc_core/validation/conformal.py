@@ -108,8 +108,9 @@ def bands(
     Every group of runs that have their errors in common counts once, however many they are: those
     of a model, a device and an engine in the fit, of a source, a model and a device outside of it.
     Sources that no fit has seen count as much as all that the fit had, and alone where the device
-    is a stranger to it (split conformal prediction by groups; Vovk, Gammerman, Shafer: Algorithmic
-    Learning in a Random World, 2005). A worse basis never has a narrower band.
+    is a stranger to it. What is measured is of a group that was seen; a band of others has the
+    quantiles of one group more (conformal prediction; Vovk, Gammerman, Shafer: Algorithmic Learning
+    in a Random World, 2005). A worse basis never has a narrower band.
 
     Parameters
     ----------
@@ -141,7 +142,8 @@ def bands(
                         if _is_like(one, metric, mixture=mixture) and one.basis == basis
                     ]
                 )
-                low, high = _between(*_joined(seen, others, stranger=basis == "assumed"))
+                known = _joined(seen, others, stranger=basis == "assumed")
+                low, high = _between(*known, new=basis != "measured")
                 lowest, highest = min(lowest, low), max(highest, high)
                 table[metric, basis, mixture] = (lowest, highest)
     return table
@@ -233,13 +235,17 @@ def _joined(seen: Weighed, others: Weighed, *, stranger: bool) -> Weighed:
     return misses, np.concatenate([seen[1], ratio * others[1]]), seen[2] + others[2]
 
 
-def _between(misses: Floats, weights: Floats, groups: int) -> tuple[float, float]:
-    """Give the factors of an estimate between which all but a tenth at each end are."""
+def _between(misses: Floats, weights: Floats, groups: int, *, new: bool) -> tuple[float, float]:
+    """Give the factors of an estimate between which all but a tenth at each end are.
+
+    Of a new group, those of one group more.
+    """
     if not groups:
         return 1.0, 1.0
     order = np.argsort(-misses)
     factors, summed = np.exp(-misses[order]), np.cumsum(weights[order])
     share = summed / summed[-1]
-    ends = np.searchsorted(share, (_OUTSIDE, 1 - _OUTSIDE - _ROUNDING), side="right")
+    level = min((1 - _OUTSIDE) * (groups + new) / groups, 1.0)
+    ends = np.searchsorted(share, (1 - level, level - _ROUNDING), side="right")
     low, high = factors[np.minimum(ends, len(factors) - 1)].tolist()
     return low, high

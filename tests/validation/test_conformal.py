@@ -64,6 +64,19 @@ def test_a_group_counts_once_however_many_runs_it_has(runs: Runs) -> None:
     assert table["tpot", "calibrated", False] == pytest.approx((1.0, 2.0))
 
 
+def test_few_groups_widen_a_band_of_new_ones(runs: Runs) -> None:
+    # One of five models is far off: of five groups the quantile of nine in ten is the worst one.
+    only = misses(runs, of_one=0.0, of_others=0.0)
+    for part in only.values():
+        part[-1] = -math.log(3)
+    table = bands(runs, only)
+    assert table["tpot", "calibrated", False][1] == pytest.approx(3.0)
+    mild = misses(runs, of_one=0.0, of_others=0.0)
+    for part in mild.values():
+        part[5] = -math.log(3)  # one of twenty runs of one of five models: one in a hundred
+    assert bands(runs, mild)["tpot", "measured", False][1] == 1.0
+
+
 def test_unseen_sources_count_as_much_as_the_fit(runs: Runs) -> None:
     none = misses(runs, of_one=0.0, of_others=0.0)
     far = bands(runs, none, unseen(40, -math.log(2)))
