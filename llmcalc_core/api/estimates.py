@@ -58,7 +58,8 @@ def estimate_prefill_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     tensor_parallel, pipeline_parallel, expert_parallel : int
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False
@@ -152,7 +153,8 @@ def estimate_decode_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     tensor_parallel, pipeline_parallel, expert_parallel : int
         Layout; expert parallel up to tensor parallel uses the same devices.
     debug : bool, default False

@@ -69,7 +69,9 @@ def explore(
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precision : str, Precision, or several of them
         Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint' (the default): the types that each
-        model's own checkpoint is stored in, bf16 where it does not say.
+        model's own checkpoint is stored in, bf16 where it does not say. 'fp8' and 'nvfp4' have an
+        FP8 KV cache, which vLLM keeps in 16 bits unless told (``kv_cache_dtype``):
+        ``Precision(weights="fp8", activations="fp8", kv_cache="bf16")`` is that.
     context_parallel : int or several, optional
         Groups of devices that the tokens of a prompt are divided over; the groups hold the same
         weights and repeat the same decode steps (vLLM, prefill context parallelism). 1 where not

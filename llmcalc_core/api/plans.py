@@ -105,7 +105,8 @@ def get_best_parallelization_strategy(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
@@ -185,7 +186,8 @@ def get_pareto_optimal_performance(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
     memory_fraction : float, default 0.9
@@ -255,7 +257,8 @@ def get_minimum_system_size(
     system_name : name, dict or Hardware, optional
         The device; an A100 of 80 GB where not given.
     bits : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used.
     **techniques : optional

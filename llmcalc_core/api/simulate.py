@@ -116,7 +116,8 @@ def simulate(
     hardware : name, dict, path of a TOML file or Hardware
         The device.
     precision : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint.
+        Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
+        and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     tp, pp, ep : int
         Tensor parallel width, pipeline stages and expert parallel width.
     attention_dp : int, optional

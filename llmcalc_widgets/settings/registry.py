@@ -164,7 +164,8 @@ class QuestionValues(TypedDict, total=False):
             control=Choice(options=lambda: (CHECKPOINT, *PRECISIONS)),
             label="Precision",
             usual=lambda: PRECISIONS,
-            help="Number formats of weights, activations and KV cache",
+            help="Number formats of weights, activations and KV cache; fp8 and nvfp4 have an "
+            "FP8 cache, which vLLM keeps in 16 bits unless told",
         ),
     ]
     stage: Annotated[
