@@ -39,7 +39,7 @@ def closed_form(
     model, hardware, precision, grid, efficiency = server.case
     own = make_grid(
         grid.layouts, batches=(1,), inputs=lengths[:1], outputs=lengths[1:],
-        engine=server.engine.name,
+        engine=server.engine,
     )  # fmt: skip
     case = (model, hardware, precision, own, efficiency)
     budget = memory_budget(hardware, 0.9, server.engine.name)
