@@ -79,7 +79,7 @@ class Details(VBox):
             + time_bar(plan, mean_latency(plan, evaluation), phase=phase)
         )
         self._basis.value = (
-            f'<div class="llmcalc-note">Times are {plan["basis"]}: '
+            f'<div class="llmcalc-note">Times are {plan["basis"]}. '
             f"{escape(evaluation.basis_reason(row))} "
             "Eight in ten measurements are inside the 80 % band.</div>"
         )

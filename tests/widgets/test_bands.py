@@ -108,7 +108,7 @@ def test_details_say_the_bands_and_what_they_rest_on(explorer: ParetoExplorer) -
     for name in ("ttft", "tpot"):
         time, band = banded_seconds(*(row[f"{name}{end}_s"] for end in ("", "_low", "_high")))
         assert f'{time}, <span class="band">{band}</span>' in details._table.value
-    said = f"Times are {row['basis']}: {explorer.state.evaluation.basis_reason(3)} Eight in ten"
+    said = f"Times are {row['basis']}. {explorer.state.evaluation.basis_reason(3)} Eight in ten"
     assert said in details._basis.value
     assert "In flight each" in details._table.value
     assert "Batch each" not in details._table.value
