@@ -24,6 +24,15 @@ from llmcalc_core.validation.write_tables import write_bands, write_constants
 _ABLATION_ROUNDS, _WORTH_ROUNDS = 8, 3
 """Most iterations of a fit without one of the constants, and of those that leave a pair out too."""
 
+_NAMES = {
+    "ttft": "TTFT",
+    "tpot": "TPOT",
+    "latency": "end to end, static batch",
+    "prefill": "TTFT, static batch",
+    "full_load": "throughput of a full engine",
+}
+"""What has a band, in words."""
+
 KINDS = (
     ("TPOT, dense, closed loop", "tpot", True, False),
     ("TPOT, mixture, closed loop", "tpot", True, True),
@@ -148,7 +157,8 @@ def coverage_lines(table: Sequence[Coverage]) -> list[str]:
     ]
     for one in table:
         error = f"{100 * one.median:.0f} / {100 * one.p90:.0f} ({100 * one.bias:+.0f})"
-        lines.append(f"| {one.by} {one.value} | {one.count} | {error} | {one.inside:.0%} |")
+        named = _NAMES.get(one.value, f"{one.by} {one.value}")
+        lines.append(f"| {named} | {one.count} | {error} | {one.inside:.0%} |")
     return lines
 
 

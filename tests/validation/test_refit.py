@@ -150,7 +150,7 @@ def test_without_files_the_last_errors_are_printed(capsys: pytest.CaptureFixture
         assert f"{100 * entry.median:.1f} / {100 * entry.p90:.1f}" in printed
     for held in last_coverage():
         error = f"{100 * held.median:.0f} / {100 * held.p90:.0f} ({100 * held.bias:+.0f})"
-        line = f"| {held.by} {held.value} | {held.count} | {error} | {held.inside:.0%} |"
+        line = f"| {held.count} | {error} | {held.inside:.0%} |"
         assert line in printed
     for name, (count, rise) in last_worth().items():
         assert f"| {name} | {count} | {rise:+.1%} |" in printed
