@@ -19,8 +19,11 @@ class Background(Generic[Question, Found]):
 
     Parameters
     ----------
-    finish : callable
-        Takes a question, and what gives its result or raises its error.
+    take : callable
+        Takes a question and what was found.
+    refuse : callable
+        Takes a question and why it has no answer; None in its place where computing it failed, and
+        may not fail again. Such an error is raised, too.
     tell : callable
         Takes the share that is done; None where nothing is computed any more.
 
@@ -32,10 +35,11 @@ class Background(Generic[Question, Found]):
 
     def __init__(
         self,
-        finish: Callable[[Question, Callable[[], Found]], None],
+        take: Callable[[Question, Found], None],
+        refuse: Callable[[Question | None, str], None],
         tell: Callable[[float | None], None],
     ) -> None:
-        self._finish, self._tell = finish, tell
+        self._take, self._refuse, self._tell = take, refuse, tell
         self.asked: Question | None = None
         self._compute: Callable[..., Found] | None = None
         self._future: asyncio.Future[Found] | None = None
@@ -106,3 +110,15 @@ class Background(Generic[Question, Found]):
             future.exception()
             if self._timer is None:
                 self._start()
+
+    def _finish(self, question: Question, result: Callable[[], Found]) -> None:
+        """Hand over what was found, or say why nothing was."""
+        try:
+            found = result()
+        except ValueError as error:
+            self._refuse(question, str(error))
+        except Exception as error:
+            self._refuse(None, f"the simulation failed: {type(error).__name__}: {error}")
+            raise
+        else:
+            self._take(question, found)

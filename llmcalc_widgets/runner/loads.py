@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pandas as pd
 
 from llmcalc_widgets.runner.background import Background
@@ -31,7 +29,9 @@ class LoadRunner:
     def __init__(self, state: LoadState) -> None:
         self.state = state
         self._kept: dict[LoadQuestion, Load] = {}
-        self._background = Background[LoadQuestion, pd.DataFrame](self._finish, self._tell)
+        self._background = Background[LoadQuestion, pd.DataFrame](
+            self._take, self._refuse, self._tell
+        )
 
     def submit(self, question: LoadQuestion) -> None:
         """Ask for a curve, unless it is being computed or there already."""
@@ -69,16 +69,17 @@ class LoadRunner:
         elif share - self.state.share >= SHOWN_SHARE:
             self.state.share = share
 
-    def _finish(self, question: LoadQuestion, result: Callable[[], pd.DataFrame]) -> None:
-        """Take a curve, or say why there is none; what is no wrong value is raised too."""
-        try:
-            found = Load(question=question, curve=result())
-        except ValueError as error:
-            found = Load(question=question, trouble=str(error))
-        except Exception as error:
-            failed = f"the simulation failed: {type(error).__name__}: {error}"
-            self._put(Load(trouble=failed))
-            raise
+    def _take(self, question: LoadQuestion, curve: pd.DataFrame) -> None:
+        self._keep(question, Load(question=question, curve=curve))
+
+    def _refuse(self, question: LoadQuestion | None, trouble: str) -> None:
+        found = Load(question=question, trouble=trouble)
+        if question is None:
+            self._put(found)
+        else:
+            self._keep(question, found)
+
+    def _keep(self, question: LoadQuestion, found: Load) -> None:
         self._kept[question] = found
         if len(self._kept) > MOST_KEPT:
             del self._kept[next(iter(self._kept))]

@@ -29,9 +29,11 @@ class ReplicaRunner:
     """
 
     def __init__(self, take: Take, refuse: Refuse, tell: Callable[[float | None], None]) -> None:
-        self._take, self._refuse = take, refuse
+        self._take = take
         self._kept: dict[SloQuestion, pd.DataFrame] = {}
-        self._background = Background[SloQuestion, pd.DataFrame](self._finish, tell)
+        self._background = Background[SloQuestion, pd.DataFrame](
+            self._keep, lambda _, trouble: refuse(trouble), tell
+        )
 
     def submit(self, question: SloQuestion, *, background: bool) -> None:
         """Find what replicas carry.
@@ -54,15 +56,6 @@ class ReplicaRunner:
     def stop(self) -> None:
         """Give up what is being computed."""
         self._background.stop()
-
-    def _finish(self, question: SloQuestion, result: Callable[[], pd.DataFrame]) -> None:
-        """Take replicas, or say why there are none; what is no wrong value is raised."""
-        try:
-            found = result()
-        except ValueError as error:
-            self._refuse(str(error))
-            return
-        self._keep(question, found)
 
     def _keep(self, question: SloQuestion, found: pd.DataFrame) -> None:
         self._kept[question] = found

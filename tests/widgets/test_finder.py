@@ -288,3 +288,15 @@ def test_it_closes_what_it_made() -> None:
     made.requests_per_s = 3
     made.close()
     assert set(ipywidgets.widgets.widget._instances) == before
+
+
+def test_a_simulation_that_fails_is_said_and_raised(
+    finder: SloFinder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise KeyError("lost")
+
+    monkeypatch.setattr(slo_question, "slo_replicas", fail)
+    with pytest.raises(KeyError, match="lost"):
+        finder.percentile = "p99"
+    assert finder.error == "percentile: The simulation failed: KeyError: 'lost'"
