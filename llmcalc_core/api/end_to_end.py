@@ -70,8 +70,8 @@ def estimate_end_to_end_performance(
         ``latency`` [ms] of the whole batch and ``throughput`` [output tokens/s]; ``ttft``,
         ``average_tpot``, ``total_latency`` [ms] (prefill, then a step for each further token),
         ``total_throughput`` [tokens/s, prompts included], ``requests_per_s``, ``fits``,
-        ``memory_bytes``, ``basis``, the two phases' own results under ``prefill`` and
-        ``decode``; cost, power and energy as in both, split between input and output tokens by
+        ``memory_bytes``, ``basis`` and ``basis_reason``, the two phases' own results under
+        ``prefill`` and ``decode``; cost, power and energy as in both, split between input and output tokens by
         the time until the first tokens and from then on.
 
     Raises
@@ -117,6 +117,7 @@ def estimate_end_to_end_performance(
         "memory_capacity_bytes": decode["memory_capacity_bytes"],
         "devices": decode["devices"],
         "basis": decode["basis"],
+        "basis_reason": decode["basis_reason"],
         **whole_cost(
             prefill,
             decode,

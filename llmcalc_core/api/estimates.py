@@ -89,7 +89,8 @@ def estimate_prefill_performance(
         overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
         reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
         ``host_memory_bytes`` (what it has offloaded), ``fits``, ``devices``; ``latency_low`` and
-        ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed);
+        ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed;
+        ``basis_reason`` says why in a sentence);
         ``cost_usd_per_hour``, ``cost_usd_per_million_input_tokens``, ``power_w``,
         ``energy_j_per_input_token`` of the devices (NaN where price or power is not known; see
         :func:`llmcalc_core.planning.cost.cost_figures`).

@@ -119,7 +119,8 @@ def estimate_serving_performance(
         ``max_concurrency``, ``fits``, ``memory_bytes``,
         ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``;
         ``ttft_ms_low``, ``ttft_ms_high``, ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and
-        ``basis`` (measured, calibrated, transferred or assumed); ``cost_usd_per_hour`` and
+        ``basis`` (measured, calibrated, transferred or assumed; ``basis_reason`` says why in a
+        sentence); ``cost_usd_per_hour`` and
         ``power_w`` of all devices, ``cost_usd_per_million_input_tokens``,
         ``cost_usd_per_million_output_tokens``, ``energy_j_per_input_token``,
         ``energy_j_per_output_token`` (NaN where price or power is not known; see
