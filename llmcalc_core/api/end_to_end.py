@@ -71,8 +71,8 @@ def estimate_end_to_end_performance(
         ``average_tpot``, ``total_latency`` [ms] (prefill, then a step for each further token),
         ``total_throughput`` [tokens/s, prompts included], ``requests_per_s``, ``fits``,
         ``memory_bytes``, ``basis`` and ``basis_reason``, the two phases' own results under
-        ``prefill`` and ``decode``; cost, power and energy as in both, split between input and output tokens by
-        the time until the first tokens and from then on.
+        ``prefill`` and ``decode``; cost, power and energy as in both, split between input and
+        output tokens by the time until the first tokens and from then on.
 
     Raises
     ------
