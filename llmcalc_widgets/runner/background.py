@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from threading import Event
+from threading import Event, RLock
 from typing import Generic, TypeVar
 
 from llmcalc_widgets.runner.event_loop import running_loop
@@ -16,6 +16,10 @@ Found = TypeVar("Found")
 
 class Background(Generic[Question, Found]):
     """Computes one thing at a time beside the event loop, and of what was asked meanwhile the last.
+
+    It may be asked and stopped from any thread: JupyterLab sends what happens in the page to a
+    subshell of the kernel, whose thread runs beside that of the cells, and ends with the page
+    (ipykernel 7, "Kernel subshells"; JEP 91). So all else happens in the loop where it was made.
 
     Parameters
     ----------
@@ -42,9 +46,11 @@ class Background(Generic[Question, Found]):
         self._take, self._refuse, self._tell = take, refuse, tell
         self.asked: Question | None = None
         self._compute: Callable[..., Found] | None = None
+        self._resting = False
         self._future: asyncio.Future[Found] | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._stopped = Event()
+        self._loop = running_loop()
+        self._lock = RLock()
 
     def submit(
         self, question: Question, compute: Callable[..., Found], pause_s: float, *, here: bool
@@ -64,52 +70,62 @@ class Background(Generic[Question, Found]):
             Whether to compute it at once, as is done where no event loop runs.
         """
         self.stop()
-        loop = running_loop()
-        if here or loop is None:
+        running = running_loop()
+        if here or running is None:
             self._finish(question, compute)
             return
-        self.asked, self._compute = question, compute
-        self._tell(0.0)
-        self._timer = loop.call_later(pause_s, self._start)
+        with self._lock:
+            if self._loop is None or not self._loop.is_running():
+                self._loop = running
+            self.asked, self._compute, self._resting = question, compute, True
+            self._tell(0.0)
+            rested = partial(self._loop.call_later, pause_s, self._begin, question)
+            self._loop.call_soon_threadsafe(rested)
 
     def stop(self) -> None:
         """Give up what is asked for, and what is being computed."""
-        self._stopped.set()
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.asked is not None:
-            self._tell(None)
-        self._timer = self.asked = self._compute = None
+        with self._lock:
+            self._stopped.set()
+            asked, self.asked, self._compute, self._resting = self.asked, None, None, False
+            if asked is not None:
+                self._tell(None)
+
+    def _begin(self, question: Question) -> None:
+        with self._lock:
+            if question is self.asked:
+                self._resting = False
+                self._start()
 
     def _start(self) -> None:
         """Compute what is asked for now, unless something is being computed still."""
-        self._timer = None
-        loop, compute = running_loop(), self._compute
-        if self.asked is None or compute is None or self._future is not None or loop is None:
+        loop, question, compute = self._loop, self.asked, self._compute
+        if question is None or compute is None or self._future is not None or loop is None:
             return
-        question, self._stopped = self.asked, Event()
-        stopped = self._stopped
+        stopped = self._stopped = Event()
 
         def progress(share: float) -> bool:
-            loop.call_soon_threadsafe(self._tell_of, question, share)
+            if not stopped.is_set():
+                loop.call_soon_threadsafe(self._tell_of, stopped, share)
             return not stopped.is_set()
 
         self._future = loop.run_in_executor(None, compute, progress)
-        self._future.add_done_callback(partial(self._end, question))
+        self._future.add_done_callback(partial(self._end, question, stopped))
 
-    def _tell_of(self, question: Question, share: float) -> None:
-        if question == self.asked:
-            self._tell(share)
+    def _tell_of(self, stopped: Event, share: float) -> None:
+        with self._lock:
+            if not stopped.is_set():
+                self._tell(share)
 
-    def _end(self, question: Question, future: asyncio.Future[Found]) -> None:
-        self._future = None
-        if question == self.asked and not self._stopped.is_set():
+    def _end(self, question: Question, stopped: Event, future: asyncio.Future[Found]) -> None:
+        with self._lock:
+            self._future = None
+            if stopped.is_set():
+                future.exception()
+                if not self._resting:
+                    self._start()
+                return
             self.stop()
-            self._finish(question, future.result)
-        else:
-            future.exception()
-            if self._timer is None:
-                self._start()
+        self._finish(question, future.result)
 
     def _finish(self, question: Question, result: Callable[[], Found]) -> None:
         """Hand over what was found, or say why nothing was."""
