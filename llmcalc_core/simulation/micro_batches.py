@@ -120,10 +120,11 @@ class MicroBatches(Batch):
         if last is not None and request not in self.leaving:
             self.held[request] = last
         self.enter(lane)
-        if self.last_step[request] >= 0:
+        decoded = self.last_step[request] >= 0
+        if decoded:
             self.ending[self.last_step[request]].remove(request)
         super().preempt(request, retract=retract)
-        if request in self.last_token:
+        if decoded:
             self.last_token[request] = self.token_s[lane]
         self.enter(here)
         self._lane_of.pop(request, None)

@@ -81,6 +81,15 @@ def test_limits_hold_and_nothing_is_lost(case: Case, stages: int) -> None:
     assert (found.first_token_s <= found.finish_s).all()
 
 
+def test_a_prompt_read_again_and_preempted_once_more_keeps_when_its_last_token_came() -> None:
+    settings = settings_of(token_budget=4, kv_blocks=8, block_tokens=4, max_num_seqs=4)
+    requests = requests_of([(5, 9), (7, 11), (11, 8)])
+    found = run_pipeline(requests, EqualStages(STEPS, 2), settings, 2)
+    assert found.preemptions.max() > 1
+    spent = (found.finish_s - found.first_token_s).sum()
+    assert (found.gap_s * found.gap_count).sum() == pytest.approx(spent)
+
+
 def test_a_run_can_be_cancelled() -> None:
     requests = requests_of([(4, 4)] * 100)
     with pytest.raises(Cancelled, match="of 100 requests left"):
