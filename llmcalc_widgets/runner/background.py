@@ -8,7 +8,7 @@ from functools import partial
 from threading import Event, RLock
 from typing import Generic, TypeVar
 
-from llmcalc_widgets.runner.event_loop import running_loop
+from llmcalc_widgets.runner.event_loop import is_pending, running_loop
 
 Question = TypeVar("Question")
 Found = TypeVar("Found")
@@ -18,8 +18,8 @@ class Background(Generic[Question, Found]):
     """Computes one thing at a time beside the event loop, and of what was asked meanwhile the last.
 
     It may be asked and stopped from any thread: JupyterLab sends what happens in the page to a
-    subshell of the kernel, whose thread runs beside that of the cells, and ends with the page
-    (ipykernel 7, "Kernel subshells"; JEP 91). So all else happens in the loop where it was made.
+    subshell of the kernel, whose thread runs beside that of the cells, and may end (JEP 91, "Kernel
+    subshells"; ipykernel 7). All else happens in the event loop of the thread that asked.
 
     Parameters
     ----------
@@ -30,11 +30,6 @@ class Background(Generic[Question, Found]):
         may not fail again. Such an error is raised, too.
     tell : callable
         Takes the share that is done; None where nothing is computed any more.
-
-    Attributes
-    ----------
-    asked : object or None
-        What is being computed, or waits for it.
     """
 
     def __init__(
@@ -44,13 +39,18 @@ class Background(Generic[Question, Found]):
         tell: Callable[[float | None], None],
     ) -> None:
         self._take, self._refuse, self._tell = take, refuse, tell
-        self.asked: Question | None = None
+        self._asked: Question | None = None
         self._compute: Callable[..., Found] | None = None
         self._resting = False
         self._future: asyncio.Future[Found] | None = None
         self._stopped = Event()
-        self._loop = running_loop()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = RLock()
+
+    @property
+    def asked(self) -> Question | None:
+        """What is being computed, or waits for it; not what a thread asked that has ended."""
+        return None if self._loop is None or self._loop.is_closed() else self._asked
 
     def submit(
         self, question: Question, compute: Callable[..., Found], pause_s: float, *, here: bool
@@ -75,38 +75,37 @@ class Background(Generic[Question, Found]):
             self._finish(question, compute)
             return
         with self._lock:
-            if self._loop is None or not self._loop.is_running():
-                self._loop = running
-            self.asked, self._compute, self._resting = question, compute, True
+            self._loop, self._resting = running, True
+            self._asked, self._compute = question, compute
             self._tell(0.0)
-            rested = partial(self._loop.call_later, pause_s, self._begin, question)
-            self._loop.call_soon_threadsafe(rested)
+            running.call_later(pause_s, self._begin, question)
 
     def stop(self) -> None:
         """Give up what is asked for, and what is being computed."""
         with self._lock:
             self._stopped.set()
-            asked, self.asked, self._compute, self._resting = self.asked, None, None, False
+            asked, self._asked, self._compute, self._resting = self._asked, None, None, False
             if asked is not None:
                 self._tell(None)
 
     def _begin(self, question: Question) -> None:
         with self._lock:
-            if question is self.asked:
+            if question is self._asked:
                 self._resting = False
                 self._start()
 
     def _start(self) -> None:
         """Compute what is asked for now, unless something is being computed still."""
-        loop, question, compute = self._loop, self.asked, self._compute
-        if question is None or compute is None or self._future is not None or loop is None:
+        loop, question, compute = self._loop, self._asked, self._compute
+        if question is None or compute is None or loop is None or is_pending(self._future):
             return
         stopped = self._stopped = Event()
 
         def progress(share: float) -> bool:
-            if not stopped.is_set():
-                loop.call_soon_threadsafe(self._tell_of, stopped, share)
-            return not stopped.is_set()
+            if stopped.is_set() or loop.is_closed():
+                return False
+            loop.call_soon_threadsafe(self._tell_of, stopped, share)
+            return True
 
         self._future = loop.run_in_executor(None, compute, progress)
         self._future.add_done_callback(partial(self._end, question, stopped))
@@ -121,8 +120,9 @@ class Background(Generic[Question, Found]):
             self._future = None
             if stopped.is_set():
                 future.exception()
-                if not self._resting:
-                    self._start()
+                asked, loop = self.asked, self._loop
+                if asked is not None and loop is not None and not self._resting:
+                    loop.call_soon_threadsafe(self._begin, asked)
                 return
             self.stop()
         self._finish(question, future.result)

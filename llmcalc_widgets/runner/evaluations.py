@@ -10,7 +10,7 @@ from traceback import format_exc
 from typing import Any
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
-from llmcalc_widgets.runner.event_loop import running_loop
+from llmcalc_widgets.runner.event_loop import is_pending, running_loop
 from llmcalc_widgets.state import EvaluationState
 
 PAUSE_S = 0.05
@@ -89,7 +89,7 @@ class Runner:
             return
         state.expected_plans = round(self._plans_each * _size(request))
         state.expected_s = expected_s
-        if self._future is not None:
+        if is_pending(self._future):
             self._waiting = True
             return
         self._running = request

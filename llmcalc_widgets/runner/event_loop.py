@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 REST_S = 0.25
 """What is simulated begins when nothing has changed for so long [s]."""
@@ -14,3 +15,8 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def is_pending(future: asyncio.Future[Any] | None) -> bool:
+    """Whether something is computed whose end will be told: its event loop has not ended."""
+    return future is not None and not future.get_loop().is_closed()

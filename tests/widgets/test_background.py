@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from llmcalc_widgets.runner.background import Background
 
@@ -40,23 +41,39 @@ def test_nothing_is_told_after_it_was_stopped_from_another_thread() -> None:
     assert told.count(None) == 1
 
 
-def test_what_is_asked_in_a_thread_whose_loop_ends_is_answered_all_the_same() -> None:
-    # JupyterLab closes a page's subshell, and with it the thread's event loop, with the page.
+def test_what_a_thread_asked_that_has_ended_can_be_asked_again() -> None:
+    # JupyterLab may delete a subshell of the kernel, and with it the thread's event loop.
     found: list[tuple[str, str]] = []
-    came = asyncio.Event()
+    came, asked = asyncio.Event(), threading.Event()
 
     def take(question: str, answer: str) -> None:
         found.append((question, answer))
         came.set()
 
+    def slow(progress: Callable[[float], bool]) -> str:
+        asked.set()
+        while progress(0.5):
+            time.sleep(0.005)
+        return "given up"
+
     async def ask() -> None:
         background = Background[str, str](take, lambda *_: None, lambda _: None)
 
         async def submit() -> None:
-            background.submit("quick", lambda _: "answer", 0.05, here=False)
+            background.submit("same", slow, 0.0, here=False)
+            await asyncio.to_thread(asked.wait)
 
-        await asyncio.to_thread(asyncio.run, submit())
+        await asyncio.to_thread(_run_and_leave, submit)
+        assert background.asked is None
+        background.submit("same", lambda _: "answer", 0.0, here=False)
         await came.wait()
 
     asyncio.run(asyncio.wait_for(ask(), 10))
-    assert found == [("quick", "answer")]
+    assert found == [("same", "answer")]
+
+
+def _run_and_leave(work: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Run in an event loop that is closed without a wait for what its executor does."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(work())
+    loop.close()
