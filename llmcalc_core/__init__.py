@@ -36,8 +36,7 @@ if TYPE_CHECKING:
     from llmcalc_core.hardware.device import Hardware
     from llmcalc_core.hardware.find import find_hardware, load_hardware
     from llmcalc_core.hardware.guide import HARDWARE_CONFIGS, get_hardware_config
-    from llmcalc_core.hub.fetch import model_from_hub
-    from llmcalc_core.hub.models import find_model, list_models
+    from llmcalc_core.hub.models import find_model, list_models, model_from_hub
     from llmcalc_core.model.config import ModelConfig
     from llmcalc_core.model.vision import VisionTower
     from llmcalc_core.planning.candidates import LIMITS
@@ -160,8 +159,7 @@ _HOMES = {
     "hardware.device": ("Hardware",),
     "hardware.find": ("find_hardware", "load_hardware"),
     "hardware.guide": ("HARDWARE_CONFIGS", "get_hardware_config"),
-    "hub.fetch": ("model_from_hub",),
-    "hub.models": ("find_model", "list_models"),
+    "hub.models": ("find_model", "list_models", "model_from_hub"),
     "model.config": ("ModelConfig",),
     "model.vision": ("VisionTower",),
     "planning.candidates": ("LIMITS",),

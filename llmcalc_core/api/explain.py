@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from llmcalc_core.api.selected_plan import selected_plan
 from llmcalc_core.costmodel.breakdown import BreakdownRow, phase_breakdown
 from llmcalc_core.planning.request import EvaluationRequest
-from llmcalc_core.simulation.breakdown import serving_breakdown
+from llmcalc_core.simulation.serving import serving_breakdown
 
 if TYPE_CHECKING:
     import pandas as pd

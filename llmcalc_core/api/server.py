@@ -16,16 +16,14 @@ from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.simulation.lockstep import run_replicas
-from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.overheads import Overheads
-from llmcalc_core.simulation.pipelined import run_pipeline
+from llmcalc_core.simulation.attention_replicas import run_replicas
+from llmcalc_core.simulation.outcome import Outcome, Overheads
+from llmcalc_core.simulation.pipeline import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of
 from llmcalc_core.simulation.settings import POLICIES, Settings
-from llmcalc_core.simulation.stage_times import StageTimes, stage_times
 from llmcalc_core.simulation.step_tables import step_times
-from llmcalc_core.simulation.step_times import StepTimes
+from llmcalc_core.simulation.step_times import StageTimes, StepTimes, stage_times
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths

@@ -315,7 +315,7 @@ linear_conv_kernel_dim : int, optional
     @classmethod
     def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
         """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
-        from llmcalc_core.hub.fetch import model_from_hub  # noqa: PLC0415
+        from llmcalc_core.hub.models import model_from_hub  # noqa: PLC0415
 
         return model_from_hub(model, revision=revision)
 

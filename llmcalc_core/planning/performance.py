@@ -15,7 +15,7 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.blocks import serving_times_in_blocks
+from llmcalc_core.simulation.serving import serving_times_in_blocks
 from llmcalc_core.workload.grid import Grid
 
 TIMES = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}

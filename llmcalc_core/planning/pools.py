@@ -22,7 +22,7 @@ from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, min
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.prefills import prompts
+from llmcalc_core.simulation.prefill_steps import prompts
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout, divisors
 from llmcalc_core.workload.techniques import Techniques

@@ -6,8 +6,8 @@ import math
 from collections import deque
 from heapq import heappop, heappush
 
-from llmcalc_core.simulation.kv_blocks import PrefixCache
-from llmcalc_core.simulation.ledger import Ledger
+from llmcalc_core.simulation.prefix_cache import PrefixCache
+from llmcalc_core.simulation.request_states import RequestStates
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.workload.requests import Requests
 
@@ -29,7 +29,7 @@ class Batch:
         What is sent.
     settings : Settings
         How the engine is set up.
-    ledger : Ledger
+    states : RequestStates
         What is known of every request; other batches may share it. Its lists are attributes here.
 
     Attributes
@@ -67,7 +67,7 @@ class Batch:
         Sum of ``last_step`` over the requests that decode.
     decodes : bool
         Whether those that decode take part in the step being formed.
-    longest_leap : int
+    most_decode_steps : int
         After how many steps that only decode the policy must be asked again.
     keeps_places : bool
         Whether requests that have ended are still there when the next step is formed.
@@ -77,7 +77,7 @@ class Batch:
         Requests that have not ended; with others beside, less those that ended here.
     """
 
-    def __init__(self, requests: Requests, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, requests: Requests, settings: Settings, states: RequestStates) -> None:
         tokens = settings.block_tokens
         self.block_tokens = tokens
         self.token_budget = settings.token_budget
@@ -102,7 +102,7 @@ class Batch:
         self.reserved = 0
         self.last_steps = 0
         self.decodes = True
-        self.longest_leap = NO_LIMIT
+        self.most_decode_steps = NO_LIMIT
         self.fills_at_once = True
 
         self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
@@ -111,13 +111,13 @@ class Batch:
 
         self.left = len(requests)
         self.inputs, self.outputs, self.whole_blocks = (
-            ledger.inputs, ledger.outputs, ledger.whole_blocks
+            states.inputs, states.outputs, states.whole_blocks
         )  # fmt: skip
-        self.goal, self.last_step, self.offset = ledger.goal, ledger.last_step, ledger.offset
-        self.start, self.first_token, self.finish = ledger.start, ledger.first_token, ledger.finish
-        self.preemptions, self.cached = ledger.preemptions, ledger.cached
-        self.last_token, self.late_tokens = ledger.last_token, ledger.late_tokens
-        self.arrivals = ledger.arrivals
+        self.goal, self.last_step, self.offset = states.goal, states.last_step, states.offset
+        self.start, self.first_token, self.finish = states.start, states.first_token, states.finish
+        self.preemptions, self.cached = states.preemptions, states.cached
+        self.last_token, self.late_tokens = states.last_token, states.late_tokens
+        self.arrivals = states.arrivals
 
     def take(self, blocks: int) -> None:
         """Use free blocks, and forget what idle ones among them held."""

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.formulas import Floats
-from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.random_arrivals import AtRandom, at_random
-from llmcalc_core.simulation.step_curves import StepCurves
+from llmcalc_core.simulation.step_curves import Interpolation, StepCurves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -128,7 +127,7 @@ def decoding(curves: StepCurves, numbers: Floats, room: Floats, traffic: Traffic
     met = numbers[low] + np.clip(part, 0.0, 1.0) * span
     full = (below > 0) | (met > room)
     met = np.where(full, np.broadcast_to(room, shape), met)
-    steps = curves.at(Between.of(numbers, met))
+    steps = curves.at(Interpolation.of(numbers, met))
     per_request = traffic.rate * traffic.steps_or_one
     return Decoding(
         met=met,

@@ -15,12 +15,11 @@ from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.costmodel.times import KINDS, TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.in_flight import Traffic, decoding
 from llmcalc_core.simulation.latencies import Latencies, latencies
-from llmcalc_core.simulation.prefills import mixes_prompts
+from llmcalc_core.simulation.prefill_steps import mixes_prompts
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
-from llmcalc_core.simulation.step_curves import step_curves
+from llmcalc_core.simulation.step_curves import Interpolation, step_curves
 from llmcalc_core.workload.arrivals import AT_RANDOM
 
 _ROUNDING = 1e-9
@@ -146,7 +145,7 @@ def open_loop(
     read = _Read(shape=grid.shape, layout=layout)
     numbers = np.asarray(grid.batch).reshape(-1)
     own = {name: read.room(getattr(room, name)) for name in ("whole", "usual")}
-    fullest = Between.of(numbers, own["usual"])
+    fullest = Interpolation.of(numbers, own["usual"])
     longest = fullest.take(read.curve(closed.e2e_s))
     traffic = Traffic(
         rate=rates,
@@ -166,7 +165,7 @@ def open_loop(
     )  # fmt: skip
     full = found.full | overloaded
     held = np.where(overloaded, own["usual"], found.met)
-    place = Between.of(numbers, held)
+    place = Interpolation.of(numbers, held)
     times = _at(closed, read, place)
     # Each request takes the work that it takes in a closed loop of as many.
     busy = np.minimum(rates * times.e2e_s / held, 1.0)
@@ -214,7 +213,7 @@ class _Read:
         return np.broadcast_to(values, (self.shape[0], 1, 1, 1))[self.layout]
 
 
-def _at(times: ServingTimes, read: _Read, place: Between) -> ServingTimes:
+def _at(times: ServingTimes, read: _Read, place: Interpolation) -> ServingTimes:
     """Read the times of closed loops at so many in flight."""
 
     def at(values: ArrayLike) -> Floats:

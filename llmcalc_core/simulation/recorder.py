@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from llmcalc_core.simulation.batch import Batch
-from llmcalc_core.simulation.ledger import Ledger
 from llmcalc_core.simulation.outcome import Outcome
+from llmcalc_core.simulation.request_states import RequestStates
 from llmcalc_core.workload.lengths import Integers
 from llmcalc_core.workload.requests import Requests
 
@@ -111,14 +111,14 @@ class Recorder:
         return late + newer
 
 
-def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]) -> Outcome:
+def outcome_of(requests: Requests, states: RequestStates, recorders: Sequence[Recorder]) -> Outcome:
     """Put notes together once all requests have ended.
 
     Parameters
     ----------
     requests : Requests
         What was sent.
-    ledger : Ledger
+    states : RequestStates
         What became of them.
     recorders : sequence of Recorder
         Notes of batches that stepped together, or of the micro batches of one; the points are those
@@ -130,7 +130,7 @@ def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]
         What each request met, and what all batches held together.
     """
     count = len(requests)
-    late = ledger.late_tokens
+    late = states.late_tokens
     time = np.array([point[0] for point in recorders[0].points])
     noted = [one.points for one in recorders if one.points]
     held = sum(np.array([point[1:] for point in points], np.int64) for points in noted)
@@ -138,14 +138,14 @@ def outcome_of(requests: Requests, ledger: Ledger, recorders: Sequence[Recorder]
     gaps = [gap for one in recorders for gap in one.gaps]
     counts = [many for one in recorders for many in one.counts]
     return Outcome(
-        arrival_s=np.array(ledger.arrivals.sent_s),
-        start_s=np.array(ledger.start),
-        first_token_s=np.array(ledger.first_token),
-        finish_s=np.array(ledger.finish),
+        arrival_s=np.array(states.arrivals.sent_s),
+        start_s=np.array(states.start),
+        first_token_s=np.array(states.first_token),
+        finish_s=np.array(states.finish),
         input_tokens=requests.input_tokens,
         output_tokens=requests.output_tokens,
-        preemptions=_filled(ledger.preemptions, count),
-        cached_tokens=_filled(ledger.cached, count),
+        preemptions=_filled(states.preemptions, count),
+        cached_tokens=_filled(states.cached, count),
         gap_s=np.array(gaps + late),
         gap_count=np.array(counts + [1] * len(late), np.int64),
         steps=recorders[0].steps,

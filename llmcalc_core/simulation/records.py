@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Record = TypeVar("Record")
-Where = tuple[NDArray[np.intp], slice]
+Where = tuple[NDArray[np.intp] | slice, slice]
 """Plans and inputs that a part of a record is about."""
 
 
@@ -20,20 +20,23 @@ def single(record: Record) -> Record:
 
 
 def joined(shape: tuple[int, ...], parts: list[tuple[Where, Record]]) -> Record:
-    """Join records of some plans and inputs each.
+    """Join records of some plans and inputs each; what is one number in all of them stays one.
 
     Parameters
     ----------
     shape : tuple of int
         Plans, rates, inputs and outputs of all.
     parts : list of tuple
-        Where each belongs; their arrays, but for those without axes, have all four.
+        Where each belongs; their arrays broadcast to the four axes there.
     """
     if len(parts) == 1:
         return parts[0][1]
 
     def whole(values: list[NDArray[Any]]) -> NDArray[Any]:
-        if not values[0].ndim:
+        if (
+            not any(value.ndim for value in values)
+            and len({value.tobytes() for value in values}) == 1
+        ):
             return values[0]
         found = np.empty(shape, values[0].dtype)
         for ((rows, inputs), _), value in zip(parts, values, strict=True):

@@ -6,12 +6,10 @@ import math
 from collections.abc import Callable
 
 from llmcalc_core.simulation.batch import Batch
-from llmcalc_core.simulation.leap import started_before, with_room
-from llmcalc_core.simulation.ledger import Ledger
-from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.overheads import NO_OVERHEADS, Overheads
+from llmcalc_core.simulation.outcome import NO_OVERHEADS, Outcome, Overheads
+from llmcalc_core.simulation.policies import RULES
 from llmcalc_core.simulation.recorder import Recorder, outcome_of
-from llmcalc_core.simulation.rules import RULES
+from llmcalc_core.simulation.request_states import RequestStates
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.simulation.steps import (
     FormedStep,
@@ -20,6 +18,8 @@ from llmcalc_core.simulation.steps import (
     check_room,
     described,
     mixed_seconds,
+    started_before,
+    with_room,
 )
 from llmcalc_core.workload.requests import Requests
 
@@ -29,7 +29,7 @@ def run(
     step_times: StepTimes,
     settings: Settings,
     *,
-    leap: bool = True,
+    fast_forward: bool = True,
     overheads: Overheads = NO_OVERHEADS,
     progress: Callable[[float], object] | None = None,
     formed: list[FormedStep] | None = None,
@@ -51,7 +51,7 @@ def run(
     overheads : Overheads, optional
         What clients wait outside of steps; the next request of one, or of a conversation, comes
         once it has seen its answer.
-    leap : bool, default True
+    fast_forward : bool, default True
         Whether to take steps between two events at once; else each one alone, with the same result.
     progress : callable, optional
         Called now and then with the share of requests that have ended [1]; where it returns False,
@@ -72,8 +72,8 @@ def run(
         If ``progress`` returned False.
     """
     check_room(requests, settings)
-    ledger = Ledger(requests, settings.block_tokens, overheads)
-    batch = Batch(requests, settings, ledger)
+    states = RequestStates(requests, settings.block_tokens, overheads)
+    batch = Batch(requests, settings, states)
     form_step = RULES[settings.policy](batch).form_step
     arrivals, recorder = batch.arrivals, Recorder(batch)
     told = Progress(len(requests), progress)
@@ -86,7 +86,7 @@ def run(
             steps, seconds = 1, mixed_seconds(batch, step_times)
             last = seconds
         elif batch.sequences:
-            steps, seconds, last = _decode(batch, step_times, leap=leap)
+            steps, seconds, last = _decode(batch, step_times, fast_forward=fast_forward)
         else:
             _idle(batch)
             continue
@@ -98,15 +98,15 @@ def run(
         batch.go_on(steps, seconds, last)
         if batch.left <= told.next:
             told.tell(batch.left)
-    return overheads.added_to(outcome_of(requests, ledger, [recorder]))
+    return overheads.added_to(outcome_of(requests, states, [recorder]))
 
 
-def _decode(batch: Batch, step_times: StepTimes, *, leap: bool) -> tuple[int, float, float]:
+def _decode(batch: Batch, step_times: StepTimes, *, fast_forward: bool) -> tuple[int, float, float]:
     """Count the steps until something changes, and time all of them and the last one."""
     sequences, context = batch.sequences, batch.context
     first = step_times.decode(sequences, context)
-    steps = min(batch.ends[0] - batch.steps, batch.longest_leap)
-    if steps == 1 or not leap or batch.preempted or batch.leaving:
+    steps = min(batch.ends[0] - batch.steps, batch.most_decode_steps)
+    if steps == 1 or not fast_forward or batch.preempted or batch.leaving:
         return 1, first, first
     until, lag = math.inf, batch.lag
     if not batch.waiting:  # else only an end can let another one in

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.costmodel.breakdown import BreakdownRow, breakdown_rows, number
 from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
 from llmcalc_core.costmodel.sections import sections
@@ -16,18 +19,20 @@ from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.parallel import in_threads
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
-from llmcalc_core.simulation.prefills import (
+from llmcalc_core.simulation.prefill_steps import (
     decode_pass,
     in_micro_batches,
-    listed_reading_step,
+    listed_prefill_step,
     mixes_prompts,
-    reading_times,
+    prefill_step,
+    prefill_times,
     seconds_per_token,
 )
-from llmcalc_core.simulation.reading import reading_step
+from llmcalc_core.simulation.records import joined
 from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
 
@@ -78,7 +83,7 @@ class ServingSteps:
         What they hold.
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
-    decode_parts, reading_parts : MicroBatch
+    decode_parts, prefill_parts : MicroBatch
         A micro batch of a step that decodes, and of one that reads prompts, beside decoding or
         alone.
     decode, reading : PhaseTimes
@@ -89,7 +94,7 @@ class ServingSteps:
     load: Load
     mixes: float
     decode_parts: MicroBatch
-    reading_parts: MicroBatch
+    prefill_parts: MicroBatch
     decode: PhaseTimes
     reading: PhaseTimes
 
@@ -197,9 +202,9 @@ def serving_steps(
     work = sections(model, decodes)
     decoding = timed(even, decodes, work, None, listed=listed)
     if listed:
-        reading = listed_reading_step(even, load, mixes=mixes)
+        reading = listed_prefill_step(even, load, mixes=mixes)
     else:
-        reading = reading_step(even, load, (decoding.one, work), mixes=mixes)
+        reading = prefill_step(even, load, (decoding.one, work), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
@@ -208,9 +213,9 @@ def serving_steps(
         load=load,
         mixes=mixes,
         decode_parts=decoding,
-        reading_parts=reading,
+        prefill_parts=reading,
         decode=decode,
-        reading=reading_times(even, reading, decode, mixes),
+        reading=prefill_times(even, reading, decode, mixes),
     )
 
 
@@ -232,3 +237,77 @@ def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Uti
 def _array(values: Values | None) -> Floats:
     """Give an array; NaN of what was not asked for."""
     return np.asarray(np.nan if values is None else values)
+
+
+_ROWS = 2**16
+"""Plans and workloads of a block: an array of them takes half a megabyte."""
+
+
+def serving_times_in_blocks(case: Case) -> ServingTimes:
+    """Time requests under continuous batching, as :func:`serving_times` does.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+
+    Returns
+    -------
+    ServingTimes
+        Without the times to first token of a burst and of even arrivals.
+    """
+    model, hardware, precision, grid, efficiency = case
+    each = prod(grid.shape[1:])
+    step = max(_ROWS // each, 1)
+    if step >= len(grid.layouts):
+        return serving_times(*case, further=False)
+    blocks = [slice(start, start + step) for start in range(0, len(grid.layouts), step)]
+
+    def of_block(block: slice) -> ServingTimes:
+        """Time some of the layouts."""
+        some = grid.of_layouts(block)
+        return serving_times(model, hardware, precision, some, efficiency, further=False)
+
+    found = in_threads(of_block, blocks)
+    return joined(
+        grid.shape, [((block, slice(None)), one) for block, one in zip(blocks, found, strict=True)]
+    )
+
+
+def serving_breakdown(case: Case) -> list[BreakdownRow]:
+    """Split the time per output token of continuous batching.
+
+    Parameters
+    ----------
+    case : tuple
+        As :func:`llmcalc_core.costmodel.breakdown.phase_breakdown` takes it.
+
+    Returns
+    -------
+    list of BreakdownRow
+        Of the steps that decode, and of those that read prompts, beside decoding ('mixed') or alone
+        ('prefill'). Their ``time_s`` sum to the time per output token, and those of each kind to
+        its part of it: the estimate takes steps that read from a table, rows are of the mean one.
+    """
+    steps = serving_steps(case, chunked=True, arrivals=DRAWN, listed=True)
+    loop = serving_loop(case, steps, DRAWN)
+    beside = "mixed" if steps.mixes else "prefill"
+    named = (
+        ("decode", steps.decode_parts, loop.decoding * steps.decode.latency_s),
+        (beside, steps.prefill_parts, loop.reading * steps.reading.latency_s),
+    )
+    whole = (*case[:3], replace(steps.grid, gained=1.0), case[4])
+    rows = []
+    for stage, parts, seconds in named:
+        if number(seconds):
+            rows += breakdown_rows(whole, parts, stage, number(seconds))
+    return _scaled(rows, serving_times(*case, further=False).by_kind.numbers())
+
+
+def _scaled(rows: list[BreakdownRow], by_kind: Mapping[str, float]) -> list[BreakdownRow]:
+    """Give rows the time of their kind in proportion."""
+    sums = dict.fromkeys(by_kind, 0.0)
+    for row in rows:
+        sums[row.kind] += row.time_s
+    share = {kind: by_kind[kind] / total if total else 0.0 for kind, total in sums.items()}
+    return [replace(row, time_s=row.time_s * share[row.kind]) for row in rows]

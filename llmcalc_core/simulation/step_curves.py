@@ -13,15 +13,61 @@ from llmcalc_core.costmodel.micro_batch import Case, is_pipelined, timed
 from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.load import load_of
-from llmcalc_core.simulation.prefills import (
+from llmcalc_core.simulation.prefill_steps import (
     decode_pass,
     mixes_prompts,
+    prefill_step,
 )
-from llmcalc_core.simulation.reading import reading_step
 from llmcalc_core.workload.arrivals import AT_RANDOM
 from llmcalc_core.workload.grid import Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Interpolation:
+    """Where numbers in flight lie: after which of the known ones, and how far on to the next.
+
+    Attributes
+    ----------
+    knot : array of int of shape (plans, rates, inputs, outputs)
+        The known one before, but for the last.
+    part : array of the same shape
+        Part of the way to the next [1].
+    """
+
+    knot: NDArray[np.intp]
+    part: Floats
+
+    @classmethod
+    def of(cls, numbers: Floats, sought: Floats) -> Interpolation:
+        """Place numbers, of which those beyond the last known one are taken for it.
+
+        Examples
+        --------
+        >>> place = Interpolation.of(np.array([1.0, 2.0, 4.0]), np.array([[[[2.5]]], [[[9.0]]]]))
+        >>> place.knot.ravel().tolist(), place.part.ravel().tolist()
+        ([1, 1], [0.25, 1.0])
+        """
+        knot = np.clip(np.searchsorted(numbers, sought, side="right") - 1, 0, numbers.size - 2)
+        way = (sought - numbers[knot]) / np.diff(numbers)[knot]
+        return cls(knot=knot, part=np.clip(way, 0.0, 1.0))
+
+    def take(self, values: Floats) -> Floats:
+        """Interpolate values of shape (plans, numbers, inputs, outputs) linearly."""
+        shape = np.broadcast_shapes(self.knot.shape, (values.shape[0], 1, *values.shape[2:]))
+        knot = np.broadcast_to(self.knot, shape)
+        before = np.take_along_axis(values, knot, axis=1)
+        found = np.take_along_axis(values, knot + 1, axis=1)
+        found -= before
+        found *= self.part
+        found += before
+        return found
+
+    def nearest(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Take values of that shape at the nearer of both numbers."""
+        shape = np.broadcast_shapes(self.knot.shape, (values.shape[0], 1, *values.shape[2:]))
+        knot = np.broadcast_to(self.knot + (self.part > 1 / 2), shape)
+        return np.take_along_axis(values, knot, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +113,7 @@ class StepCurves:
         """Give those of plans that have some of the layouts."""
         return self.each(lambda values: values[layout])
 
-    def at(self, place: Between) -> StepCurves:
+    def at(self, place: Interpolation) -> StepCurves:
         """Interpolate at numbers of sequences that decode."""
         return self.each(place.take)
 
@@ -117,7 +163,7 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
 
     def reading(read: Values) -> Floats:
         own = replace(load, read=read, beside=load.requests)
-        return traversal_times(reading_step(even, own, (decoding.one, work), mixes=mixes)).latency_s
+        return traversal_times(prefill_step(even, own, (decoding.one, work), mixes=mixes)).latency_s
 
     steps = StepCurves(
         decode=decode.latency_s,

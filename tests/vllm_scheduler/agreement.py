@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.simulation.pipelined import run_pipeline
+from llmcalc_core.simulation.pipeline import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.simulation.steps import FormedStep
@@ -15,14 +15,14 @@ LATE_S = 1e-6
 """By how much ends of requests may differ: times of equal steps are summed in another order [s]."""
 
 
-def difference(recorded: dict[str, Any], *, leap: bool = True) -> str:
+def difference(recorded: dict[str, Any], *, fast_forward: bool = True) -> str:
     """Say in words where a set's steps first differ from those that vLLM formed.
 
     Parameters
     ----------
     recorded : dict
         A line of :mod:`tests.vllm_scheduler.recording`.
-    leap : bool, default True
+    fast_forward : bool, default True
         Whether the simulator takes equal steps at once.
 
     Returns
@@ -52,7 +52,7 @@ def difference(recorded: dict[str, Any], *, leap: bool = True) -> str:
     )
     clock = LinearSteps(base=limits.base_s, token=limits.per_token_s)
     if limits.stages == 1:
-        outcome = run(requests, clock, settings, leap=leap, formed=formed)
+        outcome = run(requests, clock, settings, fast_forward=fast_forward, formed=formed)
     else:
         stages = EqualStages(clock, limits.stages)
         outcome = run_pipeline(requests, stages, settings, limits.stages, formed=formed)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
     FULL,
     KV,
     SLIDING,
     attention_bias,
     decoder_fields,
+    encoder_layer,
+    images,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
 from llmcalc_core.model.vision import VisionTower
 
 _NORMS = 4

@@ -9,16 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
     FULL,
     KV,
     SLIDING,
     attention_bias,
     biased_everywhere,
     decoder_fields,
+    encoder_layer,
+    images,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
 from llmcalc_core.model.vision import VisionTower
 
 # OPT's position table begins at 2 (OPTLearnedPositionalEmbedding in transformers).

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.decoder import KV, decoder_fields, local_experts, windows
+from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
+    KV,
+    decoder_fields,
+    encoder_layer,
+    images,
+    local_experts,
+    text_part,
+    windows,
+)
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
 from llmcalc_core.hub.dialects.fields import Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images, text_part
 from llmcalc_core.model.vision import VisionTower
 
 _WINDOW = 4096  # where a file of Mistral does not speak of a window at all

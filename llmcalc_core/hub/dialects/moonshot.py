@@ -9,10 +9,15 @@ from __future__ import annotations
 from typing import Any
 
 from llmcalc_core.checks import whole_number
-from llmcalc_core.hub.dialects.decoder import FULL, first_dense_layers
+from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
+    FULL,
+    encoder_layer,
+    first_dense_layers,
+    images,
+)
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
 from llmcalc_core.hub.dialects.fields import Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
 from llmcalc_core.model.vision import VisionTower
 
 dialect("kimi_k2")(deepseek_latent)

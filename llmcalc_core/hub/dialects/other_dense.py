@@ -1,4 +1,4 @@
-"""Dense decoders of makers with a family or two, by name: Apertus, BLOOM, Command, Falcon ...
+"""Makers with a dense family or two, by name: Apertus, BLOOM, Command, Falcon, OLMo, Phi ...
 
 Defaults are those of the configuration classes in Hugging Face transformers; counts were checked
 against its models (5.23.0).
@@ -21,6 +21,7 @@ from llmcalc_core.hub.dialects.decoder import (
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.hub.dialects.meta import llama
+from llmcalc_core.hub.dialects.mistral import mixtral
 
 
 @dialect("apertus")
@@ -179,5 +180,63 @@ def _starcoder2(fields: Fields) -> dict[str, Any]:
         **windows(fields),
         "num_ffi": 1,
         **biased_everywhere(biased=biased),
+        "norm": "layernorm",
+    }
+
+
+_WIDE = {"qk_norm": True, "qk_norm_wide": True}
+
+
+@dialect("olmo")
+def _olmo(fields: Fields) -> dict[str, Any]:
+    """Read OLMo, whose norms have no weights."""
+    fields.ignore("clip_qkv")
+    return {
+        **decoder_fields(fields),
+        **attention_bias(fields),
+        "norms_per_layer": 0,
+        "final_norm": False,
+    }
+
+
+@dialect("olmo2")
+def _olmo2(fields: Fields) -> dict[str, Any]:
+    return {**decoder_fields(fields), **attention_bias(fields), **_WIDE}
+
+
+@dialect("olmo3")
+def _olmo3(fields: Fields) -> dict[str, Any]:
+    fields.number("sliding_window")
+    return {**_olmo2(fields), **windows(fields, (SLIDING, SLIDING, SLIDING, FULL))}
+
+
+@dialect("olmoe")
+def _olmoe(fields: Fields) -> dict[str, Any]:
+    return {
+        **_olmo2(fields),
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+    }
+
+
+@dialect("phi")
+def _phi(fields: Fields) -> dict[str, Any]:
+    """Read Phi-1 to 2: both parts of a layer side by side after one norm, and a bias everywhere."""
+    fields.require("qk_layernorm", expected=False)
+    one = {"norms_per_layer": 1, "lm_head_bias": True}
+    return {**decoder_fields(fields), **PLAIN_FEED_FORWARD, **biased_everywhere(biased=True), **one}
+
+
+@dialect("phi3")
+def _phi3(fields: Fields) -> dict[str, Any]:
+    return {**decoder_fields(fields), **windows(fields)}
+
+
+@dialect("phimoe")
+def _phimoe(fields: Fields) -> dict[str, Any]:
+    return {
+        **mixtral(fields),
+        **attention_bias(fields),
+        "lm_head_bias": fields.flag("lm_head_bias", default=False),
         "norm": "layernorm",
     }

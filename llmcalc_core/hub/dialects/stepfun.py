@@ -8,9 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.decoder import FULL, KV, SLIDING, attention_bias
+from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
+    FULL,
+    KV,
+    SLIDING,
+    attention_bias,
+    encoder_layer,
+    images,
+)
 from llmcalc_core.hub.dialects.fields import Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images
 from llmcalc_core.model.vision import VisionTower
 
 _FIRST = 3  # layers without experts where a file does not say which

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.decoder import KV, decoder_fields
+from llmcalc_core.hub.dialects.decoder import (
+    CHANNELS,
+    KV,
+    decoder_fields,
+    encoder_layer,
+    images,
+    text_part,
+)
 from llmcalc_core.hub.dialects.deepseek import deepseek_experts, deepseek_latent, deepseek_sparse
 from llmcalc_core.hub.dialects.fields import Dialect, Fields, dialect
-from llmcalc_core.hub.dialects.vision import CHANNELS, encoder_layer, images, text_part
 from llmcalc_core.model.vision import VisionTower
 
 dialect("glm_moe_dsa")(deepseek_sparse)

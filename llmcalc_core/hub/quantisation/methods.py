@@ -2,7 +2,9 @@
 
 Sources: the quantisation configurations of vLLM (vllm/model_executor/layers/quantization, that of
 AMD Quark in quark/quark.py among them; read 2026-11-23), compressed-tensors, the documentation of
-Intel AutoRound's formats (read 2026-11-23), and the files of published checkpoints.
+Intel AutoRound's formats (read 2026-11-23), the export of NVIDIA Model Optimizer
+(modelopt/torch/export/model_config.py) and the modes of TensorRT-LLM
+(tensorrt_llm/quantization/mode.py; both read 2026-11-30), and the files of published checkpoints.
 """
 
 from __future__ import annotations
@@ -13,12 +15,6 @@ from typing import Any
 
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.dialects.fields import Fields
-from llmcalc_core.hub.quantisation.modelopt import (
-    ALGORITHMS,
-    kv_cache_type,
-    model_optimizer,
-    schemes_by_layer,
-)
 from llmcalc_core.hub.quantisation.scheme import (
     WIDE,
     Modules,
@@ -27,6 +23,77 @@ from llmcalc_core.hub.quantisation.scheme import (
     excluded_modules,
     numeric_type,
 )
+
+_ALGORITHMS = {
+    "FP8": Scheme(weights="fp8", activations="fp8"),
+    "FP8_PER_CHANNEL_PER_TOKEN": Scheme(weights="fp8", activations="fp8"),
+    "FP8_PB_WO": Scheme(weights="fp8", activations="bf16"),
+    "MXFP8": Scheme(weights="fp8", activations="fp8", scale_bits=8 / 32),
+    "NVFP4": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
+    "NVFP4_AWQ": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
+    "W4A16_NVFP4": Scheme(weights="fp4", activations="bf16", scale_bits=8 / 16),
+    "MXFP4": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 32),
+    "W4A8_MXFP4_FP8": Scheme(weights="fp4", activations="fp8", scale_bits=8 / 32),
+    "W4A16_AWQ": Scheme(weights="int4", activations="bf16", scale_bits=16 / 128),
+    "W4A8_AWQ": Scheme(weights="int4", activations="fp8", scale_bits=16 / 128),
+    "W8A16": Scheme(weights="int8", activations="bf16"),
+    "W8A8_SQ_PER_CHANNEL": Scheme(weights="int8", activations="int8"),
+    "INT8_SQ": Scheme(weights="int8", activations="int8"),
+}
+"""Schemes of Model Optimizer by ``quant_algo``."""
+
+_KV_CACHE = {"FP8": "fp8", "INT8": "int8", "NVFP4": "fp4", "NVFP4_AFFINE": "fp4"}
+"""Types of the KV cache by ``kv_cache_quant_algo``."""
+
+
+def model_optimizer(fields: Fields) -> Quantisation:
+    """Read what Model Optimizer writes, here or into ``hf_quant_config.json``."""
+    mixed = fields.value("quant_algo") == "MIXED_PRECISION"
+    found = Quantisation(
+        default=WIDE if mixed else _algorithm(fields),
+        excluded=excluded_modules(fields),
+        schemes=schemes_by_layer(fields) if mixed else (),
+        kv_cache=kv_cache_type(fields),
+    )
+    return replace(found, head=found.scheme_of("lm_head")) if mixed else found
+
+
+def schemes_by_layer(fields: Fields) -> tuple[tuple[Modules, Scheme], ...]:
+    """Read ``quantized_layers``, which gives modules an algorithm each."""
+    layers = fields.section("quantized_layers")
+    by_scheme: dict[Scheme, list[str]] = {}
+    for name in layers.names():
+        by_scheme.setdefault(_algorithm(layers.section(name)), []).append(name)
+    return tuple((Modules.of(names), scheme) for scheme, names in by_scheme.items())
+
+
+def kv_cache_type(fields: Fields) -> str:
+    """Read the type of the KV cache, by its algorithm or as a scheme; 16 bits where it has none.
+
+    Raises
+    ------
+    ValueError
+        For an algorithm or a scheme that cannot be described.
+
+    Examples
+    --------
+    >>> kv_cache_type(Fields({"kv_cache_quant_algo": "INT8"}, "x"))
+    'int8'
+    """
+    name = fields.given("kv_cache_quant_algo", "kv_cache_scheme")
+    stated = fields.value(name)
+    if stated is None:
+        return "bf16"
+    if isinstance(stated, str):
+        rule = f"can only be described as {', '.join(_KV_CACHE)}"
+        return _KV_CACHE.get(stated) or fields.refuse(name, rule)
+    return numeric_type(fields.section(name))
+
+
+def _algorithm(fields: Fields) -> Scheme:
+    known = _ALGORITHMS.get(str(fields.value("quant_algo")))
+    return known or fields.refuse("quant_algo", f"must be one of {', '.join(_ALGORITHMS)}")
+
 
 _INTEGERS = {one.bits: one.name for one in DATA_TYPES.values() if one.number == "int"}
 _QUARK_TYPES = {
@@ -40,7 +107,7 @@ def _fp8(fields: Fields) -> Quantisation:
     """Read FP8 in blocks or per tensor; some checkpoints keep their experts narrower."""
     narrow = fields.value("quantized_layers")
     return Quantisation(
-        default=ALGORITHMS["FP8"],
+        default=_ALGORITHMS["FP8"],
         excluded=Modules.of(()) if narrow else excluded_modules(fields),
         schemes=schemes_by_layer(fields) if narrow else (),
         kv_cache=kv_cache_type(fields),

@@ -19,8 +19,8 @@ from llmcalc_core import (
 )
 from llmcalc_core.planning import open_loop
 from llmcalc_core.planning.evaluation import evaluate
-from llmcalc_core.simulation.between import Between
 from llmcalc_core.simulation.in_flight import numbers_in_flight
+from llmcalc_core.simulation.step_curves import Interpolation
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB", "phase": "serving"}
 LENGTHS: dict[str, Any] = {"input_tokens": [200, 3000], "output_tokens": [1, 40, 900]}
@@ -277,7 +277,7 @@ def test_numbers_between_known_ones() -> None:
     assert numbers[0] == 1
     assert numbers[-1] >= 300
     squares = (numbers**2).reshape(1, -1, 1, 1)
-    place = Between.of(numbers, np.array([1.0, 3.5, 1e9]).reshape(3, 1, 1, 1))
+    place = Interpolation.of(numbers, np.array([1.0, 3.5, 1e9]).reshape(3, 1, 1, 1))
     found = place.take(np.repeat(squares, 3, axis=0))
     assert found.ravel().tolist() == [1, 12.5, numbers[-1] ** 2]
     assert place.nearest(np.repeat(squares, 3, axis=0)).ravel()[0] == 1

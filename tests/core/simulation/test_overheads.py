@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from llmcalc_core import LognormalLengths, estimate_serving_performance, simulate
-from llmcalc_core.simulation.lockstep import run_replicas
-from llmcalc_core.simulation.outcome import Outcome
-from llmcalc_core.simulation.overheads import Overheads
-from llmcalc_core.simulation.pipelined import run_pipeline
+from llmcalc_core.simulation.attention_replicas import run_replicas
+from llmcalc_core.simulation.outcome import Outcome, Overheads
+from llmcalc_core.simulation.pipeline import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.workload.requests import Requests
 from tests.core.simulated import EqualStages, LinearSteps, requests_of, settings_of

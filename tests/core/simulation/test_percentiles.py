@@ -12,8 +12,8 @@ from llmcalc_core.api.server import Server, Widths, make_server
 from llmcalc_core.api.simulate import simulate
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
+from llmcalc_core.simulation.latencies import gamma_quantile, normal_share, wait_quantile
 from llmcalc_core.simulation.open_loop import OpenLoop
-from llmcalc_core.simulation.percentiles import gamma_quantile, normal_share, wait_quantile
 from llmcalc_core.simulation.random_arrivals import Wait
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.server import ServerOptions

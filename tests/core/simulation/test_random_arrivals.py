@@ -9,10 +9,10 @@ import pytest
 
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.simulation.in_flight import Decoding, Traffic
-from llmcalc_core.simulation.late_prompts import Meets
 from llmcalc_core.simulation.latencies import _admission, _gap_variance, latencies
 from llmcalc_core.simulation.random_arrivals import (
     AtRandom,
+    Meets,
     Wait,
     _gated,
     _limited,

@@ -67,15 +67,17 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(requests_of(zip(inputs, outputs, strict=True), **more), settings)
 
 
-def served(case: Case, *, leap: bool = True) -> tuple[Outcome, list[FormedStep]]:
+def served(case: Case, *, fast_forward: bool = True) -> tuple[Outcome, list[FormedStep]]:
     formed: list[FormedStep] = []
-    return run(case.requests, STEPS, case.settings, leap=leap, formed=formed), formed
+    return run(
+        case.requests, STEPS, case.settings, fast_forward=fast_forward, formed=formed
+    ), formed
 
 
 @given(cases())
 @hypothesis_settings(max_examples=150, deadline=None)
 def test_steps_at_once_are_the_steps_one_by_one(case: Case) -> None:
-    (outcome, formed), (slow, single) = served(case), served(case, leap=False)
+    (outcome, formed), (slow, single) = served(case), served(case, fast_forward=False)
     assert one_by_one(formed) == one_by_one(single)
     assert [step.preempted for step in formed if step.preempted] == [
         step.preempted for step in single if step.preempted
@@ -128,7 +130,7 @@ def test_limits_hold_and_nothing_is_lost(case: Case) -> None:
 @hypothesis_settings(max_examples=50, deadline=None)
 def test_littles_law_holds_for_the_requests_that_run(case: Case) -> None:
     settings = case.settings
-    outcome, formed = served(case, leap=False)
+    outcome, formed = served(case, fast_forward=False)
     if outcome.preemptions.any() or settings.steps_ahead:
         return
     ends = [step.start_s for step in formed[1:]] + [float(outcome.finish_s.max())]

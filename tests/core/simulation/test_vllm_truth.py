@@ -47,10 +47,10 @@ def label(recorded: dict[str, Any]) -> str:
     return ", ".join(name for name, holds in kinds.items() if holds) or "plain"
 
 
-@pytest.mark.parametrize("leap", [True, False], ids=["at once", "one by one"])
+@pytest.mark.parametrize("fast_forward", [True, False], ids=["at once", "one by one"])
 @pytest.mark.parametrize("recorded", SETS, ids=label)
-def test_steps_are_those_of_vllm(recorded: dict[str, Any], *, leap: bool) -> None:
-    assert not difference(recorded, leap=leap)
+def test_steps_are_those_of_vllm(recorded: dict[str, Any], *, fast_forward: bool) -> None:
+    assert not difference(recorded, fast_forward=fast_forward)
 
 
 def test_a_difference_is_told_in_words() -> None:

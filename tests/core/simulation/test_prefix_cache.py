@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcalc_core.simulation.kv_blocks import PrefixCache
+from llmcalc_core.simulation.prefix_cache import PrefixCache
 from tests.core.simulated import requests_of
 
 FOUR = requests_of([(12, 1)] * 4, prefix=[0, 0, 1, -1], prefix_tokens=[8, 8, 12, 0])

@@ -1,8 +1,94 @@
-"""How SGLang forms a step."""
+"""How engines form a step: the rules of each by which it schedules."""
 
 from __future__ import annotations
 
 from llmcalc_core.simulation.batch import NO_LIMIT, Batch
+
+
+class VllmPolicy:
+    """Rules of vLLM 0.33.0.
+
+    They agree with its own scheduler step by step (``tests/core/simulation/test_vllm_truth.py``).
+
+    ``vllm/v1/core/sched/scheduler.py``, ``Scheduler.schedule``, with its defaults (chunked prefill,
+    first come first served, ``scheduler_reserve_full_isl``, no watermark, no
+    ``long_prefill_token_threshold``), read 2026-11-30:
+
+    1. Running requests come first, in the order in which they were let in: each that decodes takes
+       one token of the budget, the rest of a prompt as many as are left. Only the last one let in
+       can have a prompt that is not read to its end.
+    2. Where a running request finds no free block, the last running one is preempted
+       (``_preempt_request``): it loses all its blocks, waits as the first one, and computes its
+       prompt and what it has answered again. A step that preempts lets nobody in.
+    3. Waiting requests follow in their order while the budget, ``max_num_seqs`` and free blocks
+       last. All tokens that a request must compute need to have room
+       (``KVCacheManager.allocate_slots``, ``full_sequence_must_fit``), though it takes blocks only
+       for those of the step. The first one without room holds all others back. The last prompt is
+       cut where the budget ends.
+    4. With pipeline stages a request that was preempted while a step of it was under way is passed
+       over until that step has ended (``num_stale_output_tokens``).
+    5. A request that has ended keeps its place and its blocks until its last token is known: with
+       ``async_scheduling`` (``AsyncScheduler``) for one more step.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+
+    def form_step(self) -> None:
+        """Choose what the next step holds."""
+        batch = self._batch
+        budget = batch.token_budget - batch.sequences
+        if batch.sequences:
+            opened = batch.opening[-batch.steps % batch.block_tokens]
+            if opened > batch.free:
+                _take_in_order(batch)
+                budget = batch.token_budget - batch.sequences
+            elif opened:
+                batch.take(opened)
+        if batch.reading >= 0:
+            budget -= _read_on(batch, budget)
+        if batch.preempted:
+            return
+        waiting, running = batch.waiting, batch.running
+        aside = batch.set_aside() if batch.held else ()
+        while waiting and budget > 0 and len(running) < batch.max_num_seqs:
+            request = waiting[0]
+            goal = batch.goal[request]
+            blocks = -(-goal // batch.block_tokens)
+            found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
+            if blocks - found[0] + found[1] > batch.free:
+                break
+            budget -= batch.admit(budget, blocks, found)
+        waiting.extendleft(aside)
+
+
+def _take_in_order(batch: Batch) -> None:
+    """Give blocks to those that decode, in their order; for want of them, preempt the last one."""
+    order, decoding = list(batch.running), set(batch.decoding())
+    place = 0
+    while place < len(order):
+        request = order[place]
+        opens = (batch.steps + batch.offset[request]) % batch.block_tokens == 0
+        if request in decoding and opens:
+            while not batch.free:
+                batch.preempt(order.pop())
+                if place == len(order):
+                    return
+            batch.take(1)
+        place += 1
+
+
+def _read_on(batch: Batch, budget: int) -> int:
+    """Read the prompt that is read in part, or preempt it for want of blocks; count its tokens."""
+    request, read = batch.reading, batch.read
+    new = min(batch.goal[request] - read, budget)
+    tokens = batch.block_tokens
+    if -(-(read + new) // tokens) - -(-read // tokens) > batch.free:
+        batch.preempt(request)
+        return 0
+    batch.read_on(new)
+    return new
+
 
 FIRST_RATIO = 0.7
 """Share of the longest answer that a request is taken to need at first [1]
@@ -66,7 +152,7 @@ class SglangPolicy:
     def form_step(self) -> None:
         """Choose what the next step holds."""
         batch = self._batch
-        batch.longest_leap = NO_LIMIT
+        batch.most_decode_steps = NO_LIMIT
         left = batch.left + len(batch.leaving)
         if left < self._left and not batch.decodes:
             self._left, self._full = left, False
@@ -87,7 +173,7 @@ class SglangPolicy:
         if left < self._left:
             self._left, self._full = left, False
         if batch.waiting and not self._full:
-            batch.longest_leap = 1
+            batch.most_decode_steps = 1
 
     def _read_prompts(self) -> None:
         """Fill a step with prompts."""
@@ -168,3 +254,69 @@ class SglangPolicy:
         self._ratio = min(1.0, (answered + RETRACT_STEPS * len(order)) / (whole + 1))
         self._since = batch.steps + 1
         return opened
+
+
+class TensorRTLLMPolicy:
+    """Rules of TensorRT-LLM's PyTorch executor.
+
+    ``tensorrt_llm/_torch/pyexecutor/scheduler/scheduler.py`` (002f3cc3, read 2026-11-30), with its
+    defaults (``capacity_scheduler_policy=GUARANTEED_NO_EVICT``):
+
+    1. Requests that generate come first, and take a token each
+       (``PyMicroBatchScheduler.schedule``).
+    2. Waiting requests follow in their order while ``max_batch_size`` lasts and the cache has room
+       for all tokens of all running requests, answers included (``GuaranteedNoEvictPolicy``): so
+       none ever loses its blocks. The first one without room holds all others back. Blocks that
+       are in the cache count as if they were computed. A prompt finds there what others of its
+       step compute; the engine lets it wait for one step instead (``_beneficial_to_skip``).
+    3. Prompts are read whole: one that is longer than what is left of ``max_num_tokens`` waits for
+       the next step. Where a prompt is longer than ``max_num_tokens`` itself, which the engine
+       serves only with ``enable_chunked_prefill``, all are cut where the budget ends, to whole
+       blocks (``_chunk_fcfs``).
+
+    Compared line by line with 002f3cc3. Not followed: what is left of a budget after such a cut,
+    less than a block, can still hold a whole prompt that is shorter; in a pipeline
+    ``max_batch_size`` is of each micro batch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._cuts = max(batch.inputs) > batch.token_budget
+
+    def form_step(self) -> None:
+        """Choose what the next step holds."""
+        batch = self._batch
+        tokens = batch.block_tokens
+        budget = batch.token_budget - batch.sequences
+        if batch.sequences:
+            batch.take(batch.opening[-batch.steps % tokens])
+        if batch.reading >= 0:
+            remaining = batch.goal[batch.reading] - batch.read
+            new = remaining if remaining <= budget else budget - budget % tokens
+            if new:
+                batch.read_on(new)
+            budget -= new
+            if batch.reading >= 0:
+                return
+        waiting, running = batch.waiting, batch.running
+        while waiting and budget > 0 and len(running) < batch.max_num_seqs:
+            request = waiting[0]
+            if batch.reserved + batch.whole_blocks[request] > batch.kv_blocks:
+                return
+            goal = batch.goal[request]
+            found = (0, 0) if batch.prefixes is None else batch.prefixes.find(request, goal)
+            if goal - found[0] * tokens > budget:
+                budget -= budget % tokens
+                if not (self._cuts and budget):
+                    return
+            budget -= batch.admit(budget, -(-goal // tokens), found)
+
+
+Policy = VllmPolicy | SglangPolicy | TensorRTLLMPolicy
+
+RULES: dict[str, type[Policy]] = {
+    "vllm": VllmPolicy,
+    "sglang": SglangPolicy,
+    "trtllm": TensorRTLLMPolicy,
+}
+"""By the names of :data:`llmcalc_core.simulation.settings.POLICIES`."""

@@ -12,7 +12,7 @@ from llmcalc_core.api.server import Widths, make_server
 from llmcalc_core.costmodel.passes import pass_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import pass_of
-from llmcalc_core.simulation.lockstep import run_replicas
+from llmcalc_core.simulation.attention_replicas import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions
@@ -47,7 +47,8 @@ def test_one_replica_is_a_server_without(case: Case) -> None:
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_steps_at_once_are_the_steps_one_by_one(case: Case) -> None:
     at_once, slow = (
-        run_replicas(case.requests, STEPS, case.settings, 3, leap=leap) for leap in (True, False)
+        run_replicas(case.requests, STEPS, case.settings, 3, fast_forward=fast_forward)
+        for fast_forward in (True, False)
     )
     same(at_once, slow)
     assert at_once.mean("itl") == pytest.approx(slow.mean("itl"), rel=1e-9, nan_ok=True)

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 
 from llmcalc_core import UniformLengths, estimate_serving_performance, simulate
-from llmcalc_core.simulation.pipelined import run_pipeline
+from llmcalc_core.simulation.pipeline import run_pipeline
 from llmcalc_core.simulation.steps import Cancelled
 from tests.core.simulated import EqualStages, LinearSteps, requests_of, settings_of
 from tests.core.simulation.test_scheduler_laws import STEPS, Case, cases

@@ -106,4 +106,4 @@ def test_without_the_library_it_says_how_to_install_it(monkeypatch: pytest.Monke
 
 
 def test_importing_the_core_does_not_import_the_library() -> None:
-    assert "huggingface_hub" not in vars(sys.modules["llmcalc_core.hub.fetch"])
+    assert "huggingface_hub" not in vars(sys.modules["llmcalc_core.hub.models"])
