@@ -19,8 +19,8 @@ from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT, PLAIN, asked_precision
-from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.requests import Arrivals
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,7 @@ from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.arrivals import ROUNDS, Arrivals
+from llmcalc_core.workload.requests import ROUNDS, Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 METRICS = ("ttft", "tpot", "latency")
 """Time to first token, time per output token, and both together (a static batch only)."""

@@ -19,7 +19,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.closed_loop import Steps, closed_loop
 from llmcalc_core.simulation.load import Load
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.requests import Arrivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -28,9 +28,9 @@ from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.open_loop import OpenLoop
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
-from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import Arrivals
 
 _LATENCIES = ("ttft_s", "tpot_s", "e2e_s")
 

@@ -10,7 +10,7 @@ import numpy as np
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
 from llmcalc_core.simulation.load import Load
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.requests import Arrivals
 
 _NEVER = 1e-12
 """A time that is nothing beside that of any step [s]."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import reading_steps
-from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.requests import Arrivals
 
 HARDLY_ANY = 1e-6
 """Sequences that stand for none: experts that nobody touches have no mean load [1]."""

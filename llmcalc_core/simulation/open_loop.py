@@ -20,7 +20,7 @@ from llmcalc_core.simulation.latencies import Latencies, latencies
 from llmcalc_core.simulation.prefill_steps import mixes_prompts
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.simulation.step_curves import Interpolation, step_curves
-from llmcalc_core.workload.arrivals import AT_RANDOM
+from llmcalc_core.workload.requests import AT_RANDOM
 
 _ROUNDING = 1e-9
 

@@ -33,8 +33,8 @@ from llmcalc_core.simulation.prefill_steps import (
     seconds_per_token,
 )
 from llmcalc_core.simulation.records import joined
-from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

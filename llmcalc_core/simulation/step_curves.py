@@ -19,8 +19,8 @@ from llmcalc_core.simulation.prefill_steps import (
     mixes_prompts,
     prefill_step,
 )
-from llmcalc_core.workload.arrivals import AT_RANDOM
 from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.requests import AT_RANDOM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -1,7 +1,8 @@
-"""A measured case: what was run, how, and what was measured."""
+"""A measured case: what was run, how, and what was measured; and what is predicted of it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +11,8 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
 from llmcalc_core.validation.traffic import Traffic
-from llmcalc_core.workload.arrivals import DRAWN, Arrivals
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +85,20 @@ class Case:
     def mixture(self) -> bool:
         """Whether the model has routed experts."""
         return self.model.num_experts > 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A predicted value and its 80 % band; memory has none (NaN)."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One figure for each metric of a case, and what they rest on."""
+
+    figures: tuple[Figure, ...]
+    basis: str

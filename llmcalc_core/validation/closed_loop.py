@@ -15,10 +15,9 @@ from llmcalc_core.validation.cells import (
     measured_number,
     stated_count,
 )
-from llmcalc_core.validation.checkpoints import checkpoint_precision
 from llmcalc_core.validation.inferencex import settings
-from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.workload.arrivals import SHORTEST_SHARE, Arrivals
+from llmcalc_core.validation.names import checkpoint_precision, device, engine, model
+from llmcalc_core.workload.requests import SHORTEST_SHARE, Arrivals
 
 COLUMNS = (
     "id", "model", "hardware", "engine", "weights", "concurrency", "tensor_parallel",

@@ -1,13 +1,16 @@
-"""Names that files of measurements use: devices, engines and models described by their shape."""
+"""Names that files of measurements use: devices, engines, models, and the types of checkpoints."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from typing import Any
 
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision, parse_precision
 from llmcalc_core.validation.cells import CannotPredictError
 
 # Pope et al. ran static batches without a server, as FasterTransformer does.
@@ -131,4 +134,83 @@ def _palm(name: str, shape: re.Match[str]) -> ModelConfig:
         intermediate_size=int(shape["widths"]) * hidden,
         norms_per_layer=1,
         tie_word_embeddings=True,
+    )
+
+
+_NVFP4: dict[str, dict[str, Any]] = {
+    "Qwen/Qwen3-": {},
+    "Llama-4": {},
+    "DeepSeek-V3": {"attention": "bf16", "attention_output": "fp4"},
+    "DeepSeek-R1": {"attention": "bf16", "attention_output": "fp4"},
+    "GLM-5": {"attention": "bf16", "attention_output": "bf16"},
+}
+"""What NVIDIA's NVFP4 checkpoints of mixtures keep in another type: the others keep all but routed
+experts in 16 bits. From ``exclude_modules`` of the ``hf_quant_config.json`` of
+nvidia/Qwen3-235B-A22B-NVFP4, nvidia/DeepSeek-V3.1-NVFP4 and nvidia/GLM-5-NVFP4 (of those read only
+Qwen3.5's, MiniMax-M2.5's and Kimi-K2.6's leave out more); projections of attention are packed in
+nvidia/Llama-4-Scout-17B-16E-Instruct-NVFP4 too (sgl-project/sglang, pull request 35032)."""
+
+
+def checkpoint_precision(
+    weights: str, *, model: ModelConfig, hardware: Hardware, engine: str, kv_cache: str = ""
+) -> Precision:
+    """Precision of a served checkpoint.
+
+    Parameters
+    ----------
+    weights : str
+        Such as 'fp8', 'nvfp4', 'w4a16'; blank means the model's own 16-bit type.
+    model, hardware, engine
+        What it is a checkpoint of, and what serves it.
+    kv_cache : str, optional
+        Where the file states it; else what the engine chooses: FP8 where TensorRT-LLM serves
+        an FP8 or FP4 checkpoint and for every NVFP4 checkpoint, 16 bits otherwise.
+
+    Returns
+    -------
+    Precision
+        Of MXFP4 and INT4 checkpoints of mixtures the routed experts alone are narrow, of NVFP4
+        ones what ``_NVFP4`` says. The MXFP4 experts of gpt-oss multiply FP8 activations on a
+        device with FP4 units (Blackwell) and 16-bit ones on others.
+
+    Raises
+    ------
+    ValueError
+        For a name that is no precision.
+
+    Examples
+    --------
+    >>> from llmcalc_core import find_hardware, find_model
+    >>> checkpoint_precision("nvfp4", model=find_model("llama3_1_70b"),
+    ...     hardware=find_hardware("B200_180GB"), engine="trtllm").label
+    'fp4'
+    """
+    named = parse_precision(weights.strip() or "bf16")
+    if named.weights in ("fp8", "fp4"):
+        named = replace(named, kv_cache="fp8" if engine == "trtllm" else "bf16")
+    own = next((kept for name, kept in _NVFP4.items() if name in model.model), None)
+    if named.weights == "fp4" and own is not None:
+        named = replace(named, **own, kv_cache="fp8")
+    elif model.num_experts > 1 and named.weights in ("fp4", "int4"):
+        named = _narrow_experts(named, model, hardware)
+    elif named.weights == "fp4":
+        named = replace(named, kv_cache="fp8")
+    return replace(named, kv_cache=kv_cache.strip() or named.kv_cache)
+
+
+def _narrow_experts(named: Precision, model: ModelConfig, hardware: Hardware) -> Precision:
+    """Give the routed experts the 4-bit type, and 16 bits to everything else."""
+    kv_cache = named.kv_cache
+    if named.weights == "int4":
+        entering = "bf16"
+    elif model.model.startswith("openai/gpt-oss"):
+        entering = "fp8" if hardware.rate("fp4")[0] == "fp4" else "bf16"
+    else:
+        entering, kv_cache = "fp4", "fp8"
+    return Precision(
+        weights="bf16",
+        activations="bf16",
+        kv_cache=kv_cache,
+        experts=named.weights,
+        expert_activations=entering,
     )

@@ -32,17 +32,15 @@ from llmcalc_core.validation.cells import (
     stated_count,
     stated_number,
 )
-from llmcalc_core.validation.checkpoints import checkpoint_precision
-from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.validation.stated_load import replicas_and_ranks
+from llmcalc_core.validation.names import checkpoint_precision, device, engine, model
 from llmcalc_core.validation.traffic import (
     Traffic,
     at_a_rate,
     repeated_prompts,
+    replicas_and_ranks,
     schedules_ahead,
 )
-from llmcalc_core.workload.arrivals import Arrivals
-from llmcalc_core.workload.requests import Requests
+from llmcalc_core.workload.requests import Arrivals, Requests
 
 COLUMNS = (
     "id", "source", "engine", "model", "hardware", "tp", "precision", "arrivals", "rate",

@@ -18,9 +18,8 @@ from llmcalc_core.validation.cells import (
     optional_count,
     stated_count,
 )
-from llmcalc_core.validation.checkpoints import checkpoint_precision
-from llmcalc_core.validation.names import device, engine, model
-from llmcalc_core.validation.stated_load import (
+from llmcalc_core.validation.names import checkpoint_precision, device, engine, model
+from llmcalc_core.validation.traffic import (
     arrivals,
     memory_fraction,
     replicas_and_ranks,

@@ -7,8 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from llmcalc_core.validation.cases import Case
-from llmcalc_core.validation.figures import Figure
+from llmcalc_core.validation.cases import Case, Figure
 from llmcalc_core.validation.schemas import Outcome, Schema
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from os import PathLike
 from pathlib import Path
 
 from llmcalc_core.validation import closed_loop, open_loop, published
-from llmcalc_core.validation.cases import Case
+from llmcalc_core.validation.cases import Case, Prediction
 from llmcalc_core.validation.cells import CannotPredictError
-from llmcalc_core.validation.figures import Prediction
 from llmcalc_core.validation.predict import predict
 
 

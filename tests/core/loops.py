@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, closed_loop_load
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.requests import Arrivals
 
 FIXED = Arrivals(fixed_lengths=True)
 

@@ -18,9 +18,9 @@ from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.layers.work import Operation, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.simulation.load import load_of
-from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import DRAWN
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 HALF = Techniques(prefix_hit_rate=0.5)

@@ -20,9 +20,9 @@ from llmcalc_core.layers.work import Section, make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.static_estimate import Workload, estimate_layouts
 from llmcalc_core.simulation.load import load_of
-from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import DRAWN
 from tests.core.random_cases import QUICK, ROUNDING, Case, cases
 
 SMALL = ModelConfig(

@@ -14,7 +14,6 @@ import pytest
 from llmcalc_core import simulate
 from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.calibration.bands import band
-from llmcalc_core.validation import simulated
 from llmcalc_core.validation.__main__ import main
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.measured_runs import runs_of
@@ -158,9 +157,11 @@ NARROW = Band(low=0.9, high=1.2)
 
 def test_a_percentile_is_no_surer_than_the_mean(monkeypatch):
     steps = NARROW
-    monkeypatch.setattr(simulated, "band", lambda *_, **__: NARROW)
+    monkeypatch.setattr("llmcalc_core.validation.predict.band", lambda *_, **__: NARROW)
     later = [1000 / steps.high, 1000 / steps.high, 1010 / steps.high]
-    monkeypatch.setattr(simulated, "api", Servers([10, 10, 1010], [10, 10, 1010], later))
+    monkeypatch.setattr(
+        "llmcalc_core.validation.predict.api", Servers([10, 10, 1010], [10, 10, 1010], later)
+    )
     figures = _figures(read_case(open_loop_row()))
     mean, last = figures["ttft_mean_ms"], figures["ttft_p99_ms"]
     assert mean.high / mean.value == pytest.approx(3010 / 1030)
@@ -178,7 +179,7 @@ def test_the_band_of_an_overloaded_server_grows_with_the_run():
 
 
 def test_near_its_limit_a_server_may_be_overloaded_and_its_band_says_so(monkeypatch):
-    monkeypatch.setattr(simulated, "band", lambda *_, **__: NARROW)
+    monkeypatch.setattr("llmcalc_core.validation.predict.band", lambda *_, **__: NARROW)
 
     def first_token(rate):
         row = open_loop_row(max_num_seqs="8", rate=str(rate), duration_s="200",

@@ -23,11 +23,10 @@ from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.simulation.settings import Settings
 from llmcalc_core.simulation.step_tables import step_times
-from llmcalc_core.workload.arrivals import ROUNDS
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.lengths import UniformLengths
-from llmcalc_core.workload.requests import Requests, draw_requests
+from llmcalc_core.workload.requests import ROUNDS, Requests, draw_requests
 
 PLANS = (
     ("llama3_8b", "H100_80GB", 1), ("llama3_70b", "H100_80GB", 4),

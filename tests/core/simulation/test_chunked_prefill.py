@@ -20,9 +20,9 @@ from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.simulation.load import load_of
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
-from llmcalc_core.workload.arrivals import DRAWN
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import DRAWN
 from tests.core.random_cases import QUICK, Case, cases
 
 SLACK = 1.1

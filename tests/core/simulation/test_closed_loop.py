@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes
-from llmcalc_core.workload.arrivals import Arrivals
+from llmcalc_core.workload.requests import Arrivals
 from tests.core.loops import FIXED, LOAD, STEPS, load_times, loop_of
 
 DRAWN = Arrivals()

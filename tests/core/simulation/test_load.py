@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from llmcalc_core import Precision, find_hardware
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.simulation.load import HARDLY_ANY, TOGETHER, Load, closed_loop_load, load_of
-from llmcalc_core.workload.arrivals import Arrivals
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.requests import Arrivals
 
 SHORTEST = 33
 """Answers of fewer tokens end before all others are read, which the means don't bear [tokens]."""
