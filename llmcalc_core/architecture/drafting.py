@@ -130,8 +130,8 @@ def draft_grid(draft: Model, grid: Grid) -> Grid:
     )
     tp = axis([one.tp for one in layouts], 0)
     ep = axis([one.ep for one in layouts], 0)
-    one, shared = np.ones_like(tp), grid.group / grid.tp
+    one, shared = np.ones_like(tp), grid.stage_devices / grid.tp
     return replace(
-        grid, layouts=layouts, tp=tp, pp=one, ep=ep, group=tp * shared,
-        micro_batches=one, techniques=NO_TECHNIQUES, drafted=0.0, gained=1.0,
+        grid, layouts=layouts, tp=tp, pp=one, ep=ep, stage_devices=tp * shared,
+        micro_batches=one, techniques=NO_TECHNIQUES, draft_tokens=0.0, acceptance_length=1.0,
     )  # fmt: skip

@@ -134,7 +134,7 @@ def mixed_times(
     joined = mixed_sections(
         decoding,
         sections(model, prompts),
-        decode.grid.weights_away,
+        decode.grid.weights_offload,
         decoding=np.minimum(decode.sequences, 1.0),
     )
     return timed(case, decode, joined, decode.tokens + prompts.tokens, prompts, listed=listed)
@@ -225,14 +225,14 @@ def micro_batch_of(
         hand_over = hand_over_seconds(
             plain(model.residual_rows * passing / grid.tp),
             stages=grid.pp,
-            stage_devices=grid.group,
+            stage_devices=grid.stage_devices,
             hardware=hardware,
             links=efficiency.links,
         )
     delay = host_delay_seconds(
         one.device_s, prepare=prepare, launch=launch, overlaps=efficiency.behaviour.overlaps
     )
-    drafted = passes if grid.drafted else ()
+    drafted = passes if grid.draft_tokens else ()
     return MicroBatch(
         step=passes[0],
         one=one,
@@ -265,8 +265,8 @@ def _draft_times(case: Case, drafted: Pass, *, listed: bool) -> DraftTimes:
     step = make_pass(draft.hidden, beside, precision, decode=drafted.decode)
     one = pass_times(draft, sections(draft, step), hardware, efficiency, listed=listed)
     if drafted.decode:
-        delay = efficiency.draft_delay_s(grid.drafted)
-        return DraftTimes(one=one, passes=grid.drafted, host_delay_s=delay)
+        delay = efficiency.draft_delay_s(grid.draft_tokens)
+        return DraftTimes(one=one, passes=grid.draft_tokens, host_delay_s=delay)
     launch = _launch_seconds(draft, efficiency, one, step.tokens)
     delay = host_delay_seconds(one.device_s, prepare=0.0, launch=launch, overlaps=0.0)
     return DraftTimes(one=one, passes=1.0, host_delay_s=delay)

@@ -198,7 +198,7 @@ def _joined(
 
 def _times(grid: Grid, *, decode: bool) -> Values:
     """Say how often the passes run: a prompt has several chunks, a draft several tokens [1]."""
-    return 1 / grid.gained if decode else grid.pieces
+    return 1 / grid.acceptance_length if decode else grid.prefill_chunks
 
 
 def _times_of(

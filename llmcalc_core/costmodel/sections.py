@@ -34,7 +34,7 @@ def _streamed(operations: tuple[Operation, ...], step: Pass) -> Values:
     """Bytes that a layer's operations move between a device and its host's memory [bytes]."""
     weights = sum(operation.weights for operation in operations)
     cached = sum(operation.cached for operation in operations)
-    return step.grid.weights_away * weights + step.grid.cache_away * cached
+    return step.grid.weights_offload * weights + step.grid.kv_offload * cached
 
 
 def first_section(model: Model, step: Pass) -> Section:

@@ -126,7 +126,7 @@ class CompressedAttention(AttentionMixer):
         if self.ratio:
             complete = cached_tokens(grid) / self.ratio
             entries = entries + complete
-            waiting = (grid.beams + grid.drafted) * self.state * _WAITING_BYTES
+            waiting = (grid.beams + grid.draft_tokens) * self.state * _WAITING_BYTES
         found = waiting + compressed_bytes(
             entries=entries, head_dim=self.head_dim, rope_dim=self.rope_dim, element_bytes=element
         )

@@ -27,18 +27,23 @@ def pairs_seen(
     """
     grid, reach = step.grid, window * ratio
     prompt, generated = grid.inputs, grid.outputs
-    if step.decode and grid.drafted:
-        prompt = prompt + (1 + grid.drafted - grid.gained) / 2
+    if step.decode and grid.draft_tokens:
+        prompt = prompt + (1 + grid.draft_tokens - grid.acceptance_length) / 2
     if chunk is not None:
         if step.decode:
             return mean_chunk_context(prompt=prompt, generated=generated, chunk=chunk)
-        return chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached) / grid.pieces
+        return (
+            chunk_pairs(prompt=prompt, chunk=chunk, cached=grid.cached_tokens) / grid.prefill_chunks
+        )
     if step.decode and reach < np.inf and np.min(prompt) >= reach:
         return window
     if step.decode:
         seen = mean_context(prompt=prompt, generated=generated, window=reach)
     else:
-        seen = causal_pairs(prompt=prompt, window=reach, cached=grid.cached) / grid.pieces
+        seen = (
+            causal_pairs(prompt=prompt, window=reach, cached=grid.cached_tokens)
+            / grid.prefill_chunks
+        )
     return seen if ratio == 1 else seen / ratio
 
 
@@ -54,7 +59,9 @@ def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1
         return new + np.minimum(step.past_tokens / ratio, np.minimum(seen, reach))
     if grid.beams > 1:
         return seen - np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
-    return seen + grid.drafted / (2 * ratio) if grid.drafted else seen  # the last query sees most
+    return (
+        seen + grid.draft_tokens / (2 * ratio) if grid.draft_tokens else seen
+    )  # the last query sees most
 
 
 def attention_kernel(
@@ -92,7 +99,7 @@ def attention_operation(
         flops=flops,
         moved=moved,
         cached=cached,
-        size=np.inf if step.decode else step.grid.inputs / step.grid.pieces,
+        size=np.inf if step.decode else step.grid.inputs / step.grid.prefill_chunks,
     )
 
 

@@ -24,7 +24,7 @@ def cached_tokens(grid: Grid, *, window: int | None = None) -> Values:
         prompt = rounded_to_blocks(tokens=np.minimum(grid.inputs, window or np.inf), block=block)
         own = rounded_to_blocks(tokens=np.minimum(grid.outputs, window or np.inf), block=block)
         return prompt + own * grid.beams
-    longest: Values = grid.inputs + grid.outputs + grid.drafted
+    longest: Values = grid.inputs + grid.outputs + grid.draft_tokens
     if window is not None:
         whole = np.min(grid.inputs) >= window  # every sequence fills it
         longest = float(window) if whole else np.minimum(longest, window)

@@ -121,7 +121,7 @@ class MoE(Part):
 
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device: experts in whole, and columns of them [bytes]."""
-        slices = grid.group / grid.ep
+        slices = grid.stage_devices / grid.ep
         columns = np.ceil(self.width / slices) / self.width
         experts = np.ceil(self.experts / grid.ep)
         routed = experts * self.expert_parameters * columns * precision.expert_weight_bytes
@@ -165,7 +165,7 @@ class MoE(Part):
         """Routed experts: of the device with most experts touched, and of that with most tokens."""
         grid, precision, inside = step.grid, step.precision, self.latent or step.hidden
         tokens = _routed_tokens(step)
-        columns = np.ceil(self.width / (grid.group / grid.ep))
+        columns = np.ceil(self.width / (grid.stage_devices / grid.ep))
         touched = experts_touched(experts=self.experts, top_k=self.top_k, tokens=step.stage_tokens)
         own, groups = np.ceil(self.experts / grid.ep), np.asarray(grid.ep, float)
         busiest = self.top_k / grid.ep * busiest_load(experts=own, groups=groups)
@@ -220,8 +220,8 @@ class MoE(Part):
         and 3.4.2).
         """
         grid, inside, precision = step.grid, self.latent or step.hidden, step.precision
-        copies = np.minimum(self.top_k, grid.ep) * (grid.group / grid.ep)
-        elements = _routed_tokens(step) / grid.group * copies * inside
+        copies = np.minimum(self.top_k, grid.ep) * (grid.stage_devices / grid.ep)
+        elements = _routed_tokens(step) / grid.stage_devices * copies * inside
         sizes = elements * precision.expert_activation_bytes, elements * precision.output_bytes
         to_some, relayed = spread & (grid.ep > 1), 1.0 if step.decode else copies
         ways = (
@@ -239,7 +239,7 @@ class MoE(Part):
             )
             for where, collectives, own_copies in ways
             if where.any()
-            for participants in (np.where(where, grid.group, 1.0),)
+            for participants in (np.where(where, grid.stage_devices, 1.0),)
             for name, collective, size in zip(names, collectives, sizes, strict=True)
         )
 

@@ -121,7 +121,7 @@ class RecurrentMixer(TokenMixer):
 
         Each drafted token adds one, which is kept in case those after it are rejected.
         """
-        return self.state_bytes(grid.tp, requests(grid) * (grid.beams + grid.drafted))
+        return self.state_bytes(grid.tp, requests(grid) * (grid.beams + grid.draft_tokens))
 
     @property
     def quantisable(self) -> dict[str, int]:

@@ -168,9 +168,9 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
     is padded to the next captured batch, all that is computed for each token is for that many;
     attention reads the caches that there are.
     """
-    requests = np.ceil(grid.micro / grid.attention_dp)
+    requests = np.ceil(grid.micro_batch / grid.attention_dp)
     return pass_of(
-        hidden, grid, precision, requests=requests, on_all_replicas=grid.micro, decode=decode
+        hidden, grid, precision, requests=requests, on_all_replicas=grid.micro_batch, decode=decode
     )
 
 
@@ -208,7 +208,9 @@ def pass_of(
         run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
         micro = run * grid.attention_dp
     beams = grid.beams if decode else 1.0
-    length: Values = 1.0 + grid.drafted if decode else grid.computed / grid.pieces
+    length: Values = (
+        1.0 + grid.draft_tokens if decode else grid.prefill_tokens / grid.prefill_chunks
+    )
     cp: Values = 1.0 if decode else grid.cp
     tokens = run * beams * length
     return Pass(
@@ -223,16 +225,16 @@ def pass_of(
         cp=cp,
         past_tokens=0.0 if decode else _past_tokens(grid),
         stage_tokens=micro * beams * length,
-        states=2.0 + grid.drafted if decode else 2.0,
+        states=2.0 + grid.draft_tokens if decode else 2.0,
         hidden_bytes=tokens / cp * hidden * precision.output_bytes,
     )
 
 
 def _past_tokens(grid: Grid) -> Values:
     """Tokens before a part of a prompt: those found in the cache, and half of the other parts."""
-    if isinstance(grid.pieces, float) and grid.pieces == 1:
-        return grid.cached
-    return grid.cached + grid.computed * (1 - 1 / grid.pieces) / 2
+    if isinstance(grid.prefill_chunks, float) and grid.prefill_chunks == 1:
+        return grid.cached_tokens
+    return grid.cached_tokens + grid.prefill_tokens * (1 - 1 / grid.prefill_chunks) / 2
 
 
 def for_part(step: Pass, name: str) -> Pass:

@@ -62,7 +62,7 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     host_weights: Values = 0.0
     host_cache: Values = 0.0
     if grid.techniques.offloads:
-        weights, cache = grid.weights_away, grid.cache_away
+        weights, cache = grid.weights_offload, grid.kv_offload
         at_host = [weights * own for own in weights_of], [cache * own for own in caches]
         for counts in every:
             more_weights, more_cache = _stage_bytes(counts, *at_host)
@@ -73,7 +73,7 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     if grid.techniques.lora_adapters:
         adapters = _adapter_bytes(model, precision, grid)
         weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
-    if grid.drafted:
+    if grid.draft_tokens:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
         last = last + draft_weights
         caches = [*caches, NO_CACHE, draft_cache]
@@ -165,12 +165,12 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
-    decoded = grid.beams + grid.drafted  # tokens of a request in a decode step
-    read = grid.micro * grid.computed / grid.attention_dp / grid.cp
-    wave = np.maximum(read, grid.micro * decoded)
-    tokens = np.minimum(wave, grid.chunk_tokens)
+    decoded = grid.beams + grid.draft_tokens  # tokens of a request in a decode step
+    read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
+    wave = np.maximum(read, grid.micro_batch * decoded)
+    tokens = np.minimum(wave, grid.token_budget)
     streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
-    logits = grid.micro / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
+    logits = grid.micro_batch / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
 
@@ -181,7 +181,9 @@ def _buffers(model: Model, precision: Precision, grid: Grid) -> Values:
     Of a token: six streams of the hidden size; queries, keys and values twice (as projected, and
     by head), the widest layer of the rest, and a row of attention scores per head.
     """
-    tokens = np.maximum(grid.micro * grid.inputs / grid.attention_dp, grid.micro * grid.beams)
+    tokens = np.maximum(
+        grid.micro_batch * grid.inputs / grid.attention_dp, grid.micro_batch * grid.beams
+    )
     sharded = 6 * model.hidden + model.activation_width + model.heads * grid.inputs
     alive: Values = tokens * (6 * model.hidden + sharded / grid.tp) * precision.output_bytes
     return alive

@@ -41,20 +41,20 @@ def offloaded(
     """
     techniques = grid.techniques
     if techniques.weights_offload_gib:
-        layers = device_memory(model, precision, replace(grid, weights_away=1.0)).host_weights
+        layers = device_memory(model, precision, replace(grid, weights_offload=1.0)).host_weights
         share = np.minimum(techniques.weights_offload_gib * 2**30 / layers, 1.0)
-        grid = replace(grid, weights_away=share)
+        grid = replace(grid, weights_offload=share)
     if not techniques.offload_to_fit:
         return grid
 
     def total(tried: Grid) -> Floats:
         return budget.counted(device_memory(model, precision, tried))
 
-    without = replace(grid, weights_away=1.0)
-    weights = _share(grid.weights_away, (total(grid), total(without)), budget.device_bytes)
-    bare = replace(without, cache_away=1.0)
-    cache = _share(grid.cache_away, (total(without), total(bare)), budget.device_bytes)
-    return replace(grid, weights_away=weights, cache_away=cache)
+    without = replace(grid, weights_offload=1.0)
+    weights = _share(grid.weights_offload, (total(grid), total(without)), budget.device_bytes)
+    bare = replace(without, kv_offload=1.0)
+    cache = _share(grid.kv_offload, (total(without), total(bare)), budget.device_bytes)
+    return replace(grid, weights_offload=weights, kv_offload=cache)
 
 
 def _share(least: Values, needed: tuple[Floats, Floats], usable: float) -> Floats:

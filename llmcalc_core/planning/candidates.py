@@ -107,7 +107,7 @@ class Candidates:
     @property
     def tokens_per_s_per_device(self) -> Floats:
         """The same of each of its devices [tokens/s]."""
-        return self.tokens_per_s / (self.grid.group * self.grid.pp)
+        return self.tokens_per_s / (self.grid.stage_devices * self.grid.pp)
 
     @property
     def e2e_s(self) -> Floats:
@@ -134,7 +134,7 @@ class Candidates:
         grid = self.grid
         figures = cost_figures(
             self.case.hardware,
-            devices=grid.group * grid.pp,
+            devices=grid.stage_devices * grid.pp,
             utilisation=self.performance.utilisation,
             requests_per_s=self.performance.requests_per_s,
             input_tokens=grid.inputs,
@@ -273,7 +273,7 @@ def _front(
 ) -> NDArray[np.bool_]:
     """Mark the front of every pair of lengths: latency against throughput per device."""
     layouts, batches, inputs, outputs = grid.shape
-    rate = found.requests_per_s * found.tokens_per_request / (grid.group * grid.pp)
+    rate = found.requests_per_s * found.tokens_per_request / (grid.stage_devices * grid.pp)
     mask = pareto_mask(
         np.where(reason == 0, getattr(found, TIMES[request.phase]), np.nan).reshape(-1),
         np.broadcast_to(rate, grid.shape).reshape(-1),

@@ -113,7 +113,9 @@ def _cost(name: str) -> Column:
 
 COLUMNS: dict[str, Column] = {
     "devices": _count(
-        "devices in total", lambda found: found.grid.group * found.grid.pp, of_all_replicas=True
+        "devices in total",
+        lambda found: found.grid.stage_devices * found.grid.pp,
+        of_all_replicas=True,
     ),
     "tp": _count("tensor parallel width", lambda found: found.grid.tp),
     "pp": _count("pipeline stages", lambda found: found.grid.pp),
@@ -130,7 +132,7 @@ COLUMNS: dict[str, Column] = {
         "sequences in flight per replica; at a request rate their mean, rounded up",
         lambda found: found.grid.batch,
     ),
-    "micro_batch": _count("sequences in a micro batch", lambda found: found.grid.micro),
+    "micro_batch": _count("sequences in a micro batch", lambda found: found.grid.micro_batch),
     "input_tokens": _count("length of the prompt", lambda found: found.grid.inputs),
     "output_tokens": _count("tokens to generate", lambda found: found.grid.outputs),
     "ttft_s": _time("time to the first token", "ttft_s"),

@@ -167,7 +167,7 @@ def prefill_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) -
     """
     layouts = _layouts(service, sizes, service.contexts)
     grid = service.grid(hardware, layouts, (1,), outputs=1)
-    room = int(np.max(grid.chunk_tokens // np.maximum(grid.computed, 1.0)))
+    room = int(np.max(grid.token_budget // np.maximum(grid.prefill_tokens, 1.0)))
     counts = tuple(2**power for power in range(max(room, 1).bit_length()))
     grid = service.grid(hardware, layouts, counts, outputs=1)
     grid = prompts(grid, grid.batch)
@@ -250,7 +250,7 @@ def _worth_trying(
     devices, cache_devices, requests, own, busy, shares, needed, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
         for values in (
-            grid.group * grid.pp, grid.group * grid.pp / grid.attention_dp,
+            grid.stage_devices * grid.pp, grid.stage_devices * grid.pp / grid.attention_dp,
             grid.batch, seconds, period, share, memory.total, fits,
         )
     )  # fmt: skip

@@ -137,7 +137,7 @@ def _columns(found: Estimate, workload: Workload, phase: str) -> Table:
     per_request = 1 if phase == "decode" else workload.input_tokens
     columns = {
         "batch": grid.batch,
-        "micro batch": grid.micro,
+        "micro batch": grid.micro_batch,
         "TP": grid.tp,
         "PP": grid.pp,
         "Latency(ms)": times.latency_s * 1e3,
@@ -156,7 +156,7 @@ def _per_token(
     grid, decode = found.grid, phase == "decode"
     figures = cost_figures(
         hardware,
-        devices=grid.group * grid.pp,
+        devices=grid.stage_devices * grid.pp,
         utilisation=phase_utilisation(found.times, grid, decode=decode),
         requests_per_s=tokens_per_s.reshape(grid.shape),
         input_tokens=1.0,

@@ -150,7 +150,7 @@ def open_loop(
     traffic = Traffic(
         rate=rates,
         replicas=read.width(grid.attention_dp),
-        answer_steps=np.asarray((grid.outputs - 1) / grid.gained),
+        answer_steps=np.asarray((grid.outputs - 1) / grid.acceptance_length),
         mixes=mixes_prompts(efficiency, chunked=chunked),
         ahead=float(efficiency.behaviour.overlaps),
     )
@@ -160,8 +160,8 @@ def open_loop(
     means, levels = latencies(
         found, traffic, efficiency.behaviour,
         room=own["usual"], longest=longest,
-        fullest=fullest.take(read.curve(closed.tpot_s)) * grid.gained, alone=curves.decode[:, :1],
-        held_steps=held_steps, level=percentile,
+        fullest=fullest.take(read.curve(closed.tpot_s)) * grid.acceptance_length,
+        alone=curves.decode[:, :1], held_steps=held_steps, level=percentile,
     )  # fmt: skip
     full = found.full | overloaded
     held = np.where(overloaded, own["usual"], found.met)
@@ -170,10 +170,10 @@ def open_loop(
     # Each request takes the work that it takes in a closed loop of as many.
     busy = np.minimum(rates * times.e2e_s / held, 1.0)
     ttft = np.where(overloaded, times.ttft_s, means.ttft_s)
-    tpot = np.where(overloaded, times.tpot_s, means.tpot_s / grid.gained)
+    tpot = np.where(overloaded, times.tpot_s, means.tpot_s / grid.acceptance_length)
     e2e = np.asarray(ttft + (grid.outputs - 1) * tpot)
     if levels is not None:
-        levels = levels.of_tokens(grid.gained, valid=~full)
+        levels = levels.of_tokens(grid.acceptance_length, valid=~full)
     used = times.utilisation
     return OpenLoop(
         in_flight=np.where(overloaded, own["whole"], rates * e2e),

@@ -32,13 +32,13 @@ from llmcalc_core.workload.grid import Grid
 def prompts(grid: Grid, count: Values) -> Grid:
     """Give every attention replica some prompts, which go through the stages in one piece."""
     batch = grid.attention_dp * count
-    return replace(grid, batch=batch, micro=batch, micro_batches=batch / batch)
+    return replace(grid, batch=batch, micro_batch=batch, micro_batches=batch / batch)
 
 
 def in_micro_batches(grid: Grid) -> Grid:
     """Divide what is in flight over the stages evenly, as schedulers of a pipeline do."""
     micro_batches = np.minimum(grid.pp, np.maximum(grid.batch / grid.attention_dp, 1.0))
-    return replace(grid, micro_batches=micro_batches, micro=grid.batch / micro_batches)
+    return replace(grid, micro_batches=micro_batches, micro_batch=grid.batch / micro_batches)
 
 
 def decode_pass(case: tuple[Any, ...], load: Load, sequences: Values) -> Pass:
@@ -73,14 +73,14 @@ def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
 def full_pass(case: tuple[Any, ...]) -> Pass:
     """Describe a step that reads as many tokens of prompts as the engine's budget allows."""
     grid = case[3]
-    chunks = np.ceil(grid.computed / grid.chunk_tokens) if grid.engine.chunks_prompts else 1.0
-    count = np.maximum(grid.chunk_tokens * chunks / grid.computed, 1.0)
+    chunks = np.ceil(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
+    count = np.maximum(grid.token_budget * chunks / grid.prefill_tokens, 1.0)
     return _prompts(case, count, count * grid.attention_dp, chunks)
 
 
 def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
     model, _, precision, grid = case[:4]
-    own = replace(grid, pieces=chunks, micro=on_all)
+    own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
     return pass_of(
         model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
     )
@@ -154,7 +154,7 @@ def seconds_per_token(case: Case) -> Values:
     """Time of a prompt's token in a step that reads as many as it has room for [s]."""
     model, hardware, precision, grid, efficiency = case
     reads = full_pass(case)
-    alone = replace(grid, micro_batches=np.asarray(1.0), pieces=1.0)
+    alone = replace(grid, micro_batches=np.asarray(1.0), prefill_chunks=1.0)
     full = (model, hardware, precision, alone, efficiency)
     parts = timed(full, reads, sections(model, reads), reads.tokens)
     times = phase_times_of(full, parts, decode=False)
@@ -195,10 +195,10 @@ def prefill_step(
     grid = case[3]
     reads, tokens = prompt_pass(case, load), load.read * load.chunk_tokens
     table = token_table(case, replicas_in_use(grid, load), with_logits=not mixes)
-    found = table.at(tokens + load.beside * (1 + grid.drafted) if mixes else tokens)
+    found = table.at(tokens + load.beside * (1 + grid.draft_tokens) if mixes else tokens)
     each = _each_chunk(case, load.chunks)
-    each["host_link"] = each["host_link"] * grid.cache_away
-    found["host_link"] = found["host_link"] * grid.weights_away
+    each["host_link"] = each["host_link"] * grid.kv_offload
+    found["host_link"] = found["host_link"] * grid.weights_offload
     parts = {
         name: [
             found[name],
@@ -255,7 +255,7 @@ def _of_decoding(
         left = tuple(
             one for one in section.operations if not one.by_prompt and one.name not in names
         )
-        cached = grid.cache_away * _cached(section) if grid.techniques.offloads else 0.0
+        cached = grid.kv_offload * _cached(section) if grid.techniques.offloads else 0.0
         messages = section.messages if at == len(work) - 1 else ()
         own.append(Section(operations=left, messages=messages, streamed=cached))
     return pass_times(model, tuple(own), hardware, efficiency)
@@ -306,7 +306,7 @@ def _logits(case: Case) -> PassTimes:
 def _one_chunk(case: Case, chunks: Values) -> Pass:
     """Describe one chunk of a prompt that is read in so many, with nothing at the host."""
     model, _, precision, grid, _ = case
-    alone = replace(grid, pieces=chunks, weights_away=0.0, cache_away=0.0)
+    alone = replace(grid, prefill_chunks=chunks, weights_offload=0.0, kv_offload=0.0)
     return pass_of(model.hidden, alone, precision, requests=1.0, on_all_replicas=1.0, decode=False)
 
 

@@ -179,9 +179,9 @@ def serving_loop(
             compute_share=reading.by_bound.compute / sum(reading.by_bound.parts()),
             seconds_per_token=seconds_per_token(even),
         ),
-        computed=grid.computed,
+        computed=grid.prefill_tokens,
         output_tokens=grid.outputs,
-        step_tokens=grid.gained,
+        step_tokens=grid.acceptance_length,
         mixes=steps.mixes,
         arrivals=arrivals,
         first_token_s=efficiency.behaviour.first_token_s,
@@ -206,7 +206,7 @@ def serving_steps(
     else:
         reading = prefill_step(even, load, (decoding.one, work), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
-    once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
+    once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     return ServingSteps(
         grid=grid,
@@ -296,7 +296,7 @@ def serving_breakdown(case: Case) -> list[BreakdownRow]:
         ("decode", steps.decode_parts, loop.decoding * steps.decode.latency_s),
         (beside, steps.prefill_parts, loop.reading * steps.reading.latency_s),
     )
-    whole = (*case[:3], replace(steps.grid, gained=1.0), case[4])
+    whole = (*case[:3], replace(steps.grid, acceptance_length=1.0), case[4])
     rows = []
     for stage, parts, seconds in named:
         if number(seconds):

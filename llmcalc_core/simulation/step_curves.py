@@ -148,13 +148,13 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
     model, hardware, precision, whole, efficiency = case
     mixes = mixes_prompts(efficiency, chunked=chunked)
     lanes = _lanes(whole, efficiency.behaviour, mixes=mixes)
-    grid = replace(whole, micro_batches=lanes, micro=whole.batch / lanes)
+    grid = replace(whole, micro_batches=lanes, micro_batch=whole.batch / lanes)
     even = (model, hardware, precision, grid, efficiency)
     load = load_of(grid, mixes=mixes, arrivals=AT_RANDOM, behaviour=efficiency.behaviour)
     decodes = decode_pass(even, load, load.most_decoding)
     work = sections(model, decodes)
     decoding = timed(even, decodes, work, None)
-    once = (model, hardware, precision, replace(grid, gained=1.0), efficiency)
+    once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     fit = np.asarray(load.room / load.chunk_tokens / lanes)
     if not grid.engine.fills_steps:  # whole prompts, or one of those that are longer than a step

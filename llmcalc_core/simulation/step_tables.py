@@ -88,8 +88,8 @@ def _grid(case: Case, batches: Sequence[float], inputs: Sequence[float]) -> Grid
         grid.layouts, batches=tuple(map(int, batches)), inputs=tuple(map(int, inputs)),
         outputs=(1,), graph_sizes=grid.graph_sizes, engine=grid.engine,
     )  # fmt: skip
-    return replace(made, techniques=grid.techniques, weights_away=grid.weights_away,
-                   cache_away=grid.cache_away)  # fmt: skip
+    return replace(made, techniques=grid.techniques, weights_offload=grid.weights_offload,
+                   kv_offload=grid.kv_offload)  # fmt: skip
 
 
 def _pass(
@@ -154,7 +154,7 @@ def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[
     decodes = _pass(case, grid, some, decode=True)
     reads = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
     both = mixed_sections(
-        sections(model, decodes), sections(model, reads), grid.weights_away,
+        sections(model, decodes), sections(model, reads), grid.weights_offload,
         decoding=np.minimum(some, 1.0),
     )  # fmt: skip
     one = pass_times(model, both, hardware, efficiency)
@@ -169,7 +169,7 @@ def _attention_times(case: Case, read: list[float], before: list[float]) -> Floa
     model, hardware, _, _, efficiency = case
     new, past = np.array(read).reshape(1, -1, 1, 1), np.array(before).reshape(1, 1, -1, 1)
     grid = _grid(case, read, [max(one, 1.0) for one in before])
-    grid = replace(grid, inputs=new + past, cached=past, computed=new + 0 * past)
+    grid = replace(grid, inputs=new + past, cached_tokens=past, prefill_tokens=new + 0 * past)
     step = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
     one = pass_times(model, sections(model, step), hardware, efficiency)
     return np.broadcast_to(one.attention, (1, len(read), len(before), 1))[0, :, :, 0]

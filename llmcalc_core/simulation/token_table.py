@@ -110,12 +110,12 @@ def token_table(case: Case, in_use: Values, *, with_logits: bool) -> TokenTable:
         Of all layouts.
     """
     model, hardware, precision, grid, efficiency = case
-    knots = _knots(2 * grid.chunk_tokens)
+    knots = _knots(2 * grid.token_budget)
     few, which = distinct(in_use)
     tokens = np.array(knots).reshape(1, 1, -1, 1)
     whole = replace(
-        grid, inputs=tokens, computed=tokens, cached=0.0, pieces=1.0,
-        weights_away=1.0, cache_away=0.0,
+        grid, inputs=tokens, prefill_tokens=tokens, cached_tokens=0.0, prefill_chunks=1.0,
+        weights_offload=1.0, kv_offload=0.0,
     )  # fmt: skip
     step = pass_of(model.hidden, whole, precision, requests=1.0, on_all_replicas=few, decode=False)
     work = [

@@ -35,7 +35,7 @@ class Grid:
         Number of layouts, batches, inputs and outputs.
     tp, pp, ep : array of shape (L, 1, 1, 1)
         Tensor, pipeline and expert parallel widths.
-    group : array of shape (L, 1, 1, 1)
+    stage_devices : array of shape (L, 1, 1, 1)
         Devices of one pipeline stage.
     attention_dp : array of shape (L, 1, 1, 1)
         Attention replicas inside a stage (attention data parallelism).
@@ -43,30 +43,30 @@ class Grid:
         Groups of devices that a prompt is divided over (context parallelism).
     batch : array of shape (1, B, 1, 1)
         Sequences in flight per replica.
-    micro : array of shape (L, B, 1, 1)
+    micro_batch : array of shape (L, B, 1, 1)
         Sequences in a micro batch.
     micro_batches : array of shape (L, B, 1, 1)
         Micro batches in flight.
     inputs, outputs : arrays of shape (1, 1, I, 1) and (1, 1, 1, O)
         Prompt length and tokens to generate [tokens].
-    cached, computed : float or array of shape (1, 1, I, 1)
+    cached_tokens, prefill_tokens : float or array of shape (1, 1, I, 1)
         Tokens of the prompt that the KV cache holds, and the others [tokens].
     techniques : Techniques
         What the deployment does with the requests.
-    chunk_tokens : float
+    token_budget : float
         Most tokens that the engine computes in a step of continuous batching [tokens].
-    pieces : float or array of shape (L, B, I, 1)
+    prefill_chunks : float or array of shape (L, B, I, 1)
         Parts in which it reads a prompt [1].
     graph_sizes : tuple of int
         Batches that decode steps are padded to, those of captured kernels; none: as they are.
     engine : Engine
         What serves: its blocks, and what it keeps in them.
-    drafted, gained : float
+    draft_tokens, acceptance_length : float
         Tokens of a sequence that a decode step verifies beside its own, and those that it gives
         [tokens]: 0 and 1 without speculation.
     beams : float
         Sequences decoded per request.
-    weights_away, cache_away : float or array of shape (L, B, I, O)
+    weights_offload, kv_offload : float or array of shape (L, B, I, O)
         Shares of the layers' weights and of the cache that are in the host's memory [1].
     """
 
@@ -75,26 +75,26 @@ class Grid:
     tp: Floats
     pp: Floats
     ep: Floats
-    group: Floats
+    stage_devices: Floats
     attention_dp: Floats
     cp: Values
     batch: Floats
-    micro: Floats
+    micro_batch: Floats
     micro_batches: Floats
     inputs: Floats
     outputs: Floats
-    cached: Values
-    computed: Values
+    cached_tokens: Values
+    prefill_tokens: Values
     techniques: Techniques
-    chunk_tokens: float
-    pieces: Values
+    token_budget: float
+    prefill_chunks: Values
     graph_sizes: tuple[int, ...]
     engine: Engine
-    drafted: float
-    gained: float
+    draft_tokens: float
+    acceptance_length: float
     beams: float
-    weights_away: Values
-    cache_away: Values
+    weights_offload: Values
+    kv_offload: Values
 
     def of_layouts(self, some: slice) -> Grid:
         """Give the same with some of its layouts."""
@@ -133,9 +133,11 @@ class Grid:
             self,
             shape=(self.shape[0], count, *self.shape[2:]),
             batch=batch,
-            micro=micro,
+            micro_batch=micro,
             micro_batches=np.ceil(batch / micro),
-            pieces=_pieces(self.computed, batch, self.attention_dp, self.techniques),
+            prefill_chunks=_prefill_chunks(
+                self.prefill_tokens, batch, self.attention_dp, self.techniques
+            ),
         )
 
 
@@ -176,13 +178,13 @@ def make_grid(
     Examples
     --------
     >>> grid = make_grid((Layout(tp=2, pp=4),), batches=(8, 10), inputs=(100,), outputs=(10,))
-    >>> grid.shape, grid.micro.ravel().tolist(), grid.micro_batches.ravel().tolist()
+    >>> grid.shape, grid.micro_batch.ravel().tolist(), grid.micro_batches.ravel().tolist()
     ((1, 2, 1, 1), [2.0, 3.0], [4.0, 4.0])
     """
     serves = find_engine(engine)
     tp, pp, ep, attention_dp, cp, group = _widths(layouts)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
-    cached = _cached(prompt, techniques.prefix_hit_rate)
+    cached = _cached_tokens(prompt, techniques.prefix_hit_rate)
     micro = cast("Floats", micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
@@ -190,26 +192,26 @@ def make_grid(
         tp=tp,
         pp=pp,
         ep=ep,
-        group=group,
+        stage_devices=group,
         attention_dp=attention_dp,
         cp=cp if divides_prompts(layouts) else 1.0,
         batch=batch,
-        micro=micro,
+        micro_batch=micro,
         micro_batches=np.ceil(batch / micro),
         inputs=prompt,
         outputs=axis(outputs, 3),
-        cached=cached,
-        computed=prompt - cached,
+        cached_tokens=cached,
+        prefill_tokens=prompt - cached,
         techniques=techniques,
-        chunk_tokens=float(techniques.prefill_chunk_tokens or serves.token_budget),
-        pieces=_pieces(prompt - cached, batch, attention_dp, techniques),
+        token_budget=float(techniques.prefill_chunk_tokens or serves.token_budget),
+        prefill_chunks=_prefill_chunks(prompt - cached, batch, attention_dp, techniques),
         graph_sizes=graph_sizes,
         engine=serves,
-        drafted=float(techniques.speculative_tokens),
-        gained=_gained(techniques),
+        draft_tokens=float(techniques.speculative_tokens),
+        acceptance_length=_acceptance_length(techniques),
         beams=float(beams),
-        weights_away=techniques.weights_offload,
-        cache_away=techniques.kv_offload,
+        weights_offload=techniques.weights_offload,
+        kv_offload=techniques.kv_offload,
     )
 
 
@@ -232,7 +234,9 @@ def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
     return any(layout.cp > 1 for layout in layouts)
 
 
-def _pieces(computed: Values, batch: Floats, ranks: Floats, techniques: Techniques) -> Values:
+def _prefill_chunks(
+    computed: Values, batch: Floats, ranks: Floats, techniques: Techniques
+) -> Values:
     """Count the parts of a prompt, in steps that other sequences use some tokens of [1]."""
     if techniques.prefill_chunk_tokens is None:
         return 1.0
@@ -242,7 +246,7 @@ def _pieces(computed: Values, batch: Floats, ranks: Floats, techniques: Techniqu
     return parts
 
 
-def _gained(techniques: Techniques) -> float:
+def _acceptance_length(techniques: Techniques) -> float:
     """Tokens of a sequence that a decode step gives [tokens]."""
     drafted = techniques.speculative_tokens
     if not drafted:
@@ -250,7 +254,7 @@ def _gained(techniques: Techniques) -> float:
     return float(tokens_per_step(drafted=drafted, acceptance=techniques.acceptance_rate))
 
 
-def _cached(prompt: Floats, hit_rate: float) -> Values:
+def _cached_tokens(prompt: Floats, hit_rate: float) -> Values:
     """Tokens of a prompt found in the cache [tokens]: all but one at the most.
 
     The last token is computed whatever the cache holds, as its logits are needed (vLLM,

@@ -90,7 +90,7 @@ def test_states_are_kept_for_every_draft() -> None:
     # written. A token's streams are (4 x 128 + 2 x 16) x 2 bytes.
     assert scan.moved == 3 * 6 * 128 * 70 + 15 * 544 * 2
     grid = make_grid((Layout(),), batches=(3,), inputs=(9,), outputs=(9,), techniques=drafted(4))
-    alone = replace(grid, techniques=Techniques(), drafted=0.0)
+    alone = replace(grid, techniques=Techniques(), draft_tokens=0.0)
     held = [device_memory(architecture(tiny), Precision(), one).kv_cache for one in (grid, alone)]
     # The five of each sequence, beside the draft's cache: 2 blocks of 16 tokens of 2 x 256 bytes.
     assert held[0] == 3 * 5 * 128 * 70 + 3 * 32 * 512

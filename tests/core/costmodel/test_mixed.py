@@ -49,7 +49,7 @@ def worked(config: ModelConfig, **given: Any) -> tuple[list[Section], ...]:
     """Work of what decodes, of the prompts, and of the step that has both."""
     model, grid = architecture(config), grid_of(**given)
     decode, prompts = (list(sections(model, one)) for one in passes(model, grid))
-    return decode, prompts, list(mixed_sections(decode, prompts, grid.weights_away))
+    return decode, prompts, list(mixed_sections(decode, prompts, grid.weights_offload))
 
 
 def named(section: Section) -> dict[str, list[Operation]]:

@@ -78,7 +78,7 @@ def draws(seed: int, most: int) -> Iterator[Draw]:
 
 def simulated(drawn: Draw, requests: Requests, running: int) -> Outcome:
     longest = int((requests.input_tokens + requests.output_tokens).max())
-    budget = int(drawn.case[3].chunk_tokens)
+    budget = int(drawn.case[3].token_budget)
     times = step_times(drawn.case, longest=longest, most_sequences=running, token_budget=budget)
     settings = Settings(
         policy=drawn.engine, token_budget=budget, max_num_seqs=running, kv_blocks=10**7,

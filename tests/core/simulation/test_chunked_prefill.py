@@ -44,7 +44,7 @@ def grid_of(budget: int | None, *, batch: int = 1, prompt: int = 1000, **more: A
 def test_a_part_by_hand() -> None:
     # Of a budget of 251 the one sequence decoded uses a token: 1000 tokens are four parts of 250.
     grid = grid_of(251)
-    assert grid.pieces == 4
+    assert grid.prefill_chunks == 4
     model = architecture(SMALL)
     layer = sections(model, make_pass(model.hidden, grid, Precision(), decode=False))[0]
     projections, _, kernel, *_ = layer.operations
@@ -62,19 +62,19 @@ def test_found_tokens_are_in_no_part() -> None:
     grid = grid_of(251, prefix_hit_rate=0.5)
     model = architecture(SMALL)
     step = make_pass(model.hidden, grid, Precision(), decode=False)
-    assert grid.pieces == 2
+    assert grid.prefill_chunks == 2
     # The two parts begin behind 500 and 750 tokens.
     assert (step.tokens, step.past_tokens) == (250, 625)
 
 
 def test_sequences_use_the_budget_up() -> None:
-    assert grid_of(512, batch=12).pieces == 2
-    assert grid_of(512, batch=13).pieces == 3  # 499 are left
-    assert grid_of(512, batch=500).pieces == 84  # 12 are left: 1000 / 12 = 83.3
-    assert grid_of(512, batch=5000).pieces == 1000  # one is left at least
+    assert grid_of(512, batch=12).prefill_chunks == 2
+    assert grid_of(512, batch=13).prefill_chunks == 3  # 499 are left
+    assert grid_of(512, batch=500).prefill_chunks == 84  # 12 are left: 1000 / 12 = 83.3
+    assert grid_of(512, batch=5000).prefill_chunks == 1000  # one is left at least
     draft = {"speculative_tokens": 3, "acceptance_rate": 0.5, "draft_model": SMALL}
-    assert grid_of(512, batch=3, **draft).pieces == 2
-    assert grid_of(512, batch=4, **draft).pieces == 3  # 4 x (3 + 1) tokens are verified
+    assert grid_of(512, batch=3, **draft).prefill_chunks == 2
+    assert grid_of(512, batch=4, **draft).prefill_chunks == 3  # 4 x (3 + 1) tokens are verified
 
 
 @pytest.mark.parametrize(("prompt", "chunks"), [(8191, 1), (8192, 2), (16_382, 2), (16_383, 3)])
@@ -87,7 +87,7 @@ def test_a_prompt_is_read_in_so_many_steps(prompt: int, chunks: int) -> None:
     # Alone it takes as long as its chunks do one after the other.
     found = serving_times(model, device, precision, grid, efficiency)
     in_parts = grid_of(prompt // chunks + 2, prompt=prompt)
-    assert in_parts.pieces == chunks
+    assert in_parts.prefill_chunks == chunks
     read = phase_times(model, device, precision, in_parts, efficiency, decode=False)
     assert found.ttft_s - efficiency.behaviour.first_token_s == pytest.approx(
         read.latency_s, rel=0.03

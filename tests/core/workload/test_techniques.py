@@ -108,7 +108,7 @@ def test_a_verifying_step_is_never_faster_than_physics(case: Case, used: Techniq
     case = replace(case.with_work(beam_size=1), phase="decode")
     found = case.with_work(techniques=used).estimate()
     # A step reads every weight and all that is cached, whatever it verifies beside its own token.
-    step = found.times.latency_s.item() * found.grid.gained
+    step = found.times.latency_s.item() * found.grid.acceptance_length
     assert step * ROUNDING >= bound_s(case)
 
 
