@@ -236,35 +236,45 @@ def figure_of(found: Candidates, name: str) -> NDArray[Any]:
 
     Returns
     -------
-    array of shape (layouts, batches, inputs, outputs)
-        Of one replica; of a category, positions in its labels.
+    array of four axes
+        Of one replica, which broadcasts to (layouts, batches, inputs, outputs); of a category,
+        positions in its labels.
     """
     column = COLUMNS[name]
     values: NDArray[Any] = np.asarray(column.values(found), dtype=column.dtype)
-    return np.broadcast_to(values, found.grid.shape)
+    return values.reshape((1,) * (len(found.grid.shape) - values.ndim) + values.shape)
 
 
-def spread(name: str, figure: NDArray[Any], plans: PlanTable) -> NDArray[Any]:
+def spread(
+    name: str, figure: NDArray[Any], plans: PlanTable, room: NDArray[Any]
+) -> NDArray[Any]:  # fmt: skip
     """Spread a figure of layouts over the plans that have them.
 
     Parameters
     ----------
     name : str
         A key of :data:`COLUMNS`.
-    figure : array of shape (layouts, batches, inputs, outputs)
+    figure : array
         From :func:`figure_of`.
     plans : PlanTable
         The plans.
+    room : array of shape (plans, batches, inputs, outputs)
+        Is filled with the values.
 
     Returns
     -------
     array of shape (plans * batches * inputs * outputs,)
-        A value per candidate.
+        A value per candidate: what is in the room.
     """
-    values = figure.take(plans.layout, axis=0)
-    if COLUMNS[name].of_all_replicas:
-        values *= plans.replicas.astype(values.dtype).reshape(-1, 1, 1, 1)
-    rows: NDArray[Any] = values.reshape(-1)
+    replicas = plans.replicas.astype(figure.dtype).reshape(-1, 1, 1, 1)
+    if figure.shape[1:] == room.shape[1:] and len(figure) > 1:
+        np.take(figure, plans.layout, axis=0, out=room, mode="clip")  # else it is copied twice
+        if COLUMNS[name].of_all_replicas:
+            room *= replicas
+    else:
+        own = figure.take(plans.layout, axis=0) if len(figure) > 1 else figure
+        room[...] = own * replicas if COLUMNS[name].of_all_replicas else own
+    rows: NDArray[Any] = room.reshape(-1)
     return rows
 
 
@@ -284,6 +294,7 @@ def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - f
         The same as in the column; of a category, a position in its labels.
     """
     plan, *workload = np.unravel_index(row, found.shape)
-    value = figure_of(found, name)[found.plans.layout[plan], *workload]
+    figure = np.broadcast_to(figure_of(found, name), found.grid.shape)
+    value = figure[found.plans.layout[plan], *workload]
     many = COLUMNS[name].of_all_replicas
     return value * found.plans.replicas.astype(value.dtype)[plan] if many else value

@@ -116,7 +116,9 @@ def listed_prefill_step(case: Case, load: Load, *, mixes: float) -> MicroBatch:
     return mixed_times(case, decode_pass(case, load, load.beside), reads, listed=True)
 
 
-def prefill_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float) -> PhaseTimes:
+def prefill_times(
+    case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float
+) -> tuple[PhaseTimes, Values]:
     """Give the time of a step that reads prompts, for the sequences that wait or decode beside.
 
     In a pipeline one of the micro batches reads them, and every stage takes longer once.
@@ -135,19 +137,22 @@ def prefill_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: fl
     Returns
     -------
     PhaseTimes
-        ``latency_s`` is that of the step, ``period_s`` that of the way through all stages.
+        ``latency_s`` is that of the step, ``period_s`` that of the way through all stages, and
+        ``by_kind`` what is not of
+    float or array
+        so many steps that decode [1].
     """
     grid, through = case[3], traversal_times(reading)
     if not is_pipelined(grid):
-        return through
+        return through, 0.0
     way = through.latency_s
-    alone = mixes * sum(decode.by_bound.parts())
-    shorter = mixes * (1 - alone / (grid.pp * decode.latency_s))
-    return replace(
+    alone = mixes * decode.traversal_s
+    step = replace(
         through,
         latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
-        by_kind=through.by_kind * (1 / grid.pp) + decode.by_kind * shorter,
+        stretch=1 / grid.pp,
     )
+    return step, mixes * (1 - alone / (grid.pp * decode.latency_s))
 
 
 def seconds_per_token(case: Case) -> Values:
@@ -156,7 +161,7 @@ def seconds_per_token(case: Case) -> Values:
     reads = full_pass(case)
     alone = replace(grid, micro_batches=np.asarray(1.0), pieces=1.0)
     full = (model, hardware, precision, alone, efficiency)
-    parts = timed(full, reads, sections(model, reads), reads.tokens)
+    parts = timed(full, reads, sections(model, reads), reads.tokens, bounds=False)
     times = phase_times_of(full, parts, decode=False)
     return times.period_s / reads.replica_tokens
 

@@ -141,7 +141,7 @@ def _knots(most: float) -> tuple[float, ...]:
 
 
 def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
-    """Give the replicas in use of batches that differ in them, and which of these each batch has.
+    """Give the replicas in use where a batch has others than the last, and which each batch has.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
     Returns
     -------
     few : float or array of shape (layouts, few, 1, 1)
-        Those of the batches that differ.
+        Those of batches that differ from the ones before.
     which : array of int, shape (batches,)
         Position in ``few`` of every batch.
 
@@ -164,5 +164,7 @@ def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
     """
     if np.size(in_use) == 1:
         return in_use, np.zeros(1, np.intp)
-    few, which = np.unique(np.asarray(in_use)[..., 0, 0], axis=1, return_inverse=True)
-    return few[..., None, None], which.reshape(-1)
+    every = np.asarray(in_use)
+    others = (every[:, 1:] != every[:, :-1]).any(axis=(0, 2, 3))
+    first = np.flatnonzero(np.concatenate([[True], others]))
+    return every[:, first], np.concatenate([[0], np.cumsum(others)])
