@@ -22,6 +22,9 @@ from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.workload.grid import axis
 
+Shape = tuple[int, int, int, int]
+"""Numbers of plans, batches, inputs and outputs."""
+
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
 
@@ -245,9 +248,7 @@ def figure_of(found: Candidates, name: str) -> NDArray[Any]:
     return values.reshape((1,) * (len(found.grid.shape) - values.ndim) + values.shape)
 
 
-def spread(
-    name: str, figure: NDArray[Any], plans: PlanTable, room: NDArray[Any]
-) -> NDArray[Any]:  # fmt: skip
+def spread(name: str, figure: NDArray[Any], found: tuple[PlanTable, Shape]) -> NDArray[Any]:
     """Spread a figure of layouts over the plans that have them.
 
     Parameters
@@ -256,25 +257,26 @@ def spread(
         A key of :data:`COLUMNS`.
     figure : array
         From :func:`figure_of`.
-    plans : PlanTable
-        The plans.
-    room : array of shape (plans, batches, inputs, outputs)
-        Is filled with the values.
+    found : tuple
+        The plans, and the number of plans, batches, inputs and outputs.
 
     Returns
     -------
     array of shape (plans * batches * inputs * outputs,)
-        A value per candidate: what is in the room.
+        A value per candidate.
     """
+    plans, shape = found
+    many = COLUMNS[name].of_all_replicas
     replicas = plans.replicas.astype(figure.dtype).reshape(-1, 1, 1, 1)
-    if figure.shape[1:] == room.shape[1:] and len(figure) > 1:
-        np.take(figure, plans.layout, axis=0, out=room, mode="clip")  # else it is copied twice
-        if COLUMNS[name].of_all_replicas:
-            room *= replicas
-    else:
+    if figure.shape[1:] == shape[1:] and len(figure) > 1:
+        values = figure.take(plans.layout, axis=0)
+        if many:
+            values *= replicas
+    else:  # first over plans, then over all axes: once, where it would be twice
         own = figure.take(plans.layout, axis=0) if len(figure) > 1 else figure
-        room[...] = own * replicas if COLUMNS[name].of_all_replicas else own
-    rows: NDArray[Any] = room.reshape(-1)
+        values = np.empty(shape, figure.dtype)
+        values[...] = own * replicas if many else own
+    rows: NDArray[Any] = values.reshape(-1)
     return rows
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llmcalc_core.parallel import in_threads
 from llmcalc_core.planning.candidates import Candidates
 from llmcalc_core.planning.cases import names_of
-from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread
+from llmcalc_core.planning.columns import COLUMNS, Shape, column_names, figure_of, spread
 from llmcalc_core.planning.pareto import gain_of, pareto_mask
 from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.plan_table import PlanTable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Positions = tuple[int, int, int, int]
-Shape = tuple[int, int, int, int]
 
 
 def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.DataFrame:
@@ -69,17 +68,8 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
 def _all_spread(
     figures: dict[str, NDArray[Any]], plans: PlanTable, shape: Shape
 ) -> list[NDArray[Any]]:
-    """Spread figures over plans, and let go of each that was.
-
-    Columns of a type lie in one array, whose memory the system gives in larger pages.
-    """
-    rooms: dict[str, NDArray[Any]] = {}
-    for kind in {COLUMNS[name].dtype for name in figures}:
-        names = [name for name in figures if COLUMNS[name].dtype is kind]
-        rooms |= zip(names, np.empty((len(names), *shape), kind), strict=True)
-    return in_threads(
-        lambda name: spread(name, figures.pop(name), plans, rooms[name]), tuple(figures)
-    )
+    """Spread figures over plans, and let go of each that was."""
+    return in_threads(lambda name: spread(name, figures.pop(name), (plans, shape)), tuple(figures))
 
 
 def _case_columns(

@@ -151,7 +151,7 @@ def serving_times(
     steps = serving_steps(case, chunked=chunked, arrivals=arrivals)
     loop = serving_loop(case, steps, arrivals, further=further)
     decode, reading = steps.decode, steps.reading
-    e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
+    e2e = np.asarray(loop.e2e)
     return ServingTimes(
         ttft_s=np.asarray(loop.ttft),
         burst_ttft_s=_array(loop.burst_ttft),
@@ -232,15 +232,13 @@ def serving_steps(
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    longer = reading.latency_s - steps.mixes * decode.latency_s
-    for_prompts = loop.reading * longer * grid.outputs / grid.batch
-    every_token = loop.tpot * grid.outputs / grid.batch
+    for_prompts = loop.reading * (reading.latency_s - steps.mixes * decode.latency_s)
     return serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
         phase_utilisation(reading, grid, decode=False),
         reading=for_prompts,
-        writing=every_token - for_prompts,
-        every=e2e / grid.batch,
+        working=loop.tpot,
+        every=e2e / grid.outputs,
     )
 
 
