@@ -148,7 +148,7 @@ def make_grid(
     layouts: tuple[Layout, ...],
     *,
     batches: tuple[int, ...],
-    inputs: tuple[int, ...],
+    inputs: tuple[float, ...],
     outputs: tuple[int, ...],
     beams: int = 1,
     techniques: Techniques = NO_TECHNIQUES,
