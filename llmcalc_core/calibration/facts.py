@@ -90,7 +90,7 @@ class Behaviour:
     captured_tokens: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Efficiency:
     """Everything time estimates need to know of a device and an engine beside the peaks.
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from functools import cached_property, reduce
+from operator import add
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from llmcalc_core.costmodel.host import host_delay_seconds
 from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, is_pipelined, micro_batch_times
 from llmcalc_core.costmodel.passes import PassTimes
 from llmcalc_core.costmodel.pipeline import slowest_stage_seconds
-from llmcalc_core.costmodel.times import TimeByBound, TimeByKind, summed
+from llmcalc_core.costmodel.times import KINDS, TimeByBound, TimeByKind, summed
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -22,7 +24,31 @@ from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wait(NamedTuple):
+    """Passes that a micro batch waits for, and what the host and a pipeline add to each.
+
+    Attributes
+    ----------
+    one : PassTimes
+        One of them.
+    host_delay_s, hand_over_s : float or array
+        What the host adds, and the hand-overs between stages [s].
+    passes : float
+        How many follow each other [1].
+    """
+
+    one: PassTimes
+    host_delay_s: Values
+    hand_over_s: Values
+    passes: float
+
+    @property
+    def seconds(self) -> Values:
+        """Time of all passes [s]."""
+        return self.passes * summed([self.one.device_s, self.host_delay_s, self.hand_over_s])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class PhaseTimes:
     """Latency of a phase, its steady throughput, and where the time goes.
 
@@ -32,19 +58,42 @@ class PhaseTimes:
         Decode: time per output token. Prefill: time until the batch's first tokens [s].
     period_s : array
         Time in which a replica finishes a batch in steady state [s].
-    by_kind : TimeByKind
-        Parts of the latency [s].
-    bound : array of int
-        Position in ``BOUNDS`` of what takes the most time.
-    by_bound : TimeByBound
-        What one micro batch waits for on its way through all pipeline stages [s].
+    traversal_s : float or array
+        Time of one micro batch on its way through all pipeline stages [s].
+    stretch : float or array
+        The latency over the time of one way [1].
+    times : float or array
+        How often the passes run for the latency [1].
+    waits : tuple of Wait
+        What a micro batch waits for on its way.
     """
 
     latency_s: Floats
     period_s: Floats
-    by_kind: TimeByKind
-    bound: NDArray[np.int8]
-    by_bound: TimeByBound
+    traversal_s: Values
+    stretch: Values
+    times: Values
+    waits: tuple[Wait, ...]
+
+    @cached_property
+    def traversal_by_kind(self) -> TimeByKind:
+        """Parts of the time of one way [s]."""
+        return reduce(add, [_by_kind(wait) for wait in self.waits])
+
+    @property
+    def by_kind(self) -> TimeByKind:
+        """Parts of the latency [s]."""
+        return self.traversal_by_kind * self.stretch
+
+    @cached_property
+    def by_bound(self) -> TimeByBound:
+        """What a micro batch waits for on its way, as often as its passes run [s]."""
+        return reduce(add, [_by_bound(wait) for wait in self.waits]) * self.times
+
+    @property
+    def bound(self) -> NDArray[np.int8]:
+        """Position in ``BOUNDS`` of what takes the most time."""
+        return self.by_bound.largest()
 
 
 def phase_times(
@@ -101,11 +150,7 @@ def phase_latency(
     """
     case = (model, hardware, precision, grid, efficiency)
     parts = micro_batch_times(case, decode=decode, bounds=False)
-    traversal = summed([parts.one.device_s, parts.host_delay_s, parts.hand_over_s])
-    for draft in parts.drafts:
-        traversal = traversal + draft.seconds
-    latency, _ = _joined(case, parts, traversal, decode=decode)
-    return _array(latency * _times(grid, decode=decode))
+    return phase_times_of(case, parts, decode=decode).latency_s
 
 
 def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes:
@@ -125,44 +170,52 @@ def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes
     PhaseTimes
         Of arrays that broadcast to the grid.
     """
-    by_kind, by_bound = _all_times_of(parts)
-    traversal = by_kind.total()
+    waits = _waits(parts)
+    traversal = _seconds(waits)
     latency, period = _joined(case, parts, traversal, decode=decode)
-    if latency is not traversal:
-        by_kind *= latency / traversal
     times = _times(case[3], decode=decode)
+    stretch = times if latency is traversal else times * (latency / traversal)
     if not isinstance(times, float) or times != 1:
         latency, period = latency * times, period * times
     return PhaseTimes(
         latency_s=_array(latency),
         period_s=_array(period),
-        by_kind=by_kind * times,
-        bound=by_bound.largest(),
-        by_bound=by_bound * times,
+        traversal_s=traversal,
+        stretch=stretch,
+        times=times,
+        waits=waits,
     )
 
 
 def traversal_times(parts: MicroBatch) -> PhaseTimes:
     """Give the times of one micro batch on its way through all stages, with no other behind it."""
-    by_kind, by_bound = _all_times_of(parts)
-    way = _array(by_kind.total())
+    waits = _waits(parts)
+    way = _array(_seconds(waits))
     return PhaseTimes(
-        latency_s=way,
-        period_s=way,
-        by_kind=by_kind,
-        bound=by_bound.largest(),
-        by_bound=by_bound,
+        latency_s=way, period_s=way, traversal_s=way, stretch=1.0, times=1.0, waits=waits
     )
 
 
-def _all_times_of(parts: MicroBatch) -> tuple[TimeByKind, TimeByBound]:
-    """Give the time of a micro batch by kind and by bound, drafts included."""
-    by_kind, by_bound = _times_of(parts.one, parts.host_delay_s, parts.hand_over_s)
-    for draft in parts.drafts:
-        draft_by_kind, draft_by_bound = _times_of(draft.one, draft.host_delay_s)
-        by_kind += draft_by_kind * draft.passes
-        by_bound += draft_by_bound * draft.passes
-    return by_kind, by_bound
+def mean_by_kind(*weighted: tuple[PhaseTimes, Values]) -> TimeByKind:
+    """Sum the parts of the latencies of phases, as often as each of them comes [s]."""
+    each = [(one.traversal_by_kind.parts(), one.stretch * weight) for one, weight in weighted]
+    sums = (
+        summed(
+            [part * weight for part, weight in zip(parts, [own for _, own in each], strict=True)]
+        )
+        for parts in zip(*(own for own, _ in each), strict=True)
+    )
+    return TimeByKind(**dict(zip(KINDS, sums, strict=True)))
+
+
+def _waits(parts: MicroBatch) -> tuple[Wait, ...]:
+    """Say what a micro batch waits for, drafts included."""
+    own = Wait(parts.one, parts.host_delay_s, parts.hand_over_s, 1.0)
+    return own, *(Wait(draft.one, draft.host_delay_s, 0.0, draft.passes) for draft in parts.drafts)
+
+
+def _seconds(waits: tuple[Wait, ...]) -> Values:
+    return waits[0].seconds if len(waits) == 1 else summed([wait.seconds for wait in waits])
 
 
 def _joined(
@@ -201,26 +254,32 @@ def _times(grid: Grid, *, decode: bool) -> Values:
     return 1 / grid.acceptance_length if decode else grid.prefill_chunks
 
 
-def _times_of(
-    one: PassTimes, host_delay: Values, hand_over: Values = 0.0
-) -> tuple[TimeByKind, TimeByBound]:
-    """Give the time of a pass by kind and by bound, with what the host and a pipeline add."""
-    operations = summed([one.gemm, one.attention, one.memory])
-    by_kind = TimeByKind(
+def _by_kind(wait: Wait) -> TimeByKind:
+    """Give the time of passes by kind, with what the host and a pipeline add."""
+    one = wait.one
+    found = TimeByKind(
         gemm=one.gemm,
         attention=one.attention,
-        communication=summed([one.link, one.host_link, hand_over]),
+        communication=summed([one.link, one.host_link, wait.hand_over_s]),
         memory=one.memory,
-        overhead=host_delay,
+        overhead=wait.host_delay_s,
     )
-    by_bound = TimeByBound(
+    return found * wait.passes
+
+
+def _by_bound(wait: Wait) -> TimeByBound:
+    """Give the time of passes by bound, with what the host and a pipeline add."""
+    one = wait.one
+    found = TimeByBound(
         compute=one.compute_bound,
-        memory_bandwidth=operations - one.compute_bound - one.launch,
-        link=summed([one.link, hand_over]),
-        overhead=one.launch + host_delay,
+        memory_bandwidth=summed([one.gemm, one.attention, one.memory])
+        - one.compute_bound
+        - one.launch,
+        link=summed([one.link, wait.hand_over_s]),
+        overhead=one.launch + wait.host_delay_s,
         host_link=one.host_link,
     )
-    return by_kind, by_bound
+    return found * wait.passes
 
 
 def _array(values: Values) -> Floats:

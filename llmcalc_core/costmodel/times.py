@@ -105,7 +105,7 @@ class TimeByBound:
         for index, part in enumerate(parts[1:], start=1):
             if isinstance(part, float) and not part:
                 continue
-            position = np.where(part > largest, np.int8(index), position)
+            position = np.maximum(position, (part > largest).view(np.int8) * np.int8(index))
             largest = np.maximum(largest, part)
         return position
 

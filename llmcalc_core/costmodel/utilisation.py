@@ -66,18 +66,18 @@ def phase_utilisation(times: PhaseTimes, grid: Grid, *, decode: bool) -> Utilisa
     Utilisation
         Of arrays that broadcast to the grid.
     """
-    passes = grid.micro_batches / grid.pp / times.period_s
     share = load_share(
-        compute=passes * times.by_bound.compute,
-        memory=passes * times.by_bound.memory_bandwidth,
+        compute=times.by_bound.compute,
+        memory=times.by_bound.memory_bandwidth,
         memory_share=MEMORY_SHARE,
+        time=times.period_s * (grid.pp / grid.micro_batches),
     )
     reading = float(not decode)
     return Utilisation(share=share, prefill_time_share=reading, prefill_energy_share=reading)
 
 
 def serving_utilisation(
-    decode: Utilisation, prefill: Utilisation, *, reading: Values, writing: Values, every: Values
+    decode: Utilisation, prefill: Utilisation, *, reading: Values, working: Values, every: Values
 ) -> Utilisation:
     """Utilisation in a closed loop, of decode steps, prefills, and the time that nothing runs.
 
@@ -85,24 +85,25 @@ def serving_utilisation(
     ----------
     decode, prefill : Utilisation
         While decoding, and while reading prompts.
-    reading, writing : float or array
-        Time for which a request's prompt and its generated tokens occupy the devices [s].
+    reading, working : float or array
+        Time for which reading prompts, and for which that and decoding occupy the devices, for each
+        token that a request generates [s].
     every : float or array
-        Time between requests that end [s].
+        Time in which a request gets one, that until its first included [s].
 
     Returns
     -------
     Utilisation
         The time in which devices idle belongs to both parts alike.
     """
-    time = reading_share(reading=reading, writing=writing)
-    busy = np.minimum((reading + writing) / every, 1.0)
-    drawn = [
+    time = reading_share(reading=reading, all_work=working)
+    busy = np.minimum(working / every, 1.0)
+    read, wrote = (
         part * power_watts(full=1.0, idle_share=IDLE_SHARE, load=one.share)
-        for part, one in ((reading, prefill), (writing, decode))
-    ]
+        for part, one in ((reading, prefill), (working - reading, decode))
+    )
     return Utilisation(
-        share=busy * (time * prefill.share + (1 - time) * decode.share),
+        share=busy * (decode.share + time * (prefill.share - decode.share)),
         prefill_time_share=time,
-        prefill_energy_share=reading_share(reading=drawn[0], writing=drawn[1]),
+        prefill_energy_share=reading_share(reading=read, all_work=read + wrote),
     )

@@ -31,7 +31,7 @@ def usd_per_million_tokens(*, usd_per_hour: Values, tokens_per_s: Values) -> Val
     >>> usd_per_million_tokens(usd_per_hour=3.6, tokens_per_s=1000)
     1.0
     """
-    cost: Values = usd_per_hour / 3600 / tokens_per_s * 1e6
+    cost: Values = usd_per_hour / 3600 * 1e6 / tokens_per_s
     return cost
 
 
@@ -63,15 +63,19 @@ def joules_per_token(*, watts: Values, tokens_per_s: Values) -> Values:
     return energy
 
 
-def load_share(*, compute: Values, memory: Values, memory_share: float) -> Values:
+def load_share(
+    *, compute: Values, memory: Values, memory_share: float, time: Values = 1.0
+) -> Values:
     """Load of a device, between idle and the power that it is designed for.
 
     Parameters
     ----------
     compute, memory : float or array
-        Parts of the time in which arithmetic and in which memory bounds the device [1].
+        Times in which arithmetic and in which memory bounds the device [s].
     memory_share : float
         Load while memory does [1]; arithmetic is a load of 1, waiting one of 0.
+    time : float or array
+        All the time [s].
 
     Returns
     -------
@@ -85,11 +89,11 @@ def load_share(*, compute: Values, memory: Values, memory_share: float) -> Value
 
     Examples
     --------
-    >>> load_share(compute=0.25, memory=0.5, memory_share=0.5)
+    >>> load_share(compute=0.5, memory=1.0, memory_share=0.5, time=2.0)
     0.5
     """
-    load: Values = np.minimum(compute + memory_share * memory, 1.0)
-    return load if np.ndim(load) else float(load)
+    load: Values = (compute + memory_share * memory) / time
+    return np.minimum(load, 1.0) if np.ndim(load) else min(float(load), 1.0)
 
 
 def power_watts(*, full: Values, idle_share: float, load: Values) -> Values:
@@ -119,17 +123,18 @@ def power_watts(*, full: Values, idle_share: float, load: Values) -> Values:
     >>> power_watts(full=800, idle_share=0.25, load=0.5)
     500.0
     """
-    watts: Values = full * (idle_share + (1 - idle_share) * load)
+    watts: Values = full * idle_share + full * (1 - idle_share) * load
     return watts
 
 
-def reading_share(*, reading: Values, writing: Values) -> Values:
+def reading_share(*, reading: Values, all_work: Values) -> Values:
     """Part of the devices' work that reads prompts; the rest generates.
 
     Parameters
     ----------
-    reading, writing : float or array
-        Time for which the prompt of a request, and its generated tokens, occupy the devices [s].
+    reading, all_work : float or array
+        Time for which the prompt of a request, and for which it and the generated tokens occupy the
+        devices [s].
 
     Returns
     -------
@@ -142,8 +147,8 @@ def reading_share(*, reading: Values, writing: Values) -> Values:
 
     Examples
     --------
-    >>> reading_share(reading=0.1, writing=0.3)
+    >>> reading_share(reading=0.1, all_work=0.4)
     0.25
     """
-    share: Values = reading / (reading + writing)
+    share: Values = reading / all_work
     return share

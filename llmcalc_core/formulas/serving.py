@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.limits import largest_beside
 from llmcalc_core.formulas.roofline import overlapped_seconds
 
 _OVERLAP = 4.0
@@ -81,8 +82,7 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
 def reading_steps(
     *,
     arriving: Values,
-    tokens: Values,
-    room: Values,
+    filled: Values,
     fixed_lengths: bool | NDArray[np.bool_],
     most: Values = 1.0,
 ) -> Values:
@@ -90,10 +90,10 @@ def reading_steps(
 
     Parameters
     ----------
-    arriving, tokens : float or array
-        Chunks of prompts that come in a step, in the mean [1], and their tokens [tokens].
-    room : float or array
-        Tokens of prompts that a step has room for [tokens].
+    arriving : float or array
+        Chunks of prompts that come in a step, in the mean [1].
+    filled : float or array
+        Part of what a step has room for that one of them takes [1].
     fixed_lengths : bool or array
         Whether prompts come one by one, as those of one length do, else at random [1].
     most : float or array
@@ -111,13 +111,16 @@ def reading_steps(
 
     Examples
     --------
-    >>> reading_steps(arriving=0.5, tokens=50.0, room=8000.0,
-    ...               fixed_lengths=False).round(3).item()
+    >>> reading_steps(arriving=0.5, filled=0.01, fixed_lengths=False).round(3).item()
     0.393
     """
-    at_random = -np.expm1(-np.asarray(arriving))
-    some = np.where(fixed_lengths, arriving, at_random)
-    share: Values = np.minimum(np.maximum(some, tokens / room), most)
+    some: Values = arriving
+    if fixed_lengths is not True:
+        some = np.where(fixed_lengths, arriving, -np.expm1(-np.asarray(arriving)))
+    # Only where it matters with the largest chunks: these may have axes that arrivals have not.
+    if not np.all(some >= arriving * largest_beside(values=filled, beside=arriving)):
+        some = np.maximum(some, arriving * filled)
+    share: Values = np.minimum(some, most)
     return share
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from llmcalc_core.checks import fraction, nearest, positive, whole_number
@@ -144,7 +145,7 @@ class Hardware:
 
     def engine(self, name: str | Engine) -> Engine:
         """Give a serving engine with the defaults that it has on this device."""
-        return find_engine(name).on(self.name, self.memory_bytes)
+        return _engine_on(find_engine(name), self.name, self.memory_bytes)
 
     def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
         """Give a copy with other figures, for what-if questions.
@@ -299,3 +300,8 @@ class Hardware:
 
     def _repr_html_(self) -> str:
         return html(self)
+
+
+@lru_cache(maxsize=256)
+def _engine_on(engine: Engine, device: str, memory_bytes: float) -> Engine:
+    return engine.on(device, memory_bytes)

@@ -22,6 +22,9 @@ from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.workload.grid import axis
 
+Shape = tuple[int, int, int, int]
+"""Numbers of plans, batches, inputs and outputs."""
+
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
 
@@ -238,34 +241,43 @@ def figure_of(found: Candidates, name: str) -> NDArray[Any]:
 
     Returns
     -------
-    array of shape (layouts, batches, inputs, outputs)
-        Of one replica; of a category, positions in its labels.
+    array of four axes
+        Of one replica, which broadcasts to (layouts, batches, inputs, outputs); of a category,
+        positions in its labels.
     """
     column = COLUMNS[name]
     values: NDArray[Any] = np.asarray(column.values(found), dtype=column.dtype)
-    return np.broadcast_to(values, found.grid.shape)
+    return values.reshape((1,) * (len(found.grid.shape) - values.ndim) + values.shape)
 
 
-def spread(name: str, figure: NDArray[Any], plans: PlanTable) -> NDArray[Any]:
+def spread(name: str, figure: NDArray[Any], found: tuple[PlanTable, Shape]) -> NDArray[Any]:
     """Spread a figure of layouts over the plans that have them.
 
     Parameters
     ----------
     name : str
         A key of :data:`COLUMNS`.
-    figure : array of shape (layouts, batches, inputs, outputs)
+    figure : array
         From :func:`figure_of`.
-    plans : PlanTable
-        The plans.
+    found : tuple
+        The plans, and the number of plans, batches, inputs and outputs.
 
     Returns
     -------
     array of shape (plans * batches * inputs * outputs,)
         A value per candidate.
     """
-    values = figure.take(plans.layout, axis=0)
-    if COLUMNS[name].of_all_replicas:
-        values *= plans.replicas.astype(values.dtype).reshape(-1, 1, 1, 1)
+    plans, shape = found
+    many = COLUMNS[name].of_all_replicas
+    replicas = plans.replicas.astype(figure.dtype).reshape(-1, 1, 1, 1)
+    if figure.shape[1:] == shape[1:] and len(figure) > 1:
+        values = figure.take(plans.layout, axis=0)
+        if many:
+            values *= replicas
+    else:  # first over plans, then over all axes: once, where it would be twice
+        own = figure.take(plans.layout, axis=0) if len(figure) > 1 else figure
+        values = np.empty(shape, figure.dtype)
+        values[...] = own * replicas if many else own
     rows: NDArray[Any] = values.reshape(-1)
     return rows
 
@@ -286,6 +298,7 @@ def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - f
         The same as in the column; of a category, a position in its labels.
     """
     plan, *workload = np.unravel_index(row, found.shape)
-    value = figure_of(found, name)[found.plans.layout[plan], *workload]
+    figure = np.broadcast_to(figure_of(found, name), found.grid.shape)
+    value = figure[found.plans.layout[plan], *workload]
     many = COLUMNS[name].of_all_replicas
     return value * found.plans.replicas.astype(value.dtype)[plan] if many else value

@@ -68,19 +68,17 @@ def cost_figures(
     """
     usd = devices * (math.nan if hardware.price_per_hour is None else hardware.price_per_hour)
     full = math.nan if hardware.power_watts is None else hardware.power_watts
-    watts = devices * power_watts(full=full, idle_share=IDLE_SHARE, load=utilisation.share)
+    watts = power_watts(full=devices * full, idle_share=IDLE_SHARE, load=utilisation.share)
     found: dict[str, Values] = {"cost_usd_per_hour": usd, "power_w": watts}
     time, energy = utilisation.prefill_time_share, utilisation.prefill_energy_share
     sides = (("input", time, energy, input_tokens), ("output", 1 - time, 1 - energy, output_tokens))
     for side, of_time, of_energy, tokens in sides:
         idle = isinstance(of_time, float) and of_time == 0
         rate = math.nan if idle else requests_per_s * tokens
-        found[f"cost_usd_per_million_{side}_tokens"] = usd_per_million_tokens(
-            usd_per_hour=usd * of_time, tokens_per_s=rate
-        )
-        found[f"energy_j_per_{side}_token"] = joules_per_token(
-            watts=watts * of_energy, tokens_per_s=rate
-        )
+        all_usd = usd_per_million_tokens(usd_per_hour=usd, tokens_per_s=rate)
+        all_joules = joules_per_token(watts=watts, tokens_per_s=rate)
+        found[f"cost_usd_per_million_{side}_tokens"] = all_usd * of_time
+        found[f"energy_j_per_{side}_token"] = all_joules * of_energy
     return {name: found[name] for name in COST_COLUMNS}
 
 

@@ -169,7 +169,7 @@ class Evaluation:
     def _spread(self, name: str) -> NDArray[Any]:
         """Spread the figures of every case over its plans."""
         cases = self._cases_for(name)
-        return joined([spread(name, figure_of(one, name), one.plans) for one in cases])
+        return joined([spread(name, figure_of(one, name), (one.plans, one.shape)) for one in cases])
 
     def _cases_for(self, name: str) -> tuple[Candidates, ...]:
         """Give the cases with the times that a column needs."""

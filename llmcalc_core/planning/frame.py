@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from llmcalc_core.parallel import in_threads
 from llmcalc_core.planning.candidates import Candidates
 from llmcalc_core.planning.cases import names_of
-from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread
+from llmcalc_core.planning.columns import COLUMNS, Shape, column_names, figure_of, spread
 from llmcalc_core.planning.pareto import gain_of, pareto_mask
 from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.plan_table import PlanTable
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Positions = tuple[int, int, int, int]
-Shape = tuple[int, int, int, int]
 
 
 def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.DataFrame:
@@ -51,9 +50,9 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
     for found in cases:
         places.append((found.case.position, found.shape))
         figures = {name: figure_of(found, name) for name in parts}
-        plans = found.plans
+        plans, shape = found.plans, found.shape
         del found
-        for name, values in zip(parts, _all_spread(figures, plans), strict=True):
+        for name, values in zip(parts, _all_spread(figures, plans, shape), strict=True):
             parts[name].append(values)
     columns = {name: joined(parts.pop(name)) for name in tuple(parts)}
     columns["on_front"] = front(request, columns.__getitem__, places)
@@ -66,9 +65,11 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
     return pd.DataFrame(data, copy=False)
 
 
-def _all_spread(figures: dict[str, NDArray[Any]], plans: PlanTable) -> list[NDArray[Any]]:
+def _all_spread(
+    figures: dict[str, NDArray[Any]], plans: PlanTable, shape: Shape
+) -> list[NDArray[Any]]:
     """Spread figures over plans, and let go of each that was."""
-    return in_threads(lambda name: spread(name, figures.pop(name), plans), tuple(figures))
+    return in_threads(lambda name: spread(name, figures.pop(name), (plans, shape)), tuple(figures))
 
 
 def _case_columns(

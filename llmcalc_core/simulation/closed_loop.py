@@ -48,8 +48,8 @@ class ClosedLoopTimes:
     ttft, burst_ttft, steady_ttft : float or array
         Mean time to first token, of the first burst, and of arrivals at random; None of the latter
         two where not asked for [s].
-    tpot : float or array
-        Time per output token [s].
+    tpot, e2e : float or array
+        Time per output token, and from arrival to the last token [s].
     decoding, reading : float or array
         Steps that decode, and steps that read prompts, for each output token [1].
     """
@@ -58,6 +58,7 @@ class ClosedLoopTimes:
     burst_ttft: Values | None
     steady_ttft: Values | None
     tpot: Values
+    e2e: Values
     decoding: Values
     reading: Values
 
@@ -109,7 +110,7 @@ def closed_loop(
     prompts, fixed = load.requests * computed, arrivals.fixed_lengths
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     filled = (load.requests - 1) / load.steps * computed / load.room
-    closer = 1 / np.minimum(np.hypot(1 / arrivals.clumping, filled), 1.0)
+    closer = 1 / np.minimum(np.sqrt((1 / arrivals.clumping) ** 2 + filled * filled), 1.0)
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
     come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
     near = _either(fixed, load.own, np.minimum(come, fits))
@@ -118,10 +119,10 @@ def closed_loop(
     own = load.chunks * steps.through * (1 + steps.compute_share * (with_own / load.read - 1))
     # Nobody waits for others where there are none.
     others = np.clip(load.in_flight - 1, 0.0, 1.0)
-    read_all = burst_seconds(
+    read_burst = burst_seconds(
         tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
-    burst_queue = others * np.maximum(read_all - own, 0.0)
+    burst_queue = others * np.maximum(read_burst - own, 0.0)
     # Prompts before one's own: as many as chance brings together at the most.
     queued = np.minimum(
         steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=1.0),
@@ -145,8 +146,13 @@ def closed_loop(
     unqueued = first_token_s + own + load.waiting_steps * step
     first = 1 / np.maximum(arrivals.rounds, 1.0)
     tpot = step / step_tokens
+    ttft = unqueued + (first * burst_queue + (1 - first) * later_queue)
+    e2e = ttft + (output_tokens - 1) * tpot
     # While one request is in flight the prompts of all are read.
-    least = prompts * steps.seconds_per_token - (output_tokens - 1) * tpot
+    read_all = prompts * steps.seconds_per_token
+    if not np.all(e2e >= read_all):
+        e2e = np.maximum(e2e, read_all)
+        ttft = np.maximum(ttft, read_all - (output_tokens - 1) * tpot)
     burst = steady = None
     if further:
         evenly = steady_queue_seconds(
@@ -155,10 +161,11 @@ def closed_loop(
         )
         burst, steady = unqueued + burst_queue, unqueued + np.minimum(evenly, burst_queue)
     return ClosedLoopTimes(
-        ttft=np.maximum(unqueued + (first * burst_queue + (1 - first) * later_queue), least),
+        ttft=ttft,
         burst_ttft=burst,
         steady_ttft=steady,
         tpot=tpot,
+        e2e=e2e,
         decoding=decoding / step_tokens,
         reading=reading / step_tokens,
     )

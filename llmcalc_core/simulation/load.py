@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.limits import at_most, largest_beside, one_if_equal
 from llmcalc_core.formulas.serving import reading_steps
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import Arrivals
@@ -151,34 +153,44 @@ def closed_loop_load(
     requests = np.maximum(in_flight / attention_dp, 1.0)
     decode_steps = (outputs - 1) / step_tokens
     # No more decode than a budget full of prompts and what they decode later lets in.
-    full = token_budget * decode_steps / (computed + decode_steps * verified) * micro_batches
+    full = token_budget * decode_steps / (computed + decode_steps * verified)
     full = np.where(mixes > 0, full, np.inf)
-    at_most = requests if np.all(full >= requests) else np.minimum(requests, np.maximum(full, 1.0))
-    decoded = mixes * np.minimum(requests, full) / micro_batches * verified
-    own_room = np.maximum(token_budget - decoded, 1.0)
-    chunks: Values = np.ceil(computed / own_room) if chunks_prompts else np.ones_like(own_room)
+    most_decoding = decoded = requests
+    if not np.all(np.min(full) * micro_batches >= requests):
+        decoded = np.minimum(requests, full * micro_batches)
+        most_decoding = np.minimum(requests, np.maximum(full * micro_batches, 1.0))
+    own_room = np.maximum(token_budget - mixes * decoded / micro_batches * verified, 1.0)
+    chunks = one_if_equal(values=np.ceil(computed / own_room)) if chunks_prompts else 1.0
     chunk_tokens, room = computed / chunks, own_room * micro_batches
     busy = mixes * chunks + decode_steps
     # Two clients never get less through than one: nobody waits longer than others are served, and
     # of those that come together the first one finds nobody.
     others = np.maximum(in_flight - 1, 0.0)
-    waits = np.minimum(first_steps, others * (chunks + decode_steps))
-    waits = waits * others / np.maximum(in_flight, 1.0)
+    served = others * (np.min(chunks) + np.min(decode_steps))
+    if not np.all((served >= first_steps) | (others == 0)):
+        served = others * (chunks + decode_steps)
+    waits = np.minimum(first_steps, served) * others / np.maximum(in_flight, 1.0)
     # A step reads no more than it has room for: where prompts come faster, they wait.
-    steps = np.maximum(busy + waits, mixes * requests * computed / room)
+    usual, needed = busy + waits, mixes * requests * computed / room
+    longer: Values = 0.0
+    if not np.all(usual >= largest_beside(values=needed, beside=usual)):
+        longer = np.maximum(needed - usual, 0.0)
+    steps = usual + longer
     others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
-    counted, waiting = np.maximum(steps, 1.0), steps - busy
-    at_once = np.where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
+    counted = np.maximum(steps, 1.0)
+    at_once = _where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
     in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
-    own = np.minimum(1 + np.where(fixed_lengths, in_train, others / counted), fits)
+    own = at_most(values=1 + _where(fixed_lengths, in_train, others / counted), limit=fits)
     # Beyond a few steps a prompt waits for others to be read.
-    left = np.maximum(requests - own - (waiting - waits) * fits / chunks, 0.0)
+    left = requests - own
+    if _is_some(longer):
+        left = left - longer * fits / chunks
+    left = np.maximum(left, 0.0)
     left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
     arriving = left * chunks / np.maximum(decode_steps + waits, 1.0)
     share = reading_steps(
         arriving=arriving,
-        tokens=arriving * chunk_tokens,
-        room=room,
+        filled=chunk_tokens / room,
         fixed_lengths=fixed_lengths,
         most=np.where(mixes > 0, 1.0, np.inf),
     )
@@ -187,7 +199,7 @@ def closed_loop_load(
         requests=requests,
         in_flight=in_flight,
         micro_batches=micro_batches,
-        most_decoding=at_most,
+        most_decoding=most_decoding,
         decoding=np.minimum(1 + others * decode_steps / counted, requests),
         beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,
@@ -197,10 +209,22 @@ def closed_loop_load(
         own=own,
         arriving=arriving,
         share=share,
-        read=np.minimum(np.maximum(read, 1.0), fits),
-        waiting_steps=waiting,
+        read=at_most(values=np.maximum(read, 1.0), limit=fits),
+        waiting_steps=waits + longer,
         at_once=at_once,
     )
+
+
+def _where(condition: Any, one: Values, other: Values) -> Values:  # noqa: ANN401 - bool or array
+    """Choose where a condition holds; of one condition for all, without a copy."""
+    if isinstance(condition, (bool, np.bool_)):
+        return one if condition else other
+    chosen: Values = np.where(condition, one, other)
+    return chosen
+
+
+def _is_some(values: Values) -> bool:
+    return isinstance(values, np.ndarray) or bool(values)
 
 
 def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals, behaviour: Behaviour) -> Load:

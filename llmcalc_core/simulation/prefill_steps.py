@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.work import Pass, Section, pass_of
 from llmcalc_core.simulation.load import Load
+from llmcalc_core.simulation.prompt_case import PromptCase
 from llmcalc_core.simulation.token_table import TIMES, token_table
 from llmcalc_core.workload.grid import Grid
 
@@ -116,7 +118,9 @@ def listed_prefill_step(case: Case, load: Load, *, mixes: float) -> MicroBatch:
     return mixed_times(case, decode_pass(case, load, load.beside), reads, listed=True)
 
 
-def prefill_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float) -> PhaseTimes:
+def prefill_times(
+    case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: float
+) -> tuple[PhaseTimes, Values]:
     """Give the time of a step that reads prompts, for the sequences that wait or decode beside.
 
     In a pipeline one of the micro batches reads them, and every stage takes longer once.
@@ -135,30 +139,45 @@ def prefill_times(case: Case, reading: MicroBatch, decode: PhaseTimes, mixes: fl
     Returns
     -------
     PhaseTimes
-        ``latency_s`` is that of the step, ``period_s`` that of the way through all stages.
+        ``latency_s`` is that of the step, ``period_s`` that of the way through all stages, and
+        ``by_kind`` what is not of
+    float or array
+        so many steps that decode [1].
     """
     grid, through = case[3], traversal_times(reading)
     if not is_pipelined(grid):
-        return through
+        return through, 0.0
     way = through.latency_s
-    alone = mixes * sum(decode.by_bound.parts())
-    shorter = mixes * (1 - alone / (grid.pp * decode.latency_s))
-    return replace(
+    alone = mixes * decode.traversal_s
+    step = replace(
         through,
         latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
-        by_kind=through.by_kind * (1 / grid.pp) + decode.by_kind * shorter,
+        stretch=1 / grid.pp,
     )
+    return step, mixes * (1 - alone / (grid.pp * decode.latency_s))
 
 
 def seconds_per_token(case: Case) -> Values:
     """Time of a prompt's token in a step that reads as many as it has room for [s]."""
-    model, hardware, precision, grid, efficiency = case
+    plans, away = PromptCase.of(case), case[3].weights_offload
+    if plans.is_one and np.ndim(away) == 0:
+        return _kept_full_step(plans, float(away))
+    return _full_step(plans, away)
+
+
+def _full_step(plans: PromptCase, weights_offload: Values) -> Values:
+    """Time of a token of a full step, with some weights at the host [s]."""
+    model, hardware, precision, whole, efficiency = plans.case()
+    grid = replace(
+        whole, micro_batches=np.asarray(1.0), prefill_chunks=1.0, weights_offload=weights_offload
+    )
+    case = (model, hardware, precision, grid, efficiency)
     reads = full_pass(case)
-    alone = replace(grid, micro_batches=np.asarray(1.0), prefill_chunks=1.0)
-    full = (model, hardware, precision, alone, efficiency)
-    parts = timed(full, reads, sections(model, reads), reads.tokens)
-    times = phase_times_of(full, parts, decode=False)
-    return times.period_s / reads.replica_tokens
+    parts = timed(case, reads, sections(model, reads), reads.tokens, bounds=False)
+    return phase_times_of(case, parts, decode=False).period_s / reads.replica_tokens
+
+
+_kept_full_step = lru_cache(maxsize=1024)(_full_step)
 
 
 def mixes_prompts(efficiency: Efficiency, *, chunked: bool) -> float:
@@ -194,8 +213,8 @@ def prefill_step(
     """
     grid = case[3]
     reads, tokens = prompt_pass(case, load), load.read * load.chunk_tokens
-    table = token_table(case, replicas_in_use(grid, load), with_logits=not mixes)
-    found = table.at(tokens + load.beside * (1 + grid.draft_tokens) if mixes else tokens)
+    table, which = token_table(case, replicas_in_use(grid, load), with_logits=not mixes)
+    found = table.at(tokens + load.beside * (1 + grid.draft_tokens) if mixes else tokens, which)
     each = _each_chunk(case, load.chunks)
     each["host_link"] = each["host_link"] * grid.kv_offload
     found["host_link"] = found["host_link"] * grid.weights_offload
@@ -267,26 +286,37 @@ def _each_chunk(case: Case, chunks: Values) -> dict[str, Values]:
     Of all numbers of chunks that there are, once. ``host_link`` is that of its cache, as if all of
     it were with the host.
     """
+    plans = PromptCase.of(case)
+    if np.ndim(chunks) == 0:
+        timed_chunk = _kept_chunk if plans.is_one else _one_chunk_times
+        times = timed_chunk(plans, float(chunks))
+        return {name: getattr(times, name) for name in TIMES}
+    numbers, which = np.unique(chunks, return_inverse=True)
+    times = _one_chunk_times(plans, numbers.reshape(1, -1, 1, 1))
+    at = which.reshape(np.shape(chunks))
+    return {name: _of_chunks(getattr(times, name), at) for name in TIMES}
+
+
+def _one_chunk_times(plans: PromptCase, chunks: Values) -> PassTimes:
+    case = plans.case()
     model, hardware, _, grid, efficiency = case
-    few, which = chunks, None
-    if np.size(chunks) > 1:
-        numbers, which = np.unique(chunks, return_inverse=True)
-        few, which = numbers.reshape(1, -1, 1, 1), which.reshape(np.shape(chunks))
     own = tuple(
         Section(
             operations=tuple(one for one in section.operations if one.by_prompt),
             messages=(),
             streamed=_cached(section) if grid.techniques.offloads else 0.0,
         )
-        for section in sections(model, _one_chunk(case, few))
+        for section in sections(model, _one_chunk(case, chunks))
     )
-    times = pass_times(model, own, hardware, efficiency)
-    return {name: _of_chunks(getattr(times, name), which) for name in TIMES}
+    return pass_times(model, own, hardware, efficiency)
 
 
-def _of_chunks(times: Values, which: NDArray[np.intp] | None) -> Values:
+_kept_chunk = lru_cache(maxsize=1024)(_one_chunk_times)
+
+
+def _of_chunks(times: Values, which: NDArray[np.intp]) -> Values:
     """Give each plan and load the times, of shape (layouts, few, inputs, 1), of its chunks."""
-    if which is None or np.ndim(times) == 0 or np.shape(times)[1] == 1:
+    if np.ndim(times) == 0 or np.shape(times)[1] == 1:
         return times
     layouts, few, inputs, _ = np.shape(times)
     first = np.arange(layouts)[:, None, None, None] * few + which

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -13,7 +14,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.breakdown import BreakdownRow, breakdown_rows, number
 from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed
-from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of
+from llmcalc_core.costmodel.phases import PhaseTimes, mean_by_kind, phase_times_of
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
@@ -34,6 +35,7 @@ from llmcalc_core.simulation.prefill_steps import (
 )
 from llmcalc_core.simulation.records import joined
 from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 
@@ -88,6 +90,8 @@ class ServingSteps:
         alone.
     decode, reading : PhaseTimes
         The times of these steps; ``period_s`` of the latter is that of its way through all stages.
+    decode_in_reading : float or array
+        Steps that decode, of which the latter has the time beside what its ``by_kind`` says [1].
     """
 
     grid: Grid
@@ -97,6 +101,7 @@ class ServingSteps:
     prefill_parts: MicroBatch
     decode: PhaseTimes
     reading: PhaseTimes
+    decode_in_reading: Values
 
 
 def serving_times(
@@ -146,14 +151,17 @@ def serving_times(
     steps = serving_steps(case, chunked=chunked, arrivals=arrivals)
     loop = serving_loop(case, steps, arrivals, further=further)
     decode, reading = steps.decode, steps.reading
-    e2e = np.asarray(loop.ttft + (grid.outputs - 1) * loop.tpot)
+    e2e = np.asarray(loop.e2e)
     return ServingTimes(
         ttft_s=np.asarray(loop.ttft),
         burst_ttft_s=_array(loop.burst_ttft),
         steady_ttft_s=_array(loop.steady_ttft),
         tpot_s=np.asarray(loop.tpot),
         e2e_s=e2e,
-        by_kind=decode.by_kind * loop.decoding + reading.by_kind * loop.reading,
+        by_kind=mean_by_kind(
+            (decode, loop.decoding + steps.decode_in_reading * loop.reading),
+            (reading, loop.reading),
+        ),
         bound=np.where(
             loop.reading * reading.latency_s > loop.decoding * decode.latency_s,
             reading.bound,
@@ -176,7 +184,7 @@ def serving_loop(
             decode=steps.decode.latency_s,
             reading=reading.latency_s,
             through=reading.period_s,
-            compute_share=reading.by_bound.compute / sum(reading.by_bound.parts()),
+            compute_share=reading.by_bound.compute / reading.traversal_s,
             seconds_per_token=seconds_per_token(even),
         ),
         computed=grid.prefill_tokens,
@@ -208,6 +216,7 @@ def serving_steps(
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
+    reads, decode_in_reading = prefill_times(even, reading, decode, mixes)
     return ServingSteps(
         grid=grid,
         load=load,
@@ -215,22 +224,21 @@ def serving_steps(
         decode_parts=decoding,
         prefill_parts=reading,
         decode=decode,
-        reading=prefill_times(even, reading, decode, mixes),
+        reading=reads,
+        decode_in_reading=decode_in_reading,
     )
 
 
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    longer = reading.latency_s - steps.mixes * decode.latency_s
-    for_prompts = loop.reading * longer * grid.outputs / grid.batch
-    every_token = loop.tpot * grid.outputs / grid.batch
+    for_prompts = loop.reading * (reading.latency_s - steps.mixes * decode.latency_s)
     return serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
         phase_utilisation(reading, grid, decode=False),
         reading=for_prompts,
-        writing=every_token - for_prompts,
-        every=e2e / grid.batch,
+        working=loop.tpot,
+        every=e2e / grid.outputs,
     )
 
 
@@ -257,21 +265,36 @@ def serving_times_in_blocks(case: Case) -> ServingTimes:
         Without the times to first token of a burst and of even arrivals.
     """
     model, hardware, precision, grid, efficiency = case
-    each = prod(grid.shape[1:])
-    step = max(_ROWS // each, 1)
-    if step >= len(grid.layouts):
+    blocks = _blocks(grid)
+    if len(blocks) == 1:
         return serving_times(*case, further=False)
-    blocks = [slice(start, start + step) for start in range(0, len(grid.layouts), step)]
 
-    def of_block(block: slice) -> ServingTimes:
+    def of_block(block: tuple[int, ...]) -> ServingTimes:
         """Time some of the layouts."""
         some = grid.of_layouts(block)
         return serving_times(model, hardware, precision, some, efficiency, further=False)
 
     found = in_threads(of_block, blocks)
     return joined(
-        grid.shape, [((block, slice(None)), one) for block, one in zip(blocks, found, strict=True)]
+        grid.shape,
+        [((np.array(block), slice(None)), one) for block, one in zip(blocks, found, strict=True)],
     )
+
+
+def _blocks(grid: Grid) -> list[tuple[int, ...]]:
+    """Divide layouts, by position: those whose steps hold the same are beside each other."""
+    most = max(_ROWS // prod(grid.shape[1:]), 1)
+    if most >= len(grid.layouts):
+        return [tuple(range(len(grid.layouts)))]
+    order = sorted(range(len(grid.layouts)), key=lambda at: _steps_alike(grid.layouts[at]))
+    whole = sum(layout.pp == 1 for layout in grid.layouts)  # without a pipeline there is less to do
+    ends = sorted({*range(most, whole, most), whole, *range(whole, len(order), most), len(order)})
+    return [tuple(order[first:last]) for first, last in pairwise([0, *ends]) if first < last]
+
+
+def _steps_alike(layout: Layout) -> tuple[int, int]:
+    """Say what the steps of a layout hold depends on, beside the workload."""
+    return layout.pp, layout.attention_dp
 
 
 def serving_breakdown(case: Case) -> list[BreakdownRow]:

@@ -7,7 +7,7 @@ table has their times for some numbers, between which they are taken as linear.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from llmcalc_core.costmodel.passes import PassTimes, pass_times
 from llmcalc_core.costmodel.sections import LOGITS, sections
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.work import pass_of
+from llmcalc_core.simulation.prompt_case import PromptCase
 
 _DOUBLING = 4
 """Knots of the table between a number of tokens and its double [1]."""
@@ -29,7 +30,7 @@ TIMES = tuple(
 """What the table has."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class TokenTable:
     """Times of what the tokens of a step do together, by their number.
 
@@ -40,59 +41,82 @@ class TokenTable:
         weights, as if all came from the host.
     knots : tuple of float
         The numbers of tokens [tokens].
-    which : array of int, shape (batches,)
-        The replicas in use of every batch, as a position.
     names : tuple of set of str
         What the operations of each section are called.
     """
 
     times: PassTimes
     knots: tuple[float, ...]
-    which: NDArray[np.intp]
     names: tuple[frozenset[str], ...]
 
-    def at(self, tokens: Values) -> dict[str, Values]:
+    def at(self, tokens: Values, which: NDArray[np.intp]) -> dict[str, Values]:
         """Interpolate the times, by their names (:data:`TIMES`) [s].
 
         Parameters
         ----------
         tokens : float or array
             Tokens of steps; arrays that broadcast to the grid [tokens].
+        which : array of int, shape (batches,)
+            The replicas in use of every batch, as a position.
 
         Returns
         -------
         dict of str to float or array
             What is the same for all tokens stays as it is.
         """
-        arrays = {name: getattr(self.times, name) for name in TIMES}
-        ends, full = np.array(self.knots), np.asarray(tokens)
+        ends, widths = self._ends
+        full = np.asarray(tokens)
         full = full.reshape((1,) * (_AXES - full.ndim) + full.shape)
-        knot = np.clip(np.searchsorted(ends, full, side="right") - 1, 0, len(ends) - 2)
-        part = (full - ends[knot]) / np.diff(ends)[knot]
-        shapes = [np.shape(one) for one in arrays.values() if np.ndim(one)]
-        layouts, columns = np.broadcast_shapes(*shapes)[:2] if shapes else (1, 1)
-        rows = np.arange(layouts)[:, None] * columns + (self.which if columns > 1 else 0)
+        knot = np.minimum(ends[1:-1].searchsorted(full, side="right"), len(ends) - 2)
+        part = (full - ends[knot]) / widths[knot]
+        found = {name: self._of_batches(getattr(self.times, name), which) for name in TIMES}
+        names, (layouts, columns), values, slopes = self._rising
+        rows = np.arange(layouts)[:, None] * columns + (which if columns > 1 else 0)
         place = knot + (rows * len(ends))[..., None, None]
-        shape = layouts, columns, len(ends)
-        return {name: self._between(one, shape, place, part) for name, one in arrays.items()}
+        for name, own, slope in zip(names, values, slopes, strict=True):
+            between = slope.take(place)
+            between *= part
+            between += own.take(place)
+            found[name] = between if between.size > 1 else between.item()
+        return found
 
-    def _between(
-        self, table: Values, shape: tuple[int, ...], place: NDArray[np.intp], part: Floats
-    ) -> Values:
-        """Interpolate a table at a place in its flat order and a part of the way to the next."""
-        if not isinstance(table, np.ndarray) or table.ndim == 0:
+    @cached_property
+    def _ends(self) -> tuple[Floats, Floats]:
+        """The knots, and the distances between them [tokens]."""
+        ends = np.array(self.knots)
+        return ends, np.diff(ends)
+
+    @cached_property
+    def _rising(self) -> tuple[tuple[str, ...], tuple[int, int], list[Floats], list[Floats]]:
+        """Give times that differ between knots: their names, and how many rows they have of what.
+
+        Then the times at the knots and the slopes after them, in the flat order of layouts,
+        replicas in use and knots.
+        """
+        tables = {
+            name: table
+            for name in TIMES
+            if np.ndim(table := getattr(self.times, name)) and np.shape(table)[2] > 1
+        }
+        shapes = [np.shape(one) for name in TIMES if np.ndim(one := getattr(self.times, name))]
+        layouts, columns = np.broadcast_shapes(*shapes)[:2] if shapes else (1, 1)
+        whole = (layouts, columns, len(self.knots))
+        values = [np.broadcast_to(table[..., 0], whole) for table in tables.values()]
+        slopes = [np.diff(own, axis=2, append=own[..., -1:]) for own in values]
+        flat = [own.ravel() for own in values], [slope.ravel() for slope in slopes]
+        return tuple(tables), (layouts, columns), *flat
+
+    def _of_batches(self, table: Values, which: NDArray[np.intp]) -> Values:
+        """Give every batch what does not differ between knots."""
+        if np.ndim(table) == 0 or np.shape(table)[1] == 1:
             return table
-        if table.shape[2] == 1:
-            return table[:, self.which] if table.shape[1] > 1 else table
-        rows = np.broadcast_to(table[..., 0], shape)
-        slopes = np.diff(rows, axis=2, append=rows[..., -1:])
-        found: Floats = slopes.ravel().take(place)
-        found *= part
-        found += rows.ravel().take(place)
-        return found if found.size > 1 else np.float64(found.item())
+        own: Floats = np.asarray(table)[:, which]
+        return own
 
 
-def token_table(case: Case, in_use: Values, *, with_logits: bool) -> TokenTable:
+def token_table(
+    case: Case, in_use: Values, *, with_logits: bool
+) -> tuple[TokenTable, NDArray[np.intp]]:
     """Time what all tokens of a step do together, up to twice the budget of a step.
 
     Parameters
@@ -108,16 +132,27 @@ def token_table(case: Case, in_use: Values, *, with_logits: bool) -> TokenTable:
     -------
     TokenTable
         Of all layouts.
+    array of int, shape (batches,)
+        The replicas in use of every batch, as a position in the table.
     """
-    model, hardware, precision, grid, efficiency = case
-    knots = _knots(2 * grid.token_budget)
     few, which = distinct(in_use)
+    plans = PromptCase.of(case)._replace(inputs=(1.0,))
+    if plans.is_one and np.ndim(few) == 0:
+        return _kept_table(plans, float(few), with_logits=with_logits), which
+    return _table(plans, few, with_logits=with_logits), which
+
+
+def _table(plans: PromptCase, in_use: Values, *, with_logits: bool) -> TokenTable:
+    model, hardware, precision, grid, efficiency = plans.case()
+    knots = _knots(2 * grid.token_budget)
     tokens = np.array(knots).reshape(1, 1, -1, 1)
     whole = replace(
         grid, inputs=tokens, prefill_tokens=tokens, cached_tokens=0.0, prefill_chunks=1.0,
         weights_offload=1.0, kv_offload=0.0,
     )  # fmt: skip
-    step = pass_of(model.hidden, whole, precision, requests=1.0, on_all_replicas=few, decode=False)
+    step = pass_of(
+        model.hidden, whole, precision, requests=1.0, on_all_replicas=in_use, decode=False
+    )
     work = [
         one._replace(operations=tuple(each for each in one.operations if not each.by_prompt))
         for one in sections(model, step)
@@ -128,9 +163,12 @@ def token_table(case: Case, in_use: Values, *, with_logits: bool) -> TokenTable:
     return TokenTable(
         times=pass_times(model, tuple(work), hardware, efficiency),
         knots=knots,
-        which=which,
         names=tuple(frozenset(one.name for one in section.operations) for section in work),
     )
+
+
+_kept_table = lru_cache(maxsize=256)(_table)
+"""Tables of one layout, which do not depend on the workload, are kept: some 3 kB each."""
 
 
 @lru_cache(maxsize=64)
@@ -141,7 +179,7 @@ def _knots(most: float) -> tuple[float, ...]:
 
 
 def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
-    """Give the replicas in use of batches that differ in them, and which of these each batch has.
+    """Give the replicas in use where a batch has others than the last, and which each batch has.
 
     Parameters
     ----------
@@ -151,7 +189,7 @@ def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
     Returns
     -------
     few : float or array of shape (layouts, few, 1, 1)
-        Those of the batches that differ.
+        Those of batches that differ from the ones before.
     which : array of int, shape (batches,)
         Position in ``few`` of every batch.
 
@@ -164,5 +202,7 @@ def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
     """
     if np.size(in_use) == 1:
         return in_use, np.zeros(1, np.intp)
-    few, which = np.unique(np.asarray(in_use)[..., 0, 0], axis=1, return_inverse=True)
-    return few[..., None, None], which.reshape(-1)
+    every = np.asarray(in_use)
+    others = (every[:, 1:] != every[:, :-1]).any(axis=(0, 2, 3))
+    first = np.flatnonzero(np.concatenate([[True], others]))
+    return every[:, first], np.concatenate([[0], np.cumsum(others)])

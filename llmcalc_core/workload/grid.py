@@ -34,7 +34,7 @@ class Grid:
     shape : tuple of int
         Number of layouts, batches, inputs and outputs.
     tp, pp, ep : array of shape (L, 1, 1, 1)
-        Tensor, pipeline and expert parallel widths.
+        Tensor, pipeline and expert parallel widths; one that all layouts have is a number.
     stage_devices : array of shape (L, 1, 1, 1)
         Devices of one pipeline stage.
     attention_dp : array of shape (L, 1, 1, 1)
@@ -96,11 +96,16 @@ class Grid:
     weights_offload: Values
     kv_offload: Values
 
-    def of_layouts(self, some: slice) -> Grid:
-        """Give the same with some of its layouts."""
-        layouts = self.layouts[some]
+    def of_layouts(self, some: slice | tuple[int, ...]) -> Grid:
+        """Give the same with some of its layouts; widths that are the same in all are numbers."""
+        if isinstance(some, slice):
+            some = tuple(range(len(self.layouts))[some])
+        layouts = tuple(self.layouts[at] for at in some)
         shape = (len(layouts), *self.shape[1:])
-        return replace(self, layouts=layouts, shape=shape, **self._some(0, some))
+        tp, pp, ep, attention_dp, cp, group = _widths(layouts)
+        rest = self._some(0, list(some)) | {"layouts": layouts, "shape": shape, "group": group}
+        rest |= {"tp": tp, "pp": pp, "ep": ep, "attention_dp": attention_dp, "cp": cp}
+        return replace(self, **rest)
 
     def of_inputs(self, some: slice) -> Grid:
         """Give the same with some of its input lengths."""
@@ -108,7 +113,7 @@ class Grid:
         shape = (*self.shape[:2], count, self.shape[3])
         return replace(self, shape=shape, **self._some(2, some))
 
-    def _some(self, axis: int, some: slice) -> dict[str, Any]:
+    def _some(self, axis: int, some: slice | list[int]) -> dict[str, Any]:
         """Take a part of every array along an axis."""
         count, rest = self.shape[axis], (slice(None),) * axis
         return {
@@ -145,7 +150,7 @@ def make_grid(
     layouts: tuple[Layout, ...],
     *,
     batches: tuple[int, ...],
-    inputs: tuple[int, ...],
+    inputs: tuple[float, ...],
     outputs: tuple[int, ...],
     beams: int = 1,
     techniques: Techniques = NO_TECHNIQUES,
@@ -194,7 +199,7 @@ def make_grid(
         ep=ep,
         stage_devices=group,
         attention_dp=attention_dp,
-        cp=cp if divides_prompts(layouts) else 1.0,
+        cp=cp,
         batch=batch,
         micro_batch=micro,
         micro_batches=np.ceil(batch / micro),
@@ -221,7 +226,10 @@ def _widths(layouts: tuple[Layout, ...]) -> tuple[Floats, ...]:
     each = zip(
         *((one.tp, one.pp, one.ep, one.attention_dp, one.cp) for one in layouts), strict=True
     )
-    tp, pp, ep, attention_dp, cp = (axis(width, 0) for width in each)
+    # What all have alike is a number, like an axis of one value.
+    tp, pp, ep, attention_dp, cp = (
+        axis(width if len(set(width)) > 1 else width[:1], 0) for width in each
+    )
     widths = tp, pp, ep, attention_dp, cp, tp * attention_dp * cp
     for width in widths:
         if isinstance(width, np.ndarray):
