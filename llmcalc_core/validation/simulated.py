@@ -14,6 +14,7 @@ from llmcalc_core.calibration.bands import band
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.figures import Figure, Prediction
+from llmcalc_core.validation.names import release
 from llmcalc_core.validation.traffic import Traffic
 
 _LEVELS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -73,6 +74,7 @@ def _run(case: Case, traffic: Traffic, slower: float) -> tuple[_Figures, str]:
         found = api.simulate(
             case.model, case.hardware, precision=case.precision, tp=layout.tp, pp=layout.pp,
             ep=layout.ep, attention_dp=layout.attention_dp, engine=case.engine, requests=sent,
+            engine_version=release(case.engine, case.engine_version),
             memory_fraction=case.memory_fraction, **traffic.options,
         )  # fmt: skip
     except ValueError as error:
