@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.api.make_request import HardwareLike
 from llmcalc_core.api.measurements import FIGURES, MeasuredRow, read_measurements
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.fitting.fit_hardware import fit_hardware, left_out_seconds
 from llmcalc_core.fitting.runs import Runs
 from llmcalc_core.formulas import Floats
@@ -90,6 +90,7 @@ def calibrate(
     hardware: HardwareLike,
     *,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
 ) -> Calibration:
     """Fit a device to your own measurements; five rows are enough to help.
 
@@ -104,7 +105,7 @@ def calibrate(
         Rows, or a CSV file of them, with the columns ``model``, ``tensor_parallel``,
         ``concurrency``, ``input_tokens``, ``output_tokens``, and ``ttft_ms``, ``tpot_ms`` or both
         (means; one may be blank). Optional: ``precision`` (that of the model's checkpoint where
-        blank), ``expert_parallel``, ``attention_data_parallel``, ``engine``,
+        blank), ``expert_parallel``, ``attention_data_parallel``, ``engine``, ``engine_version``,
         ``pipeline_parallel`` (has to be 1), ``fixed_lengths`` (true where a benchmark's lengths are
         not drawn), and ``kind``: 'closed_loop' (as one request ends, the next arrives) or 'static'
         (a batch that starts together), which may have ``e2e_ms``.
@@ -113,6 +114,8 @@ def calibrate(
         is: give all rows together.
     engine : str, default 'vllm'
         The serving engine of rows that name none.
+    engine_version : str, optional
+        Its release; the newest known where not given.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def calibrate(
     True
     """
     device = find_hardware(hardware)
-    rows = read_measurements(measurements, device, engine=find_engine(engine).name)
+    rows = read_measurements(measurements, device, engine=told_engine(engine, engine_version))
     measured = [run for row in rows for run in row.runs]
     if len(measured) < FEWEST:
         msg = (

@@ -14,7 +14,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.checks import positive, whole_number, whole_numbers
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.planning.deployments import deployments
@@ -41,6 +41,8 @@ def explore_disaggregated(
     prefill_devices: int | None = None,
     decode_devices: int | None = None,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     batch: int | Sequence[int] = IN_FLIGHT,
@@ -73,6 +75,10 @@ def explore_disaggregated(
         Devices of each pool, at most.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads were measured.
+    engine_version : str, optional
+        Its release; the newest known where not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     input_tokens, output_tokens : int
         Prompt and generated tokens.
     batch : int or several
@@ -142,7 +148,7 @@ def explore_disaggregated(
     ...                               input_tokens=4000, tpot_limit_s=0.02, ttft_limit_s=2.0)
     >>> best = found.iloc[0]
     >>> best["serving"], int(best["prefill_workers"]), int(best["decode_workers"])
-    ('disaggregated', 1, 1)
+    ('disaggregated', 3, 1)
     """
     target = resolve(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques)
@@ -155,7 +161,7 @@ def explore_disaggregated(
     service = Service(
         model=target.model,
         precision=target.precision,
-        engine=find_engine(engine).name,
+        engine=told_engine(engine, engine_version, enforce_eager=enforce_eager),
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),

@@ -8,7 +8,7 @@ from llmcalc_core.api.estimates import estimate_phase
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.planning.cost import whole_cost
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
@@ -32,6 +32,8 @@ def estimate_end_to_end_performance(
     context_parallel: int = 1,
     memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -57,6 +59,11 @@ def estimate_end_to_end_performance(
         buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional
@@ -90,11 +97,12 @@ def estimate_end_to_end_performance(
         tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
         context_parallel,
     )  # fmt: skip
+    serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
     prefill, decode = (
         estimate_phase(
             phase, model, lengths, system_name=system_name, bits=bits, widths=layout,
-            debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+            debug=debug, memory_fraction=memory_fraction, engine=serves, constants=constants,
             terms=(price_per_hour, power_watts), techniques=techniques,
         )
         for phase in ("prefill", "decode")

@@ -15,7 +15,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.static_estimate import estimate_layouts, static_figures
 from llmcalc_core.precision import CHECKPOINT
@@ -40,6 +40,8 @@ def estimate_prefill_performance(
     context_parallel: int = 1,
     memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -74,6 +76,11 @@ def estimate_prefill_performance(
         buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional
@@ -113,7 +120,9 @@ def estimate_prefill_performance(
             tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
             context_parallel,
         ),
-        debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+        debug=debug, memory_fraction=memory_fraction,
+        engine=told_engine(engine, engine_version, enforce_eager=enforce_eager),
+        constants=constants,
         terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
 
@@ -136,6 +145,8 @@ def estimate_decode_performance(
     context_parallel: int = 1,
     memory_fraction: float = MEMORY_FRACTION,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     constants: Constants | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -170,6 +181,11 @@ def estimate_decode_performance(
         buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     constants : Constants, optional
         In place of the fitted ones, to try others.
     price_per_hour, power_watts : float, optional
@@ -204,7 +220,9 @@ def estimate_decode_performance(
             tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
             context_parallel,
         ),
-        debug=debug, memory_fraction=memory_fraction, engine=engine, constants=constants,
+        debug=debug, memory_fraction=memory_fraction,
+        engine=told_engine(engine, engine_version, enforce_eager=enforce_eager),
+        constants=constants,
         terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
 
@@ -219,7 +237,7 @@ def estimate_phase(
     widths: tuple[int, int, int, int | None, int],
     debug: bool,
     memory_fraction: float,
-    engine: str,
+    engine: Engine,
     constants: Constants | None,
     terms: tuple[float | None, float | None],
     techniques: TechniqueArguments,
@@ -257,7 +275,7 @@ def estimate_phase(
     workload.techniques.check_phase(phase)
     found = estimate_layouts(
         target.model, target.hardware, target.precision, (layout,), workload, phase=phase,
-        memory_fraction=target.memory_fraction, engine=find_engine(engine).name,
+        memory_fraction=target.memory_fraction, engine=engine,
         constants=constants,
     )  # fmt: skip
     result = static_figures(found, target.model, target.hardware, workload, phase=phase)

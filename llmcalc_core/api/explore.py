@@ -32,6 +32,9 @@ def explore(
     *,
     phase: str = "decode",
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    max_num_seqs: int | None = None,
+    enforce_eager: bool = False,
     input_tokens: int | Sequence[int] = INPUT_TOKENS,
     output_tokens: int | Sequence[int] = OUTPUT_TOKENS,
     batch: int | Sequence[int] = BATCHES,
@@ -65,6 +68,14 @@ def explore(
         request takes the place of each that ends.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    max_num_seqs : int, optional
+        Most requests that run at once on an attention replica, as the rest waits; the engine's
+        default on the device where not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     input_tokens, output_tokens, batch : int or several
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precision : str, Precision, or several of them
@@ -161,6 +172,9 @@ def explore(
         devices,
         phase=phase,
         engine=engine,
+        engine_version=engine_version,
+        max_num_seqs=max_num_seqs,
+        enforce_eager=enforce_eager,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         batch=batch,

@@ -19,7 +19,7 @@ from llmcalc_core.api.server import (
 )
 from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
@@ -59,6 +59,8 @@ def load_curve(
     ep: int = 1,
     attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     request_rates: Sequence[float] | None = None,
     ttft_limit_s: float = np.inf,
     tpot_limit_s: float = np.inf,
@@ -79,7 +81,7 @@ def load_curve(
 
     Parameters
     ----------
-    model, hardware, precision, tp, pp, ep, attention_dp, engine
+    model, hardware, precision, tp, pp, ep, attention_dp, engine, engine_version, enforce_eager
         As of :func:`simulate`.
     request_rates : sequence of float, optional
         Requests per second [1/s]; where not given, twelve from a tenth of what the plan serves at
@@ -124,7 +126,8 @@ def load_curve(
 
     technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp),
+        told_engine(engine, engine_version, enforce_eager=enforce_eager), memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
             max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import one_of, positive, truth, whole_number
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hub.models import find_model
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("model", "tensor_parallel", "concurrency", "input_tokens", "output_tokens")
 OPTIONAL = ("pipeline_parallel", "expert_parallel", "attention_data_parallel", "precision",
-            "engine", "kind", "fixed_lengths")  # fmt: skip
+            "engine", "engine_version", "kind", "fixed_lengths")  # fmt: skip
 FIGURES = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 """Columns of what was measured, and the metric of each."""
 
@@ -48,7 +48,7 @@ def read_measurements(
     measurements: pd.DataFrame | Sequence[Cells] | str | PathLike[str],
     hardware: Hardware,
     *,
-    engine: str,
+    engine: str | Engine,
 ) -> list[MeasuredRow]:
     """Read rows of measurements.
 
@@ -58,7 +58,7 @@ def read_measurements(
         Rows; a path names a CSV file.
     hardware : Hardware
         What they were measured on.
-    engine : str
+    engine : str or Engine
         The serving engine of rows that name none.
 
     Returns
@@ -130,7 +130,7 @@ def _is_blank(value: object) -> bool:
     return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
 
 
-def _runs(cells: Cells, hardware: Hardware, engine: str) -> tuple[Run, ...]:
+def _runs(cells: Cells, hardware: Hardware, engine: str | Engine) -> tuple[Run, ...]:
     for name in NEEDED:
         if name not in cells:
             msg = f"{name} is blank"
@@ -155,7 +155,7 @@ def _runs(cells: Cells, hardware: Hardware, engine: str) -> tuple[Run, ...]:
     )
 
 
-def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configuration:
+def _configuration(cells: Cells, hardware: Hardware, engine: str | Engine) -> Configuration:
     config = find_model(cells["model"])
     model = architecture(config)
     stages = _count(cells, "pipeline_parallel") if "pipeline_parallel" in cells else 1
@@ -163,6 +163,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
         msg = f"pipeline_parallel must be 1 in a row to calibrate with, got {stages}"
         raise ValueError(msg)
     ranks = "attention_data_parallel"
+    serves = find_engine(cells.get("engine", engine), cells.get("engine_version"))
     one = Configuration(
         model=model,
         hardware=hardware,
@@ -174,7 +175,8 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str) -> Configurati
             ep=_number(cells, "expert_parallel") if "expert_parallel" in cells else 1,
             attention_dp=_number(cells, ranks) if ranks in cells else None,
         ),
-        engine=find_engine(cells.get("engine", engine)).name,
+        engine=serves.name,
+        engine_version=serves.version,
         loop=one_of("kind", cells.get("kind", KINDS[0]), KINDS) == "closed_loop",
         batch=_count(cells, "concurrency"),
         input_tokens=_count(cells, "input_tokens"),

@@ -66,18 +66,18 @@ class SelectedPlan:
             outputs=(self.output_tokens,),
             beams=self.request.beam_size,
             techniques=self.techniques,
-            engine=(hardware or self.hardware).engine(self.request.engine),
+            engine=(hardware or self.hardware).engine(self.request.serves),
         )
         budget = self.budget(hardware or self.hardware)
         return offloaded(self.model, self.precision, grid, budget)
 
     def budget(self, hardware: Hardware) -> MemoryBudget:
         """Give what the engine may fill of a device."""
-        return memory_budget(hardware, self.request.memory_fraction, self.request.engine)
+        return memory_budget(hardware, self.request.memory_fraction, self.request.serves)
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""
-        return efficiency_for(hardware, self.precision, engine=self.request.engine)
+        return efficiency_for(hardware, self.precision, engine=self.request.serves)
 
 
 def selected_plan(request: EvaluationRequest, plan: PlanLike) -> SelectedPlan:
@@ -154,7 +154,7 @@ def _known(name: str, plan: PlanLike, known: dict[str, _Known]) -> _Known:
 
 def _techniques(request: EvaluationRequest, plan: PlanLike) -> Techniques:
     """Find the techniques by the columns that a frame has of them."""
-    used = in_use(request.techniques, request.engine)
+    used = in_use(request.techniques, request.serves)
     given = {name: _column(plan, name) for name in used}
     for at, techniques in enumerate(request.techniques):
         if all(used[name][at] == value for name, value in given.items()):

@@ -12,7 +12,7 @@ from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.checks import truth, whole_number
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.micro_batch import Case
-from llmcalc_core.engines import Engine, find_engine
+from llmcalc_core.engines import Engine, find_engine, versions_of
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
@@ -64,7 +64,7 @@ class Server:
 
     def settings(self, requests: Requests) -> Settings:
         """Set the engine up for some requests."""
-        budget = memory_budget(self.case[1], self.memory_fraction, self.engine.name)
+        budget = memory_budget(self.case[1], self.memory_fraction, self.engine)
         return settings_of(self.case, self.engine, budget, requests, self.options)
 
     @property
@@ -118,7 +118,7 @@ def make_server(
     hardware: HardwareLike,
     precision: PrecisionLike,
     widths: Widths,
-    engine: str,
+    engine: str | Engine,
     memory_fraction: float,
     options: ServerOptions,
     technique: Techniques = NO_TECHNIQUES,
@@ -137,9 +137,7 @@ def make_server(
                 f"{getattr(technique, name)}"
             )
             raise ValueError(msg)
-    if find_engine(engine).name not in POLICIES:
-        msg = f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got {engine!r}"
-        raise ValueError(msg)
+    _check_scheduler(find_engine(engine))
     target = resolve(model, hardware, precision, memory_fraction)
     layout = check_layout(
         target.model,
@@ -156,7 +154,7 @@ def make_server(
         (layout,), batches=(1,), inputs=(1,), outputs=(1,), engine=serves,
         techniques=replace(technique, prefix_hit_rate=0.0),  # what a prompt finds is simulated
     )  # fmt: skip
-    efficiency = efficiency_for(target.hardware, target.precision, engine=serves.name)
+    efficiency = efficiency_for(target.hardware, target.precision, engine=serves)
     if options.async_scheduling is not None:
         ahead = truth("async_scheduling", options.async_scheduling)
         serves = replace(serves, overlaps_host=ahead)
@@ -164,6 +162,25 @@ def make_server(
         efficiency = replace(efficiency, behaviour=behaviour)
     case = (target.model, target.hardware, target.precision, grid, efficiency)
     return Server(case=case, engine=serves, memory_fraction=target.memory_fraction, options=options)
+
+
+def _check_scheduler(engine: Engine) -> None:
+    """Refuse engines, and versions, whose scheduler is not known."""
+    if engine.name not in POLICIES:
+        msg = (
+            f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got "
+            f"{engine.name!r}"
+        )
+        raise ValueError(msg)
+    if not engine.simulated:
+        known = [
+            since for since in versions_of(engine) if find_engine(engine.name, since).simulated
+        ]
+        msg = (
+            f"engine_version must be one of {engine.label} whose scheduler is simulated, from "
+            f"{known[-1]} on, got {engine.version!r}"
+        )
+        raise ValueError(msg)
 
 
 def _check_simulated(layout: Layout, engine: str) -> None:

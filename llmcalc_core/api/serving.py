@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import (
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import inner_share, positive, truth, whole_number
 from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
@@ -42,6 +42,9 @@ def estimate_serving_performance(
     num_prompts: int | None = None,
     percentile: float | None = None,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    max_num_seqs: int | None = None,
+    enforce_eager: bool = False,
     chunked_prefill: bool = True,
     memory_fraction: float = MEMORY_FRACTION,
     fixed_lengths: bool = False,
@@ -85,6 +88,14 @@ def estimate_serving_performance(
         ``tpot_ms`` and ``e2e_latency_ms``, such as 0.99; see :func:`explore`.
     engine : str, default 'vllm'
         'vllm', 'trtllm' or 'sglang', whose overheads and scheduling were measured.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    max_num_seqs : int, optional
+        Most requests that run at once on an attention replica, as the rest waits; the engine's
+        default on the device where not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     chunked_prefill : bool, default True
         Whether prompts are read in chunks beside decode steps, as engines do by default; else a
         prompt interrupts decoding for its whole length.
@@ -117,7 +128,8 @@ def estimate_serving_performance(
         ``requests_per_s``, ``time_by_kind_ms`` of an output token, ``bound_by``; ``running``
         (requests that the memory lets in; at a rate, those in flight in the mean),
         ``max_concurrency``, ``fits``, ``memory_bytes``,
-        ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``;
+        ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``,
+        ``engine_version``;
         ``ttft_ms_low``, ``ttft_ms_high``, ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and
         ``basis`` (measured, calibrated, transferred or assumed; ``basis_reason`` says why in a
         sentence); ``cost_usd_per_hour`` and
@@ -184,7 +196,9 @@ def estimate_serving_performance(
             techniques=technique,
             graph_sizes=graph_batch_sizes,
         ),
-        engine=find_engine(engine).name,
+        engine=told_engine(
+            engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager
+        ),
         memory_fraction=target.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(

@@ -20,7 +20,7 @@ from llmcalc_core.api.server import (
 )
 from llmcalc_core.checks import truth
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
@@ -86,6 +86,8 @@ def simulate(
     ep: int = 1,
     attention_dp: int | None = None,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    enforce_eager: bool = False,
     requests: pd.DataFrame | Requests | None = None,
     concurrency: int | None = None,
     request_rate: float | None = None,
@@ -125,6 +127,11 @@ def simulate(
         it a stage has the wider of ``tp`` and ``ep`` devices.
     engine : {'vllm', 'sglang', 'trtllm'}
         Whose scheduler.
+    engine_version : str, optional
+        Its release, such as '0.11', of what changed times between versions; the newest known where
+        not given.
+    enforce_eager : bool, default False
+        Whether no graph is captured, so that the host starts every kernel of every step.
     requests : DataFrame or Requests, optional
         What is sent: columns ``arrival_s`` [s], ``input_tokens``, ``output_tokens`` and optional
         ``prefix``, ``prefix_tokens``, ``conversation``; see
@@ -184,7 +191,8 @@ def simulate(
     """
     technique = find_technique(techniques)
     server = make_server(
-        model, hardware, precision, Widths(tp, pp, ep, attention_dp), engine, memory_fraction,
+        model, hardware, precision, Widths(tp, pp, ep, attention_dp),
+        told_engine(engine, engine_version, enforce_eager=enforce_eager), memory_fraction,
         ServerOptions(
             max_num_seqs=count_or_none("max_num_seqs", max_num_seqs),
             max_num_batched_tokens=token_budget(max_num_batched_tokens, technique),

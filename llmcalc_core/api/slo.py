@@ -18,7 +18,7 @@ from llmcalc_core.api.make_request import (
 from llmcalc_core.api.slo_percentile import at_percentile
 from llmcalc_core.checks import positive, share
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
@@ -51,6 +51,9 @@ def find_slo_plan(
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    max_num_seqs: int | None = None,
+    enforce_eager: bool = False,
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] = IN_FLIGHT,
@@ -76,6 +79,10 @@ def find_slo_plan(
         Prompt and generated tokens of a request.
     engine : str, default 'vllm'
         The serving engine; see :func:`explore`.
+    engine_version : str, optional
+    max_num_seqs : int, optional
+    enforce_eager : bool, default False
+        As of :func:`explore`.
     precision : str or Precision
         Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint'.
     replica_devices : int or several
@@ -110,7 +117,7 @@ def find_slo_plan(
     --------
     >>> plan = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02).iloc[0]
     >>> int(plan["replicas"]), int(plan["replica_devices"]), int(plan["devices"])
-    (6, 1, 6)
+    (3, 2, 6)
     >>> strict = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02, percentile=0.95)
     >>> bool(strict["devices"][0] >= plan["devices"])
     True
@@ -125,6 +132,9 @@ def find_slo_plan(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         engine=engine,
+        engine_version=engine_version,
+        max_num_seqs=max_num_seqs,
+        enforce_eager=enforce_eager,
         precision=precision,
         replica_devices=replica_devices,
         batch=batch,
@@ -147,6 +157,9 @@ def slo_replicas(
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    max_num_seqs: int | None = None,
+    enforce_eager: bool = False,
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] = IN_FLIGHT,
@@ -162,6 +175,8 @@ def slo_replicas(
     ----------
     model, hardware, ttft_limit_s, tpot_limit_s, input_tokens, output_tokens, engine, precision
         As of :func:`find_slo_plan`.
+    engine_version, max_num_seqs, enforce_eager
+        As of :func:`explore`.
     replica_devices, batch, memory_fraction, price_per_hour, power_watts, **techniques
         As of :func:`find_slo_plan`.
     percentile : float, optional
@@ -190,7 +205,7 @@ def slo_replicas(
     >>> replicas = slo_replicas("llama3_8b", "H100_80GB", percentile=0.95, tpot_limit_s=0.02,
     ...                         replica_devices=1)
     >>> [int(slo_plans(replicas, load)["devices"].iloc[0]) for load in (5, 50)]
-    [1, 9]
+    [1, 8]
     """
     frame = explore(
         model,
@@ -198,6 +213,9 @@ def slo_replicas(
         replica_devices,
         phase="serving",
         engine=engine,
+        engine_version=engine_version,
+        max_num_seqs=max_num_seqs,
+        enforce_eager=enforce_eager,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         batch=batch,
@@ -212,7 +230,10 @@ def slo_replicas(
     if percentile is None:
         return frame
     plan = {
-        "engine": engine, "precision": precision, "memory_fraction": memory_fraction,
+        "engine": told_engine(
+            engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager
+        ),
+        "precision": precision, "memory_fraction": memory_fraction,
         "technique": find_technique(techniques),
     }  # fmt: skip
     several = hardware if isinstance(hardware, list | tuple) else (hardware,)

@@ -100,7 +100,7 @@ def at_percentile(
 
     single = frame["replicas"] == 1
     usable = single & (frame["pp"] == 1)
-    if plan["engine"] != "sglang":
+    if plan["engine"].name != "sglang":
         usable |= single & (frame["attention_dp"] == 1)
     fits = frame["rejected_for"] == ""
     found = frame[usable & fits]

@@ -81,6 +81,10 @@ class Behaviour:
         sent a step later, 1 or 0 [1].
     captured_tokens : float or array
         Most tokens of a step with prompts that runs as captured pieces [tokens].
+    captured_sequences : float or array
+        Most sequences of a decode step that is a captured graph [1].
+    decode_pieces : float or array
+        Launches of a layer in such a decode step: 0 where all of it is one graph [1].
     """
 
     first_token_s: Values
@@ -88,6 +92,8 @@ class Behaviour:
     prefill_first: Values
     overlaps: Values
     captured_tokens: Values
+    captured_sequences: Values = math.inf
+    decode_pieces: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

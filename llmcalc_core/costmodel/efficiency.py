@@ -21,8 +21,9 @@ from llmcalc_core.calibration.kernels import (
     shared_facts,
 )
 from llmcalc_core.checks import one_of
+from llmcalc_core.costmodel.host import PIECES_PER_LAYER
 from llmcalc_core.dtypes import DATA_TYPES
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
@@ -37,7 +38,7 @@ def efficiency_for(
     hardware: Hardware,
     precision: Precision,
     *,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | Engine = DEFAULT_ENGINE,
     constants: Constants | None = None,
 ) -> Efficiency:
     """Look up what a device reaches at a precision with an engine.
@@ -48,8 +49,8 @@ def efficiency_for(
         The device; its ``calibration`` names whose facts to use.
     precision : Precision
         Types of weights, activations and KV cache.
-    engine : str, default 'vllm'
-        The serving engine, one of ``ENGINES``.
+    engine : str or Engine, default 'vllm'
+        The serving engine, one of ``ENGINES`` or a version of one.
     constants : Constants, optional
         In place of the device's own and the fitted ones.
 
@@ -74,11 +75,13 @@ def efficiency_for(
     >>> efficiency_for(find_hardware("TPUv4"), Precision()).basis
     'assumed'
     """
+    serves = hardware.engine(engine)
+    name = serves.name
     shared, facts = shared_facts(), facts_of(hardware.calibration)
     basis, device = kernels_of(hardware.calibration)
-    values = (constants or fitted()).of(engine, device)
-    for name, step in hardware.adjustments:
-        constant = one_of("adjustments", RENAMED.get(name, name), tuple(values))
+    values = (constants or fitted()).of(name, device)
+    for adjusted, step in hardware.adjustments:
+        constant = one_of("adjustments", RENAMED.get(adjusted, adjusted), tuple(values))
         values[constant] = specs()[constant].moved(values[constant], step)
     rates = {
         "gemm": hardware.rate(precision.activations),
@@ -88,14 +91,13 @@ def efficiency_for(
     rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
     wide = hardware.rate("bf16")
     looked_up = {
-        "gemm": find_facts(facts, "gemm", rates["gemm"][0], engine),
-        "gemm_wide": find_facts(facts, "gemm", wide[0], engine),
+        "gemm": find_facts(facts, "gemm", rates["gemm"][0], name),
+        "gemm_wide": find_facts(facts, "gemm", wide[0], name),
         "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
-        "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, engine),
-        "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, engine), ""),
+        "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, name),
+        "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, name), ""),
     } | {
-        f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], engine)
-        for kind in apart
+        f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], name) for kind in apart
     }
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
@@ -104,7 +106,7 @@ def efficiency_for(
     base["traffic"] = _traffic(shared, wide[1])
     used = ("gemm", "attention_decode")
     known = [basis, *(looked_up[family][1] for family in used)]
-    if engine not in fitted_engines():
+    if name not in fitted_engines():
         known.append("assumed")
     narrow = {
         family
@@ -113,15 +115,15 @@ def efficiency_for(
     }
     return Efficiency(
         curves=_scaled(base, values, narrow),
-        links=_links(facts, engine, shared, hardware, values),
+        links=_links(facts, name, shared, hardware, values),
         step_s=values["step_overhead_s"],
         sequence_step_s=values["sequence_overhead_s"],
         host_launch_s=values["host_launch_s"],
         draft_step_s=shared.draft_step_us * 1e-6,
         draft_pass_s=shared.draft_pass_us * 1e-6,
-        behaviour=_behaviour(values, engine),
+        behaviour=_behaviour(values, serves),
         device=hardware.calibration,
-        engine=engine,
+        engine=name,
         data_type=precision.experts,
         kv_cache=precision.kv_cache,
         basis=max(known, key=BASES.index),
@@ -164,14 +166,15 @@ def _traffic(shared: SharedFacts, peak: float) -> Curve:
     )
 
 
-def _behaviour(values: dict[str, float], engine: str) -> Behaviour:
-    own = find_engine(engine)
+def _behaviour(values: dict[str, float], own: Engine) -> Behaviour:
     return Behaviour(
         first_token_s=values["first_token_s"],
         first_token_steps=values["first_token_steps"],
         prefill_first=float(own.prefill_first),
         overlaps=float(own.overlaps_host),
         captured_tokens=float(own.captured_tokens),
+        captured_sequences=float(own.captured_sequences),
+        decode_pieces=0.0 if own.whole_decode_graphs else PIECES_PER_LAYER,
     )
 
 

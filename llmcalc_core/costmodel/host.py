@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmcalc_core.formulas import Values
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import overlapped_seconds
 from llmcalc_core.formulas.serving import step_seconds
 
@@ -85,6 +85,52 @@ def launch_seconds(
     pieces = np.minimum(kernels, PIECES_PER_LAYER * layers)
     captured = captured_share(tokens=tokens, spread=spread, captured_tokens=captured_tokens)
     return launch * (kernels - captured * (kernels - pieces))
+
+
+def decode_launch_seconds(
+    *,
+    launch: Values,
+    kernels: Values,
+    sequences: Values,
+    captured_sequences: Values,
+    pieces: Values,
+    layers: Values,
+) -> Values:
+    """Time in which the host starts the kernels of a decode step.
+
+    Parameters
+    ----------
+    launch : float or array
+        Time to start one [s].
+    kernels : float or array
+        Kernels of the step [1].
+    sequences : float or array
+        Sequences that decode on an attention replica [1].
+    captured_sequences : float or array
+        Most of a step that is a captured graph [1].
+    pieces : float or array
+        Launches of a layer in such a step: 0 where all of it is one graph [1].
+    layers : float or array
+        Layers of the model [1].
+
+    Returns
+    -------
+    float or array
+        Time [s].
+
+    Examples
+    --------
+    >>> step = {"launch": 1e-5, "kernels": 400.0, "captured_sequences": 512.0, "layers": 32.0}
+    >>> decode_launch_seconds(sequences=np.array([512.0, 513.0]), pieces=0.0, **step).tolist()
+    [0.0, 0.004]
+    >>> decode_launch_seconds(sequences=8.0, pieces=3.0, **step).round(6).item()
+    0.00096
+    """
+    if isinstance(pieces, float) and not pieces and np.max(sequences) <= np.min(captured_sequences):
+        return 0.0
+    captured = np.minimum(kernels, pieces * layers)
+    started: Floats = np.where(sequences <= captured_sequences + _SHARP, captured, kernels)
+    return launch * started
 
 
 def captured_share(*, tokens: Values, spread: Values, captured_tokens: Values) -> Values:

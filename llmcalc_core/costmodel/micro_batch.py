@@ -10,7 +10,12 @@ from llmcalc_core.architecture.drafting import draft_grid, draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.collectives import hand_over_seconds
-from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prepare_seconds
+from llmcalc_core.costmodel.host import (
+    decode_launch_seconds,
+    host_delay_seconds,
+    launch_seconds,
+    prepare_seconds,
+)
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
 from llmcalc_core.costmodel.sections import sections
@@ -216,8 +221,9 @@ def micro_batch_of(
         sequence=efficiency.sequence_step_s,
         sequences=summed([plain(each.sequences) for each in passes]),
     )
-    launch: Values = 0.0
-    if launched_tokens is not None:
+    if launched_tokens is None:
+        launch = _decode_launch_seconds(model, efficiency, one, plain(passes[0].sequences))
+    else:
         launch = _launch_seconds(model, efficiency, one, launched_tokens, spread_tokens)
     hand_over: Values = 0.0
     if is_pipelined(grid):
@@ -253,6 +259,19 @@ def _launch_seconds(
         tokens=tokens,
         spread=spread,
         captured_tokens=efficiency.behaviour.captured_tokens,
+        layers=float(model.layer_count),
+    )
+
+
+def _decode_launch_seconds(
+    model: Model, efficiency: Efficiency, one: PassTimes, sequences: Values
+) -> Values:
+    return decode_launch_seconds(
+        launch=efficiency.host_launch_s,
+        kernels=one.kernels,
+        sequences=sequences,
+        captured_sequences=efficiency.behaviour.captured_sequences,
+        pieces=efficiency.behaviour.decode_pieces,
         layers=float(model.layer_count),
     )
 

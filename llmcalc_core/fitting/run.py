@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -23,6 +24,8 @@ class Configuration:
     ----------
     model, hardware, precision, layout, engine
         One replica; its layout has one pipeline stage.
+    engine_version : str
+        The release of the engine; '' for the newest that is known.
     loop : bool
         Whether requests followed each other at a fixed concurrency; else a batch started together.
     batch : int
@@ -46,6 +49,7 @@ class Configuration:
     output_tokens: int
     arrivals: Arrivals = DRAWN
     graph_sizes: tuple[int, ...] = ()
+    engine_version: str = ""
 
     def grid(self) -> Grid:
         """Lay out the one plan and workload."""
@@ -55,8 +59,13 @@ class Configuration:
             inputs=(self.input_tokens,),
             outputs=(self.output_tokens,),
             graph_sizes=self.graph_sizes,
-            engine=self.hardware.engine(self.engine),
+            engine=self.hardware.engine(self.serves),
         )
+
+    @property
+    def serves(self) -> Engine:
+        """The engine as it behaves in its version."""
+        return find_engine(self.engine, self.engine_version)
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -64,9 +73,9 @@ class Configuration:
         return self.model.name, self.hardware.calibration
 
     @property
-    def kind(self) -> tuple[Hardware, Precision, str]:
+    def kind(self) -> tuple[Hardware, Precision, Engine]:
         """What the efficiencies depend on."""
-        return self.hardware, self.precision, self.engine
+        return self.hardware, self.precision, self.serves
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.calibration.facts import Behaviour, Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.costmodel.host import host_delay_seconds, launch_seconds, prepare_seconds
+from llmcalc_core.costmodel.host import (
+    decode_launch_seconds,
+    host_delay_seconds,
+    launch_seconds,
+    prepare_seconds,
+)
 from llmcalc_core.fitting.flat_passes import FlatPasses, flatten
 from llmcalc_core.fitting.run import METRICS, Configuration, Run
 from llmcalc_core.fitting.steps import RunSteps, steps_of
-from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.simulation.closed_loop import Steps, closed_loop
 from llmcalc_core.simulation.load import Load
@@ -139,15 +144,24 @@ class Runs:
         """Time of steps with what the host adds, and the share of it that arithmetic bounds."""
         behaviour = self._behaviour(efficiencies)
         device, by_arithmetic = steps.passes.device_seconds(efficiencies, devices)
-        launch: Values = 0.0
-        if steps.launched_tokens is not None:
+        started = {
+            "launch": self._by_group([one.host_launch_s for one in efficiencies]),
+            "kernels": steps.passes.kernels(),
+            "layers": self._layers,
+        }
+        if steps.launched_tokens is None:
+            launch = decode_launch_seconds(
+                sequences=steps.sequences,
+                captured_sequences=behaviour.captured_sequences,
+                pieces=behaviour.decode_pieces,
+                **started,
+            )
+        else:
             launch = launch_seconds(
-                launch=self._by_group([one.host_launch_s for one in efficiencies]),
-                kernels=steps.passes.kernels(),
                 tokens=steps.launched_tokens,
                 spread=steps.spread_tokens,
                 captured_tokens=behaviour.captured_tokens,
-                layers=self._layers,
+                **started,
             )
         prepare = prepare_seconds(
             step=self._by_group([one.step_s for one in efficiencies]),

@@ -10,7 +10,6 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.sections import sections
-from llmcalc_core.engines import find_engine
 from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.formulas import Values
 from llmcalc_core.layers.work import Pass, Section, make_pass
@@ -76,8 +75,8 @@ class RunSteps:
 def steps_of(one: Configuration) -> RunSteps:
     """Describe the steps of a run."""
     grid, model = one.grid(), one.model
-    mixes = float(not find_engine(one.engine).prefill_first)
-    behaviour = efficiency_for(one.hardware, one.precision, engine=one.engine).behaviour
+    mixes = float(not one.serves.prefill_first)
+    behaviour = efficiency_for(one.hardware, one.precision, engine=one.serves).behaviour
     load = load_of(in_micro_batches(grid), mixes=mixes, arrivals=one.arrivals, behaviour=behaviour)
     case = (model, one.hardware, one.precision, in_micro_batches(grid))
     if one.loop:

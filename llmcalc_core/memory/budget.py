@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory
@@ -64,7 +64,7 @@ class MemoryBudget:
         return np.asarray(here & (memory.host <= self.host_bytes))
 
 
-def memory_budget(hardware: Hardware, memory_fraction: float, engine: str) -> MemoryBudget:
+def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engine) -> MemoryBudget:
     """Give what an engine may fill of a device.
 
     Parameters
@@ -74,7 +74,7 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str) -> Me
     memory_fraction : float
         Part of its memory that may be used; with an engine that shares what is free, the cache's
         part of that [1].
-    engine : str
+    engine : str or Engine
         The serving engine.
 
     Returns

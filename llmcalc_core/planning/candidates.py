@@ -27,6 +27,7 @@ from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.performance import (
     TIMES,
     Performance,
+    let_in,
     performance,
     with_other_phase,
 )
@@ -173,13 +174,14 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
         If no plan has the context parallel widths that are asked for.
     """
     model, hardware, precision = case.model, case.hardware, case.precision
-    budget = memory_budget(hardware, request.memory_fraction, request.engine)
-    efficiency = efficiency_for(hardware, precision, engine=request.engine)
+    budget = memory_budget(hardware, request.memory_fraction, request.serves)
+    efficiency = efficiency_for(hardware, precision, engine=request.serves)
     served = _at_rates if request.request_rates else _in_closed_loop
     table, grid, found, overloaded = served(case, request, budget, efficiency)
     if any(getattr(found, time) is None for time in _limits(request)):
         found = with_other_phase(model, hardware, precision, grid, efficiency, own=found)
-    memory = device_memory(model, precision, grid)
+    serves = let_in(grid) if request.phase == "serving" else grid
+    memory = device_memory(model, precision, serves)
     reason = _reasons(grid, found, request)
     lacking = {
         "load": overloaded,
@@ -247,7 +249,7 @@ def _grid(
         outputs=request.output_tokens,
         beams=request.beam_size,
         techniques=case.techniques,
-        engine=case.hardware.engine(request.engine),
+        engine=case.hardware.engine(request.serves),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.defaults import MEMORY_FRACTION
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
@@ -36,7 +36,7 @@ def minimum_devices(
     output_tokens: int,
     beam_size: int = 1,
     memory_fraction: float = MEMORY_FRACTION,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | Engine = DEFAULT_ENGINE,
     techniques: Techniques = NO_TECHNIQUES,
     splits_only: bool = False,
 ) -> int | None:
@@ -50,7 +50,7 @@ def minimum_devices(
         The workload of the replica.
     memory_fraction : float
         Part of a device's memory that may be used.
-    engine : str
+    engine : str or Engine
         The serving engine, which says of what memory that is a part.
     techniques : Techniques
         What the replica does with its requests.

@@ -89,7 +89,7 @@ def _case_columns(
         positions = np.array([position[axis] for position, _ in places], dtype=np.int16)
         codes = np.repeat(positions, sizes)
         data[name] = pd.Categorical.from_codes(codes, dtype=_categories(tuple(own)))
-    for name, used in in_use(request.techniques, request.engine).items():
+    for name, used in in_use(request.techniques, request.serves).items():
         values = np.array([used[position[3]] for position, _ in places])
         data[name] = np.repeat(values, sizes)
     return data

@@ -87,11 +87,13 @@ def performance(
         Arrays that broadcast to the grid.
     """
     if phase == "serving":
-        loop = serving_times_in_blocks((model, hardware, precision, grid, efficiency))
+        running = let_in(grid)
+        loop = serving_times_in_blocks((model, hardware, precision, running, efficiency))
+        late = 0.0 if running is grid else (grid.batch / running.batch - 1) * loop.e2e_s
         return Performance(
-            ttft_s=loop.ttft_s,
+            ttft_s=loop.ttft_s + late,
             tpot_s=loop.tpot_s,
-            requests_per_s=grid.batch / loop.e2e_s,
+            requests_per_s=running.batch / loop.e2e_s,
             tokens_per_request=grid.outputs,
             by_kind=loop.by_kind,
             bound=loop.bound,
@@ -109,6 +111,25 @@ def performance(
         bound=times.bound,
         utilisation=phase_utilisation(times, grid, decode=decode),
     )
+
+
+def let_in(grid: Grid) -> Grid:
+    """Give the grid of the requests that run, of those in flight, where the engine caps them.
+
+    Parameters
+    ----------
+    grid : Grid
+        Plans and requests in flight.
+
+    Returns
+    -------
+    Grid
+        Itself where all of them run.
+    """
+    places = grid.engine.max_num_seqs * grid.attention_dp
+    if np.max(grid.batch) <= np.min(places):
+        return grid
+    return grid.with_batch(np.minimum(grid.batch, places))
 
 
 def with_other_phase(

@@ -12,6 +12,7 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
 from llmcalc_core.costmodel.utilisation import phase_utilisation
+from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
@@ -51,7 +52,7 @@ class Service:
 
     model: Model
     precision: Precision
-    engine: str
+    engine: Engine
     input_tokens: int
     output_tokens: int
     batches: tuple[int, ...]

@@ -16,7 +16,7 @@ from llmcalc_core.defaults import (
     OUTPUT_TOKENS,
 )
 from llmcalc_core.deprecation import accepts_old_names, warn_renamed
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
@@ -57,6 +57,13 @@ class EvaluationRequest:
         What the latency, throughput and time columns describe.
     engine : str
         The serving engine, one of ``ENGINES``.
+    engine_version : str, optional
+        Its release; the newest known where not given.
+    max_num_seqs : int, optional
+        Most requests that run at once on an attention replica; the engine's default on each device
+        where not given [1].
+    enforce_eager : bool
+        Whether nothing is captured, so that the host starts every kernel of every step.
     input_tokens, output_tokens, batches : tuple of int
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
     precisions : tuple of Precision or None
@@ -93,6 +100,9 @@ class EvaluationRequest:
     devices: tuple[int, ...]
     phase: str = "decode"
     engine: str = DEFAULT_ENGINE
+    engine_version: str | None = None
+    max_num_seqs: int | None = None
+    enforce_eager: bool = False
     input_tokens: tuple[int, ...] = (INPUT_TOKENS,)
     output_tokens: tuple[int, ...] = (OUTPUT_TOKENS,)
     batches: tuple[int, ...] = BATCHES
@@ -116,7 +126,9 @@ class EvaluationRequest:
         self._set("phase", one_of("phase", self.phase, PHASES))
         self._set("objective", one_of("objective", self.objective, OBJECTIVES))
         check_known(self.objective, self.hardware)
-        self._set("engine", find_engine(self.engine).name)
+        self._set("engine", self.serves.name)
+        if self.engine_version is not None:
+            self._set("engine_version", self.serves.version)
         self._set("batches", whole_numbers("batch", self.batches))
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
@@ -132,6 +144,16 @@ class EvaluationRequest:
         self._set("request_rates", self._rates())
         if self.percentile is not None:
             self._set("percentile", self._level(self.percentile))
+
+    @property
+    def serves(self) -> Engine:
+        """The engine in its version, as it is told to run."""
+        return told_engine(
+            self.engine,
+            self.engine_version,
+            max_num_seqs=self.max_num_seqs,
+            enforce_eager=self.enforce_eager,
+        )
 
     @property
     def stage(self) -> str:

@@ -42,7 +42,7 @@ def serving_figures(
     layout: Layout,
     workload: Workload,
     *,
-    engine: str,
+    engine: Engine,
     memory_fraction: float,
     chunked: bool,
     arrivals: Arrivals,
@@ -59,8 +59,8 @@ def serving_figures(
         What runs on what, in which types, how split.
     workload : Workload
         Its one batch is the concurrency.
-    engine : str
-        The serving engine.
+    engine : Engine
+        The serving engine, as it is told to run.
     memory_fraction : float
         Part of a device's memory that may be used.
     chunked : bool
@@ -94,12 +94,13 @@ def serving_figures(
 
     most = max_concurrency(memory_of, concurrency, budget)
     if request_rate is None:
-        running = min(concurrency, most) if most else concurrency
-        memory, grid = memory_of(concurrency)[0], memory_of(math.ceil(running))[1]
+        let_in = min(concurrency, serves.max_num_seqs * layout.attention_dp)
+        running = min(let_in, most) if most else let_in
+        memory, grid = memory_of(let_in)[0], memory_of(math.ceil(running))[1]
         times = serving_times(
             model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
         )
-        served = _closed(times, running, concurrency)
+        served = _closed(times, running, let_in, concurrency)
     else:
         one = (model, hardware, precision, _grid(layout, workload, 1, serves), efficiency)
         loop = open_loop_at(
@@ -108,8 +109,8 @@ def serving_figures(
             percentile=percentile,
         )  # fmt: skip
         served = _at_rate(single(loop), request_rate, num_prompts, percentile)
-        times, concurrency = served.times, served.concurrency
-        memory, grid = memory_of(concurrency)
+        times = served.times
+        memory, grid = memory_of(served.let_in)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     bands = {name: band_of(name, basis.name, model) for name in ("ttft", "tpot")}
     per_second = served.requests_per_s
@@ -127,14 +128,15 @@ def serving_figures(
         "bound_by": BOUNDS[times.bound.item()],
         "running": min(served.running, most),
         "max_concurrency": most,
-        "fits": most >= concurrency,
+        "fits": most >= served.let_in,
         "memory_bytes": memory.total.item(),
         "memory_capacity_bytes": (
             budget.device_bytes + (memory.total.item() - budget.counted(memory).item())
         ),
         "host_memory_bytes": float(memory.host),
         "devices": layout.devices,
-        "engine": engine,
+        "engine": engine.name,
+        "engine_version": engine.version,
         "basis": basis.name,
         "basis_reason": basis.reason,
         **served.asked,
@@ -147,7 +149,7 @@ class _Served:
     """What a replica does, as plain numbers; times of a request [s], some of them percentiles."""
 
     running: float
-    concurrency: int
+    let_in: int
     requests_per_s: float
     times: ServingTimes
     late_s: float
@@ -157,13 +159,13 @@ class _Served:
     asked: dict[str, Any]
 
 
-def _closed(times: ServingTimes, running: int, concurrency: int) -> _Served:
+def _closed(times: ServingTimes, running: int, let_in: int, concurrency: int) -> _Served:
     """Read what a closed loop gives; what has no room waits."""
     e2e = times.e2e_s.item()
     late = (concurrency - running) / running * e2e
     return _Served(
         running=running,
-        concurrency=concurrency,
+        let_in=let_in,
         requests_per_s=running / e2e,
         times=times,
         late_s=late,
@@ -191,7 +193,7 @@ def _at_rate(
         shown = tuple(np.asarray(getattr(levels, name)).item() for name in _LATENCIES)
     return _Served(
         running=found.in_flight.item(),
-        concurrency=int(found.places.item()),
+        let_in=int(found.places.item()),
         requests_per_s=found.requests_per_s.item(),
         times=times,
         late_s=late,

@@ -13,7 +13,7 @@ from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.defaults import MEMORY_FRACTION
-from llmcalc_core.engines import DEFAULT_ENGINE
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
@@ -58,7 +58,7 @@ def estimate_layouts(
     *,
     phase: str,
     memory_fraction: float = MEMORY_FRACTION,
-    engine: str = DEFAULT_ENGINE,
+    engine: str | Engine = DEFAULT_ENGINE,
     constants: Constants | None = None,
 ) -> Estimate:
     """Estimate one phase of every layout and batch.
@@ -75,8 +75,8 @@ def estimate_layouts(
         Which times to estimate.
     memory_fraction : float
         Part of a device's memory that may be used.
-    engine : str
-        The serving engine, one of ``ENGINES``.
+    engine : str or Engine
+        The serving engine, one of ``ENGINES`` or a version of one.
     constants : Constants, optional
         In place of the fitted ones.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from llmcalc_core.costmodel.host import PIECES_PER_LAYER
+from llmcalc_core.costmodel.host import PIECES_PER_LAYER, decode_launch_seconds
 from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.passes import pass_times
@@ -50,13 +50,20 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
     read = _knots(min(token_budget, longest * most_sequences))
     contexts, before = _knots(longest), [0.0, *_knots(longest)]
     decode = _decode_times(case, sequences, contexts)
+    behaviour, every = efficiency.behaviour, list(range(most_sequences + 1))
+    kernels = _filled(decode[2][:, None], sequences, every)[:, 0]
+    decode_launch = decode_launch_seconds(
+        launch=efficiency.host_launch_s, kernels=kernels, sequences=np.array(every, float),
+        captured_sequences=behaviour.captured_sequences, pieces=behaviour.decode_pieces,
+        layers=float(model.layer_count),
+    )  # fmt: skip
     base, launch = _base_times(case, [0.0, *sequences], read)
-    every = list(range(most_sequences + 1))
     stage_tokens = _stage_knots(case, max(token_budget, most_sequences))
     stage_decode, stage_read = _stage_times(case, stage_tokens)
     return StepTimes(
         decode_base=_filled(decode[0][:, None], sequences, every)[:, 0].tolist(),
         decode_attention=_filled(decode[1], sequences, every).tolist(),
+        decode_launch=np.broadcast_to(decode_launch, len(every)).tolist(),
         contexts=contexts,
         base=_filled(base, [0.0, *sequences], every).tolist(),
         read=read,
@@ -64,13 +71,13 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
         before=before,
         launch=_filled(launch, [0.0, *sequences], every).tolist(),
         launch_pieces=efficiency.host_launch_s * PIECES_PER_LAYER * model.layer_count,
-        captured_tokens=float(efficiency.behaviour.captured_tokens),
+        captured_tokens=float(behaviour.captured_tokens),
         stage_tokens=stage_tokens,
         stage_decode=stage_decode,
         stage_read=stage_read,
         step_s=efficiency.step_s,
         sequence_s=efficiency.sequence_step_s,
-        overlaps=bool(efficiency.behaviour.overlaps),
+        overlaps=bool(behaviour.overlaps),
     )
 
 
@@ -135,15 +142,19 @@ def _stage_times(case: Case, tokens: list[float]) -> tuple[list[float], list[flo
 
 def _decode_times(
     case: Case, sequences: list[float], contexts: list[float]
-) -> tuple[Floats, Floats]:
-    """Time decode steps: all but attention by sequences, and attention by contexts, too [s]."""
+) -> tuple[Floats, Floats, Floats]:
+    """Time decode steps: all but attention by sequences, and attention by contexts, too [s].
+
+    Beside them their kernels [1].
+    """
     model, hardware, _, _, efficiency = case
     grid = _grid(case, sequences, contexts)
     step = _pass(case, grid, np.array(sequences).reshape(1, -1, 1, 1), decode=True)
     one = pass_times(model, sections(model, step), hardware, efficiency)
     shape = (1, len(sequences), len(contexts), 1)
     attention = np.broadcast_to(one.attention, shape)[0, :, :, 0]
-    return np.broadcast_to(one.device_s - one.attention, shape)[0, :, 0, 0], attention
+    kernels = np.broadcast_to(one.kernels, shape)[0, :, 0, 0]
+    return np.broadcast_to(one.device_s - one.attention, shape)[0, :, 0, 0], attention, kernels
 
 
 def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[Floats, Floats]:

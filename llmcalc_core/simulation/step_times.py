@@ -32,6 +32,9 @@ class StepTimes:
     decode_base, decode_attention : list of list of float
         By sequences that decode: time of all but attention [s]; time of attention at the knots of
         ``contexts`` [s].
+    decode_launch : list of float
+        By sequences that decode: time in which the host starts the kernels that are in no captured
+        graph [s].
     contexts : list of float
         Mean tokens of a cache [tokens].
     base : list of list of float
@@ -62,6 +65,7 @@ class StepTimes:
 
     decode_base: list[float]
     decode_attention: Table
+    decode_launch: list[float]
     contexts: list[float]
     base: Table
     read: list[float]
@@ -99,8 +103,10 @@ class StepTimes:
         knots, row, mean = self.contexts, self.decode_attention[sequences], context / sequences
         at = min(max(bisect_right(knots, mean) - 1, 0), len(knots) - 2)
         part = (mean - knots[at]) / (knots[at + 1] - knots[at])
-        attention = row[at] + part * (row[at + 1] - row[at])
-        return self._prepared(self.decode_base[sequences] + attention + beside, sequences)
+        busy = self.decode_base[sequences] + row[at] + part * (row[at + 1] - row[at]) + beside
+        if launch := self.decode_launch[sequences]:
+            busy = math.hypot(busy, launch)
+        return self._prepared(busy, sequences)
 
     def mixed(
         self,
@@ -280,6 +286,7 @@ def stage_times(case: Case, times: StepTimes) -> StageTimes:
         times,
         decode_base=[share * one for one in times.decode_base],
         decode_attention=_times(times.decode_attention, share),
+        decode_launch=[one / stages for one in times.decode_launch],
         base=_times(times.base, share),
         attention=_times(times.attention, share),
         launch=_times(times.launch, 1 / stages),

@@ -9,6 +9,7 @@ from typing import Any
 import llmcalc_core as api  # its public functions
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.cells import CannotPredictError
+from llmcalc_core.validation.names import release
 
 _WHOLE_MEMORY = 1.0
 """Part of a device that a static batch may fill: it runs without a server's margin."""
@@ -53,6 +54,7 @@ def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
         "num_prompts": max(round(float(case.arrivals.rounds) * case.batch), 1),
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
+        "max_num_seqs": max(case.batch, _MOST_REQUESTS),
     }  # fmt: skip
     return api.estimate_serving_performance(
         **asked, concurrency=case.batch, output_tokens=case.output_tokens
@@ -123,5 +125,6 @@ def _shared(case: Case) -> dict[str, Any]:
         "pipeline_parallel": case.layout.pp,
         "expert_parallel": case.layout.ep,
         "engine": case.engine,
+        "engine_version": release(case.engine, case.engine_version),
         **case.techniques,
     }

@@ -12,6 +12,7 @@ from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.estimated import saturated_run
+from llmcalc_core.validation.names import release
 
 _METRICS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "e2e_ms": "latency"}
 _LEFT_ALONE = ("AccelMark", "Pope", "JetStream", "MLPerf")
@@ -121,6 +122,7 @@ def _configuration(case: Case) -> Configuration:
         precision=case.precision,
         layout=case.layout,
         engine=case.engine,
+        engine_version=release(case.engine, case.engine_version),
         loop=case.kind != "static",
         batch=case.batch,
         input_tokens=case.input_tokens,

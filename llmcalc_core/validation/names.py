@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from llmcalc_core.engines import find_engine, release_of, versions_of
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
@@ -75,6 +76,41 @@ def engine(name: str) -> str:
             return known
     msg = f"engine {name!r} is not modelled"
     raise CannotPredictError(msg)
+
+
+def release(engine_name: str, stated: str) -> str:
+    """Give the release of an engine that stands for the one a file states.
+
+    Parameters
+    ----------
+    engine_name : str
+        One of ``ENGINES``.
+    stated : str
+        As the file has it.
+
+    Returns
+    -------
+    str
+        The oldest that is known for an older one; '', for the newest, where it states none that can
+        be read, such as a nightly build, or the engine's are not told apart.
+
+    Examples
+    --------
+    >>> release("vllm", "0.19.1rc1.dev339+gedc364896"), release("vllm", "0.4.3")
+    ('0.19.1', '0.6')
+    >>> release("trtllm", "TensorRT 10.2.0, CUDA 12.4"), release("sglang", "nightly-dev")
+    ('', '')
+    """
+    numbers, known = release_of(stated), versions_of(engine_name)
+    if numbers is None or not known:
+        return ""
+    if numbers < (release_of(known[-1]) or ()):
+        return known[-1]
+    asked = ".".join(map(str, numbers))
+    try:
+        return find_engine(engine_name, asked).version
+    except ValueError:  # newer than the newest that is known
+        return ""
 
 
 def model(name: str) -> ModelConfig:

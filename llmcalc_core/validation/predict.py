@@ -20,6 +20,7 @@ from llmcalc_core.validation.estimated import (
     serving_estimate,
     static_estimate,
 )
+from llmcalc_core.validation.names import release
 from llmcalc_core.validation.traffic import Traffic
 
 _LEVELS = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -79,6 +80,7 @@ def _run(case: Case, traffic: Traffic, slower: float) -> tuple[_Figures, str]:
         found = api.simulate(
             case.model, case.hardware, precision=case.precision, tp=layout.tp, pp=layout.pp,
             ep=layout.ep, attention_dp=layout.attention_dp, engine=case.engine, requests=sent,
+            engine_version=release(case.engine, case.engine_version),
             memory_fraction=case.memory_fraction, **traffic.options,
         )  # fmt: skip
     except ValueError as error:

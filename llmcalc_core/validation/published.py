@@ -35,7 +35,7 @@ COLUMNS = (
     "input_tokens", "output_tokens", "per", "kind", "notes",
 )  # fmt: skip
 """Columns that a row is read from; ``value``, what was measured, may be absent, and so may the
-columns of :mod:`stated_load`."""
+columns of a stated load."""
 
 # The longest wait for a first token of a static batch is its prefill. A throughput of
 # unspecified scope falls with the length of the prompt in its source, as output tokens do.

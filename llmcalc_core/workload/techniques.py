@@ -9,7 +9,7 @@ from inspect import Parameter, signature
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 from llmcalc_core.checks import nearest, positive, share, truth, whole_number
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.model.config import ModelConfig
 
 _Arguments = ParamSpec("_Arguments")
@@ -207,7 +207,7 @@ NO_TECHNIQUES = Techniques()
 
 
 def in_use(
-    techniques: tuple[Techniques, ...], engine: str = DEFAULT_ENGINE
+    techniques: tuple[Techniques, ...], engine: str | Engine = DEFAULT_ENGINE
 ) -> dict[str, tuple[Any, ...]]:
     """Give the fields that any technique uses, with the value of each.
 

@@ -94,7 +94,7 @@ def test_a_faster_host_is_one_with_smaller_overheads() -> None:
         "llama2_70b", 48, 1, 700, 256, "H100_80GB", tensor_parallel=8, constants=faster
     )
     assert shown["tpot_s"] == pytest.approx(expected["tpot_ms"] / 1e3, rel=1e-9)
-    assert shown["tpot_change"] < -0.001
+    assert shown["tpot_change"] < -0.0001
 
 
 @pytest.mark.parametrize("phase", ["prefill", "decode"])

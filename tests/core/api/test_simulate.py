@@ -150,7 +150,7 @@ def test_a_load_curve_goes_to_the_knee() -> None:
 
 
 def test_a_burst_at_the_end_of_a_run_is_no_overload() -> None:
-    asked = {"model": "llama3_70b", "hardware": "H100_80GB", "tp": 8}
+    asked = {"model": "llama3_70b", "hardware": "H100_80GB", "tp": 8, "engine_version": "0.11"}
     rates = [5.0, 6.4, 8.5]
     short, long = (
         load_curve(**asked, request_rates=rates, num_prompts=count) for count in (1000, 5000)

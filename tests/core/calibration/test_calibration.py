@@ -276,7 +276,7 @@ def test_each_constant_scales_what_it_says() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "prefill_first", "overlaps", "captured"),
-    [("vllm", 0, 0, 512), ("sglang", 1, 0, 0), ("trtllm", 0, 1, 0), ("lmdeploy", 0, 0, 0)],
+    [("vllm", 0, 1, 512), ("sglang", 1, 0, 8192), ("trtllm", 0, 1, 0), ("lmdeploy", 0, 0, 0)],
 )
 def test_an_engine_serves_as_its_record_says(engine, prefill_first, overlaps, captured) -> None:
     found = efficiency_for(A100, llm.Precision(), engine=engine).behaviour

@@ -13,6 +13,7 @@ from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import phase_times
+from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -35,7 +36,9 @@ def latency(
     layout: Layout, hardware: Hardware, *, decode: bool = True, batch: int = 64, **fields: Any
 ) -> float:
     grid = make_grid((layout,), batches=(batch,), inputs=(1000,), outputs=(101,))
-    efficiency = efficiency_for(hardware, Precision(), constants=NEUTRAL)
+    efficiency = efficiency_for(  # before 0.14 the host works while no device does
+        hardware, Precision(), constants=NEUTRAL, engine=find_engine("vllm", "0.11")
+    )
     return phase_times(
         architecture(ModelConfig(**(FIELDS | fields))),
         hardware, Precision(), grid, efficiency, decode=decode,

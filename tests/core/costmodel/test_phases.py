@@ -16,6 +16,7 @@ from llmcalc_core.costmodel.collectives import message_seconds, participants_of
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_latency, phase_times
 from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.engines import find_engine
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -270,7 +271,9 @@ def test_what_bounds_a_step(
 def test_a_batch_in_one_grid_is_the_batch_alone() -> None:
     layouts = (Layout(), Layout(tp=2, pp=2), Layout(pp=3))
     grid = make_grid(layouts, batches=(1, 6, 9), inputs=(500, 1000), outputs=(101,))
-    efficiency = efficiency_for(A100, Precision(), constants=NEUTRAL)
+    efficiency = efficiency_for(
+        A100, Precision(), constants=NEUTRAL, engine=find_engine("vllm", "0.11")
+    )
     found = phase_times(
         architecture(config(8)), A100, Precision(), grid, efficiency, decode=True
     )  # fmt: skip

@@ -71,10 +71,10 @@ def test_deepseek_on_a_rack_spreads_its_experts_widely() -> None:
     best = busiest(found, 0.03)
     assert best["ep"] > 8
     assert best["attention_dp"] >= best["ep"] / 2
-    # Whether one device or two share the attention of a request decides less than one per cent.
+    # Whether one device or two share the attention of a request decides a few per cent.
     alone = busiest(found[found["tp"] == 1], 0.03)
     assert alone["attention_dp"] == alone["ep"] > 8
-    assert alone["tokens_per_s_per_device"] > 0.97 * best["tokens_per_s_per_device"]
+    assert alone["tokens_per_s_per_device"] > 0.95 * best["tokens_per_s_per_device"]
     narrow = found[found["ep"] <= 8]
     assert best["tokens_per_s_per_device"] > 1.03 * busiest(narrow, 0.03)["tokens_per_s_per_device"]
 

@@ -11,6 +11,7 @@ from llmcalc_core import FixedLengths, UniformLengths, estimate_serving_performa
 from llmcalc_core.api.server import Widths, make_server
 from llmcalc_core.costmodel.passes import pass_times
 from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.engines import find_engine
 from llmcalc_core.layers.work import pass_of
 from llmcalc_core.simulation.attention_replicas import run_replicas
 from llmcalc_core.simulation.outcome import Outcome
@@ -171,8 +172,9 @@ def test_replicas_of_a_plan_have_caches_and_places_of_their_own() -> None:
 @pytest.mark.parametrize("sequences", [1, 8, 64, 200])
 def test_a_step_of_which_all_hold_the_same_is_that_of_the_cost_model(sequences: int) -> None:
     server = make_server(
-        "deepseek_v3", "H200_141GB", "checkpoint", Widths(ep=8), "vllm", 0.9, ServerOptions()
-    )
+        "deepseek_v3", "H200_141GB", "checkpoint", Widths(ep=8), find_engine("vllm", "0.11"), 0.9,
+        ServerOptions(),
+    )  # fmt: skip
     model, hardware, precision, _, efficiency = server.case
     requests = draw_requests(
         256, rate=1, input_lengths=FixedLengths(tokens=3000), output_lengths=FixedLengths(tokens=1)

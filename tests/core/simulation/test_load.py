@@ -172,7 +172,7 @@ def test_micro_batches_have_a_budget_each() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "later", "held", "steps"),
-    [("vllm", 0, 0, 1.0), ("trtllm", 1, 0, 2.0), ("vllm", 0, 5, 6.0)],
+    [("sglang", 0, 0, 1.0), ("vllm", 1, 0, 2.0), ("trtllm", 1, 0, 2.0), ("sglang", 0, 5, 6.0)],
 )
 def test_what_an_engine_adds_to_a_wait(engine: str, later: int, held: int, steps: float) -> None:
     # An engine that prepares steps ahead sends tokens a step later; a server may hold prompts back.

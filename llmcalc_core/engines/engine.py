@@ -1,0 +1,188 @@
+"""What is known of a version of a serving engine."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a step of an engine may hold on some devices.
+
+    Attributes
+    ----------
+    token_budget : int
+        Most tokens that a step computes [tokens].
+    max_num_seqs : int
+        Most requests that run at once [1].
+    below_bytes : float
+        Devices with less memory have these limits [bytes].
+    devices : tuple of str
+        So have those whose names contain one of these, in lower case.
+    captured_tokens : int or None
+        As of :class:`Engine`; None where devices do not differ.
+    """
+
+    token_budget: int
+    max_num_seqs: int = 1024
+    below_bytes: float = 0.0
+    devices: tuple[str, ...] = ()
+    captured_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Engine:
+    """A version of a serving engine, with its defaults.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in arguments.
+    label : str
+        Under which name people know it.
+    spellings : tuple of str
+        Other names, in lower case.
+    offered : bool
+        Whether forms list it; few still deploy the others, which are named by code.
+    since : str
+        The first release that behaves so; '' where versions are not told apart.
+    version : str
+        The release that was asked for, else the newest known.
+    overlaps_host : bool
+        Whether it prepares a decode step on the host while the devices still run the one before.
+    prefill_first : bool
+        Whether it reads every prompt that waits before it decodes again, unless told to mix them;
+        others read prompts beside decode steps.
+    simulated : bool
+        Whether the simulator follows its scheduler.
+    captured_tokens : int
+        Most tokens of a step with prompts whose kernels but attention's are captured graphs; the
+        host starts those of a larger step one by one [tokens].
+    captured_sequences : float
+        Most sequences of a decode step that is a captured graph [1].
+    whole_decode_graphs : bool
+        Whether such a decode step is one graph, attention included; else it is captured in pieces.
+    chunks_prompts : bool
+        Whether it reads prompts in chunks of ``token_budget``; else whole, with a buffer of its own
+        for every operation.
+    fills_steps : bool
+        Whether it cuts the last prompt of a step where the budget ends; else prompts that fit into
+        a step are read whole.
+    token_budget : int
+        Most tokens that it computes in one step, on large devices [tokens].
+    memory_fraction_of : {'device', 'free'}
+        Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
+        fill, or of the memory that weights, buffers and runtime leave free, for the cache.
+    runtime_reserve_bytes : float
+        Kernels, workspaces and allocator slack of the runtime [bytes].
+    reserves_answers : bool
+        Whether a request is let in only if the cache has room for its whole answer, and those of
+        all that run; else for what they hold.
+    max_num_seqs : int
+        Most requests that it runs at once, on large devices [1].
+    limits : tuple of Limits
+        Those on other devices; the first that a device meets count.
+    kv_block_tokens : int
+        Tokens of one block of its KV cache [tokens].
+    caches_whole_context : bool
+        Whether it keeps the keys and values of every token, unless told otherwise, in layers that
+        see a window or a chunk of them alone.
+    """
+
+    name: str
+    label: str
+    spellings: tuple[str, ...] = ()
+    offered: bool = True
+    since: str = ""
+    version: str = ""
+    overlaps_host: bool = False
+    prefill_first: bool = False
+    simulated: bool = False
+    captured_tokens: int = 0
+    captured_sequences: float = math.inf
+    whole_decode_graphs: bool = True
+    chunks_prompts: bool = True
+    fills_steps: bool = True
+    # TensorRT-LLM (max_num_tokens) and LMDeploy (max_prefill_token_num), too; read 2026-11-23,
+    # TensorRT-LLM's recalled.
+    token_budget: int = 8192
+    # TensorRT-LLM's max_batch_size is 2048, SGLang has no fixed number: assumed.
+    max_num_seqs: int = 1024
+    limits: tuple[Limits, ...] = ()
+    reserves_answers: bool = False
+    # vLLM: gpu_memory_utilization.
+    memory_fraction_of: Literal["device", "free"] = "device"
+    runtime_reserve_bytes: float = 2.0**30  # assumed
+    kv_block_tokens: int = 16
+    caches_whole_context: bool = False
+
+    def on(self, device: str, memory_bytes: float) -> Engine:
+        """Give the engine with the defaults that it has on a device.
+
+        Parameters
+        ----------
+        device : str
+            Name of the device.
+        memory_bytes : float
+            Its memory [bytes].
+
+        Returns
+        -------
+        Engine
+            With the token budget, the most requests and the largest captured step of that device.
+
+        Examples
+        --------
+        >>> from llmcalc_core.engines import find_engine
+        >>> vllm = find_engine("vllm")
+        >>> vllm.on("H100_80GB", 85e9).token_budget, vllm.on("A100_80GB", 85e9).token_budget
+        (8192, 2048)
+        """
+        for limit in self.limits:
+            if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
+                captured = limit.captured_tokens
+                return replace(
+                    self,
+                    token_budget=limit.token_budget,
+                    max_num_seqs=limit.max_num_seqs,
+                    captured_tokens=self.captured_tokens if captured is None else captured,
+                    limits=(),
+                )
+        return self
+
+    def told(self, *, max_num_seqs: int | None = None, enforce_eager: bool = False) -> Engine:
+        """Give the engine as it is told to run.
+
+        Parameters
+        ----------
+        max_num_seqs : int, optional
+            Most requests that run at once, on whatever device [1].
+        enforce_eager : bool, default False
+            Whether nothing is captured, so that the host starts every kernel of every step.
+
+        Returns
+        -------
+        Engine
+            Itself where nothing is told.
+
+        Examples
+        --------
+        >>> from llmcalc_core.engines import find_engine
+        >>> small = find_engine("vllm").told(max_num_seqs=64)
+        >>> small.on("A100_80GB", 85e9).max_num_seqs, small.on("H100_80GB", 85e9).max_num_seqs
+        (64, 64)
+        """
+        own = self
+        if max_num_seqs is not None:
+            limits = tuple(replace(one, max_num_seqs=max_num_seqs) for one in self.limits)
+            own = replace(own, max_num_seqs=max_num_seqs, limits=limits)
+        if enforce_eager:
+            limits = tuple(replace(one, captured_tokens=None) for one in own.limits)
+            own = replace(own, captured_tokens=0, captured_sequences=0.0, limits=limits)
+        return own
+
+
+def _is_one_of(device: str, families: tuple[str, ...]) -> bool:
+    return any(family in device.casefold() for family in families)

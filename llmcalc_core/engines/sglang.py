@@ -1,0 +1,45 @@
+"""SGLang, from the newest version to the oldest that is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmcalc_core.engines.engine import Engine, Limits
+
+# Read in the distributions of 0.5.5, 0.5.6, 0.5.9 to 0.5.12, 0.5.14 and 0.5.23 on PyPI, 2026-11-30
+# (sglang/srt/server_args.py). enable_mixed_chunk is off by default. Limits: chunked_prefill_size by
+# memory; from 160 GiB on 16,384. Graphs of steps that read prompts: enable_piecewise_cuda_graph,
+# off by default, up to 0.5.9; since 0.5.10 disable_piecewise_cuda_graph and, of 0.5.14,
+# cuda_graph_config (prefill: tc_piecewise), up to the size of a chunk; of latent attention up to
+# 2,048 tokens, and not with attention replicas, pipelines or adapters, which is not told apart
+# here. Graphs of decode steps: cuda_graph_max_bs, 512 at the most; less on small devices and below
+# four of them, not told apart either. SGLang documents an overlap scheduler
+# (disable_overlap_schedule is off in all of these), too, but its measured times are those of host
+# and devices in turn.
+_V0_5_10 = Engine(
+    name="sglang",
+    label="SGLang",
+    since="0.5.10",
+    simulated=True,
+    prefill_first=True,
+    captured_tokens=16384,
+    captured_sequences=512.0,
+    token_budget=16384,
+    limits=(
+        Limits(below_bytes=35 * 2.0**30, token_budget=2048, captured_tokens=2048),
+        Limits(below_bytes=60 * 2.0**30, token_budget=4096, captured_tokens=4096),
+        Limits(below_bytes=160 * 2.0**30, token_budget=8192, captured_tokens=8192),
+    ),
+)
+_V0_5 = replace(
+    _V0_5_10,
+    since="0.5",
+    captured_tokens=0,
+    limits=tuple(replace(one, captured_tokens=None) for one in _V0_5_10.limits),
+)
+
+VERSIONS = (_V0_5_10, _V0_5)
+"""From the newest to the oldest."""
+
+NEWEST = "0.5.23"
+"""The newest release that was read."""
