@@ -37,7 +37,9 @@ def printed_blocks(groups: CacheGroups, *, length: Values, in_flight: Values) ->
     return total
 
 
-def admitted_blocks(groups: CacheGroups, *, prompt: Values, in_flight: Values) -> Values:
+def admitted_blocks(
+    groups: CacheGroups, *, prompt: Values, in_flight: Values, drafted: float = 0.0
+) -> Values:
     """Count the free blocks that a request needs to be let in: those of its whole prompt.
 
     Parameters
@@ -48,6 +50,8 @@ def admitted_blocks(groups: CacheGroups, *, prompt: Values, in_flight: Values) -
         Tokens of its prompt [tokens].
     in_flight : float or array
         As for :func:`printed_blocks`.
+    drafted : float, default 0
+        Tokens that are drafted, each with a state of its own [tokens].
 
     Returns
     -------
@@ -57,6 +61,8 @@ def admitted_blocks(groups: CacheGroups, *, prompt: Values, in_flight: Values) -
     total: Values = 0.0
     for group in groups.groups:
         total = total + _counted(group, prompt, in_flight, groups.state_blocks, start_up=False)
+        if group.page.kept == "state":
+            total = total + drafted
     return total
 
 
@@ -77,7 +83,7 @@ def _counted(
     return most if start_up else np.minimum(whole, most)
 
 
-def steady_blocks(groups: CacheGroups, *, context: Values) -> Values:
+def steady_blocks(groups: CacheGroups, *, context: Values, drafted: float = 0.0) -> Values:
     """Count the blocks that a request holds while it decodes, in the mean over where blocks end.
 
     Parameters
@@ -86,6 +92,8 @@ def steady_blocks(groups: CacheGroups, *, context: Values) -> Values:
         Of the model.
     context : float or array
         Tokens of its prompt and of its answer so far [tokens].
+    drafted : float, default 0
+        As for :func:`admitted_blocks` [tokens].
 
     Returns
     -------
@@ -99,7 +107,7 @@ def steady_blocks(groups: CacheGroups, *, context: Values) -> Values:
         if page.kept == "all":
             own: Values = whole
         elif page.kept == "state":
-            own = 1.0
+            own = 1.0 + drafted
         elif page.kept == "chunk":
             own = np.ceil(context % page.reach / page.block)
         else:

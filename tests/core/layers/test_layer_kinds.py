@@ -22,7 +22,9 @@ from llmcalc_core.workload.layout import Layout
 def model_and_grid(
     name: str, tokens: tuple[int, int], *, tp: int = 1, batch: int = 1
 ) -> tuple[Model, Grid]:
-    grid = make_grid((Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
+    grid = make_grid(
+        (Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:], engine="sglang"
+    )
     return architecture(find_model(name)), grid
 
 
@@ -185,7 +187,7 @@ def test_activations_of_a_gate() -> None:
         vocab_size=100, hidden_size=512, num_decoder_layers=1, num_attention_heads=8,
         intermediate_size=64,
     )  # fmt: skip
-    grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,))
+    grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,), engine="sglang")
     plain, gated = (
         device_memory(architecture(one), parse_precision("bf16"), grid).activations.item()
         for one in (config, replace(config, attn_output_gate=True))
