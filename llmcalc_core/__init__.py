@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmcalc_core.api.images import image_work
     from llmcalc_core.api.load_curve import load_curve
     from llmcalc_core.api.make_request import make_request
+    from llmcalc_core.api.memory_budget import memory_budget
     from llmcalc_core.api.plans import (
         get_best_parallelization_strategy,
         get_minimum_system_size,
@@ -122,6 +123,7 @@ __all__ = [
     "load_curve",
     "load_hardware",
     "make_request",
+    "memory_budget",
     "model_from_hub",
     "parameters_by_part",
     "pareto_mask",
@@ -143,6 +145,7 @@ _HOMES = {
     "api.explore": ("explore",),
     "api.images": ("image_work",),
     "api.make_request": ("make_request",),
+    "api.memory_budget": ("memory_budget",),
     "api.plans": (
         "get_best_parallelization_strategy",
         "get_minimum_system_size",

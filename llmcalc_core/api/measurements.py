@@ -195,7 +195,7 @@ def _check_memory(one: Configuration) -> None:
         grid = replace(one, batch=batch).grid()
         return device_memory(one.model, one.precision, grid), grid
 
-    budget = MemoryBudget(device_bytes=one.hardware.memory_bytes)
+    budget = MemoryBudget(device_bytes=one.hardware.visible_bytes)
     most = max_concurrency(memory_of, one.batch, budget)
     if most < one.batch:
         msg = (

@@ -75,6 +75,13 @@ class Engine:
     memory_fraction_of : {'device', 'free'}
         Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
         fill, or of the memory that weights, buffers and runtime leave free, for the cache.
+    profiles_sampler : bool
+        Whether it keeps the peak of a dummy sampler of ``max_num_seqs`` requests free, and measures
+        what lies outside; else ``runtime_reserve_bytes`` stand for both.
+    groups_caches : bool
+        Whether layers that keep different tokens share one pool of equal blocks, in groups.
+    pads_experts : bool
+        Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
     reserves_answers : bool
@@ -114,6 +121,9 @@ class Engine:
     reserves_answers: bool = False
     # vLLM: gpu_memory_utilization.
     memory_fraction_of: Literal["device", "free"] = "device"
+    profiles_sampler: bool = False
+    groups_caches: bool = False
+    pads_experts: bool = False
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False

@@ -107,6 +107,35 @@ def latent_bytes(
     return tokens * (rank + rope_dim) * element_bytes
 
 
+def scaled_latent_bytes(*, tokens: Values, rank: Values, rope_dim: Values) -> Values:
+    """Bytes of one layer's cache of sparse latent attention in FP8, scales included.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Cached tokens, over all sequences [tokens].
+    rank, rope_dim : float or array
+        Width of the compressed keys and values, in FP8 with a scale of 32 bits for every 128, and
+        of the rotary key, which stays in 16 bits [elements].
+
+    Returns
+    -------
+    float or array
+        Size [bytes]; every tensor parallel rank holds all of it.
+
+    References
+    ----------
+    vLLM, the layout ``fp8_ds_mla`` (vllm/model_executor/layers/attention/mla_attention.py 0.33:
+    656 bytes), and SGLang, ``quant_k_cache`` of its DSA backend; read 2026-11-30.
+
+    Examples
+    --------
+    >>> float(scaled_latent_bytes(tokens=1, rank=512, rope_dim=64))
+    656.0
+    """
+    return tokens * (rank + 4 * np.ceil(rank / 128) + 2 * rope_dim)
+
+
 def index_bytes(*, tokens: Values, head_dim: Values) -> Values:
     """Bytes of one layer's cache of index keys, by which sparse attention chooses its tokens.
 

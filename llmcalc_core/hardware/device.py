@@ -10,6 +10,7 @@ from llmcalc_core.checks import fraction, nearest, positive, whole_number
 from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.hardware.describe import html, price_kind, text
 from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
+from llmcalc_core.hardware.visible import kept_bytes
 
 _ABOVE_ZERO = {
     "memory_bytes": "bytes", "nominal_memory_gb": "GB", "memory_bandwidth": "bytes/s",
@@ -139,9 +140,14 @@ class Hardware:
         """
         return running_rate(self.flops, data_type)
 
+    @property
+    def visible_bytes(self) -> float:
+        """Bytes of the device's memory that a program sees: without what the driver keeps."""
+        return max(self.memory_bytes - kept_bytes(self.name), 0.0)
+
     def usable_bytes(self, memory_fraction: float) -> float:
-        """Bytes of the device's memory that may be used at this fraction."""
-        return self.memory_bytes * fraction("memory_fraction", memory_fraction)
+        """Bytes of what a program sees that may be used at this fraction."""
+        return self.visible_bytes * fraction("memory_fraction", memory_fraction)
 
     def engine(self, name: str | Engine) -> Engine:
         """Give a serving engine with the defaults that it has on this device."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import key_value_bytes
+from llmcalc_core.layers.cache_page import CachePage, Kept
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.part import NO_CACHE
@@ -139,6 +140,21 @@ class Attention(AttentionMixer):
             v_dim=self.v_dim,
             element_bytes=element,
         )
+
+    def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:
+        """Give the keys and values of one sequence: of all tokens, a window, or a chunk."""
+        if self.shares_cache:
+            return ()
+        each = key_value_bytes(
+            tokens=1,
+            kv_heads=-(-self.kv_heads // tp),
+            head_dim=self.head_dim,
+            v_dim=self.v_dim,
+            element_bytes=element,
+        )
+        reach = self.window or self.chunk or 0
+        kept: Kept = "window" if self.window else "chunk" if self.chunk else "all"
+        return (CachePage(kept=kept, token_bytes=float(each), reach=reach),)
 
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Project, turn by position, attend, and project back."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import compressed_bytes
+from llmcalc_core.layers.cache_page import CachePage
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.sparse import Indexer
@@ -18,6 +19,18 @@ from llmcalc_core.workload.grid import Grid
 
 _WAITING_BYTES = 4
 """Bytes of an element that waits until its entry is complete (SGLang)."""
+
+_WHOLE_BYTES = 2
+"""Bytes of an element that is kept as it is."""
+
+_PACKED_ALIGNMENT, _PLAIN_ALIGNMENT = 576, 512
+"""What a page of packed entries is rounded up to, and of plain ones [bytes] (vLLM 0.33)."""
+
+_WINDOW_BLOCK, _ENTRY_BLOCK = 64, 256
+"""Tokens of a block of the window, and of one of entries (vLLM 0.33)."""
+
+_WAITING_BLOCKS = {2: 4, 1: 8}
+"""Tokens of a block of what waits, by the series that a token adds to (vLLM 0.33)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +144,44 @@ class CompressedAttention(AttentionMixer):
             entries=entries, head_dim=self.head_dim, rope_dim=self.rope_dim, element_bytes=element
         )
         return found + self.indexer.cache_bytes(complete) if self.indexer else found
+
+    def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - whole
+        """Give the window, the entries and what waits for one, each in blocks of its own.
+
+        vLLM 0.33, models/deepseek_v4: ``DeepseekV4SWACache``, ``get_kv_cache_spec`` of attention
+        and indexer, and of the compressor, which keeps the tokens of its open entries in a window.
+        """
+        each = float(
+            np.asarray(
+                compressed_bytes(
+                    entries=1.0,
+                    head_dim=self.head_dim,
+                    rope_dim=self.rope_dim,
+                    element_bytes=element,
+                )
+            )
+        )
+        alignment = _PACKED_ALIGNMENT if element < _WHOLE_BYTES else _PLAIN_ALIGNMENT
+        own = [(each, self.window, _WINDOW_BLOCK, 1)]
+        if self.ratio:
+            reach, block = self.series * self.ratio, _WAITING_BLOCKS[self.series]
+            own.append((each, 0, _ENTRY_BLOCK, self.ratio))
+            own.append((2 * self.series * self.head_dim * _WAITING_BYTES, reach, block, 1))
+            if self.indexer:
+                keys = float(np.asarray(self.indexer.cache_bytes(1.0)))
+                own.append((keys, 0, _ENTRY_BLOCK, self.ratio))
+                own.append((2 * self.indexer.key_width * _WAITING_BYTES, reach, block, 1))
+        return tuple(
+            CachePage(
+                kept="window" if reach else "all",
+                token_bytes=token,
+                reach=reach,
+                block=block,
+                entry_tokens=ratio,
+                alignment=alignment,
+            )
+            for token, reach, block, ratio in own
+        )
 
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Give the work: every device has the whole cache, and its share of heads and groups."""

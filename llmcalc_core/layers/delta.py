@@ -39,6 +39,7 @@ class GatedDeltaNet(RecurrentMixer):
     key_dim: int
     value_dim: int
     convolution: int
+    state_bits: int
     decay_rank: int
     gate_rank: int
     parameters: int
@@ -56,6 +57,7 @@ class GatedDeltaNet(RecurrentMixer):
             key_dim=key_dim,
             value_dim=value_dim,
             convolution=kernel,
+            state_bits=config.recurrent_state_bits,
             decay_rank=0,
             gate_rank=0,
             parameters=hidden * (2 * keys + 3 * values)
@@ -79,6 +81,7 @@ class GatedDeltaNet(RecurrentMixer):
             key_dim=key_dim,
             value_dim=value_dim,
             convolution=kernel,
+            state_bits=32,
             decay_rank=key_dim,
             gate_rank=value_dim * low,
             parameters=replicated
@@ -129,6 +132,16 @@ class GatedDeltaNet(RecurrentMixer):
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device."""
         return (self.parameters - self.replicated_parameters) / tp + self.replicated_parameters
+
+    @property
+    def checkpoint_tokens(self) -> int:
+        """Chunks of the kernels on Hopper and later (vLLM 0.33: FlashInfer's 64, FlashKDA's 16)."""
+        return 16 if self.decay_rank else 64
+
+    def page_bytes(self, tp: int) -> float:
+        """Count the state of one sequence in the type that the model says [bytes]."""
+        spared = (4 - self.state_bits / 8) * self.values * self.key_dim / tp
+        return RecurrentMixer.page_bytes(self, tp) - spared
 
     def state_bytes(self, tp: Values, sequences: Values) -> Values:
         """Count the states of so many sequences on one device [bytes]."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.kv_cache import latent_bytes
+from llmcalc_core.formulas.kv_cache import latent_bytes, scaled_latent_bytes
+from llmcalc_core.layers.cache_page import CachePage
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.sparse import Indexer
@@ -20,6 +21,15 @@ _SHAPE = (
     "q_lora_rank", "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
 )  # fmt: skip
 """Fields of a configuration that are ranks and widths of a head."""
+
+_SCALED_LATENTS = ("vllm", "sglang")
+"""Engines that keep the latents of sparse attention in FP8 with scales of their own."""
+
+_PLAIN_BYTES = 2
+"""Bytes of an element that needs no scale."""
+
+_SPARSE_BLOCK = 64
+"""Tokens of a block of sparse latent attention: FlashMLA's and the indexer's (vLLM 0.33)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +122,27 @@ class LatentAttention(AttentionMixer):
     def request_bytes(self, element: float, grid: Grid) -> Values:
         """Count the latents and index keys of one request on one device [bytes]."""
         tokens = cached_tokens(grid)
-        latent = latent_bytes(
+        latent = self._stored_bytes(tokens, element, scaled=grid.engine.name in _SCALED_LATENTS)
+        return latent + self.indexer.cache_bytes(tokens) if self.indexer else latent
+
+    def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - whole
+        """Give the latents of one sequence, and the index keys, in blocks that both can have."""
+        token = float(np.asarray(self._stored_bytes(1.0, element, scaled=True)))
+        if not self.indexer:
+            return (CachePage(token_bytes=token, latent=True),)
+        keys = float(np.asarray(self.indexer.cache_bytes(1.0)))
+        return (
+            CachePage(token_bytes=token, block=_SPARSE_BLOCK, latent=True),
+            CachePage(token_bytes=keys, block=_SPARSE_BLOCK, latent=True),
+        )
+
+    def _stored_bytes(self, tokens: Values, element: float, *, scaled: bool) -> Values:
+        """Count the latents of so many tokens; chosen ones in 8 bits with scales of their own."""
+        if self.indexer and element < _PLAIN_BYTES and scaled:
+            return scaled_latent_bytes(tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim)
+        return latent_bytes(
             tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim, element_bytes=element
         )
-        return latent + self.indexer.cache_bytes(tokens) if self.indexer else latent
 
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Decode in the absorbed form, prefill with keys and values unpacked (DeepSeek-V2, 2.1).

@@ -64,6 +64,10 @@ class Mamba(RecurrentMixer):
         """Count the parameters on one device."""
         return self.parameters / tp
 
+    def page_bytes(self, tp: int) -> float:
+        """Count the state of one sequence, in 16 bits (vLLM 0.33: ``mamba1_state_dtype``)."""
+        return RecurrentMixer.page_bytes(self, tp) - 2 * self.inner * self.state / tp
+
     def state_bytes(self, tp: Values, sequences: Values) -> Values:
         """Count the states of so many sequences on one device [bytes]."""
         return state_bytes(

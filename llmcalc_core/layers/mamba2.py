@@ -32,6 +32,7 @@ class Mamba2(RecurrentMixer):
     head_dim: int
     groups: int
     state: int
+    state_bits: int
     convolution: int
     parameters: int
     group_parameters: int
@@ -51,6 +52,7 @@ class Mamba2(RecurrentMixer):
             head_dim=width,
             groups=groups,
             state=state,
+            state_bits=config.recurrent_state_bits,
             convolution=kernel,
             parameters=hidden * (projected + inner)
             + (inner + shared) * (kernel + 1)
@@ -88,6 +90,16 @@ class Mamba2(RecurrentMixer):
         """Count the parameters on one device, groups in whole."""
         share = np.ceil(self.groups / tp) / self.groups
         return (self.parameters - self.group_parameters) / tp + self.group_parameters * share
+
+    @property
+    def checkpoint_tokens(self) -> int:
+        """Any (vLLM 0.33, layers/mamba/mamba_mixer2.py: ``prefill_checkpoint_alignment=1``)."""
+        return 1
+
+    def page_bytes(self, tp: int) -> float:
+        """Count the state of one sequence in the type that the model says [bytes]."""
+        spared = (4 - self.state_bits / 8) * self.inner * self.state / tp
+        return RecurrentMixer.page_bytes(self, tp) - spared
 
     def state_bytes(self, tp: Values, sequences: Values) -> Values:
         """Count the states of so many sequences on one device [bytes]."""

@@ -23,14 +23,17 @@ from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 
+_MXFP4 = 8 / 32
+"""Bits of scales beside each weight of MXFP4."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoE(Part):
     """A mixture of routed experts, of which a token uses ``top_k``, beside shared ones.
 
-    ``latent`` is the width in which routed experts work where it is not the hidden size: every
-    device holds ``latent_parameters`` of the projections there and back, and where ``latent_norm``
-    is set, results are normalised before the way back.
+    ``inside`` is the width in which routed experts work, and ``latent`` the same where it is not
+    the hidden size: every device holds ``latent_parameters`` of the projections there and back, and
+    where ``latent_norm`` is set, results are normalised before the way back.
     """
 
     takes_adapters = True
@@ -39,6 +42,7 @@ class MoE(Part):
     width: int
     up_projections: int
     shared_width: int
+    inside: int
     latent: int | None
     latent_norm: bool
     expert_parameters: int
@@ -62,6 +66,7 @@ class MoE(Part):
             width=width,
             up_projections=config.num_ffi,
             shared_width=shared_width,
+            inside=latent or hidden,
             latent=latent,
             latent_norm=config.moe_latent_norm,
             expert_parameters=feed_forward_parameters(config, latent or hidden, width),
@@ -122,12 +127,29 @@ class MoE(Part):
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device: experts in whole, and columns of them [bytes]."""
         slices = grid.stage_devices / grid.ep
-        columns = np.ceil(self.width / slices) / self.width
+        columns: Values = np.ceil(self.width / slices) / self.width
+        if (
+            grid.engine.pads_experts
+            and precision.experts == "fp4"
+            and precision.scale_bits == _MXFP4
+        ):
+            columns = self._padded(slices) / (self.inside * self.width)
         experts = np.ceil(self.experts / grid.ep)
         routed = experts * self.expert_parameters * columns * precision.expert_weight_bytes
         shared = self.shared_parameters / grid.tp * precision.part("shared").weight_bytes
         latent = self.latent_parameters * precision.weight_bytes
         return shared + latent + routed + self.router_parameters * precision.unquantised_bytes
+
+    def _padded(self, slices: Values) -> Values:
+        """Rows and columns of an expert's slice on one device, as the kernels of MXFP4 pad them.
+
+        vLLM 0.33, ``mxfp4_round_up_hidden_size_and_intermediate_size`` for Marlin and the kernels
+        of TensorRT-LLM: start-up logs of gpt-oss-120b have 65.97 GiB of weights; Triton's, which
+        others have, pad less (64.38).
+        """
+        rows, columns = np.ceil(self.inside / 256) * 256, np.ceil(self.width / slices / 128) * 128
+        padded: Values = rows * columns
+        return padded
 
     def work(self, step: Pass) -> Work:
         """Give the work of routed experts over the stage, of shared ones over tensor parallel."""
@@ -163,7 +185,7 @@ class MoE(Part):
 
     def _routed(self, step: Pass) -> tuple[Operation, ...]:
         """Routed experts: of the device with most experts touched, and of that with most tokens."""
-        grid, precision, inside = step.grid, step.precision, self.latent or step.hidden
+        grid, precision, inside = step.grid, step.precision, self.inside
         tokens = _routed_tokens(step)
         columns = np.ceil(self.width / (grid.stage_devices / grid.ep))
         touched = experts_touched(experts=self.experts, top_k=self.top_k, tokens=step.stage_tokens)
@@ -198,7 +220,7 @@ class MoE(Part):
         All are of the width in which the experts work; its norm, if it has one, needs the sum of
         all parts.
         """
-        grid, inside = step.grid, self.latent or step.hidden
+        grid, inside = step.grid, self.inside
         spread = np.asarray(grid.attention_dp * grid.cp > 1)
         summed = all_reduce(step, participants=np.where(spread, 1.0, grid.tp))
         sent = self._exchanges(step, spread) if spread.any() else ()
@@ -219,7 +241,7 @@ class MoE(Part):
         decode it goes to each device directly (DeepSeek-V3, arXiv:2412.19437, sections 3.2.2, 3.4.1
         and 3.4.2).
         """
-        grid, inside, precision = step.grid, self.latent or step.hidden, step.precision
+        grid, inside, precision = step.grid, self.inside, step.precision
         copies = np.minimum(self.top_k, grid.ep) * (grid.stage_devices / grid.ep)
         elements = _routed_tokens(step) / grid.stage_devices * copies * inside
         sizes = elements * precision.expert_activation_bytes, elements * precision.output_bytes

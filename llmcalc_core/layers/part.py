@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.layers.cache_page import CachePage
 from llmcalc_core.layers.work import Message, Operation, Pass
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
@@ -60,6 +61,10 @@ class Part(ABC):
     def cache_bytes(self, precision: Precision, grid: Grid) -> Values:  # noqa: ARG002 - has none
         """Count the caches or states of all sequences on one device [bytes]."""
         return NO_CACHE
+
+    def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - has none
+        """Give the caches of one sequence as pages, of elements of so many bytes, one device's."""
+        return ()
 
     @property
     def activation_width(self) -> float:

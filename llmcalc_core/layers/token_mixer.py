@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
+from llmcalc_core.layers.cache_page import CachePage
 from llmcalc_core.layers.kv_cache import requests
 from llmcalc_core.layers.part import NO_CACHE, Part, Work
 from llmcalc_core.layers.work import Message, Operation, Pass, all_reduce, for_part
@@ -112,9 +113,25 @@ class RecurrentMixer(TokenMixer):
     __slots__ = ()
     precision_part = "recurrent"
 
+    @property
+    def checkpoint_tokens(self) -> int:
+        """Tokens at whose multiples vLLM keeps the state while it reads a prompt; 0: it can't."""
+        return 0
+
     @abstractmethod
     def state_bytes(self, tp: Values, sequences: Values) -> Values:
         """Count the states of so many sequences on one device [bytes]."""
+
+    def page_bytes(self, tp: int) -> float:
+        """Count the state of one sequence as a page of a paged cache [bytes]."""
+        return float(np.asarray(self.state_bytes(tp, 1.0)))
+
+    def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - own types
+        """Give the state of one sequence."""
+        state = self.page_bytes(tp)
+        return (
+            CachePage(kept="state", token_bytes=state, checkpoint_tokens=self.checkpoint_tokens),
+        )
 
     def cache_bytes(self, precision: Precision, grid: Grid) -> Values:  # noqa: ARG002 - own types
         """Count the states of all sequences on one device [bytes].

@@ -88,7 +88,7 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engi
     >>> memory_budget(find_hardware("A100_80GB"), 0.9, "trtllm").cache_fraction
     0.9
     >>> round(memory_budget(find_hardware("A100_80GB"), 0.9, "vllm").device_bytes / 1e9, 1)
-    77.0
+    76.5
     """
     of_free = find_engine(engine).memory_fraction_of == "free"
     return MemoryBudget(

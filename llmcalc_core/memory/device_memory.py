@@ -9,11 +9,14 @@ import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.pipeline import stage_counts
+from llmcalc_core.costmodel.pipeline import section_counts, stage_counts
+from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.paged_cache import paged_bytes
+from llmcalc_core.memory.profiled import reserved_bytes, sampler_bytes
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -29,7 +32,7 @@ class Memory:
     weights: Floats
     kv_cache: Floats
     activations: Floats
-    reserve: float
+    reserve: Floats
     total: Floats
     host_weights: Values = 0.0
     host_kv_cache: Values = 0.0
@@ -56,8 +59,8 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    weights_of, first, last = _section_weights(model, precision, grid.layouts)
-    caches = [part.cache_bytes(precision, grid) for part in model.parts]
+    weights_of, first, last = _section_weights(model, precision, grid.layouts, grid.engine)
+    caches = _caches(model, precision, grid)
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     host_weights: Values = 0.0
     host_cache: Values = 0.0
@@ -81,25 +84,40 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     for counts in every[1:]:
         other = _stage_bytes(counts, [*weights_of, first, last], caches)
         weights, cache = _fuller((weights, cache), other)
-    alive = _activations if grid.engine.chunks_prompts else _buffers
-    activations, reserve = alive(model, precision, grid), grid.engine.runtime_reserve_bytes
+    activations, reserve = _beside_cache(model, precision, grid)
     return Memory(
         weights=np.asarray(weights),
         kv_cache=np.asarray(cache),
         activations=np.asarray(activations),
-        reserve=reserve,
+        reserve=np.asarray(reserve),
         total=np.asarray(weights + cache + activations + reserve),
         host_weights=host_weights,
         host_kv_cache=host_cache,
     )
 
 
+def _caches(model: Model, precision: Precision, grid: Grid) -> list[Values]:
+    """Count the caches of all requests, of each part of one layer.
+
+    Where caches are grouped, the layers of a stage have their share of what all groups take.
+    """
+    own = [part.cache_bytes(precision, grid) for part in model.parts]
+    paged = paged_bytes(model, precision, grid)
+    if paged is None:
+        return own
+    counts = np.ravel(section_counts(model)).tolist()
+    filled = sum(
+        count * one for count, one in zip(counts, own, strict=False) if one is not NO_CACHE
+    )
+    return [one if one is NO_CACHE else one * (paged / filled) for one in own]
+
+
 @lru_cache(maxsize=256)
 def _section_weights(
-    model: Model, precision: Precision, layouts: tuple[Layout, ...]
+    model: Model, precision: Precision, layouts: tuple[Layout, ...], engine: Engine
 ) -> tuple[list[Values], Values, Values]:
     """Weights of each part, of the first and of the last one, whatever the workload [bytes]."""
-    grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,))
+    grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,), engine=engine)
     parts = [part.weight_bytes(precision, grid) for part in model.parts]
     return parts, *_outer_weights(model, precision, grid)
 
@@ -161,6 +179,15 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
         copy = model.head_parameters * rows * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
     return first * wide, copy + model.final_norm_parameters * wide
+
+
+def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
+    """Activations, and what lies outside of them: as vLLM finds them when it starts, or as used."""
+    alive = _activations if grid.engine.chunks_prompts else _buffers
+    used = alive(model, precision, grid)
+    if not grid.engine.profiles_sampler:
+        return used, grid.engine.runtime_reserve_bytes
+    return np.maximum(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:

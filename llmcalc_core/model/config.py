@@ -121,6 +121,9 @@ linear_conv_kernel_dim : int, optional
         Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
+    recurrent_state_bits : int, default 32
+        Bits of an element of the states of recurrent layers in vLLM, 16 where the checkpoint does
+        not ask for more (Qwen3-Next, Granite 4; those of Kimi delta attention always have 32).
     mtp_layers : int, default 0
         Modules of multi-token prediction, each with a layer like the last (DeepSeek-V3,
         arXiv:2412.19437, section 2.2). They take no part unless they draft.
@@ -229,6 +232,7 @@ linear_conv_kernel_dim : int, optional
     mamba_head_dim: int | None = None
     mamba_n_groups: int | None = None
     mamba_norm: bool = False
+    recurrent_state_bits: int = 32
 
     def __post_init__(self) -> None:
         """Check every number, fill in what follows from others, refuse contradictions."""

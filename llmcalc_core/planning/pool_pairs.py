@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,6 +202,7 @@ def _link(
 def _cache_of_a_request(service: Service, decode: Pool) -> Floats:
     """Cache of a prompt that each device of a decode worker holds [bytes]."""
     grid = service.grid(decode.hardware, decode.layouts, (1,), outputs=0)
+    grid = replace(grid, engine=replace(grid.engine, groups_caches=False))  # what is filled is sent
     cache = device_memory(service.model, service.precision, grid).kv_cache
     each: Floats = np.broadcast_to(cache, grid.shape).reshape(-1)[decode.layout]
     return each

@@ -28,7 +28,9 @@ LLAMA, MIXTRAL, DEEPSEEK = (
 
 
 def grid_of(layout: Layout, batch: int = 1, prompt: int = 8192) -> Grid:
-    return make_grid((layout,), batches=(batch,), inputs=(prompt,), outputs=(100,))
+    return make_grid(
+        (layout,), batches=(batch,), inputs=(prompt,), outputs=(100,), engine="lmdeploy"
+    )
 
 
 def operations(model: Model, layout: Layout, *, decode: bool, batch: int = 1) -> list[Operation]:

@@ -128,7 +128,8 @@ def test_a_new_engine_needs_its_record_alone(toy: Engine) -> None:
     # 4 x 1,001 tokens are read in a step of vLLM's, 512 in one of the toy's
     assert own["activations_bytes"] < vllm["activations_bytes"]
     held = {name: own[name] - vllm[name] for name in ("activations_bytes", "device_memory_bytes")}
-    assert held["device_memory_bytes"] == blocks + 2**30 + held["activations_bytes"]
+    more = 2 * 2**30 - 0.73 * 2**30  # its own reserve, less what vLLM finds outside
+    assert held["device_memory_bytes"] == pytest.approx(blocks + more + held["activations_bytes"])
     assert own["tpot_s"] > 0
 
 

@@ -114,7 +114,9 @@ def test_what_is_computed_fills_steps() -> None:
 
 def test_cached_tokens_take_their_memory() -> None:
     model, layout = architecture(llm.find_model("llama3_8b")), (Layout(),)
-    asked: dict[str, Any] = {"batches": (1,), "inputs": (6000,), "outputs": (200,)}
+    asked: dict[str, Any] = {
+        "batches": (1,), "inputs": (6000,), "outputs": (200,), "engine": "sglang",
+    }  # fmt: skip
     usual, found = (
         device_memory(model, Precision(), make_grid(layout, **asked, techniques=techniques))
         for techniques in (Techniques(), HALF)

@@ -89,7 +89,14 @@ def test_states_are_kept_for_every_draft() -> None:
     # A state is 128 channels x (16 x 4 + 3 x 2) bytes: of three sequences one is read and five are
     # written. A token's streams are (4 x 128 + 2 x 16) x 2 bytes.
     assert scan.moved == 3 * 6 * 128 * 70 + 15 * 544 * 2
-    grid = make_grid((Layout(),), batches=(3,), inputs=(9,), outputs=(9,), techniques=drafted(4))
+    grid = make_grid(
+        (Layout(),),
+        batches=(3,),
+        inputs=(9,),
+        outputs=(9,),
+        techniques=drafted(4),
+        engine="lmdeploy",
+    )
     alone = replace(grid, techniques=Techniques(), draft_tokens=0.0)
     held = [device_memory(architecture(tiny), Precision(), one).kv_cache for one in (grid, alone)]
     # The five of each sequence, beside the draft's cache: 2 blocks of 16 tokens of 2 x 256 bytes.

@@ -69,6 +69,7 @@ def _mamba2_layers(fields: Fields, hidden: int) -> dict[str, Any]:
     width = fields.value("mamba_d_head")
     return {
         "mamba_num_heads": heads,
+        "recurrent_state_bits": 16,
         "mamba_head_dim": expand * hidden // heads if width in (None, "auto") else width,
         "mamba_n_groups": fields.number("mamba_n_groups"),
         "mamba_d_state": fields.number("mamba_d_state"),

@@ -65,6 +65,7 @@ def _mamba2(fields: Fields) -> dict[str, Any]:
         "mamba_d_state": fields.number("state_size"),
         "mamba_d_conv": fields.number("conv_kernel", default=4),
         "mamba_num_heads": heads,
+        "recurrent_state_bits": 16,
         "mamba_head_dim": fields.number("head_dim"),
         "mamba_n_groups": fields.number("n_groups"),
     }

@@ -139,7 +139,7 @@ def _qwen3_5_moe_text(fields: Fields, *, tied: bool = False) -> dict[str, Any]:
 def _qwen3_next(fields: Fields) -> dict[str, Any]:
     """Read Qwen3-Next, whose files do not say that the weights hold a module of prediction."""
     predicted = fields.number("mtp_num_hidden_layers", default=_QWEN3_NEXT_PREDICTED)
-    return {**_qwen3_5_moe_text(fields), "mtp_layers": predicted}
+    return {**_qwen3_5_moe_text(fields), "mtp_layers": predicted, "recurrent_state_bits": 16}
 
 
 def _text_part(fields: Fields) -> tuple[Fields, bool]:

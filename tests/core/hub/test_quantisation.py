@@ -100,7 +100,7 @@ def read(model: dict[str, Any], quantisation: dict[str, Any]) -> ModelConfig:
 def weight_bytes(config: ModelConfig, **layout: int) -> float:
     model = architecture(config)
     plan = check_layout(model, **{"tp": 1, "pp": 1, "ep": 1, **layout})
-    grid = make_grid((plan,), batches=(1,), inputs=(1,), outputs=(1,))
+    grid = make_grid((plan,), batches=(1,), inputs=(1,), outputs=(1,), engine="lmdeploy")
     return float(device_memory(model, config.precision or Precision(), grid).weights.item())
 
 

@@ -386,11 +386,12 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
         (4152 + 12_032, 4152 + 6016, 4152 + 3008),
         (2 * 48 * 40,) * 3, (4 * (24 + 28 + 24), 40, 4),
     ),
-    # and the indexer: queries 24 x 32, keys 64 x 16 and their norm 32, weights 64 x 2
+    # and the indexer: queries 24 x 32, keys 64 x 16 and their norm 32, weights 64 x 2; in FP8 the
+    # rank with a scale of 4 bytes, rotary elements in 16 bits
     "sparse latent attention": (
         LATENT | INDEX, sparse,
         (4152 + 1952 + 12_032, 4152 + 1952 + 6016, 4152 + 1952 + 3008),
-        (2 * 48 * (40 + 20),) * 3, (4 * (24 + 64 + 24), 40 + 16, 4),
+        (2 * 48 * (32 + 4 + 2 * 8 + 20),) * 3, (4 * (24 + 64 + 24), 40 + 16, 4),
     ),
     # every device: down 64 x 40, norms 24 + 16; heads: queries 24 x 64 and a sink each, results
     # 64 x 12 and 2 x 12 x 64

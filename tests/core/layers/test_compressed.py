@@ -105,7 +105,9 @@ def test_experts_of_kimi_k3() -> None:
 
 
 def cache(model: Model, tokens: int, precision: Precision, *, tp: int = 1) -> float:
-    grid = make_grid((Layout(tp=tp),), batches=(1,), inputs=(tokens - 16,), outputs=(16,))
+    grid = make_grid(
+        (Layout(tp=tp),), batches=(1,), inputs=(tokens - 16,), outputs=(16,), engine="lmdeploy"
+    )
     return device_memory(model, precision, grid).kv_cache.item()
 
 
@@ -293,7 +295,9 @@ def test_what_cannot_be_described_is_refused(values: dict[str, Any], message: st
 
 
 def test_the_cache_of_layers_adds_up() -> None:
-    grid = make_grid((Layout(tp=4),), batches=(3,), inputs=(5000,), outputs=(100,))
+    grid = make_grid(
+        (Layout(tp=4),), batches=(3,), inputs=(5000,), outputs=(100,), engine="lmdeploy"
+    )
     parts = [one for index in FLASH.sequence for one in FLASH.layers[index].parts]
     held = sum(np.asarray(one.cache_bytes(FP8, grid)).item() for one in parts)
     assert held == device_memory(FLASH, FP8, grid).kv_cache.item()

@@ -100,7 +100,9 @@ def test_active_parameters(name: str, published: float, digits: int, without: st
 
 
 def cache(name: str, tokens: tuple[int, int], *, tp: int = 1, bits: str = "bf16") -> float:
-    grid = make_grid((Layout(tp=tp),), batches=(1,), inputs=tokens[:1], outputs=tokens[1:])
+    grid = make_grid(
+        (Layout(tp=tp),), batches=(1,), inputs=tokens[:1], outputs=tokens[1:], engine="lmdeploy"
+    )
     model = architecture(find_model(name))
     return device_memory(model, parse_precision(bits), grid).kv_cache.item()
 
@@ -201,7 +203,7 @@ SMALL: dict[str, Any] = {
 def test_layers_that_share_a_cache() -> None:
     model = architecture(read_hf_config(SMALL))
     assert model.parameters == 3_080_878_080
-    grid = make_grid((Layout(),), batches=(1,), inputs=(9984,), outputs=(16,))
+    grid = make_grid((Layout(),), batches=(1,), inputs=(9984,), outputs=(16,), engine="lmdeploy")
     held = device_memory(model, parse_precision("bf16"), grid).kv_cache.item()
     # one full layer of 2 heads of 512 and five sliding ones of 2 of 256 have caches of their own
     assert held == 2 * 2 * 512 * 2 * 10_000 + 5 * 2 * 2 * 256 * 2 * 512

@@ -22,7 +22,9 @@ from llmcalc_core.workload.layout import Layout
 def model_and_grid(
     name: str, tokens: tuple[int, int], *, tp: int = 1, batch: int = 1
 ) -> tuple[Model, Grid]:
-    grid = make_grid((Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:])
+    grid = make_grid(
+        (Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:], engine="sglang"
+    )
     return architecture(find_model(name)), grid
 
 
@@ -50,11 +52,12 @@ def moved(found: list[Operation], kind: str) -> list[float]:
 
 
 # GLM-5 (config.json of zai-org/GLM-5): 78 layers, 64 heads, rank 512 and 64 rotary elements; an
-# indexer of 32 heads of 128 whose keys take 128 bytes and a scale of 4; 2,048 tokens are chosen.
-@pytest.mark.parametrize(("bits", "width"), [("bf16", 2), ("fp8", 1)])
+# indexer of 32 heads of 128 whose keys take 128 bytes and a scale of 4; 2,048 tokens are chosen. In
+# FP8 the rotary elements stay in 16 bits, and the rank has a scale of 4 bytes for every 128 (656).
+@pytest.mark.parametrize(("bits", "latent"), [("bf16", 1152), ("fp8", 656)])
 @pytest.mark.parametrize("tp", [1, 8])
-def test_cache_of_sparse_attention(bits: str, width: int, tp: int) -> None:
-    expected = 4096 * 78 * ((512 + 64) * width + 132)
+def test_cache_of_sparse_attention(bits: str, latent: int, tp: int) -> None:
+    expected = 4096 * 78 * (latent + 132)
     assert cache("glm_5", (4000, 96), bits=bits, tp=tp) == expected
 
 
@@ -184,7 +187,7 @@ def test_activations_of_a_gate() -> None:
         vocab_size=100, hidden_size=512, num_decoder_layers=1, num_attention_heads=8,
         intermediate_size=64,
     )  # fmt: skip
-    grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,))
+    grid = make_grid((Layout(),), batches=(1,), inputs=(1000,), outputs=(1,), engine="sglang")
     plain, gated = (
         device_memory(architecture(one), parse_precision("bf16"), grid).activations.item()
         for one in (config, replace(config, attn_output_gate=True))

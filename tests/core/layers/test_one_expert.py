@@ -29,7 +29,8 @@ MODEL = architecture(
 def mixers(width: int, ups: int) -> tuple[MoE, FeedForward]:
     parameters = (ups + 1) * HIDDEN * width
     mixture = MoE(
-        experts=1, top_k=1, width=width, up_projections=ups, shared_width=0, latent=None,
+        experts=1, top_k=1, width=width, up_projections=ups, shared_width=0, inside=HIDDEN,
+        latent=None,
         latent_norm=False, expert_parameters=parameters, shared_parameters=0,
         latent_parameters=0, router_parameters=HIDDEN,
     )  # fmt: skip
@@ -57,7 +58,9 @@ def sums(mixer: MoE | FeedForward, step: Pass) -> dict[str, float]:
 def test_one_expert_works_as_a_dense_layer(
     *, width: int, ups: int, tp: int, batch: int, decode: bool
 ) -> None:
-    grid = make_grid((Layout(tp=tp),), batches=(batch,), inputs=(100,), outputs=(10,))
+    grid = make_grid(
+        (Layout(tp=tp),), batches=(batch,), inputs=(100,), outputs=(10,), engine="lmdeploy"
+    )
     step = make_pass(MODEL.hidden, grid, Precision(), decode=decode)
     mixture, dense = mixers(width, ups)
     assert sums(mixture, step) == pytest.approx(sums(dense, step), rel=1e-12)

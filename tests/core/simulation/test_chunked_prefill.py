@@ -37,7 +37,12 @@ SMALL = ModelConfig(
 def grid_of(budget: int | None, *, batch: int = 1, prompt: int = 1000, **more: Any) -> Grid:
     techniques = Techniques(prefill_chunk_tokens=budget, **more)
     return make_grid(
-        (Layout(),), batches=(batch,), inputs=(prompt,), outputs=(50,), techniques=techniques
+        (Layout(),),
+        batches=(batch,),
+        inputs=(prompt,),
+        outputs=(50,),
+        techniques=techniques,
+        engine="lmdeploy",
     )
 
 

@@ -1,0 +1,105 @@
+"""The frame of a memory budget, which a start-up log can be held beside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from llmcalc_core.checks import one_of
+
+_GIB = {"gib": 1.0, "gb": 1.0, "mib": 2.0**-10, "mb": 2.0**-10}
+"""What a unit of a log is: vLLM writes GiB, and GB for the same; SGLang GB."""
+
+_NUMBER = r"(?P<value>-?[\d,]*\.?\d+)"
+_SIZE = _NUMBER + r"\s*(?P<unit>GiB|GB|MiB|MB)"
+_LINES = (
+    ("weights", rf"[Mm]odel (?:loading took|weights take)\s+{_SIZE}"),
+    ("weights", rf"Load weight end\..*?mem usage=\s*{_SIZE}"),
+    ("activation peak", rf"activation peak memory (?:takes|is)\s+{_SIZE}"),
+    ("outside of the allocator", rf"non[-_]torch(?: \w+){{0,2}} memory (?:takes|is)\s+{_SIZE}"),
+    ("captured graphs", rf"Estimated CUDA graph memory:\s+{_SIZE}"),
+    ("KV cache pool", rf"Available KV cache memory:\s+{_SIZE}"),
+    ("KV cache pool", rf"reserved for KV [Cc]ache is\s+{_SIZE}"),
+    ("visible memory", rf"total_gpu_memory \({_SIZE}\)"),
+    ("blocks", rf"# (?:GPU|CUDA|cuda) blocks:\s+{_NUMBER}"),
+    ("tokens", rf"KV cache size:\s+{_NUMBER}\s+tokens"),
+    ("tokens", rf"max_total_num_tokens=\s*{_NUMBER}"),
+    ("tokens", rf"Max KV cache tokens:?\s+{_NUMBER}"),
+    ("concurrency", rf"Maximum concurrency for\s+[\d,]+\s+tokens per request:\s+{_NUMBER}x"),
+    ("longest context", rf"estimated maximum model length is\s+{_NUMBER}"),
+)  # fmt: skip
+"""Lines of start-up logs of vLLM, SGLang and TensorRT-LLM, by the part of a budget in them."""
+
+AGREES = 0.1
+"""Share of the logged value that a budget may be off and still agrees."""
+
+
+class BudgetFrame(pd.DataFrame):
+    """A memory budget as a DataFrame: a row for each part."""
+
+    @property
+    def _constructor(self) -> Callable[..., BudgetFrame]:
+        """Make frames that pandas derives of the same kind."""
+        return BudgetFrame
+
+    def value_of(self, part: str) -> float:
+        """Give the value of a part by its name.
+
+        Raises
+        ------
+        ValueError
+            For a part that there is not, with the nearest one.
+        """
+        known = tuple(self["part"])
+        return float(self.loc[self["part"] == one_of("part", part, known), "value"].iloc[0])
+
+    def check(self, log_text: str) -> pd.DataFrame:
+        """Hold a start-up log beside the budget, line by line.
+
+        Parameters
+        ----------
+        log_text : str
+            The log of vLLM, SGLang or TensorRT-LLM, or a part of it.
+
+        Returns
+        -------
+        DataFrame
+            A row for each line that is about a part: ``part``, ``logged``, ``budgeted``, ``unit``,
+            ``error`` (budgeted over logged, less one), ``agrees`` (within a tenth), and ``line``.
+
+        Raises
+        ------
+        ValueError
+            If no line of the log is about the memory of an engine.
+        """
+        rows: list[dict[str, Any]] = []
+        for line in log_text.splitlines():
+            for part, pattern in _LINES:
+                found = re.search(pattern, line)
+                if found is not None:
+                    rows.append(self._compared(part, found, line))
+        if not rows:
+            msg = (
+                "the log must have lines of vLLM, SGLang or TensorRT-LLM about memory, such as "
+                "'Available KV cache memory: 51.38 GiB', got none of them"
+            )
+            raise ValueError(msg)
+        return pd.DataFrame(rows)
+
+    def _compared(self, part: str, found: re.Match[str], line: str) -> dict[str, Any]:
+        unit = found.groupdict().get("unit")
+        logged = float(found["value"].replace(",", "")) * (_GIB[unit.lower()] if unit else 1.0)
+        budgeted = self.value_of(part)
+        error = budgeted / logged - 1 if logged else float("nan")
+        return {
+            "part": part,
+            "logged": logged,
+            "budgeted": budgeted,
+            "unit": self.loc[self["part"] == part, "unit"].iloc[0],
+            "error": error,
+            "agrees": abs(error) <= AGREES,
+            "line": line.strip(),
+        }

@@ -1,0 +1,194 @@
+"""What an engine holds once it has started, in the words of its log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, Unpack
+
+from llmcalc_core.api.make_request import (
+    HardwareLike,
+    ModelLike,
+    PrecisionLike,
+    find_technique,
+    resolve,
+)
+from llmcalc_core.checks import whole_number
+from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
+from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.memory.start_up import ServerSettings, StartUp, start_up
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
+
+if TYPE_CHECKING:
+    from llmcalc_core.api.budget_frame import BudgetFrame
+
+
+@takes_techniques
+def memory_budget(
+    model: ModelLike,
+    hardware: HardwareLike = HARDWARE,
+    *,
+    tensor_parallel: int = 1,
+    pipeline_parallel: int = 1,
+    expert_parallel: int = 1,
+    bits: PrecisionLike = CHECKPOINT,
+    engine: str = DEFAULT_ENGINE,
+    engine_version: str | None = None,
+    max_model_len: int | None = None,
+    memory_fraction: float | None = None,
+    max_num_seqs: int | None = None,
+    max_num_batched_tokens: int | None = None,
+    captures_graphs: bool = True,
+    input_tokens: int = INPUT_TOKENS,
+    output_tokens: int = OUTPUT_TOKENS,
+    **techniques: Unpack[TechniqueArguments],
+) -> BudgetFrame:
+    """Budget the memory of a device as an engine does when it starts.
+
+    Parameters
+    ----------
+    model : name, path, dict or ModelConfig
+        The model.
+    hardware : name, path, dict or Hardware
+        The device.
+    tensor_parallel, pipeline_parallel, expert_parallel : int
+        The plan of a replica.
+    bits : str or Precision
+        Types of weights, activations and cache; 'checkpoint': those of the model's own checkpoint.
+    engine, engine_version : str
+        What serves, and its version, such as '0.17.1'; the newest that is known where not given.
+    max_model_len : int, optional
+        Longest context [tokens]; the model's own, or that of ``input_tokens`` and
+        ``output_tokens`` where the model has none.
+    memory_fraction : float, optional
+        ``gpu_memory_utilization`` of vLLM, ``mem_fraction_static`` of SGLang,
+        ``free_gpu_memory_fraction`` of TensorRT-LLM [1]; the engine's own default where not given.
+    max_num_seqs, max_num_batched_tokens : int, optional
+        Most requests and tokens of a step [1], [tokens]; the engine's defaults on this device.
+    captures_graphs : bool, default True
+        Whether decode steps are captured (not ``enforce_eager``).
+    input_tokens, output_tokens : int
+        Requests whose number at once is told [tokens].
+    **techniques : optional
+        As of :func:`explore`.
+
+    Returns
+    -------
+    DataFrame
+        A row for each part: ``part``, ``value``, ``unit``, and ``log``, the words of the engine's
+        log beside which to hold it. ``check(log_text)`` reads such a log and tells line by line
+        what agrees.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, a plan that the model can't have, or a value out of range.
+
+    Examples
+    --------
+    An H100 of 79.18 GiB holds 51.38 GiB of cache beside Llama 3.1 8B (vLLM before 0.21, at 16,000
+    tokens, as its log says; lambda.ai, read 2026-11-30).
+
+    >>> found = memory_budget("meta-llama/Llama-3.1-8B", "H100_80GB", engine_version="0.11.0",
+    ...                       max_model_len=16_000)
+    >>> round(float(found.value_of("KV cache pool")), 1)
+    51.4
+    """
+    target = resolve(model, hardware, bits, 1.0 if memory_fraction is None else memory_fraction)
+    layout = check_layout(
+        target.model, tp=tensor_parallel, pp=pipeline_parallel, ep=expert_parallel
+    )
+    own = target.hardware.engine(find_engine(engine))
+    if max_num_batched_tokens is not None:
+        tokens = whole_number("max_num_batched_tokens", max_num_batched_tokens)
+        own = replace(own, token_budget=tokens)
+    seqs = own.max_num_seqs if max_num_seqs is None else whole_number("max_num_seqs", max_num_seqs)
+    own = replace(own, max_num_seqs=seqs)
+    prompt = whole_number("input_tokens", input_tokens)
+    answer = whole_number("output_tokens", output_tokens)
+    longest = max_model_len or target.model.max_context or prompt + answer
+    settings = ServerSettings(
+        max_model_len=whole_number("max_model_len", longest),
+        memory_fraction=None if memory_fraction is None else target.memory_fraction,
+        version=None if engine_version is None else _version(engine_version),
+        graphs=captures_graphs,
+        prompt=prompt,
+        answer=answer,
+    )
+    found = start_up(
+        target.model, target.hardware, target.precision, layout,
+        engine=own, settings=settings, techniques=find_technique(techniques),
+    )  # fmt: skip
+    from llmcalc_core.api.budget_frame import (  # noqa: PLC0415 - half of the time of an import
+        BudgetFrame,
+    )
+
+    return BudgetFrame(list(_parts(found, own.name, settings)))
+
+
+class BudgetPart(NamedTuple):
+    """A row of the budget."""
+
+    part: str
+    value: float
+    unit: str
+    log: str
+
+
+_LOGS = {
+    "vllm": {
+        "weights": "Model loading took", "activations": "PyTorch activation peak memory",
+        "outside": "non-torch forward memory", "graphs": "Estimated CUDA graph memory",
+        "pool": "Available KV cache memory", "blocks": "num_gpu_blocks",
+        "tokens": "GPU KV cache size", "concurrency": "Maximum concurrency for",
+        "longest": "the estimated maximum model length is",
+    },
+    "sglang": {
+        "weights": "Load weight end. mem usage", "states": "Mamba Cache is allocated",
+        "pool": "KV Cache is allocated", "tokens": "max_total_num_tokens",
+    },
+    "trtllm": {"pool": "Allocated", "tokens": "Max KV cache tokens"},
+}  # fmt: skip
+"""Words of the logs of engines at start-up, by what they say."""
+
+
+def _parts(found: StartUp, engine: str, settings: ServerSettings) -> Iterator[BudgetPart]:
+    words = _LOGS.get(engine, {})
+    gib = 2.0**30
+    sizes = [
+        ("visible memory", found.visible_bytes, ""), ("allowed memory", found.allowed_bytes, ""),
+        ("weights", found.weights_bytes, "weights"),
+        ("activation peak", found.activations_bytes, "activations"),
+        ("outside of the allocator", found.outside_bytes, "outside"),
+        ("captured graphs", found.graphs_bytes, "graphs"),
+        ("pool of states", found.state_bytes, "states"),
+        ("KV cache pool", found.pool_bytes, "pool"),
+    ]  # fmt: skip
+    for name, size, word in sizes:
+        yield BudgetPart(name, size / gib, "GiB", words.get(word, ""))
+    length = f"{settings.max_model_len:,} tokens per request"
+    concurrency = f"{words['concurrency']} {length}" if "concurrency" in words else ""
+    yield BudgetPart("tokens of a block", found.block_tokens, "tokens", "")
+    yield BudgetPart("blocks", found.blocks, "1", words.get("blocks", ""))
+    yield BudgetPart("tokens", found.tokens, "tokens", words.get("tokens", ""))
+    yield BudgetPart("concurrency", found.concurrency, "1", concurrency)
+    yield BudgetPart("requests that run at once", found.running, "1", "")
+    yield BudgetPart("longest context", found.longest, "tokens", words.get("longest", ""))
+    yield BudgetPart("starts", float(found.starts), "1", "")
+
+
+def _version(given: str) -> tuple[int, ...]:
+    """Read the first two numbers of a version.
+
+    Raises
+    ------
+    ValueError
+        For anything that does not begin with them.
+    """
+    numbers = given.strip().lstrip("v").split(".")[:2]
+    if len(numbers) < len(("major", "minor")) or not all(one.isdigit() for one in numbers):
+        msg = f"engine_version must be two numbers or more, such as '0.17.1', got {given!r}"
+        raise ValueError(msg)
+    return tuple(int(one) for one in numbers)
