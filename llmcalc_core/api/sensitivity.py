@@ -18,6 +18,7 @@ from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.performance import performance, with_other_phase
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.simulation.open_loop import OfferedLoad
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,10 +168,8 @@ def _figures(chosen: SelectedPlan, hardware: Hardware, efficiency: Efficiency) -
         times = with_other_phase(*run, own=performance(*run, phase=chosen.request.phase))
     else:
         each = np.full((1, 1, 1, 1), chosen.request_rate / chosen.replicas)
-        found = open_loop_at(
-            run, chosen.budget(hardware), each, np.zeros(1, np.intp),
-            percentile=chosen.request.percentile,
-        )  # fmt: skip
+        load = OfferedLoad(rates=each, percentile=chosen.request.percentile)
+        found = open_loop_at(run, chosen.budget(hardware), load)
         times = performance_at(found, np.asarray(float(chosen.output_tokens)))
     per_replica = times.requests_per_s * times.tokens_per_request
     return {

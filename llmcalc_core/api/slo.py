@@ -21,7 +21,7 @@ from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.precision import CHECKPOINT
-from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
+from llmcalc_core.workload.techniques import TechniqueArguments, takes, takes_techniques
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,28 +40,32 @@ _DROPPED = (
 )  # fmt: skip
 
 
-@takes_techniques
+class ReplicaArguments(TechniqueArguments, total=False):
+    """What is asked of replicas, as arguments: limits, requests, and what serves them."""
+
+    ttft_limit_s: float | None
+    tpot_limit_s: float | None
+    input_tokens: int
+    output_tokens: int
+    engine: str
+    engine_version: str | None
+    max_num_seqs: int | None
+    enforce_eager: bool
+    precision: PrecisionLike
+    replica_devices: int | Sequence[int]
+    batch: int | Sequence[int]
+    memory_fraction: float
+    percentile: float | None
+    price_per_hour: float | None
+    power_watts: float | None
+
+
+@takes(ReplicaArguments)
 def find_slo_plan(
     model: ModelLike,
     hardware: HardwareLike | Sequence[HardwareLike],
     requests_per_s: float,
-    *,
-    ttft_limit_s: float | None = None,
-    tpot_limit_s: float | None = None,
-    input_tokens: int = INPUT_TOKENS,
-    output_tokens: int = OUTPUT_TOKENS,
-    engine: str = DEFAULT_ENGINE,
-    engine_version: str | None = None,
-    max_num_seqs: int | None = None,
-    enforce_eager: bool = False,
-    precision: PrecisionLike = CHECKPOINT,
-    replica_devices: int | Sequence[int] = REPLICA_DEVICES,
-    batch: int | Sequence[int] = IN_FLIGHT,
-    memory_fraction: float = MEMORY_FRACTION,
-    percentile: float | None = None,
-    price_per_hour: float | None = None,
-    power_watts: float | None = None,
-    **techniques: Unpack[TechniqueArguments],
+    **replicas: Unpack[ReplicaArguments],
 ) -> pd.DataFrame:
     """Find the fewest devices that serve a load within limits (service level objectives).
 
@@ -73,34 +77,8 @@ def find_slo_plan(
         On what; each device is planned for on its own.
     requests_per_s : float
         The load [requests/s].
-    ttft_limit_s, tpot_limit_s : float, optional
-        Longest time to the first token and per output token [s]: in the mean, or of the percentile.
-    input_tokens, output_tokens : int
-        Prompt and generated tokens of a request.
-    engine : str, default 'vllm'
-        The serving engine; see :func:`explore`.
-    engine_version : str, optional
-    max_num_seqs : int, optional
-    enforce_eager : bool, default False
-        As of :func:`explore`.
-    precision : str or Precision
-        Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint'.
-    replica_devices : int or several
-        Devices that a replica may have; 1, 2, 4, 8 and 16 where not given.
-    batch : int or several
-        Requests in flight that a replica may have; 1 to 768 in steps of a third or a half where
-        not given.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
-    percentile : float, optional
-        Part of the requests that must be within the limits, such as 0.95. Requests then come at
-        random and are simulated one by one; see :func:`slo_replicas`.
-    price_per_hour, power_watts : float, optional
-        Price [USD/h] and design power [W] of a device; its own where not given.
-    **techniques : optional
-        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`;
-        with a percentile, one value of each that :func:`simulate` takes.
+    **replicas : optional
+        The limits and all else that :func:`slo_replicas` takes, but for ``progress``.
 
     Returns
     -------
@@ -123,27 +101,7 @@ def find_slo_plan(
     True
     """
     load = positive("requests_per_s", requests_per_s, unit="requests/s")
-    frame = slo_replicas(
-        model,
-        hardware,
-        percentile=percentile,
-        ttft_limit_s=ttft_limit_s,
-        tpot_limit_s=tpot_limit_s,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        engine=engine,
-        engine_version=engine_version,
-        max_num_seqs=max_num_seqs,
-        enforce_eager=enforce_eager,
-        precision=precision,
-        replica_devices=replica_devices,
-        batch=batch,
-        memory_fraction=memory_fraction,
-        price_per_hour=price_per_hour,
-        power_watts=power_watts,
-        **techniques,
-    )
-    return slo_plans(frame, load)
+    return slo_plans(slo_replicas(model, hardware, **replicas), load)
 
 
 @takes_techniques
@@ -173,12 +131,32 @@ def slo_replicas(
 
     Parameters
     ----------
-    model, hardware, ttft_limit_s, tpot_limit_s, input_tokens, output_tokens, engine, precision
-        As of :func:`find_slo_plan`.
-    engine_version, max_num_seqs, enforce_eager
+    model : name, path, dict or ModelConfig
+        What to deploy.
+    hardware : name, dict, path of a TOML file, Hardware, or several of them
+        On what; each device is planned for on its own.
+    ttft_limit_s, tpot_limit_s : float, optional
+        Longest time to the first token and per output token [s]: in the mean, or of the percentile.
+    input_tokens, output_tokens : int
+        Prompt and generated tokens of a request.
+    engine : str, default 'vllm'
+        The serving engine; see :func:`explore`.
+    engine_version : str, optional
+    max_num_seqs : int, optional
+    enforce_eager : bool, default False
         As of :func:`explore`.
-    replica_devices, batch, memory_fraction, price_per_hour, power_watts, **techniques
-        As of :func:`find_slo_plan`.
+    precision : str or Precision
+        Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint'.
+    replica_devices : int or several
+        Devices that a replica may have; 1, 2, 4, 8 and 16 where not given.
+    batch : int or several
+        Requests in flight that a replica may have; 1 to 768 in steps of a third or a half where
+        not given.
+    memory_fraction : float, default 0.9
+        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
+        buffers leave free, for the cache.
+    price_per_hour, power_watts : float, optional
+        Price [USD/h] and design power [W] of a device; its own where not given.
     percentile : float, optional
         Part of the requests that must be within the limits, such as 0.95. Requests then come at
         random and are simulated one by one, on the few layouts of each device that need the fewest
@@ -186,6 +164,9 @@ def slo_replicas(
     progress : callable, optional
         Called with the share of the layouts that are simulated; where it returns False, the rest is
         cancelled.
+    **techniques : optional
+        What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`;
+        with a percentile, one value of each that :func:`simulate` takes.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.performance import Performance
 from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.simulation.in_flight import numbers_in_flight
-from llmcalc_core.simulation.open_loop import OpenLoop, Room, open_loop
+from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop, Room, open_loop
 from llmcalc_core.simulation.records import Where, joined
 from llmcalc_core.workload.grid import Grid
 
@@ -25,17 +25,7 @@ _ROWS = 2**15
 """Layouts, numbers in flight and lengths that are worked out at once."""
 
 
-def open_loop_at(
-    case: Case,
-    budget: MemoryBudget,
-    rates: Floats,
-    layout: NDArray[np.intp],
-    *,
-    chunked: bool = True,
-    held_steps: float = 0.0,
-    percentile: float | None = None,
-    further: bool = False,
-) -> OpenLoop:
+def open_loop_at(case: Case, budget: MemoryBudget, load: OfferedLoad) -> OpenLoop:
     """Estimate what replicas do at rates of requests, with what their memory has room for.
 
     Parameters
@@ -44,12 +34,8 @@ def open_loop_at(
         Model, hardware, precision, a grid of layouts and lengths, of any batch, and efficiency.
     budget : MemoryBudget
         What a device may hold.
-    rates : array of shape (plans, rates, 1, 1)
-        Requests per second that come at random to a replica of each plan [1/s].
-    layout : array of int of shape (plans,)
-        Which layout of the grid a plan has.
-    chunked, held_steps, percentile, further
-        As of :func:`llmcalc_core.simulation.open_loop.open_loop`.
+    load : OfferedLoad
+        What comes to a replica of each plan.
 
     Returns
     -------
@@ -70,10 +56,7 @@ def open_loop_at(
         usual = usual * (grid.inputs + grid.outputs) / (grid.inputs + grid.outputs / 2)
     room = Room(whole=np.maximum(whole, 1.0), usual=np.minimum(usual, places))
     tried = (model, hardware, precision, of(float(room.usual.max())), efficiency)
-    return open_loop(
-        tried, rates, room, layout,
-        chunked=chunked, held_steps=held_steps, percentile=percentile, further=further,
-    )  # fmt: skip
+    return open_loop(tried, room, load)
 
 
 def open_loop_in_blocks(
@@ -108,10 +91,10 @@ def open_loop_in_blocks(
         rows = np.flatnonzero((plans.layout >= layouts.start) & (plans.layout < layouts.stop))
         some = grid.of_layouts(layouts).of_inputs(inputs)
         block = (case[0], case[1], case[2], some, case[4])
-        own = plans.layout[rows] - layouts.start
-        found.append(
-            ((rows, inputs), open_loop_at(block, budget, each[rows], own, percentile=percentile))
+        load = OfferedLoad(
+            rates=each[rows], layout=plans.layout[rows] - layouts.start, percentile=percentile
         )
+        found.append(((rows, inputs), open_loop_at(block, budget, load)))
     return joined((*each.shape[:2], *grid.shape[2:]), found)
 
 

@@ -25,7 +25,7 @@ from llmcalc_core.planning.cost import cost_numbers
 from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.open_loop import OpenLoop
+from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -103,12 +103,12 @@ def serving_figures(
         served = _closed(times, running, let_in, concurrency)
     else:
         one = (model, hardware, precision, _grid(layout, workload, 1, serves), efficiency)
-        loop = open_loop_at(
-            one, budget, np.full((1, 1, 1, 1), request_rate), np.zeros(1, np.intp),
-            chunked=chunked, held_steps=float(np.asarray(arrivals.held_steps)), further=True,
-            percentile=percentile,
+        load = OfferedLoad(
+            rates=np.full((1, 1, 1, 1), request_rate), chunked=chunked, percentile=percentile,
+            held_steps=float(np.asarray(arrivals.held_steps)), further=True,
         )  # fmt: skip
-        served = _at_rate(single(loop), request_rate, num_prompts, percentile)
+        loop = single(open_loop_at(one, budget, load))
+        served = _at_rate(loop, request_rate, num_prompts, percentile)
         times = served.times
         memory, grid = memory_of(served.let_in)
     basis = basis_of(model, hardware, efficiency, workload.techniques)

@@ -5,7 +5,7 @@ Steps are timed for some numbers of sequences that decode, between which times a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,34 @@ class Room:
 
     whole: Floats
     usual: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OfferedLoad:
+    """Requests that come at random to replicas of plans, and what is to be told of their times.
+
+    Attributes
+    ----------
+    rates : array of shape (plans, rates, 1, 1)
+        Requests per second that come to a replica of each plan [1/s].
+    layout : array of int of shape (plans,)
+        Which layout of the grid a plan has; of one plan the first unless given.
+    chunked : bool, default True
+        Whether prompts are read beside decode steps.
+    held_steps : float, default 0
+        Decode steps for which the server holds a prompt back [1].
+    percentile : float, optional
+        Share of the requests whose latencies are to be no longer, between 0 and 1 [1].
+    further : bool, default False
+        Whether to give the times to first token of a burst and of even arrivals, too.
+    """
+
+    rates: Floats
+    layout: NDArray[np.intp] = field(default_factory=lambda: np.zeros(1, np.intp))
+    chunked: bool = True
+    held_steps: float = 0.0
+    percentile: float | None = None
+    further: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,17 +126,7 @@ class OpenLoop:
         return np.where(self.overloaded, queue * np.where(self.overloaded, longer, 1.0), 0.0)
 
 
-def open_loop(
-    case: Case,
-    rates: Floats,
-    room: Room,
-    layout: NDArray[np.intp],
-    *,
-    chunked: bool = True,
-    held_steps: float = 0.0,
-    percentile: float | None = None,
-    further: bool = False,
-) -> OpenLoop:
+def open_loop(case: Case, room: Room, load: OfferedLoad) -> OpenLoop:
     """Estimate what requests meet that come at random, and how many are in flight.
 
     Parameters
@@ -116,20 +134,10 @@ def open_loop(
     case : tuple
         Model, hardware, precision, a grid whose batches are
         :func:`llmcalc_core.simulation.in_flight.numbers_in_flight`, and efficiency.
-    rates : array of shape (plans, rates, 1, 1)
-        Requests per second that come to a replica of each plan [1/s].
     room : Room
         Of every layout.
-    layout : array of int of shape (plans,)
-        Which layout of the grid a plan has.
-    chunked : bool, default True
-        Whether prompts are read beside decode steps.
-    held_steps : float, default 0
-        Decode steps for which the server holds a prompt back [1].
-    percentile : float, optional
-        Share of the requests whose latencies are to be no longer, between 0 and 1 [1].
-    further : bool, default False
-        Whether to give the times to first token of a burst and of even arrivals, too.
+    load : OfferedLoad
+        What comes.
 
     Returns
     -------
@@ -138,11 +146,12 @@ def open_loop(
         faster than a closed loop of as many as there is room for ends.
     """
     model, hardware, precision, grid, efficiency = case
+    rates = load.rates
     closed = serving_times(
         model, hardware, precision, grid, efficiency,
-        chunked=chunked, arrivals=AT_RANDOM, further=further,
+        chunked=load.chunked, arrivals=AT_RANDOM, further=load.further,
     )  # fmt: skip
-    read = _Read(shape=grid.shape, layout=layout)
+    read = _Read(shape=grid.shape, layout=load.layout)
     numbers = np.asarray(grid.batch).reshape(-1)
     own = {name: read.room(getattr(room, name)) for name in ("whole", "usual")}
     fullest = Interpolation.of(numbers, own["usual"])
@@ -151,17 +160,17 @@ def open_loop(
         rate=rates,
         replicas=read.width(grid.attention_dp),
         answer_steps=np.asarray((grid.outputs - 1) / grid.acceptance_length),
-        mixes=mixes_prompts(efficiency, chunked=chunked),
+        mixes=mixes_prompts(efficiency, chunked=load.chunked),
         ahead=float(efficiency.behaviour.overlaps),
     )
-    curves = step_curves(case, chunked=chunked).of_layouts(layout)
+    curves = step_curves(case, chunked=load.chunked).of_layouts(load.layout)
     found = decoding(curves, numbers, own["usual"], traffic)
     overloaded = np.asarray(rates * longest > own["usual"])
     means, levels = latencies(
         found, traffic, efficiency.behaviour,
         room=own["usual"], longest=longest,
         fullest=fullest.take(read.curve(closed.tpot_s)) * grid.acceptance_length,
-        alone=curves.decode[:, :1], held_steps=held_steps, level=percentile,
+        alone=curves.decode[:, :1], held_steps=load.held_steps, level=load.percentile,
     )  # fmt: skip
     full = found.full | overloaded
     held = np.where(overloaded, own["usual"], found.met)

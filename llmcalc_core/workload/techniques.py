@@ -235,41 +235,52 @@ def in_use(
     }
 
 
-def takes_techniques(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Refuse what is neither a parameter of the function nor a technique, and name the nearest.
+def takes(
+    arguments: type[Any],
+) -> Callable[[Callable[_Arguments, _Result]], Callable[_Arguments, _Result]]:
+    """Refuse what is neither a parameter of a function nor a further argument; name the nearest.
 
     Parameters
     ----------
-    function : callable
-        One with ``**techniques``, the fields of :class:`Techniques`.
+    arguments : type
+        A ``TypedDict`` of what the function takes beside its parameters, as its ``**`` argument.
 
     Returns
     -------
     callable
-        The same, which raises a ``TypeError`` for an argument that there is not.
+        A decorator; what it gives raises a ``TypeError`` for an argument that there is not.
 
     Examples
     --------
-    >>> @takes_techniques
+    >>> @takes(TechniqueArguments)
     ... def plan(batch: int, **techniques: object) -> None: ...
     >>> plan(batchs=3)
     Traceback (most recent call last):
     TypeError: plan() has no argument 'batchs'; did you mean 'batch'?
     """
-    own = [
-        name
-        for name, parameter in signature(function).parameters.items()
-        if parameter.kind is not Parameter.VAR_KEYWORD
-    ]
-    known = dict.fromkeys([*own, *(field.name for field in fields(Techniques))])
 
-    @wraps(function)
-    def checked(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
-        if not kwargs.keys() <= known.keys():
-            name = next(name for name in kwargs if name not in known)
-            hint = nearest(name, known, count=1) or f"; known: {', '.join(known)}"
-            msg = f"{function.__name__}() has no argument {name!r}{hint}"
-            raise TypeError(msg)
-        return function(*args, **kwargs)
+    def checking(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+        own = [
+            name
+            for name, parameter in signature(function).parameters.items()
+            if parameter.kind is not Parameter.VAR_KEYWORD
+        ]
+        known = dict.fromkeys([*own, *arguments.__annotations__])
 
-    return checked
+        @wraps(function)
+        def checked(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+            if not kwargs.keys() <= known.keys():
+                name = next(name for name in kwargs if name not in known)
+                hint = nearest(name, known, count=1) or f"; known: {', '.join(known)}"
+                msg = f"{function.__name__}() has no argument {name!r}{hint}"
+                raise TypeError(msg)
+            return function(*args, **kwargs)
+
+        return checked
+
+    return checking
+
+
+def takes_techniques(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Refuse what is neither a parameter of the function nor a technique; see :func:`takes`."""
+    return takes(TechniqueArguments)(function)

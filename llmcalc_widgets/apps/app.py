@@ -3,20 +3,103 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
 from typing import Any, Self
 
 import traitlets
 from ipywidgets import VBox, Widget
 from traitlets import TraitError
 
-from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.apps.config import config_of, values_of
-from llmcalc_widgets.apps.forwarded import Forwarding
+from llmcalc_core import EvaluationRequest, Hardware, ModelConfig, Precision, VisionTower
+from llmcalc_widgets.apps.traits import Forwarding, Frame, traits_of
+from llmcalc_widgets.chart.load_view import load_view
 from llmcalc_widgets.export.displayed import Pictured
+from llmcalc_widgets.export.stills import load_still
 from llmcalc_widgets.runner.evaluations import Runner
-from llmcalc_widgets.settings.request import check_names, in_full
-from llmcalc_widgets.state import EvaluationState
+from llmcalc_widgets.runner.simulations import LoadRunner
+from llmcalc_widgets.settings.load import LOAD_SETTINGS
+from llmcalc_widgets.settings.registry import check_names, in_full
+from llmcalc_widgets.state import EvaluationState, LoadState
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
+
+VERSION = 1
+"""Of what a configuration looks like."""
+
+_TYPES = {kind.__name__: kind for kind in (Hardware, ModelConfig, Precision, VisionTower)}
+_TYPE = "type"
+_VERSION = "version"
+
+
+def config_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Write values as a configuration.
+
+    Examples
+    --------
+    >>> config_of({"hardware": ("L4", "T4")})
+    {'version': 1, 'hardware': ['L4', 'T4']}
+    """
+    return {_VERSION: VERSION, **{name: plain(one) for name, one in values.items()}}
+
+
+def values_of(config: object) -> dict[str, Any]:
+    """Give the values that a configuration holds.
+
+    Raises
+    ------
+    TypeError
+        For what is no dict.
+    ValueError
+        For another version, or a type that is none of a configuration's.
+
+    Examples
+    --------
+    >>> values_of({"version": 1, "hardware": ["L4", "T4"]})
+    {'hardware': ('L4', 'T4')}
+    """
+    if not isinstance(config, Mapping):
+        msg = f"a configuration must be a dict, as to_config gives it, got {config!r}"
+        raise TypeError(msg)
+    version = config.get(_VERSION, VERSION)
+    if version != VERSION:
+        msg = f"version of a configuration must be {VERSION}, got {version!r}"
+        raise ValueError(msg)
+    return {name: _restored(value) for name, value in config.items() if name != _VERSION}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Turn a value into what JSON can carry; an object into its fields that are not the default."""
+    if is_dataclass(value) and not isinstance(value, type):
+        changed = (one for one in fields(value) if getattr(value, one.name) != one.default)
+        return {
+            _TYPE: type(value).__name__,
+            **{one.name: plain(getattr(value, one.name)) for one in changed},
+        }
+    if isinstance(value, Mapping):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [plain(one) for one in value]
+    return value
+
+
+def _restored(value: Any) -> Any:  # noqa: ANN401
+    """Turn what :func:`plain` gave into the value that it was, with tuples for lists."""
+    if isinstance(value, Mapping):
+        parts = {name: _restored(one) for name, one in value.items()}
+        kind = parts.pop(_TYPE, None)
+        return parts if kind is None else _made(kind, parts)
+    if isinstance(value, (tuple, list)):
+        return tuple(_restored(one) for one in value)
+    return value
+
+
+def _made(kind: object, parts: dict[str, Any]) -> object:
+    if kind not in _TYPES:
+        close = get_close_matches(str(kind), _TYPES, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(_TYPES)}"
+        msg = f"type must be one of a configuration's, got {kind!r}; {hint}"
+        raise ValueError(msg)
+    return _TYPES[str(kind)](**parts)
 
 
 class App(Forwarding, Pictured, VBox):
@@ -109,3 +192,55 @@ class App(Forwarding, Pictured, VBox):
 
     def _show_error(self, _: object) -> None:
         self.set_trait("error", self.state.error_words())
+
+
+_LoadTraits: Any = traits_of(LoadState, LOAD_SETTINGS, "load")
+
+
+class LoadCurves(_LoadTraits, App):
+    """A widget with the load curve of one of its plans.
+
+    Attributes
+    ----------
+    load_latency, load_percentile : str
+        What is shown and said of the curve; see :class:`~llmcalc_widgets.settings.load.LoadValues`.
+    load_curve : DataFrame or None
+        Latencies over requests per second, of the plan that is shown; see
+        :func:`llmcalc_core.load_curve`. None until it is unfolded and computed. Read-only.
+    load : LoadState
+        Its settings, and what was found.
+    """
+
+    load_curve = Frame(read_only=True)
+
+    def make_load(self, values: Mapping[str, Any]) -> None:
+        """Make the state of the curve of what is set of it, and ``loads``, which computes curves.
+
+        It is called before ``__init__`` of this class, as the state has some of its traits.
+        """
+        self.load = LoadState(**values)
+        self.loads = LoadRunner(self.load)
+
+    def follow_load(self) -> None:
+        """Give the kernel the curve that is shown, from now on."""
+        self.load.observe(lambda change: self._give_load(change["new"].curve), "found")
+
+    def close(self) -> None:
+        """Close the widget with every widget that it made."""
+        if self._parts:
+            self.loads.close()
+        super().close()
+
+    def load_still(self) -> str:
+        """Write the curve that is seen in HTML, for readers without a kernel; empty for none."""
+        view = load_view(self.load)
+        return "" if view is None else load_still(view)
+
+    def _give_load(self, curve: Any) -> None:  # noqa: ANN401 - a frame or None
+        self.set_trait("load_curve", curve)
+
+
+def split_load(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Take the settings of a load curve out of others: first these, then the others."""
+    own = {name: value for name, value in values.items() if name in LOAD_SETTINGS}
+    return own, {name: value for name, value in values.items() if name not in own}

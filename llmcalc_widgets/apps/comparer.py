@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Unpack
 
 from llmcalc_core import METRICS, Evaluation, compare_hardware
-from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.apps.traits import traits_of
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
+from llmcalc_widgets.export.stills import paint_bars
 from llmcalc_widgets.panels.devices_page import (
     METRIC_WORDS,
     bars_of,
@@ -18,7 +18,8 @@ from llmcalc_widgets.panels.devices_page import (
     summary,
 )
 from llmcalc_widgets.settings.checks import one_of
-from llmcalc_widgets.settings.registry import SEVERAL_HARDWARE, SettingValues
+from llmcalc_widgets.settings.deployment import SEVERAL_HARDWARE
+from llmcalc_widgets.settings.registry import SettingValues
 from llmcalc_widgets.settings.setting import Choice, Setting, settings_of
 from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line

@@ -11,27 +11,32 @@ from ipywidgets import Widget
 from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
-from llmcalc_widgets.apps.chart_options import CHART_SETTINGS, ChartOptions, ChartValues
-from llmcalc_widgets.apps.compared_fronts import ComparedFronts
-from llmcalc_widgets.apps.config import values_of
-from llmcalc_widgets.apps.forwarded import traits_of
-from llmcalc_widgets.apps.load_curves import LoadCurves, split_load
+from llmcalc_widgets.apps.app import LoadCurves, split_load, values_of
+from llmcalc_widgets.apps.chart_options import (
+    CHART_SETTINGS,
+    ChartOptions,
+    ChartValues,
+    ComparedFronts,
+)
+from llmcalc_widgets.apps.traits import Frame, traits_of
 from llmcalc_widgets.chart.chart import Chart
 from llmcalc_widgets.chart.view import ChartView, chart_view
-from llmcalc_widgets.elements.style import row_of
-from llmcalc_widgets.export.displayed import Still
+from llmcalc_widgets.elements.page import row_of
+from llmcalc_widgets.export.displayed import Still, front_table, summary_of
 from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.outputs import Outputs
-from llmcalc_widgets.export.summary import front_table, summary_of
 from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
-from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.panels.details import Details
-from llmcalc_widgets.selection import Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
-from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, SettingValues
-from llmcalc_widgets.settings.request import check_names, in_full
-from llmcalc_widgets.state import QueryState
+from llmcalc_widgets.settings.registry import (
+    DEFAULTS,
+    SETTINGS,
+    SettingValues,
+    check_names,
+    in_full,
+)
+from llmcalc_widgets.state import QueryState, Selection, check_row, plan_of, row_of_plan, same_plan
 from llmcalc_widgets.transport.batched_messages import BatchedMessages
 from llmcalc_widgets.transport.disposal import parts_of
 

@@ -12,31 +12,31 @@ from ipywidgets import Widget
 from traitlets import TraitError
 
 from llmcalc_core import IN_FLIGHT, Evaluation, EvaluationRequest, slo_plans
-from llmcalc_widgets.apps.forwarded import traits_of
-from llmcalc_widgets.apps.load_curves import LoadCurves, split_load
+from llmcalc_widgets.apps.app import LoadCurves, split_load
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.elements.fold import Fold
-from llmcalc_widgets.export.bar_stills import paint_bars
+from llmcalc_widgets.apps.traits import traits_of
+from llmcalc_widgets.elements.labels import Fold
 from llmcalc_widgets.export.request_code import explore_call, load_call, program, slo_call
+from llmcalc_widgets.export.stills import paint_bars
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.panels.load import TITLE, LoadPanel, asked_of
-from llmcalc_widgets.panels.slo_notice import SloNotice
-from llmcalc_widgets.panels.slo_page import SloAnswer, bars_of, heading_words, slo_page, summary
-from llmcalc_widgets.runner.replicas import ReplicaRunner
-from llmcalc_widgets.settings.checks import check_rate, check_text
-from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
-from llmcalc_widgets.settings.percentiles import level_of
-from llmcalc_widgets.settings.registry import (
-    RATES,
-    SETTINGS,
-    SEVERAL_HARDWARE,
-    TECHNIQUES,
-    SettingValues,
+from llmcalc_widgets.panels.slo_page import (
+    SloAnswer,
+    SloNotice,
+    bars_of,
+    heading_words,
+    slo_page,
+    summary,
 )
+from llmcalc_widgets.runner.simulations import ReplicaRunner
+from llmcalc_widgets.settings.checks import check_rate, check_text
+from llmcalc_widgets.settings.deployment import SEVERAL_HARDWARE
+from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues, SloQuestion, level_of
+from llmcalc_widgets.settings.registry import SETTINGS, TECHNIQUES, SettingValues
 from llmcalc_widgets.settings.setting import Choice, Setting, Slider, settings_of
-from llmcalc_widgets.settings.slo_question import SloQuestion
 from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.settings.values import name_of
+from llmcalc_widgets.settings.workload import RATES
 from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
 

@@ -11,22 +11,17 @@ import traitlets
 from ipywidgets import HTML
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
-from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.export.bar_stills import paint_memory
+from llmcalc_widgets.apps.traits import traits_of
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
+from llmcalc_widgets.export.stills import paint_memory
 from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
 from llmcalc_widgets.settings.checks import check_text, one_of, whole
-from llmcalc_widgets.settings.registry import (
-    DEFAULTS,
-    MOST_BATCH,
-    MOST_TOKENS,
-    SettingValues,
-)
-from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.registry import DEFAULTS, SettingValues, to_request
 from llmcalc_widgets.settings.setting import Choice, Setting, Slider, settings_of
 from llmcalc_widgets.settings.values import doublings
+from llmcalc_widgets.settings.workload import MOST_BATCH, MOST_TOKENS
 from llmcalc_widgets.state import EvaluationState, setting_traits
 from llmcalc_widgets.text.plan_words import (
     AXIS_WORDS,

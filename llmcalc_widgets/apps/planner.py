@@ -9,11 +9,11 @@ from ipywidgets import HTML, Layout, VBox, Widget
 
 from llmcalc_core import Evaluation
 from llmcalc_widgets.apps.app import App
-from llmcalc_widgets.elements.style import row_of, standing, style_sheet
+from llmcalc_widgets.apps.traits import Frame
+from llmcalc_widgets.elements.page import row_of, standing, style_sheet
 from llmcalc_widgets.export.displayed import Still
 from llmcalc_widgets.export.listing import CodeFold
 from llmcalc_widgets.form.form import Form
-from llmcalc_widgets.frame_trait import Frame
 from llmcalc_widgets.settings.setting import Setting
 from llmcalc_widgets.state import EvaluationState
 from llmcalc_widgets.transport.disposal import parts_of

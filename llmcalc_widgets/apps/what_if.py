@@ -20,10 +20,10 @@ from llmcalc_core import (
     find_hardware,
     find_model,
 )
-from llmcalc_widgets.apps.forwarded import traits_of
 from llmcalc_widgets.apps.planner import Planner
+from llmcalc_widgets.apps.traits import traits_of
 from llmcalc_widgets.chart.view import chart_view
-from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.elements.labels import Fold
 from llmcalc_widgets.export.front_stills import paint_fronts
 from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor

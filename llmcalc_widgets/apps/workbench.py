@@ -9,15 +9,14 @@ from typing import Any, Self
 from ipywidgets import Tab, VBox
 from traitlets import TraitError
 
+from llmcalc_widgets.apps.app import config_of, plain, values_of
 from llmcalc_widgets.apps.comparer import HardwareComparer
-from llmcalc_widgets.apps.config import config_of, plain, values_of
 from llmcalc_widgets.apps.explorer import ParetoExplorer
 from llmcalc_widgets.apps.finder import SloFinder
 from llmcalc_widgets.apps.memory_planner import MemoryPlanner
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.export.displayed import Pictured, Still
-from llmcalc_widgets.settings.registry import SETTINGS
-from llmcalc_widgets.settings.request import check_names
+from llmcalc_widgets.settings.registry import SETTINGS, check_names
 from llmcalc_widgets.settings.rules import DRAFTING, undrafted
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 

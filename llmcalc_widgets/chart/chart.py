@@ -9,17 +9,16 @@ from ipywidgets import HTML, Dropdown, HBox, Layout, ToggleButton, VBox
 
 from llmcalc_widgets.chart.axes import AXES
 from llmcalc_widgets.chart.captions import heading, notice, plan_count, selected_plan
-from llmcalc_widgets.chart.compare_bar import CompareBar
+from llmcalc_widgets.chart.compare_bar import ChartOptions, CompareBar
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.interaction import FrontStepper, MouseSelection, key_script
 from llmcalc_widgets.chart.legend import legend
-from llmcalc_widgets.chart.options import ChartOptions
 from llmcalc_widgets.chart.progress import ProgressNotice
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
-from llmcalc_widgets.elements.style import style_sheet
-from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.elements.page import style_sheet
+from llmcalc_widgets.state import Selection
 
 _LISTS = {
     "x_axis": ("Across", "What the chart shows from left to right"),

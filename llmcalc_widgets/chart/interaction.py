@@ -11,8 +11,8 @@ from ipywidgets import HTML, Button, HBox, Layout
 from llmcalc_widgets.chart.captions import tooltips
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.elements.assets import page_script, read_asset
-from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.elements.page import page_script, read_asset
+from llmcalc_widgets.state import Selection
 
 STEPS = {"ArrowLeft": "previous", "ArrowDown": "previous", "ArrowRight": "next",
          "ArrowUp": "next", "Home": "first", "End": "last", "Escape": "clear"}  # fmt: skip

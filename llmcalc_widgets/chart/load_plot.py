@@ -16,7 +16,7 @@ from llmcalc_widgets.chart.legend import drawing
 from llmcalc_widgets.chart.load_view import DRAWN, LoadView
 from llmcalc_widgets.chart.palette import FAINT, STRONG
 from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, even_ticks, limits, placed_ticks
-from llmcalc_widgets.settings.percentiles import PERCENTILES
+from llmcalc_widgets.settings.load import PERCENTILES
 from llmcalc_widgets.text.units import number, seconds
 
 COLOURS = {

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from llmcalc_widgets.chart.axes import AXES, Quantity, Values
-from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.load import LoadQuestion
 from llmcalc_widgets.state import LoadState
 
 _QUANTITIES = {"ttft": "ttft", "tpot": "tpot", "e2e": "e2e_latency"}

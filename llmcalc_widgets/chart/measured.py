@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from llmcalc_widgets.chart.legend import drawing
 from llmcalc_widgets.chart.palette import FAINT, PALETTE, STRONG
 from llmcalc_widgets.chart.ticks import Ends, limits
-from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.elements.page import style_sheet
 from llmcalc_widgets.text.units import seconds
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 

@@ -9,7 +9,7 @@ from time import monotonic
 from bqplot import Figure
 from ipywidgets import HTML, Button, HBox, Layout
 
-from llmcalc_widgets.runner.event_loop import running_loop
+from llmcalc_widgets.runner.background import running_loop
 from llmcalc_widgets.text.units import counted, rounded, seconds
 
 _TICK_S = 0.2

@@ -12,7 +12,7 @@ from llmcalc_widgets.chart.legend import limits_words
 from llmcalc_widgets.chart.palette import GREY, PALETTE
 from llmcalc_widgets.chart.ticks import Ends
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.export.still import (
+from llmcalc_widgets.export.stills import (
     FAINT,
     GRID,
     INK,

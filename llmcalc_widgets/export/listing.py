@@ -9,11 +9,11 @@ from ipywidgets import HTML, Layout, VBox
 
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.elements.assets import event_handler, read_asset
-from llmcalc_widgets.elements.fold import Fold
+from llmcalc_widgets.elements.labels import Fold
+from llmcalc_widgets.elements.page import event_handler, read_asset
 from llmcalc_widgets.export.widget_code import explorer_code
-from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.load import LoadQuestion
+from llmcalc_widgets.state import Selection
 
 _COPY = event_handler(read_asset("llmcalc_widgets.export", "copy_code.js"))
 _STYLE = f"<style>{read_asset('llmcalc_widgets.export', 'outputs.css')}</style>"

@@ -21,7 +21,7 @@ from llmcalc_core import (
     list_models,
     parse_precision,
 )
-from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.load import LoadQuestion
 from llmcalc_widgets.settings.registry import DEFAULTS
 
 _ARGUMENTS = {"batches": "batch", "precisions": "precision", "request_rates": "request_rate"}

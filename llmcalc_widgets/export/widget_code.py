@@ -20,7 +20,7 @@ from llmcalc_widgets.export.request_code import (
     quoted,
     settings_of,
 )
-from llmcalc_widgets.settings.load_question import LoadQuestion
+from llmcalc_widgets.settings.load import LoadQuestion
 
 _BOTH = (
     'both = {"before": before, "after": after}',

@@ -10,12 +10,10 @@ from ipywidgets import Button, Layout, VBox
 from traitlets import TraitError
 
 from llmcalc_core import Hardware, ModelConfig
-from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import Commit, NumberField
+from llmcalc_widgets.form.fields import Commit, NumberField, explaining_script
 from llmcalc_widgets.settings.figures import Figure
 from llmcalc_widgets.state import EvaluationState
-from llmcalc_widgets.text.numbers import typed_number
-from llmcalc_widgets.text.units import change_words, number_text, rounded
+from llmcalc_widgets.text.units import change_words, number_text, rounded, typed_number
 
 Original = Callable[[], Hardware | ModelConfig]
 

@@ -6,10 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from ipywidgets import Box, HBox, Layout, SelectionSlider, Text, VBox
+from ipywidgets import HTML, Box, HBox, Layout, SelectionSlider, Text, VBox
 
 from llmcalc_widgets.elements.labels import ErrorLine
+from llmcalc_widgets.elements.page import page_script, read_asset
 from llmcalc_widgets.text.units import number_text
+
+_SCRIPT = read_asset("llmcalc_widgets.form", "explaining.js")
+
+
+def explaining_script() -> HTML:
+    """Make the invisible widget whose script names and explains the controls around it.
+
+    ipywidgets leaves the handle of a slider without a name, and its selection sliders announce the
+    place of the value among the stops. The words of the stop stand in their readout, which we do
+    not show: the script copies them to the handle. Of text fields and lists that have a label,
+    ipywidgets shows no tooltip; the line for errors below each control carries its explanation,
+    which the script copies to label and control.
+    """
+    return page_script(_SCRIPT)
 
 
 class Commit(Protocol):

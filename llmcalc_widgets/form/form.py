@@ -9,12 +9,10 @@ from typing import Any
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
-from llmcalc_widgets.elements.fold import Fold
-from llmcalc_widgets.elements.labels import ErrorLine
-from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.elements.labels import ErrorLine, Fold
+from llmcalc_widgets.elements.page import style_sheet
 from llmcalc_widgets.form.controls import make_field
-from llmcalc_widgets.form.explaining import explaining_script
-from llmcalc_widgets.form.fields import Field, NumberField
+from llmcalc_widgets.form.fields import Field, NumberField, explaining_script
 from llmcalc_widgets.settings.rules import partners
 from llmcalc_widgets.settings.setting import Entry, Setting
 from llmcalc_widgets.settings.techniques import in_words

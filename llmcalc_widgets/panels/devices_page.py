@@ -9,8 +9,7 @@ from math import isfinite
 import pandas as pd
 
 from llmcalc_core import METRICS, EvaluationRequest, Hardware
-from llmcalc_widgets.panels.drawings import Bar, bar_chart
-from llmcalc_widgets.panels.svg import PANEL_STYLE
+from llmcalc_widgets.panels.svg import PANEL_STYLE, Bar, bar_chart
 from llmcalc_widgets.text.plan_words import Row, of_words, plan_words, rejection_words
 from llmcalc_widgets.text.units import counted, number
 

@@ -13,16 +13,14 @@ from llmcalc_core import EvaluationRequest, find_engine
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
 from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.elements.style import style_sheet
+from llmcalc_widgets.elements.page import style_sheet
 from llmcalc_widgets.form.controls import make_field
-from llmcalc_widgets.panels.slo_notice import simulated
+from llmcalc_widgets.panels.slo_page import simulated
 from llmcalc_widgets.panels.svg import PANEL_STYLE, data_table
-from llmcalc_widgets.runner.loads import LoadRunner
-from llmcalc_widgets.selection import Selection
-from llmcalc_widgets.settings.load import LOAD_SETTINGS
-from llmcalc_widgets.settings.load_question import LoadQuestion, load_question
-from llmcalc_widgets.settings.percentiles import PERCENTILES
+from llmcalc_widgets.runner.simulations import LoadRunner
+from llmcalc_widgets.settings.load import LOAD_SETTINGS, PERCENTILES, LoadQuestion, load_question
 from llmcalc_widgets.settings.techniques import in_words
+from llmcalc_widgets.state import Selection
 from llmcalc_widgets.text.plan_words import Row
 from llmcalc_widgets.text.request_words import technique_words
 from llmcalc_widgets.text.units import counted, number, seconds

@@ -17,7 +17,7 @@ from llmcalc_widgets.chart.palette import PALETTE
 from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.panels.drawings import HEIGHT, WIDTH, LogAxes, Place
+from llmcalc_widgets.panels.svg import HEIGHT, WIDTH, LogAxes, Place
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, of_words, plan_words, plans_words
 from llmcalc_widgets.text.units import banded_seconds, change_words, gigabytes, number, tokens_per_s
 

@@ -11,10 +11,14 @@ from ipywidgets import HTML, VBox
 from llmcalc_core import Evaluation, explain, sensitivity
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels.memory_chart import memory_chart
-from llmcalc_widgets.panels.operations import operation_words, operations_table, two_phases
-from llmcalc_widgets.panels.roofline import roofline
+from llmcalc_widgets.panels.operations import (
+    operation_words,
+    operations_table,
+    roofline,
+    two_phases,
+)
 from llmcalc_widgets.panels.svg import PANEL_STYLE
-from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.state import Selection
 from llmcalc_widgets.text.plan_words import (
     BOUND_WORDS,
     LATENCY_WORDS,

@@ -10,7 +10,7 @@ from traceback import format_exc
 from typing import Any
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
-from llmcalc_widgets.runner.event_loop import is_pending, running_loop
+from llmcalc_widgets.runner.background import is_pending, running_loop
 from llmcalc_widgets.state import EvaluationState
 
 PAUSE_S = 0.05

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS
-from llmcalc_widgets.settings.request import checked_settings
+from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, checked_settings
 from llmcalc_widgets.settings.rules import check_together
 from llmcalc_widgets.settings.values import name_of
 

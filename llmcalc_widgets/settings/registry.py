@@ -1,403 +1,26 @@
-"""The settings, one entry each, in the order of the form: what every widget is asked.
+"""The settings in the order of the form: what every widget is asked, and the request they make.
 
-A new setting is an entry of :class:`SettingValues`: its traits, checks, control, label, tooltip,
-configuration, words in comparisons and code follow from it.
+A new setting is an entry of one of the classes that :class:`SettingValues` joins: its traits,
+checks, control, label, tooltip, configuration, words in comparisons and code follow from it.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from __future__ import annotations
 
-from llmcalc_core import (
-    CHECKPOINT,
-    DEFAULT_ENGINE,
-    ENGINES,
-    PHASES,
-    PRECISIONS,
-    Precision,
-    find_engine,
-    list_hardware,
-    list_models,
-)
-from llmcalc_widgets.settings.checks import (
-    check_milliseconds,
-    check_rate,
-    one_of,
-    request_field,
-    whole,
-)
-from llmcalc_widgets.settings.percentiles import PERCENTILES, level_of
-from llmcalc_widgets.settings.rules import (
-    by_rate,
-    not_serving,
-    percentile_disabled,
-    tpot_disabled,
-)
-from llmcalc_widgets.settings.setting import (
-    Buttons,
-    Choice,
-    Entry,
-    MultipleChoice,
-    Search,
-    Setting,
-    Slider,
-    Values,
-    settings_of,
-)
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from llmcalc_core import EvaluationRequest, make_request
+from llmcalc_widgets.settings.deployment import DeploymentValues, MemoryValues
+from llmcalc_widgets.settings.presets import with_workload
+from llmcalc_widgets.settings.setting import Values, settings_of
 from llmcalc_widgets.settings.techniques import PriceValues, TechniqueValues
-from llmcalc_widgets.settings.values import (
-    Device,
-    Model,
-    canonical_devices,
-    canonical_hardware,
-    canonical_model,
-    canonical_precision,
-    doublings,
-    rates_between,
-)
-from llmcalc_widgets.settings.workloads import WORKLOADS, check_workload
-from llmcalc_widgets.text.numbers import counted_text, typed_time
-from llmcalc_widgets.text.units import number_text, percent_text
-
-MOST_TOKENS = 10_000_000
-MOST_BATCH = 65_536
-"""Beyond these a figure is a slip of the pen, not a workload."""
+from llmcalc_widgets.settings.workload import WorkloadValues
 
 
-LOADS = {"in_flight": "requests in flight", "request_rate": "requests per second"}
-"""How the load of a server is given, and what that is called."""
-
-RATES = (0.1, 0.2, 0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 1000)
-"""Usual rates of requests [1/s]."""
-
-_POWERS = tuple(2**power for power in range(11))
-_DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
-            128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
-_TOKENS = (1, 16, 32, 64, 128, 256, 512, 768, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000,
-           16_000, 24_000, 32_000, 48_000, 64_000, 96_000, 128_000)  # fmt: skip
-_SHARES = tuple(percent / 100 for percent in range(0, 101, 5))
-_COUNTED_TOKENS = Slider(stops=_TOKENS, words=counted_text("token"))
-
-
-def _nothing(_: Values) -> dict[str, Any]:
-    """Ask for nothing: the other end of the range asks for both."""
-    return {}
-
-
-def _phase(settings: Values) -> dict[str, Any]:
-    return {"phase": settings["stage"]}
-
-
-def _devices(settings: Values) -> dict[str, Any]:
-    return {"devices": doublings(settings["devices_min"], settings["devices"])}
-
-
-def _batches(settings: Values) -> dict[str, Any]:
-    if by_rate(settings):
-        return {}
-    return {"batch": doublings(settings["batch_min"], settings["batch_max"])}
-
-
-def _rate_words(rate: float) -> str:
-    return f"{number_text(rate)} requests/s"
-
-
-def _no_rate(settings: Values) -> bool:
-    return not by_rate(settings)
-
-
-def _rates(settings: Values) -> dict[str, Any]:
-    if not by_rate(settings):
-        return {}
-    return {"request_rate": rates_between(settings["request_rate_min"], settings["request_rate"])}
-
-
-def _percentile(settings: Values) -> dict[str, Any]:
-    level = level_of(settings["percentile"])
-    if level is None or not_serving(settings) or percentile_disabled(settings):
-        return {}
-    return {"percentile": level}
-
-
-def _tpot_limit(settings: Values) -> dict[str, Any]:
-    limit = None if tpot_disabled(settings) else settings["tpot_limit_ms"]
-    return {} if limit is None else {"tpot_limit_s": limit / 1e3}
-
-
-def _ttft_limit(settings: Values) -> dict[str, Any]:
-    limit = settings["ttft_limit_ms"]
-    return {} if limit is None else {"ttft_limit_s": limit / 1e3}
-
-
-class QuestionValues(TypedDict, total=False):
-    """What is deployed, for what workload, within what limits."""
-
-    model: Annotated[
-        Model,
-        Setting(
-            default="llama2_70b",
-            check=canonical_model,
-            shared=True,
-            control=Search(options=list_models),
-            label="Model",
-            usual=list_models,
-            help="What is deployed: type part of a name to search",
-        ),
-    ]
-    hardware: Annotated[
-        Device | Sequence[Device],
-        Setting(
-            default="H100_80GB",
-            check=canonical_hardware,
-            shared=True,
-            control=Search(options=list_hardware),
-            label="Hardware",
-            usual=list_hardware,
-            help="The accelerator: type part of a name to search",
-        ),
-    ]
-    precision: Annotated[
-        str | Precision,
-        Setting(
-            default=CHECKPOINT,
-            check=canonical_precision,
-            shared=True,
-            control=Choice(options=lambda: (CHECKPOINT, *PRECISIONS)),
-            label="Precision",
-            usual=lambda: PRECISIONS,
-            help="Number formats of weights, activations and KV cache; fp8 and nvfp4 have an "
-            "FP8 cache, which vLLM keeps in 16 bits unless told",
-        ),
-    ]
-    stage: Annotated[
-        str,
-        Setting(
-            default="decode",
-            check=request_field("phase"),
-            request=_phase,
-            control=Buttons(options=lambda: tuple(reversed(PHASES))),
-            label="Stage",
-            help="serving: continuous batching; decode, prefill: one batch that starts and ends "
-            "together",
-        ),
-    ]
-    engine: Annotated[
-        str,
-        Setting(
-            default=DEFAULT_ENGINE,
-            check=request_field("engine"),
-            shared=True,
-            control=Choice(
-                options=lambda: tuple(name for name in ENGINES if find_engine(name).offered),
-                name_of=lambda name: find_engine(name).label,
-            ),
-            label="Engine",
-            help="The serving engine, whose overheads and scheduling were measured",
-        ),
-    ]
-    devices: Annotated[
-        int,
-        Setting(
-            default=8,
-            check=whole("devices"),
-            request=_devices,
-            shared=True,
-            control=Slider(stops=_DEVICES, words=counted_text("device")),
-            label="Devices",
-            help="Accelerators in all; every plan uses as many, or one of the counts from the "
-            "fewest",
-        ),
-    ]
-    devices_min: Annotated[
-        int | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=whole("devices"),
-            request=_nothing,
-            control=Entry(hint="the same"),
-            label="Fewest devices",
-            help="Fewest accelerators: this count, the powers of two above it, and Devices are all "
-            "tried",
-        ),
-    ]
-    workload: Annotated[
-        str | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_workload,
-            group="workload",
-            alias=True,
-            control=Choice(
-                options=lambda: ("", *WORKLOADS),
-                name_of=lambda name: WORKLOADS[name].label if name else "own values",
-                notes={"": "", **{name: one.about for name, one in WORKLOADS.items()}},
-            ),
-            label="Workload",
-            usual=lambda: tuple(WORKLOADS),
-            help="Usual lengths and limits of a kind of use; choosing one sets them",
-        ),
-    ]
-    input_tokens: Annotated[
-        int,
-        Setting(
-            default=2000,
-            check=whole("input_tokens", MOST_TOKENS),
-            group="workload",
-            shared=True,
-            control=_COUNTED_TOKENS,
-            label="Input tokens",
-            help="Prompt tokens of a request",
-        ),
-    ]
-    output_tokens: Annotated[
-        int,
-        Setting(
-            default=256,
-            check=whole("output_tokens", MOST_TOKENS),
-            group="workload",
-            shared=True,
-            control=_COUNTED_TOKENS,
-            label="Output tokens",
-            help="Generated tokens of a request",
-        ),
-    ]
-    tpot_limit_ms: Annotated[
-        float | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_milliseconds,
-            group="limits",
-            shared=True,
-            request=_tpot_limit,
-            disabled=tpot_disabled,
-            control=Entry(hint="none", read=typed_time),
-            label="TPOT limit [ms]",
-            help="Longest time per output token (TPOT) in ms, or the rate of a user, such as 25 "
-            "tokens/s",
-        ),
-    ]
-    ttft_limit_ms: Annotated[
-        float | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_milliseconds,
-            group="limits",
-            shared=True,
-            request=_ttft_limit,
-            control=Entry(hint="none"),
-            label="TTFT limit [ms]",
-            help="Longest time to the first token (TTFT) in ms",
-        ),
-    ]
-    percentile: Annotated[
-        str,
-        Setting(
-            default="mean",
-            check=one_of(PERCENTILES),
-            group="limits",
-            shared=True,
-            request=_percentile,
-            disabled=percentile_disabled,
-            hidden=not_serving,
-            control=Choice(options=lambda: PERCENTILES),
-            label="Limits hold for",
-            noun="percentile",
-            help="What times are of, and what must keep the limits: their mean, or a percentile of "
-            "the requests, such as p95, which 95 of 100 stay within",
-        ),
-    ]
-    load_as: Annotated[
-        str,
-        Setting(
-            default="in_flight",
-            check=one_of(tuple(LOADS)),
-            group="workload",
-            request=_nothing,
-            hidden=not_serving,
-            control=Choice(options=lambda: tuple(LOADS), name_of=LOADS.__getitem__),
-            label="Load given as",
-            help="Requests in flight: one is sent when one ends (a closed loop). Requests per "
-            "second: they come at random at a rate (Poisson), and as many are in flight as come "
-            "in the time that each of them takes",
-        ),
-    ]
-    request_rate_min: Annotated[
-        float | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_rate,
-            group="workload",
-            request=_nothing,
-            hidden=_no_rate,
-            control=Entry(hint="the same"),
-            label="Requests/s from",
-            help="The lowest rate of requests: this one, its doubles and Requests/s to are all "
-            "tried",
-        ),
-    ]
-    request_rate: Annotated[
-        float,
-        Setting(
-            default=10.0,
-            check=check_rate,
-            group="workload",
-            request=_rates,
-            hidden=_no_rate,
-            control=Slider(stops=RATES, words=_rate_words),
-            label="Requests/s to",
-            help="Requests that come per second, over all replicas, which share them evenly",
-        ),
-    ]
-    batch_min: Annotated[
-        int,
-        Setting(
-            default=1,
-            check=whole("batches", MOST_BATCH),
-            group="workload",
-            request=_nothing,
-            hidden=by_rate,
-            control=Slider(stops=_POWERS, words=counted_text("sequence")),
-            label="Batch from",
-            serving_label="Requests in flight from",
-            noun="in flight from",
-            help="Sequences in a replica's batch, in serving its concurrency: the fewest requests "
-            "in flight; powers of two between are tried",
-        ),
-    ]
-    batch_max: Annotated[
-        int,
-        Setting(
-            default=256,
-            check=whole("batches", MOST_BATCH),
-            group="workload",
-            request=_batches,
-            hidden=by_rate,
-            control=Slider(stops=_POWERS, words=counted_text("sequence")),
-            label="Batch to",
-            serving_label="Requests in flight to",
-            noun="in flight to",
-            help="Sequences in a replica's batch, in serving its concurrency: the most requests in "
-            "flight",
-        ),
-    ]
-    memory_fraction: Annotated[
-        float,
-        Setting(
-            default=0.9,
-            check=request_field("memory_fraction"),
-            shared=True,
-            control=Slider(stops=_SHARES[10:], words=percent_text),
-            label="Memory share",
-            help="Part of a device's memory that may be used, from 0 to 1",
-        ),
-    ]
-
-
-class SettingValues(QuestionValues, TechniqueValues, PriceValues, total=False):
+class SettingValues(
+    DeploymentValues, WorkloadValues, MemoryValues, TechniqueValues, PriceValues, total=False
+):
     """Everything that can be set of a question."""
 
 
@@ -410,19 +33,76 @@ DEFAULTS = {name: one.default for name, one in SETTINGS.items() if not one.alias
 TECHNIQUES = tuple(name for name, one in SETTINGS.items() if one.group == "techniques")
 PRICES = tuple(name for name, one in SETTINGS.items() if one.group == "prices")
 
-USUAL_HARDWARE = (
-    "A100_80GB", "H100_80GB", "H200_141GB", "B200_180GB", "B300_270GB", "L40S", "RTX_PRO_6000",
-    "MI300X", "MI355X", "Gaudi3", "TPUv6e",
-)  # fmt: skip
-"""Of the makers whose devices most clouds have."""
 
-SEVERAL_HARDWARE = Setting(
-    name="hardware",
-    default=USUAL_HARDWARE,
-    check=canonical_devices,
-    control=MultipleChoice(options=list_hardware),
-    label="Hardware",
-    help="The accelerators: click for one, Ctrl and click to add or remove, Shift for a range",
-    shared=True,
-)
-"""The setting of questions that are about several devices at once."""
+_RATES = frozenset({"request_rate", "request_rate_min"})
+
+
+def to_request(settings: Values) -> EvaluationRequest:
+    """Make the request that checked settings ask for.
+
+    Examples
+    --------
+    >>> from llmcalc_widgets.settings.registry import DEFAULTS
+    >>> to_request({**DEFAULTS, "batch_min": 3, "batch_max": 10}).batches
+    (3, 4, 8, 10)
+    """
+    arguments: dict[str, Any] = {}
+    for setting in SETTINGS.values():
+        arguments |= setting.arguments(settings)
+    return make_request(**arguments)
+
+
+def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings in their canonical form, those of a workload in its place.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name or a value out of range.
+
+    Examples
+    --------
+    >>> checked_settings({"devices": 16.0, "workload": "batch"})["devices"]
+    16
+    """
+    try:
+        check_names(values, SETTINGS)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return {name: SETTINGS[name].checked(one) for name, one in in_full(values).items()}
+
+
+def in_full(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Put the settings of a workload in its place; where a rate is given, load is given as one.
+
+    Raises
+    ------
+    ValueError
+        For an unknown workload.
+
+    Examples
+    --------
+    >>> in_full({"request_rate": 20})
+    {'request_rate': 20, 'load_as': 'request_rate'}
+    """
+    given = with_workload(values)
+    implied = {"load_as": "request_rate"} if not _RATES.isdisjoint(given) else {}
+    return {**given, **({} if "load_as" in given else implied)}
+
+
+def check_names(
+    names: Mapping[str, object], known: Collection[str], *, owner: str = "ParetoExplorer"
+) -> None:
+    """Refuse a keyword that is no setting.
+
+    Raises
+    ------
+    TypeError
+        With the nearest setting.
+    """
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            msg = f"{owner} has no setting {name!r}; {hint}"
+            raise TypeError(msg)

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_type_hints
 
 from llmcalc_widgets.settings.values import name_of
-from llmcalc_widgets.text.numbers import typed_number
-from llmcalc_widgets.text.units import number_text
+from llmcalc_widgets.text.units import number_text, typed_number
 
 Values = Mapping[str, Any]
 """Settings by name."""
@@ -18,6 +17,11 @@ Group = Literal["deployment", "workload", "limits", "techniques", "prices", "vie
 
 Words = str | Callable[[Values], str]
 """Words, or what makes them of all settings."""
+
+
+def asks_nothing(_: Values) -> dict[str, Any]:
+    """Ask the core for nothing, where another setting asks for both."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

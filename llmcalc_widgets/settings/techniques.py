@@ -14,8 +14,7 @@ from llmcalc_widgets.settings.rules import (
 )
 from llmcalc_widgets.settings.setting import Choice, Entry, Search, Setting, Slider, Values
 from llmcalc_widgets.settings.values import Model, canonical_model, doublings
-from llmcalc_widgets.text.numbers import counted_text
-from llmcalc_widgets.text.units import number_text, percent_text
+from llmcalc_widgets.text.units import counted_text, number_text, percent_text
 
 _MOST_WIDTH = 1024
 _OFFLOADED = (0, 0.1, 0.25, 0.5)

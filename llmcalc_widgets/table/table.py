@@ -17,9 +17,9 @@ from ipywidgets import HTML, Button, HBox, Layout, RadioButtons, Text, VBox
 from numpy.typing import NDArray
 
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.elements.assets import page_script, read_asset
 from llmcalc_widgets.elements.labels import ErrorLine, label_with_tooltip
-from llmcalc_widgets.selection import Selection
+from llmcalc_widgets.elements.page import page_script, read_asset
+from llmcalc_widgets.state import Selection
 from llmcalc_widgets.table.columns import COLUMNS, PLAN, Column, cells, columns_of
 from llmcalc_widgets.table.filters import matching
 from llmcalc_widgets.text.units import counted

@@ -12,7 +12,7 @@ from typing import Any
 from anywidget import AnyWidget
 from ipywidgets import Widget
 
-from llmcalc_widgets.elements.assets import read_asset
+from llmcalc_widgets.elements.page import read_asset
 
 _LISTENING = "listening"
 """What the script says once it is there."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from anywidget import AnyWidget
 from ipywidgets import Widget
 
-from llmcalc_widgets.elements.assets import read_asset
+from llmcalc_widgets.elements.page import read_asset
 
 
 class Disposal(AnyWidget):

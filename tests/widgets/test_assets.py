@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import llmcalc_widgets
-from llmcalc_widgets.elements.assets import page_script, read_asset
+from llmcalc_widgets.elements.page import page_script, read_asset
 
 ROOT = Path(llmcalc_widgets.__file__).parent
 SCRIPTS = sorted(ROOT.rglob("*.js"))

@@ -29,7 +29,7 @@ from llmcalc_widgets import (
     WhatIf,
     Workbench,
 )
-from llmcalc_widgets.apps.config import _restored, plain
+from llmcalc_widgets.apps.app import _restored, plain
 from llmcalc_widgets.apps.workbench import TABS
 
 OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)

@@ -16,7 +16,6 @@ from traitlets import TraitError
 
 from llmcalc_core import find_hardware, find_slo_plan, load_curve, slo_replicas
 from llmcalc_widgets import SloFinder
-from llmcalc_widgets.settings import slo_question
 from llmcalc_widgets.text.units import number, seconds
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -143,7 +142,7 @@ def test_another_load_is_not_simulated_anew(
 ) -> None:
     finder.devices, finder.percentile = 1, "p90"
     before = int(finder.df["devices"][0])
-    monkeypatch.setattr(slo_question, "slo_replicas", _never)
+    monkeypatch.setattr("llmcalc_widgets.settings.load.slo_replicas", _never)
     finder.requests_per_s = 200
     assert finder.df["devices"][0] > before
     finder.percentile = "mean"
@@ -187,7 +186,7 @@ def slow_replicas(monkeypatch: pytest.MonkeyPatch) -> list[float]:
                 raise RuntimeError(step)
         return slo_replicas(*asked, **given)
 
-    monkeypatch.setattr(slo_question, "slo_replicas", slow)
+    monkeypatch.setattr("llmcalc_widgets.settings.load.slo_replicas", slow)
     return seen
 
 
@@ -296,7 +295,7 @@ def test_a_simulation_that_fails_is_said_and_raised(
     def fail(*_: object, **__: object) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(slo_question, "slo_replicas", fail)
+    monkeypatch.setattr("llmcalc_widgets.settings.load.slo_replicas", fail)
     with pytest.raises(KeyError, match="lost"):
         finder.percentile = "p99"
     assert finder.error == "percentile: The simulation failed: KeyError: 'lost'"

@@ -16,8 +16,7 @@ from traitlets import TraitError
 from llmcalc_core import explore, make_request
 from llmcalc_widgets import HardwareComparer, ParetoExplorer
 from llmcalc_widgets.panels.load import TITLE
-from llmcalc_widgets.settings.registry import DEFAULTS
-from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.registry import DEFAULTS, to_request
 from llmcalc_widgets.text.units import number, seconds
 
 PLAN: dict[str, Any] = {"model": "llama3_8b", "hardware": "H100_80GB"}

@@ -15,8 +15,7 @@ from llmcalc_widgets.form.fields import Field
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.settings.checks import whole
 from llmcalc_widgets.settings.compared import typed_changes, usual_comparisons
-from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS
-from llmcalc_widgets.settings.request import to_request
+from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, to_request
 from llmcalc_widgets.settings.setting import Entry, Setting, Slider, settings_of
 from llmcalc_widgets.state import EvaluationState, setting_traits
 

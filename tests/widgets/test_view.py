@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.captions import status_words, tooltips
-from llmcalc_widgets.chart.downsampling import FEW, MOST_MARKS, downsampled_rows
+from llmcalc_widgets.chart.drawing import FEW, MOST_MARKS, downsampled_rows
 from llmcalc_widgets.chart.palette import PALETTE, colour_slots
 from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
 from llmcalc_widgets.chart.view import chart_view
-from llmcalc_widgets.panels.plan_summary import memory_bar
+from llmcalc_widgets.panels.details import memory_bar
 from llmcalc_widgets.text.units import banded_seconds, number, rounded, seconds
 
 

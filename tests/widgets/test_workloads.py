@@ -9,7 +9,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.settings.workloads import WORKLOAD_SETTINGS, WORKLOADS
+from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, WORKLOADS
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import resolve
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.micro_batch import Case
 from llmcalc_core.simulation.in_flight import numbers_in_flight
-from llmcalc_core.simulation.open_loop import OpenLoop, Room, open_loop
+from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop, Room, open_loop
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.scheduler import run
@@ -127,10 +127,8 @@ def at_rate(drawn: Draw, rate: float) -> OpenLoop:
     numbers = np.array(numbers_in_flight(1024), float).reshape(1, -1, 1, 1)
     case = (model, hardware, precision, grid.with_batch(numbers), efficiency)
     room = np.full((1, 1, 1, 1), 1024.0)
-    found = open_loop(
-        case, np.full(room.shape, rate), Room(whole=room, usual=room), np.zeros(1, np.intp)
-    )
-    return single(found)
+    load = OfferedLoad(rates=np.full(room.shape, rate))
+    return single(open_loop(case, Room(whole=room, usual=room), load))
 
 
 def test_an_open_loop() -> None:

@@ -14,7 +14,7 @@ from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.open_loop import open_loop_at
 from llmcalc_core.simulation.latencies import gamma_quantile, normal_share, wait_quantile
-from llmcalc_core.simulation.open_loop import OpenLoop
+from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop
 from llmcalc_core.simulation.random_arrivals import Wait
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.server import ServerOptions
@@ -46,8 +46,8 @@ def closed_form(
     )  # fmt: skip
     case = (model, hardware, precision, own, efficiency)
     budget = memory_budget(hardware, server.memory_fraction, server.engine.name)
-    each = np.full((1, 1, 1, 1), rate)
-    return single(open_loop_at(case, budget, each, np.zeros(1, np.intp), percentile=level))
+    load = OfferedLoad(rates=np.full((1, 1, 1, 1), rate), percentile=level)
+    return single(open_loop_at(case, budget, load))
 
 
 def misses(

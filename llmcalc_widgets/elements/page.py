@@ -1,4 +1,4 @@
-"""Style sheets and scripts of the page, which are files beside the modules that need them.
+"""What goes into the page: style sheets and scripts, files beside the modules that need them.
 
 A script that a widget of HTML carries is run by an event attribute, such as ``onload`` of its style
 sheet: ipywidgets puts HTML into the page without running its ``<script>``. Its file is a module
@@ -12,7 +12,7 @@ from importlib.resources import files
 from json import dumps
 from typing import Any
 
-from ipywidgets import HTML, Layout
+from ipywidgets import HTML, Layout, VBox
 
 
 def read_asset(package: str, name: str) -> str:
@@ -44,3 +44,35 @@ def page_script(script: str, **options: Any) -> HTML:  # noqa: ANN401 - as above
     """Make the invisible widget that runs a script when it comes into the page."""
     style = f'<style onload="{event_handler(script, **options)}"></style>'
     return HTML(style, layout=Layout(display="none"))
+
+
+_CSS = read_asset("llmcalc_widgets.elements", "style.css")
+_HIDE_STILL = event_handler(read_asset("llmcalc_widgets.elements", "hide_still.js"))
+"""Hides the still after a live view; in CSS, ``:has`` would cost milliseconds at every change."""
+
+
+def style_sheet() -> HTML:
+    """Make the invisible widget that carries the style of a part, and hides what stands for it."""
+    sheet = f'<style onload="{_HIDE_STILL}">{_CSS}</style>'
+    return HTML(sheet, layout=Layout(display="none"))
+
+
+def standing(part: str) -> str:
+    """Write a part's HTML with its style, to be read without the widget."""
+    return f'<div class="llmcalc"><style>{_CSS}</style>{part}</div>'
+
+
+def row_of(*parts: VBox) -> VBox:
+    """Put parts beside each other, and below where there is no room."""
+    row = VBox(
+        parts,
+        layout=Layout(
+            display="flex",
+            flex_flow="row wrap",
+            width="100%",
+            align_items="flex-start",
+            grid_gap="8px 20px",
+        ),
+    )
+    row.add_class("llmcalc-row")
+    return row

@@ -10,7 +10,7 @@ import pytest
 from traitlets import HasTraits, TraitError
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.frame_trait import Frame
+from llmcalc_widgets.apps.traits import Frame
 
 
 class Holder(HasTraits):

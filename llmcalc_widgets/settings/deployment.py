@@ -1,0 +1,182 @@
+"""What is deployed: model, devices, precision, engine and phase, one entry each."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+
+from llmcalc_core import (
+    CHECKPOINT,
+    DEFAULT_ENGINE,
+    ENGINES,
+    PHASES,
+    PRECISIONS,
+    Precision,
+    find_engine,
+    list_hardware,
+    list_models,
+)
+from llmcalc_widgets.settings.checks import (
+    request_field,
+    whole,
+)
+from llmcalc_widgets.settings.setting import (
+    Buttons,
+    Choice,
+    Entry,
+    MultipleChoice,
+    Search,
+    Setting,
+    Slider,
+    Values,
+    asks_nothing,
+)
+from llmcalc_widgets.settings.values import (
+    Device,
+    Model,
+    canonical_devices,
+    canonical_hardware,
+    canonical_model,
+    canonical_precision,
+    doublings,
+)
+from llmcalc_widgets.text.units import counted_text, percent_text
+
+_DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
+            128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
+
+_SHARES = tuple(percent / 100 for percent in range(50, 101, 5))
+
+
+def _phase(settings: Values) -> dict[str, Any]:
+    return {"phase": settings["stage"]}
+
+
+def _devices(settings: Values) -> dict[str, Any]:
+    return {"devices": doublings(settings["devices_min"], settings["devices"])}
+
+
+class DeploymentValues(TypedDict, total=False):
+    """What is deployed on what."""
+
+    model: Annotated[
+        Model,
+        Setting(
+            default="llama2_70b",
+            check=canonical_model,
+            shared=True,
+            control=Search(options=list_models),
+            label="Model",
+            usual=list_models,
+            help="What is deployed: type part of a name to search",
+        ),
+    ]
+    hardware: Annotated[
+        Device | Sequence[Device],
+        Setting(
+            default="H100_80GB",
+            check=canonical_hardware,
+            shared=True,
+            control=Search(options=list_hardware),
+            label="Hardware",
+            usual=list_hardware,
+            help="The accelerator: type part of a name to search",
+        ),
+    ]
+    precision: Annotated[
+        str | Precision,
+        Setting(
+            default=CHECKPOINT,
+            check=canonical_precision,
+            shared=True,
+            control=Choice(options=lambda: (CHECKPOINT, *PRECISIONS)),
+            label="Precision",
+            usual=lambda: PRECISIONS,
+            help="Number formats of weights, activations and KV cache; fp8 and nvfp4 have an "
+            "FP8 cache, which vLLM keeps in 16 bits unless told",
+        ),
+    ]
+    stage: Annotated[
+        str,
+        Setting(
+            default="decode",
+            check=request_field("phase"),
+            request=_phase,
+            control=Buttons(options=lambda: tuple(reversed(PHASES))),
+            label="Stage",
+            help="serving: continuous batching; decode, prefill: one batch that starts and ends "
+            "together",
+        ),
+    ]
+    engine: Annotated[
+        str,
+        Setting(
+            default=DEFAULT_ENGINE,
+            check=request_field("engine"),
+            shared=True,
+            control=Choice(
+                options=lambda: tuple(name for name in ENGINES if find_engine(name).offered),
+                name_of=lambda name: find_engine(name).label,
+            ),
+            label="Engine",
+            help="The serving engine, whose overheads and scheduling were measured",
+        ),
+    ]
+    devices: Annotated[
+        int,
+        Setting(
+            default=8,
+            check=whole("devices"),
+            request=_devices,
+            shared=True,
+            control=Slider(stops=_DEVICES, words=counted_text("device")),
+            label="Devices",
+            help="Accelerators in all; every plan uses as many, or one of the counts from the "
+            "fewest",
+        ),
+    ]
+    devices_min: Annotated[
+        int | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=whole("devices"),
+            request=asks_nothing,
+            control=Entry(hint="the same"),
+            label="Fewest devices",
+            help="Fewest accelerators: this count, the powers of two above it, and Devices are all "
+            "tried",
+        ),
+    ]
+
+
+class MemoryValues(TypedDict, total=False):
+    """How much of a device's memory may be used."""
+
+    memory_fraction: Annotated[
+        float,
+        Setting(
+            default=0.9,
+            check=request_field("memory_fraction"),
+            shared=True,
+            control=Slider(stops=_SHARES, words=percent_text),
+            label="Memory share",
+            help="Part of a device's memory that may be used, from 0 to 1",
+        ),
+    ]
+
+
+USUAL_HARDWARE = (
+    "A100_80GB", "H100_80GB", "H200_141GB", "B200_180GB", "B300_270GB", "L40S", "RTX_PRO_6000",
+    "MI300X", "MI355X", "Gaudi3", "TPUv6e",
+)  # fmt: skip
+"""Of the makers whose devices most clouds have."""
+
+SEVERAL_HARDWARE = Setting(
+    name="hardware",
+    default=USUAL_HARDWARE,
+    check=canonical_devices,
+    control=MultipleChoice(options=list_hardware),
+    label="Hardware",
+    help="The accelerators: click for one, Ctrl and click to add or remove, Shift for a range",
+    shared=True,
+)
+"""The setting of questions that are about several devices at once."""
