@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmcalc_core.api.selected_plan import PlanLike
 
 _COLUMNS = {
-    "stage": "stage",
+    "phase": "phase",
     "part": "part",
     "operation": "name",
     "kind": "kind",
@@ -50,14 +50,14 @@ def explain(request: EvaluationRequest, plan: PlanLike) -> pd.DataFrame:
     -------
     DataFrame
         One row per operation, message or overhead of each kind of layer, the longest first.
-        ``stage``: in stage 'serving' a time per output token is made of decode steps and, in
-        proportion, of the prefills of other requests; else the stage asked for. ``part`` (kind of
+        ``phase``: in phase 'serving' a time per output token is made of decode steps and, in
+        proportion, of the prefills of other requests; else the phase asked for. ``part`` (kind of
         layer, embedding, head, engine, pipeline), ``operation``, ``kind`` (gemm, attention,
         communication, memory, overhead), ``count`` (runs in a pass), and of one run on the busiest
         device ``flops`` [FLOP], ``memory_bytes`` (traffic to and from its memory) and
         ``message_bytes`` (what it holds of a message) [bytes], ``run_s`` and the part of it that is
         launch latency, ``launch_s`` [s]; ``bound_by`` (compute, memory bandwidth, link, host link
-        or overhead, whichever takes most of it); ``time_s`` [s], which sum to the stage's latency,
+        or overhead, whichever takes most of it); ``time_s`` [s], which sum to the phase's latency,
         and their ``share`` of it [1]; where pipeline stages, verified drafts or parts of a prompt
         make the latency another than one pass takes, all times are in proportion, and those of a
         request rate in proportion to its mean time per output token. For a roofline

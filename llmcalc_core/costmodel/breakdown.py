@@ -24,7 +24,7 @@ class BreakdownRow:
 
     Attributes
     ----------
-    stage : {'decode', 'prefill', 'mixed'}
+    phase : {'decode', 'prefill', 'mixed'}
         Which pass it belongs to: one that decodes, that reads prompts, or that does both.
     part : str
         Kind of layer, or what is beside the layers.
@@ -46,7 +46,7 @@ class BreakdownRow:
         What all runs contribute to the latency [s].
     """
 
-    stage: str
+    phase: str
     part: str
     name: str
     kind: str
@@ -85,7 +85,7 @@ def phase_breakdown(case: Case, *, decode: bool) -> list[BreakdownRow]:
     return breakdown_rows(case, parts, "decode" if decode else "prefill", latency)
 
 
-def breakdown_rows(case: Case, parts: MicroBatch, stage: str, latency: float) -> list[BreakdownRow]:
+def breakdown_rows(case: Case, parts: MicroBatch, phase: str, latency: float) -> list[BreakdownRow]:
     """Split a latency in proportion to what a micro batch waits for.
 
     Parameters
@@ -94,7 +94,7 @@ def breakdown_rows(case: Case, parts: MicroBatch, stage: str, latency: float) ->
         As for :func:`phase_breakdown`.
     parts : MicroBatch
         With its operations listed.
-    stage : {'decode', 'prefill', 'mixed'}
+    phase : {'decode', 'prefill', 'mixed'}
         Which pass it is.
     latency : float
         What to split [s].
@@ -104,16 +104,16 @@ def breakdown_rows(case: Case, parts: MicroBatch, stage: str, latency: float) ->
     list of BreakdownRow
         Their ``time_s`` sum to the latency.
     """
-    rows = _pass_rows(case, case[0], parts.one, stage)
-    rows += _host_rows(case[-1], parts, stage)
-    rows += _draft_rows(case, parts, stage)
-    rows += _hand_over_rows(case, parts, stage)
+    rows = _pass_rows(case, case[0], parts.one, phase)
+    rows += _host_rows(case[-1], parts, phase)
+    rows += _draft_rows(case, parts, phase)
+    rows += _hand_over_rows(case, parts, phase)
     one_pass = sum(row.count * row.run_s for row in rows)
     stretch = latency / one_pass
     return [replace(row, time_s=row.count * row.run_s * stretch) for row in rows if row.run_s]
 
 
-def _pass_rows(case: Case, model: Model, times: PassTimes, stage: str) -> list[BreakdownRow]:
+def _pass_rows(case: Case, model: Model, times: PassTimes, phase: str) -> list[BreakdownRow]:
     """Describe each operation, message and transfer of a pass."""
     _, hardware, _, _, efficiency = case
     names, counts = model.part_names, section_counts(model)
@@ -125,7 +125,7 @@ def _pass_rows(case: Case, model: Model, times: PassTimes, stage: str) -> list[B
         else:
             row = _message_row(timed.work, number(timed.seconds))
         part, count = names[timed.section], counts[timed.section]
-        rows.append(replace(row, stage=stage, part=part, count=count))
+        rows.append(replace(row, phase=phase, part=part, count=count))
     return rows
 
 
@@ -135,7 +135,7 @@ def _operation_row(
     seconds, launch, moved = number(timed.seconds), number(timed.launch_s), number(work.moved)
     busy = "compute" if number(timed.compute_bound_s) else "memory bandwidth"
     return BreakdownRow(
-        stage="",
+        phase="",
         part="",
         name=work.name,
         kind=work.kind,
@@ -159,7 +159,7 @@ def _reached_flops(work: Operation, curve: Curve) -> float:
 def _message_row(work: Message | HostTransfer, seconds: float) -> BreakdownRow:
     sent = isinstance(work, Message)
     return BreakdownRow(
-        stage="",
+        phase="",
         part="",
         name=work.name if isinstance(work, Message) else "reading from the host",
         kind="communication",
@@ -169,43 +169,43 @@ def _message_row(work: Message | HostTransfer, seconds: float) -> BreakdownRow:
     )
 
 
-def _host_rows(efficiency: Efficiency, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
+def _host_rows(efficiency: Efficiency, parts: MicroBatch, phase: str) -> list[BreakdownRow]:
     """Describe what the host adds to a pass of the model."""
     starting = host_delay_seconds(
         parts.one.device_s, prepare=0.0, launch=parts.launch_s, overlaps=0.0
     )
     prepared = number(parts.host_delay_s) - number(starting)
     waited = prepared / number(parts.prepare_s) if number(parts.prepare_s) else 0.0
-    each = overhead_row(stage, "work per sequence", waited * efficiency.sequence_step_s)
+    each = overhead_row(phase, "work per sequence", waited * efficiency.sequence_step_s)
     return [
-        overhead_row(stage, "starting kernels", number(starting)),
-        overhead_row(stage, "work per step", waited * efficiency.step_s),
+        overhead_row(phase, "starting kernels", number(starting)),
+        overhead_row(phase, "work per step", waited * efficiency.step_s),
         replace(each, count=number(parts.step.sequences)),
     ]
 
 
-def _draft_rows(case: Case, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
+def _draft_rows(case: Case, parts: MicroBatch, phase: str) -> list[BreakdownRow]:
     """Describe the passes of what drafts."""
     rows = []
     for draft in parts.drafts:
         model = draft_of(case[0], case[3].techniques).model
-        own = _pass_rows(case, model, draft.one, stage)
+        own = _pass_rows(case, model, draft.one, phase)
         name = "starting kernels" if draft.passes == 1 else "work per pass"
-        own.append(overhead_row(stage, name, number(draft.host_delay_s)))
+        own.append(overhead_row(phase, name, number(draft.host_delay_s)))
         rows += [
             replace(row, part=f"draft: {row.part}", count=row.count * draft.passes) for row in own
         ]
     return rows
 
 
-def _hand_over_rows(case: Case, parts: MicroBatch, stage: str) -> list[BreakdownRow]:
+def _hand_over_rows(case: Case, parts: MicroBatch, phase: str) -> list[BreakdownRow]:
     """Describe the mean hand-over between two stages of a pipeline."""
     model, _, _, grid, _ = case
     hops = number(grid.pp) - 1
     if not hops:
         return []
     row = BreakdownRow(
-        stage=stage,
+        phase=phase,
         part="pipeline",
         name="hand-over between stages",
         kind="communication",
@@ -217,10 +217,10 @@ def _hand_over_rows(case: Case, parts: MicroBatch, stage: str) -> list[Breakdown
     return [row]
 
 
-def overhead_row(stage: str, name: str, seconds: float) -> BreakdownRow:
+def overhead_row(phase: str, name: str, seconds: float) -> BreakdownRow:
     """Describe a time that the host takes [s]."""
     return BreakdownRow(
-        stage=stage,
+        phase=phase,
         part="engine",
         name=name,
         kind="overhead",

@@ -321,9 +321,9 @@ def serving_breakdown(case: Case) -> list[BreakdownRow]:
     )
     whole = (*case[:3], replace(steps.grid, acceptance_length=1.0), case[4])
     rows = []
-    for stage, parts, seconds in named:
+    for phase, parts, seconds in named:
         if number(seconds):
-            rows += breakdown_rows(whole, parts, stage, number(seconds))
+            rows += breakdown_rows(whole, parts, phase, number(seconds))
     return _scaled(rows, serving_times(*case, further=False).by_kind.numbers())
 
 

@@ -62,12 +62,12 @@ def operations_table(table: pd.DataFrame) -> str:
 
 def two_phases(table: pd.DataFrame) -> bool:
     """Whether there are both decode steps and prefills in a table of operations."""
-    return len(set(table["stage"])) > 1
+    return len(set(table["phase"])) > 1
 
 
 def operation_words(row: Row, *, both: bool) -> str:
     """Say what an operation is, such as 'feed-forward: down projection'."""
-    phase = f"{row['stage']}, " if both else ""
+    phase = f"{row['phase']}, " if both else ""
     return f"{phase}{row['part']}: {row['operation']}"
 
 

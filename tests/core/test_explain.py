@@ -162,14 +162,14 @@ def test_messages_are_between_devices() -> None:
         assert sent.to_dict() == layers | hops
 
 
-@pytest.mark.parametrize(("engine", "stage"), [("vllm", "mixed"), ("sglang", "prefill")])
-def test_serving_is_steps_that_decode_and_steps_that_read(engine: str, stage: str) -> None:
+@pytest.mark.parametrize(("engine", "phase"), [("vllm", "mixed"), ("sglang", "prefill")])
+def test_serving_is_steps_that_decode_and_steps_that_read(engine: str, phase: str) -> None:
     served = asked("dense", "serving", engine=engine)
     decoded = asked("dense", "decode", engine=engine)
     for row in served.frame.sample(8, random_state=2).index:
         table = explain(served.request, served.frame.loc[row])
         alone = served.frame.loc[row, "batch"] == 1
-        assert set(table["stage"]) == ({"decode"} if alone else {"decode", stage})
+        assert set(table["phase"]) == ({"decode"} if alone else {"decode", phase})
         if alone:  # there is no prompt beside
             pd.testing.assert_frame_equal(
                 table, explain(decoded.request, decoded.frame.loc[row]), check_exact=False
@@ -182,8 +182,8 @@ def test_a_step_that_reads_beside_decoding_has_every_kernel_once() -> None:
     found = evaluate(make_request("llama2_7b", "A100_80GB", 1, batch=64, phase="serving"))
     table = explain(found.request, found.frame.iloc[0])
     decode, mixed = (
-        table[table["stage"] == stage].groupby("operation")["count"].sum()
-        for stage in ("decode", "mixed")
+        table[table["phase"] == phase].groupby("operation")["count"].sum()
+        for phase in ("decode", "mixed")
     )
     assert mixed["attention"] == mixed["attention of prompts"] == decode["attention"] == 32
     # Kernels that are captured with the step cost the host nothing; others are started.
@@ -192,7 +192,7 @@ def test_a_step_that_reads_beside_decoding_has_every_kernel_once() -> None:
     same = mixed.drop([*extra, "work per sequence"])
     assert same.to_dict() == {name: decode[name] for name in same.index}
     # Its weights are read once, and its products are of all tokens.
-    products = table[table["operation"] == "gate and up projection"].set_index("stage")
+    products = table[table["operation"] == "gate and up projection"].set_index("phase")
     read = products["memory_bytes"]
     weights = 2 * 4096 * 2 * 11_008
     assert weights < read["decode"] < read["mixed"] < 2 * weights
@@ -203,7 +203,7 @@ def test_a_step_that_reads_beside_decoding_has_every_kernel_once() -> None:
 def test_every_operation_of_every_model_has_a_name_of_its_own(model: str) -> None:
     found = evaluate(make_request(model, "B200_180GB", 1, batch=4, phase="serving"))
     table = explain(found.request, found.frame.iloc[0])
-    assert not table.duplicated(["stage", "part", "operation"]).any()
+    assert not table.duplicated(["phase", "part", "operation"]).any()
     assert (table["operation"] != "").all()
     assert table["time_s"].sum() == pytest.approx(found.frame["tpot_s"].iloc[0], rel=NEAR)
 

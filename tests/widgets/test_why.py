@@ -13,8 +13,7 @@ from llmcalc_core import MEMORY_COLUMNS, explain, sensitivity
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.panels import why
 from llmcalc_widgets.panels.memory_chart import HEIGHT, memory_chart
-from llmcalc_widgets.panels.operations import MOST_ROWS, operations_table
-from llmcalc_widgets.panels.roofline import roofline
+from llmcalc_widgets.panels.operations import MOST_ROWS, operations_table, roofline
 from llmcalc_widgets.panels.why import sensitivity_table
 from llmcalc_widgets.text.units import change_words, seconds
 
@@ -80,7 +79,7 @@ def test_operations_are_the_longest_and_the_rest(explorer: ParetoExplorer) -> No
     for at, cells in enumerate(rows[:-1]):
         own = table.iloc[at]
         assert cells[0] == str(at + 1)
-        assert cells[1].startswith(f"{own['stage']}, {own['part']}: {own['operation']}")
+        assert cells[1].startswith(f"{own['phase']}, {own['part']}: {own['operation']}")
         assert cells[3] == seconds(own["time_s"])
     assert rows[-1][3] == seconds(table["time_s"].iloc[MOST_ROWS:].sum())
 
