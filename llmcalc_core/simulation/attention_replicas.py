@@ -15,6 +15,7 @@ from llmcalc_core.simulation.steps import (
     Progress,
     StepTimes,
     check_room,
+    holds_anything,
     mixed_seconds,
     started_before,
     with_room,
@@ -143,7 +144,7 @@ def run_replicas(
         leaving = [len(batch.leaving) for batch in batches]
         for policy in policies:
             policy.form_step()
-        if not any(batch.chunks or (batch.decodes and batch.sequences) for batch in batches):
+        if not any(map(holds_anything, batches)):
             _idle(batches)
             continue
         steps, seconds, last = _timed(batches, step_times, fast_forward=fast_forward)
@@ -161,12 +162,12 @@ def _timed(
 ) -> tuple[int, float, float]:
     """Count the steps until something changes, and time all of them and the last one."""
     reads = any(batch.chunks for batch in batches)
-    busy = [batch for batch in batches if batch.chunks or (batch.decodes and batch.sequences)]
+    busy = [batch for batch in batches if holds_anything(batch)]
     beside = step_times.stage_seconds(sum(map(_tokens, busy)), reads=reads)
     firsts = [
         mixed_seconds(batch, step_times, beside)
         if batch.chunks
-        else step_times.decode(batch.sequences, batch.context, beside)
+        else step_times.decode(batch.decoders.sequences, batch.decoders.context, beside)
         for batch in busy
     ]
     first = max(firsts)
@@ -175,10 +176,8 @@ def _timed(
     steps = _in_sight(batches, busy, first)
     while steps > 1:
         lasts = [
-            step_times.decode(
-                batch.sequences, batch.context + (steps - 1) * batch.sequences, beside
-            )
-            for batch in busy
+            step_times.decode(one.sequences, one.context + (steps - 1) * one.sequences, beside)
+            for one in (batch.decoders for batch in busy)
         ]
         last = max(lasts)
         if max(zip(firsts, lasts, strict=True))[1] == last:  # the slowest stays the slowest
@@ -189,19 +188,19 @@ def _timed(
 
 def _changes(batch: Batch) -> bool:
     """Whether the next step of a replica may hold other requests though nobody ends or comes."""
-    held_back = batch.waiting and not batch.sequences
+    held_back = batch.waiting and not batch.decoders.sequences
     return bool(batch.preempted or batch.leaving or held_back)
 
 
 def _tokens(batch: Batch) -> int:
     """Count the tokens of a step [tokens]."""
-    decoding = batch.sequences if batch.decodes else 0
+    decoding = batch.decoders.sequences if batch.decodes else 0
     return decoding + sum(new for _, new, _ in batch.chunks)
 
 
 def _in_sight(batches: list[Batch], busy: list[Batch], first: float) -> int:
     """Count the steps in which nobody ends or comes, and for which there are blocks."""
-    steps = min(min(batch.ends[0] - batch.steps, batch.most_decode_steps) for batch in busy)
+    steps = min(min(batch.decoders.steps_left, batch.most_decode_steps) for batch in busy)
     until, lag = _until(batches), batches[0].lag
     if until <= (0.0 if lag else first):
         return 1
@@ -225,7 +224,7 @@ def _cut(
     growth = (times[1] - first) / (steps - 1)
     steps = started_before(_until(batches), steps - lag, first, growth) + lag
     for batch in busy:
-        batch.take(batch.opened(steps) - batch.opened(1))
+        batch.take(batch.decoders.opened(steps) - batch.decoders.opened_next())
     last = first + growth * (steps - 1)
     return steps, steps * (first + last) / 2, last
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from heapq import heappop, heappush
 
+from llmcalc_core.simulation.decoding_set import DecodingSet
 from llmcalc_core.simulation.prefix_cache import PrefixCache
 from llmcalc_core.simulation.request_states import RequestStates
 from llmcalc_core.simulation.settings import Settings
@@ -19,9 +19,7 @@ class Batch:
     """Requests on their way through an engine, and its KV blocks.
 
     A request *waits*, then runs: it *reads* its prompt, in one step or several, and then *decodes*
-    a token in each step that decodes. All that decode go on together, so that their progress is
-    one number, ``steps``: a request ends when it reaches ``last_step`` of that request, and has
-    computed ``steps + offset`` tokens. Nothing is therefore done per sequence and step.
+    a token in each step that decodes, together with all others that do.
 
     Parameters
     ----------
@@ -38,10 +36,8 @@ class Batch:
         When the step last formed ends [s].
     view : float
         What has come by then is known to the next call of the scheduler [s].
-    steps : int
-        Steps so far that decoded; a step is counted when it is formed.
-    sequences, context : int
-        Requests that decode, and tokens that their caches hold in all [tokens].
+    decoders : DecodingSet
+        Requests that decode.
     waiting : deque of int
         Requests that wait, the next one first.
     running : dict of int to None
@@ -63,8 +59,6 @@ class Batch:
         Blocks that nobody uses [blocks].
     reserved : int
         Blocks of all running requests at their ends [blocks].
-    last_steps : int
-        Sum of ``last_step`` over the requests that decode.
     decodes : bool
         Whether those that decode take part in the step being formed.
     most_decode_steps : int
@@ -88,8 +82,7 @@ class Batch:
         self.prefixes = PrefixCache(requests, tokens) if settings.prefix_caching else None
 
         self.now = self.view = 0.0
-        self.steps = 0
-        self.sequences = self.context = 0
+        self.decoders = DecodingSet(states, tokens)
         self.waiting: deque[int] = deque()
         self.running: dict[int, None] = {}
         self.reading = -1
@@ -100,20 +93,15 @@ class Batch:
         self.leaving: list[int] = []
         self.free = settings.kv_blocks
         self.reserved = 0
-        self.last_steps = 0
         self.decodes = True
         self.most_decode_steps = NO_LIMIT
         self.fills_at_once = True
-
-        self.ending: dict[int, list[int]] = {}  # step -> requests that end with it
-        self.ends: list[int] = []  # the steps of ending, a heap
-        self.opening = [0] * tokens  # requests that decode, by offset modulo the block
 
         self.left = len(requests)
         self.inputs, self.outputs, self.whole_blocks = (
             states.inputs, states.outputs, states.whole_blocks
         )  # fmt: skip
-        self.goal, self.last_step, self.offset = states.goal, states.last_step, states.offset
+        self.goal, self.last_step = states.goal, states.last_step
         self.start, self.first_token, self.finish = states.start, states.first_token, states.finish
         self.preemptions, self.cached = states.preemptions, states.cached
         self.last_token, self.late_tokens = states.last_token, states.late_tokens
@@ -128,7 +116,7 @@ class Batch:
 
     def generated(self, request: int) -> int:
         """Count the tokens that a request which decodes has sampled."""
-        return self.outputs[request] - self.last_step[request] + self.steps
+        return self.outputs[request] - self.last_step[request] + self.decoders.steps
 
     def set_aside(self) -> list[int]:
         """Take those that are held out of the waiting ones; the last of them first."""
@@ -140,14 +128,6 @@ class Batch:
     def decoding(self) -> list[int]:
         """List the requests that decode in the next step that does, in their order."""
         return [one for one in self.running if self.last_step[one] >= 0]
-
-    def opened(self, steps: int) -> int:
-        """Count the blocks that requests open that decode so many steps from now on."""
-        cycles, rest = divmod(steps, self.block_tokens)
-        blocks = cycles * self.sequences
-        for step in range(self.steps, self.steps + rest):
-            blocks += self.opening[-step % self.block_tokens]
-        return blocks
 
     def admit(self, budget: int, blocks: int, found: tuple[int, int]) -> int:
         """Let the first waiting request run, and read its prompt as far as the budget goes.
@@ -222,12 +202,10 @@ class Batch:
             self.view = start if steps == 1 else self.now - last
         else:
             self.view = self.now
-        sequences = self.sequences
-        if sequences and self.decodes:
-            self.steps = done = self.steps + steps
-            self.context += steps * sequences
-            if self.ends[0] <= done:
-                self._end_decoders()
+        decoders = self.decoders
+        if decoders.sequences and self.decodes:
+            for request in decoders.go_on(steps):
+                self._end(request)
         if self.chunks:
             if self.prefixes is not None and not self.fills_at_once:
                 for request, new, before in self.chunks:
@@ -236,19 +214,6 @@ class Batch:
             self.chunks = []
         if self.preempted:
             self.preempted = []
-
-    def _end_decoders(self) -> None:
-        """End the requests whose last step this was."""
-        step = heappop(self.ends)
-        for request in self.ending.pop(step):
-            if self.last_step[request] == step:
-                offset = self.offset[request]
-                self.sequences -= 1
-                self.context -= offset + step
-                self.opening[offset % self.block_tokens] -= 1
-                self.last_step[request] = -1
-                self.last_steps -= step
-                self._end(request)
 
     def _sample(self) -> None:
         """Give a token to each request whose prompt is complete with this step."""
@@ -269,20 +234,7 @@ class Batch:
 
     def _join(self, request: int, computed: int, remaining: int) -> None:
         """Let a request decode that has so many tokens still to sample."""
-        steps = self.steps
-        last = steps + remaining
-        offset = computed - steps
-        self.last_step[request] = last
-        self.last_steps += last
-        self.offset[request] = offset
-        self.sequences += 1
-        self.context += computed
-        self.opening[offset % self.block_tokens] += 1
-        if last in self.ending:
-            self.ending[last].append(request)
-        else:
-            self.ending[last] = [request]
-            heappush(self.ends, last)
+        self.decoders.join(request, computed, remaining)
 
     def _end(self, request: int) -> None:
         """Note the end of a request, send those that waited for it, free its place and blocks."""
@@ -341,16 +293,10 @@ class Batch:
             computed = known = self.read
             self.reading = -1
         else:
-            last = self.last_step[request]
-            offset = self.offset[request]
-            computed = self.steps + offset
+            generated = self.generated(request)
+            computed = self.decoders.drop(request)
             known = computed if computed == self.goal[request] else computed - self.lag
-            self.goal[request] = self.inputs[request] + self.generated(request)
-            self.last_step[request] = -1
-            self.last_steps -= last
-            self.sequences -= 1
-            self.context -= computed
-            self.opening[offset % self.block_tokens] -= 1
+            self.goal[request] = self.inputs[request] + generated
             self.last_token[request] = self.now
         if self.prefixes is None:
             self.free -= -computed // self.block_tokens

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from llmcalc_core.simulation.batch import Batch
+from llmcalc_core.simulation.decoding_set import DecodingSet
 from llmcalc_core.simulation.outcome import NO_OVERHEADS, Outcome, Overheads
 from llmcalc_core.simulation.policies import RULES
 from llmcalc_core.simulation.recorder import Recorder, outcome_of
 from llmcalc_core.simulation.request_states import RequestStates
 from llmcalc_core.simulation.settings import Settings
-from llmcalc_core.simulation.steps import FormedStep, Progress, check_room, described
+from llmcalc_core.simulation.steps import (
+    FormedStep,
+    Progress,
+    check_room,
+    described,
+    holds_anything,
+)
 from llmcalc_core.workload.requests import Requests
 
 
@@ -38,11 +45,6 @@ class Flight(NamedTuple):
     decodes: bool
     read: frozenset[int]
     ended: tuple[int, ...]
-
-
-_Lane = tuple[int, int, int, int, dict[int, list[int]], list[int], list[int]]
-"""What of a batch belongs to one micro batch: its attributes steps, sequences, context, last_steps,
-ending, ends and opening."""
 
 
 class MicroBatches(Batch):
@@ -74,30 +76,18 @@ class MicroBatches(Batch):
         self.keeps_places = True
         self.flights: deque[Flight] = deque()
         self.token_s = [0.0] * lanes
-        self._lanes: list[_Lane] = [
-            (0, 0, 0, 0, {}, [], [0] * settings.block_tokens) for _ in range(lanes)
-        ]
+        self._lanes = [DecodingSet(states, settings.block_tokens) for _ in range(lanes)]
+        self.decoders = self._lanes[0]
         self._lane = 0
         self._lane_of: dict[int, int] = {}
 
     def enter(self, lane: int) -> None:
         """Take a micro batch at hand."""
-        if lane == self._lane:
-            return
-        lanes = self._lanes
-        lanes[self._lane] = (
-            self.steps, self.sequences, self.context, self.last_steps,
-            self.ending, self.ends, self.opening,
-        )  # fmt: skip
-        (
-            self.steps, self.sequences, self.context, self.last_steps,
-            self.ending, self.ends, self.opening,
-        ) = lanes[lane]  # fmt: skip
-        self._lane = lane
+        self._lane, self.decoders = lane, self._lanes[lane]
 
     def depart(self, end_s: float) -> None:
         """Let the step that was formed of the micro batch at hand begin, and end at some time."""
-        decodes = bool(self.decodes and self.sequences)
+        decodes = bool(self.decodes and self.decoders.sequences)
         read = frozenset(request for request, *_ in self.chunks)
         before = len(self.leaving)
         self.go_on(1, end_s - self.now, end_s - self.now)
@@ -128,8 +118,6 @@ class MicroBatches(Batch):
             self.held[request] = last
         self.enter(lane)
         decoded = self.last_step[request] >= 0
-        if decoded:
-            self.ending[self.last_step[request]].remove(request)
         super().preempt(request, retract=retract)
         if decoded:
             self.last_token[request] = self.token_s[lane]
@@ -250,11 +238,12 @@ def run_pipeline(
             batch.enter(lane)
             batch.view, batch.now = now, max(now, pipeline.free_s)
             policies[lane].form_step()
-            if batch.decodes and batch.sequences:  # they go on from tokens that must be there
+            if batch.decodes and batch.decoders.sequences:
+                # They go on from tokens that must be there.
                 batch.now = max(batch.now, batch.token_s[lane])
             if formed is not None:
-                formed.append(described(batch, int(_holds_anything(batch))))
-            if _holds_anything(batch):
+                formed.append(described(batch, int(holds_anything(batch))))
+            if holds_anything(batch):
                 end_s = pipeline.end_s(batch.now, *_seconds(batch, stage_times))
                 recorders[lane].note_gap(1, end_s - batch.token_s[lane])
                 recorders[0].note_point(1)
@@ -269,14 +258,9 @@ def run_pipeline(
     return overheads.added_to(outcome_of(requests, states, recorders))
 
 
-def _holds_anything(batch: MicroBatches) -> bool:
-    """Whether the step that was formed holds any tokens."""
-    return bool(batch.chunks or (batch.decodes and batch.sequences))
-
-
 def _seconds(batch: MicroBatches, stage_times: StageTimes) -> tuple[float, float]:
     """Time the step that was formed, on the slowest stage and on all [s]."""
     prompts = [(new, before) for _, new, before in batch.chunks]
     if batch.decodes:
-        return stage_times.seconds(batch.sequences, batch.context, prompts)
+        return stage_times.seconds(batch.decoders.sequences, batch.decoders.context, prompts)
     return stage_times.seconds(0, 0, prompts)

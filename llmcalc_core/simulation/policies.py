@@ -37,12 +37,13 @@ class VllmPolicy:
     def form_step(self) -> None:
         """Choose what the next step holds."""
         batch = self._batch
-        budget = batch.token_budget - batch.sequences
-        if batch.sequences:
-            opened = batch.opening[-batch.steps % batch.block_tokens]
+        decoders = batch.decoders
+        budget = batch.token_budget - decoders.sequences
+        if decoders.sequences:
+            opened = decoders.opened_next()
             if opened > batch.free:
                 _take_in_order(batch)
-                budget = batch.token_budget - batch.sequences
+                budget = batch.token_budget - decoders.sequences
             elif opened:
                 batch.take(opened)
         if batch.reading >= 0:
@@ -64,18 +65,16 @@ class VllmPolicy:
 
 def _take_in_order(batch: Batch) -> None:
     """Give blocks to those that decode, in their order; for want of them, preempt the last one."""
-    order, decoding = list(batch.running), set(batch.decoding())
-    place = 0
-    while place < len(order):
-        request = order[place]
-        opens = (batch.steps + batch.offset[request]) % batch.block_tokens == 0
-        if request in decoding and opens:
-            while not batch.free:
-                batch.preempt(order.pop())
-                if place == len(order):
-                    return
-            batch.take(1)
-        place += 1
+    order = list(batch.running)
+    for request in batch.decoders.opening(batch.decoding()):
+        if request not in batch.running:
+            return
+        while not batch.free:
+            last = order.pop()
+            batch.preempt(last)
+            if last == request:
+                return
+        batch.take(1)
 
 
 def _read_on(batch: Batch, budget: int) -> int:
@@ -161,11 +160,12 @@ class SglangPolicy:
         batch.decodes = not batch.chunks
         if batch.chunks:
             return
-        if not batch.sequences:
+        decoders = batch.decoders
+        if not decoders.sequences:
             self._left, self._full = left, False
-            self._ratio, self._since = FIRST_RATIO, batch.steps
+            self._ratio, self._since = FIRST_RATIO, decoders.steps
             return
-        opened = batch.opening[-batch.steps % batch.block_tokens]
+        opened = decoders.opened_next()
         if opened > batch.free:
             opened = self._retract(opened)
             self._full = False
@@ -196,7 +196,7 @@ class SglangPolicy:
             paged = -(-new // tokens) * tokens
             budget -= paged
             room -= paged + self._answer(request) + tokens
-        places = batch.max_num_seqs - batch.sequences - len(batch.leaving)
+        places = batch.max_num_seqs - batch.decoders.sequences - len(batch.leaving)
         while batch.waiting and budget > 0:
             if len(batch.chunks) >= places or room <= 0:
                 self._full = True
@@ -222,11 +222,12 @@ class SglangPolicy:
     def _expected(self) -> float:
         """Tokens that running requests are taken to need."""
         batch = self._batch
-        rest = batch.last_steps - batch.sequences * batch.steps
+        decoders, steps = batch.decoders, batch.decoders.steps
+        rest = decoders.last_steps - decoders.sequences * steps
         if self._clips:
             ends = (batch.last_step[one] for one in batch.decoding())
-            rest = sum(min(end - batch.steps, LONGEST_ANSWER) for end in ends)
-        fallen = FALL * max(batch.steps - self._since, 0)
+            rest = sum(min(end - steps, LONGEST_ANSWER) for end in ends)
+        fallen = FALL * max(steps - self._since, 0)
         return rest * max(self._ratio - fallen, LEAST_RATIO)
 
     def _answer(self, request: int) -> int:
@@ -242,17 +243,15 @@ class SglangPolicy:
     def _retract(self, opened: int) -> int:
         """Take blocks away until the others have enough, and count the blocks that they open."""
         batch = self._batch
-        tokens = batch.block_tokens
         order = sorted(batch.decoding(), key=lambda one: (-batch.generated(one), batch.inputs[one]))
         while opened > batch.free and (len(order) > 1 or batch.leaving):
             request = order.pop()
-            if (batch.steps + batch.offset[request]) % tokens == 0:
-                opened -= 1
+            opened -= len(batch.decoders.opening([request]))
             batch.preempt(request, retract=True)
         answered = sum(batch.generated(one) for one in order)
         whole = sum(batch.outputs[one] for one in order)
         self._ratio = min(1.0, (answered + RETRACT_STEPS * len(order)) / (whole + 1))
-        self._since = batch.steps + 1
+        self._since = batch.decoders.steps + 1
         return opened
 
 
@@ -287,9 +286,9 @@ class TensorRTLLMPolicy:
         """Choose what the next step holds."""
         batch = self._batch
         tokens = batch.block_tokens
-        budget = batch.token_budget - batch.sequences
-        if batch.sequences:
-            batch.take(batch.opening[-batch.steps % tokens])
+        budget = batch.token_budget - batch.decoders.sequences
+        if batch.decoders.sequences:
+            batch.take(batch.decoders.opened_next())
         if batch.reading >= 0:
             remaining = batch.goal[batch.reading] - batch.read
             new = remaining if remaining <= budget else budget - budget % tokens

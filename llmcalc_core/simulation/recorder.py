@@ -50,9 +50,10 @@ class Recorder:
     def note(self, steps: int, seconds: float) -> None:
         """Note steps that start now and take so many seconds in all."""
         batch = self._batch
-        if batch.sequences and batch.decodes and not self._stalls:
+        sequences = batch.decoders.sequences
+        if sequences and batch.decodes and not self._stalls:
             self.gaps.append(seconds / steps)
-            self.counts.append(steps * batch.sequences)
+            self.counts.append(steps * sequences)
         else:
             self.note_gap(steps, seconds)
         self.steps += steps
@@ -63,14 +64,14 @@ class Recorder:
 
     def note_gap(self, steps: int, seconds: float) -> None:
         """Note steps whose tokens come so many seconds after those before, in all."""
-        batch = self._batch
-        if not batch.decodes:
-            self._stalls.append((batch.sequences, seconds))
-        elif batch.sequences:
+        sequences = self._batch.decoders.sequences
+        if not self._batch.decodes:
+            self._stalls.append((sequences, seconds))
+        elif sequences:
             gap = seconds / steps
-            count = steps * batch.sequences
+            count = steps * sequences
             if self._stalls:
-                count -= self._note_stalls(batch.sequences, gap)
+                count -= self._note_stalls(sequences, gap)
             self.gaps.append(gap)
             self.counts.append(count)
 

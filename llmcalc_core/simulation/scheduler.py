@@ -85,7 +85,7 @@ def run(
         if batch.chunks:
             steps, seconds = 1, mixed_seconds(batch, step_times)
             last = seconds
-        elif batch.sequences:
+        elif batch.decoders.sequences:
             steps, seconds, last = _decode(batch, step_times, fast_forward=fast_forward)
         else:
             _idle(batch)
@@ -103,9 +103,10 @@ def run(
 
 def _decode(batch: Batch, step_times: StepTimes, *, fast_forward: bool) -> tuple[int, float, float]:
     """Count the steps until something changes, and time all of them and the last one."""
-    sequences, context = batch.sequences, batch.context
+    decoders = batch.decoders
+    sequences, context = decoders.sequences, decoders.context
     first = step_times.decode(sequences, context)
-    steps = min(batch.ends[0] - batch.steps, batch.most_decode_steps)
+    steps = min(decoders.steps_left, batch.most_decode_steps)
     if steps == 1 or not fast_forward or batch.preempted or batch.leaving:
         return 1, first, first
     until, lag = math.inf, batch.lag
@@ -121,7 +122,7 @@ def _decode(batch: Batch, step_times: StepTimes, *, fast_forward: bool) -> tuple
     last = step_times.decode(sequences, context + (steps - 1) * sequences)
     growth = (last - first) / (steps - 1)
     steps = started_before(until, steps - lag, first, growth) + lag
-    batch.take(batch.opened(steps) - batch.opened(1))
+    batch.take(decoders.opened(steps) - decoders.opened_next())
     last = first + growth * (steps - 1)
     return steps, steps * (first + last) / 2, last
 

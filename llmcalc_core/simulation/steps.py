@@ -170,11 +170,17 @@ def check_room(requests: Requests, settings: Settings) -> None:
         raise ValueError(msg)
 
 
+def holds_anything(batch: Batch) -> bool:
+    """Whether the step that was formed holds any tokens."""
+    return bool(batch.chunks or (batch.decodes and batch.decoders.sequences))
+
+
 def mixed_seconds(batch: Batch, step_times: StepTimes, beside: float = 0.0) -> float:
     """Time the step of a batch that reads prompts [s]."""
     prompts = [(new, before) for _, new, before in batch.chunks]
     if batch.decodes:
-        return step_times.mixed(batch.sequences, batch.context, prompts, beside)
+        decoders = batch.decoders
+        return step_times.mixed(decoders.sequences, decoders.context, prompts, beside)
     return step_times.mixed(0, 0, prompts, beside)
 
 
@@ -201,11 +207,12 @@ def with_room(batch: Batch, steps: int) -> int:
     int
         Steps, at least 1 [1].
     """
-    tokens, sequences = batch.block_tokens, batch.sequences
+    decoders, tokens = batch.decoders, batch.block_tokens
+    sequences = decoders.sequences
     if batch.free < sequences * (steps // tokens + 1):
-        opened = batch.opened(1)
+        opened = decoders.opened_next()
         steps = min(steps, (batch.free // sequences + 2) * tokens)
-        while batch.opened(steps) - opened > batch.free:
+        while decoders.opened(steps) - opened > batch.free:
             steps -= 1
     return steps
 
