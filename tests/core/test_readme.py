@@ -34,3 +34,19 @@ def test_files_that_pages_name_are_there(page: Path) -> None:
     missing = [name for name in named if not (ROOT / name).exists()]
     missing += [link for link in linked if not (page.parent / link).exists()]
     assert not missing
+
+
+@pytest.mark.parametrize(
+    "page",
+    [ROOT / "docs" / "architecture.md", ROOT / "CONTRIBUTING.md"],
+    ids=lambda page: page.stem,
+)
+def test_files_that_pages_name_by_their_ends_are_there(page: Path) -> None:
+    """Such as `workload/grid.py`, or `grid.py`; `costmodel/passes` without its ending."""
+    there = [path.parts for path in ROOT.glob("*/**/*.py")]
+    text = page.read_text("utf-8")
+    rooms = "|".join(sorted(path.name for path in (ROOT / "llmcalc_core").glob("*/")))
+    named = re.findall(r"`([\w/]+\.py)`", text)
+    named += [f"{one}.py" for one in re.findall(rf"`((?:{rooms})/\w+)`", text)]
+    ends = [Path(name).parts for name in named]
+    assert not [end for end in ends if not any(one[-len(end) :] == end for one in there)]
