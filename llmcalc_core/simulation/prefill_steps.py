@@ -82,15 +82,22 @@ def full_pass(case: tuple[Any, ...]) -> Pass:
 
 def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
     model, _, precision, grid = case[:4]
-    own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
+    own = grid
+    if grid.draft_tokens or not _is_number(chunks, grid.prefill_chunks):
+        own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
     return pass_of(
         model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
     )
 
 
+def _is_number(values: Values, number: Values) -> bool:
+    """Whether two values are numbers, and the same."""
+    return isinstance(values, float) and isinstance(number, float) and values == number
+
+
 def replicas_in_use(grid: Grid, load: Load) -> Values:
     """Count the attention replicas that have requests [1]."""
-    if np.all(grid.attention_dp == 1):
+    if _is_number(grid.attention_dp, 1.0):
         return 1.0
     return load.in_flight / load.requests
 
@@ -232,7 +239,7 @@ def prefill_step(
     own, some = _of_decoding(case, decode[1], table.names), np.minimum(load.requests - 1, 1.0)
     for name in TIMES:
         parts[name].append(getattr(own, name) * some)
-    if np.min(some) < 1:
+    if not _is_number(some, 1.0) and np.min(some) < 1:
         alone = _logits(case)
         for name in TIMES:
             parts[name].append(getattr(alone, name) * (1 - some))

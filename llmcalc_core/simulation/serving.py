@@ -214,7 +214,8 @@ def serving_steps(
     else:
         reading = prefill_step(even, load, (decoding.one, work), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
-    once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
+    single = grid if grid.acceptance_length == 1 else replace(grid, acceptance_length=1.0)
+    once = (model, hardware, precision, single, efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     reads, decode_in_reading = prefill_times(even, reading, decode, mixes)
     return ServingSteps(

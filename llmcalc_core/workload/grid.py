@@ -96,6 +96,11 @@ class Grid:
     weights_offload: Values
     kv_offload: Values
 
+    @property
+    def divides_prompts(self) -> bool:
+        """Whether any of the layouts divides prompts over devices."""
+        return not (isinstance(self.cp, float) and self.cp == 1)
+
     def of_layouts(self, some: slice | tuple[int, ...]) -> Grid:
         """Give the same with some of its layouts; widths that are the same in all are numbers."""
         if isinstance(some, slice):
@@ -235,11 +240,6 @@ def _widths(layouts: tuple[Layout, ...]) -> tuple[Floats, ...]:
         if isinstance(width, np.ndarray):
             width.setflags(write=False)
     return widths
-
-
-def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
-    """Whether any of the layouts divides prompts."""
-    return any(layout.cp > 1 for layout in layouts)
 
 
 def _prefill_chunks(
