@@ -75,7 +75,7 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     """
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
-        waiting: Values = busy * prefill / (2 * np.maximum(1 - busy, 0.0))
+        waiting: Values = prefill / 2 * busy / np.maximum(1 - busy, 0.0)
     return waiting
 
 

@@ -155,13 +155,12 @@ def prefill_times(
     if not is_pipelined(grid):
         return through, 0.0
     way = through.latency_s
-    alone = mixes * decode.traversal_s
-    step = replace(
-        through,
-        latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
-        stretch=1 / grid.pp,
-    )
-    return step, mixes * (1 - alone / (grid.pp * decode.latency_s))
+    if not mixes:
+        return replace(through, latency_s=way / grid.pp, stretch=1 / grid.pp), 0.0
+    alone = decode.traversal_s
+    latency = decode.latency_s + (way - alone) / grid.pp
+    shorter = 1 - alone / (grid.pp * decode.latency_s)
+    return replace(through, latency_s=latency, stretch=1 / grid.pp), shorter
 
 
 def seconds_per_token(case: Case) -> Values:

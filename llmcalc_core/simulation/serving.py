@@ -233,7 +233,8 @@ def serving_steps(
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    for_prompts = loop.reading * (reading.latency_s - steps.mixes * decode.latency_s)
+    alone = decode.latency_s if steps.mixes else 0.0
+    for_prompts = loop.reading * (reading.latency_s - alone)
     return serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
         phase_utilisation(reading, grid, decode=False),
