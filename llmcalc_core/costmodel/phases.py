@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.host import host_delay_seconds
-from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, is_pipelined, micro_batch_times
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, micro_batch_times
 from llmcalc_core.costmodel.passes import PassTimes
 from llmcalc_core.costmodel.pipeline import slowest_stage_seconds
 from llmcalc_core.costmodel.times import KINDS, TimeByBound, TimeByKind, summed
@@ -229,7 +229,7 @@ def _joined(
     Without one, both are the time of the one micro batch.
     """
     model, _, _, grid, efficiency = case
-    if not is_pipelined(grid):
+    if not grid.is_pipelined:
         return traversal, traversal
     # Drafts are made on the last stage, here as if it were the slowest.
     slowest = slowest_stage_seconds(model, grid, parts.one.section_s)

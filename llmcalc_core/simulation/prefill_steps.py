@@ -13,7 +13,6 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.micro_batch import (
     Case,
     MicroBatch,
-    is_pipelined,
     micro_batch_of,
     mixed_times,
     timed,
@@ -152,7 +151,7 @@ def prefill_times(
         so many steps that decode [1].
     """
     grid, through = case[3], traversal_times(reading)
-    if not is_pipelined(grid):
+    if not grid.is_pipelined:
         return through, 0.0
     way = through.latency_s
     if not mixes:

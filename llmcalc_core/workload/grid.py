@@ -99,7 +99,12 @@ class Grid:
     @property
     def divides_prompts(self) -> bool:
         """Whether any of the layouts divides prompts over devices."""
-        return not (isinstance(self.cp, float) and self.cp == 1)
+        return not _all_have_one(self.cp)
+
+    @property
+    def is_pipelined(self) -> bool:
+        """Whether any of the layouts has several pipeline stages."""
+        return not _all_have_one(self.pp)
 
     def of_layouts(self, some: slice | tuple[int, ...]) -> Grid:
         """Give the same with some of its layouts; widths that are the same in all are numbers."""
@@ -195,7 +200,7 @@ def make_grid(
     tp, pp, ep, attention_dp, cp, group = _widths(layouts)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
     cached = _cached_tokens(prompt, techniques.prefix_hit_rate)
-    micro = cast("Floats", micro_batch(batch=batch, stages=pp))
+    micro = _plain(micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
         shape=(len(layouts), len(batches), len(inputs), len(outputs)),
@@ -207,7 +212,7 @@ def make_grid(
         cp=cp,
         batch=batch,
         micro_batch=micro,
-        micro_batches=np.ceil(batch / micro),
+        micro_batches=_plain(np.ceil(batch / micro)),
         inputs=prompt,
         outputs=axis(outputs, 3),
         cached_tokens=cached,
@@ -254,6 +259,16 @@ def _prefill_chunks(
     return parts
 
 
+def _all_have_one(width: Values) -> bool:
+    """Whether a width is 1 in all layouts: what all have alike is a number."""
+    return not isinstance(width, np.ndarray) and width == 1
+
+
+def _plain(values: Values) -> Floats:
+    """Give a single number as Python's own, with which arithmetic is faster than with numpy's."""
+    return values if isinstance(values, np.ndarray) else cast("Floats", float(values))
+
+
 def _acceptance_length(techniques: Techniques) -> float:
     """Tokens of a sequence that a decode step gives [tokens]."""
     drafted = techniques.speculative_tokens
@@ -277,7 +292,7 @@ def _cached_tokens(prompt: Floats, hit_rate: float) -> Values:
 def axis(values: Sequence[float], position: int) -> Floats:
     """Put values on their axis; a single one stays a number, which is faster."""
     if len(values) == 1:
-        return cast("Floats", np.float64(values[0]))
+        return cast("Floats", float(values[0]))
     shape = [1, 1, 1, 1]
     shape[position] = len(values)
     return np.array(values, dtype=float).reshape(shape)
