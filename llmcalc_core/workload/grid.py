@@ -113,7 +113,11 @@ class Grid:
         layouts = tuple(self.layouts[at] for at in some)
         shape = (len(layouts), *self.shape[1:])
         tp, pp, ep, attention_dp, cp, group = _widths(layouts)
-        rest = self._some(0, list(some)) | {"layouts": layouts, "shape": shape, "stage_devices": group}
+        rest = self._some(0, list(some)) | {
+            "layouts": layouts,
+            "shape": shape,
+            "stage_devices": group,
+        }
         rest |= {"tp": tp, "pp": pp, "ep": ep, "attention_dp": attention_dp, "cp": cp}
         return replace(self, **rest)
 
