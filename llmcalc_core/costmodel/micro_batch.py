@@ -180,7 +180,7 @@ def timed(
     model, hardware, _, grid, efficiency = case
     one = pass_times(
         model, work, hardware, efficiency,
-        by_section=is_pipelined(grid), bounds=bounds, listed=listed,
+        by_section=grid.is_pipelined, bounds=bounds, listed=listed,
     )  # fmt: skip
     passes = (step,) if prompts is None else (step, prompts)
     return micro_batch_of(case, passes, one, launched_tokens, listed=listed)
@@ -226,7 +226,7 @@ def micro_batch_of(
     else:
         launch = _launch_seconds(model, efficiency, one, launched_tokens, spread_tokens)
     hand_over: Values = 0.0
-    if is_pipelined(grid):
+    if grid.is_pipelined:
         passing = summed([each.hidden_bytes for each in passes])
         hand_over = hand_over_seconds(
             plain(model.residual_rows * passing / grid.tp),
@@ -289,8 +289,3 @@ def _draft_times(case: Case, drafted: Pass, *, listed: bool) -> DraftTimes:
     launch = _launch_seconds(draft, efficiency, one, step.tokens)
     delay = host_delay_seconds(one.device_s, prepare=0.0, launch=launch, overlaps=0.0)
     return DraftTimes(one=one, passes=1.0, host_delay_s=delay)
-
-
-def is_pipelined(grid: Grid) -> bool:
-    """Whether any of the layouts has several pipeline stages."""
-    return any(layout.pp > 1 for layout in grid.layouts)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.host import host_delay_seconds
-from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, is_pipelined, micro_batch_times
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, micro_batch_times
 from llmcalc_core.costmodel.passes import PassTimes
 from llmcalc_core.costmodel.pipeline import slowest_stage_seconds
 from llmcalc_core.costmodel.times import KINDS, TimeByBound, TimeByKind, summed
@@ -104,6 +104,7 @@ def phase_times(
     efficiency: Efficiency,
     *,
     decode: bool,
+    bounds: bool = True,
 ) -> PhaseTimes:
     """Time one decode step (averaged over the generation) or the prefill of a batch.
 
@@ -117,6 +118,8 @@ def phase_times(
         What the device reaches.
     decode : bool
         Decode step, else prefill.
+    bounds : bool, default True
+        Whether to say what bounds it.
 
     Returns
     -------
@@ -124,7 +127,8 @@ def phase_times(
         Arrays that broadcast to the grid.
     """
     case = (model, hardware, precision, grid, efficiency)
-    return phase_times_of(case, micro_batch_times(case, decode=decode), decode=decode)
+    parts = micro_batch_times(case, decode=decode, bounds=bounds)
+    return phase_times_of(case, parts, decode=decode)
 
 
 def phase_latency(
@@ -148,9 +152,8 @@ def phase_latency(
     array
         Latency [s], which broadcasts to the grid.
     """
-    case = (model, hardware, precision, grid, efficiency)
-    parts = micro_batch_times(case, decode=decode, bounds=False)
-    return phase_times_of(case, parts, decode=decode).latency_s
+    times = phase_times(model, hardware, precision, grid, efficiency, decode=decode, bounds=False)
+    return times.latency_s
 
 
 def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes:
@@ -226,7 +229,7 @@ def _joined(
     Without one, both are the time of the one micro batch.
     """
     model, _, _, grid, efficiency = case
-    if not is_pipelined(grid):
+    if not grid.is_pipelined:
         return traversal, traversal
     # Drafts are made on the last stage, here as if it were the slowest.
     slowest = slowest_stage_seconds(model, grid, parts.one.section_s)

@@ -31,7 +31,11 @@ def at_most(*, values: Values, limit: Values) -> Values:
     >>> at_most(values=np.array([[1.0, 2.0]]), limit=np.array([[5.0], [1.5]])).tolist()
     [[1.0, 2.0], [1.0, 1.5]]
     """
-    if np.ndim(limit) and np.all(values <= -largest_beside(values=-limit, beside=values)):
+    if (
+        isinstance(limit, np.ndarray)
+        and limit.ndim
+        and np.all(values <= -largest_beside(values=-limit, beside=values))
+    ):
         return values
     smaller: Values = np.minimum(values, limit)
     return smaller
@@ -59,7 +63,11 @@ def at_least(*, values: Values, limit: Values) -> Values:
     >>> at_least(values=np.array([[4.0, 2.0]]), limit=np.array([[1.0], [2.0]])).tolist()
     [[4.0, 2.0]]
     """
-    if np.ndim(limit) and np.all(values >= largest_beside(values=limit, beside=values)):
+    if (
+        isinstance(limit, np.ndarray)
+        and limit.ndim
+        and np.all(values >= largest_beside(values=limit, beside=values))
+    ):
         return values
     larger: Values = np.maximum(values, limit)
     return larger
@@ -88,7 +96,9 @@ def largest_beside(*, values: Values, beside: Values) -> Values:
     ...     values=np.array([[1.0, 2.0], [3.0, 1.0]]), beside=np.array([[7.0, 8.0]])).tolist()
     [[3.0, 2.0]]
     """
-    own = np.shape(values)
+    if not isinstance(values, np.ndarray) or not values.ndim:
+        return values
+    own = values.shape
     others = np.shape(beside) or (1,) * len(own)
     axes = tuple(at for at, count in enumerate(own) if count > 1 and others[at] == 1)
     return np.max(values, axis=axes, keepdims=True) if axes else values
@@ -116,7 +126,7 @@ def one_if_equal(*, values: Values) -> Values:
     >>> one_if_equal(values=np.array([[2.0], [2.0]])), one_if_equal(values=np.array([1.0, 2.0]))
     (2.0, array([1., 2.]))
     """
-    if np.ndim(values) == 0:
+    if not isinstance(values, np.ndarray) or not values.ndim:
         return values
     first = np.ravel(values)[0].item()
     return first if np.all(values == first) else values

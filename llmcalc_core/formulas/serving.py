@@ -75,7 +75,7 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     """
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
-        waiting: Values = busy * prefill / (2 * np.maximum(1 - busy, 0.0))
+        waiting: Values = prefill / 2 * busy / np.maximum(1 - busy, 0.0)
     return waiting
 
 
@@ -116,9 +116,11 @@ def reading_steps(
     """
     some: Values = arriving
     if fixed_lengths is not True:
-        some = np.where(fixed_lengths, arriving, -np.expm1(-np.asarray(arriving)))
+        at_random = -np.expm1(-arriving)
+        some = at_random if fixed_lengths is False else np.where(fixed_lengths, arriving, at_random)
     # Only where it matters with the largest chunks: these may have axes that arrivals have not.
-    if not np.all(some >= arriving * largest_beside(values=filled, beside=arriving)):
+    enough = some >= arriving * largest_beside(values=filled, beside=arriving)
+    if not (enough.all() if isinstance(enough, np.ndarray) else enough):
         some = np.maximum(some, arriving * filled)
     share: Values = np.minimum(some, most)
     return share

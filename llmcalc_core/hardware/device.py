@@ -151,7 +151,7 @@ class Hardware:
 
     def engine(self, name: str | Engine) -> Engine:
         """Give a serving engine with the defaults that it has on this device."""
-        return _engine_on(find_engine(name), self.name, self.memory_bytes)
+        return _engine_on(name, self.name, self.memory_bytes)
 
     def replace(self, **changes: Any) -> Hardware:  # noqa: ANN401 - a field each, checked
         """Give a copy with other figures, for what-if questions.
@@ -309,5 +309,5 @@ class Hardware:
 
 
 @lru_cache(maxsize=256)
-def _engine_on(engine: Engine, device: str, memory_bytes: float) -> Engine:
-    return engine.on(device, memory_bytes)
+def _engine_on(name: str | Engine, device: str, memory_bytes: float) -> Engine:
+    return find_engine(name).on(device, memory_bytes)

@@ -14,7 +14,7 @@ from llmcalc_core.layers.kv_cache import requests
 from llmcalc_core.layers.part import NO_CACHE, Part, Work
 from llmcalc_core.layers.work import Message, Operation, Pass, all_reduce, for_part
 from llmcalc_core.precision import Precision
-from llmcalc_core.workload.grid import Grid, divides_prompts
+from llmcalc_core.workload.grid import Grid
 
 
 class TokenMixer(Part):
@@ -56,7 +56,7 @@ class TokenMixer(Part):
         """Give the operations, and the sum over tensor parallel devices at the end."""
         own = for_part(step, self.precision_part)
         operations, summed = self.operations(own), all_reduce(own)
-        if step.decode or not divides_prompts(step.grid.layouts):
+        if step.decode or not step.grid.divides_prompts:
             return operations, (summed,)
         width = self.gathered_width(step.grid.tp)
         return operations, (summed,) if width is None else (summed, _gather(own, width))

@@ -203,6 +203,8 @@ def pass_of(
     Pass
         What layers need to know.
     """
+    if not isinstance(requests, np.ndarray):  # Python's own numbers are faster than numpy's
+        requests = float(requests)
     run, micro = requests, on_all_replicas
     if decode and grid.graph_sizes:
         run = padded_batch(sequences=requests, sizes=grid.graph_sizes)
@@ -271,6 +273,9 @@ def matrix(
     shape = (m, n, k, packed)
     if m is not step.tokens:
         return _product(step, name, shape, quantised=quantised)
+    if not isinstance(n, np.ndarray):
+        n = float(n)
+        shape = (m, n, k, packed)
     columns = n.tobytes() if isinstance(n, np.ndarray) else n
     inner = k.tobytes() if isinstance(k, np.ndarray) else k
     like = (name, step.family, id(step.precision), quantised, packed, columns, inner)

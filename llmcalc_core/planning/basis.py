@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from llmcalc_core.architecture.model import Model
@@ -30,6 +31,7 @@ class Basis(NamedTuple):
     reason: str
 
 
+@lru_cache(maxsize=512)
 def basis_of(
     model: Model,
     hardware: Hardware,

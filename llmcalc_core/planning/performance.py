@@ -98,6 +98,7 @@ def performance(
             by_kind=loop.by_kind,
             bound=loop.bound,
             utilisation=loop.utilisation,
+            e2e_s=loop.e2e_s,
         )
     decode = phase == "decode"
     times = phase_times(model, hardware, precision, grid, efficiency, decode=decode)

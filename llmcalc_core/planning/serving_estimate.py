@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.times import BOUNDS
+from llmcalc_core.defaults import CONCURRENCY
 from llmcalc_core.engines import Engine
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.memory.budget import memory_budget
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
@@ -86,13 +87,9 @@ def serving_figures(
     budget = memory_budget(hardware, memory_fraction, engine)
     serves = hardware.engine(engine)
 
-    @cache
-    def memory_of(batch: int) -> tuple[Memory, Grid]:
-        grid = _grid(layout, workload, batch, serves)
-        grid = offloaded(model, precision, grid, budget)
-        return device_memory(model, precision, grid), grid
-
-    most = max_concurrency(memory_of, concurrency, budget)
+    alone = replace(workload, batches=(1,))
+    held = _Held(model, precision, layout, alone, serves, budget)
+    most, memory_of = _most_at_once(held), cache(held.memory_of)
     if request_rate is None:
         let_in = min(concurrency, serves.max_num_seqs * layout.attention_dp)
         running = min(let_in, most) if most else let_in
@@ -142,6 +139,28 @@ def serving_figures(
         **served.asked,
         **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
+
+
+class _Held(NamedTuple):
+    """What a replica holds, whatever is in flight."""
+
+    model: Model
+    precision: Precision
+    layout: Layout
+    workload: Workload
+    engine: Engine
+    budget: MemoryBudget
+
+    def memory_of(self, batch: int) -> tuple[Memory, Grid]:
+        """Give the memory of so many requests, and their grid."""
+        grid = _grid(self.layout, self.workload, batch, self.engine)
+        grid = offloaded(self.model, self.precision, grid, self.budget)
+        return device_memory(self.model, self.precision, grid), grid
+
+
+@lru_cache(maxsize=1024)
+def _most_at_once(held: _Held) -> int:
+    return max_concurrency(held.memory_of, CONCURRENCY, held.budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.utilisation import phase_utilisation
+from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.cost import cost_figures
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
@@ -80,8 +82,9 @@ def fitting_splits(
         )
         raise ValueError(msg)
     found = estimate_layouts(
-        model, hardware, precision, splits, workload, phase=phase, memory_fraction=memory_fraction
-    )
+        model, hardware, precision, splits, workload, phase=phase, memory_fraction=memory_fraction,
+        bounds=objective != "throughput",
+    )  # fmt: skip
     fits = np.broadcast_to(found.budget.fits(found.memory), found.grid.shape).reshape(-1)
     if not fits.any():
         raise nothing_fits(
@@ -143,9 +146,14 @@ def _columns(found: Estimate, workload: Workload, phase: str) -> Table:
         "Latency(ms)": times.latency_s * 1e3,
         "Tokens/s": grid.batch * per_request / times.period_s,
     }
-    return {
-        name: np.broadcast_to(values, grid.shape).reshape(-1) for name, values in columns.items()
-    }
+    return {name: _each(values, grid.shape) for name, values in columns.items()}
+
+
+def _each(values: Values, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Give a value for each split and batch; of few, faster than ``np.broadcast_to``."""
+    each = np.empty(shape)
+    each[...] = values
+    return each.reshape(-1)
 
 
 def _per_token(
@@ -205,4 +213,13 @@ def guide_frame(table: Table) -> pd.DataFrame:
         for name, values in table.items()
     }
     data["micro batch"] = data["micro batch"].astype(object)
-    return pd.DataFrame(data, index=pd.RangeIndex(len(table["TP"])), copy=False)
+    index = pd.RangeIndex(len(table["TP"]))
+    return pd.DataFrame(data, index=index, columns=_labels(tuple(data)), copy=False)
+
+
+@lru_cache(maxsize=16)
+def _labels(names: tuple[str, ...]) -> pd.Index[str]:
+    """Make the labels of columns: pandas takes as long for them as for the columns."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    return pd.Index(names)

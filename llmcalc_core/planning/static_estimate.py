@@ -60,6 +60,7 @@ def estimate_layouts(
     memory_fraction: float = MEMORY_FRACTION,
     engine: str | Engine = DEFAULT_ENGINE,
     constants: Constants | None = None,
+    bounds: bool = True,
 ) -> Estimate:
     """Estimate one phase of every layout and batch.
 
@@ -79,6 +80,8 @@ def estimate_layouts(
         The serving engine, one of ``ENGINES`` or a version of one.
     constants : Constants, optional
         In place of the fitted ones.
+    bounds : bool, default True
+        Whether to say what bounds the times, on which power depends.
 
     Returns
     -------
@@ -99,7 +102,9 @@ def estimate_layouts(
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     return Estimate(
         grid=grid,
-        times=phase_times(model, hardware, precision, grid, efficiency, decode=phase == "decode"),
+        times=phase_times(
+            model, hardware, precision, grid, efficiency, decode=phase == "decode", bounds=bounds
+        ),
         memory=device_memory(model, precision, grid),
         budget=budget,
         efficiency=efficiency,

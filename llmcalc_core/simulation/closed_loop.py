@@ -109,26 +109,35 @@ def closed_loop(
     decode_steps = np.maximum((output_tokens - 1) / step_tokens, 1.0)
     prompts, fixed = load.requests * computed, arrivals.fixed_lengths
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
-    filled = (load.requests - 1) / load.steps * computed / load.room
-    closer = 1 / np.minimum(np.sqrt((1 / arrivals.clumping) ** 2 + filled * filled), 1.0)
+    each = (load.requests - 1) / load.steps
+    filled = each * (computed / load.room)
+    evenness = np.minimum(np.sqrt((1 / arrivals.clumping) ** 2 + filled * filled), 1.0)
+    come = 1 + each / evenness
     fits = np.maximum(load.room / load.chunk_tokens, 1.0)
-    come = np.minimum(1 + (load.requests - 1) / load.steps * closer, load.requests)
-    near = _either(fixed, load.own, np.minimum(come, fits))
+    near = _either(fixed, load.own, np.minimum(come, np.minimum(load.requests, fits)))
     # In a pipeline the others are in other micro batches.
-    with_own = 1 + (near - 1) / load.micro_batches
-    own = load.chunks * steps.through * (1 + steps.compute_share * (with_own / load.read - 1))
+    with_own = near
+    if not _is(load.micro_batches, 1.0):
+        with_own = (1 - 1 / load.micro_batches) + near * (1 / load.micro_batches)
+    growing = load.chunks * steps.through * steps.compute_share
+    own = load.chunks * steps.through + growing * (with_own / load.read - 1)
     # Nobody waits for others where there are none.
     others = np.clip(load.in_flight - 1, 0.0, 1.0)
     read_burst = burst_seconds(
         tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
     burst_queue = others * np.maximum(read_burst - own, 0.0)
-    # Prompts before one's own: as many as chance brings together at the most.
-    queued = np.minimum(
-        steady_queue_seconds(load=np.minimum(filled * closer, 1.0), prefill=1.0),
-        np.sqrt(load.requests) / 2,
-    )
-    before = _either(mixes > 0, queued, np.maximum(come - fits, 0.0) / 2)
+    if _is(mixes, 0.0):
+        before = np.maximum(np.minimum(come, load.requests) - fits, 0.0) / 2
+    else:  # prompts before one's own: as many as chance brings together at the most
+        queued = np.minimum(
+            steady_queue_seconds(load=np.minimum(filled / evenness, 1.0), prefill=1.0),
+            np.sqrt(load.requests) / 2,
+        )
+        before = queued
+        if not _is(mixes, 1.0):
+            alone = np.maximum(np.minimum(come, load.requests) - fits, 0.0) / 2
+            before = np.where(mixes > 0, queued, alone)
     later_queue = _either(
         fixed,
         load.at_once * burst_queue,
@@ -136,21 +145,22 @@ def closed_loop(
     )
     reading = load.share
     if fixed is not True:
-        reading = _either(
-            fixed,
-            reading,
-            _read_later(load, steps, decode_steps + load.waiting_steps, (near, later_queue), mixes),
-        )
-    decoding = 1 - mixes * reading
+        longer = steps.reading - _times(mixes, steps.decode)
+        beside = load.share * (decode_steps + load.waiting_steps) * longer
+        more = growing * ((near - load.own) / load.read)
+        kept = np.maximum(1 - (later_queue + more) / np.maximum(beside, _NEVER), 0.0)
+        # Steps that read while a request waits and decodes: not what its queue did.
+        reading = _either(fixed, reading, reading * kept)
+    decoding = 1 - _times(mixes, reading)
     step = decoding * steps.decode + reading * steps.reading
     unqueued = first_token_s + own + load.waiting_steps * step
     first = 1 / np.maximum(arrivals.rounds, 1.0)
-    tpot = step / step_tokens
+    tpot = _over(step, step_tokens)
     ttft = unqueued + (first * burst_queue + (1 - first) * later_queue)
     e2e = ttft + (output_tokens - 1) * tpot
     # While one request is in flight the prompts of all are read.
     read_all = prompts * steps.seconds_per_token
-    if not np.all(e2e >= read_all):
+    if np.any(e2e < read_all):
         e2e = np.maximum(e2e, read_all)
         ttft = np.maximum(ttft, read_all - (output_tokens - 1) * tpot)
     burst = steady = None
@@ -166,20 +176,22 @@ def closed_loop(
         steady_ttft=steady,
         tpot=tpot,
         e2e=e2e,
-        decoding=decoding / step_tokens,
-        reading=reading / step_tokens,
+        decoding=_over(decoding, step_tokens),
+        reading=_over(reading, step_tokens),
     )
 
 
-def _read_later(
-    load: Load, steps: Steps, others_steps: Values, wait: tuple[Values, Values], mixes: Values
-) -> Values:
-    """Share of the steps that read while a request waits and decodes: not what its queue did."""
-    near, queue = wait
-    beside = load.share * others_steps * (steps.reading - mixes * steps.decode)
-    more = load.chunks * steps.through * (steps.compute_share * ((near - load.own) / load.read))
-    kept: Values = load.share * np.maximum(1 - (queue + more) / np.maximum(beside, _NEVER), 0.0)
-    return kept
+def _is(values: Values, number: float) -> bool:
+    """Whether values are one number, this one: then there is nothing to compute with them."""
+    return isinstance(values, float) and values == number
+
+
+def _times(factor: Values, values: Values) -> Values:
+    return values if _is(factor, 1.0) else factor * values
+
+
+def _over(values: Values, divisor: Values) -> Values:
+    return values if _is(divisor, 1.0) else values / divisor
 
 
 def _either(condition: Any, one: Values, other: Values) -> Values:  # noqa: ANN401 - bool or array

@@ -154,9 +154,9 @@ def closed_loop_load(
     decode_steps = (outputs - 1) / step_tokens
     # No more decode than a budget full of prompts and what they decode later lets in.
     full = token_budget * decode_steps / (computed + decode_steps * verified)
-    full = np.where(mixes > 0, full, np.inf)
+    full = _where(mixes > 0, full, np.inf)
     most_decoding = decoded = requests
-    if not np.all(np.min(full) * micro_batches >= requests):
+    if not _all(_least(full) * micro_batches >= requests):
         decoded = np.minimum(requests, full * micro_batches)
         most_decoding = np.minimum(requests, np.maximum(full * micro_batches, 1.0))
     own_room = np.maximum(token_budget - mixes * decoded / micro_batches * verified, 1.0)
@@ -166,14 +166,14 @@ def closed_loop_load(
     # Two clients never get less through than one: nobody waits longer than others are served, and
     # of those that come together the first one finds nobody.
     others = np.maximum(in_flight - 1, 0.0)
-    served = others * (np.min(chunks) + np.min(decode_steps))
-    if not np.all((served >= first_steps) | (others == 0)):
+    served = others * (_least(chunks) + _least(decode_steps))
+    if not _all((served >= first_steps) | (others == 0)):
         served = others * (chunks + decode_steps)
     waits = np.minimum(first_steps, served) * others / np.maximum(in_flight, 1.0)
     # A step reads no more than it has room for: where prompts come faster, they wait.
     usual, needed = busy + waits, mixes * requests * computed / room
     longer: Values = 0.0
-    if not np.all(usual >= largest_beside(values=needed, beside=usual)):
+    if not _all(usual >= largest_beside(values=needed, beside=usual)):
         longer = np.maximum(needed - usual, 0.0)
     steps = usual + longer
     others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
@@ -192,9 +192,10 @@ def closed_loop_load(
         arriving=arriving,
         filled=chunk_tokens / room,
         fixed_lengths=fixed_lengths,
-        most=np.where(mixes > 0, 1.0, np.inf),
+        most=_where(mixes > 0, 1.0, np.inf),
     )
-    read = np.where(share > 0, arriving / np.where(share > 0, share, 1.0), 1.0)
+    some = share > 0
+    read = _where(some, arriving / _where(some, share, 1.0), 1.0)
     return Load(
         requests=requests,
         in_flight=in_flight,
@@ -221,6 +222,15 @@ def _where(condition: Any, one: Values, other: Values) -> Values:  # noqa: ANN40
         return one if condition else other
     chosen: Values = np.where(condition, one, other)
     return chosen
+
+
+def _all(condition: Any) -> bool:  # noqa: ANN401 - bool or array
+    """Whether a condition holds everywhere; of a single one, faster than numpy says so."""
+    return bool(condition.all() if isinstance(condition, np.ndarray) else condition)
+
+
+def _least(values: Values) -> Values:
+    return values.min() if isinstance(values, np.ndarray) else values
 
 
 def _is_some(values: Values) -> bool:

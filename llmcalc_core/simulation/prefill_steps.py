@@ -13,7 +13,6 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.micro_batch import (
     Case,
     MicroBatch,
-    is_pipelined,
     micro_batch_of,
     mixed_times,
     timed,
@@ -82,15 +81,22 @@ def full_pass(case: tuple[Any, ...]) -> Pass:
 
 def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
     model, _, precision, grid = case[:4]
-    own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
+    own = grid
+    if grid.draft_tokens or not _is_number(chunks, grid.prefill_chunks):
+        own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
     return pass_of(
         model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
     )
 
 
+def _is_number(values: Values, number: Values) -> bool:
+    """Whether two values are numbers, and the same."""
+    return isinstance(values, float) and isinstance(number, float) and values == number
+
+
 def replicas_in_use(grid: Grid, load: Load) -> Values:
     """Count the attention replicas that have requests [1]."""
-    if np.all(grid.attention_dp == 1):
+    if _is_number(grid.attention_dp, 1.0):
         return 1.0
     return load.in_flight / load.requests
 
@@ -145,16 +151,15 @@ def prefill_times(
         so many steps that decode [1].
     """
     grid, through = case[3], traversal_times(reading)
-    if not is_pipelined(grid):
+    if not grid.is_pipelined:
         return through, 0.0
     way = through.latency_s
-    alone = mixes * decode.traversal_s
-    step = replace(
-        through,
-        latency_s=mixes * decode.latency_s + (way - alone) / grid.pp,
-        stretch=1 / grid.pp,
-    )
-    return step, mixes * (1 - alone / (grid.pp * decode.latency_s))
+    if not mixes:
+        return replace(through, latency_s=way / grid.pp, stretch=1 / grid.pp), 0.0
+    alone = decode.traversal_s
+    latency = decode.latency_s + (way - alone) / grid.pp
+    shorter = 1 - alone / (grid.pp * decode.latency_s)
+    return replace(through, latency_s=latency, stretch=1 / grid.pp), shorter
 
 
 def seconds_per_token(case: Case) -> Values:
@@ -232,7 +237,7 @@ def prefill_step(
     own, some = _of_decoding(case, decode[1], table.names), np.minimum(load.requests - 1, 1.0)
     for name in TIMES:
         parts[name].append(getattr(own, name) * some)
-    if np.min(some) < 1:
+    if not _is_number(some, 1.0) and np.min(some) < 1:
         alone = _logits(case)
         for name in TIMES:
             parts[name].append(getattr(alone, name) * (1 - some))

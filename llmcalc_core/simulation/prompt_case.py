@@ -45,7 +45,8 @@ class PromptCase(NamedTuple):
     def of(cls, case: Case) -> PromptCase:
         """Leave out of a case what steps that read prompts do not depend on."""
         model, hardware, precision, grid, efficiency = case
-        inputs = tuple(np.ravel(grid.inputs).tolist())
+        several = isinstance(grid.inputs, np.ndarray)
+        inputs = tuple(grid.inputs.ravel().tolist()) if several else (float(grid.inputs),)
         return cls(
             model, hardware, precision, efficiency, grid.layouts, inputs, grid.techniques,
             grid.engine,

@@ -214,7 +214,8 @@ def serving_steps(
     else:
         reading = prefill_step(even, load, (decoding.one, work), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
-    once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
+    single = grid if grid.acceptance_length == 1 else replace(grid, acceptance_length=1.0)
+    once = (model, hardware, precision, single, efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     reads, decode_in_reading = prefill_times(even, reading, decode, mixes)
     return ServingSteps(
@@ -232,7 +233,8 @@ def serving_steps(
 def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Utilisation:
     """Utilisation of the devices; what a step that reads prompts takes longer is their reading."""
     grid, decode, reading = steps.grid, steps.decode, steps.reading
-    for_prompts = loop.reading * (reading.latency_s - steps.mixes * decode.latency_s)
+    alone = decode.latency_s if steps.mixes else 0.0
+    for_prompts = loop.reading * (reading.latency_s - alone)
     return serving_utilisation(
         phase_utilisation(decode, grid, decode=True),
         phase_utilisation(reading, grid, decode=False),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Behaviour
-from llmcalc_core.costmodel.micro_batch import Case, is_pipelined, timed
+from llmcalc_core.costmodel.micro_batch import Case, timed
 from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats, Values
@@ -175,7 +175,7 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
         chunks=np.asarray(load.chunks),
         lanes=lanes,
     )
-    if is_pipelined(whole):
+    if whole.is_pipelined:
         steps = _through_stages(steps, whole.pp)
     return steps.each(lambda values: np.broadcast_to(values, whole.shape))
 

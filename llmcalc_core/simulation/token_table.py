@@ -110,7 +110,7 @@ class TokenTable:
         """Give every batch what does not differ between knots."""
         if np.ndim(table) == 0 or np.shape(table)[1] == 1:
             return table
-        own: Floats = np.asarray(table)[:, which]
+        own: Floats = np.asarray(table).take(which, axis=1)
         return own
 
 

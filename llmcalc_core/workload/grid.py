@@ -96,6 +96,16 @@ class Grid:
     weights_offload: Values
     kv_offload: Values
 
+    @property
+    def divides_prompts(self) -> bool:
+        """Whether any of the layouts divides prompts over devices."""
+        return not _all_have_one(self.cp)
+
+    @property
+    def is_pipelined(self) -> bool:
+        """Whether any of the layouts has several pipeline stages."""
+        return not _all_have_one(self.pp)
+
     def of_layouts(self, some: slice | tuple[int, ...]) -> Grid:
         """Give the same with some of its layouts; widths that are the same in all are numbers."""
         if isinstance(some, slice):
@@ -103,7 +113,11 @@ class Grid:
         layouts = tuple(self.layouts[at] for at in some)
         shape = (len(layouts), *self.shape[1:])
         tp, pp, ep, attention_dp, cp, group = _widths(layouts)
-        rest = self._some(0, list(some)) | {"layouts": layouts, "shape": shape, "stage_devices": group}
+        rest = self._some(0, list(some)) | {
+            "layouts": layouts,
+            "shape": shape,
+            "stage_devices": group,
+        }
         rest |= {"tp": tp, "pp": pp, "ep": ep, "attention_dp": attention_dp, "cp": cp}
         return replace(self, **rest)
 
@@ -190,7 +204,7 @@ def make_grid(
     tp, pp, ep, attention_dp, cp, group = _widths(layouts)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
     cached = _cached_tokens(prompt, techniques.prefix_hit_rate)
-    micro = cast("Floats", micro_batch(batch=batch, stages=pp))
+    micro = _plain(micro_batch(batch=batch, stages=pp))
     return Grid(
         layouts=layouts,
         shape=(len(layouts), len(batches), len(inputs), len(outputs)),
@@ -202,7 +216,7 @@ def make_grid(
         cp=cp,
         batch=batch,
         micro_batch=micro,
-        micro_batches=np.ceil(batch / micro),
+        micro_batches=_plain(np.ceil(batch / micro)),
         inputs=prompt,
         outputs=axis(outputs, 3),
         cached_tokens=cached,
@@ -237,11 +251,6 @@ def _widths(layouts: tuple[Layout, ...]) -> tuple[Floats, ...]:
     return widths
 
 
-def divides_prompts(layouts: tuple[Layout, ...]) -> bool:
-    """Whether any of the layouts divides prompts."""
-    return any(layout.cp > 1 for layout in layouts)
-
-
 def _prefill_chunks(
     computed: Values, batch: Floats, ranks: Floats, techniques: Techniques
 ) -> Values:
@@ -252,6 +261,16 @@ def _prefill_chunks(
     room = np.maximum(techniques.prefill_chunk_tokens - decoded, 1.0)
     parts: Values = np.ceil(computed / room)
     return parts
+
+
+def _all_have_one(width: Values) -> bool:
+    """Whether a width is 1 in all layouts: what all have alike is a number."""
+    return not isinstance(width, np.ndarray) and width == 1
+
+
+def _plain(values: Values) -> Floats:
+    """Give a single number as Python's own, with which arithmetic is faster than with numpy's."""
+    return values if isinstance(values, np.ndarray) else cast("Floats", float(values))
 
 
 def _acceptance_length(techniques: Techniques) -> float:
@@ -277,7 +296,7 @@ def _cached_tokens(prompt: Floats, hit_rate: float) -> Values:
 def axis(values: Sequence[float], position: int) -> Floats:
     """Put values on their axis; a single one stays a number, which is faster."""
     if len(values) == 1:
-        return cast("Floats", np.float64(values[0]))
+        return cast("Floats", float(values[0]))
     shape = [1, 1, 1, 1]
     shape[position] = len(values)
     return np.array(values, dtype=float).reshape(shape)
