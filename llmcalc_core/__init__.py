@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         PRECISIONS,
         Precision,
         asked_precision,
+        gguf_precision,
         parse_precision,
     )
     from llmcalc_core.simulation.steps import Cancelled
@@ -115,6 +116,7 @@ __all__ = [
     "get_minimum_system_size",
     "get_pareto_optimal_performance",
     "get_various_parallelization",
+    "gguf_precision",
     "hardware_sources",
     "image_work",
     "largest_that_fits",
@@ -172,7 +174,14 @@ _HOMES = {
     "planning.feasibility": ("DoesNotFitError",),
     "planning.pareto": ("OBJECTIVES", "pareto_mask"),
     "planning.request": ("PHASES", "EvaluationRequest"),
-    "precision": ("CHECKPOINT", "PRECISIONS", "Precision", "asked_precision", "parse_precision"),
+    "precision": (
+        "CHECKPOINT",
+        "PRECISIONS",
+        "Precision",
+        "asked_precision",
+        "gguf_precision",
+        "parse_precision",
+    ),
     "simulation.steps": ("Cancelled",),
     "workload.conversations": ("draw_conversations",),
     "workload.lengths": ("FixedLengths", "LognormalLengths", "UniformLengths"),

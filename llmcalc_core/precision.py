@@ -8,6 +8,7 @@ from functools import cache, cached_property, lru_cache
 
 from llmcalc_core.checks import one_of, positive
 from llmcalc_core.dtypes import DATA_TYPES, data_type, folded
+from llmcalc_core.gguf import GGUF_CACHES, GGUF_TYPES
 
 _SCHEMES = {
     "w4a16": ("int4", "bf16", "bf16"),
@@ -31,7 +32,7 @@ _SCHEME_SPELLINGS = {
     "w4a8_int8": "w4a8", "w4a8_fp8": "w4afp8", "w4a8_awq": "w4afp8",
 }  # fmt: skip
 
-PRECISIONS = (*DATA_TYPES, *_SCHEMES)
+PRECISIONS = (*DATA_TYPES, *_SCHEMES, *GGUF_TYPES)
 """The names that :func:`parse_precision` knows, in their canonical spelling."""
 
 CHECKPOINT = "checkpoint"
@@ -49,6 +50,9 @@ _LIKE = {
 
 PARTS = ("attention", "attention_output", "recurrent", "shared")
 """Parts of a model, beside the routed experts, whose weights may have a type of their own."""
+
+_STATED = ("weights", "experts", *PARTS, "embedding", "head", "mtp", "kv_cache")
+"""What ``stored_bits`` may name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +75,11 @@ class Precision:
         projection: ``attention``). They compute in ``activations`` where they are like
         ``weights``, else in their own type (4-bit integers in 16 bits).
     stored_bits : mapping of str to float
-        Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above
-        or the ``head``, where a checkpoint stores them in several types (the type above is then
-        that of most) or a head in fewer than 16; 16 of ``mtp`` where it leaves its modules of
-        multi-token prediction as they are. Kept as a tuple of pairs.
+        Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above,
+        the ``embedding`` or the ``head``, where a checkpoint stores them in several types (the type
+        above is then that of most) or a head in fewer than 16; 16 of ``mtp`` where it leaves its
+        modules of multi-token prediction as they are; bits of a value of the ``kv_cache`` where it
+        has scales. Kept as a tuple of pairs.
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
@@ -183,6 +188,12 @@ class Precision:
         return (self.bits("experts") if mixed else self._stored_bits(self.experts)) / 8
 
     @cached_property
+    def embedding_bytes(self) -> float:
+        """Bytes of one weight of the embedding."""
+        stated = dict(self.stored_bits).get("embedding")
+        return self.unquantised_bytes if stated is None else stated / 8
+
+    @cached_property
     def head_bytes(self) -> float:
         """Bytes of one weight of the output head."""
         return self.bits("head") / 8
@@ -200,7 +211,8 @@ class Precision:
     @cached_property
     def kv_bytes(self) -> float:
         """Bytes of one element of the KV cache."""
-        return DATA_TYPES[self.kv_cache].stored_bits / 8
+        usual = DATA_TYPES[self.kv_cache].stored_bits
+        return dict(self.stored_bits).get("kv_cache", usual) / 8
 
     @cached_property
     def unquantised_bytes(self) -> float:
@@ -216,8 +228,10 @@ class Precision:
     @property
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
+        if (mix := _gguf_name(self)) is not None:
+            return mix
         own = (self.weights, self.activations, self.kv_cache)
-        named = (name for name in PRECISIONS if own == _types_of(name))
+        named = (name for name in (*DATA_TYPES, *_SCHEMES) if own == _types_of(name))
         words = [next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")]
         apart = (self.experts, self.expert_activations)
         if apart != own[:2]:
@@ -236,7 +250,11 @@ class Precision:
 
 def _checked_bits(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     for name in given:
-        one_of("stored_bits", name, ("weights", "experts", *PARTS, "head", "mtp"))
+        one_of(
+            "stored_bits",
+            name,
+            ("weights", "experts", *PARTS, "embedding", "head", "mtp", "kv_cache"),
+        )
     return tuple(
         (name, positive(f"stored_bits, {name}", given[name], unit="bits")) for name in sorted(given)
     )
@@ -295,14 +313,64 @@ def _spelt(bits: str, names: tuple[str, ...]) -> str:
     return one_of("bits", _SCHEME_SPELLINGS.get(given) or next(of_type, given), names)
 
 
+def _gguf_name(precision: Precision) -> str | None:
+    """Name the mix of GGUF that a precision is, and its KV cache where that has fewer bits."""
+    stored = dict(precision.stored_bits)
+    cached = stored.pop("kv_cache", None)
+    for name, own in GGUF_TYPES.items():
+        if stored == dict(own.bits) and precision.weights == own.stored:
+            return name if cached is None else f"{name}, kv {cached:g} bits"
+    return None
+
+
 @cache
 def _named(name: str) -> Precision:
+    if name in GGUF_TYPES:
+        own = GGUF_TYPES[name]
+        return Precision(
+            weights=own.stored, activations="int8", kv_cache="fp16", stored_bits=own.bits
+        )
     weights, activations, kv_cache = _types_of(name)
     return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
 
 
 PLAIN = Precision()
 """All in 16 bits, as a checkpoint is that does not say otherwise."""
+
+
+def gguf_precision(name: str, *, kv_cache: str = "f16") -> Precision:
+    """Give the types of a GGUF file, and of the KV cache that llama.cpp keeps beside it.
+
+    Parameters
+    ----------
+    name : str
+        Such as 'Q4_K_M' or 'Q8_0'; 'F16' for all in 16 bits.
+    kv_cache : {'f16', 'q8_0', 'q4_0'}
+        As ``--cache-type-k`` and ``--cache-type-v`` say.
+
+    Returns
+    -------
+    Precision
+        To pass as ``bits`` or ``precision``.
+
+    Raises
+    ------
+    ValueError
+        For a name that is not known, with the nearest one.
+
+    Examples
+    --------
+    >>> gguf_precision("Q4_K_M").label, gguf_precision("Q4_K_M", kv_cache="q8_0").kv_bytes
+    ('q4_k_m', 1.0625)
+    """
+    mix = folded(name)
+    known = one_of("name", "fp16" if mix in ("f16", "fp16") else mix, (*GGUF_TYPES, "fp16"))
+    own, cache_type = _named(known), one_of("kv_cache", folded(kv_cache), tuple(GGUF_CACHES))
+    if cache_type == "f16":
+        return own
+    kind = "int8" if cache_type == "q8_0" else "int4"
+    bits = {**dict(own.stored_bits), "kv_cache": GGUF_CACHES[cache_type]}
+    return replace(own, kv_cache=kind, stored_bits=bits)
 
 
 def asked_precision(bits: str | Precision) -> Precision | None:

@@ -14,7 +14,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.checks import positive, whole_number, whole_numbers
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, check_joins_batches, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.planning.deployments import deployments
@@ -150,6 +150,8 @@ def explore_disaggregated(
     >>> best["serving"], int(best["prefill_workers"]), int(best["decode_workers"])
     ('disaggregated', 3, 1)
     """
+    serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
+    check_joins_batches(serves)
     target = resolve(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques)
     technique.check_phase("prefill")
@@ -161,7 +163,7 @@ def explore_disaggregated(
     service = Service(
         model=target.model,
         precision=target.precision,
-        engine=told_engine(engine, engine_version, enforce_eager=enforce_eager),
+        engine=serves,
         input_tokens=whole_number("input_tokens", input_tokens),
         output_tokens=whole_number("output_tokens", output_tokens),
         batches=whole_numbers("batch", batch),

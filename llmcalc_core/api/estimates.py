@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import (
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
-from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.planning.legality import check_engine_layout, check_layout
 from llmcalc_core.planning.static_estimate import estimate_layouts, static_figures
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
@@ -270,6 +270,7 @@ def estimate_phase(
     target = resolve(model, system_name, bits, memory_fraction, *terms)
     tp, pp, ep, attention_dp, cp = widths
     layout = check_layout(target.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
+    check_engine_layout(engine, layout)
     target.hardware.check_devices("devices", layout.devices)
     workload = make_workload(*lengths, techniques=find_technique(techniques))
     workload.techniques.check_phase(phase)

@@ -16,8 +16,8 @@ from llmcalc_core.api.make_request import (
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import inner_share, positive, truth, whole_number
 from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
-from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.engines import DEFAULT_ENGINE, check_joins_batches, told_engine
+from llmcalc_core.planning.legality import check_engine_layout, check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.requests import ROUNDS, Arrivals
@@ -182,6 +182,11 @@ def estimate_serving_performance(
         attention_dp=attention_data_parallel,
         cp=context_parallel,
     )
+    serves = told_engine(
+        engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager
+    )
+    check_joins_batches(serves)
+    check_engine_layout(serves, layout)
     target.hardware.check_devices("devices", layout.devices)
     return serving_figures(
         target.model,
@@ -196,9 +201,7 @@ def estimate_serving_performance(
             techniques=technique,
             graph_sizes=graph_batch_sizes,
         ),
-        engine=told_engine(
-            engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager
-        ),
+        engine=serves,
         memory_fraction=target.memory_fraction,
         chunked=chunked_prefill,
         arrivals=Arrivals(

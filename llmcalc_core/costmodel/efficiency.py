@@ -10,6 +10,7 @@ import numpy as np
 
 from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.calibration.constants import RENAMED, Constants, fitted, fitted_engines, specs
+from llmcalc_core.calibration.engine_kernels import back_end
 from llmcalc_core.calibration.facts import Behaviour, Curve, Efficiency, Links
 from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, SharedFacts
 from llmcalc_core.calibration.kernels import (
@@ -27,6 +28,9 @@ from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
+
+_OF_KERNELS = ("launch_floor", "memory_time", "compute_time", "mixture_time")
+"""Constants that say how kernels measured alone differ from those in an engine."""
 
 _MOST, _NEARING = 0.97, 16
 """No fitted constant lets an operation come closer to a device's peak than this. It nears it as the
@@ -80,6 +84,8 @@ def efficiency_for(
     shared, facts = shared_facts(), facts_of(hardware.calibration)
     basis, device = kernels_of(hardware.calibration)
     values = (constants or fitted()).of(name, device)
+    if serves.has_own_kernels:
+        values |= dict.fromkeys(_OF_KERNELS, 1.0)
     for adjusted, step in hardware.adjustments:
         constant = one_of("adjustments", RENAMED.get(adjusted, adjusted), tuple(values))
         values[constant] = specs()[constant].moved(values[constant], step)
@@ -90,15 +96,19 @@ def efficiency_for(
     apart = sorted(one for one in precision.computed if not DATA_TYPES[one].has_16_bits)
     rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
     wide = hardware.rate("bf16")
-    looked_up = {
-        "gemm": find_facts(facts, "gemm", rates["gemm"][0], name),
-        "gemm_wide": find_facts(facts, "gemm", wide[0], name),
-        "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
-        "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, name),
-        "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, name), ""),
-    } | {
-        f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], name) for kind in apart
-    }
+    if serves.has_own_kernels:
+        looked_up = _of_own_kernels(hardware, precision, name, apart)
+    else:
+        looked_up = {
+            "gemm": find_facts(facts, "gemm", rates["gemm"][0], name),
+            "gemm_wide": find_facts(facts, "gemm", wide[0], name),
+            "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
+            "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, name),
+            "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, name), ""),
+        } | {
+            f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], name)
+            for kind in apart
+        }
     base = {
         family: _curve(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
@@ -116,8 +126,8 @@ def efficiency_for(
     return Efficiency(
         curves=_scaled(base, values, narrow),
         links=_links(facts, name, shared, hardware, values),
-        step_s=values["step_overhead_s"],
-        sequence_step_s=values["sequence_overhead_s"],
+        step_s=_own(serves.step_s, values["step_overhead_s"]),
+        sequence_step_s=_own(serves.sequence_step_s, values["sequence_overhead_s"]),
         host_launch_s=values["host_launch_s"],
         draft_step_s=shared.draft_step_us * 1e-6,
         draft_pass_s=shared.draft_pass_us * 1e-6,
@@ -128,6 +138,25 @@ def efficiency_for(
         kv_cache=precision.kv_cache,
         basis=max(known, key=BASES.index),
     )
+
+
+def _own(stated: float | None, fitted_to_all: float) -> float:
+    return fitted_to_all if stated is None else stated
+
+
+def _of_own_kernels(
+    hardware: Hardware, precision: Precision, engine: str, apart: list[str]
+) -> dict[str, tuple[KernelFacts, str]]:
+    """Give the kernels that an engine brings, by the types of what is asked for."""
+    own = back_end(engine, hardware.name)
+    kinds = {
+        "gemm": ("gemm", precision.activations),
+        "gemm_wide": ("gemm", "bf16"),
+        "attention_prefill": ("attention_prefill", "bf16"),
+        "attention_decode": ("attention_decode", precision.kv_cache),
+        "mixture": ("mixture", precision.expert_activations),
+    } | {f"gemm_{kind}": ("gemm", kind) for kind in apart}
+    return {name: (own.find(*asked), "assumed") for name, asked in kinds.items()}
 
 
 def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) -> dict[str, Curve]:

@@ -43,7 +43,7 @@ def first_section(model: Model, step: Pass) -> Section:
     Embeddings that layers have for themselves are as wide as all of them together.
     """
     width = model.hidden + model.layer_input_width
-    row = width * (step.precision.unquantised_bytes + step.precision.output_bytes)
+    row = width * (step.precision.embedding_bytes + step.precision.output_bytes)
     operations: tuple[Operation, ...] = (traffic("embedding lookup", step.tokens * row),)
     if model.layer_input_width:
         width = model.layer_input_width

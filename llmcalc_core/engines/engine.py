@@ -96,6 +96,17 @@ class Engine:
     caches_whole_context : bool
         Whether it keeps the keys and values of every token, unless told otherwise, in layers that
         see a window or a chunk of them alone.
+    joins_batches : bool
+        Whether requests join those that run (continuous batching); else batches start together.
+    splits_layers_only : bool
+        Whether several devices have layers each and wait for one another: no tensor, expert or
+        context parallelism, no attention replicas, and one micro batch in a pipeline.
+    has_own_kernels : bool
+        Whether its kernels are its own on every device (``calibration/engine_kernels.toml``), and
+        measured in whole runs of it.
+    step_s, sequence_step_s : float, optional
+        Time in which its host prepares a step, and what each sequence adds, in place of the fitted
+        constants [s].
     """
 
     name: str
@@ -127,6 +138,11 @@ class Engine:
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
+    joins_batches: bool = True
+    splits_layers_only: bool = False
+    has_own_kernels: bool = False
+    step_s: float | None = None
+    sequence_step_s: float | None = None
 
     def on(self, device: str, memory_bytes: float) -> Engine:
         """Give the engine with the defaults that it has on a device.

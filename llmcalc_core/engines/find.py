@@ -9,7 +9,8 @@ from functools import lru_cache
 from llmcalc_core.checks import one_of, truth, whole_number
 from llmcalc_core.engines import sglang, trtllm, vllm
 from llmcalc_core.engines.engine import Engine
-from llmcalc_core.engines.others import FASTERTRANSFORMER, LMDEPLOY
+from llmcalc_core.engines.llama_cpp import LLAMA_CPP
+from llmcalc_core.engines.others import FASTERTRANSFORMER, LMDEPLOY, TRANSFORMERS
 
 _VERSIONS: dict[str, tuple[Engine, ...]] = {
     module.VERSIONS[0].name: tuple(replace(one, version=module.NEWEST) for one in module.VERSIONS)
@@ -18,7 +19,7 @@ _VERSIONS: dict[str, tuple[Engine, ...]] = {
 """Engines whose versions are told apart, from the newest to the oldest."""
 
 ENGINE_RECORDS = {name: several[0] for name, several in _VERSIONS.items()} | {
-    one.name: one for one in (FASTERTRANSFORMER, LMDEPLOY)
+    one.name: one for one in (LLAMA_CPP, TRANSFORMERS, FASTERTRANSFORMER, LMDEPLOY)
 }
 """The newest version of each engine, by name."""
 
@@ -27,6 +28,8 @@ ENGINES = tuple(ENGINE_RECORDS)
 
 DEFAULT_ENGINE = "vllm"
 """What serves where nothing is said."""
+
+_JOINING = tuple(name for name, one in ENGINE_RECORDS.items() if one.joins_batches)
 
 _RELEASE = re.compile(r"v?(\d+(?:\.\d+)*)")
 
@@ -74,6 +77,23 @@ def _named(name: object) -> Engine:
     records = ENGINE_RECORDS.values()
     spelt = (one.name for one in records if folded in (one.name, *one.spellings))
     return ENGINE_RECORDS[one_of("engine", next(spelt, name), tuple(ENGINE_RECORDS))]
+
+
+def check_joins_batches(engine: Engine) -> None:
+    """Refuse an engine whose batches start and end together, where requests come one by one.
+
+    Raises
+    ------
+    ValueError
+        With those whose requests join others.
+    """
+    if not engine.joins_batches:
+        msg = (
+            f"engine must be one whose requests join those that run ({', '.join(_JOINING)}) where "
+            f"they come one by one, got {engine.name!r}, whose batches start together: phases "
+            "prefill and decode"
+        )
+        raise ValueError(msg)
 
 
 def versions_of(name: str | Engine) -> tuple[str, ...]:

@@ -178,7 +178,8 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
     else:
         copy = model.head_parameters * rows * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
-    return first * wide, copy + model.final_norm_parameters * wide
+    outer = embedding * precision.embedding_bytes + (first - embedding) * wide
+    return outer, copy + model.final_norm_parameters * wide
 
 
 def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:

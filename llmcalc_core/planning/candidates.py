@@ -215,7 +215,7 @@ def _in_closed_loop(
     case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
 ) -> _Served:
     """Estimate batches that start together, or so many requests in flight."""
-    table = plan_table(case.model, request.devices, request.contexts)
+    table = plan_table(case.model, request.devices, request.contexts, request.serves)
     grid = _grid(case, request, table.layouts, request.batches)
     grid = offloaded(case.model, case.precision, grid, budget)
     found = performance(
@@ -228,7 +228,7 @@ def _at_rates(
     case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
 ) -> _Served:
     """Estimate requests that come at rates; each plan, whose replicas share them, has a row."""
-    table = plan_table(case.model, request.devices, request.contexts)
+    table = plan_table(case.model, request.devices, request.contexts, request.serves)
     grid = _grid(case, request, table.layouts, (1,))
     whole = (case.model, case.hardware, case.precision, grid, efficiency)
     found = open_loop_in_blocks(whole, budget, table, request.request_rates, request.percentile)

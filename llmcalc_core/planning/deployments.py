@@ -14,6 +14,7 @@ from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
 from llmcalc_core.planning.layouts import plans
+from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.pool_pairs import DeviceBudget, matched_pairs
 from llmcalc_core.planning.pools import Pool, Service, decode_pool, prefill_pool, worker_sizes
@@ -113,7 +114,9 @@ def _disaggregated(service: Service, prefill: Pool, decode: Pool, budget: Device
 
 def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> Columns:
     """Replicas under continuous batching, at random arrivals as in front of the pools."""
-    found = plans(service.model, devices)
+    found = tuple(
+        plan for plan in plans(service.model, devices) if can_lay_out(service.engine, plan.layout)
+    )
     layouts = tuple(dict.fromkeys(plan.layout for plan in found))
     place = {layout: index for index, layout in enumerate(layouts)}
     grid = service.grid(hardware, layouts, service.batches)

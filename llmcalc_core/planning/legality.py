@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.checks import whole_number
+from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.workload.layout import Layout, divisors
 
 
@@ -92,6 +93,35 @@ def check_layout(
         raise ValueError(msg)
     _check_experts(model, layout, derived=attention_dp is None)
     return layout
+
+
+def can_lay_out(engine: str | Engine, layout: Layout) -> bool:
+    """Whether an engine can split a model so.
+
+    Examples
+    --------
+    >>> can_lay_out("llama.cpp", Layout(tp=2))
+    False
+    """
+    return not find_engine(engine).splits_layers_only or layout.pp == layout.devices
+
+
+def check_engine_layout(engine: Engine, layout: Layout) -> None:
+    """Refuse a layout that an engine can't have.
+
+    Raises
+    ------
+    ValueError
+        With the nearest one.
+    """
+    if not can_lay_out(engine, layout):
+        msg = (
+            f"{engine.label} splits layers over devices and nothing else, so that tensor_parallel, "
+            "expert_parallel, context_parallel and attention_data_parallel must be 1, got "
+            f"{layout.tp}, {layout.ep}, {layout.cp} and {layout.attention_dp}; the nearest valid "
+            f"layout of as many devices is pipeline_parallel {layout.devices}"
+        )
+        raise ValueError(msg)
 
 
 def _no_tensor_width(model: Model, width: int) -> ValueError:

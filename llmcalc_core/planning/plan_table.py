@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.engines import Engine
 from llmcalc_core.planning.layouts import no_plan, plans
+from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.workload.layout import Layout
 
 
@@ -23,7 +25,9 @@ class PlanTable:
 
 
 @lru_cache(maxsize=64)
-def plan_table(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]) -> PlanTable:
+def plan_table(
+    model: Model, devices: tuple[int, ...], contexts: tuple[int, ...], engine: Engine
+) -> PlanTable:
     """Give the plans on any of the device counts.
 
     Parameters
@@ -32,6 +36,8 @@ def plan_table(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]
         What is laid out.
     devices, contexts : tuple of int
         Devices in total, and context parallel widths to try.
+    engine : Engine
+        What serves: it may split layers alone.
 
     Returns
     -------
@@ -43,7 +49,12 @@ def plan_table(model: Model, devices: tuple[int, ...], contexts: tuple[int, ...]
     ValueError
         If no plan has the context parallel widths that are asked for.
     """
-    found = tuple(plan for count in devices for plan in plans(model, count, contexts))
+    found = tuple(
+        plan
+        for count in devices
+        for plan in plans(model, count, contexts)
+        if can_lay_out(engine, plan.layout)
+    )
     if not found:
         raise no_plan(model, devices, contexts)
     position: dict[Layout, int] = {}

@@ -21,6 +21,7 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import plans
+from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.prefill_steps import prompts
@@ -52,7 +53,7 @@ class Service:
 
     model: Model
     precision: Precision
-    engine: Engine
+    engine: str | Engine
     input_tokens: int
     output_tokens: int
     batches: tuple[int, ...]
@@ -228,7 +229,12 @@ def decode_pool(service: Service, hardware: Hardware, sizes: tuple[int, ...]) ->
 def _layouts(
     service: Service, sizes: tuple[int, ...], contexts: tuple[int, ...]
 ) -> tuple[Layout, ...]:
-    found = (plan for size in sizes for plan in plans(service.model, size, contexts))
+    found = (
+        plan
+        for size in sizes
+        for plan in plans(service.model, size, contexts)
+        if can_lay_out(service.engine, plan.layout)
+    )
     return tuple(dict.fromkeys(plan.layout for plan in found if plan.replicas == 1))
 
 

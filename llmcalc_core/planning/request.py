@@ -16,7 +16,7 @@ from llmcalc_core.defaults import (
     OUTPUT_TOKENS,
 )
 from llmcalc_core.deprecation import accepts_old_names, warn_renamed
-from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, Engine, check_joins_batches, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
@@ -127,6 +127,8 @@ class EvaluationRequest:
         self._set("objective", one_of("objective", self.objective, OBJECTIVES))
         check_known(self.objective, self.hardware)
         self._set("engine", self.serves.name)
+        if self.phase == "serving":
+            check_joins_batches(self.serves)
         if self.engine_version is not None:
             self._set("engine_version", self.serves.version)
         self._set("batches", whole_numbers("batch", self.batches))

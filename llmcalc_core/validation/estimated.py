@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,14 +48,34 @@ def static_estimate(case: Case, stage: str, trial: Mapping[str, object]) -> Esti
     return api.estimate_end_to_end_performance(**asked, output_tokens=case.output_tokens)
 
 
-def serving_estimate(case: Case, trial: Mapping[str, object]) -> Estimate:
-    """Estimate continuous batching at the case's concurrency."""
+def serving_estimate(
+    case: Case, trial: Mapping[str, object], *, told: int | None = None
+) -> Estimate:
+    """Estimate continuous batching at the case's concurrency.
+
+    Parameters
+    ----------
+    case : Case
+        A case of continuous batching.
+    trial : mapping
+        As of :func:`static_estimate`.
+    told : int, optional
+        Requests that the server was told to run at least; where not given, those in flight, which a
+        benchmark's server lets in.
+
+    Returns
+    -------
+    mapping
+        As from :func:`llmcalc_core.estimate_serving_performance`.
+    """
+    running = case.batch if told is None else told
+    usual = case.hardware.engine(case.engine).max_num_seqs
     asked = {
         **_shared(case), **trial, "attention_data_parallel": case.layout.attention_dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
         "num_prompts": max(round(float(case.arrivals.rounds) * case.batch), 1),
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
-        "max_num_seqs": max(case.batch, _MOST_REQUESTS),
+        "max_num_seqs": max(usual, math.ceil(running / case.layout.attention_dp)),
     }  # fmt: skip
     return api.estimate_serving_performance(
         **asked, concurrency=case.batch, output_tokens=case.output_tokens
@@ -98,8 +119,8 @@ def saturated_run(case: Case, trial: Mapping[str, object]) -> Saturated:
         If not one request fits.
     """
     most = min(case.batch or _MOST_REQUESTS, case.requests or _MOST_REQUESTS)
-    estimate = serving_estimate(replace(case, batch=most), trial)
-    batch = min(most, int(estimate["max_concurrency"]))
+    estimate = serving_estimate(replace(case, batch=most), trial, told=case.batch)
+    batch = min(most, int(estimate["running"]))
     if batch < 1:
         msg = "no batch fits the memory of the devices"
         raise CannotPredictError(msg)

@@ -20,6 +20,7 @@ _ENGINES = {
     "trtllm": "trtllm",
     "vllm": "vllm",
     "sglang": "sglang",
+    "llama.cpp": "llama.cpp",
     "fastertransformer": "fastertransformer",
     "lmdeploy": "lmdeploy",
     "google jax/xla": "fastertransformer",
@@ -221,6 +222,9 @@ def checkpoint_precision(
     ...     hardware=find_hardware("B200_180GB"), engine="trtllm").label
     'fp4'
     """
+    if engine == "llama.cpp":  # files have no word for its types: four bits are its usual mix
+        mix = "q4_k_m" if weights.strip() == "w4a16" else weights.strip()
+        return parse_precision(mix or "fp16")
     named = parse_precision(weights.strip() or "bf16")
     if named.weights in ("fp8", "fp4"):
         named = replace(named, kv_cache="fp8" if engine == "trtllm" else "bf16")

@@ -147,7 +147,7 @@ class Grid:
             Sequences in flight per replica [1].
         """
         count = batch.shape[1] if batch.ndim else 1
-        micro = cast("Floats", micro_batch(batch=batch, stages=self.pp))
+        micro = _micro(batch, self.pp, self.engine)
         return replace(
             self,
             shape=(self.shape[0], count, *self.shape[2:]),
@@ -204,7 +204,7 @@ def make_grid(
     tp, pp, ep, attention_dp, cp, group = _widths(layouts)
     batch, prompt = axis(batches, 1), axis(inputs, 2)
     cached = _cached_tokens(prompt, techniques.prefix_hit_rate)
-    micro = _plain(micro_batch(batch=batch, stages=pp))
+    micro = _micro(batch, pp, serves)
     return Grid(
         layouts=layouts,
         shape=(len(layouts), len(batches), len(inputs), len(outputs)),
@@ -249,6 +249,13 @@ def _widths(layouts: tuple[Layout, ...]) -> tuple[Floats, ...]:
         if isinstance(width, np.ndarray):
             width.setflags(write=False)
     return widths
+
+
+def _micro(batch: Floats, stages: Values, engine: Engine) -> Floats:
+    """Give the sequences that go through a pipeline together [1]."""
+    if engine.splits_layers_only:
+        return batch
+    return _plain(micro_batch(batch=batch, stages=stages))
 
 
 def _prefill_chunks(

@@ -14,6 +14,10 @@ KNOWN = [
      {"memory_fraction_of": "free", "caches_whole_context": True}),
     ("sglang", "SGLang", "SGLang",
      {"overlaps_host": False, "prefill_first": True, "token_budget": 16384}),
+    ("llama.cpp", "llama.cpp", "llama-cpp",
+     {"overlaps_host": False, "token_budget": 2048}),
+    ("transformers", "Transformers (eager)", "HF",
+     {"offered": False, "overlaps_host": False, "token_budget": 2**20, "kv_block_tokens": 1}),
     ("fastertransformer", "FasterTransformer", "FasterTransformer",
      {"offered": False, "overlaps_host": False, "chunks_prompts": False,
       "runtime_reserve_bytes": 3 * 2**30}),
@@ -144,9 +148,12 @@ def test_an_engine_that_was_never_measured_is_assumed(toy: Engine) -> None:
 @pytest.mark.parametrize("engine", llm.ENGINES)
 def test_a_search_holds_what_a_single_estimate_does(engine: str) -> None:
     asked = {"input_tokens": 500, "output_tokens": 100, "engine": engine}
-    row = llm.explore("llama2_7b", "A100_80GB", 2, batch=8, **asked).set_index("tp").loc[2]
-    one = llm.estimate_decode_performance("llama2_7b", 8, system_name="A100_80GB",
-                                          tensor_parallel=2, **asked)  # fmt: skip
+    split = "pp" if find_engine(engine).splits_layers_only else "tp"
+    row = llm.explore("llama2_7b", "A100_80GB", 2, batch=8, **asked).set_index(split).loc[2]
+    widths = {"pipeline_parallel" if split == "pp" else "tensor_parallel": 2}
+    one = llm.estimate_decode_performance(
+        "llama2_7b", 8, system_name="A100_80GB", **widths, **asked
+    )
     assert row["device_memory_bytes"] == one["memory_bytes"]
 
 

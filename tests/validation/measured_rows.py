@@ -69,23 +69,24 @@ class RoundEstimates:
 
     def prefill(
         self, *, model, batch_size, input_tokens, system_name, bits, tensor_parallel,
-        pipeline_parallel, expert_parallel, engine, memory_fraction, constants=None,
+        pipeline_parallel, expert_parallel, engine, engine_version, memory_fraction,
+        constants=None,
     ):  # fmt: skip
         self.calls.append(("prefill", locals()))
         return self._static(batch_size, 1.0 * input_tokens)
 
     def decode(
         self, *, model, batch_size, input_tokens, output_tokens, system_name, bits,
-        tensor_parallel, pipeline_parallel, expert_parallel, engine, memory_fraction,
-        constants=None,
+        tensor_parallel, pipeline_parallel, expert_parallel, engine, engine_version,
+        memory_fraction, constants=None,
     ):  # fmt: skip
         self.calls.append(("decode", locals()))
         return self._static(batch_size, 20.0)
 
     def end_to_end(
         self, *, model, batch_size, input_tokens, output_tokens, system_name, bits,
-        tensor_parallel, pipeline_parallel, expert_parallel, engine, memory_fraction,
-        constants=None,
+        tensor_parallel, pipeline_parallel, expert_parallel, engine, engine_version,
+        memory_fraction, constants=None,
     ):  # fmt: skip
         self.calls.append(("end_to_end", locals()))
         return self._static(batch_size, 1.0 * input_tokens + 20.0 * (output_tokens - 1))
@@ -103,6 +104,7 @@ class RoundEstimates:
     def serving(
         self, *, model, concurrency, input_tokens, output_tokens, system_name, bits,
         tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel, engine,
+        engine_version, max_num_seqs,
         fixed_lengths, held_steps, num_prompts, graph_batch_sizes, memory_fraction,
         prefix_hit_rate=0.0, prefill_chunk_tokens=None, constants=None,
     ):  # fmt: skip
@@ -114,5 +116,6 @@ class RoundEstimates:
             "tokens_per_s": 1000.0 * concurrency / (concurrency + 60),
             "fits": concurrency <= self.largest_batch,
             "max_concurrency": self.largest_batch,
+            "running": min(concurrency, self.largest_batch),
             "basis": "transferred",
         }  # fmt: skip

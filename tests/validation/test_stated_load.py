@@ -112,7 +112,7 @@ def test_a_rate_is_simulated():
     figure, = predict(_case(**RATE, lengths="fixed")).figures  # fmt: skip
     found = simulate(
         "llama2_7b", "H100_80GB", precision="fp16", request_rate=10, num_prompts=100,
-        input_tokens=100, output_tokens=11, async_scheduling=False,
+        input_tokens=100, output_tokens=11, engine_version=_case(**RATE).engine_version,
     ).summary  # fmt: skip
     assert figure.value == pytest.approx(1e3 * found["ttft_mean_s"])
     assert figure.low < figure.value < figure.high

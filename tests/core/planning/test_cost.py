@@ -175,8 +175,10 @@ def test_decode_power_is_near_what_was_measured() -> None:
     # Ma et al., arXiv 2605.11999 (2026), abstract: decoding on an H200 draws 137 to 300 W of 700,
     # over attention paradigms and batches.
     for batch in (1, 16, 64):
-        found = estimate_decode_performance("llama3_8b", batch, system_name="H200_141GB")
-        assert 137 < found["power_w"] < 1.05 * 300
+        found = estimate_decode_performance(  # a host that works ahead leaves no device idle
+            "llama3_8b", batch, system_name="H200_141GB", engine_version="0.11"
+        )
+        assert 137 < found["power_w"] < 300
 
 
 def test_energy_per_token_is_near_what_was_measured() -> None:
