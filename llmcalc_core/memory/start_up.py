@@ -28,8 +28,12 @@ GRAPHS_COUNTED = (0, 21)
 """The version of vLLM from which captured graphs are counted before the pool is sized."""
 
 GROUPS_COUNTED = (0, 20)
-"""That from which it prints concurrency times length as tokens, keeps prefixes of models with
-states, and counts windows with the tokens of two steps (so 0.33; logs of 0.17 are before it)."""
+"""That from which it prints concurrency times length as tokens, and keeps prefixes of models with
+states (so logs of DeepSeek-V4; those of 0.17 print blocks over groups)."""
+
+TWO_STEPS_COUNTED = (0, 25)
+"""That from which windows are counted with the tokens of every step under way, of which
+asynchronous scheduling has one more (pull request 47728, merged in July 2026)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,7 +191,7 @@ def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     outside = float(outside_bytes(several=several))
     beside = float(held.weights.item()) + float(held.activations.item()) + outside + graphs
     pool = allowed - beside
-    steps = asked.layout.pp + 1 if settings.since(GROUPS_COUNTED) else asked.layout.pp
+    steps = asked.layout.pp + 1 if settings.since(TWO_STEPS_COUNTED) else 1
     figures = _block_figures(asked, groups, pool, steps * float(engine.token_budget))
     return StartUp(
         visible_bytes=visible,
