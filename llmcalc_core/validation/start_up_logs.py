@@ -16,7 +16,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.costmodel.pipeline import section_counts
-from llmcalc_core.engines import find_engine
+from llmcalc_core.engines import find_engine, told_engine, versions_of
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
@@ -117,18 +117,15 @@ def read_log(fields: Mapping[str, str]) -> Case:
     name = _engine(fields["engine"])
     hardware = logged_device(fields)
     precision = logged_precision(fields, config, hardware, name)
-    engine = (hardware or _UNKNOWN).engine(name)
-    seqs = optional_count(fields, "max_num_seqs")
-    budget = optional_count(fields, "max_num_batched_tokens")
-    engine = replace(
-        engine,
-        max_num_seqs=seqs or engine.max_num_seqs,
-        token_budget=budget or engine.token_budget,
+    told = told_engine(
+        name, _version(fields, config, name), max_num_seqs=optional_count(fields, "max_num_seqs")
     )
+    engine = (hardware or _UNKNOWN).engine(told)
+    budget = optional_count(fields, "max_num_batched_tokens")
+    engine = replace(engine, token_budget=budget or engine.token_budget)
     model = architecture(config)
     longest = optional_count(fields, "max_model_len") or model.max_context or sum(_REQUEST)
     fraction = measured_number(fields, "gpu_memory_utilization")
-    version = _version(fields, config)
     layout = Layout(tp=stated_count(fields, "tp"), pp=optional_count(fields, "pp") or 1)
     adapted = "lora enabled" in fields.get("note", "").casefold()
     found = start_up(
@@ -136,7 +133,6 @@ def read_log(fields: Mapping[str, str]) -> Case:
         settings=ServerSettings(
             max_model_len=longest,
             memory_fraction=None if math.isnan(fraction) else fraction,
-            version=version,
             prompt=_REQUEST[0],
             answer=_REQUEST[1],
         ),
@@ -197,17 +193,24 @@ def _llama_cpp(fields: Mapping[str, str], config: ModelConfig) -> Case:
     return _log_case(fields, (config, hardware, "lmdeploy", precision, layout), predicted)
 
 
-def _version(fields: Mapping[str, str], config: ModelConfig) -> tuple[int, ...] | None:
-    """Read a version; a log that does not say it is of one that knows its model.
+def _version(fields: Mapping[str, str], config: ModelConfig, engine: str) -> str | None:
+    """Read a version; a log of vLLM that does not say it is of one that knows its model.
 
-    Most such logs are of versions about 0.11; models of 2026 came with versions from 0.20 on.
+    Most such logs are of versions about 0.11; models of 2026 came with versions from 0.20 on. A
+    version beyond those that are known is the nearest of them.
     """
-    found = re.match(r"(\d+)\.(\d+)", fields["engine_version"].strip())
-    if found:
-        return int(found[1]), int(found[2])
+    stated = re.match(r"\d+\.\d+", fields["engine_version"].strip())
+    if stated:
+        try:
+            return find_engine(engine, stated[0]).version
+        except ValueError:
+            known = versions_of(engine)
+            return known[-1] if known and stated[0].startswith("0") else None
+    if engine != "vllm":
+        return None
     if fields["model"].endswith(_OF_JULY):
-        return 0, 26
-    return (0, 20) if any(word in config.model for word in _OF_2026) else (0, 11)
+        return "0.26"
+    return "0.20" if any(word in config.model for word in _OF_2026) else "0.11"
 
 
 _OF_JULY = ("-0731",)

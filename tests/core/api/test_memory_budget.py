@@ -85,7 +85,7 @@ def test_tensorrt_llm_gives_a_share_of_what_is_free() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"engine_version": "new"}, r"engine_version must be two numbers .* got 'new'"),
+        ({"engine_version": "new"}, r"engine_version of vLLM must be a release .* got 'new'"),
         ({"max_model_len": 0.5}, "max_model_len must be a whole number"),
         ({"memory_fraction": 1.2}, "memory_fraction"),
         ({"tensor_parallel": 3}, "tensor_parallel must divide"),
