@@ -15,7 +15,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.checks import whole_number
 from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
-from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
+from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.memory.start_up import ServerSettings, StartUp, start_up
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
@@ -40,7 +40,7 @@ def memory_budget(
     memory_fraction: float | None = None,
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
-    captures_graphs: bool = True,
+    enforce_eager: bool = False,
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     **techniques: Unpack[TechniqueArguments],
@@ -67,8 +67,8 @@ def memory_budget(
         ``free_gpu_memory_fraction`` of TensorRT-LLM [1]; the engine's own default where not given.
     max_num_seqs, max_num_batched_tokens : int, optional
         Most requests and tokens of a step [1], [tokens]; the engine's defaults on this device.
-    captures_graphs : bool, default True
-        Whether decode steps are captured (not ``enforce_eager``).
+    enforce_eager : bool, default False
+        Whether nothing is captured.
     input_tokens, output_tokens : int
         Requests whose number at once is told [tokens].
     **techniques : optional
@@ -100,20 +100,18 @@ def memory_budget(
     layout = check_layout(
         target.model, tp=tensor_parallel, pp=pipeline_parallel, ep=expert_parallel
     )
-    own = target.hardware.engine(find_engine(engine))
+    own = target.hardware.engine(
+        told_engine(engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager)
+    )
     if max_num_batched_tokens is not None:
         tokens = whole_number("max_num_batched_tokens", max_num_batched_tokens)
         own = replace(own, token_budget=tokens)
-    seqs = own.max_num_seqs if max_num_seqs is None else whole_number("max_num_seqs", max_num_seqs)
-    own = replace(own, max_num_seqs=seqs)
     prompt = whole_number("input_tokens", input_tokens)
     answer = whole_number("output_tokens", output_tokens)
     longest = max_model_len or target.model.max_context or prompt + answer
     settings = ServerSettings(
         max_model_len=whole_number("max_model_len", longest),
         memory_fraction=None if memory_fraction is None else target.memory_fraction,
-        version=None if engine_version is None else _version(engine_version),
-        graphs=captures_graphs,
         prompt=prompt,
         answer=answer,
     )
@@ -177,18 +175,3 @@ def _parts(found: StartUp, engine: str, settings: ServerSettings) -> Iterator[Bu
     yield BudgetPart("requests that run at once", found.running, "1", "")
     yield BudgetPart("longest context", found.longest, "tokens", words.get("longest", ""))
     yield BudgetPart("starts", float(found.starts), "1", "")
-
-
-def _version(given: str) -> tuple[int, ...]:
-    """Read the first two numbers of a version.
-
-    Raises
-    ------
-    ValueError
-        For anything that does not begin with them.
-    """
-    numbers = given.strip().lstrip("v").split(".")[:2]
-    if len(numbers) < len(("major", "minor")) or not all(one.isdigit() for one in numbers):
-        msg = f"engine_version must be two numbers or more, such as '0.17.1', got {given!r}"
-        raise ValueError(msg)
-    return tuple(int(one) for one in numbers)

@@ -17,19 +17,20 @@ from llmcalc_core.memory.held_blocks import (
     printed_concurrency,
     running_requests,
 )
-from llmcalc_core.memory.profiled import GRAPHS_GIB, outside_bytes
+from llmcalc_core.memory.profiled import graph_bytes, is_since, outside_bytes
 from llmcalc_core.memory.static_fraction import CONTEXT_GIB, pools, static_fraction
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
-GRAPHS_COUNTED = (0, 21)
-"""The version of vLLM from which captured graphs are counted before the pool is sized."""
-
 GROUPS_COUNTED = (0, 20)
-"""That from which it prints concurrency times length as tokens, keeps prefixes of models with
-states, and counts windows with the tokens of two steps (so 0.33; logs of 0.17 are before it)."""
+"""That from which it prints concurrency times length as tokens, and keeps prefixes of models with
+states (so logs of DeepSeek-V4; those of 0.17 print blocks over groups)."""
+
+TWO_STEPS_COUNTED = (0, 25)
+"""That from which windows are counted with the tokens of every step under way, of which
+asynchronous scheduling has one more (pull request 47728, merged in July 2026)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,24 +43,14 @@ class ServerSettings:
         Longest context [tokens].
     memory_fraction : float or None
         Share of what is visible, of which each engine has its own meaning; None: its default [1].
-    version : tuple of int or None
-        Of the engine, its first two numbers; None: the newest that is known.
-    graphs : bool
-        Whether it captures graphs.
     prompt, answer : int
         Tokens of the requests that run [tokens].
     """
 
     max_model_len: int
     memory_fraction: float | None
-    version: tuple[int, ...] | None = None
-    graphs: bool = True
     prompt: int
     answer: int
-
-    def since(self, version: tuple[int, ...]) -> bool:
-        """Tell whether the engine is of this version or a later one."""
-        return self.version is None or self.version >= version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,19 +166,18 @@ class _Asked:
 def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     """Budget as vLLM does: a share of what is visible, less the peaks of a dummy step."""
     settings, engine = asked.settings, asked.engine
-    hybrid_caching = settings.since(GROUPS_COUNTED)
+    caching = is_since(engine, GROUPS_COUNTED)
     groups = cache_groups(
-        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=hybrid_caching
+        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=caching
     )
     visible = asked.hardware.visible_bytes
     allowed = visible * (settings.memory_fraction or _DEFAULT_FRACTION)
-    counted = settings.graphs and settings.since(GRAPHS_COUNTED)
-    graphs = GRAPHS_GIB * 2.0**30 * counted
+    graphs = graph_bytes(engine)
     several = asked.layout.devices > 1
     outside = float(outside_bytes(several=several))
     beside = float(held.weights.item()) + float(held.activations.item()) + outside + graphs
     pool = allowed - beside
-    steps = asked.layout.pp + 1 if settings.since(GROUPS_COUNTED) else asked.layout.pp
+    steps = asked.layout.pp + 1 if is_since(engine, TWO_STEPS_COUNTED) else 1
     figures = _block_figures(asked, groups, pool, steps * float(engine.token_budget))
     return StartUp(
         visible_bytes=visible,
@@ -221,7 +211,7 @@ def _block_figures(
     )
     block = max(group.page.block for group in groups.groups)
     tokens = concurrency * length
-    if not settings.since(GROUPS_COUNTED):
+    if not is_since(asked.engine, GROUPS_COUNTED):
         tokens = blocks // len(groups.groups) * min(group.page.block for group in groups.groups)
     running = running_requests(
         groups, blocks=blocks, prompt=float(settings.prompt), answer=float(settings.answer),

@@ -27,7 +27,7 @@ class Case:
         What ran on what: one replica, or one instance of a static batch.
     engine_version : str, optional
         As the file has it; '' where it does not say.
-    kind : {'closed_loop', 'static', 'saturated', 'open_loop'}
+    kind : {'closed_loop', 'static', 'saturated', 'open_loop', 'start_up'}
         Whether requests follow each other at a fixed concurrency, start together, are all queued
         at once before an engine that takes as many as it can, or come at a rate.
     batch : int
@@ -55,6 +55,9 @@ class Case:
         How requests of a closed loop or a saturated run come.
     techniques : mapping
         Further arguments of the estimates, ``prefix_hit_rate`` and ``prefill_chunk_tokens``.
+    predicted : tuple of float
+        Of a start-up log or a pool (``kind`` 'start_up') what the room of memory says, a value for
+        each metric; empty where an estimate does.
     traffic : Traffic, optional
         What was sent to a replica, of an open loop.
     """
@@ -79,6 +82,7 @@ class Case:
     graph_sizes: tuple[int, ...] = ()
     memory_fraction: float = 0.9
     techniques: Mapping[str, Any] = field(default_factory=dict)
+    predicted: tuple[float, ...] = ()
     traffic: Traffic | None = None
 
     @property

@@ -170,6 +170,9 @@ def predict(case: Case, constants: object = None) -> Prediction:
     CannotPredictError
         If a saturated case fits with no batch, or an open loop can't be simulated.
     """
+    if case.predicted:
+        figures = tuple(Figure(value=value) for value in case.predicted)
+        return Prediction(figures=figures, basis="counted")
     if case.traffic is not None:
         if constants is not None:
             msg = "an open loop is simulated with the fitted constants only"

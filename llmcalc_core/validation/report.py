@@ -28,6 +28,14 @@ _LABELS = {
     "e2e_p99_ms": "end to end p99",
     "memory_gib": "memory",
     "fits": "fits",
+    "weights_gib": "weights",
+    "kv_cache_gib": "KV pool",
+    "kv_tokens": "KV tokens",
+    "max_concurrency": "concurrency",
+    "num_blocks": "blocks",
+    "printed_tokens": "tokens printed",
+    "printed_concurrency": "concurrency printed",
+    "peak_running": "requests at once",
 }
 _THROUGHPUTS = {
     "static": "static end to end",
@@ -90,7 +98,7 @@ def errors(outcomes: Sequence[Outcome]) -> pd.DataFrame:
         if (case := outcome.case) is not None and outcome.prediction is not None
         for metric, measured, figure in zip(
             case.metrics, case.measured, outcome.prediction.figures, strict=True)
-        if not math.isnan(measured)
+        if not math.isnan(measured) and not math.isnan(figure.value) and _compares(measured, metric)
     ]  # fmt: skip
     columns = ["id", *GROUP, "basis", "measured_ms", "estimated_ms", "error", "inside"]
     return pd.DataFrame(rows, columns=columns)
@@ -167,6 +175,11 @@ def write_predictions(schema: Schema, outcomes: Sequence[Outcome], file: TextIO)
             ]
             basis = outcome.prediction.basis
         writer.writerow([outcome.id, *cells, basis, outcome.reason])
+
+
+def _compares(measured: float, metric: str) -> bool:
+    """Whether a share of a measured value says anything: not of a pool that is missing bytes."""
+    return measured > 0 or metric == "fits"
 
 
 def _label(case: Case, metric: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from llmcalc_core.validation import closed_loop, open_loop, published
+from llmcalc_core.validation import closed_loop, open_loop, published, start_up_logs
 from llmcalc_core.validation.cases import Case, Prediction
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.predict import predict
@@ -58,6 +58,20 @@ SCHEMAS = (
         figures=open_loop.METRICS,
         source_of=open_loop.source_of,
         read_case=open_loop.read_case,
+    ),
+    Schema(
+        name="start-up logs",
+        columns=start_up_logs.COLUMNS,
+        figures=start_up_logs.METRICS,
+        source_of=start_up_logs.source_of_log,
+        read_case=start_up_logs.read_log,
+    ),
+    Schema(
+        name="planned pools",
+        columns=start_up_logs.POOL_COLUMNS,
+        figures=start_up_logs.POOL_METRICS,
+        source_of=start_up_logs.source_of_pool,
+        read_case=start_up_logs.read_pool,
     ),
 )
 
@@ -136,10 +150,11 @@ def read_cases(path: str | PathLike[str]) -> list[Case]:
 
 
 def _read(path: str | PathLike[str]) -> tuple[Schema, list[dict[str, str]]]:
-    """Read the rows of a file, and tell its schema."""
+    """Read the rows of a file, and tell its schema; rows without a name have their number."""
     with Path(path).open(encoding="utf-8-sig", newline="") as lines:
         rows = csv.DictReader(lines, restval="")
-        return schema_of(tuple(rows.fieldnames or ())), list(rows)
+        schema = schema_of(tuple(rows.fieldnames or ()))
+        return schema, [{"id": str(number), **row} for number, row in enumerate(rows, 1)]
 
 
 def _case_or_none(schema: Schema, fields: Mapping[str, str]) -> Case | None:
