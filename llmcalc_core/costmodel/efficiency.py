@@ -90,15 +90,18 @@ def efficiency_for(
     looked_up = {
         "gemm": find_facts(facts, "gemm", rates["gemm"][0], engine),
         "gemm_wide": find_facts(facts, "gemm", wide[0], engine),
-        "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
+        "attention_prefill": find_facts(facts, "attention_prefill", precision.kv_cache, engine),
         "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, engine),
         "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, engine), ""),
     } | {
         f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], engine)
         for kind in apart
     }
+    multiplied = looked_up["attention_prefill"][0].computed
+    if multiplied:
+        rates["attention_prefill"] = hardware.rate(multiplied)
     base = {
-        family: _curve(entry, rates.get(family, wide)[1])
+        family: curve_of(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
     base["traffic"] = _traffic(shared, wide[1])
@@ -109,7 +112,7 @@ def efficiency_for(
     narrow = {
         family
         for family, (entry, _) in looked_up.items()
-        if family.startswith("gemm") and DATA_TYPES[entry.type].narrow_gemm
+        if family.startswith("gemm") and DATA_TYPES[entry.type].narrow_gemm and not entry.tiles
     }
     return Efficiency(
         curves=_scaled(base, values, narrow),
@@ -145,6 +148,8 @@ def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) 
             half=curve.half / uneven.get(family, 1.0),
             floor_s=curve.floor_s * values["launch_floor"],
             ramp_s=curve.ramp_s * values["launch_floor"],
+            entering_bytes=curve.entering_bytes * traffic,
+            leaving_bytes=curve.leaving_bytes * traffic,
         )
         for family, curve in base.items()
     }
@@ -175,7 +180,8 @@ def _behaviour(values: dict[str, float], engine: str) -> Behaviour:
     )
 
 
-def _curve(entry: KernelFacts, peak: float) -> Curve:
+def curve_of(entry: KernelFacts, peak: float) -> Curve:
+    """Make the curve of kernels measured alone, of a peak rate [FLOP/s]."""
     return Curve(
         peak=peak,
         compute=entry.compute,
@@ -185,6 +191,11 @@ def _curve(entry: KernelFacts, peak: float) -> Curve:
         half=entry.half,
         ramp_s=entry.ramp_us * 1e-6,
         half_columns=entry.half_columns,
+        depth_s=entry.depth_us * 1e-6 / 1024,
+        entering_bytes=2 * entry.entering,
+        leaving_bytes=2 * entry.leaving,
+        tiles=float(entry.tiles),
+        whole_waves=entry.whole_waves,
     )
 
 

@@ -66,8 +66,11 @@ def attention_kernel(
     query_width: Values,
     seen: Values,
     read: Values,
+    reach: Values = np.inf,
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes].
+
+    No query sees more than ``reach`` keys.
 
     Batch and lengths are axes of their own until the last product, which is the first to have
     the size of the grid.
@@ -77,14 +80,22 @@ def attention_kernel(
     each = attention_flops(pairs=rows, heads=heads, qk_dim=widths[0], v_dim=widths[1])
     cached = step.sequences * per_token * read
     return attention_operation(
-        step, "attention", flops=each * seen, moved=cached + queries, cached=cached
-    )
+        step, "attention", flops=each * seen, moved=cached + queries, cached=cached,
+        width=(widths[0] + widths[1]) / 2, reach=reach,
+    )  # fmt: skip
 
 
 def attention_operation(
-    step: Pass, name: str, *, flops: Values, moved: Values, cached: Values
-) -> Operation:
-    """Make an operation that is timed like attention, in prefill by the length of a prompt."""
+    step: Pass, name: str, *, flops: Values, moved: Values, cached: Values, width: Values,
+    reach: Values = np.inf,
+) -> Operation:  # fmt: skip
+    """Make an operation that is timed like attention, in prefill by the keys of its last query.
+
+    ``width`` is the mean one of a key and a value [elements].
+    """
+    keys: Values = np.inf
+    if not step.decode:
+        keys = np.minimum(step.past_tokens + step.grid.computed / step.grid.pieces, reach)
     return Operation(
         name=name,
         kind="attention",
@@ -92,7 +103,9 @@ def attention_operation(
         flops=flops,
         moved=moved,
         cached=cached,
-        size=np.inf if step.decode else step.grid.inputs / step.grid.pieces,
+        size=keys,
+        columns=width,
+        inner=0.0 if step.decode else keys,
     )
 
 

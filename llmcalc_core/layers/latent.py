@@ -189,6 +189,7 @@ class LatentAttention(AttentionMixer):
             query_width=heads * (key_width + value_width),
             seen=seen,
             read=keys_read(step, seen),
+            reach=window,
         )
 
     def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:

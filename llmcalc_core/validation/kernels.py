@@ -21,9 +21,12 @@ from llmcalc_core.fitting.kernel_curves import (
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.validation.kernel_timings import (
+    MULTIPROCESSORS,
     Timings,
     read_decode_attention,
+    read_gemm,
     read_mixtures,
+    read_prefill_attention,
 )
 from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
 
@@ -51,8 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print errors of what is known of kernels; fit them again if asked to."""
     parser = argparse.ArgumentParser(
         prog="python -m llmcalc_core.validation.kernels",
-        description="Estimate published timings of kernels (a mixture's experts, and attention in "
-        "decode steps) and print the errors, estimated over measured time less one: of the "
+        description="Estimate published timings of kernels (products, a mixture's experts and "
+        "attention) and print the errors, estimated over measured time less one: of the "
         "tables in llmcalc_core/calibration, and of fits that saw no row of the same shape.",
     )
     parser.add_argument("folder", type=Path, help="where aiconfigurator-core 0.12.0 is unpacked")
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
     asked = parser.parse_args(arguments)
     try:
-        readers = (read_mixtures, read_decode_attention)
+        readers = (read_gemm, read_mixtures, read_decode_attention, read_prefill_attention)
         read = [_sampled(one) for reader in readers for one in reader(asked.folder)]
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
@@ -86,9 +89,10 @@ def _as_arrays(timings: Timings) -> KernelTimings:
     return KernelTimings(
         peak=hardware.rate(timings.computed)[1],
         bandwidth=hardware.memory_bandwidth,
+        tiles=MULTIPROCESSORS[timings.device] if timings.family == "gemm" else 0,
         **{
             name: rows[name].to_numpy(float)
-            for name in ("flops", "moved", "size", "columns", "beside", "seconds")
+            for name in ("flops", "moved", "size", "columns", "inner", "beside", "seconds")
         },
     )
 
@@ -109,7 +113,8 @@ def _misses(timings: Timings, device: str) -> Floats:
     if timings.family == "mixture":
         known = grouped_facts(facts, timings.computed, timings.stored, timings.engine)
     else:
-        known, _ = find_facts(facts, timings.family, timings.stored, timings.engine)
+        kind = timings.computed if timings.family == "gemm" else timings.stored
+        known, _ = find_facts(facts, timings.family, kind, timings.engine)
     return rows.estimates(known) / rows.seconds - 1
 
 
