@@ -193,8 +193,10 @@ class DeviceFacts:
     products : mapping of str to float
         ``compute`` of its fastest large products by type, where the rest of the curve is that of
         the relative [1].
-    gemm, attention_prefill, attention_decode : tuple of KernelFacts
-        By type and engine; none where they are not known.
+    gemm, attention_prefill, attention_decode, latent_prefill, latent_decode, recurrent_prefill : \
+tuple of KernelFacts
+        By type and engine; none where they are not known. Where those of latent attention are not,
+        those of attention stand for them.
     mixture : tuple of GroupedFacts
         What is known to differ from every other device's.
     all_reduce : tuple of AllReduceFacts
@@ -208,6 +210,9 @@ class DeviceFacts:
     gemm: tuple[KernelFacts, ...] = ()
     attention_prefill: tuple[KernelFacts, ...] = ()
     attention_decode: tuple[KernelFacts, ...] = ()
+    latent_prefill: tuple[KernelFacts, ...] = ()
+    latent_decode: tuple[KernelFacts, ...] = ()
+    recurrent_prefill: tuple[KernelFacts, ...] = ()
     mixture: tuple[GroupedFacts, ...] = ()
     all_reduce: tuple[AllReduceFacts, ...] = ()
 
@@ -233,7 +238,10 @@ class SharedFacts:
     traffic_memory, traffic_floor_us : float
         Fraction of the memory bandwidth that elementwise kernels reach [1], and their floor [us].
     narrow_gemm_time : float
-        Time of engines' products in narrow types over those measured alone [1].
+        Time of engines' products in narrow types over those measured alone, where these stand for
+        another device's [1].
+    fused_quantisation : tuple of str
+        Engines that quantise the input of a product in the operation before it.
     hand_over_latency_us, hand_over_fraction : float
         Of a message between pipeline stages [us], [1].
     node_latency_us, node_fraction : float
@@ -249,6 +257,7 @@ class SharedFacts:
     traffic_memory: float
     traffic_floor_us: float
     narrow_gemm_time: float
+    fused_quantisation: tuple[str, ...]
     hand_over_latency_us: float
     hand_over_fraction: float
     node_latency_us: float
@@ -261,6 +270,8 @@ class SharedFacts:
     def __post_init__(self) -> None:
         """Check every value."""
         positive("narrow_gemm_time", self.narrow_gemm_time)
+        for engine in self.fused_quantisation:
+            one_of("fused_quantisation", engine, tuple(ENGINE_RECORDS))
         _check_facts(self)
 
 
@@ -295,6 +306,9 @@ FAMILIES: dict[str, type[Any]] = {
     "gemm": KernelFacts,
     "attention_prefill": KernelFacts,
     "attention_decode": KernelFacts,
+    "latent_prefill": KernelFacts,
+    "latent_decode": KernelFacts,
+    "recurrent_prefill": KernelFacts,
     "mixture": GroupedFacts,
     "all_reduce": AllReduceFacts,
 }
@@ -352,7 +366,7 @@ def as_kernel_tables(tables: Mapping[str, Any]) -> tuple[dict[str, DeviceFacts],
             msg = f"{FILE}, [{name}]: like must be one of {', '.join(others)}, got {one.like!r}"
             raise ValueError(msg)
     for family in FAMILIES:
-        if not getattr(devices[ASSUMED], family):
+        if not family.startswith("latent") and not getattr(devices[ASSUMED], family):
             msg = f"{FILE}: the table [[{ASSUMED}.{family}]] is missing"
             raise ValueError(msg)
     return devices, as_record(SharedFacts, tables[SHARED], f"{FILE}, [{SHARED}]")

@@ -92,14 +92,26 @@ def efficiency_for(
         "gemm_wide": find_facts(facts, "gemm", wide[0], engine),
         "attention_prefill": find_facts(facts, "attention_prefill", precision.kv_cache, engine),
         "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, engine),
+        "latent_prefill": _latent_facts(facts, "prefill", precision.kv_cache, engine),
+        "latent_decode": _latent_facts(facts, "decode", precision.kv_cache, engine),
+        "recurrent_prefill": find_facts(facts, "recurrent_prefill", wide[0], engine),
         "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, engine), ""),
     } | {
         f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], engine)
         for kind in apart
     }
-    multiplied = looked_up["attention_prefill"][0].computed
-    if multiplied:
-        rates["attention_prefill"] = hardware.rate(multiplied)
+    rates |= {
+        family: hardware.rate(entry.computed)
+        for family, (entry, _) in looked_up.items()
+        if entry.computed
+    }
+    if engine in shared.fused_quantisation:
+        alone = looked_up["gemm_wide"][0].floor_us
+        looked_up |= {
+            family: (_without_quantising(entry, alone), known)
+            for family, (entry, known) in looked_up.items()
+            if family.startswith("gemm") and entry.tiles and DATA_TYPES[entry.type].narrow_gemm
+        }
     base = {
         family: curve_of(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
@@ -129,6 +141,19 @@ def efficiency_for(
         kv_cache=precision.kv_cache,
         basis=max(known, key=BASES.index),
     )
+
+
+def _without_quantising(entry: KernelFacts, floor_us: float) -> KernelFacts:
+    """Give a product whose input is quantised before it: an empty one takes as long as others."""
+    return replace(entry, entering=0.0, floor_us=min(entry.floor_us, floor_us))
+
+
+def _latent_facts(
+    facts: DeviceFacts, kind: str, cache: str, engine: str
+) -> tuple[KernelFacts, str]:
+    """Look up the kernels of latent attention, for which those of attention stand."""
+    family = f"latent_{kind}" if getattr(facts, f"latent_{kind}") else f"attention_{kind}"
+    return find_facts(facts, family, cache, engine)
 
 
 def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) -> dict[str, Curve]:

@@ -67,6 +67,7 @@ def attention_kernel(
     seen: Values,
     read: Values,
     reach: Values = np.inf,
+    family: str = "attention",
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes].
 
@@ -81,13 +82,13 @@ def attention_kernel(
     cached = step.sequences * per_token * read
     return attention_operation(
         step, "attention", flops=each * seen, moved=cached + queries, cached=cached,
-        width=(widths[0] + widths[1]) / 2, reach=reach,
+        width=(widths[0] + widths[1]) / 2, reach=reach, family=family,
     )  # fmt: skip
 
 
 def attention_operation(
     step: Pass, name: str, *, flops: Values, moved: Values, cached: Values, width: Values,
-    reach: Values = np.inf,
+    reach: Values = np.inf, family: str = "attention",
 ) -> Operation:  # fmt: skip
     """Make an operation that is timed like attention, in prefill by the keys of its last query.
 
@@ -95,11 +96,11 @@ def attention_operation(
     """
     keys: Values = np.inf
     if not step.decode:
-        keys = np.minimum(step.past_tokens + step.grid.computed / step.grid.pieces, reach)
+        keys = np.minimum(step.past_tokens + tokens_in_turn(step), reach)
     return Operation(
         name=name,
         kind="attention",
-        family="attention_decode" if step.decode else "attention_prefill",
+        family=f"{family}_decode" if step.decode else f"{family}_prefill",
         flops=flops,
         moved=moved,
         cached=cached,
@@ -107,6 +108,11 @@ def attention_operation(
         columns=width,
         inner=0.0 if step.decode else keys,
     )
+
+
+def tokens_in_turn(step: Pass) -> Values:
+    """Give the new tokens of a prompt, or of a part of it, that a recurrent layer reads in turn."""
+    return step.grid.computed / step.grid.pieces
 
 
 def queries_alike(step: Pass) -> Values:

@@ -190,6 +190,7 @@ class LatentAttention(AttentionMixer):
             seen=seen,
             read=keys_read(step, seen),
             reach=window,
+            family="latent",
         )
 
     def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,36 @@ from llmcalc_core.fitting.kernel_curves import (
 )
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.find import find_hardware
-from llmcalc_core.validation.kernel_timings import (
-    MULTIPROCESSORS,
-    Timings,
+from llmcalc_core.validation.kernel_attention import (
     read_decode_attention,
-    read_gemm,
-    read_mixtures,
     read_prefill_attention,
 )
+from llmcalc_core.validation.kernel_gemm import read_gemm
+from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
+from llmcalc_core.validation.kernel_mixtures import read_mixtures
+from llmcalc_core.validation.kernel_recurrent import read_delta_rules
+from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, Timings
 from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
+
+_READERS = (
+    read_gemm,
+    read_mixtures,
+    read_decode_attention,
+    read_prefill_attention,
+    read_latent_decode,
+    read_latent_prefill,
+    read_delta_rules,
+)
+
+_WORK = ("flops", "moved", "size", "columns", "inner", "launches", "beside", "seconds")
+"""Columns of timings that fits need."""
+
+_STAND_INS = {
+    "latent_prefill": "attention_prefill",
+    "latent_decode": "attention_decode",
+    "recurrent_prefill": "attention_prefill",
+}
+"""What stands for a family of which nothing is known."""
 
 _MOST_ROWS = 8000
 """Rows of one kernel that are looked at, drawn with a seed."""
@@ -66,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
     asked = parser.parse_args(arguments)
     try:
-        readers = (read_gemm, read_mixtures, read_decode_attention, read_prefill_attention)
-        read = [_sampled(one) for reader in readers for one in reader(asked.folder)]
+        read = [_sampled(one) for reader in _READERS for one in reader(asked.folder)]
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
     fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
@@ -92,7 +113,16 @@ def _as_arrays(timings: Timings) -> KernelTimings:
         tiles=MULTIPROCESSORS[timings.device] if timings.family == "gemm" else 0,
         **{
             name: rows[name].to_numpy(float)
-            for name in ("flops", "moved", "size", "columns", "inner", "beside", "seconds")
+            for name in (
+                "flops",
+                "moved",
+                "size",
+                "columns",
+                "inner",
+                "launches",
+                "beside",
+                "seconds",
+            )
         },
     )
 
@@ -114,7 +144,11 @@ def _misses(timings: Timings, device: str) -> Floats:
         known = grouped_facts(facts, timings.computed, timings.stored, timings.engine)
     else:
         kind = timings.computed if timings.family == "gemm" else timings.stored
-        known, _ = find_facts(facts, timings.family, kind, timings.engine)
+        family = timings.family if getattr(facts, timings.family) else _STAND_INS[timings.family]
+        known, _ = find_facts(facts, family, kind, timings.engine)
+        if timings.family != "gemm" and known.computed != timings.computed:
+            wide = find_hardware(timings.device).rate(known.computed or "bf16")[1]
+            rows = replace(rows, peak=wide)
     return rows.estimates(known) / rows.seconds - 1
 
 

@@ -577,8 +577,9 @@ FAMILIES = [
     ("attention", "QKV projection", "gemm", "gemm"),
     ("sparse latent attention", "index scores", "attention_prefill", "attention_decode"),
     ("Mamba", "scan", "traffic", "traffic"),
-    ("Mamba-2", "scan", "attention_prefill", "traffic"),
-    ("gated delta net", "delta rule", "attention_prefill", "traffic"),
+    ("Mamba-2", "scan", "recurrent_prefill", "traffic"),
+    ("gated delta net", "delta rule", "recurrent_prefill", "traffic"),
+    ("sparse latent attention", "attention", "latent_prefill", "latent_decode"),
     ("mixture of experts", "routed experts", "mixture", "mixture"),
     ("mixture of experts", "router", "gemm_wide", "gemm_wide"),
 ]
