@@ -23,11 +23,18 @@ class Curve:
     sharpness : float or array
         The p of the norm that joins compute and memory time [1].
     half : float or array
-        Size at which half of ``compute`` is reached [tokens].
+        Size at which half of ``compute`` is reached [tokens]; of attention, keys of the last query.
     ramp_s : float or array
         Time that a large transfer adds, however large [s]; see ``ramp_seconds``.
     half_columns : float or array
-        Width of an expert at which half of ``compute`` is reached [elements].
+        Width of an expert or a head at which half of ``compute`` is reached [elements].
+    depth_s : float or array
+        Time that each element of a product's inner size, or each key of the last query, adds [s].
+    entering_bytes, leaving_bytes : float or array
+        What each element of its input and of its result moves beside the product [bytes].
+    tiles, whole_waves : float or array
+        Tiles that run at once, 0 where it is no product of matrices or they were not looked at,
+        and how far a begun round of them takes as long as a whole one [1].
     """
 
     peak: Values
@@ -38,6 +45,11 @@ class Curve:
     half: Values = 0.0
     ramp_s: Values = 0.0
     half_columns: Values = 0.0
+    depth_s: Values = 0.0
+    entering_bytes: Values = 0.0
+    leaving_bytes: Values = 0.0
+    tiles: Values = 0.0
+    whole_waves: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

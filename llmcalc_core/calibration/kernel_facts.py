@@ -35,7 +35,9 @@ class KernelFacts:
     Attributes
     ----------
     type : str
-        What they compute in; for attention in a decode step, the type of the cache.
+        What they compute in; for attention the type of the cache.
+    computed : str
+        What attention multiplies in; '' for 16 bits.
     engine : str
         Whose kernels they are; '' for those that stand for every engine.
     compute, memory : float
@@ -45,11 +47,21 @@ class KernelFacts:
     sharpness : float
         The p of the norm that joins compute and memory time [1].
     half : float
-        Size at which half of ``compute`` is reached [tokens].
+        Size at which half of ``compute`` is reached [tokens]; of attention, keys of the last query.
     ramp_us : float
         Time that a large transfer adds [us].
     half_columns : float
-        Width of an expert at which half of ``compute`` is reached [elements].
+        Width of an expert or a head at which half of ``compute`` is reached [elements].
+    depth_us : float
+        Time that 1,024 elements of a product's inner size, or 1,024 keys of the last query, add
+        [us]: a tile sums over them one after the other.
+    entering, leaving : float
+        Times that 16 bits for each element of a product's input and of its result are moved beside
+        it [1]: where it quantises its input, or adds up parts of the result.
+    tiles : int
+        Tiles of a product that run at once [1]; 0 where rounds of them were not looked at.
+    whole_waves : float
+        How far a begun round of tiles takes as long as a whole one [1].
     error : float, optional
         Median absolute relative error of the fit; of shapes left out of it, where ``shapes`` says
         how many there are [1].
@@ -63,6 +75,7 @@ class KernelFacts:
     """
 
     type: str
+    computed: str = ""
     engine: str = ""
     compute: float = 0.5
     memory: float = 0.8
@@ -71,6 +84,11 @@ class KernelFacts:
     half: float = 0.0
     ramp_us: float = 0.0
     half_columns: float = 0.0
+    depth_us: float = 0.0
+    entering: float = 0.0
+    leaving: float = 0.0
+    tiles: int = 0
+    whole_waves: float = 0.0
     error: float | None = None
     error_p90: float | None = None
     shapes: int | None = None
@@ -78,6 +96,10 @@ class KernelFacts:
 
     def __post_init__(self) -> None:
         """Check every value."""
+        whole_number("tiles", self.tiles, least=0)
+        if not 0 <= self.whole_waves <= 1:
+            msg = f"whole_waves must be a number from 0 to 1, got {self.whole_waves!r}"
+            raise ValueError(msg)
         _check_facts(self)
 
 
@@ -171,8 +193,10 @@ class DeviceFacts:
     products : mapping of str to float
         ``compute`` of its fastest large products by type, where the rest of the curve is that of
         the relative [1].
-    gemm, attention_prefill, attention_decode : tuple of KernelFacts
-        By type and engine; none where they are not known.
+    gemm, attention_prefill, attention_decode, latent_prefill, latent_decode, recurrent_prefill : \
+tuple of KernelFacts
+        By type and engine; none where they are not known. Where those of latent attention are not,
+        those of attention stand for them.
     mixture : tuple of GroupedFacts
         What is known to differ from every other device's.
     all_reduce : tuple of AllReduceFacts
@@ -186,6 +210,9 @@ class DeviceFacts:
     gemm: tuple[KernelFacts, ...] = ()
     attention_prefill: tuple[KernelFacts, ...] = ()
     attention_decode: tuple[KernelFacts, ...] = ()
+    latent_prefill: tuple[KernelFacts, ...] = ()
+    latent_decode: tuple[KernelFacts, ...] = ()
+    recurrent_prefill: tuple[KernelFacts, ...] = ()
     mixture: tuple[GroupedFacts, ...] = ()
     all_reduce: tuple[AllReduceFacts, ...] = ()
 
@@ -211,7 +238,10 @@ class SharedFacts:
     traffic_memory, traffic_floor_us : float
         Fraction of the memory bandwidth that elementwise kernels reach [1], and their floor [us].
     narrow_gemm_time : float
-        Time of engines' products in narrow types over those measured alone [1].
+        Time of engines' products in narrow types over those measured alone, where these stand for
+        another device's [1].
+    fused_quantisation : tuple of str
+        Engines that quantise the input of a product in the operation before it.
     hand_over_latency_us, hand_over_fraction : float
         Of a message between pipeline stages [us], [1].
     node_latency_us, node_fraction : float
@@ -227,6 +257,7 @@ class SharedFacts:
     traffic_memory: float
     traffic_floor_us: float
     narrow_gemm_time: float
+    fused_quantisation: tuple[str, ...]
     hand_over_latency_us: float
     hand_over_fraction: float
     node_latency_us: float
@@ -239,12 +270,14 @@ class SharedFacts:
     def __post_init__(self) -> None:
         """Check every value."""
         positive("narrow_gemm_time", self.narrow_gemm_time)
+        for engine in self.fused_quantisation:
+            one_of("fused_quantisation", engine, tuple(ENGINE_RECORDS))
         _check_facts(self)
 
 
 _FRACTIONS = ("compute", "memory", "fraction", "dense_share", "traffic_memory",
               "hand_over_fraction", "node_fraction", "host_fraction")  # fmt: skip
-_SIZES = ("half", "half_columns", "error", "error_p90")
+_SIZES = ("half", "half_columns", "entering", "leaving", "error", "error_p90")
 
 
 def _check_facts(facts: DataclassInstance) -> None:
@@ -255,7 +288,7 @@ def _check_facts(facts: DataclassInstance) -> None:
             fraction(name, value)
         if (name.endswith("_us") or name in _SIZES) and value is not None:
             positive(name, value, zero=True)
-    for name in ("type", "stored"):
+    for name in ("type", "stored", "computed"):
         if values.get(name):
             data_type(name, values[name])
     if values.get("engine"):
@@ -273,6 +306,9 @@ FAMILIES: dict[str, type[Any]] = {
     "gemm": KernelFacts,
     "attention_prefill": KernelFacts,
     "attention_decode": KernelFacts,
+    "latent_prefill": KernelFacts,
+    "latent_decode": KernelFacts,
+    "recurrent_prefill": KernelFacts,
     "mixture": GroupedFacts,
     "all_reduce": AllReduceFacts,
 }
@@ -330,7 +366,7 @@ def as_kernel_tables(tables: Mapping[str, Any]) -> tuple[dict[str, DeviceFacts],
             msg = f"{FILE}, [{name}]: like must be one of {', '.join(others)}, got {one.like!r}"
             raise ValueError(msg)
     for family in FAMILIES:
-        if not getattr(devices[ASSUMED], family):
+        if not family.startswith("latent") and not getattr(devices[ASSUMED], family):
             msg = f"{FILE}: the table [[{ASSUMED}.{family}]] is missing"
             raise ValueError(msg)
     return devices, as_record(SharedFacts, tables[SHARED], f"{FILE}, [{SHARED}]")

@@ -35,9 +35,9 @@ def facts_of(device: str) -> DeviceFacts:
 
     Examples
     --------
-    >>> [entry.compute for entry in facts_of("RTX_PRO_6000").gemm if entry.type == "bf16"]
-    [0.891, 0.891]
-    >>> facts_of("RTX_PRO_6000").attention_prefill == facts_of("L40S").attention_prefill
+    >>> {entry.compute for entry in facts_of("RTX_5090").gemm if entry.type == "bf16"}
+    {0.97}
+    >>> facts_of("RTX_5090").attention_prefill == facts_of("L40S").attention_prefill
     True
     """
     own = _own_facts(device)

@@ -152,7 +152,11 @@ def _operation_row(
 
 def _reached_flops(work: Operation, curve: Curve) -> float:
     """Give the rate at which it computes if nothing else bounds it [FLOP/s]."""
-    padding = (1.0 + curve.half / work.size) * (1.0 + curve.half_columns / work.columns)
+    padding: Values = 1.0
+    if curve.half:
+        padding = 1.0 + curve.half / work.size
+    if curve.half_columns:
+        padding = padding * (1.0 + curve.half_columns / work.columns)
     return number(curve.peak * curve.compute / padding)
 
 

@@ -95,22 +95,25 @@ def efficiency_for(
     }
     apart = sorted(one for one in precision.computed if not DATA_TYPES[one].has_16_bits)
     rates |= {f"gemm_{kind}": hardware.rate(kind) for kind in apart}
-    wide = hardware.rate("bf16")
+    rates["gemm_wide"] = wide = hardware.rate("bf16")
     if serves.has_own_kernels:
         looked_up = _of_own_kernels(hardware, precision, name, apart)
     else:
-        looked_up = {
-            "gemm": find_facts(facts, "gemm", rates["gemm"][0], name),
-            "gemm_wide": find_facts(facts, "gemm", wide[0], name),
-            "attention_prefill": find_facts(facts, "attention_prefill", wide[0]),
-            "attention_decode": find_facts(facts, "attention_decode", precision.kv_cache, name),
-            "mixture": (grouped_facts(facts, rates["mixture"][0], precision.experts, name), ""),
-        } | {
-            f"gemm_{kind}": find_facts(facts, "gemm", rates[f"gemm_{kind}"][0], name)
-            for kind in apart
+        looked_up = _of_device(facts, precision, name, {kind: rates[kind][0] for kind in rates})
+    rates |= {
+        family: hardware.rate(entry.computed)
+        for family, (entry, _) in looked_up.items()
+        if entry.computed
+    }
+    if name in shared.fused_quantisation:
+        alone = looked_up["gemm_wide"][0].floor_us
+        looked_up |= {
+            family: (_without_quantising(entry, alone), known)
+            for family, (entry, known) in looked_up.items()
+            if family.startswith("gemm") and entry.tiles and DATA_TYPES[entry.type].narrow_gemm
         }
     base = {
-        family: _curve(entry, rates.get(family, wide)[1])
+        family: curve_of(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
     }
     base["traffic"] = _traffic(shared, wide[1])
@@ -121,7 +124,7 @@ def efficiency_for(
     narrow = {
         family
         for family, (entry, _) in looked_up.items()
-        if family.startswith("gemm") and DATA_TYPES[entry.type].narrow_gemm
+        if family.startswith("gemm") and DATA_TYPES[entry.type].narrow_gemm and not entry.tiles
     }
     return Efficiency(
         curves=_scaled(base, values, narrow),
@@ -154,9 +157,44 @@ def _of_own_kernels(
         "gemm_wide": ("gemm", "bf16"),
         "attention_prefill": ("attention_prefill", "bf16"),
         "attention_decode": ("attention_decode", precision.kv_cache),
+        "latent_prefill": ("attention_prefill", "bf16"),
+        "latent_decode": ("attention_decode", precision.kv_cache),
+        "recurrent_prefill": ("attention_prefill", "bf16"),
         "mixture": ("mixture", precision.expert_activations),
     } | {f"gemm_{kind}": ("gemm", kind) for kind in apart}
     return {name: (own.find(*asked), "assumed") for name, asked in kinds.items()}
+
+
+def _of_device(
+    facts: DeviceFacts, precision: Precision, engine: str, rates: dict[str, str]
+) -> dict[str, tuple[KernelFacts, str]]:
+    """Give the kernels of a device, by the types of what is asked for and the rates it has."""
+    wide, cache = rates["gemm_wide"], precision.kv_cache
+    return {
+        "attention_prefill": find_facts(facts, "attention_prefill", cache, engine),
+        "attention_decode": find_facts(facts, "attention_decode", cache, engine),
+        "latent_prefill": _latent_facts(facts, "prefill", cache, engine),
+        "latent_decode": _latent_facts(facts, "decode", cache, engine),
+        "recurrent_prefill": find_facts(facts, "recurrent_prefill", wide, engine),
+        "mixture": (grouped_facts(facts, rates["mixture"], precision.experts, engine), ""),
+    } | {
+        family: find_facts(facts, "gemm", kind, engine)
+        for family, kind in rates.items()
+        if family.startswith("gemm")
+    }
+
+
+def _without_quantising(entry: KernelFacts, floor_us: float) -> KernelFacts:
+    """Give a product whose input is quantised before it: an empty one takes as long as others."""
+    return replace(entry, entering=0.0, floor_us=min(entry.floor_us, floor_us))
+
+
+def _latent_facts(
+    facts: DeviceFacts, kind: str, cache: str, engine: str
+) -> tuple[KernelFacts, str]:
+    """Look up the kernels of latent attention, for which those of attention stand."""
+    family = f"latent_{kind}" if getattr(facts, f"latent_{kind}") else f"attention_{kind}"
+    return find_facts(facts, family, cache, engine)
 
 
 def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) -> dict[str, Curve]:
@@ -176,6 +214,8 @@ def _scaled(base: dict[str, Curve], values: dict[str, float], narrow: set[str]) 
             half=curve.half / uneven.get(family, 1.0),
             floor_s=curve.floor_s * values["launch_floor"],
             ramp_s=curve.ramp_s * values["launch_floor"],
+            entering_bytes=curve.entering_bytes * traffic,
+            leaving_bytes=curve.leaving_bytes * traffic,
         )
         for family, curve in base.items()
     }
@@ -207,7 +247,8 @@ def _behaviour(values: dict[str, float], own: Engine) -> Behaviour:
     )
 
 
-def _curve(entry: KernelFacts, peak: float) -> Curve:
+def curve_of(entry: KernelFacts, peak: float) -> Curve:
+    """Make the curve of kernels measured alone, of a peak rate [FLOP/s]."""
     return Curve(
         peak=peak,
         compute=entry.compute,
@@ -217,6 +258,11 @@ def _curve(entry: KernelFacts, peak: float) -> Curve:
         half=entry.half,
         ramp_s=entry.ramp_us * 1e-6,
         half_columns=entry.half_columns,
+        depth_s=entry.depth_us * 1e-6 / 1024,
+        entering_bytes=2 * entry.entering,
+        leaving_bytes=2 * entry.leaving,
+        tiles=float(entry.tiles),
+        whole_waves=entry.whole_waves,
     )
 
 

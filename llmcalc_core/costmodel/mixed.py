@@ -96,6 +96,8 @@ def _of_both(one: Operation, other: Operation) -> Operation:
     size = one.size
     if _is_some(one.choice):
         size = (one.size * one.weights + other.size * other.weights) / weights
+    elif one.is_product:
+        size = one.size + other.size
     return one._replace(
         flops=one.flops + other.flops,
         moved=one.moved + other.moved - repeated,

@@ -16,7 +16,7 @@ from llmcalc_core.costmodel.collectives import (
     message_seconds,
     participants_of,
 )
-from llmcalc_core.costmodel.operations import operation_seconds
+from llmcalc_core.costmodel.operations import operation_seconds, product_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
@@ -207,11 +207,18 @@ def _operation_times(
     flops, moved = operation.flops, operation.moved
     if isinstance(moved, float):  # Python's own numbers are faster than numpy's
         flops, moved = float(flops), float(moved)
-    size = plain(operation.size) if curve.half else np.inf
-    columns = plain(operation.columns) if curve.half_columns else np.inf
-    seconds, compute_bound = operation_seconds(
-        flops, moved, size, curve, bandwidth, columns=columns, bounds=bounds
-    )
+    if curve.tiles and operation.is_product:
+        sizes = plain(operation.size), plain(operation.columns), plain(operation.inner)
+        seconds, compute_bound = product_seconds(
+            moved, sizes, curve, bandwidth, started=plain(operation.launches), bounds=bounds
+        )  # fmt: skip
+    else:
+        size = plain(operation.size) if curve.half else np.inf
+        columns = plain(operation.columns) if curve.half_columns else np.inf
+        seconds, compute_bound = operation_seconds(
+            flops, moved, size, curve, bandwidth, columns=columns,
+            inner=plain(operation.inner), started=plain(operation.launches), bounds=bounds,
+        )  # fmt: skip
     launch = operation.launches * curve.floor_s
     return seconds + launch, compute_bound, launch
 

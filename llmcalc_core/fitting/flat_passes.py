@@ -7,14 +7,14 @@ times. Both have the same work, and time it by the same functions of the cost mo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Curve, Efficiency
 from llmcalc_core.costmodel.collectives import message_seconds, participants_of
-from llmcalc_core.costmodel.operations import operation_seconds
+from llmcalc_core.costmodel.operations import operation_seconds, product_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.formulas import Floats, Values
@@ -22,7 +22,7 @@ from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Section
 
-_CURVE = ("peak", "compute", "memory", "floor_s", "sharpness", "half", "ramp_s", "half_columns")
+_CURVE = tuple(one.name for one in fields(Curve))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,7 +35,7 @@ class FlatOperations:
         Position of each one's pass, of its efficiencies, and of its family in ``families``.
     families : tuple of str
         Families of operations that occur.
-    flops, moved, launches, size, columns, count : arrays
+    flops, moved, launches, size, columns, inner, count : arrays
         Its work as in :class:`Operation`, and how often the model has it.
     """
 
@@ -48,6 +48,7 @@ class FlatOperations:
     launches: Floats
     size: Floats
     columns: Floats
+    inner: Floats
     count: Floats
 
 
@@ -121,9 +122,7 @@ class FlatPasses:
         own = self.operations
         curve = _curves(own, efficiencies)
         bandwidth = np.array([one.memory_bandwidth for one in hardware])[own.group]
-        busy, bound = operation_seconds(
-            own.flops, own.moved, own.size, curve, bandwidth, columns=own.columns
-        )
+        busy, bound = _operation_seconds(own, curve, bandwidth)
         each = (busy + own.launches * curve.floor_s) * own.count
         total = np.bincount(own.owner, each, self.size).astype(float)
         by_arithmetic = np.bincount(own.owner, bound * own.count, self.size).astype(float)
@@ -188,6 +187,7 @@ def _flat_operations(
         launches=_numbers(one.launches for _, _, one in found),
         size=_numbers(one.size for _, _, one in found),
         columns=_numbers(one.columns for _, _, one in found),
+        inner=_numbers(one.inner for _, _, one in found),
         count=_numbers(count for _, count, _ in found),
     )
 
@@ -205,6 +205,29 @@ def _flat_messages(
         stride=_numbers(one.stride for _, _, one in found),
         count=_numbers(count for _, count, _ in found),
     )
+
+
+def _operation_seconds(
+    operations: FlatOperations, curve: Curve, bandwidth: Floats
+) -> tuple[Floats, Floats]:
+    """Time all operations, products whose tiles are known as such [s]."""
+    own = operations
+    tiled = (own.inner > 0) & (np.asarray(curve.tiles) > 0)
+    busy, bound = np.empty(len(tiled)), np.empty(len(tiled))
+    busy[tiled], bound[tiled] = product_seconds(
+        own.moved[tiled], (own.size[tiled], own.columns[tiled], own.inner[tiled]),
+        _some(curve, tiled), bandwidth[tiled], started=own.launches[tiled],
+    )  # fmt: skip
+    rest = ~tiled
+    busy[rest], bound[rest] = operation_seconds(
+        own.flops[rest], own.moved[rest], own.size[rest], _some(curve, rest), bandwidth[rest],
+        columns=own.columns[rest], inner=own.inner[rest], started=own.launches[rest],
+    )  # fmt: skip
+    return busy, bound
+
+
+def _some(curve: Curve, which: NDArray[np.bool_]) -> Curve:
+    return Curve(**{name: np.asarray(getattr(curve, name))[which] for name in _CURVE})
 
 
 def _curves(operations: FlatOperations, efficiencies: Sequence[Efficiency]) -> Curve:

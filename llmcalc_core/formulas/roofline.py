@@ -9,6 +9,10 @@ from llmcalc_core.formulas import Values
 _RAMP_BYTES = 16e6
 """Size of a transfer that loses half of what a large one does [bytes]."""
 
+_TILE = 128
+"""Rows, and columns, of the tile of a product that a multiprocessor computes [elements]: what most
+kernels of NVIDIA's libraries take; fits with 64 or 256 of them are no better in most types."""
+
 
 def matrix_flops(*, m: Values, n: Values, k: Values) -> Values:
     """Floating point operations of an (m, k) by (k, n) multiplication.
@@ -104,6 +108,59 @@ def compute_seconds(
     0.002
     """
     return flops * ((1 + half / size) / (peak * efficiency))
+
+
+def tiled_compute_seconds(
+    *,
+    m: Values,
+    n: Values,
+    k: Values,
+    peak: Values,
+    efficiency: Values,
+    at_once: Values,
+    whole: Values,
+) -> Values:
+    """Time the arithmetic of a product of matrices takes, in rounds of tiles.
+
+    Parameters
+    ----------
+    m, n, k : float or array
+        Rows, columns and inner size [elements].
+    peak : float or array
+        Dense peak rate of the device for the type [FLOP/s].
+    efficiency : float or array
+        Fraction of the peak that whole rounds reach [1], at most 1.
+    at_once : float or array
+        Tiles of 128 by 128 that run at once [1]: the multiprocessors.
+    whole : float or array
+        How far a begun round takes as long as a whole one [1]: 0 where the work of the last is
+        divided among all, as split-K and streams of tiles do, 1 where it is not.
+
+    Returns
+    -------
+    float or array
+        Time [s], never less than ``2 m n k / peak``.
+
+    References
+    ----------
+    NVIDIA, Matrix Multiplication Background User's Guide, sections "Tile quantization" and "Wave
+    quantization" (docs.nvidia.com/deeplearning/performance; recalled).
+
+    Examples
+    --------
+    132 tiles at once: 133 tiles take two rounds, or little more than one.
+
+    >>> work = dict(m=128.0, n=133 * 128.0, k=4096.0, peak=1e15, efficiency=1.0, at_once=132.0)
+    >>> one = 2 * 128 * 132 * 128 * 4096 / 1e15
+    >>> float(tiled_compute_seconds(**work, whole=1.0) / one)
+    2.0
+    >>> round(float(tiled_compute_seconds(**work, whole=0.0) / one), 3)
+    1.008
+    """
+    exact = m * (n / (_TILE**2 * at_once))
+    rounds = np.ceil(np.ceil(m / _TILE) * (np.ceil(n / _TILE) / at_once))
+    each = k * (2 * _TILE**2 * at_once / (peak * efficiency))
+    return (exact * (1 - whole) + rounds * whole) * each
 
 
 def memory_seconds(*, moved: Values, bandwidth: Values, efficiency: Values) -> Values:

@@ -168,6 +168,7 @@ class Attention(AttentionMixer):
         gating = 2 * results + gate if self.gate else 0.0
         elementwise = (2 * turned + gating) * step.precision.output_bytes
         seen = pairs_seen(step, window=float(self.window or np.inf), chunk=self.chunk)
+        reach = float(self.window or self.chunk or np.inf)
         return (
             matrix(step, "QKV projection", m=step.tokens, n=width + gate, k=hidden, packed=3),
             matrix(output_pass(step), "output projection", m=step.tokens, n=hidden, k=results),
@@ -184,7 +185,8 @@ class Attention(AttentionMixer):
                 ),
                 query_width=heads * (self.head_dim + self.v_dim),
                 seen=seen,
-                read=keys_read(step, seen, reach=float(self.window or self.chunk or np.inf)),
+                read=keys_read(step, seen, reach=reach),
+                reach=reach,
             ),
             *((self._norms(step, heads, kv_heads),) if self.normed else ()),
             traffic(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.recurrent import delta_rule_flops, state_bytes
+from llmcalc_core.layers.kernels import tokens_in_turn
 from llmcalc_core.layers.token_mixer import RecurrentMixer
 from llmcalc_core.layers.work import Operation, Pass, matrix, traffic
 from llmcalc_core.model.config import ModelConfig
@@ -207,7 +208,8 @@ class GatedDeltaNet(RecurrentMixer):
         return Operation(
             name="delta rule",
             kind="attention",
-            family="traffic" if step.decode else "attention_prefill",
+            family="traffic" if step.decode else "recurrent_prefill",
+            inner=0.0 if step.decode else tokens_in_turn(step),
             flops=delta_rule_flops(
                 tokens=step.tokens,
                 heads=heads,

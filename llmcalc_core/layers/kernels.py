@@ -73,8 +73,12 @@ def attention_kernel(
     query_width: Values,
     seen: Values,
     read: Values,
+    reach: Values = np.inf,
+    family: str = "attention",
 ) -> Operation:
     """Make the attention kernel itself; ``per_token`` is the cache of one key [bytes].
+
+    No query sees more than ``reach`` keys.
 
     Batch and lengths are axes of their own until the last product, which is the first to have
     the size of the grid.
@@ -84,23 +88,38 @@ def attention_kernel(
     each = attention_flops(pairs=rows, heads=heads, qk_dim=widths[0], v_dim=widths[1])
     cached = step.sequences * per_token * read
     return attention_operation(
-        step, "attention", flops=each * seen, moved=cached + queries, cached=cached
-    )
+        step, "attention", flops=each * seen, moved=cached + queries, cached=cached,
+        width=(widths[0] + widths[1]) / 2, reach=reach, family=family,
+    )  # fmt: skip
 
 
 def attention_operation(
-    step: Pass, name: str, *, flops: Values, moved: Values, cached: Values
-) -> Operation:
-    """Make an operation that is timed like attention, in prefill by the length of a prompt."""
+    step: Pass, name: str, *, flops: Values, moved: Values, cached: Values, width: Values,
+    reach: Values = np.inf, family: str = "attention",
+) -> Operation:  # fmt: skip
+    """Make an operation that is timed like attention, in prefill by the keys of its last query.
+
+    ``width`` is the mean one of a key and a value [elements].
+    """
+    keys: Values = np.inf
+    if not step.decode:
+        keys = np.minimum(step.past_tokens + tokens_in_turn(step), reach)
     return Operation(
         name=name,
         kind="attention",
-        family="attention_decode" if step.decode else "attention_prefill",
+        family=f"{family}_decode" if step.decode else f"{family}_prefill",
         flops=flops,
         moved=moved,
         cached=cached,
-        size=np.inf if step.decode else step.grid.inputs / step.grid.prefill_chunks,
+        size=keys,
+        columns=width,
+        inner=0.0 if step.decode else keys,
     )
+
+
+def tokens_in_turn(step: Pass) -> Values:
+    """Give the new tokens of a prompt, or of a part of it, that a recurrent layer reads in turn."""
+    return step.grid.prefill_tokens / step.grid.prefill_chunks
 
 
 def queries_alike(step: Pass) -> Values:

@@ -216,6 +216,8 @@ class LatentAttention(AttentionMixer):
             query_width=heads * (key_width + value_width),
             seen=seen,
             read=keys_read(step, seen),
+            reach=window,
+            family="latent",
         )
 
     def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:

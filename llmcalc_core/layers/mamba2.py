@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.recurrent import state_bytes, state_space_dual_flops
+from llmcalc_core.layers.kernels import tokens_in_turn
 from llmcalc_core.layers.token_mixer import RecurrentMixer
 from llmcalc_core.layers.work import Operation, Pass, matrix, traffic
 from llmcalc_core.model.config import ModelConfig
@@ -140,7 +141,8 @@ class Mamba2(RecurrentMixer):
         return Operation(
             name="scan",
             kind="attention",
-            family="traffic" if step.decode else "attention_prefill",
+            family="traffic" if step.decode else "recurrent_prefill",
+            inner=0.0 if step.decode else tokens_in_turn(step),
             flops=state_space_dual_flops(
                 tokens=step.tokens,
                 heads=heads,

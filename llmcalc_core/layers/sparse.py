@@ -79,6 +79,7 @@ class Indexer:
                 flops=each * seen,
                 moved=read + step.tokens * self.query_width + scores,
                 cached=read,
+                width=self.head_dim / 2,
             ),
             traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k),
         )

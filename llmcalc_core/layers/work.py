@@ -32,10 +32,12 @@ class Operation(NamedTuple):
     launches : float or array
         Kernels started [1].
     size : float or array
-        What its compute efficiency rises with [tokens]; infinity where it does not.
-    columns : float or array
-        Width of an expert on the device, with which that of grouped products rises [elements];
-        infinity of any other operation.
+        What its compute efficiency rises with [tokens]; infinity where it does not. Of a product
+        of matrices its rows.
+    columns, inner : float or array
+        Columns and inner size of a product of matrices [elements]. Of grouped products the width
+        of an expert on the device, with which their efficiency rises, and 0; of attention the
+        width of a head, and in prefill the keys of the last query; of others infinity and 0.
     weights, cached : float or array
         What of the traffic are weights, and keys, values and states of sequences [bytes].
     choice : float or array
@@ -55,6 +57,7 @@ class Operation(NamedTuple):
     launches: Values = 1.0
     size: Values = np.inf
     columns: Values = np.inf
+    inner: Values = 0.0
     weights: Values = 0.0
     cached: Values = 0.0
     choice: Values = 0.0
@@ -65,6 +68,11 @@ class Operation(NamedTuple):
     def by_prompt(self) -> bool:
         """Whether it is done for each prompt by itself, not for all tokens of a step together."""
         return self.unpacks or self.kind == "attention"
+
+    @property
+    def is_product(self) -> bool:
+        """Whether it is a product of two matrices."""
+        return self.kind == "gemm" and (not isinstance(self.inner, float) or self.inner > 0)
 
 
 class Message(NamedTuple):
@@ -300,6 +308,9 @@ def _product(
             m=m, n=n, k=k,
             weight_bytes=weight, input_bytes=entering, output_bytes=precision.output_bytes,
         ),
+        size=m,
+        columns=n,
+        inner=k,
         weights=n * k * weight,
         shape=shape if quantised else None,
     )  # fmt: skip

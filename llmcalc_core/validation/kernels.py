@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +21,36 @@ from llmcalc_core.fitting.kernel_curves import (
 )
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.find import find_hardware
-from llmcalc_core.validation.kernel_timings import (
-    Timings,
+from llmcalc_core.validation.kernel_attention import (
     read_decode_attention,
-    read_mixtures,
+    read_prefill_attention,
 )
+from llmcalc_core.validation.kernel_gemm import read_gemm
+from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
+from llmcalc_core.validation.kernel_mixtures import read_mixtures
+from llmcalc_core.validation.kernel_recurrent import read_delta_rules
+from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, Timings
 from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
+
+_READERS = (
+    read_gemm,
+    read_mixtures,
+    read_decode_attention,
+    read_prefill_attention,
+    read_latent_decode,
+    read_latent_prefill,
+    read_delta_rules,
+)
+
+_WORK = ("flops", "moved", "size", "columns", "inner", "launches", "beside", "seconds")
+"""Columns of timings that fits need."""
+
+_STAND_INS = {
+    "latent_prefill": "attention_prefill",
+    "latent_decode": "attention_decode",
+    "recurrent_prefill": "attention_prefill",
+}
+"""What stands for a family of which nothing is known."""
 
 _MOST_ROWS = 8000
 """Rows of one kernel that are looked at, drawn with a seed."""
@@ -51,8 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print errors of what is known of kernels; fit them again if asked to."""
     parser = argparse.ArgumentParser(
         prog="python -m llmcalc_core.validation.kernels",
-        description="Estimate published timings of kernels (a mixture's experts, and attention in "
-        "decode steps) and print the errors, estimated over measured time less one: of the "
+        description="Estimate published timings of kernels (products, a mixture's experts and "
+        "attention) and print the errors, estimated over measured time less one: of the "
         "tables in llmcalc_core/calibration, and of fits that saw no row of the same shape.",
     )
     parser.add_argument("folder", type=Path, help="where aiconfigurator-core 0.12.0 is unpacked")
@@ -63,8 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
     asked = parser.parse_args(arguments)
     try:
-        readers = (read_mixtures, read_decode_attention)
-        read = [_sampled(one) for reader in readers for one in reader(asked.folder)]
+        read = [_sampled(one) for reader in _READERS for one in reader(asked.folder)]
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
     fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
@@ -86,9 +110,19 @@ def _as_arrays(timings: Timings) -> KernelTimings:
     return KernelTimings(
         peak=hardware.rate(timings.computed)[1],
         bandwidth=hardware.memory_bandwidth,
+        tiles=MULTIPROCESSORS[timings.device] if timings.family == "gemm" else 0,
         **{
             name: rows[name].to_numpy(float)
-            for name in ("flops", "moved", "size", "columns", "beside", "seconds")
+            for name in (
+                "flops",
+                "moved",
+                "size",
+                "columns",
+                "inner",
+                "launches",
+                "beside",
+                "seconds",
+            )
         },
     )
 
@@ -109,7 +143,12 @@ def _misses(timings: Timings, device: str) -> Floats:
     if timings.family == "mixture":
         known = grouped_facts(facts, timings.computed, timings.stored, timings.engine)
     else:
-        known, _ = find_facts(facts, timings.family, timings.stored, timings.engine)
+        kind = timings.computed if timings.family == "gemm" else timings.stored
+        family = timings.family if getattr(facts, timings.family) else _STAND_INS[timings.family]
+        known, _ = find_facts(facts, family, kind, timings.engine)
+        if timings.family != "gemm" and known.computed != timings.computed:
+            wide = find_hardware(timings.device).rate(known.computed or "bf16")[1]
+            rows = replace(rows, peak=wide)
     return rows.estimates(known) / rows.seconds - 1
 
 

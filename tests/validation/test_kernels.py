@@ -9,6 +9,11 @@ import pandas as pd
 import pytest
 
 from llmcalc_core.validation import kernel_timings, kernels
+from llmcalc_core.validation.kernel_attention import read_decode_attention, read_prefill_attention
+from llmcalc_core.validation.kernel_gemm import read_gemm
+from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
+from llmcalc_core.validation.kernel_mixtures import read_mixtures
+from llmcalc_core.validation.kernel_recurrent import read_delta_rules
 from llmcalc_core.validation.kernel_routing import routed
 
 ROWS = {
@@ -40,18 +45,67 @@ ATTENTION = {
     # An H200 with TensorRT-LLM 1.3.0rc20, in the last row one of as many keys as its window has
     "latency": [0.0125, 0.0480, 0.0480],
 }
+PROMPTS = ATTENTION | {
+    "batch_size": [1, 2, 2],
+    "isl": [4096, 2048, 32],
+    "step": 0,
+    "attn_dtype": "bfloat16",
+    "kv_cache_dtype": "bfloat16",
+    "window_size": [0, 128, 0],
+    # The last row is left out: its prompts are short.
+    "latency": [0.2, 0.1, 0.01],
+}
+PRODUCTS = {
+    "m": [64, 64, 64, 32_768],
+    "n": [4096, 16_384, 16, 4096],
+    "k": [4096, 4096, 4096, 4096],
+    "version": "0.24.0",
+    "kernel_source": "cutlass",
+    "gemm_dtype": "fp8",
+    # An H100 with vLLM 0.24.0; narrow and very tall products are left out.
+    "latency": [0.0126, 0.0306, 0.008, 1.5],
+}
+LATENT = {
+    "batch_size": [128, 1],
+    "isl": 1,
+    "num_heads": 16,
+    "kv_cache_dtype": "fp8",
+    "step": [4095, 7],
+    "version": "1.3.0rc20",
+    "kernel_source": "default",
+    "latency": [0.06, 0.009],
+}
+DELTA = {
+    "phase": ["context", "generation"],
+    "batch_size": 4,
+    "seq_len": [1024, 1],
+    "num_tokens": [4096, 4],
+    "num_k_heads": 16,
+    "num_v_heads": 32,
+    "head_k_dim": 128,
+    "head_v_dim": 128,
+    "version": "0.5.14",
+    "kernel_source": ["chunk_gated_delta_rule", "fused_recurrent_gated_delta_rule"],
+    "latency": [0.4, 0.02],
+}
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Lay out a folder of two tables."""
+    """Lay out a folder of a table of each kind."""
     data = tmp_path / "aiconfigurator_core" / "systems" / "data"
     tables = {
         data / "h200_sxm/moe/vllm/0.24.0/moe_perf.parquet": ROWS,
         data / "h200_sxm/attention/trtllm/1.3.0rc20/generation_attention_perf.parquet": ATTENTION,
+        data / "h200_sxm/attention/trtllm/1.3.0rc20/context_attention_perf.parquet": PROMPTS,
+        data / "h100_sxm/gemm/vllm/0.24.0/gemm_perf.parquet": PRODUCTS,
+        data / "b200_sxm/mla/trtllm/1.3.0rc20/generation_mla_perf.parquet": LATENT,
+        data / "b200_sxm/mla/trtllm/1.3.0rc20/context_mla_perf.parquet": LATENT
+        | {"batch_size": 16, "isl": [4096, 16], "step": 0, "latency": [0.9, 0.02]},
+        data / "h100_sxm/linear_attention/sglang/0.5.14/gdn_perf.parquet": DELTA,
     }
     for table in tables:
-        table.parent.mkdir(parents=True)
+        table.parent.mkdir(parents=True, exist_ok=True)
         table.touch()
     monkeypatch.setattr(kernel_timings, "find_spec", lambda _: True)
     monkeypatch.setattr(pd, "read_parquet", lambda path: pd.DataFrame(tables[path]))
@@ -59,7 +113,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_timings_count_the_work_of_experts(folder: Path) -> None:
-    (found,) = kernel_timings.read_mixtures(folder)
+    (found,) = read_mixtures(folder)
     assert (found.device, found.engine, found.computed) == ("H200_141GB", "vllm", "bf16")
     # Eight rows of one token for eight experts: 3 x 1536 x 4096 weights of two bytes each, and
     # rows of 4096 and 1536 entering, twice 1536 and 4096 leaving.
@@ -70,7 +124,7 @@ def test_timings_count_the_work_of_experts(folder: Path) -> None:
 
 
 def test_timings_count_the_keys_that_a_step_reads(folder: Path) -> None:
-    (found,) = kernel_timings.read_decode_attention(folder)
+    (found,) = read_decode_attention(folder)
     assert (found.device, found.engine, found.stored) == ("H200_141GB", "trtllm", "fp8")
     # Keys and values of 128 bytes each, and eight heads' queries and results of two.
     queries = 8 * 128 * 2 * 2
@@ -79,13 +133,57 @@ def test_timings_count_the_keys_that_a_step_reads(folder: Path) -> None:
     assert found.rows["flops"].tolist() == [4 * 64 * 8 * 128 * 8192] * 2
 
 
+def test_timings_count_the_work_of_products(folder: Path) -> None:
+    (found,) = read_gemm(folder)
+    assert (found.device, found.engine, found.computed) == ("H100_80GB", "vllm", "fp8")
+    sizes = found.rows[["size", "columns", "inner"]].to_numpy().tolist()
+    assert sizes == [[64, 4096, 4096], [64, 16_384, 4096]]
+    last = found.rows.iloc[-1]
+    assert last["flops"] == 2 * 64 * 16_384 * 4096
+    assert last["moved"] == 16_384 * 4096 + 64 * (4096 + 2 * 16_384)
+
+
+def test_timings_count_the_pairs_of_prompts(folder: Path) -> None:
+    (found,) = read_prefill_attention(folder)
+    assert (found.device, found.computed, found.stored) == ("H200_141GB", "bf16", "bf16")
+    pairs = [4096**2 / 2, 2 * 128 * (2048 - 64)]
+    assert found.rows["flops"].tolist() == [4 * 8 * 128 * each for each in pairs]
+    assert found.rows["size"].tolist() == found.rows["inner"].tolist() == [4096, 128]
+    # Queries and results of eight heads, keys and values of one.
+    assert found.rows["moved"].tolist() == [4096 * 128 * 2 * (2 * 8 + 2)] * 2
+
+
+def test_timings_count_latents(folder: Path) -> None:
+    (decode,), (prompts,) = read_latent_decode(folder), read_latent_prefill(folder)
+    # On Blackwell an FP8 cache is multiplied in FP8; short contexts and prompts are left out.
+    assert decode.computed == prompts.computed == "fp8"
+    assert decode.rows["flops"].tolist() == [2 * 128 * 4096 * 16 * (576 + 512)]
+    assert decode.rows["moved"].tolist() == [128 * (4096 * 576 + 16 * (576 + 512) * 2)]
+    assert prompts.rows["flops"].tolist() == [2 * 16 * 4096**2 / 2 * 16 * (192 + 128)]
+
+
+def test_timings_count_the_states_of_delta_rules(folder: Path) -> None:
+    (found,) = read_delta_rules(folder)
+    # In chunks of 64: 2 x (64 x 5 x 128 + 3 x 128 x 128) for each token and head.
+    assert found.rows["flops"].tolist() == [4096 * 32 * 180_224]
+    streams = 2 * 16 * 128 + 2 * 32 * 128 + 2 * 32 * 128 * 128 / 64
+    states = 2 * 4 * 32 * 128 * 128 * 4
+    assert found.rows["moved"].tolist() == [2 * 4096 * streams + states]
+    assert found.rows["launches"].tolist() == [6]
+
+
 def test_errors_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kernels.main([str(folder), "--borrowed"])
     header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header[:5] == ["family", "device", "engine", "version", "type"]
     assert [line[:5] for line in lines] == [
+        ["gemm", "H100_80GB", "vllm", "0.24.0", "fp8"],
         ["mixture", "H200_141GB", "vllm", "0.24.0", "bfloat16"],
         ["attention_decode", "H200_141GB", "trtllm", "1.3.0rc20", "fp8"],
+        ["attention_prefill", "H200_141GB", "trtllm", "1.3.0rc20", "bfloat16"],
+        ["latent_decode", "B200_180GB", "trtllm", "1.3.0rc20", "fp8"],
+        ["latent_prefill", "B200_180GB", "trtllm", "1.3.0rc20", "fp8"],
+        ["recurrent_prefill", "H100_80GB", "sglang", "0.5.14", "bfloat16"],
     ]
 
 

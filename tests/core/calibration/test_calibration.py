@@ -25,7 +25,7 @@ from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.engines import ENGINES
 from tests.core.neutral import NEUTRAL
 
-A100 = llm.find_hardware("A100_80GB")
+A100, B200 = llm.find_hardware("A100_80GB"), llm.find_hardware("B200_180GB")
 LOADERS = {
     "efficiency.toml": as_kernel_tables,
     "constants.toml": as_constant_tables,
@@ -35,21 +35,21 @@ GONE = object()
 
 # (file, path to a key, what is put there, message)
 FAULTS = [
-    ("efficiency.toml", ("H100_80GB", "gemm", 0, "compute"), 1.2,
-     r"efficiency.toml, \[\[H100_80GB.gemm\]\] 1: compute must be a number above 0 and at most 1"),
-    ("efficiency.toml", ("H100_80GB", "gemm", 1, "type"), "fp9",
-     r"\[\[H100_80GB.gemm\]\] 2: type must be one of .*got 'fp9'; did you mean 'fp8'"),
-    ("efficiency.toml", ("H100_80GB", "gemm", 2, "engine"), "trtlm",
-     r"\[\[H100_80GB.gemm\]\] 3: engine must be one of .*did you mean 'trtllm'"),
-    ("efficiency.toml", ("A100_80GB", "gemm", 0, "floor"), 3,
-     r"\[\[A100_80GB.gemm\]\] 1: the key 'floor' must be one of .*did you mean 'floor_us'"),
-    ("efficiency.toml", ("A100_80GB", "gemm", 0, "floor_us"), GONE,
-     r"\[\[A100_80GB.gemm\]\] 1: the key 'floor_us' is missing"),
-    ("efficiency.toml", ("A100_80GB", "gemm", 0, "floor_us"), "12",
-     r"\[\[A100_80GB.gemm\]\] 1: floor_us must be a finite number from 0, got '12'"),
-    ("efficiency.toml", ("A100_80GB", "gemm", 0, "sharpness"), 0.5,
+    ("efficiency.toml", ("MI300X", "gemm", 0, "compute"), 1.2,
+     r"efficiency.toml, \[\[MI300X.gemm\]\] 1: compute must be a number above 0 and at most 1"),
+    ("efficiency.toml", ("MI300X", "gemm", 1, "type"), "fp9",
+     r"\[\[MI300X.gemm\]\] 2: type must be one of .*got 'fp9'; did you mean 'fp8'"),
+    ("efficiency.toml", ("MI300X", "gemm", 1, "engine"), "trtlm",
+     r"\[\[MI300X.gemm\]\] 2: engine must be one of .*did you mean 'trtllm'"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "floor"), 3,
+     r"\[\[MI300X.gemm\]\] 1: the key 'floor' must be one of .*did you mean 'floor_us'"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "floor_us"), GONE,
+     r"\[\[MI300X.gemm\]\] 1: the key 'floor_us' is missing"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "floor_us"), "12",
+     r"\[\[MI300X.gemm\]\] 1: floor_us must be a finite number from 0, got '12'"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "sharpness"), 0.5,
      r"sharpness must be a number of at least 1, got 0.5"),
-    ("efficiency.toml", ("A100_80GB", "gemm", 0, "source"), " ", "source must be a text"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "source"), " ", "source must be a text"),
     ("efficiency.toml", ("A100_80GB", "gemm"), 3, r"\[A100_80GB\]: gemm must be tables such as"),
     ("efficiency.toml", ("A100_80GB", "gemms"), [],
      r"\[A100_80GB\]: the key 'gemms' must be one of .*did you mean 'gemm'"),
@@ -58,8 +58,12 @@ FAULTS = [
      r"\[\[A100_80GB.all_reduce\]\] 1: devices must be a whole number of at least 2"),
     ("efficiency.toml", ("A100_80GB", "all_reduce", 0, "serves"), ["vlm"], "serves must be one of"),
     ("efficiency.toml", ("MI300X", "gemm", 0, "engine"), "vllm", GONE),
-    ("efficiency.toml", ("A100_80GB", "attention_prefill", 0, "engine"), "vllm",
-     r"\[A100_80GB\]: attention_prefill must have an entry without an engine"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "tiles"), -1, "tiles must be a whole number of at"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "whole_waves"), 1.5,
+     "whole_waves must be a number from 0 to 1, got 1.5"),
+    ("efficiency.toml", ("MI300X", "gemm", 0, "computed"), "fp9", "computed must be one of"),
+    ("efficiency.toml", ("assumed", "attention_prefill", 0, "engine"), "vllm",
+     r"\[assumed\]: attention_prefill must have an entry without an engine"),
     ("efficiency.toml", ("L4", "like"), "L40", r"\[L4\]: like must be one of .*got 'L40'"),
     ("efficiency.toml", ("RTX_5090", "products"), {"bf16": 0.9}, "products must be a table with a"),
     ("efficiency.toml", ("RTX_5090", "products", "fp4"), 1.5, "products, fp4 must be"),
@@ -70,6 +74,7 @@ FAULTS = [
     ("efficiency.toml", ("engine", "narrow_gemm_time"), GONE,
      r"\[engine\]: the key 'narrow_gemm_time' is missing"),
     ("efficiency.toml", ("engine", "narrow_gemm_time"), 0, "narrow_gemm_time must be a finite"),
+    ("efficiency.toml", ("engine", "fused_quantisation"), ["vlm"], "fused_quantisation must be"),
     ("efficiency.toml", ("engine", "host_fraction"), 2, r"\[engine\]: host_fraction must be"),
     ("efficiency.toml", ("L40",), 3, r"efficiency.toml, \[L40\] must be a table, got 3"),
     ("constants.toml", ("constant", "launch_floor", "scale"), "lin",
@@ -213,22 +218,42 @@ def test_adjustments_go_by_their_old_names_too(old: str) -> None:
     assert by_old.curves == by_new.curves != usual.curves
 
 
-# Of B200's products in efficiency.toml: in engines the narrow ones take 0.8 of the time alone.
-@pytest.mark.parametrize(
-    ("bits", "longer"), [("bf16", 1.0), ("fp16", 1.0), ("fp8", 0.8), ("nvfp4", 0.8)]
-)
-def test_narrow_products_take_less_in_an_engine(bits: str, longer: float) -> None:
-    device, precision = llm.find_hardware("B200_180GB"), llm.parse_precision(bits)
-    alone, _ = find_facts(facts_of("B200_180GB"), "gemm", precision.activations, "trtllm")
-    found = efficiency_for(device, precision, engine="trtllm", constants=NEUTRAL)
+# Products that stand for those of a device take 0.8 of the time in engines where they are narrow.
+@pytest.mark.parametrize(("bits", "longer"), [("bf16", 1.0), ("fp16", 1.0), ("fp8", 0.8)])
+def test_narrow_products_that_were_not_fitted_take_less_in_an_engine(bits, longer) -> None:
+    device, precision = llm.find_hardware("MI300X"), llm.parse_precision(bits)
+    alone, _ = find_facts(facts_of("MI300X"), "gemm", precision.activations, "vllm")
+    found = efficiency_for(device, precision, constants=NEUTRAL)
     expected = near_the_peak(alone.compute / longer)
     assert found.curves["gemm"].compute == pytest.approx(expected, rel=1e-12)
 
 
-def test_integer_products_take_as_long_in_an_engine_as_alone() -> None:
-    found = efficiency_for(A100, llm.parse_precision("int8"), constants=NEUTRAL).curves["gemm"]
-    assert found.compute == pytest.approx(near_the_peak(0.8985))
-    assert found.memory == pytest.approx(near_the_peak(0.9625))
+@pytest.mark.parametrize(
+    ("device", "bits"), [(A100, "bf16"), (B200, "bf16"), (B200, "fp8"), (B200, "nvfp4")]
+)
+def test_fitted_products_take_as_long_in_an_engine_as_alone(device, bits) -> None:
+    precision = llm.parse_precision(bits)
+    alone, basis = find_facts(facts_of(device.calibration), "gemm", precision.activations, "sglang")
+    found = efficiency_for(device, precision, engine="sglang", constants=NEUTRAL).curves["gemm"]
+    assert basis == "calibrated"
+    assert alone.tiles in {108, 148}
+    assert found.compute == pytest.approx(near_the_peak(alone.compute))
+    assert found.memory == pytest.approx(near_the_peak(alone.memory))
+    assert found.entering_bytes == pytest.approx(2 * alone.entering)
+    assert found.depth_s * 1024e6 == pytest.approx(alone.depth_us)
+
+
+@pytest.mark.parametrize("bits", ["bf16", "fp8", "nvfp4"])
+def test_what_an_engine_quantises_before_a_product_is_not_beside_it(bits) -> None:
+    precision, facts = llm.parse_precision(bits), facts_of("B200_180GB")
+    alone, _ = find_facts(facts, "gemm", precision.activations, "trtllm")
+    wide, _ = find_facts(facts, "gemm", "bf16", "trtllm")
+    found = efficiency_for(B200, precision, engine="trtllm", constants=NEUTRAL).curves["gemm"]
+    entering = alone.entering if bits == "bf16" else 0.0
+    assert found.entering_bytes == pytest.approx(2 * entering)
+    assert wide.floor_us <= alone.floor_us
+    assert found.floor_s * 1e6 == pytest.approx(wide.floor_us)
+    assert found.leaving_bytes == pytest.approx(2 * alone.leaving)
 
 
 def near_the_peak(share: float) -> float:
@@ -250,7 +275,12 @@ def test_each_constant_scales_what_it_says() -> None:
     assert own.memory == pytest.approx(near_the_peak(0.7764 / 1.25), rel=1e-12)
     assert (own.floor_s, own.ramp_s) == pytest.approx((8.64e-6, 4.8985e-6))
     product = found.curves["gemm"]
-    assert product.compute == pytest.approx(near_the_peak(0.8641 / 1.5), rel=1e-12)
+    gemm, _ = find_facts(facts_of("A100_80GB"), "gemm", "bf16", "vllm")
+    assert product.compute == pytest.approx(near_the_peak(gemm.compute / 1.5), rel=1e-12)
+    # What is moved beside a product is traffic; sums over the inner size are of neither.
+    assert product.entering_bytes == pytest.approx(2 * gemm.entering * 1.25, rel=1e-12)
+    assert product.leaving_bytes == pytest.approx(2 * gemm.leaving * 1.25, rel=1e-12)
+    assert product.depth_s == pytest.approx(gemm.depth_us * 1e-6 / 1024, rel=1e-12)
     # Arithmetic of experts takes three times as long beside; what they read takes no longer.
     experts, known = (
         found.curves["mixture"],
@@ -260,11 +290,8 @@ def test_each_constant_scales_what_it_says() -> None:
     assert experts.memory == pytest.approx(near_the_peak(known.memory / 1.25), rel=1e-12)
     # What fills a tile is as much: flops x (3 + half / rows), not 3 x flops x (1 + half / rows).
     assert experts.half == pytest.approx(known.half / 3, rel=1e-12)
-    assert found.curves["attention_prefill"].half > 0
-    assert (
-        found.curves["attention_prefill"].half
-        == find_facts(facts_of("A100_80GB"), "attention_prefill", "bf16")[0].half
-    )
+    reading, _ = find_facts(facts_of("A100_80GB"), "attention_prefill", "bf16", "vllm")
+    assert found.curves["attention_prefill"].half == reading.half > 0
     assert found.host_launch_s == 1e-5
     assert (found.step_s, found.sequence_step_s) == (2e-3, 3e-5)
     assert (found.behaviour.first_token_s, found.behaviour.first_token_steps) == (0.02, 1.5)
@@ -338,8 +365,11 @@ def test_what_a_device_lacks_is_assumed() -> None:
 
 def test_an_engines_own_facts_go_first() -> None:
     facts = facts_of("A100_80GB")
-    assert find_facts(facts, "gemm", "bf16", "trtllm")[0].compute == 0.8399
-    assert find_facts(facts, "gemm", "bf16", "vllm")[0].compute == 0.8641
+    for engine, measured in (("trtllm", "trtllm"), ("vllm", "vllm"), ("lmdeploy", "vllm")):
+        own, _ = find_facts(facts, "gemm", "bf16", engine)
+        assert own.source.startswith(f"{measured} "), engine
+    # Where the default engine has none, another's stand for every engine.
+    assert find_facts(facts, "gemm", "int8", "vllm")[0].source.startswith("trtllm 1.0.0, sq")
     latencies = {engine: reduce_facts(facts, engine)[0].latency_us
                  for engine in ("vllm", "trtllm", "sglang")}  # fmt: skip
     assert latencies == {"vllm": 5, "trtllm": 4.05, "sglang": 5.19}
@@ -352,15 +382,16 @@ def test_grouped_kernels_share_all_but_what_differs() -> None:
     assert unpacked.source.startswith("sglang 0.5.10, int4_wo")
     alike = grouped_facts(facts, "int8", "int8", "vllm")  # none measured
     assert (alike.memory, alike.floor_us) == (0.9, 11)
-    assert alike.compute == pytest.approx(0.55 * 0.8985)
+    dense, _ = find_facts(facts, "gemm", "int8", "vllm")
+    assert alike.compute == pytest.approx(0.55 * dense.compute)
     assert grouped_facts(facts, "bf16", "int8", "vllm") == in_16_bits
 
 
 def test_products_have_the_curve_of_a_relative() -> None:
     relative = {entry.type: entry for entry in facts_of("L40S").gemm if not entry.engine}
-    own = {entry.type: entry for entry in facts_of("RTX_PRO_6000").gemm if not entry.engine}
+    own = {entry.type: entry for entry in facts_of("RTX_5090").gemm if not entry.engine}
     assert {kind: entry.compute for kind, entry in own.items()} == {
-        "bf16": 0.891, "fp8": 0.658, "fp4": 0.594,
+        "bf16": 0.97, "fp8": 0.776, "fp4": 0.624,
     }  # fmt: skip
     for kind, like in (("bf16", "bf16"), ("fp8", "fp8"), ("fp4", "fp8")):
         assert own[kind].memory == relative[like].memory

@@ -162,7 +162,7 @@ def test_work_of_mamba_2() -> None:
     # in chunks of 128: 128 x (8 x 128 + 4,096) + 2 x 4,096 x 128 for each token
     prefill = work("nemotron_3_nano_30b_a3b", "Mamba2", decode=False, tp=2)
     scan = 2 * 1000 * (128 * (1024 + 4096) + 2 * 4096 * 128)
-    assert prefill["attention_prefill flops"] == scan / 2
+    assert prefill["recurrent_prefill flops"] == scan / 2
 
 
 def test_work_of_latent_experts() -> None:

@@ -65,7 +65,7 @@ def test_decode_of_sparse_attention() -> None:
     # The indexer scores 8,192 + 1 ... 8,192 + 256 tokens, 8,320.5 on average, on every device;
     # attention over 2,048 of them, in the absorbed form, is shared by the heads.
     found = operations("glm_5", object, (8192, 256), decode=True, tp=8)
-    index, attention = flops(found, "attention_decode")
+    (index,), (attention,) = flops(found, "attention_decode"), flops(found, "latent_decode")
     assert index == pytest.approx(2 * 8320.5 * 32 * 128, rel=1e-12)
     assert attention == pytest.approx(2 * 2048 * 8 * (576 + 512), rel=1e-12)
     index, attention = moved(found, "attention")
@@ -78,15 +78,17 @@ def test_decode_of_sparse_attention() -> None:
 
 def test_a_short_context_is_read_whole() -> None:
     found = operations("glm_5", object, (1000, 9), decode=True)
-    assert flops(found, "attention_decode")[1] == pytest.approx(2 * 1005 * 64 * 1088, rel=1e-12)
+    assert flops(found, "latent_decode") == pytest.approx([2 * 1005 * 64 * 1088], rel=1e-12)
 
 
 def test_prefill_of_sparse_attention() -> None:
     # Short: dense, keys and values unpacked, 256 wide each. Long: absorbed, at most 2,048 tokens
     # for each of 8,192: 2,048 x (8,192 - 1,024) pairs; the indexer sees all 8,192^2 / 2.
-    short = flops(operations("glm_5", object, (1024, 1), decode=False), "attention_prefill")
+    short, long = (
+        [flops(found, family)[0] for family in ("attention_prefill", "latent_prefill")]
+        for found in (operations("glm_5", object, (size, 1), decode=False) for size in (1024, 8192))
+    )
     assert short == pytest.approx([1024**2 / 2 * 2 * 32 * 128, 1024**2 / 2 * 2 * 64 * 512])
-    long = flops(operations("glm_5", object, (8192, 1), decode=False), "attention_prefill")
     assert long == pytest.approx([8192**2 / 2 * 2 * 32 * 128, 2048 * 7168 * 2 * 64 * 1088])
 
 
@@ -122,7 +124,7 @@ def test_decode_of_a_delta_net(prompt: int) -> None:
 def test_prefill_of_a_delta_net() -> None:
     # In chunks of 64: 2 x (64 x 5 x 128 + 3 x 128 x 128) = 180,224 for each token and head.
     found = operations("qwen3_5_397b_a17b", GatedDeltaNet, (2000, 1), decode=False, tp=2)
-    assert flops(found, "attention_prefill") == pytest.approx([2000 * 32 * 180_224], rel=1e-12)
+    assert flops(found, "recurrent_prefill") == pytest.approx([2000 * 32 * 180_224], rel=1e-12)
     # beside queries, keys, values and results, each token's 64th of a state is written and read
     (rule,) = moved(found, "attention")
     streams = 2000 * 2 * (20_480 + 2 * 64 * 128 * 128 / 64)

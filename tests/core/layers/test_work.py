@@ -176,7 +176,7 @@ def test_norms_of_queries_and_keys_are_kernels_of_their_own() -> None:
 def test_latent_attention_decodes_from_the_compressed_cache() -> None:
     # DeepSeek-V3: 61 layers, 128 heads, rank 512 and 64 rotary elements: each pair costs
     # 2 x 128 x (576 + 512); 70,272 bytes for a token over all layers.
-    found = work("deepseek_v3", decode=True, batch=4)["attention_decode"]
+    found = work("deepseek_v3", decode=True, batch=4)["latent_decode"]
     assert found["flops"] == pytest.approx(4 * 2128.5 * 61 * 2 * 128 * 1088, rel=1e-12)
     assert found["moved"] > 4 * 2128.5 * 70_272
 
