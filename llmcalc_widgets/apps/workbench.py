@@ -10,10 +10,10 @@ from ipywidgets import Tab, VBox
 from traitlets import TraitError
 
 from llmcalc_widgets.apps.app import config_of, plain, values_of
-from llmcalc_widgets.apps.comparer import HardwareComparer
-from llmcalc_widgets.apps.explorer import ParetoExplorer
-from llmcalc_widgets.apps.finder import SloFinder
+from llmcalc_widgets.apps.hardware_comparer import HardwareComparer
 from llmcalc_widgets.apps.memory_planner import MemoryPlanner
+from llmcalc_widgets.apps.pareto_explorer import ParetoExplorer
+from llmcalc_widgets.apps.slo_finder import SloFinder
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.export.displayed import Pictured, Still
 from llmcalc_widgets.settings.registry import SETTINGS, check_names

@@ -30,7 +30,8 @@ from llmcalc_widgets import (
     Workbench,
 )
 from llmcalc_widgets.apps.app import _restored, plain
-from llmcalc_widgets.apps.workbench import TABS
+from llmcalc_widgets.settings.load import LOAD_SETTINGS
+from llmcalc_widgets.settings.registry import DEFAULTS
 
 OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)
 
@@ -59,36 +60,25 @@ WRITTEN: list[dict[str, Any]] = json.loads(
 """What ``to_config`` of version 0.1.0 gave of every widget in several states."""
 
 
-CURVE = {"load_latency": "ttft", "load_percentile": "p99"}
-RATE = {
-    "percentile": "mean", "load_as": "in_flight", "request_rate_min": None, "request_rate": 10.0,
-}  # fmt: skip
-NEWER = {
-    "ParetoExplorer": CURVE | RATE,
-    "HardwareComparer": RATE,
-    "WhatIf": RATE,
-    "SloFinder": CURVE | {"percentile": "mean", "load_of": None},
-}
-"""Settings that came after 0.1.0, as they are where nothing is said."""
+SETTINGS = DEFAULTS | {name: one.default for name, one in LOAD_SETTINGS.items()} | {"load_of": None}
+"""What settings are where nothing is said."""
 
 
-def with_newer(config: dict[str, Any], widget: str) -> dict[str, Any]:
-    """Add the settings that came later, also to the tabs of a workbench that are opened."""
-    if widget != "Workbench":
-        pins = [{**pin, "settings": {**pin["settings"], **RATE}} for pin in config.get("pins", ())]
-        return {**config, **({"pins": pins} if "pins" in config else {}), **NEWER.get(widget, {})}
-    parts = {
-        name: with_newer(part, TABS[name].__name__ if name in {"Plans", config["tab"]} else "")
-        for name, part in config["parts"].items()
-    }
-    return {**config, "parts": parts, "shared": {**config["shared"], "percentile": "mean"}}
+def with_newer(written: Any, given: Any) -> Any:
+    """Add the settings that came later, as they are where nothing is said."""
+    if isinstance(written, list) and isinstance(given, list):
+        return [with_newer(one, other) for one, other in zip(written, given, strict=True)]
+    if not (isinstance(written, dict) and isinstance(given, dict)):
+        return written
+    newer = {name: SETTINGS[name] for name in given if name in SETTINGS and name not in written}
+    return newer | {name: with_newer(one, given.get(name)) for name, one in written.items()}
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])
 def test_what_0_1_0_wrote_is_read(written: dict[str, Any]) -> None:
     made = getattr(llmcalc_widgets, written["widget"]).from_config(written["config"])
-    config = with_newer(written["config"], written["widget"])
-    assert json.loads(json.dumps(made.to_config())) == config
+    given = json.loads(json.dumps(made.to_config()))
+    assert given == with_newer(written["config"], given)
     assert written["widget"] == "Workbench" or made.error == ""
     made.close()
 
