@@ -60,14 +60,15 @@ WRITTEN: list[dict[str, Any]] = json.loads(
 
 
 CURVE = {"load_latency": "ttft", "load_percentile": "p99"}
-RATE = {
+VERSION = {"engine_version": None}
+RATE = VERSION | {
     "percentile": "mean", "load_as": "in_flight", "request_rate_min": None, "request_rate": 10.0,
 }  # fmt: skip
 NEWER = {
     "ParetoExplorer": CURVE | RATE,
     "HardwareComparer": RATE,
     "WhatIf": RATE,
-    "SloFinder": CURVE | {"percentile": "mean", "load_of": None},
+    "SloFinder": CURVE | VERSION | {"percentile": "mean", "load_of": None},
 }
 """Settings that came after 0.1.0, as they are where nothing is said."""
 
@@ -81,7 +82,11 @@ def with_newer(config: dict[str, Any], widget: str) -> dict[str, Any]:
         name: with_newer(part, TABS[name].__name__ if name in {"Plans", config["tab"]} else "")
         for name, part in config["parts"].items()
     }
-    return {**config, "parts": parts, "shared": {**config["shared"], "percentile": "mean"}}
+    return {
+        **config,
+        "parts": parts,
+        "shared": {**config["shared"], **VERSION, "percentile": "mean"},
+    }
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])
