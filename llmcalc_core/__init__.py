@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from llmcalc_core.api.serving import estimate_serving_performance
     from llmcalc_core.api.simulate import Simulation, simulate
     from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans, slo_replicas
-    from llmcalc_core.engines import DEFAULT_ENGINE, ENGINES, Engine, find_engine
+    from llmcalc_core.engines import (
+        DEFAULT_ENGINE,
+        ENGINES,
+        Engine,
+        find_engine,
+        release_of,
+        versions_of,
+    )
     from llmcalc_core.hardware.catalogue import hardware_sources, list_hardware
     from llmcalc_core.hardware.device import Hardware
     from llmcalc_core.hardware.find import find_hardware, load_hardware
@@ -130,10 +137,12 @@ __all__ = [
     "parameters_by_part",
     "pareto_mask",
     "parse_precision",
+    "release_of",
     "sensitivity",
     "simulate",
     "slo_plans",
     "slo_replicas",
+    "versions_of",
 ]
 
 _HOMES = {
@@ -159,7 +168,14 @@ _HOMES = {
     "api.load_curve": ("load_curve",),
     "api.simulate": ("Simulation", "simulate"),
     "api.slo": ("IN_FLIGHT", "find_slo_plan", "slo_plans", "slo_replicas"),
-    "engines": ("DEFAULT_ENGINE", "ENGINES", "Engine", "find_engine"),
+    "engines": (
+        "DEFAULT_ENGINE",
+        "ENGINES",
+        "Engine",
+        "find_engine",
+        "release_of",
+        "versions_of",
+    ),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),
     "hardware.device": ("Hardware",),
     "hardware.find": ("find_hardware", "load_hardware"),

@@ -61,7 +61,8 @@ class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+    model, hardware, devices, devices_min, stage, engine, engine_version, \
+input_tokens, output_tokens, load_as, \
 request_rate_min, request_rate, batch_min, batch_max, percentile, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
 speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_adapters, lora_rank, \

@@ -76,7 +76,8 @@ class FinderValues(SearchValues, LoadValues, total=False):
 
 
 _NAMES = (
-    "model", "hardware", "precision", "engine", "workload", "input_tokens", "output_tokens",
+    "model", "hardware", "precision", "engine", "engine_version", "workload", "input_tokens",
+    "output_tokens",
     "requests_per_s", "tpot_limit_ms", "ttft_limit_ms", "percentile", "devices", "memory_fraction",
     *TECHNIQUES,
 )  # fmt: skip
@@ -127,7 +128,8 @@ class SloFinder(_FinderTraits, LoadCurves, Planner):
 
     Attributes
     ----------
-    model, precision, engine, input_tokens, output_tokens, memory_fraction, tpot_limit_ms, \
+    model, precision, engine, engine_version, input_tokens, output_tokens, memory_fraction, \
+tpot_limit_ms, \
 ttft_limit_ms, percentile, workload
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
         recomputes at once; a wrong value raises and changes nothing.

@@ -129,7 +129,8 @@ class WhatIf(_WhatIfTraits, Planner):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, input_tokens, output_tokens, load_as, \
+    model, hardware, devices, devices_min, stage, engine, engine_version, \
+input_tokens, output_tokens, load_as, \
 request_rate_min, request_rate, batch_min, batch_max, percentile, precision, \
 memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one

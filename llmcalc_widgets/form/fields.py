@@ -129,11 +129,11 @@ class NumberField(Field):
         slider.observe(self._slid, "index")
         return slider
 
-    def show(self, value: float | None) -> None:
+    def show(self, value: float | str | None) -> None:
         """Bring text and slider to a value; the slider to the nearest one that it has."""
         with self._silent():
-            self.text.value = "" if value is None else number_text(value)
-            if self.slider is not None and value is not None:
+            self.text.value = _typed_text(value)
+            if self.slider is not None and not isinstance(value, str | None):
                 self.slider.index = min(
                     range(len(self._stops)), key=lambda at: abs(self._stops[at] - value)
                 )
@@ -162,3 +162,10 @@ class NumberField(Field):
     def _slid(self, change: dict[str, Any]) -> None:
         if not self._quiet:
             self._commit(self._stops[change["new"]], sliding=True)
+
+
+def _typed_text(value: float | str | None) -> str:
+    """Write a value as it is typed: words as they are."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return number_text(value)

@@ -13,7 +13,7 @@ from functools import cache
 from numbers import Real
 from typing import Any
 
-from llmcalc_core import EvaluationRequest, Techniques, find_hardware, make_request
+from llmcalc_core import EvaluationRequest, Techniques, find_hardware, make_request, release_of
 
 Check = Callable[[str, Any], Any]
 
@@ -46,6 +46,26 @@ def request_field(field: str) -> Check:
             raise ValueError(str(error).replace(field, name, 1)) from None
 
     return check
+
+
+def check_release(name: str, value: object) -> str:
+    """Return a release of an engine; which engine has it is a rule between settings.
+
+    Raises
+    ------
+    ValueError
+        For what begins with no number.
+
+    Examples
+    --------
+    >>> check_release("engine_version", " 0.11 ")
+    '0.11'
+    """
+    text = str(value).strip()
+    if isinstance(value, str) and release_of(text) is not None:
+        return text
+    msg = f"{name} must be a release such as '0.11', or None for the newest, got {value!r}"
+    raise ValueError(msg)
 
 
 def whole(field: str, most: int | None = None) -> Check:

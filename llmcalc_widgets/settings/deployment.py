@@ -15,9 +15,11 @@ from llmcalc_core import (
     list_models,
 )
 from llmcalc_widgets.settings.checks import (
+    check_release,
     request_field,
     whole,
 )
+from llmcalc_widgets.settings.rules import newest_version
 from llmcalc_widgets.settings.setting import (
     Buttons,
     Choice,
@@ -118,6 +120,20 @@ class DeploymentValues(TypedDict, total=False):
             ),
             label="Engine",
             help="The serving engine, whose overheads and scheduling were measured",
+        ),
+    ]
+    engine_version: Annotated[
+        str | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_release,
+            shared=True,
+            control=Entry(hint=newest_version, read=str),
+            label="Engine version",
+            none_words="the newest",
+            help="A release of the engine, such as 0.11, of what changed times between versions: "
+            "captured graphs, scheduling ahead, budgets; the newest known where none is given",
         ),
     ]
     devices: Annotated[

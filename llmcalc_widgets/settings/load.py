@@ -96,6 +96,12 @@ class LoadQuestion:
         Attention replicas; None for as many as the experts' devices need.
     engine : str
         Whose scheduler.
+    engine_version : str or None
+        Its release; None for the newest.
+    max_num_seqs : int or None
+        Most requests that run at once; None for the engine's default [1].
+    enforce_eager : bool
+        Whether no graph is captured.
     input_tokens, output_tokens : int
         Of every request [tokens].
     memory_fraction : float
@@ -120,6 +126,9 @@ class LoadQuestion:
     techniques: Techniques
     ttft_limit_s: float | None = None
     tpot_limit_s: float | None = None
+    engine_version: str | None = None
+    max_num_seqs: int | None = None
+    enforce_eager: bool = False
 
     def limit_s(self, latency: str) -> float | None:
         """Give the limit on a latency [s]; None where there is none."""
@@ -131,6 +140,7 @@ class LoadQuestion:
             "attention_dp": self.attention_dp,
             "ttft_limit_s": self.ttft_limit_s,
             "tpot_limit_s": self.tpot_limit_s,
+            **told_arguments(self),
         }
         return {
             "precision": CHECKPOINT if self.precision is None else self.precision,
@@ -161,6 +171,23 @@ class LoadQuestion:
             If ``progress`` returned False.
         """
         return load_curve(self.model, self.hardware, progress=progress, **self.arguments())
+
+
+def told_arguments(asked: LoadQuestion | EvaluationRequest) -> dict[str, Any]:
+    """Give the arguments that say which version an engine is, and what it is told.
+
+    Examples
+    --------
+    >>> from llmcalc_core import make_request
+    >>> told_arguments(make_request("llama3_8b", "H100_80GB", engine_version="0.11"))
+    {'engine_version': '0.11'}
+    """
+    told = {
+        "engine_version": asked.engine_version,
+        "max_num_seqs": asked.max_num_seqs,
+        "enforce_eager": asked.enforce_eager or None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
@@ -202,6 +229,9 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
         ep=ep,
         attention_dp=None if attention_dp == -(-ep // tp) else attention_dp,
         engine=request.engine,
+        engine_version=request.engine_version,
+        max_num_seqs=request.max_num_seqs,
+        enforce_eager=request.enforce_eager,
         input_tokens=request.input_tokens[0],
         output_tokens=request.output_tokens[0],
         memory_fraction=request.memory_fraction,
@@ -246,6 +276,7 @@ class SloQuestion:
         return {
             "replica_devices": request.devices,
             "engine": request.engine,
+            **told_arguments(request),
             "input_tokens": request.input_tokens[0],
             "output_tokens": request.output_tokens[0],
             "batch": request.batches,

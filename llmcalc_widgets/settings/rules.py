@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 
-from llmcalc_core import Hardware, find_hardware, find_model, make_request
+from llmcalc_core import Hardware, find_engine, find_hardware, find_model, make_request
 from llmcalc_widgets.settings.setting import Values
 
 
@@ -68,6 +68,29 @@ def check_offloading(settings: Values) -> None:
         raise ValueError(msg)
 
 
+def check_version(settings: Values) -> None:
+    """Check that the engine has the version.
+
+    Raises
+    ------
+    ValueError
+        With the nearest that is known.
+    """
+    find_engine(settings["engine"], settings["engine_version"])
+
+
+def newest_version(settings: Values) -> str:
+    """Name the version that holds while none is given.
+
+    Examples
+    --------
+    >>> newest_version({"engine": "sglang"}), newest_version({"engine": "lmdeploy"})
+    ('newest, 0.5.23', 'not told apart')
+    """
+    newest = find_engine(settings["engine"]).version
+    return f"newest, {newest}" if newest else "not told apart"
+
+
 def _check_range(least: str, most: str, settings: Values) -> None:
     low, high = settings[least], settings[most]
     if low is not None and low > high:
@@ -86,6 +109,7 @@ RULES = (
     _range("request_rate_min", "request_rate"),
     _range("devices_min", "devices"),
     DRAFTING,
+    Rule(names=("engine", "engine_version"), check=check_version),
     Rule(names=("weights_offload", "weights_offload_gib"), check=check_offloading),
 )
 """What settings must keep together."""
@@ -113,7 +137,7 @@ def partners(name: str) -> tuple[str, ...]:
     Examples
     --------
     >>> partners("batch_min"), partners("engine")
-    (('batch_max',), ())
+    (('batch_max',), ('engine_version',))
     """
     return tuple(other for rule in RULES if name in rule.names
                  for other in rule.names if other != name)  # fmt: skip

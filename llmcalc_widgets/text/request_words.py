@@ -48,7 +48,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     )
     widths = request.context_parallel
     workload = (
-        f"{PHASE_WORDS[request.phase]}, {find_engine(request.engine).label}, "
+        f"{PHASE_WORDS[request.phase]}, {engine_words(request)}, "
         f"{request.precisions_of(request.models[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
@@ -60,6 +60,24 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
         *price_words(request.hardware[0]),
     ]
     return deployed, "; ".join([workload, *further])
+
+
+def engine_words(request: EvaluationRequest) -> str:
+    """Name the engine, and what it is told.
+
+    Examples
+    --------
+    >>> from llmcalc_core import make_request
+    >>> engine_words(make_request("llama3_8b", "H100_80GB", engine_version="0.11",
+    ...                           max_num_seqs=64, enforce_eager=True))
+    'vLLM 0.11, at most 64 at once, eager'
+    """
+    words = [find_engine(request.engine).label]
+    if request.engine_version is not None:
+        words[0] += f" {request.engine_version}"
+    if request.max_num_seqs is not None:
+        words.append(f"at most {request.max_num_seqs:,} at once")
+    return ", ".join([*words, *(["eager"] if request.enforce_eager else [])])
 
 
 def workload_line(request: EvaluationRequest) -> str:

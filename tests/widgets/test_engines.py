@@ -11,7 +11,8 @@ from llmcalc_widgets import ParetoExplorer
 
 def test_the_form_lists_those_that_are_deployed_by_the_names_people_know() -> None:
     explorer = ParetoExplorer(model="llama3_8b", devices=1)
-    listed = [("vLLM", "vllm"), ("TensorRT-LLM", "trtllm"), ("SGLang", "sglang")]
+    listed = [("vLLM", "vllm"), ("TensorRT-LLM", "trtllm"), ("SGLang", "sglang"),
+              ("llama.cpp", "llama.cpp")]  # fmt: skip
     assert list(explorer.form.fields["engine"].list.options) == listed
     explorer.engine = "lmdeploy"
     assert ("LMDeploy", "lmdeploy") in explorer.form.fields["engine"].list.options

@@ -1,0 +1,61 @@
+"""The version of an engine on screen: chosen, checked, kept and written as code."""
+
+from __future__ import annotations
+
+import pytest
+from traitlets import TraitError
+
+import llmcalc_core as llm
+from llmcalc_widgets import ParetoExplorer, SloFinder
+
+
+@pytest.fixture
+def explorer():
+    made = ParetoExplorer(model="llama3_8b", devices=1, stage="serving", engine_version="0.11")
+    yield made
+    made.close()
+
+
+def test_a_version_asks_the_core(explorer) -> None:
+    assert explorer.request.serves == llm.find_engine("vllm", "0.11")
+    newest = ParetoExplorer(model="llama3_8b", devices=1, stage="serving")
+    assert newest.engine_version is None
+    # It schedules ahead, which 0.11 does not.
+    assert newest.df["tpot_s"].min() < explorer.df["tpot_s"].min()
+    assert "vLLM 0.11" in explorer.chart._head.value
+    newest.close()
+
+
+def test_its_code_gives_the_same_table(explorer) -> None:
+    code = explorer.to_code()
+    assert 'engine_version="0.11"' in code
+    seen: dict[str, object] = {}
+    exec(code, seen)  # noqa: S102 - the program that a user would run
+    assert seen["df"].equals(explorer.df)
+
+
+def test_it_is_kept(explorer) -> None:
+    again = ParetoExplorer.from_config(explorer.to_config())
+    assert again.engine_version == "0.11"
+    again.close()
+
+
+def test_a_version_that_an_engine_has_not_is_refused_with_the_nearest(explorer) -> None:
+    with pytest.raises(TraitError, match=r"from 0.6 to 0.33, got '0.1'; the nearest known is 0.6"):
+        explorer.engine_version = "0.1"
+    with pytest.raises(TraitError, match=r"must be a release such as '0\.11'"):
+        explorer.engine_version = "nightly"
+    assert explorer.engine_version == "0.11"
+
+
+def test_the_newest_stands_where_nothing_is_typed() -> None:
+    explorer = ParetoExplorer(model="llama3_8b", devices=1, engine="sglang")
+    newest = llm.find_engine("sglang").version
+    assert explorer.form.fields["engine_version"].text.placeholder == f"newest, {newest}"
+    explorer.close()
+
+
+def test_a_search_and_a_load_curve_ask_for_it() -> None:
+    finder = SloFinder(model="llama3_8b", hardware=("H100_80GB",), engine_version="0.11")
+    assert 'engine_version="0.11"' in finder.to_code()
+    finder.close()
