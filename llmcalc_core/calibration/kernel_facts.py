@@ -157,8 +157,8 @@ class AllReduceFacts:
         Whose kernels it is; '' for those that stand for every engine.
     serves : tuple of str
         Engines that sum with the same kernels.
-    error, source
-        As of :class:`KernelFacts`.
+    error, error_p90, source
+        As of :class:`KernelFacts`; of sizes left out of the fit.
     """
 
     devices: int
@@ -168,6 +168,7 @@ class AllReduceFacts:
     engine: str = ""
     serves: tuple[str, ...] = ()
     error: float | None = None
+    error_p90: float | None = None
     source: str
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ def facts_of(device: str) -> DeviceFacts:
     --------
     >>> {entry.compute for entry in facts_of("RTX_5090").gemm if entry.type == "bf16"}
     {0.97}
-    >>> facts_of("RTX_5090").attention_prefill == facts_of("L40S").attention_prefill
+    >>> facts_of("RTX_5090").attention_prefill == facts_of("RTX_PRO_6000").attention_prefill
     True
     """
     own = _own_facts(device)
@@ -48,12 +48,13 @@ def facts_of(device: str) -> DeviceFacts:
     found = replace(own, **lacking)
     if not own.products:
         return found
+    measured = {entry.type for entry in found.gemm}
     gemm = tuple(
         replace(entry, type=kind, compute=own.products[kind])
         for kind in DATA_TYPES
         if kind in own.products
         for entry in found.gemm
-        if entry.type == DATA_TYPES[kind].curve
+        if entry.type == (kind if kind in measured else DATA_TYPES[kind].curve)
     )
     return replace(found, gemm=gemm)
 

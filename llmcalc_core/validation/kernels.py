@@ -29,8 +29,9 @@ from llmcalc_core.validation.kernel_gemm import read_gemm
 from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
 from llmcalc_core.validation.kernel_mixtures import read_mixtures
 from llmcalc_core.validation.kernel_recurrent import read_delta_rules
+from llmcalc_core.validation.kernel_reduces import Reduces, fit_reduces, read_reduces
 from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, Timings
-from llmcalc_core.validation.write_kernels import KernelFit, write_kernel_fits
+from llmcalc_core.validation.write_kernels import KernelFit, ReduceFit, write_kernel_fits
 
 _READERS = (
     read_gemm,
@@ -89,13 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     try:
         read = [_sampled(one) for reader in _READERS for one in reader(asked.folder)]
+        reduces = tuple(read_reduces(asked.folder))
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
     fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
+    sums = tuple(map(_fitted_reduces, reduces)) if asked.fit or asked.write else ()
     if asked.write:
-        write_kernel_fits(fits)
-    table = _table(read, fits, borrowed=asked.borrowed)
-    print(table.to_string(index=False))  # noqa: T201
+        write_kernel_fits(fits, sums)
+    for table in (_table(read, fits, borrowed=asked.borrowed), _reduce_table(reduces, sums)):
+        print(table.to_string(index=False))  # noqa: T201
 
 
 def _sampled(timings: Timings) -> Timings:
@@ -170,6 +173,21 @@ def _table(read: Sequence[Timings], fits: Sequence[KernelFit], *, borrowed: bool
     words = [f"{kind}, {part}" for kind in kinds for part in ("decode", "prompts")]
     names = ["family", "device", "engine", "version", "type", "shapes", "rows", *words]
     return pd.DataFrame(lines, columns=names)
+
+
+def _fitted_reduces(measured: Reduces) -> ReduceFit:
+    return ReduceFit(measured, *fit_reduces(measured))
+
+
+def _reduce_table(reduces: Sequence[Reduces], fits: Sequence[ReduceFit]) -> pd.DataFrame:
+    """Median, p90 and bias [%] of all-reduces."""
+    lines = [
+        [one.device, one.engine, one.version, one.devices, _words(one.known())] for one in reduces
+    ]
+    table = pd.DataFrame(lines, columns=["device", "engine", "version", "devices", "known"])
+    if fits:
+        table["left out"] = [_words(one.misses) for one in fits]
+    return table
 
 
 def _words(errors: Floats) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.formulas import Floats
+from llmcalc_core.validation.kernel_reduces import NCCL, Reduces, known_by_hand, served
 from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, SOURCE, Timings
 
 _ABOUT = f"""\
@@ -19,7 +20,7 @@ _ABOUT = f"""\
 #
 # Written by: python -m llmcalc_core.validation.kernels FOLDER --write
 # Timings: {SOURCE} (NVIDIA, Apache-2.0), systems/data/*/: gemm, moe, attention, mla,
-# linear_attention.
+# linear_attention, comm.
 # gemm: products of 1 to 16,384 rows, sides of 256 and more.
 # mixture: batches of 1 to 16,384 tokens, experts divided over 1 to 16 devices.
 # attention_prefill: `type` is the cache's, `computed` what it multiplies in if not 16 bits; heads
@@ -28,6 +29,8 @@ _ABOUT = f"""\
 # sequences of 64 to 40,000 keys.
 # recurrent_prefill: gated delta nets; `floor_us` is of each of six kernels.
 # latent_prefill, latent_decode: as these, of DeepSeek-V3's latent attention with 1 to 128 heads.
+# all_reduce: of devices that efficiency.toml has none of, as there; messages of 2 kB to 256 MB in
+# graphs; `error` is of sizes left out.
 # `floor_us`, `ramp_us`: time of an empty run, and what one of some ten megabytes adds; `memory`,
 # `compute`: fractions of the peaks; `half`, `half_columns`: rows of an expert, and width of one on
 # a device, at half of `compute`, or keys of the last query, and width of a head; `sharpness`: p of
@@ -65,17 +68,50 @@ class KernelFit(NamedTuple):
     misses: Floats
 
 
-def write_kernel_fits(fits: Sequence[KernelFit]) -> None:
+class ReduceFit(NamedTuple):
+    """A fit of an all-reduce, and what it misses.
+
+    Attributes
+    ----------
+    measured : Reduces
+        What was measured.
+    reached : dict of str to float
+        What was found, as :class:`AllReduceFacts` names it.
+    misses : array
+        Of every size, by a fit without it [1].
+    """
+
+    measured: Reduces
+    reached: dict[str, float]
+    misses: Floats
+
+
+def write_kernel_fits(fits: Sequence[KernelFit], reduces: Sequence[ReduceFit]) -> None:
     """Replace ``kernel_fits.toml``."""
     ordered = sorted(
         filter(_says_something, fits),
         key=lambda one: (one.timings.device, one.timings.family, one.timings.engine),
     )
     stand_ins = _stand_ins(ordered)
-    text = "\n".join([_ABOUT, *(_entry(one, stand_ins) for one in ordered)])
+    lacking = [one for one in reduces if not known_by_hand(one.measured.device)]
+    entries = [_entry(one, stand_ins) for one in ordered]
+    text = "\n".join([_ABOUT, *entries, *map(_reduce_entry, lacking)])
     Path(str(files("llmcalc_core.calibration").joinpath("kernel_fits.toml"))).write_text(
         text, encoding="utf-8"
     )
+
+
+def _reduce_entry(fit: ReduceFit) -> str:
+    """Write the table of an all-reduce."""
+    own, serves = fit.measured, served(fit.measured)
+    error, p90 = np.quantile(np.abs(fit.misses), (0.5, 0.9))
+    lines = [f"[[{own.device}.all_reduce]]", f"devices = {own.devices}"]
+    lines += [] if own.engine == DEFAULT_ENGINE else [f'engine = "{own.engine}"']
+    lines += [f"serves = {list(serves)}".replace("'", '"')] if serves else []
+    lines += [f"{name} = {value:.4g}" for name, value in fit.reached.items()]
+    lines += [f"error = {error:.3f}", f"error_p90 = {p90:.3f}"]
+    ran = "nccl" if own.engine == NCCL else own.engine
+    return "\n".join([*lines, f'source = "{ran} {own.version}"']) + "\n"
 
 
 def _judged(fit: KernelFit) -> Floats:

@@ -14,6 +14,12 @@ from llmcalc_core.validation.kernel_gemm import read_gemm
 from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
 from llmcalc_core.validation.kernel_mixtures import read_mixtures
 from llmcalc_core.validation.kernel_recurrent import read_delta_rules
+from llmcalc_core.validation.kernel_reduces import (
+    fit_reduces,
+    known_by_hand,
+    read_reduces,
+    served,
+)
 from llmcalc_core.validation.kernel_routing import routed
 
 ROWS = {
@@ -75,6 +81,16 @@ LATENT = {
     "kernel_source": "default",
     "latency": [0.06, 0.009],
 }
+REDUCES = {
+    "framework": ["vLLM"] * 6 + ["TRTLLM"],
+    "version": "0.24.0",
+    "num_gpus": 8,
+    "backend": ["vllm_graph"] * 5 + ["vllm_eager", "vllm_graph"],
+    # Elements of two bytes. The last rows are left out: one eager, one of another framework.
+    "message_size": [2048, 65_536, 1_048_576, 16_777_216, 134_217_728, 2048, 2048],
+    # 5 us, 2 x 7 / 8 of the bytes at 0.9 of 450 GB/s, and 15 us with half at 2 MB
+    "latency": [0.005048, 0.006489, 0.02174, 0.164145, 1.179795, 0.02, 0.001],
+}
 DELTA = {
     "phase": ["context", "generation"],
     "batch_size": 4,
@@ -102,6 +118,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         data / "b200_sxm/mla/trtllm/1.3.0rc20/generation_mla_perf.parquet": LATENT,
         data / "b200_sxm/mla/trtllm/1.3.0rc20/context_mla_perf.parquet": LATENT
         | {"batch_size": 16, "isl": [4096, 16], "step": 0, "latency": [0.9, 0.02]},
+        data / "h100_sxm/comm/vllm/0.24.0/custom_allreduce_perf.parquet": REDUCES,
         data / "h100_sxm/linear_attention/sglang/0.5.14/gdn_perf.parquet": DELTA,
     }
     for table in tables:
@@ -172,6 +189,21 @@ def test_timings_count_the_states_of_delta_rules(folder: Path) -> None:
     assert found.rows["launches"].tolist() == [6]
 
 
+def test_all_reduces_are_fitted(folder: Path) -> None:
+    (found,) = read_reduces(folder)
+    assert (found.device, found.engine, found.devices) == ("H100_80GB", "vllm", 8)
+    assert found.sizes.tolist() == [2 * size for size in REDUCES["message_size"][:5]]
+    reached, misses = fit_reduces(found)
+    assert reached["latency_us"] == pytest.approx(5, rel=0.02)
+    assert reached["fraction"] == pytest.approx(0.9, rel=0.02)
+    assert reached["ramp_us"] == pytest.approx(15, rel=0.05)
+    assert np.abs(misses).max() < 0.3  # two or three sizes say little of three numbers
+    assert served(found) == ()
+    assert served(found._replace(device="B200_180GB", engine="trtllm")) == ("vllm",)
+    assert known_by_hand("H100_80GB")
+    assert not known_by_hand("GB300_279GB")
+
+
 def test_errors_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kernels.main([str(folder), "--borrowed"])
     header, *lines = (line.split() for line in capsys.readouterr().out.splitlines())
@@ -184,6 +216,8 @@ def test_errors_are_printed(folder: Path, capsys: pytest.CaptureFixture[str]) ->
         ["latent_decode", "B200_180GB", "trtllm", "1.3.0rc20", "fp8"],
         ["latent_prefill", "B200_180GB", "trtllm", "1.3.0rc20", "fp8"],
         ["recurrent_prefill", "H100_80GB", "sglang", "0.5.14", "bfloat16"],
+        ["device", "engine", "version", "devices", "known"],
+        ["H100_80GB", "vllm", "0.24.0", "8", lines[-1][4]],
     ]
 
 
