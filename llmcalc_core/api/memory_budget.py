@@ -33,6 +33,7 @@ def memory_budget(
     tensor_parallel: int = 1,
     pipeline_parallel: int = 1,
     expert_parallel: int = 1,
+    attention_data_parallel: int | None = None,
     bits: PrecisionLike = CHECKPOINT,
     engine: str = DEFAULT_ENGINE,
     engine_version: str | None = None,
@@ -53,8 +54,8 @@ def memory_budget(
         The model.
     hardware : name, path, dict or Hardware
         The device.
-    tensor_parallel, pipeline_parallel, expert_parallel : int
-        The plan of a replica.
+    tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel : int
+        The plan of a replica; replicas of the attention follow from the others where not given.
     bits : str or Precision
         Types of weights, activations and cache; 'checkpoint': those of the model's own checkpoint.
     engine, engine_version : str
@@ -98,8 +99,9 @@ def memory_budget(
     """
     target = resolve(model, hardware, bits, 1.0 if memory_fraction is None else memory_fraction)
     layout = check_layout(
-        target.model, tp=tensor_parallel, pp=pipeline_parallel, ep=expert_parallel
-    )
+        target.model, tp=tensor_parallel, pp=pipeline_parallel, ep=expert_parallel,
+        attention_dp=attention_data_parallel,
+    )  # fmt: skip
     own = target.hardware.engine(
         told_engine(engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager)
     )

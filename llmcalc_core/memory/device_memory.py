@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +20,9 @@ from llmcalc_core.memory.profiled import reserved_bytes, sampler_bytes
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
+
+_OWN: Values = 1.0
+"""What caches are multiplied by that are not grouped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +63,7 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
     weights_of, first, last = _section_weights(model, precision, grid.layouts, grid.engine)
-    caches = _caches(model, precision, grid)
+    caches, pages = _caches(model, precision, grid)
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     host_weights: Values = 0.0
     host_cache: Values = 0.0
@@ -73,16 +76,17 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
             host_cache = np.maximum(host_cache, more_cache)
         weights_of = [(1 - weights) * own for own in weights_of]
         caches = [(1 - cache) * own for own in caches]
+        host_cache = host_cache * pages
     if grid.techniques.lora_adapters:
         adapters = _adapter_bytes(model, precision, grid)
         weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
     if grid.draft_tokens:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
         last = last + draft_weights
-        caches = [*caches, NO_CACHE, draft_cache]
-    weights, cache = _stage_bytes(every[0], [*weights_of, first, last], caches)
+        caches = [*caches, NO_CACHE, draft_cache / pages]
+    weights, cache = _stage_bytes(every[0], [*weights_of, first, last], caches, pages)
     for counts in every[1:]:
-        other = _stage_bytes(counts, [*weights_of, first, last], caches)
+        other = _stage_bytes(counts, [*weights_of, first, last], caches, pages)
         weights, cache = _fuller((weights, cache), other)
     activations, reserve = _beside_cache(model, precision, grid)
     return Memory(
@@ -96,20 +100,21 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     )
 
 
-def _caches(model: Model, precision: Precision, grid: Grid) -> list[Values]:
-    """Count the caches of all requests, of each part of one layer.
+def _caches(model: Model, precision: Precision, grid: Grid) -> tuple[list[Values], Values]:
+    """Count the caches of all requests, of each part of one layer, and what to multiply them by.
 
-    Where caches are grouped, the layers of a stage have their share of what all groups take.
+    Where caches are grouped, that is what all groups take, and each part has its share of it.
     """
-    own = [part.cache_bytes(precision, grid) for part in model.parts]
-    paged = paged_bytes(model, precision, grid)
-    if paged is None:
-        return own
+    pages = paged_bytes(model, precision, grid)
+    if pages is None:
+        return [part.cache_bytes(precision, grid) for part in model.parts], _OWN
+    one = replace(grid, batch=np.ones(()), attention_dp=np.ones(()))
+    own = [part.cache_bytes(precision, one) for part in model.parts]
     counts = np.ravel(section_counts(model)).tolist()
     filled = sum(
-        count * one for count, one in zip(counts, own, strict=False) if one is not NO_CACHE
+        count * cache for count, cache in zip(counts, own, strict=False) if cache is not NO_CACHE
     )
-    return [one if one is NO_CACHE else one * (paged / filled) for one in own]
+    return [cache if cache is NO_CACHE else cache / filled for cache in own], pages
 
 
 @lru_cache(maxsize=256)
@@ -142,7 +147,7 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
 
 
 def _stage_bytes(
-    counts: Floats, weights_of: list[Values], caches: list[Values]
+    counts: Floats, weights_of: list[Values], caches: list[Values], pages: Values = _OWN
 ) -> tuple[Values, Values]:
     """Weights and cache of one stage of every layout, from those of its sections."""
     sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
@@ -153,7 +158,7 @@ def _stage_bytes(
     for count, part in zip(sections, caches, strict=False):
         if part is not NO_CACHE:
             cache = cache + count * part
-    return weights, cache
+    return weights, cache if pages is _OWN else cache * pages
 
 
 def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:

@@ -46,7 +46,7 @@ def paged_bytes(model: Model, precision: Precision, grid: Grid) -> Values | None
         )
         each.append((held * one.block_bytes, np.maximum(enters, held) * one.block_bytes))
     held, enters = (_of_layouts(list(values), widths, grid) for values in zip(*each, strict=True))
-    return (requests(grid) - 1) * held + enters
+    return requests(grid) * held + (enters - held)
 
 
 def _differs(groups: CacheGroups) -> bool:

@@ -22,6 +22,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import Basis, basis_of
 from llmcalc_core.planning.cases import Case
 from llmcalc_core.planning.cost import cost_figures
+from llmcalc_core.planning.engine_rules import ENGINE_REASONS, Asked, refused
 from llmcalc_core.planning.open_loop import not_served, open_loop_in_blocks, performance_at
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.performance import (
@@ -40,8 +41,9 @@ LIMITS = {"TTFT limit": ("ttft_s", "ttft_limit_s"), "TPOT limit": ("tpot_s", "tp
 """Reasons for which plans are too slow: the time of a :class:`Performance`, and the limit of it in
 a request. Of several, the last is told."""
 
-REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory", "load")
-"""Why a candidate is rejected; empty if it is not. Load: more requests come than it serves."""
+REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory", "load", *ENGINE_REASONS)
+"""Why a candidate is rejected; empty if it is not. Load: more requests come than it serves. The
+last ones: what the engine refuses when it starts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,6 +189,7 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
         "load": overloaded,
         "host memory": memory.host > budget.host_bytes,
         "memory": budget.headroom(memory) < 0,
+        **refused(Asked(model=model, hardware=hardware, precision=precision, grid=grid)),
     }
     for name, lacks in lacking.items():
         if np.any(lacks):

@@ -13,6 +13,7 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
+from llmcalc_core.planning.engine_rules import Asked, starts
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
@@ -124,7 +125,9 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
         service.model, hardware, service.precision, grid, service.efficiency(hardware)
     )
     memory = device_memory(service.model, service.precision, grid)
-    fits = service.budget(hardware).fits(memory)
+    fits = service.budget(hardware).fits(memory) & starts(
+        Asked(model=service.model, hardware=hardware, precision=service.precision, grid=grid)
+    )
     index = [place[plan.layout] for plan in found]
     rows = np.flatnonzero(np.broadcast_to(fits, grid.shape)[index])
     figures = (

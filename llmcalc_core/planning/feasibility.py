@@ -11,6 +11,7 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.engine_rules import Asked, starts
 from llmcalc_core.planning.layouts import narrower_layouts, stage_layouts
 from llmcalc_core.planning.legality import tensor_widths
 from llmcalc_core.precision import Precision
@@ -71,6 +72,7 @@ def minimum_devices(
         )  # fmt: skip
         grid = offloaded(model, precision, grid, budget)
         fits = budget.fits(device_memory(model, precision, grid))
+        fits = fits & starts(Asked(model=model, hardware=hardware, precision=precision, grid=grid))
         enough = np.broadcast_to(fits, grid.shape).reshape(-1)
         devices = np.array([layout.devices for layout in tried])
         return int(devices[enough].min()) if enough.any() else None

@@ -13,6 +13,7 @@ from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.planning.cost import cost_figures
+from llmcalc_core.planning.engine_rules import Asked, engine_words, refused, starts
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.legality import tensor_widths
@@ -96,6 +97,13 @@ def fitting_splits(
             devices=devices,
             memory_fraction=memory_fraction,
         )
+    asked = Asked(model=model, hardware=hardware, precision=precision, grid=found.grid)
+    starting = fits & np.broadcast_to(starts(asked), found.grid.shape).reshape(-1)
+    if not starting.any():
+        words = "; ".join(engine_words(reason) for reason in refused(asked))
+        msg = f"no split of {model.name} over {devices} devices starts: {words}"
+        raise DoesNotFitError(msg)
+    fits = starting
     columns = _columns(found, workload, phase)
     if objective != "throughput":
         columns |= _per_token(found, hardware, phase, columns["Tokens/s"], objective)

@@ -10,11 +10,19 @@ import pandas as pd
 import traitlets
 from ipywidgets import HTML
 
-from llmcalc_core import Evaluation, EvaluationRequest, evaluate, largest_that_fits
+from llmcalc_core import (
+    CHECKPOINT,
+    Evaluation,
+    EvaluationRequest,
+    evaluate,
+    largest_that_fits,
+    memory_budget,
+)
 from llmcalc_widgets.apps.planner import Planner
-from llmcalc_widgets.apps.traits import traits_of
+from llmcalc_widgets.apps.traits import Frame, traits_of
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
 from llmcalc_widgets.export.stills import paint_memory
+from llmcalc_widgets.panels.budget_table import budget_table
 from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.svg import PANEL_STYLE
 from llmcalc_widgets.settings.checks import check_text, one_of, whole
@@ -126,6 +134,9 @@ memory_fraction
         :func:`llmcalc_core.explore` has it. Read-only.
     largest : int
         Largest batch, or longest prompt, that fits; 0 if none does. Read-only.
+    budget : DataFrame
+        What the engine holds once it has started, in the words of its log, as
+        :func:`llmcalc_core.memory_budget` has it. Read-only.
     error : str
         What is wrong with the form; empty if nothing is. Read-only.
     form, chart : widgets
@@ -148,6 +159,7 @@ memory_fraction
 
     known = _NAMES
     largest = traitlets.Int(read_only=True)
+    budget = Frame(read_only=True)
 
     def __init__(self, **settings: Unpack[MemoryValues]) -> None:
         super().__init__(MemoryState(**self.start_values(settings)), _SETTINGS)
@@ -172,14 +184,17 @@ memory_fraction
         self._marks = marks
         self._words = heading_words(evaluation.request, shown), verdict_words(plan, most)
         heading, words = map(escape, self._words)
+        budget = _budget(evaluation.request, plan)
         self.answer.value = (
             f"{PANEL_STYLE}<h3>{heading}</h3>"
             f'<div class="llmcalc-status" role="status" aria-live="polite">{words}</div>'
             f"{memory_chart(frame, self.axis, AXIS_WORDS[self.axis], marks=marks)}"
+            f"{budget_table(budget)}"
         )
         with self.hold_trait_notifications():
             self.set_trait("df", frame)
             self.set_trait("largest", most[self.axis])
+            self.set_trait("budget", budget)
 
     def write_code(self) -> str:
         """Write the Python that gives ``df`` and ``largest`` as it is shown."""
@@ -221,6 +236,29 @@ memory_fraction
 def _width(plan: dict[str, Any]) -> tuple[int, ...]:
     """Order plans by tensor parallel width, then by how few copies they have of anything."""
     return plan["tp"], -plan["attention_dp"], -plan["replicas"], -plan["pp"], -plan["ep"]
+
+
+def _budget(request: EvaluationRequest, plan: dict[str, Any]) -> pd.DataFrame:
+    """Ask what an engine with this plan holds once it has started, for the lengths of a request."""
+    (prompt,), (answer,) = request.input_tokens, request.output_tokens
+    found: pd.DataFrame = memory_budget(
+        request.models[0],
+        request.hardware[0],
+        tensor_parallel=plan["tp"],
+        pipeline_parallel=plan["pp"],
+        expert_parallel=plan["ep"],
+        attention_data_parallel=plan["attention_dp"],
+        bits=request.precisions[0] or CHECKPOINT,
+        engine=request.engine,
+        engine_version=request.engine_version,
+        max_num_seqs=request.max_num_seqs,
+        enforce_eager=request.enforce_eager,
+        memory_fraction=request.memory_fraction,
+        max_model_len=prompt + answer,
+        input_tokens=prompt,
+        output_tokens=answer,
+    )
+    return found
 
 
 def _bars(request: EvaluationRequest, axis: str, largest: int) -> EvaluationRequest:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from traitlets import TraitError
 
-from llmcalc_core import explore, find_model
+from llmcalc_core import explore, find_model, memory_budget
 from llmcalc_widgets import MemoryPlanner
 from llmcalc_widgets.apps.memory_planner import WIDEST
 
@@ -30,8 +30,19 @@ def test_bars_are_what_explore_gives_for_the_layout(planner: MemoryPlanner) -> N
     expected = explore("llama2_70b", "H100_80GB", 4, batch=batches)
     expected = expected[expected["tp"] == 4].reset_index(drop=True)
     pd.testing.assert_frame_equal(planner.df, expected)
-    rows = planner.chart.value.partition("<tbody>")[2].count("<tr>")
-    assert rows == len(expected)
+    bars, _, budget = planner.chart.value.partition("<tbody>")[2].partition("<tbody>")
+    assert bars.count("<tr>") - 1 == len(expected)  # and the head of the budget
+    assert budget.count("<tr>") == len(planner.budget) - 1
+
+
+def test_the_budget_at_start_up_is_in_the_words_of_the_log(planner: MemoryPlanner) -> None:
+    found = planner.budget.set_index("part")["value"]
+    assert found["concurrency"] >= 1
+    assert "Available KV cache memory" in planner.chart.value
+    asked = memory_budget(
+        "llama2_70b", "H100_80GB", tensor_parallel=4, max_model_len=2256, memory_fraction=0.9
+    )
+    pd.testing.assert_frame_equal(planner.budget, asked)
 
 
 @pytest.mark.parametrize(("axis", "field"), [("batch", "batch"), ("input_tokens", "input_tokens")])

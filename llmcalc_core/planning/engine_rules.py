@@ -1,0 +1,210 @@
+"""Plans that an engine refuses when it starts: a table of its rules, each in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.formulas import Values
+from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.layers.feed_forward import FeedForward
+from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Asked:
+    """What would start: a model in a precision on a device, in the layouts of a grid."""
+
+    model: Model
+    hardware: Hardware
+    precision: Precision
+    grid: Grid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRule:
+    """A rule of engines.
+
+    Attributes
+    ----------
+    reason : str
+        What ``rejected_for`` says of a plan that breaks it.
+    engines : tuple of str
+        Those that have it.
+    words : str
+        What their logs say.
+    source : str
+        Where it was read.
+    breaks : function
+        Gives the plans and workloads that break it, in a shape that broadcasts to the grid.
+    """
+
+    reason: str
+    engines: tuple[str, ...]
+    words: str
+    source: str
+    breaks: Callable[[Asked], Mask]
+
+
+_BLOCK = 128
+"""Columns of a block that has a scale, and weights of a group (AWQ, GPTQ)."""
+
+_IN_BLOCKS = (
+    "Qwen/Qwen3", "deepseek-ai/", "MiniMaxAI/", "XiaomiMiMo/", "zai-org/GLM-5",
+    "moonshotai/Kimi-K2",
+)  # fmt: skip
+"""Models whose FP8 checkpoints have a scale for every 128 x 128 weights: ``weight_block_size`` in
+the config.json of Qwen3-235B-A22B-FP8, Qwen3-32B-FP8, DeepSeek-V3, MiniMax-M2.5, MiMo-V2-Flash,
+GLM-5-FP8 and Kimi-K2-Instruct, read 2026-11-30. Others, such as those of Llama, have one for a
+column or a matrix."""
+
+_CAPABILITIES = {"V100": 7.0, "T4": 7.5}
+"""Compute capabilities of NVIDIA's devices before Ampere (CUDA C++ Programming Guide)."""
+
+_LEAST_CAPABILITY = {"fp8": 7.5, "fp4": 7.5}
+"""The least with kernels for weights of a type: ``get_min_capability`` of vLLM 0.33's fp8.py,
+modelopt.py and mxfp4.py, all of which Marlin's kernels serve where there are no others."""
+
+
+def _cuts_blocks(asked: Asked) -> Mask:
+    """Tell where the columns of a device cut blocks of FP8 or groups of four bits."""
+    precision, grid = asked.precision, asked.grid
+    broken = np.zeros((), bool)
+    for mixture in asked.model.mixtures:
+        if _has_blocks(precision.experts, asked.model):
+            broken = broken | _cut(mixture.width, grid.stage_devices / grid.ep)
+        if mixture.shared_width and _has_blocks(precision.shared, asked.model):
+            broken = broken | _cut(mixture.shared_width, grid.tp)
+    if _has_blocks(precision.weights, asked.model):
+        for part in asked.model.parts:
+            if isinstance(part, FeedForward):
+                broken = broken | _cut(part.width, grid.tp)
+    return broken
+
+
+def _has_blocks(weights: str, model: Model) -> bool:
+    return weights == "int4" or (weights == "fp8" and model.name.startswith(_IN_BLOCKS))
+
+
+def _cut(width: int, slices: Values) -> Mask:
+    """Tell whether slices of a width are no whole blocks; one that is whole has what it has."""
+    return np.asarray((slices > 1) & (width / slices % _BLOCK != 0))
+
+
+def _part_of_the_experts(asked: Asked) -> Mask:
+    """Tell where experts are divided over a part of the devices of a stage alone."""
+    grid = asked.grid
+    return np.asarray((grid.ep > 1) & (grid.ep != grid.stage_devices))
+
+
+def _lacks_kernels(asked: Asked) -> Mask:
+    """Tell whether no kernel reads a type on the device."""
+    capability = next(
+        (found for name, found in _CAPABILITIES.items() if asked.hardware.name.startswith(name)),
+        np.inf,
+    )
+    own = {asked.precision.weights, asked.precision.experts, asked.precision.kv_cache}
+    return np.asarray(any(capability < _LEAST_CAPABILITY.get(kind, 0.0) for kind in own))
+
+
+def _exceeds_positions(asked: Asked) -> Mask:
+    """Tell which requests are longer than the positions that the model was trained for."""
+    longest = asked.model.max_context
+    if longest is None:
+        return np.zeros((), bool)
+    return np.asarray(asked.grid.inputs + asked.grid.outputs > longest)
+
+
+ENGINE_RULES = (
+    EngineRule(
+        reason="context length",
+        engines=("vllm", "sglang", "trtllm"),
+        words="max_model_len is greater than the derived max_model_len (max_position_embeddings)",
+        source="vLLM, _get_and_verify_max_len of vllm/config/model.py 0.33; read 2026-11-30",
+        breaks=_exceeds_positions,
+    ),
+    EngineRule(
+        reason="expert parallel",
+        engines=("vllm",),
+        words="--enable-expert-parallel divides experts over all devices of tensor and data "
+        "parallelism",
+        source="vLLM, FusedMoEParallelConfig.make of fused_moe/config.py 0.33; read 2026-11-30",
+        breaks=_part_of_the_experts,
+    ),
+    EngineRule(
+        reason="quantised blocks",
+        engines=("vllm", "sglang"),
+        words="the output_size of gate's and up's weight is not divisible by weight quantization "
+        "block_n = 128; the input size is not aligned with the quantized weight shape",
+        source="vLLM, Fp8MoEMethod.create_weights and validate_fp8_block_shape of "
+        "quantization/fp8.py, AWQ of awq.py 0.33; SGLang has both; read 2026-11-30",
+        breaks=_cuts_blocks,
+    ),
+    EngineRule(
+        reason="data type",
+        engines=("vllm", "sglang"),
+        words="the quantization method is not supported for the current GPU: minimum capability 75",
+        source="vLLM, VllmConfig._get_quantization_config 0.33; read 2026-11-30",
+        breaks=_lacks_kernels,
+    ),
+)
+"""Rules by engine, from what is told first to what is told last of a plan that breaks several."""
+
+ENGINE_REASONS = tuple(rule.reason for rule in ENGINE_RULES)
+"""What ``rejected_for`` says of plans that engines refuse."""
+
+
+def refused(asked: Asked) -> dict[str, Mask]:
+    """Tell which plans the engine of a grid refuses, by reason.
+
+    Parameters
+    ----------
+    asked : Asked
+        What would start.
+
+    Returns
+    -------
+    dict of str to array of bool
+        By the reasons of the rules that any plan breaks.
+    """
+    rules = (rule for rule in ENGINE_RULES if asked.grid.engine.name in rule.engines)
+    broken = {rule.reason: rule.breaks(asked) for rule in rules}
+    return {reason: mask for reason, mask in broken.items() if mask.any()}
+
+
+def starts(asked: Asked) -> Mask:
+    """Tell with which plans an engine starts, whatever the lengths of requests.
+
+    Parameters
+    ----------
+    asked : Asked
+        What would start.
+
+    Returns
+    -------
+    array of bool
+        In a shape that broadcasts to the grid.
+    """
+    found = np.ones((), bool)
+    for reason, broken in refused(asked).items():
+        if reason != "context length":
+            found = found & ~broken
+    return found
+
+
+def engine_words(reason: str) -> str:
+    """Give the words with which engines refuse a plan for a reason; empty for any other.
+
+    Examples
+    --------
+    >>> engine_words("expert parallel").split(" divides")[0]
+    '--enable-expert-parallel'
+    """
+    return next((rule.words for rule in ENGINE_RULES if rule.reason == reason), "")

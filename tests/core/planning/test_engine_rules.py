@@ -1,0 +1,72 @@
+"""Plans that engines refuse when they start, with their reasons and words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import llmcalc_core as llm
+from llmcalc_core.planning.candidates import REASONS
+from llmcalc_core.planning.engine_rules import ENGINE_RULES, engine_words
+
+
+def reasons(model: str, hardware: str, devices: int, **asked: object) -> dict[tuple[int, int], str]:
+    """What one replica of each tensor and expert parallel width is rejected for."""
+    usual: dict[str, object] = {"batch": 1, "input_tokens": 500, "output_tokens": 100}
+    frame = llm.explore(model, hardware, devices, **(usual | asked))
+    whole = frame[(frame["replicas"] == 1) & (frame["pp"] == 1) & (frame["attention_dp"] == 1)]
+    rows = zip(whole["tp"], whole["ep"], whole["rejected_for"], strict=True)
+    return {(int(tp), int(ep)): str(reason) for tp, ep, reason in rows}
+
+
+def test_blocks_of_fp8_are_not_cut() -> None:
+    """1,536 columns of an expert: 384 on each of 4 devices are 3 blocks, 192 on each of 8 are not.
+
+    Qwen3-235B-A22B-FP8 at TP 8 needs --enable-expert-parallel (vLLM, issue 17569 and others).
+    """
+    four = reasons("Qwen/Qwen3-235B-A22B-FP8", "H200_141GB", 4)
+    eight = reasons("Qwen/Qwen3-235B-A22B-FP8", "H200_141GB", 8)
+    assert four[4, 1] == ""
+    assert eight[8, 1] == "quantised blocks"
+    assert eight[8, 8] == ""  # whole experts
+    plain = reasons("Qwen/Qwen3-235B-A22B", "H200_141GB", 8, precision="bf16")
+    assert plain[8, 1] == ""
+
+
+def test_vllm_divides_experts_over_all_devices_or_none() -> None:
+    found = reasons("mixtral_8x7b", "H200_141GB", 4, precision="bf16")
+    assert {key: found[key] for key in ((4, 1), (4, 2), (4, 4))} == {
+        (4, 1): "", (4, 2): "expert parallel", (4, 4): "",
+    }  # fmt: skip
+    other = reasons("mixtral_8x7b", "H200_141GB", 4, precision="bf16", engine="sglang")
+    assert other[4, 2] == ""
+
+
+@pytest.mark.parametrize(
+    ("hardware", "precision", "reason"),
+    [("V100_32GB", "fp8", "data type"), ("V100_32GB", "nvfp4", "data type"),
+     ("V100_32GB", "w4a16", ""), ("T4", "w4a16", ""), ("L4", "fp8", "")],
+)  # fmt: skip
+def test_types_without_kernels(hardware: str, precision: str, reason: str) -> None:
+    assert reasons("llama3_8b", hardware, 1, precision=precision)[1, 1] == reason
+
+
+def test_requests_beyond_the_positions_of_a_model() -> None:
+    frame = llm.explore("gpt2", "H100_80GB", 1, batch=1, input_tokens=[500, 4000], output_tokens=9)
+    assert frame["rejected_for"].tolist() == ["", "context length"]
+    assert not frame["on_front"].to_numpy()[1]
+
+
+def test_each_rule_has_its_words_and_source() -> None:
+    for rule in ENGINE_RULES:
+        assert rule.reason in REASONS
+        assert rule.words == engine_words(rule.reason)
+        assert "read 20" in rule.source
+    assert not engine_words("memory")
+
+
+def test_rejected_plans_are_on_no_front() -> None:
+    frame = llm.explore("Qwen/Qwen3-235B-A22B-FP8", "H200_141GB", [4, 8], batch=[1, 64])
+    refused = frame["rejected_for"].isin([rule.reason for rule in ENGINE_RULES]).to_numpy()
+    assert refused.any()
+    assert not np.any(frame["on_front"].to_numpy() & refused)
