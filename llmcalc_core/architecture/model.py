@@ -327,7 +327,6 @@ def part_parameters(model: Model) -> dict[str, int]:
     Examples
     --------
     >>> from llmcalc_core.model.config import ModelConfig
-    >>> from llmcalc_core.architecture.model import architecture
     >>> part_parameters(architecture(ModelConfig(
     ...     vocab_size=10, hidden_size=8, num_decoder_layers=1, num_attention_heads=2,
     ...     intermediate_size=16)))
