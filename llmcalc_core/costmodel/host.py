@@ -126,8 +126,10 @@ def decode_launch_seconds(
     >>> decode_launch_seconds(sequences=8.0, pieces=3.0, **step).round(6).item()
     0.00096
     """
-    if isinstance(pieces, float) and not pieces and np.max(sequences) <= np.min(captured_sequences):
-        return 0.0
+    if isinstance(pieces, float) and not pieces:
+        inside = sequences <= captured_sequences
+        if inside.all() if isinstance(inside, np.ndarray) else inside:
+            return 0.0
     captured = np.minimum(kernels, pieces * layers)
     started: Floats = np.where(sequences <= captured_sequences + _SHARP, captured, kernels)
     return launch * started

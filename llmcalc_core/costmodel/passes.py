@@ -217,7 +217,8 @@ def _operation_times(
         columns = plain(operation.columns) if curve.half_columns else np.inf
         seconds, compute_bound = operation_seconds(
             flops, moved, size, curve, bandwidth, columns=columns,
-            inner=plain(operation.inner), started=plain(operation.launches), bounds=bounds,
+            inner=plain(operation.inner) if curve.depth_s else 0.0,
+            started=plain(operation.launches) if curve.depth_s else 1.0, bounds=bounds,
         )  # fmt: skip
     launch = operation.launches * curve.floor_s
     return seconds + launch, compute_bound, launch

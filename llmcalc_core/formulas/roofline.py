@@ -158,8 +158,10 @@ def tiled_compute_seconds(
     1.008
     """
     exact = m * (n / (_TILE**2 * at_once))
-    rounds = np.ceil(np.ceil(m / _TILE) * (np.ceil(n / _TILE) / at_once))
     each = k * (2 * _TILE**2 * at_once / (peak * efficiency))
+    if isinstance(whole, float) and not whole:
+        return exact * each
+    rounds = np.ceil(np.ceil(m / _TILE) * (np.ceil(n / _TILE) / at_once))
     return (exact * (1 - whole) + rounds * whole) * each
 
 

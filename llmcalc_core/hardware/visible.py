@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 _KEPT_GIB = {
     "A100_40": 0.44, "A100": 0.50, "A10G": 0.42, "A10": 0.42, "B200": 0.71, "H100": 0.47,
     "H200": 0.60, "H20": 0.60, "L40S": 0.59, "L40": 0.59, "L4": 0.38, "RTX_3090": 0.42,
@@ -19,6 +21,7 @@ _KEPT_BY_RELATIVES_GIB = 0.45
 _RELATIVES = ("A30", "A40", "A800", "B300", "GB200", "GB300", "GH200", "RTX_", "V100S")
 
 
+@lru_cache(maxsize=1024)
 def kept_bytes(name: str) -> float:
     """Count what the driver of a device keeps for itself.
 
