@@ -11,7 +11,7 @@ from llmcalc_core.layers.layer import Layer
 from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.norms import Norms
 from llmcalc_core.layers.part import Part, Residual
-from llmcalc_core.layers.token_mixer import TokenMixer
+from llmcalc_core.layers.token_mixer import AttentionMixer, TokenMixer
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
 
@@ -175,6 +175,16 @@ class Model:
     def token_mixers(self) -> tuple[TokenMixer, ...]:
         """The distinct token mixers of the layers."""
         return tuple(part for part in self.parts if isinstance(part, TokenMixer))
+
+    @cached_property
+    def attention_heads(self) -> int:
+        """Heads as the configuration names them, which may be divided in groups alone."""
+        found = (
+            getattr(mixer, "heads", 0)
+            for mixer in self.token_mixers
+            if isinstance(mixer, AttentionMixer)
+        )
+        return max(found, default=0) or self.heads
 
     @cached_property
     def kv_heads(self) -> tuple[int, ...]:

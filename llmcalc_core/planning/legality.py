@@ -130,9 +130,12 @@ def _no_tensor_width(model: Model, width: int) -> ValueError:
     shared = (
         f" and divide its {fewer} key and value heads or be a multiple of them" if fewer else ""
     )
+    heads = f"{model.attention_heads} attention heads of {model.name}"
+    if model.attention_heads != model.heads:
+        heads += f" in {model.heads} groups"
     return ValueError(
-        f"tensor_parallel must divide the {model.heads} attention heads of {model.name}{shared}, "
-        f"got {width}; the nearest valid value is {closest}"
+        f"tensor_parallel must divide the {heads}{shared}, got {width}; the nearest valid value is "
+        f"{closest}"
     )
 
 
