@@ -241,8 +241,6 @@ class SharedFacts:
     narrow_gemm_time : float
         Time of engines' products in narrow types over those measured alone, where these stand for
         another device's [1].
-    fused_quantisation : tuple of str
-        Engines that quantise the input of a product in the operation before it.
     hand_over_latency_us, hand_over_fraction : float
         Of a message between pipeline stages [us], [1].
     node_latency_us, node_fraction : float
@@ -258,7 +256,6 @@ class SharedFacts:
     traffic_memory: float
     traffic_floor_us: float
     narrow_gemm_time: float
-    fused_quantisation: tuple[str, ...]
     hand_over_latency_us: float
     hand_over_fraction: float
     node_latency_us: float
@@ -271,8 +268,6 @@ class SharedFacts:
     def __post_init__(self) -> None:
         """Check every value."""
         positive("narrow_gemm_time", self.narrow_gemm_time)
-        for engine in self.fused_quantisation:
-            one_of("fused_quantisation", engine, tuple(ENGINE_RECORDS))
         _check_facts(self)
 
 

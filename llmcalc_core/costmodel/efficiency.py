@@ -105,13 +105,6 @@ def efficiency_for(
         for family, (entry, _) in looked_up.items()
         if entry.computed
     }
-    if name in shared.fused_quantisation:
-        alone = looked_up["gemm_wide"][0].floor_us
-        looked_up |= {
-            family: (_without_quantising(entry, alone), known)
-            for family, (entry, known) in looked_up.items()
-            if family.startswith("gemm") and entry.tiles and DATA_TYPES[entry.type].narrow_gemm
-        }
     base = {
         family: curve_of(entry, rates.get(family, wide)[1])
         for family, (entry, _) in looked_up.items()
@@ -182,11 +175,6 @@ def _of_device(
         for family, kind in rates.items()
         if family.startswith("gemm")
     }
-
-
-def _without_quantising(entry: KernelFacts, floor_us: float) -> KernelFacts:
-    """Give a product whose input is quantised before it: an empty one takes as long as others."""
-    return replace(entry, entering=0.0, floor_us=min(entry.floor_us, floor_us))
 
 
 def _latent_facts(

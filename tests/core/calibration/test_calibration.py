@@ -74,7 +74,6 @@ FAULTS = [
     ("efficiency.toml", ("engine", "narrow_gemm_time"), GONE,
      r"\[engine\]: the key 'narrow_gemm_time' is missing"),
     ("efficiency.toml", ("engine", "narrow_gemm_time"), 0, "narrow_gemm_time must be a finite"),
-    ("efficiency.toml", ("engine", "fused_quantisation"), ["vlm"], "fused_quantisation must be"),
     ("efficiency.toml", ("engine", "host_fraction"), 2, r"\[engine\]: host_fraction must be"),
     ("efficiency.toml", ("L40",), 3, r"efficiency.toml, \[L40\] must be a table, got 3"),
     ("constants.toml", ("constant", "launch_floor", "scale"), "lin",
@@ -241,19 +240,6 @@ def test_fitted_products_take_as_long_in_an_engine_as_alone(device, bits) -> Non
     assert found.memory == pytest.approx(near_the_peak(alone.memory))
     assert found.entering_bytes == pytest.approx(2 * alone.entering)
     assert found.depth_s * 1024e6 == pytest.approx(alone.depth_us)
-
-
-@pytest.mark.parametrize("bits", ["bf16", "fp8", "nvfp4"])
-def test_what_an_engine_quantises_before_a_product_is_not_beside_it(bits) -> None:
-    precision, facts = llm.parse_precision(bits), facts_of("B200_180GB")
-    alone, _ = find_facts(facts, "gemm", precision.activations, "trtllm")
-    wide, _ = find_facts(facts, "gemm", "bf16", "trtllm")
-    found = efficiency_for(B200, precision, engine="trtllm", constants=NEUTRAL).curves["gemm"]
-    entering = alone.entering if bits == "bf16" else 0.0
-    assert found.entering_bytes == pytest.approx(2 * entering)
-    assert wide.floor_us <= alone.floor_us
-    assert found.floor_s * 1e6 == pytest.approx(wide.floor_us)
-    assert found.leaving_bytes == pytest.approx(2 * alone.leaving)
 
 
 def near_the_peak(share: float) -> float:
