@@ -54,7 +54,7 @@ def static_fraction(memory_bytes: float, chunk: float, *, devices: int, tp: int)
     Examples
     --------
     >>> static_fraction(81_559 * 2**20, 8192, devices=1, tp=1)
-    0.836
+    0.835
     """
     memory = memory_bytes / 2**20
     narrow, wide = next(sizes for most, *sizes in _GRAPH_SIZES if memory < most * 1024)
