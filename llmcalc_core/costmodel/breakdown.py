@@ -15,6 +15,7 @@ from llmcalc_core.costmodel.passes import HostTransfer, PassTimes, TimedWork
 from llmcalc_core.costmodel.phases import phase_times_of
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.roofline import tiled_compute_seconds
 from llmcalc_core.layers.work import Message, Operation
 
 
@@ -152,6 +153,12 @@ def _operation_row(
 
 def _reached_flops(work: Operation, curve: Curve) -> float:
     """Give the rate at which it computes if nothing else bounds it [FLOP/s]."""
+    if curve.tiles and work.is_product:
+        arithmetic = tiled_compute_seconds(
+            m=work.size, n=work.columns, k=work.inner, peak=curve.peak, efficiency=curve.compute,
+            at_once=curve.tiles, whole=curve.whole_waves,
+        )  # fmt: skip
+        return number(work.flops / arithmetic)
     padding: Values = 1.0
     if curve.half:
         padding = 1.0 + curve.half / work.size
