@@ -105,7 +105,7 @@ def test_a_limit_stands_on_each_axis_that_shows_it(explorer: ParetoExplorer) -> 
     np.testing.assert_allclose(lines.x[0], across.places(np.repeat(1e3 / limit, 2)))
     np.testing.assert_allclose(lines.y[1], up.places(np.repeat(wait, 2)))
     late = (explorer.df["tpot_s"] * 1e3 > limit) | (explorer.df["ttft_s"] * 1e3 > wait)
-    fits = explorer.df["memory_headroom_bytes"] >= 0
+    fits = ~explorer.df["rejected_for"].isin(["memory", "expert parallel"])
     assert f"{(fits & ~late).sum()} within the limits" in explorer.chart._status.value
     assert explorer.chart._legend.value.count("limit ") == 2
     assert set(explorer.chart.drawing.rows["candidates"]) <= set(explorer.df.index[~late])
