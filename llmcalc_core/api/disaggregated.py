@@ -148,7 +148,7 @@ def explore_disaggregated(
     ...                               input_tokens=4000, tpot_limit_s=0.02, ttft_limit_s=2.0)
     >>> best = found.iloc[0]
     >>> best["serving"], int(best["prefill_workers"]), int(best["decode_workers"])
-    ('disaggregated', 3, 1)
+    ('disaggregated', 1, 1)
     """
     serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
     check_joins_batches(serves)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import llmcalc_core as llm
+from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.host import PIECES_PER_LAYER
 from llmcalc_core.engines import find_engine, release_of, told_engine, versions_of
@@ -95,14 +96,15 @@ def test_the_newest_is_the_default_and_stands_in_the_answer() -> None:
 
 
 def test_a_host_that_works_ahead_hides_its_step() -> None:
-    # 1 ms of a step and 14.9 us e^0.47 of each of 64 sequences, beside all but a little (4-norm).
+    # A step's work and that for each of 64 sequences, beside all but a little (4-norm).
     before, after = (
         llm.estimate_decode_performance(
             "llama3_8b", 64, input_tokens=1000, system_name="H100_80GB", engine_version=version
         )
         for version in ("0.13", "0.14")
     )
-    host = 1.0 + 64 * 14.938e-3 * np.exp(0.4701)
+    of_vllm = fitted().of("vllm", "H100_80GB")
+    host = (of_vllm["step_overhead_s"] + 64 * of_vllm["sequence_overhead_s"]) * 1e3
     device = before["latency"] - host
     joined = (device**4 + host**4) ** 0.25
     assert after["latency"] == pytest.approx(joined, rel=1e-3)

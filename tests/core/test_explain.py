@@ -111,7 +111,7 @@ def test_the_bound_is_what_takes_most(case: str, phase: str) -> None:
         bounds["host link"] = busy[streamed].sum()
         bounds["link"] = busy[link & ~streamed].sum()
         # What sums over the inner size of a product take is arithmetic, below the roof as it is.
-        multiplying = table["bound_by"] == "compute"
+        multiplying = computing | (table["bound_by"] == "compute")
         bounds["compute"] = busy[~link & multiplying].sum()
         bounds["memory bandwidth"] = busy[~link & ~multiplying].sum()
         assert max(bounds, key=bounds.__getitem__) == plan["bound_by"]

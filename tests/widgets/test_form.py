@@ -95,7 +95,12 @@ def test_a_setting_made_by_code_shows_in_its_control(explorer: ParetoExplorer) -
 
 def test_the_engine_is_chosen_by_the_name_people_know(explorer: ParetoExplorer) -> None:
     dropdown = explorer.form.fields["engine"].dropdown
-    assert [label for label, _ in dropdown.options] == ["vLLM", "TensorRT-LLM", "SGLang", "llama.cpp"]
+    assert [label for label, _ in dropdown.options] == [
+        "vLLM",
+        "TensorRT-LLM",
+        "SGLang",
+        "llama.cpp",
+    ]
     dropdown.label = "SGLang"
     assert explorer.request.engine == "sglang"
     explorer.engine = "lmdeploy"

@@ -91,7 +91,9 @@ def test_hardly_any_requests_meet_an_idle_server(frame: pd.DataFrame) -> None:
     answers = rare["output_tokens"].to_numpy() > 1
     tpot = rare["tpot_s"].to_numpy()[answers]
     assert tpot == pytest.approx(alone["tpot_s"].to_numpy()[answers], rel=1e-3)
-    assert rare["e2e_latency_s"].to_numpy() == pytest.approx(alone["e2e_latency_s"], rel=0.05)
+    # An answer of one token meets a step that has begun, or has not: a millisecond.
+    late = rare["e2e_latency_s"].to_numpy()
+    assert late == pytest.approx(alone["e2e_latency_s"], rel=0.05, abs=1e-3)
     idle = 0.15 * 700 * rare["devices"]  # IDLE_SHARE of the design power
     assert rare["power_w"].to_numpy() == pytest.approx(idle, rel=0.01)
 
