@@ -28,7 +28,7 @@ planner
 
 
 def picture_and_table(page: Page) -> tuple[Locator, Locator]:
-    return page.locator(".jp-RenderedImage img"), page.locator(".llmcalc-still table")
+    return page.locator(".jp-RenderedImage img"), page.locator(".llmcalc-still table").first
 
 
 def test_a_page_that_nbconvert_makes_shows_them_offline(browser: Browser, tmp_path: Path) -> None:
