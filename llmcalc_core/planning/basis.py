@@ -88,6 +88,14 @@ def _known(model: Model, hardware: Hardware, efficiency: Efficiency) -> Basis:
             ),
         ),
         (
+            efficiency.basis == "assumed" and engine.name in measured_engines(device),
+            Basis(
+                "assumed",
+                f"Runs of other models on {device} with {engine.label} were fitted, but its "
+                f"kernels for {kinds} are assumed.",
+            ),
+        ),
+        (
             efficiency.basis == "assumed",
             Basis("assumed", f"Of {hardware.name} with {kinds} the peaks alone are known."),
         ),
