@@ -113,7 +113,10 @@ def versions_of(name: str | Engine) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _of_version(name: str, version: str) -> Engine:
+def _of_version(name: str, version: object) -> Engine:
+    if not isinstance(version, str):  # 0.10 and 0.1 are the same number
+        msg = f"engine_version must be text such as '0.11', got {version!r}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
     several = _VERSIONS.get(name)
     label = ENGINE_RECORDS[name].label
     if several is None:

@@ -68,6 +68,7 @@ def test_graphs_of_blackwell_are_larger_since_028() -> None:
     ("engine", "version", "message"),
     [
         ("vllm", "0.5.4", "vLLM must be a release from 0.6 to .*the nearest known is 0.6"),
+        ("vllm", 0.11, r"engine_version must be text such as .0\.11., got 0\.11"),
         ("vllm", "7", "the nearest known is 0.33"),
         ("vllm", "nightly", "got 'nightly'; the newest is 0.33"),
         ("lmdeploy", "0.1", "engine_version must be left out with LMDeploy"),
