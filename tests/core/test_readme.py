@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import pytest
 
@@ -12,9 +15,21 @@ from tests.golden.answers import read
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+FITS = tomllib.loads((ROOT / "llmcalc_core/calibration/kernel_fits.toml").read_text("utf-8"))
+
+
+def fits_of(family: str) -> list[dict[str, Any]]:
+    """The fits of a family of kernels, of all devices."""
+    return [fit for device in FITS.values() for fit in device.get(family, [])]
+
+
 COUNTS = {
     r"\*\*Models\*\*: ([\d,]+) by name": len(list_models()),
     r"\*\*Devices\*\*: ([\d,]+) by name": len(list_hardware()),
+    r"timings: ([\d,]+) fits": sum(
+        len(fits_of(one)) for one in {key for d in FITS.values() for key in d}
+    ),
+    r", ([\d,]+) of them of all-reduces": len(fits_of("all_reduce")),
     r"golden file of\s+([\d,]+) predictions": len(read()),
 }
 
@@ -24,6 +39,25 @@ def test_counts_are_those_of_the_tables(pattern: str, count: int) -> None:
     found = re.search(pattern, README)
     assert found
     assert int(found[1].replace(",", "")) == count
+
+
+@pytest.mark.parametrize(
+    ("family", "words"),
+    [
+        ("gemm", "products"),
+        ("mixture", "experts"),
+        ("attention_decode", r"attention in decode\s+steps"),
+        ("attention_prefill", "of prompts"),
+        ("latent_decode", "latent attention"),
+        ("latent_prefill", r"latent attention [\d.]+ / [\d.]+ and"),
+        ("recurrent_prefill", "delta rules"),
+    ],
+)
+def test_errors_of_kernels_are_those_of_the_fits(family: str, words: str) -> None:
+    found = re.search(rf"{words} ([\d.]+) / ([\d.]+)", README)
+    assert found
+    for stated, name in zip(found.groups(), ("error", "error_p90"), strict=True):
+        assert float(stated) == round(100 * median(fit[name] for fit in fits_of(family)), 1)
 
 
 @pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem)
