@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from llmcalc_core.hub.models import find_model, list_models, model_from_hub
     from llmcalc_core.model.config import ModelConfig
     from llmcalc_core.model.vision import VisionTower
-    from llmcalc_core.planning.candidates import LIMITS
     from llmcalc_core.planning.columns import MEMORY_COLUMNS, TIME_COLUMNS
     from llmcalc_core.planning.cost import COST_COLUMNS
     from llmcalc_core.planning.evaluation import Evaluation, evaluate, evaluate_cases
     from llmcalc_core.planning.feasibility import DoesNotFitError
     from llmcalc_core.planning.pareto import OBJECTIVES, pareto_mask
     from llmcalc_core.planning.request import PHASES, EvaluationRequest
+    from llmcalc_core.planning.verdict import LIMITS
     from llmcalc_core.precision import (
         CHECKPOINT,
         PRECISIONS,
@@ -183,7 +183,7 @@ _HOMES = {
     "hub.models": ("find_model", "list_models", "model_from_hub"),
     "model.config": ("ModelConfig",),
     "model.vision": ("VisionTower",),
-    "planning.candidates": ("LIMITS",),
+    "planning.verdict": ("LIMITS",),
     "planning.columns": ("MEMORY_COLUMNS", "TIME_COLUMNS"),
     "planning.cost": ("COST_COLUMNS",),
     "planning.evaluation": ("Evaluation", "evaluate", "evaluate_cases"),

@@ -11,7 +11,7 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.defaults import BATCHES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate_frame
@@ -37,7 +37,8 @@ def explore(
     enforce_eager: bool = False,
     input_tokens: int | Sequence[int] = INPUT_TOKENS,
     output_tokens: int | Sequence[int] = OUTPUT_TOKENS,
-    batch: int | Sequence[int] = BATCHES,
+    batch: int | Sequence[int] | None = None,
+    exact_batch: bool | None = None,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
@@ -76,8 +77,15 @@ def explore(
         default on the device where not given.
     enforce_eager : bool, default False
         Whether no graph is captured, so that the host starts every kernel of every step.
-    input_tokens, output_tokens, batch : int or several
-        Prompt and generated tokens; sequences (serving: requests) in flight per replica.
+    input_tokens, output_tokens : int or several
+        Prompt and generated tokens.
+    batch : int or several, optional
+        Sequences (serving: requests) in flight per replica. Where not given, the powers of two up
+        to 256, and of each plan the largest that keeps the limits and fits.
+    exact_batch : bool, optional
+        Whether, of each plan, the first of several batches that breaks a limit or does not fit
+        gives way to the largest that does neither: what a plan gives within limits is most there.
+        Only where ``batch`` is not given, unless told.
     precision : str, Precision, or several of them
         Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint' (the default): the types that each
         model's own checkpoint is stored in, bf16 where it does not say. 'fp8' and 'nvfp4' have an
@@ -178,6 +186,7 @@ def explore(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         batch=batch,
+        exact_batch=exact_batch,
         precision=precision,
         context_parallel=context_parallel,
         beam_size=beam_size,

@@ -53,7 +53,8 @@ def make_request(
     enforce_eager: bool = False,
     input_tokens: int | Sequence[int] = INPUT_TOKENS,
     output_tokens: int | Sequence[int] = OUTPUT_TOKENS,
-    batch: int | Sequence[int] = BATCHES,
+    batch: int | Sequence[int] | None = None,
+    exact_batch: bool | None = None,
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
@@ -91,7 +92,8 @@ def make_request(
         enforce_eager=enforce_eager,
         input_tokens=whole_numbers("input_tokens", input_tokens),
         output_tokens=whole_numbers("output_tokens", output_tokens),
-        batches=whole_numbers("batch", batch),
+        batches=BATCHES if batch is None else whole_numbers("batch", batch),
+        exact_batch=batch is None if exact_batch is None else exact_batch,
         precisions=tuple(dict.fromkeys(asked_precision(one) for one in _several(precision))),
         context_parallel=(
             () if context_parallel is None else whole_numbers("context_parallel", context_parallel)

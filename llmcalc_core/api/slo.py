@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 REPLICA_DEVICES = (1, 2, 4, 8, 16)
 """Devices of a replica that are tried where none are given."""
 
-IN_FLIGHT = tuple(sorted({step * 2**power for power in range(9) for step in (1, 2, 3)}))
-"""Requests in flight that are tried, 1 to 768."""
+IN_FLIGHT = tuple(sorted({step * 2**power for power in range(10) for step in (1, 2, 3)}))
+"""Requests in flight that are tried, 1 to 1,536, and of each plan the most within the limits."""
 
 _ROUNDING = 1e-9
 _SCALED = ("tokens_per_s", "requests_per_s", "cost_usd_per_hour", "power_w")
@@ -53,7 +53,7 @@ class ReplicaArguments(TechniqueArguments, total=False):
     enforce_eager: bool
     precision: PrecisionLike
     replica_devices: int | Sequence[int]
-    batch: int | Sequence[int]
+    batch: int | Sequence[int] | None
     memory_fraction: float
     percentile: float | None
     price_per_hour: float | None
@@ -120,7 +120,7 @@ def slo_replicas(
     enforce_eager: bool = False,
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
-    batch: int | Sequence[int] = IN_FLIGHT,
+    batch: int | Sequence[int] | None = None,
     memory_fraction: float = MEMORY_FRACTION,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
@@ -149,9 +149,9 @@ def slo_replicas(
         Such as 'bf16', 'fp8', 'w4a16', or 'checkpoint'.
     replica_devices : int or several
         Devices that a replica may have; 1, 2, 4, 8 and 16 where not given.
-    batch : int or several
-        Requests in flight that a replica may have; 1 to 768 in steps of a third or a half where
-        not given.
+    batch : int or several, optional
+        Requests in flight that a replica may have; where not given, 1 to 1,536 in steps of a third
+        or a half, and of each plan the most that keeps the limits and fits.
     memory_fraction : float, default 0.9
         Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
         buffers leave free, for the cache.
@@ -199,7 +199,8 @@ def slo_replicas(
         enforce_eager=enforce_eager,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
-        batch=batch,
+        batch=IN_FLIGHT if batch is None else batch,
+        exact_batch=batch is None,
         precision=precision,
         memory_fraction=memory_fraction,
         tpot_limit_s=tpot_limit_s,

@@ -17,33 +17,24 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.formulas import Floats
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
-from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.memory.device_memory import Memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import Basis, basis_of
 from llmcalc_core.planning.cases import Case
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.engine_rules import ENGINE_REASONS, Asked, refused
+from llmcalc_core.planning.exact_batch import with_exact_batches
 from llmcalc_core.planning.open_loop import not_served, open_loop_in_blocks, performance_at
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.performance import (
     TIMES,
     Performance,
-    let_in,
-    performance,
     with_other_phase,
 )
 from llmcalc_core.planning.plan_table import PlanTable, plan_table
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.planning.verdict import Asking, Verdict, estimated, verdict
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
-
-LIMITS = {"TTFT limit": ("ttft_s", "ttft_limit_s"), "TPOT limit": ("tpot_s", "tpot_limit_s")}
-"""Reasons for which plans are too slow: the time of a :class:`Performance`, and the limit of it in
-a request. Of several, the last is told."""
-
-REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory", "load", *ENGINE_REASONS)
-"""Why a candidate is rejected; empty if it is not. Load: more requests come than it serves. The
-last ones: what the engine refuses when it starts."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,71 +166,51 @@ def candidates_of(case: Case, request: EvaluationRequest) -> Candidates:
     ValueError
         If no plan has the context parallel widths that are asked for.
     """
-    model, hardware, precision = case.model, case.hardware, case.precision
-    budget = memory_budget(hardware, request.memory_fraction, request.serves)
-    efficiency = efficiency_for(hardware, precision, engine=request.serves)
-    served = _at_rates if request.request_rates else _in_closed_loop
-    table, grid, found, overloaded = served(case, request, budget, efficiency)
-    if any(getattr(found, time) is None for time in _limits(request)):
-        found = with_other_phase(model, hardware, precision, grid, efficiency, own=found)
-    serves = let_in(grid) if request.phase == "serving" else grid
-    memory = device_memory(model, precision, serves)
-    reason = _reasons(grid, found, request)
-    lacking = {
-        "load": overloaded,
-        "host memory": memory.host > budget.host_bytes,
-        "memory": budget.headroom(memory) < 0,
-        **refused(Asked(model=model, hardware=hardware, precision=precision, grid=grid)),
-    }
-    for name, lacks in lacking.items():
-        if np.any(lacks):
-            reason[np.broadcast_to(lacks, grid.shape)] = REASONS.index(name)
+    asking = Asking(
+        case=case,
+        request=request,
+        budget=memory_budget(case.hardware, request.memory_fraction, request.serves),
+        efficiency=efficiency_for(case.hardware, case.precision, engine=request.serves),
+    )
+    table, found = (_at_rates if request.request_rates else _in_closed_loop)(asking)
     return Candidates(
         case=case,
         phase=request.phase,
         plans=table,
-        grid=grid,
-        efficiency=efficiency,
-        performance=found,
-        memory=memory,
-        budget=budget,
-        reason=reason,
-        on_front=_front(grid, found, reason, request),
-        basis=basis_of(model, hardware, efficiency, case.techniques),
+        grid=found.grid,
+        efficiency=asking.efficiency,
+        performance=found.performance,
+        memory=found.memory,
+        budget=asking.budget,
+        reason=found.reason,
+        on_front=_front(found, request),
+        basis=basis_of(case.model, case.hardware, asking.efficiency, case.techniques),
         request_rates=request.request_rates,
     )
 
 
-_Served = tuple[PlanTable, Grid, Performance, NDArray[np.bool_]]
-"""Plans, the grid of their layouts, what a replica does, and whether more comes than it serves."""
-
-
-def _in_closed_loop(
-    case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
-) -> _Served:
-    """Estimate batches that start together, or so many requests in flight."""
+def _in_closed_loop(asking: Asking) -> tuple[PlanTable, Verdict]:
+    """Judge batches that start together, or so many requests in flight."""
+    case, request = asking.case, asking.request
     table = plan_table(case.model, request.devices, request.contexts, request.serves)
     grid = _grid(case, request, table.layouts, request.batches)
-    grid = offloaded(case.model, case.precision, grid, budget)
-    found = performance(
-        case.model, case.hardware, case.precision, grid, efficiency, phase=request.phase
-    )
-    return table, grid, found, np.zeros((), bool)
+    found = estimated(asking, grid)
+    return table, with_exact_batches(asking, grid, found) if request.exact_batch else found
 
 
-def _at_rates(
-    case: Case, request: EvaluationRequest, budget: MemoryBudget, efficiency: Efficiency
-) -> _Served:
-    """Estimate requests that come at rates; each plan, whose replicas share them, has a row."""
+def _at_rates(asking: Asking) -> tuple[PlanTable, Verdict]:
+    """Judge requests that come at rates; each plan, whose replicas share them, has a row."""
+    case, request, budget = asking.case, asking.request, asking.budget
     table = plan_table(case.model, request.devices, request.contexts, request.serves)
     grid = _grid(case, request, table.layouts, (1,))
-    whole = (case.model, case.hardware, case.precision, grid, efficiency)
+    whole = (case.model, case.hardware, case.precision, grid, asking.efficiency)
     found = open_loop_in_blocks(whole, budget, table, request.request_rates, request.percentile)
     layouts = tuple(table.layouts[at] for at in table.layout.tolist())
     own = _grid(case, request, layouts, (1,)).with_batch(found.places)
     own = offloaded(case.model, case.precision, own, budget)
     each = replace(table, layouts=layouts, layout=np.arange(len(layouts)))
-    return each, own, performance_at(found, own.outputs), not_served(found)
+    times = performance_at(found, own.outputs)
+    return each, verdict(asking, own, times, overloaded=not_served(found))
 
 
 def _grid(
@@ -256,31 +227,13 @@ def _grid(
     )
 
 
-def _limits(request: EvaluationRequest) -> dict[str, tuple[float, str]]:
-    """Give the limits of a request by the time that they are about, and the reason they give."""
-    return {
-        time: (limit, reason)
-        for reason, (time, field) in LIMITS.items()
-        if (limit := getattr(request, field)) is not None
-    }
-
-
-def _reasons(grid: Grid, found: Performance, request: EvaluationRequest) -> NDArray[np.int8]:
-    """Tell which candidates are too slow."""
-    reason = np.zeros(grid.shape, dtype=np.int8)
-    for time, (limit, name) in _limits(request).items():
-        reason[np.broadcast_to(getattr(found, time) > limit, grid.shape)] = REASONS.index(name)
-    return reason
-
-
-def _front(
-    grid: Grid, found: Performance, reason: NDArray[np.int8], request: EvaluationRequest
-) -> NDArray[np.bool_]:
+def _front(plans: Verdict, request: EvaluationRequest) -> NDArray[np.bool_]:
     """Mark the front of every pair of lengths: latency against throughput per device."""
+    grid, found = plans.grid, plans.performance
     layouts, batches, inputs, outputs = grid.shape
     rate = found.requests_per_s * found.tokens_per_request / (grid.stage_devices * grid.pp)
     mask = pareto_mask(
-        np.where(reason == 0, getattr(found, TIMES[request.phase]), np.nan).reshape(-1),
+        np.where(plans.reason == 0, getattr(found, TIMES[request.phase]), np.nan).reshape(-1),
         np.broadcast_to(rate, grid.shape).reshape(-1),
         np.tile(np.arange(inputs * outputs), layouts * batches) if inputs * outputs > 1 else None,
     )

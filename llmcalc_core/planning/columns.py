@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
-from llmcalc_core.planning.candidates import REASONS, Candidates
+from llmcalc_core.planning.candidates import Candidates
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
 from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.planning.verdict import REASONS
 from llmcalc_core.workload.grid import axis
 
 Shape = tuple[int, int, int, int]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from llmcalc_core.costmodel.utilisation import IDLE_SHARE, Utilisation
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.cost import joules_per_token, power_watts, usd_per_million_tokens
@@ -73,7 +75,7 @@ def cost_figures(
     time, energy = utilisation.prefill_time_share, utilisation.prefill_energy_share
     sides = (("input", time, energy, input_tokens), ("output", 1 - time, 1 - energy, output_tokens))
     for side, of_time, of_energy, tokens in sides:
-        idle = isinstance(of_time, float) and of_time == 0
+        idle = np.ndim(of_time) == 0 and bool(of_time == 0)
         rate = math.nan if idle else requests_per_s * tokens
         all_usd = usd_per_million_tokens(usd_per_hour=usd, tokens_per_s=rate)
         all_joules = joules_per_token(watts=watts, tokens_per_s=rate)

@@ -8,7 +8,15 @@ from typing import Any
 
 from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checks import fraction, inner_share, one_of, positive, whole_number, whole_numbers
+from llmcalc_core.checks import (
+    fraction,
+    inner_share,
+    one_of,
+    positive,
+    truth,
+    whole_number,
+    whole_numbers,
+)
 from llmcalc_core.defaults import (
     BATCHES,
     INPUT_TOKENS,
@@ -66,6 +74,9 @@ class EvaluationRequest:
         Whether nothing is captured, so that the host starts every kernel of every step.
     input_tokens, output_tokens, batches : tuple of int
         Prompt and generated tokens; sequences (serving: requests) in flight per replica.
+    exact_batch : bool
+        Whether, of each plan, the first of the batches that breaks a limit or does not fit gives
+        way to the largest that does neither.
     precisions : tuple of Precision or None
         One or several; None is that of each model's own checkpoint.
     context_parallel : tuple of int
@@ -106,6 +117,7 @@ class EvaluationRequest:
     input_tokens: tuple[int, ...] = (INPUT_TOKENS,)
     output_tokens: tuple[int, ...] = (OUTPUT_TOKENS,)
     batches: tuple[int, ...] = BATCHES
+    exact_batch: bool = False
     precisions: tuple[Precision | None, ...] = (None,)
     context_parallel: tuple[int, ...] = ()
     techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
@@ -132,6 +144,7 @@ class EvaluationRequest:
         if self.engine_version is not None:
             self._set("engine_version", self.serves.version)
         self._set("batches", whole_numbers("batch", self.batches))
+        self._set("exact_batch", self._is_exact())
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
         if self.context_parallel:
@@ -200,6 +213,10 @@ class EvaluationRequest:
             )
             raise ValueError(msg)
         return tuple(sorted(rates))
+
+    def _is_exact(self) -> bool:
+        exact = truth("exact_batch", self.exact_batch)
+        return exact and len(self.batches) > 1 and not self.request_rates
 
     def _level(self, percentile: float) -> float:
         if not self.request_rates:

@@ -16,7 +16,7 @@ Where = tuple[NDArray[np.intp] | slice, slice]
 
 def single(record: Record) -> Record:
     """Give the record of one plan and load with numbers, as arrays without axes."""
-    return _mapped([record], lambda values: np.asarray(values[0]).reshape(()))
+    return mapped([record], lambda values: np.asarray(values[0]).reshape(()))
 
 
 def joined(shape: tuple[int, ...], parts: list[tuple[Where, Record]]) -> Record:
@@ -43,10 +43,10 @@ def joined(shape: tuple[int, ...], parts: list[tuple[Where, Record]]) -> Record:
             found[rows, :, inputs] = value
         return found
 
-    return _mapped([record for _, record in parts], whole)
+    return mapped([record for _, record in parts], whole)
 
 
-def _mapped(records: list[Record], change: Callable[[list[NDArray[Any]]], NDArray[Any]]) -> Record:
+def mapped(records: list[Record], change: Callable[[list[NDArray[Any]]], NDArray[Any]]) -> Record:
     """Make a record of what becomes of each field of some."""
     first = records[0]
     if not is_dataclass(first) or isinstance(first, type):
@@ -56,7 +56,7 @@ def _mapped(records: list[Record], change: Callable[[list[NDArray[Any]]], NDArra
     for field in fields(first):
         values = [getattr(record, field.name) for record in records]
         if is_dataclass(values[0]):
-            made[field.name] = _mapped(values, change)
+            made[field.name] = mapped(values, change)
         elif values[0] is not None:
             made[field.name] = change([np.asarray(one) for one in values])
     return replace(first, **made)

@@ -56,7 +56,7 @@ class TokenTable:
         ----------
         tokens : float or array
             Tokens of steps; arrays that broadcast to the grid [tokens].
-        which : array of int, shape (batches,)
+        which : array of int, shape (batches, 1, 1) or (batches, inputs, outputs)
             The replicas in use of every batch, as a position.
 
         Returns
@@ -71,8 +71,8 @@ class TokenTable:
         part = (full - ends[knot]) / widths[knot]
         found = {name: self._of_batches(getattr(self.times, name), which) for name in TIMES}
         names, (layouts, columns), values, slopes = self._rising
-        rows = np.arange(layouts)[:, None] * columns + (which if columns > 1 else 0)
-        place = knot + (rows * len(ends))[..., None, None]
+        rows = np.arange(layouts)[:, None, None, None] * columns + (which if columns > 1 else 0)
+        place = knot + rows * len(ends)
         for name, own, slope in zip(names, values, slopes, strict=True):
             between = slope.take(place)
             between *= part
@@ -110,7 +110,7 @@ class TokenTable:
         """Give every batch what does not differ between knots."""
         if np.ndim(table) == 0 or np.shape(table)[1] == 1:
             return table
-        own: Floats = np.asarray(table).take(which, axis=1)
+        own: Floats = np.asarray(table)[:, which, 0, 0]
         return own
 
 
@@ -123,7 +123,7 @@ def token_table(
     ----------
     case : tuple
         Model, hardware, precision, grid and efficiency.
-    in_use : float or array of shape (layouts, batches, 1, 1)
+    in_use : float or array of shape (layouts, batches, 1, 1) or of the grid
         Attention replicas that have requests [1].
     with_logits : bool
         Whether a step ends in the logits of one prompt.
@@ -132,7 +132,7 @@ def token_table(
     -------
     TokenTable
         Of all layouts.
-    array of int, shape (batches,)
+    array of int, shape (batches, 1, 1) or (batches, inputs, outputs)
         The replicas in use of every batch, as a position in the table.
     """
     few, which = distinct(in_use)
@@ -183,26 +183,28 @@ def distinct(in_use: Values) -> tuple[Values, NDArray[np.intp]]:
 
     Parameters
     ----------
-    in_use : float or array of shape (layouts, batches, 1, 1)
+    in_use : float or array of shape (layouts, batches, 1, 1) or of the grid
         Attention replicas that have requests [1].
 
     Returns
     -------
     few : float or array of shape (layouts, few, 1, 1)
         Those of batches that differ from the ones before.
-    which : array of int, shape (batches,)
+    which : array of int, shape (batches, 1, 1) or (batches, inputs, outputs)
         Position in ``few`` of every batch.
 
     Examples
     --------
     >>> in_use = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 2.0]]).reshape(2, 3, 1, 1)
     >>> few, which = distinct(in_use)
-    >>> few[..., 0, 0].tolist(), which.tolist()
+    >>> few[..., 0, 0].tolist(), which.ravel().tolist()
     ([[1.0, 1.0], [1.0, 2.0]], [0, 1, 1])
     """
     if np.size(in_use) == 1:
-        return in_use, np.zeros(1, np.intp)
-    every = np.asarray(in_use)
-    others = (every[:, 1:] != every[:, :-1]).any(axis=(0, 2, 3))
+        return in_use, np.zeros((1, 1, 1), np.intp)
+    shape = np.shape(in_use)
+    every = np.reshape(in_use, (shape[0], -1))
+    others = (every[:, 1:] != every[:, :-1]).any(axis=0)
     first = np.flatnonzero(np.concatenate([[True], others]))
-    return every[:, first], np.concatenate([[0], np.cumsum(others)])
+    which = np.concatenate([[0], np.cumsum(others)]).reshape(shape[1:])
+    return every[:, first].reshape(shape[0], -1, 1, 1), which

@@ -112,7 +112,7 @@ class FinderState(SeveralDevicesState):
 
     def make_request(self) -> EvaluationRequest:
         """Return the request for single replicas with any number in flight."""
-        return replace(super().make_request(), batches=IN_FLIGHT)
+        return replace(super().make_request(), batches=IN_FLIGHT, exact_batch=True)
 
 
 _FinderTraits: Any = traits_of(FinderState, _ENTRIES)

@@ -38,7 +38,7 @@ _TERMS = ("price_per_hour", "power_watts")
 _LOAD_DEFAULTS = {"pp": 1, "ep": 1, "memory_fraction": DEFAULTS["memory_fraction"]}
 """What is left out of a call of :func:`llmcalc_core.load_curve` where it is this."""
 
-_OF_REPLICAS = ("devices=", "phase=", "batch=")
+_OF_REPLICAS = ("devices=", "phase=", "batch=", "exact_batch=")
 """Arguments of ``explore`` that :func:`llmcalc_core.find_slo_plan` has otherwise, or by itself."""
 
 _IMPORTS = (

@@ -279,7 +279,7 @@ class SloQuestion:
             **told_arguments(request),
             "input_tokens": request.input_tokens[0],
             "output_tokens": request.output_tokens[0],
-            "batch": request.batches,
+            "batch": None if request.exact_batch else request.batches,
             "precision": CHECKPOINT if precision is None else precision,
             "memory_fraction": request.memory_fraction,
             "ttft_limit_s": request.ttft_limit_s,

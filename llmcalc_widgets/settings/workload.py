@@ -50,7 +50,8 @@ _COUNTED_TOKENS = Slider(stops=_TOKENS, words=counted_text("token"))
 def _batches(settings: Values) -> dict[str, Any]:
     if by_rate(settings):
         return {}
-    return {"batch": doublings(settings["batch_min"], settings["batch_max"])}
+    tried = doublings(settings["batch_min"], settings["batch_max"])
+    return {"batch": tried, "exact_batch": len(tried) > 1}
 
 
 def _rate_words(rate: float) -> str:
@@ -232,7 +233,8 @@ class WorkloadValues(TypedDict, total=False):
             serving_label="Requests in flight from",
             noun="in flight from",
             help="Sequences in a replica's batch, in serving its concurrency: the fewest requests "
-            "in flight; powers of two between are tried",
+            "in flight; powers of two between are tried, and of each plan the largest that keeps "
+            "the limits and fits",
         ),
     ]
     batch_max: Annotated[

@@ -70,8 +70,8 @@ def test_without_a_price_a_device_says_so_and_has_no_bar(comparer: HardwareCompa
 
 
 def test_a_device_as_good_as_the_best_is_like_it(comparer: HardwareComparer) -> None:
-    comparer.hardware = ("H100_80GB", find_hardware("H100_80GB").replace(name="mine"))
-    assert "tokens/s per device, like mine." in text_of(comparer.answer.value)
+    comparer.hardware = ("H100_80GB", find_hardware("H100_80GB").replace(name="H100_80GB of mine"))
+    assert "tokens/s per device, like H100_80GB of mine." in text_of(comparer.answer.value)
 
 
 def test_prices_of_different_kinds_are_named(comparer: HardwareComparer) -> None:

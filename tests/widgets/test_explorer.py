@@ -55,6 +55,7 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
         input_tokens=1000,
         output_tokens=100,
         batch=[3, 4, 8, 16, 20],
+        exact_batch=True,
         precision="fp8",
         memory_fraction=0.8,
         ttft_limit_s=0.5,

@@ -103,6 +103,7 @@ def expected(asked: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
         input_tokens=values["input_tokens"],
         output_tokens=values["output_tokens"],
         batch=_counts(values["batch_min"], values["batch_max"]),
+        exact_batch=True,
         precision=values["precision"],
         memory_fraction=values["memory_fraction"],
         tpot_limit_s=None if prefill else limits["tpot"],

@@ -133,7 +133,13 @@ def test_one_replica_does_where_it_carries_the_load() -> None:
 def test_no_plan_of_explore_needs_fewer() -> None:
     limits = {"ttft_limit_s": 1.0, "tpot_limit_s": 0.025}
     frame = explore(
-        "llama3_8b", ["L40S", "H100_80GB"], [1, 2, 4], phase="serving", batch=IN_FLIGHT, **limits
+        "llama3_8b",
+        ["L40S", "H100_80GB"],
+        [1, 2, 4],
+        phase="serving",
+        batch=IN_FLIGHT,
+        exact_batch=True,
+        **limits,
     )
     found = find_slo_plan(
         "llama3_8b", ["L40S", "H100_80GB"], 60, replica_devices=[1, 2, 4],

@@ -13,6 +13,7 @@ import llmcalc_core as llm
 from llmcalc_core import PHASES, TIME_COLUMNS, explore
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
+from llmcalc_core.defaults import BATCHES
 from llmcalc_core.planning import candidates
 
 CASES = {
@@ -90,9 +91,12 @@ def test_the_limit_is_on_the_time_per_output_token() -> None:
 
 @pytest.mark.parametrize("phase", ["decode", "serving"])
 def test_both_limits_hold_at_once(phase: str) -> None:
-    free = explore("llama2_7b", "A100_80GB", 4, phase=phase)
+    free = explore("llama2_7b", "A100_80GB", 4, phase=phase, batch=BATCHES)
     first, each = float(free["ttft_s"].median()), float(free["tpot_s"].median())
-    frame = explore("llama2_7b", "A100_80GB", 4, phase=phase, tpot_limit_s=each, ttft_limit_s=first)
+    frame = explore(
+        "llama2_7b", "A100_80GB", 4, phase=phase, batch=BATCHES, tpot_limit_s=each,
+        ttft_limit_s=first,
+    )  # fmt: skip
     fits = frame["memory_headroom_bytes"] >= 0
     slow, waits = frame["tpot_s"] > each, frame["ttft_s"] > first
     assert (fits & ~slow & waits).any()

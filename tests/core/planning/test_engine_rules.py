@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import llmcalc_core as llm
-from llmcalc_core.planning.candidates import REASONS
 from llmcalc_core.planning.engine_rules import ENGINE_RULES, engine_words
+from llmcalc_core.planning.verdict import REASONS
 
 
 def reasons(model: str, hardware: str, devices: int, **asked: object) -> dict[tuple[int, int], str]:

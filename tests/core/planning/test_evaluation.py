@@ -71,7 +71,7 @@ def test_a_column_of_decoding_times_no_prefill(monkeypatch: pytest.MonkeyPatch) 
 
     for one in (performance.phase_times, performance.phase_latency):
         monkeypatch.setattr(performance, one.__name__, noting(one))
-    found = evaluate(make_request("llama2_7b", "A100_80GB", 2))
+    found = evaluate(make_request("llama2_7b", "A100_80GB", 2, batch=[1, 8]))
     assert found.column("tpot_s").all()
     assert found.recommended is not None
     assert timed == [("phase_times", True)]
