@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from numbers import Real
-from typing import SupportsFloat, TypeGuard
+from typing import Any, SupportsFloat, TypeGuard
 
 _PERCENT = 100
 
 LARGEST = 2**31 - 1
 """Largest count: what a column of 32 bits holds."""
+
+MOST_VALUES = 100_000
+"""Most values of one argument: more are a slip of the pen, or a range that never ends."""
+
+_THOUSANDS = ((1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T"))
+"""What a figure may have been given in, instead of its plain unit."""
 
 
 def whole_number(name: str, value: object, *, least: int = 1, most: int | None = None) -> int:
@@ -104,12 +111,32 @@ def whole_numbers(name: str, values: object, *, least: int = 1) -> tuple[int, ..
     (1, 4)
     """
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
-        numbers = {whole_number(name, value, least=least) for value in values}
+        numbers = {whole_number(name, value, least=least) for value in at_most_values(name, values)}
         if not numbers:
             msg = f"{name} must hold at least one whole number, got an empty collection"
             raise ValueError(msg)
         return tuple(sorted(numbers))
     return (whole_number(name, values, least=least),)
+
+
+def at_most_values(name: str, values: Iterable[Any]) -> list[Any]:
+    """Return the values of a collection, without going through one that is far too long.
+
+    Raises
+    ------
+    ValueError
+        If there are more than ``MOST_VALUES``.
+
+    Examples
+    --------
+    >>> at_most_values("batch", range(1, 4))
+    [1, 2, 3]
+    """
+    found = list(islice(values, MOST_VALUES + 1))
+    if len(found) > MOST_VALUES:
+        msg = f"{name} must hold at most {MOST_VALUES} values, got more; ask for them in parts"
+        raise ValueError(msg)
+    return found
 
 
 def positive(name: str, value: object, *, unit: str = "", zero: bool = False) -> float:
@@ -131,6 +158,42 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
         msg = f"{name} must be {rule}, got {value!r}"
         raise ValueError(msg)
     return number
+
+
+def in_range(
+    name: str, value: object, ends: tuple[float, float], *, usual: float, unit: str
+) -> float:
+    """Return ``value`` as a ``float`` between two ends, below which it has another unit.
+
+    Raises
+    ------
+    ValueError
+        If it is not between the ends; with what it is in the unit that it was likely given in: the
+        one that comes nearest to a usual value.
+
+    Examples
+    --------
+    >>> limits = {"ends": (1e9, math.inf), "usual": 1e12, "unit": "bytes/s"}
+    >>> in_range("memory_bandwidth", 3.35e12, **limits)
+    3350000000000.0
+    >>> in_range("memory_bandwidth", 3350, **limits)
+    Traceback (most recent call last):
+    ...
+    ValueError: memory_bandwidth must be a finite number of at least 1e+09 [bytes/s], got 3350; \
+did you mean 3.35e+12 (3350 GB/s)?
+    """
+    low, high = ends
+    number = float(value) if _is_number(value) else math.nan
+    if low <= number <= high:
+        return number
+    likely = [(number * each, sign) for each, sign in _THOUSANDS if low <= number * each <= high]
+    hint = ""
+    if likely:
+        meant, sign = min(likely, key=lambda one: abs(math.log(one[0] / usual)))
+        hint = f"; did you mean {meant:g} ({number:g} {sign}{unit.replace('bytes', 'B')})?"
+    most = "" if math.isinf(high) else f" and at most {high:g}"
+    msg = f"{name} must be a finite number of at least {low:g}{most} [{unit}], got {value!r}{hint}"
+    raise ValueError(msg)
 
 
 def finite(name: str, value: object) -> float:

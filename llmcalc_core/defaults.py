@@ -17,6 +17,9 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 MEMORY_FRACTION = 0.9
 """Part of a device's memory that may be used [1] (vLLM, gpu_memory_utilization)."""
 
+MOST_CANDIDATES = 20_000_000
+"""Candidates of a request that are worked out unless more are asked for [1]: a frame of 5 GB."""
+
 DEVICES = 8
 """Devices to plan for [1]: one server, as most have."""
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 METRICS = ("tokens_per_s_per_device", "tokens_per_usd", "tokens_per_joule")
 """What devices can be compared by."""
 
+_READ = ("hardware", "tokens_per_s", "cost_usd_per_hour", "power_w", "e2e_latency_s",
+         "memory_headroom_bytes", "rejected_for", METRICS[0])  # fmt: skip
+"""Columns of a frame that a comparison reads."""
+
 _SECONDS_PER_HOUR = 3600
 _TOO_LARGE = ("memory", "host memory")
 
@@ -52,6 +56,7 @@ def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device
     [['H100_80GB', 8], ['L40S', 8]]
     """
     known = one_of("metric", metric, METRICS)
+    check_frame(frame, _READ)
     rate = frame["tokens_per_s"]
     wider = frame.assign(
         tokens_per_usd=rate * _SECONDS_PER_HOUR / frame["cost_usd_per_hour"],
@@ -62,6 +67,25 @@ def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device
     rejected = (wider["rejected_for"] != "").to_numpy()[rows]
     order = np.lexsort((losses[1][rows], losses[0][rows], rejected))
     return wider.iloc[rows[order]].reset_index(drop=True)
+
+
+def check_frame(frame: object, names: tuple[str, ...]) -> None:
+    """Refuse what is no frame of candidates.
+
+    Raises
+    ------
+    ValueError
+        If it is no DataFrame, or lacks columns, with their names.
+    """
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    if not isinstance(frame, pd.DataFrame):
+        msg = f"frame must be a DataFrame from explore, got {type(frame).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - all that is wrong with an argument is one
+    lacking = [name for name in names if name not in frame]
+    if lacking:
+        msg = f"frame must have the columns of explore, got one without {', '.join(lacking)}"
+        raise ValueError(msg)
 
 
 def best_of_each(frame: pd.DataFrame, *losses: Floats) -> NDArray[np.intp]:

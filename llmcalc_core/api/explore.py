@@ -11,7 +11,7 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, MOST_CANDIDATES, OUTPUT_TOKENS
 from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate_frame
@@ -50,6 +50,7 @@ def explore(
     objective: str = "throughput",
     request_rate: float | Sequence[float] | None = None,
     percentile: float | None = None,
+    max_candidates: int = MOST_CANDIDATES,
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
@@ -118,6 +119,10 @@ def explore(
         by 13 and 21 %; a tenth, most of them at more than half of what they serve, by more than
         half, and their means by twice, as it is told too early when one micro batch no longer
         reads all prompts. The formulas are the same for what it does not follow.
+    max_candidates : int, default 20,000,000
+        Most candidates that are worked out, as a million take 270 MB: a slip such as a range of all
+        batches ends in an error before anything is built. :func:`evaluate_cases` takes sweeps that
+        are larger than memory part by part.
     objective : {'throughput', 'cost', 'energy'}
         What ``on_front`` trades against latency: tokens per second and device; or cost or energy
         per token, in which hardware competes with hardware.
@@ -198,6 +203,7 @@ def explore(
         objective=objective,
         request_rate=request_rate,
         percentile=percentile,
+        max_candidates=max_candidates,
         **techniques,
     )
     return evaluate_frame(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from os import PathLike
 from typing import Any, Unpack
 
@@ -16,6 +17,7 @@ from llmcalc_core.defaults import (
     HARDWARE,
     INPUT_TOKENS,
     MEMORY_FRACTION,
+    MOST_CANDIDATES,
     OUTPUT_TOKENS,
 )
 from llmcalc_core.deprecation import accepts_old_names
@@ -33,6 +35,9 @@ from llmcalc_core.workload.techniques import (
     Techniques,
     takes_techniques,
 )
+
+MOST_TECHNIQUES = 1000
+"""Most combinations of techniques of a request: each is worked out by itself."""
 
 ModelLike = str | Mapping[str, Any] | ModelConfig
 HardwareLike = str | PathLike[str] | Mapping[str, Any] | Hardware
@@ -66,6 +71,7 @@ def make_request(
     objective: str = "throughput",
     request_rate: float | Sequence[float] | None = None,
     percentile: float | None = None,
+    max_candidates: int = MOST_CANDIDATES,
     **techniques: Unpack[TechniqueArguments],
 ) -> EvaluationRequest:
     """Look up names and check values; the arguments are those of :func:`explore`.
@@ -106,6 +112,7 @@ def make_request(
         objective=objective,
         request_rates=_rates(request_rate),
         percentile=percentile,
+        max_candidates=max_candidates,
     )
 
 
@@ -200,7 +207,7 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
     Raises
     ------
     ValueError
-        For a value out of range or an empty collection.
+        For a value out of range, an empty collection or too many combinations.
 
     Examples
     --------
@@ -210,7 +217,15 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
     if not given:
         return (NO_TECHNIQUES,)
     names = tuple(given)
-    several = product(*(_values(name, value) for name, value in given.items()))
+    values = [_values(name, value) for name, value in given.items()]
+    count = prod(map(len, values))
+    if count > MOST_TECHNIQUES:
+        msg = (
+            f"techniques must have at most {MOST_TECHNIQUES} combinations of values, got {count}: "
+            f"those of {', '.join(names)}"
+        )
+        raise ValueError(msg)
+    several = product(*values)
     return tuple(
         dict.fromkeys(_techniques(dict(zip(names, values, strict=True))) for values in several)
     )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.architecture.model import architecture
@@ -110,7 +111,7 @@ def _frame(measurements: object) -> pd.DataFrame:
     if isinstance(measurements, pd.DataFrame):
         return measurements
     if isinstance(measurements, (str, PathLike)):
-        frame = pd.read_csv(measurements, dtype=str)
+        frame = _read(measurements)
     elif isinstance(measurements, Sequence) and all(isinstance(m, Mapping) for m in measurements):
         frame = pd.DataFrame(list(measurements))
     else:
@@ -120,6 +121,23 @@ def _frame(measurements: object) -> pd.DataFrame:
         )
         raise ValueError(msg)
     return frame.set_axis(range(1, len(frame) + 1))
+
+
+def _read(path: str | PathLike[str]) -> pd.DataFrame:
+    """Read a CSV file that is on this machine."""
+    import pandas as pd  # noqa: PLC0415 - as above
+
+    if not Path(path).is_file():
+        msg = (
+            f"measurements must be a DataFrame, a list of dicts or the path of a CSV file, got "
+            f"{str(path)!r}, which is no file on this machine"
+        )
+        raise ValueError(msg)
+    try:
+        return pd.read_csv(path, dtype=str)
+    except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        msg = f"measurements must be a CSV file with a header, got {str(path)!r}: {error}"
+        raise ValueError(msg) from None
 
 
 def _is_blank(value: object) -> bool:

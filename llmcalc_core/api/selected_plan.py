@@ -15,7 +15,7 @@ from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.planning.request import EvaluationRequest, check_request
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -98,8 +98,10 @@ def selected_plan(request: EvaluationRequest, plan: PlanLike) -> SelectedPlan:
     Raises
     ------
     ValueError
-        If the row lacks a column, names what the request has not, or is no layout of the model.
+        If it is no request, or the row lacks a column, names what the request has not, or is no
+        layout of the model.
     """
+    check_request(request)
     names = names_of(request)
     model = architecture(_known("model", plan, names.model))
     return SelectedPlan(

@@ -203,7 +203,7 @@ def estimate_serving_performance(
         ),
         engine=serves,
         memory_fraction=target.memory_fraction,
-        chunked=chunked_prefill,
+        chunked=truth("chunked_prefill", chunked_prefill),
         arrivals=Arrivals(
             fixed_lengths=truth("fixed_lengths", fixed_lengths),
             held_steps=positive("held_steps", held_steps, zero=True),

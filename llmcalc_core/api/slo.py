@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
-from llmcalc_core.api.comparison import best_of_each
+from llmcalc_core.api.comparison import best_of_each, check_frame
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import (
     HardwareLike,
@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import (
     find_technique,
 )
 from llmcalc_core.api.slo_percentile import at_percentile
-from llmcalc_core.checks import positive, share
+from llmcalc_core.checks import in_range, share
 from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.hardware.find import find_hardware
@@ -31,6 +31,13 @@ REPLICA_DEVICES = (1, 2, 4, 8, 16)
 
 IN_FLIGHT = tuple(sorted({step * 2**power for power in range(10) for step in (1, 2, 3)}))
 """Requests in flight that are tried, 1 to 1,536, and of each plan the most within the limits."""
+
+_LOADS = (1e-6, 1e9)
+"""Ends of a load: one request in eleven days, and a hundred of every user of a large service."""
+
+_READ = ("hardware", "devices", "replicas", "tpot_s", "e2e_latency_s", "requests_per_s",
+         "tokens_per_s", "memory_headroom_bytes", "rejected_for")  # fmt: skip
+"""Columns of a frame that a search reads."""
 
 _ROUNDING = 1e-9
 _SCALED = ("tokens_per_s", "requests_per_s", "cost_usd_per_hour", "power_w")
@@ -100,7 +107,7 @@ def find_slo_plan(
     >>> bool(strict["devices"][0] >= plan["devices"])
     True
     """
-    load = positive("requests_per_s", requests_per_s, unit="requests/s")
+    load = in_range("requests_per_s", requests_per_s, _LOADS, usual=1.0, unit="requests/s")
     return slo_plans(slo_replicas(model, hardware, **replicas), load)
 
 
@@ -264,7 +271,8 @@ def slo_plans(frame: pd.DataFrame, requests_per_s: float) -> pd.DataFrame:
     >>> bool(found["load"][0] <= 1)
     True
     """
-    load = positive("requests_per_s", requests_per_s, unit="requests/s")
+    load = in_range("requests_per_s", requests_per_s, _LOADS, usual=1.0, unit="requests/s")
+    check_frame(frame, _READ)
     single = frame[frame["replicas"] == 1]
     each = single["requests_per_s"].to_numpy(np.float64)
     replicas = np.maximum(np.ceil(load / each - _ROUNDING), 1)

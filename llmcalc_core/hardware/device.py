@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
-from llmcalc_core.checks import fraction, nearest, positive, whole_number
+from llmcalc_core.checks import fraction, in_range, nearest, positive, whole_number
 from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.hardware.describe import html, price_kind, text
 from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
 from llmcalc_core.hardware.visible import kept_bytes
 
-_ABOVE_ZERO = {
-    "memory_bytes": "bytes", "nominal_memory_gb": "GB", "memory_bandwidth": "bytes/s",
-    "link_bandwidth": "bytes/s", "node_link_bandwidth": "bytes/s",
-    "host_link_bandwidth": "bytes/s", "power_watts": "W",
+_LEAST = {
+    "memory_bytes": (1e6, 1e11, "bytes"), "nominal_memory_gb": (1e-3, 1e2, "GB"),
+    "memory_bandwidth": (1e8, 1e12, "bytes/s"), "link_bandwidth": (1e5, 1e11, "bytes/s"),
+    "node_link_bandwidth": (1e5, 1e10, "bytes/s"), "host_link_bandwidth": (1e5, 1e10, "bytes/s"),
+    "power_watts": (1e-3, 1e3, "W"),
 }  # fmt: skip
+"""Least and usual figures of a device, and their units: below the least, that of a microcontroller,
+they are in other units, such as GB/s."""
+
 _FROM_ZERO = {
     "host_memory_bytes": "bytes", "price_per_hour": "USD/h", "link_latency_s": "s",
     "node_link_latency_s": "s",
@@ -116,14 +121,22 @@ class Hardware:
         """Check every figure."""
         rates = checked_rates(self.name, self.flops)
         object.__setattr__(self, "flops", rates)
-        whole_number("devices_per_domain", self.devices_per_domain)
-        if self.device_limit is not None:
-            whole_number("device_limit", self.device_limit)
-        for name, unit in (_ABOVE_ZERO | _FROM_ZERO).items():
+        for name in ("devices_per_domain", "device_limit"):
+            if getattr(self, name) is not None or name == "devices_per_domain":
+                object.__setattr__(self, name, whole_number(name, getattr(self, name)))
+        known = [
+            name
+            for name in (*_LEAST, *_FROM_ZERO)
+            if getattr(self, name) is not None or name not in _MAY_BE_UNKNOWN
+        ]
+        for name in known:
             value = getattr(self, name)
-            if value is not None or name not in _MAY_BE_UNKNOWN:
-                value = positive(name, value, unit=unit, zero=name in _FROM_ZERO)
-                object.__setattr__(self, name, value)
+            if name in _LEAST:
+                least, usual, unit = _LEAST[name]
+                number = in_range(name, value, (least, math.inf), usual=usual, unit=unit)
+            else:
+                number = positive(name, value, unit=_FROM_ZERO[name], zero=True)
+            object.__setattr__(self, name, number)
 
     def rate(self, data_type: str) -> tuple[str, float]:
         """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
@@ -137,6 +150,11 @@ class Hardware:
         -------
         tuple of (str, float)
             The type and the rate; a device without the type uses the next wider it has.
+
+        Raises
+        ------
+        ValueError
+            For an unknown type, with the nearest one.
         """
         return running_rate(self.flops, data_type)
 
@@ -274,8 +292,9 @@ class Hardware:
         }
         count = whole_number("nodes", nodes)
         given = {field: value for field, value in own.items() if value is not None}
-        each = given.get("devices_per_domain", self.devices_per_domain)
-        whole_number("devices_per_node", each)
+        each = whole_number(
+            "devices_per_node", given.get("devices_per_domain", self.devices_per_domain)
+        )
         label = name or f"{count} x {each} {self.name}"
         return replace(self, **(given | {"name": label, "device_limit": count * each}))
 

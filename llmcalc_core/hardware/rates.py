@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from llmcalc_core.checks import one_of, positive
+from llmcalc_core.checks import in_range, one_of
 from llmcalc_core.dtypes import DATA_TYPES, WIDE_TYPES
 
 Rates = tuple[tuple[str, float], ...]
+
+_LEAST, _USUAL = 1e6, 1e15
+"""The least rate of a device, that of a microcontroller, and a usual one [FLOP/s]."""
 
 
 def checked_rates(name: str, flops: object) -> Rates:
@@ -27,7 +31,7 @@ def checked_rates(name: str, flops: object) -> Rates:
     rates = tuple(
         (
             one_of("flops", kind, tuple(DATA_TYPES)),
-            positive(f"flops of {kind}", rate, unit="FLOP/s"),
+            in_range(f"flops of {kind}", rate, (_LEAST, math.inf), usual=_USUAL, unit="FLOP/s"),
         )
         for kind, rate in _pairs(flops)
     )
@@ -49,7 +53,8 @@ def running_rate(flops: Rates, data_type: str) -> tuple[str, float]:
     rates = dict(flops)
     if data_type in rates:
         return data_type, rates[data_type]
-    for kind in (*DATA_TYPES[data_type].fallback, *DATA_TYPES):
+    known = DATA_TYPES[one_of("data_type", data_type, tuple(DATA_TYPES))]
+    for kind in (*known.fallback, *DATA_TYPES):
         if kind in rates:
             return kind, rates[kind]
     msg = f"flops need a rate for one of {', '.join(DATA_TYPES)}, got {flops!r}"

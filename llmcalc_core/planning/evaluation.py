@@ -16,7 +16,8 @@ from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spre
 from llmcalc_core.planning.frame import frame_of, front, joined
 from llmcalc_core.planning.pareto import gain_of
 from llmcalc_core.planning.performance import TIMES
-from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.planning.request import EvaluationRequest, check_request
+from llmcalc_core.planning.size import check_count, checked_cases, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +196,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     Evaluation
         The request and all its candidates.
     """
-    cases = tuple(candidates_of(case, request) for case in cases_of(request))
+    cases = tuple(candidates_of(case, request) for case in checked_cases(request))
     return Evaluation(request=request, cases=cases)
 
 
@@ -212,7 +213,7 @@ def evaluate_frame(request: EvaluationRequest) -> pd.DataFrame:
     DataFrame
         That of :func:`evaluate`.
     """
-    cases = (candidates_of(case, request).with_other_phase() for case in cases_of(request))
+    cases = (candidates_of(case, request).with_other_phase() for case in checked_cases(request))
     return frame_of(request, cases)
 
 
@@ -241,5 +242,7 @@ def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
     >>> [len(part.frame) for part in evaluate_cases(request)]
     [2, 2]
     """
+    check_request(request)
     for case in cases_of(request):
+        check_count(request, rows_of(case, request))
         yield Evaluation(request=request, cases=(candidates_of(case, request),))

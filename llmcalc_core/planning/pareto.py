@@ -91,6 +91,11 @@ def pareto_mask(
     array of bool of shape (n,)
         Whether a candidate is on its front; of equal ones, all are.
 
+    Raises
+    ------
+    ValueError
+        If they are not of one length.
+
     References
     ----------
     Kung, Luccio and Preparata, On finding the maxima of a set of vectors, JACM 22 (1975),
@@ -101,7 +106,12 @@ def pareto_mask(
     >>> pareto_mask(np.array([1.0, 2.0, 3.0, 2.0]), np.array([1.0, 5.0, 4.0, 5.0])).tolist()
     [True, True, False, True]
     """
-    groups = np.zeros(len(cost), dtype=np.intp) if group is None else group
+    sizes = [np.shape(one) for one in (cost, gain, cost if group is None else group)]
+    if len(set(sizes)) > 1 or len(sizes[0]) != 1:
+        msg = f"cost, gain and group must be arrays of one length, got the shapes {sizes}"
+        raise ValueError(msg)
+    cost, gain = np.asarray(cost, np.float64), np.asarray(gain, np.float64)
+    groups = np.zeros(len(cost), dtype=np.intp) if group is None else np.asarray(group)
     hopeful = np.flatnonzero(np.isfinite(cost) & np.isfinite(gain))
     if len(hopeful) > _SMALL:
         hopeful = hopeful[_not_behind_its_bin(cost[hopeful], gain[hopeful], groups[hopeful])]

@@ -20,7 +20,7 @@ from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
-from llmcalc_core.planning.layouts import plans
+from llmcalc_core.planning.layouts import no_plan, plans
 from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.precision import Precision
@@ -235,7 +235,10 @@ def _layouts(
         for plan in plans(service.model, size, contexts)
         if can_lay_out(service.engine, plan.layout)
     )
-    return tuple(dict.fromkeys(plan.layout for plan in found if plan.replicas == 1))
+    own = tuple(dict.fromkeys(plan.layout for plan in found if plan.replicas == 1))
+    if not own:
+        raise no_plan(service.model, sizes, contexts)
+    return own
 
 
 def _worth_trying(

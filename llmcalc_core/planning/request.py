@@ -21,6 +21,7 @@ from llmcalc_core.defaults import (
     BATCHES,
     INPUT_TOKENS,
     MEMORY_FRACTION,
+    MOST_CANDIDATES,
     OUTPUT_TOKENS,
 )
 from llmcalc_core.deprecation import accepts_old_names, warn_renamed
@@ -99,6 +100,8 @@ class EvaluationRequest:
     percentile : float, optional
         At request rates: share of the requests that are no slower than the times and keep the
         limits, between 0 and 1 [1]; the mean where not given.
+    max_candidates : int
+        Most candidates that are worked out at once; of more, nothing is [1].
 
     Raises
     ------
@@ -128,6 +131,7 @@ class EvaluationRequest:
     objective: str = "throughput"
     request_rates: tuple[float, ...] = ()
     percentile: float | None = None
+    max_candidates: int = MOST_CANDIDATES
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
@@ -157,6 +161,7 @@ class EvaluationRequest:
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
         self._set("request_rates", self._rates())
+        self._set("max_candidates", whole_number("max_candidates", self.max_candidates))
         if self.percentile is not None:
             self._set("percentile", self._level(self.percentile))
 
@@ -251,6 +256,19 @@ class EvaluationRequest:
 EvaluationRequest.__init__ = accepts_old_names(  # type: ignore[method-assign]
     stage="phase", latency_limit_s=limit_of_phase
 )(EvaluationRequest.__init__)
+
+
+def check_request(request: object) -> None:
+    """Refuse what is no request.
+
+    Raises
+    ------
+    ValueError
+        With what makes one.
+    """
+    if not isinstance(request, EvaluationRequest):
+        msg = f"request must be one from make_request, got {type(request).__name__}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
 
 
 def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:

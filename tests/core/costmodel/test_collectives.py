@@ -98,7 +98,7 @@ def test_hand_overs_cross_domains_where_the_pipeline_does() -> None:
         LINKS, hand_over_latency_s=1.0, hand_over_fraction=0.5, node_latency_s=5.0,
         node_fraction=0.25,
     )  # fmt: skip
-    device = replace(A100, link_bandwidth=8.0, node_link_bandwidth=4.0)
-    found = hand_over_seconds(4.0, stages=4.0, stage_devices=4.0, hardware=device, links=links)
-    # Inside: 1 s and 4 bytes at 8 / 2 x 0.5 = 2 bytes/s; between: 5 s and 4 bytes at 1 byte/s.
+    device = replace(A100, link_bandwidth=8e6, node_link_bandwidth=4e6)
+    found = hand_over_seconds(4e6, stages=4.0, stage_devices=4.0, hardware=device, links=links)
+    # Inside: 1 s and 4 MB at 8 / 2 x 0.5 = 2 MB/s; between: 5 s and 4 MB at 1 MB/s.
     assert found == pytest.approx(2 * (1 + 2) + (5 + 4), rel=1e-12)

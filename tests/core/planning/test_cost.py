@@ -155,7 +155,7 @@ def test_what_is_not_known_is_not_invented() -> None:
             {"price_per_hour": -1},
             r"price_per_hour must be .*from 0 \[USD/h\], got -1",
         ),
-        ({"power_watts": 0}, r"power_watts must be a finite number above 0 \[W\], got 0"),
+        ({"power_watts": 0}, r"power_watts must be a finite number of at least 0.001 \[W\], got 0"),
         ({"price_per_hour": "2"}, "price_per_hour must be .*got '2'"),
     ],
 )
