@@ -1,0 +1,1 @@
+"""The command line: ``llmcalc plan``, ``slo``, ``memory``, ``simulate`` and others."""
