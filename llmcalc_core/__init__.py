@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from llmcalc_core.api.serving import estimate_serving_performance
     from llmcalc_core.api.simulate import Simulation, simulate
     from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans, slo_replicas
+    from llmcalc_core.deploy.commands import launch
+    from llmcalc_core.deploy.server import Launch, NotRunnableError
     from llmcalc_core.engines import (
         DEFAULT_ENGINE,
         ENGINES,
@@ -90,9 +92,11 @@ __all__ = [
     "EvaluationRequest",
     "FixedLengths",
     "Hardware",
+    "Launch",
     "LognormalLengths",
     "Model",
     "ModelConfig",
+    "NotRunnableError",
     "Precision",
     "Requests",
     "Simulation",
@@ -127,6 +131,7 @@ __all__ = [
     "hardware_sources",
     "image_work",
     "largest_that_fits",
+    "launch",
     "list_hardware",
     "list_models",
     "load_curve",
@@ -176,6 +181,8 @@ _HOMES = {
         "release_of",
         "versions_of",
     ),
+    "deploy.commands": ("launch",),
+    "deploy.server": ("Launch", "NotRunnableError"),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),
     "hardware.device": ("Hardware",),
     "hardware.find": ("find_hardware", "load_hardware"),

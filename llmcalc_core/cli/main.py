@@ -9,10 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from llmcalc_core.api.explore import explore
+from llmcalc_core.api.make_request import make_request
 from llmcalc_core.cli.commands import COMMANDS, ROWS, Command, devices, models, requests_of
 from llmcalc_core.cli.options import add_option, options_of
 from llmcalc_core.cli.tables import FORMATS, as_format
+from llmcalc_core.deploy.commands import launch
+from llmcalc_core.planning.evaluation import evaluate
 from llmcalc_core.validation.__main__ import add_arguments, validate
+
+_LAUNCH = "the commands that start and measure the plan that is best at the objective"
 
 _FOUND, _NOTHING_FITS, _BAD_INPUT = 0, 1, 2
 
@@ -48,6 +54,12 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         _add(commands, command)
+    start = commands.add_parser(
+        "launch", help=_LAUNCH, description=f"{_LAUNCH}.", allow_abbrev=False
+    )
+    for option in options_of(explore):
+        add_option(start, option)
+    start.set_defaults(run=_launch, parser=start, phase="serving")
     listed = _listing(commands, "models", "the models of the catalogue")
     listed.add_argument("query", nargs="*", help="words to find in a name or an alias")
     listed.set_defaults(run=lambda asked: _write(models(" ".join(asked.query)), asked))
@@ -111,6 +123,16 @@ def _ask(command: Command, asked: argparse.Namespace) -> int:
         _write(shown if asked.form == FORMATS[0] else every, asked)
         return _NOTHING_FITS
     return _write(shown if asked.form == FORMATS[0] else every, asked)
+
+
+def _launch(asked: argparse.Namespace) -> int:
+    given = {one.name: getattr(asked, one.name) for one in options_of(explore)}
+    found = evaluate(make_request(**{name: one for name, one in given.items() if one is not None}))
+    if found.recommended is None:
+        sys.stderr.write("no plan fits and keeps the limits\n")
+        return _NOTHING_FITS
+    sys.stdout.write(f"{launch(found.request, found.frame.iloc[found.recommended])}\n")
+    return _FOUND
 
 
 def _write(frame: pd.DataFrame, asked: argparse.Namespace) -> int:

@@ -16,7 +16,9 @@ may be a range, `200-1000`. Every command takes `--json` or `--csv`, which give 
 SI units; text shows what a reader looks at first. `plan` shows the plans on the Pareto front
 (`--rows front`), those that fit and keep the limits (`feasible`) or `all`; `simulate` gives means
 and percentiles, or with `--per-request` what every request met. `models [WORDS]` and `devices` list
-the catalogue, `validate FILE.csv` holds measured rows beside their predictions.
+the catalogue, `validate FILE.csv` holds measured rows beside their predictions. `launch` takes the
+options of `plan`, phase serving unless told, and writes the commands that start and measure the
+plan that is best at the objective.
 
 The exit status is 0, 1 where no plan fits and keeps the limits, and 2 for bad input.
 

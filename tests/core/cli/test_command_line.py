@@ -81,6 +81,17 @@ def test_requests_come_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path:
         main(["simulate", "llama3_8b", "H100_80GB", "--requests", f"{path}x"])
 
 
+def test_the_best_plan_is_launched(capsys: pytest.CaptureFixture[str]) -> None:
+    status, text = answer(capsys, "launch llama3_8b H100_80GB --devices 2 --tpot-limit-s 20ms")
+    found = llm.evaluate(llm.make_request(*ONE, 2, phase="serving", tpot_limit_s=0.02))
+    assert status == 0
+    assert found.recommended is not None
+    plan = found.frame.iloc[found.recommended]
+    assert text == f"{llm.launch(found.request, plan)}\n"
+    assert "vllm serve meta-llama/Llama-3.1-8B" in text
+    assert main(["launch", "llama3_405b", "L4", "--devices", "8"]) == 1
+
+
 def test_catalogues_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     _, text = answer(capsys, "models qwen3 235b --csv")
     assert pd.read_csv(io.StringIO(text))["name"].tolist() == list(llm.list_models("qwen3 235b"))
