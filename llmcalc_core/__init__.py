@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from llmcalc_core.api.serving import estimate_serving_performance
     from llmcalc_core.api.simulate import Simulation, simulate
     from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan, slo_plans, slo_replicas
+    from llmcalc_core.deploy.benchmark_files import read_benchmark
     from llmcalc_core.deploy.commands import launch
     from llmcalc_core.deploy.server import Launch, NotRunnableError
     from llmcalc_core.engines import (
@@ -142,6 +143,7 @@ __all__ = [
     "parameters_by_part",
     "pareto_mask",
     "parse_precision",
+    "read_benchmark",
     "release_of",
     "sensitivity",
     "simulate",
@@ -181,6 +183,7 @@ _HOMES = {
         "release_of",
         "versions_of",
     ),
+    "deploy.benchmark_files": ("read_benchmark",),
     "deploy.commands": ("launch",),
     "deploy.server": ("Launch", "NotRunnableError"),
     "hardware.catalogue": ("hardware_sources", "list_hardware"),
