@@ -19,6 +19,7 @@ from llmcalc_core.costmodel.host import (
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
 from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.step_pass import step_pass_times
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
@@ -104,12 +105,13 @@ def micro_batch_times(
     MicroBatch
         Of arrays that broadcast to the grid.
     """
-    model, _, precision, grid, _ = case
+    model, hardware, precision, grid, efficiency = case
     step = make_pass(model.hidden, grid, precision, decode=decode)
-    return timed(
-        case, step, sections(model, step), None if decode else step.tokens,
-        bounds=bounds, listed=listed,
-    )  # fmt: skip
+    tokens = None if decode else step.tokens
+    if listed:
+        return timed(case, step, sections(model, step), tokens, bounds=bounds, listed=True)
+    one = step_pass_times(model, hardware, efficiency, step, bounds=bounds)
+    return micro_batch_of(case, (step,), one, tokens)
 
 
 def mixed_times(

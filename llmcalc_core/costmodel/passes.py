@@ -113,6 +113,7 @@ def pass_times(
     by_section: bool = False,
     bounds: bool = True,
     listed: bool = False,
+    beside: PassTimes | None = None,
 ) -> PassTimes:
     """Time one pass of a micro batch through a model.
 
@@ -130,6 +131,8 @@ def pass_times(
         Whether to say what bounds it.
     listed : bool, default False
         Whether to keep the rows.
+    beside : PassTimes, optional
+        What else the pass does, to be added.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def pass_times(
     rows: tuple[TimedWork, ...] = ()
     if listed:
         timed = rows = tuple(map(TimedWork._make, timed))
-    return _summed(timed, section_counts(model), by_section=by_section, rows=rows)
+    return _summed(timed, section_counts(model), by_section=by_section, rows=rows, beside=beside)
 
 
 def timed_work(
@@ -231,21 +234,32 @@ def plain(values: Values) -> Values:
     return float(values)
 
 
+_NOTHING = PassTimes(
+    gemm=0.0, attention=0.0, memory=0.0, compute_bound=0.0, launch=0.0, link=0.0, host_link=0.0,
+    device_s=0.0, kernels=0.0,
+)  # fmt: skip
+"""A pass of nothing."""
+
+
 def _summed(
     timed: Iterable[Timed],
     counts: tuple[float, ...],
     *,
     by_section: bool,
     rows: tuple[TimedWork, ...],
+    beside: PassTimes | None,
 ) -> PassTimes:
-    """Sum what runs, as often as the model has its section."""
-    kinds: dict[str, list[Values]] = {"gemm": [], "attention": [], "memory": []}
-    compute: list[Values] = []
-    messages: list[Values] = []
-    transfers: list[Values] = []
-    kernels: list[Values] = []
+    """Sum what runs, as often as the model has its section, and what runs beside."""
+    own = beside or _NOTHING
+    kinds: dict[str, list[Values]] = {
+        "gemm": [own.gemm], "attention": [own.attention], "memory": [own.memory],
+    }  # fmt: skip
+    compute, messages, transfers = [own.compute_bound], [own.link], [own.host_link]
+    kernels = [own.kernels]
     sections_s: tuple[list[Values], ...] = tuple([[] for _ in counts]) if by_section else ()
-    launch: Values = 0.0
+    for seconds_of, known in zip(sections_s, own.section_s, strict=False):
+        seconds_of.append(known)
+    launch = own.launch
     for section, work, seconds, compute_bound, launch_s, started in timed:
         count = counts[section]
         kernels.append(count * started)

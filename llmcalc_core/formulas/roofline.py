@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.numbers import ceiling
 
 _RAMP_BYTES = 16e6
 """Size of a transfer that loses half of what a large one does [bytes]."""
@@ -161,7 +162,7 @@ def tiled_compute_seconds(
     each = k * (2 * _TILE**2 * at_once / (peak * efficiency))
     if isinstance(whole, float) and not whole:
         return exact * each
-    rounds = np.ceil(np.ceil(m / _TILE) * (np.ceil(n / _TILE) / at_once))
+    rounds = ceiling(ceiling(m / _TILE) * (ceiling(n / _TILE) / at_once))
     return (exact * (1 - whole) + rounds * whole) * each
 
 

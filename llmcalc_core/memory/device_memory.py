@@ -12,6 +12,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.pipeline import section_counts, stage_counts
 from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.numbers import ceiling
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
@@ -141,7 +142,7 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     memory = device_memory(draft.model, own, draft_grid(draft.model, grid))
     weights: Values = draft.copies * memory.weights
     if draft.is_module and not model.tied:
-        rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
+        rows = ceiling(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
         weights = weights + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     return weights, draft.copies * memory.kv_cache
 
@@ -175,13 +176,12 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 
     A tied head is the embedding where they are on one stage.
     """
-    rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
+    rows = ceiling(model.vocabulary / grid.tp) / model.vocabulary
     embedding = model.embedding_parameters * rows
     wide = precision.unquantised_bytes
+    copy = model.head_parameters * rows * precision.head_bytes
     if model.tied:
         copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0) * wide
-    else:
-        copy = model.head_parameters * rows * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
     outer = embedding * precision.embedding_bytes + (first - embedding) * wide
     return outer, copy + model.final_norm_parameters * wide
@@ -203,7 +203,7 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     wave = np.maximum(read, grid.micro_batch * decoded)
     tokens = np.minimum(wave, grid.token_budget)
     streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
-    logits = grid.micro_batch / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
+    logits = grid.micro_batch / grid.attention_dp * decoded * ceiling(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
 
