@@ -105,13 +105,34 @@ def micro_batch_times(
     MicroBatch
         Of arrays that broadcast to the grid.
     """
-    model, hardware, precision, grid, efficiency = case
+    model, _, precision, grid, _ = case
     step = make_pass(model.hidden, grid, precision, decode=decode)
-    tokens = None if decode else step.tokens
     if listed:
+        tokens = None if decode else step.tokens
         return timed(case, step, sections(model, step), tokens, bounds=bounds, listed=True)
+    return times_of_pass(case, step, bounds=bounds)
+
+
+def times_of_pass(case: Case, step: Pass, *, bounds: bool = True) -> MicroBatch:
+    """Time a micro batch whose sequences all decode, or all read prompts.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    step : Pass
+        What passes.
+    bounds : bool, default True
+        Whether to say what bounds its operations.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model, hardware, _, _, efficiency = case
     one = step_pass_times(model, hardware, efficiency, step, bounds=bounds)
-    return micro_batch_of(case, (step,), one, tokens)
+    return micro_batch_of(case, (step,), one, None if step.decode else step.tokens)
 
 
 def mixed_times(

@@ -7,6 +7,7 @@ on how long the sequences are. So a question about other lengths times attention
 from __future__ import annotations
 
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -24,8 +25,8 @@ from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
 
-_MOST_PLANS = 32
-"""Plans and workloads of which anything is kept: what there are more of is seldom asked again."""
+_MOST_KEPT = 32
+"""Plans and workloads of a case whose times are kept."""
 
 _Number = float | tuple[tuple[int, ...], bytes]
 """A number, or an array of few as its shape and its bytes, which can be the key of what is kept."""
@@ -63,15 +64,21 @@ class TokenCase(NamedTuple):
     def of(
         cls, model: Model, hardware: Hardware, efficiency: Efficiency, step: Pass
     ) -> TokenCase | None:
-        """Leave the lengths out of a case; None where too much would be kept, or shares differ."""
+        """Leave the lengths out of a case; None where what is offloaded or adapted has them too."""
         grid, techniques = step.grid, step.grid.techniques
-        if techniques.offloads or techniques.lora_adapters or np.size(step.tokens) > _MOST_PLANS:
+        if techniques.offloads or techniques.lora_adapters:
             return None
         return cls(
-            model, hardware, step.whole, efficiency, grid.layouts, grid.techniques, grid.engine,
+            model, hardware, step.whole, efficiency, grid.layouts, techniques, grid.engine,
             step.decode, _key(step.tokens), _key(step.replica_tokens), _key(step.stage_tokens),
             _key(step.sequences),
         )  # fmt: skip
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its plans and workloads are few: what there is more of is seldom asked again."""
+        tokens = self.tokens
+        return isinstance(tokens, float) or prod(tokens[0]) <= _MOST_KEPT
 
     def step(self) -> Pass:
         """Give a pass of sequences of no length, with which no attention can be timed."""
@@ -116,7 +123,7 @@ def step_pass_times(
     """
     by_section = step.grid.is_pipelined
     case = TokenCase.of(model, hardware, efficiency, step)
-    if case is None:
+    if case is None or not case.is_kept:
         return pass_times(
             model, sections(model, step), hardware, efficiency,
             by_section=by_section, bounds=bounds,
