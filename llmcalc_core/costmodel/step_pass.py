@@ -130,13 +130,26 @@ def step_pass_times(
         )  # fmt: skip
     return pass_times(
         model, sections_of_lengths(model, step), hardware, efficiency,
-        by_section=by_section, bounds=bounds, beside=_of_tokens(case, bounds=bounds),
+        by_section=by_section, bounds=bounds, beside=token_pass_times(case, bounds=bounds),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _of_tokens(case: TokenCase, *, bounds: bool) -> PassTimes:
-    """Time what the tokens of a pass do together."""
+def token_pass_times(case: TokenCase, *, bounds: bool) -> PassTimes:
+    """Time what the tokens of a pass do together; some kilobytes of each are kept.
+
+    Parameters
+    ----------
+    case : TokenCase
+        All that it depends on.
+    bounds : bool
+        Whether to say what bounds it.
+
+    Returns
+    -------
+    PassTimes
+        Without what depends on the lengths of sequences.
+    """
     step = case.step()
     return pass_times(
         case.model, sections_of_tokens(case.model, step), case.hardware, case.efficiency,
