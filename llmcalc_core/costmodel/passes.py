@@ -229,7 +229,7 @@ def _operation_times(
 
 def plain(values: Values) -> Values:
     """Give a single number as Python's own, with which arithmetic is faster than with numpy's."""
-    if isinstance(values, np.ndarray) and values.ndim:
+    if type(values) is float or (isinstance(values, np.ndarray) and values.ndim):
         return values
     return float(values)
 

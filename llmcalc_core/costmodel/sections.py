@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.adapters import adapter_work
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.work import Message, Operation, Pass, Section, matrix, traffic

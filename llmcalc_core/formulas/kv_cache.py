@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling
 
 
 def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:

@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import key_value_bytes
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.cache_page import CachePage, Kept
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.part import Part, Work
 from llmcalc_core.layers.work import Operation, Pass, all_reduce, matrix, traffic
 from llmcalc_core.model.config import ModelConfig

@@ -6,7 +6,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import rounded_to_blocks
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.workload.grid import Grid
 
 

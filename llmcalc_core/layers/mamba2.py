@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.numbers import ceiling
 from llmcalc_core.formulas.recurrent import state_bytes, state_space_dual_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.kernels import tokens_in_turn
 from llmcalc_core.layers.token_mixer import RecurrentMixer
 from llmcalc_core.layers.work import Operation, Pass, matrix, traffic

@@ -15,8 +15,8 @@ from llmcalc_core.formulas.moe import (
     most_touched,
     rows_per_expert,
 )
-from llmcalc_core.formulas.numbers import ceiling
 from llmcalc_core.formulas.roofline import matrix_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.feed_forward import feed_forward_operations, feed_forward_parameters
 from llmcalc_core.layers.part import Part, Work
 from llmcalc_core.layers.work import Message, Operation, Pass, all_reduce, for_part, matrix, traffic

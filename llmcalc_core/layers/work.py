@@ -11,8 +11,8 @@ from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
-from llmcalc_core.formulas.numbers import ceiling
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 

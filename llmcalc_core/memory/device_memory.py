@@ -12,7 +12,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.pipeline import section_counts, stage_counts
 from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
@@ -193,15 +193,15 @@ def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Value
     used = alive(model, precision, grid)
     if not grid.engine.profiles_sampler:
         return used, grid.engine.runtime_reserve_bytes
-    return np.maximum(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
+    return larger(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
     decoded = grid.beams + grid.draft_tokens  # tokens of a request in a decode step
     read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
-    wave = np.maximum(read, grid.micro_batch * decoded)
-    tokens = np.minimum(wave, grid.token_budget)
+    wave = larger(read, grid.micro_batch * decoded)
+    tokens = smaller(wave, grid.token_budget)
     streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
     logits = grid.micro_batch / grid.attention_dp * decoded * ceiling(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes

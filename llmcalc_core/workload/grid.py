@@ -17,8 +17,8 @@ import numpy as np
 
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.numbers import ceiling
 from llmcalc_core.formulas.pipeline import micro_batch
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques

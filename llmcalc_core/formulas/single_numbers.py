@@ -45,25 +45,27 @@ def larger(one: Values, other: Values) -> Values:
     Parameters
     ----------
     one, other : float or array
-        What to compare, neither of them NaN [1].
+        What to compare [1].
 
     Returns
     -------
     float or array
-        The larger, one by one [1].
+        The larger, one by one; NaN where one of them is [1].
 
     References
     ----------
-    IEEE 754-2019, section 9.6, maximumNumber.
+    IEEE 754-2019, section 9.6, maximum.
 
     Examples
     --------
     >>> larger(1.0, 2.0), larger(np.array([1.0, 3.0]), 2.0).tolist()
     (2.0, [2.0, 3.0])
+    >>> larger(math.nan, 1.0), larger(1.0, math.nan)
+    (nan, nan)
     """
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.maximum(one, other)
-    return float(max(other, one))
+    return math.nan if math.isnan(one) else float(max(other, one))
 
 
 def smaller(one: Values, other: Values) -> Values:
@@ -72,22 +74,24 @@ def smaller(one: Values, other: Values) -> Values:
     Parameters
     ----------
     one, other : float or array
-        What to compare, neither of them NaN [1].
+        What to compare [1].
 
     Returns
     -------
     float or array
-        The smaller, one by one [1].
+        The smaller, one by one; NaN where one of them is [1].
 
     References
     ----------
-    IEEE 754-2019, section 9.6, minimumNumber.
+    IEEE 754-2019, section 9.6, minimum.
 
     Examples
     --------
     >>> smaller(1.0, 2.0), smaller(np.array([1.0, 3.0]), 2.0).tolist()
     (1.0, [1.0, 2.0])
+    >>> smaller(math.nan, 1.0), smaller(1.0, math.nan)
+    (nan, nan)
     """
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return np.minimum(one, other)
-    return float(min(other, one))
+    return math.nan if math.isnan(one) else float(min(other, one))
