@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -63,32 +63,28 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    weights_of, first, last = _section_weights(model, precision, grid.layouts, grid.engine)
-    caches, pages = _caches(model, precision, grid)
+    layers, outer = _stage_weights(model, precision, grid.layouts, grid.engine)
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    caches, pages = _caches(model, precision, grid)
+    held = [(one * pages if pages is not _OWN else one) for one in _of_stages(every, caches)]
     host_weights: Values = 0.0
     host_cache: Values = 0.0
     if grid.techniques.offloads:
-        weights, cache = grid.weights_offload, grid.kv_offload
-        at_host = [weights * own for own in weights_of], [cache * own for own in caches]
-        for counts in every:
-            more_weights, more_cache = _stage_bytes(counts, *at_host)
-            host_weights = np.maximum(host_weights, more_weights)
-            host_cache = np.maximum(host_cache, more_cache)
-        weights_of = [(1 - weights) * own for own in weights_of]
-        caches = [(1 - cache) * own for own in caches]
-        host_cache = host_cache * pages
+        weights_away, cache_away = grid.weights_offload, grid.kv_offload
+        host_weights = weights_away * reduce(larger, layers)
+        host_cache = cache_away * reduce(larger, held)
+        layers = [(1 - weights_away) * own for own in layers]
+        held = [(1 - cache_away) * own for own in held]
     if grid.techniques.lora_adapters:
-        adapters = _adapter_bytes(model, precision, grid)
-        weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
+        adapters = _of_stages(every, _adapter_bytes(model, precision, grid))
+        layers = [own + more for own, more in zip(layers, adapters, strict=True)]
     if grid.draft_tokens:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
-        last = last + draft_weights
-        caches = [*caches, NO_CACHE, draft_cache / pages]
-    weights, cache = _stage_bytes(every[0], [*weights_of, first, last], caches, pages)
-    for counts in every[1:]:
-        other = _stage_bytes(counts, [*weights_of, first, last], caches, pages)
-        weights, cache = _fuller((weights, cache), other)
+        ends = _of_stages(every, [NO_CACHE] * (len(model.parts) + 1) + [1.0])
+        outer = [own + is_last * draft_weights for own, is_last in zip(outer, ends, strict=True)]
+        held = [own + is_last * draft_cache for own, is_last in zip(held, ends, strict=True)]
+    stages = [(own + ends, cache) for own, ends, cache in zip(layers, outer, held, strict=True)]
+    weights, cache = reduce(_fuller, stages)
     activations, reserve = _beside_cache(model, precision, grid)
     return Memory(
         weights=np.asarray(weights),
@@ -119,13 +115,15 @@ def _caches(model: Model, precision: Precision, grid: Grid) -> tuple[list[Values
 
 
 @lru_cache(maxsize=256)
-def _section_weights(
+def _stage_weights(
     model: Model, precision: Precision, layouts: tuple[Layout, ...], engine: Engine
-) -> tuple[list[Values], Values, Values]:
-    """Weights of each part, of the first and of the last one, whatever the workload [bytes]."""
+) -> tuple[list[Values], list[Values]]:
+    """Weights of the layers of each stage, and of what is before and after, for any workload."""
     grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,), engine=engine)
     parts = [part.weight_bytes(precision, grid) for part in model.parts]
-    return parts, *_outer_weights(model, precision, grid)
+    ends = [NO_CACHE] * len(parts) + list(_outer_weights(model, precision, grid))
+    every = stage_counts(model, tuple(layout.pp for layout in layouts))
+    return _of_stages(every, parts), _of_stages(every, ends)
 
 
 def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:
@@ -147,19 +145,18 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     return weights, draft.copies * memory.kv_cache
 
 
-def _stage_bytes(
-    counts: Floats, weights_of: list[Values], caches: list[Values], pages: Values = _OWN
-) -> tuple[Values, Values]:
-    """Weights and cache of one stage of every layout, from those of its sections."""
-    sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
-    weights: Values = 0.0
-    cache: Values = 0.0
-    for count, part in zip(sections, weights_of, strict=False):
-        weights = weights + count * part
-    for count, part in zip(sections, caches, strict=False):
-        if part is not NO_CACHE:
-            cache = cache + count * part
-    return weights, cache if pages is _OWN else cache * pages
+def _of_stages(every: Floats, each: list[Values]) -> list[Values]:
+    """Bytes of each distinct stage of every layout, from those of the sections that it has."""
+    found = []
+    for counts in every:
+        sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
+        own = [
+            count * part
+            for count, part in zip(sections, each, strict=False)
+            if part is not NO_CACHE
+        ]
+        found.append(sum(own[1:], own[0]) if own else NO_CACHE)
+    return found
 
 
 def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:

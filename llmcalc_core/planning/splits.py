@@ -222,7 +222,9 @@ def guide_frame(table: Table) -> pd.DataFrame:
     }
     data["micro batch"] = data["micro batch"].astype(object)
     index = pd.RangeIndex(len(table["TP"]))
-    return pd.DataFrame(data, index=index, columns=_labels(tuple(data)), copy=False)
+    frame = pd.DataFrame(dict(enumerate(data.values())), index=index, copy=False)
+    frame.columns = _labels(tuple(data))  # of names alone pandas takes as long as of the columns
+    return frame
 
 
 @lru_cache(maxsize=16)
