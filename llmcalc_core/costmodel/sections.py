@@ -23,19 +23,23 @@ def sections(model: Model, step: Pass) -> tuple[Section, ...]:
 
 
 def sections_of_lengths(model: Model, step: Pass) -> tuple[Section, ...]:
-    """Work of each section that depends on how long sequences are, such as attention."""
+    """Work of each section that depends on how long sequences are, such as attention.
+
+    Of prompts also what comes after the last layer, which is of their number.
+    """
     parts = tuple([Section(operations=part.kernels(step), messages=()) for part in model.parts])
-    return (*parts, NOTHING, NOTHING)
+    return (*parts, NOTHING, NOTHING if step.decode else last_section(model, step))
 
 
 def sections_of_tokens(model: Model, step: Pass) -> tuple[Section, ...]:
     """Work of each section that depends on the tokens of a pass alone: the rest."""
-    return tuple(
-        section._replace(
-            operations=tuple([one for one in section.operations if not one.depends_on_lengths])
-        )
-        for section in sections(model, step)
-    )
+    parts = [part_section(part, step) for part in model.parts]
+    alike = [
+        Section(tuple([one for one in own.operations if not one.depends_on_lengths]), own.messages)
+        for own in parts
+    ]
+    last = last_section(model, step) if step.decode else NOTHING
+    return (*alike, first_section(model, step), last)
 
 
 def part_section(part: Part, step: Pass) -> Section:

@@ -44,7 +44,7 @@ class TokenCase(NamedTuple):
     decode : bool
         Whether it decodes, else it reads prompts.
     tokens, replica_tokens, stage_tokens, sequences
-        As of a :class:`Pass`.
+        As of a :class:`Pass`; the number of sequences does not matter to prompts.
     """
 
     model: Model
@@ -58,7 +58,7 @@ class TokenCase(NamedTuple):
     tokens: _Number
     replica_tokens: _Number
     stage_tokens: _Number
-    sequences: _Number
+    sequences: _Number | None
 
     @classmethod
     def of(
@@ -71,7 +71,7 @@ class TokenCase(NamedTuple):
         return cls(
             model, hardware, step.whole, efficiency, grid.layouts, techniques, grid.engine,
             step.decode, _key(step.tokens), _key(step.replica_tokens), _key(step.stage_tokens),
-            _key(step.sequences),
+            _key(step.sequences) if step.decode else None,
         )  # fmt: skip
 
     @property
@@ -90,7 +90,7 @@ class TokenCase(NamedTuple):
             whole=self.precision,
             hidden=self.model.hidden,
             decode=self.decode,
-            sequences=_values(self.sequences),
+            sequences=np.nan if self.sequences is None else _values(self.sequences),
             tokens=tokens,
             replica_tokens=_values(self.replica_tokens),
             cp=1.0 if self.decode else grid.cp,

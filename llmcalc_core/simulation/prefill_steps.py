@@ -32,6 +32,7 @@ from llmcalc_core.costmodel.sections import (
 from llmcalc_core.costmodel.step_pass import TokenCase
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.single_numbers import ceiling, larger
 from llmcalc_core.layers.work import Pass, Section, pass_of
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.simulation.prompt_case import PromptCase
@@ -83,9 +84,19 @@ def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
 def full_pass(case: tuple[Any, ...]) -> Pass:
     """Describe a step that reads as many tokens of prompts as the engine's budget allows."""
     grid = case[3]
-    chunks = np.ceil(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
-    count = np.maximum(grid.token_budget * chunks / grid.prefill_tokens, 1.0)
-    return _prompts(case, count, count * grid.attention_dp, chunks)
+    chunks = ceiling(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
+    each = grid.prefill_tokens / chunks
+    count = larger(grid.token_budget / each, 1.0)
+    step = _prompts(case, count, count * grid.attention_dp, chunks)
+    # As many to the last bit for all lengths that fill it, so that what they take is kept.
+    tokens = larger(grid.token_budget, each)
+    return replace(
+        step,
+        tokens=tokens / step.cp,
+        replica_tokens=tokens,
+        stage_tokens=tokens * grid.attention_dp,
+        hidden_bytes=tokens / step.cp * step.hidden * step.precision.output_bytes,
+    )
 
 
 def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
