@@ -20,7 +20,6 @@ from llmcalc_core.costmodel.operations import operation_seconds, product_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Section
 
@@ -174,7 +173,7 @@ def timed_work(
     links, bandwidth = efficiency.links, hardware.memory_bandwidth
     projections: dict[int, tuple[Values, Values, Values]] = {}
     devices: dict[tuple[int, int], Participants] = {}
-    messages: dict[tuple[Collective, int, int, Participants], Values] = {}
+    messages: dict[tuple[int, int, int, Participants], Values] = {}
     for index, section in enumerate(work):
         for operation in section.operations:
             times = projections.get(id(operation))
@@ -192,7 +191,7 @@ def timed_work(
                     plain(message.participants), hardware, links, stride=plain(message.stride)
                 )
             among = devices[between]
-            like = message.collective, id(message.size), id(message.copies), among
+            like = id(message.collective), id(message.size), id(message.copies), among
             if like not in messages:
                 messages[like] = message_seconds(
                     message.collective, plain(message.size), among, copies=plain(message.copies)

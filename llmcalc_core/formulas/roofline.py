@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.single_numbers import ceiling
 
 _RAMP_BYTES = 16e6
 """Size of a transfer that loses half of what a large one does [bytes]."""
@@ -162,7 +163,8 @@ def tiled_compute_seconds(
     each = k * (2 * _TILE**2 * at_once / (peak * efficiency))
     if isinstance(whole, float) and not whole:
         return exact * each
-    rounds = ceiling(ceiling(m / _TILE) * (ceiling(n / _TILE) / at_once))
+    up = ceil if isinstance(m, float) and isinstance(n, float) else np.ceil  # faster without numpy
+    rounds = up(up(m / _TILE) * (up(n / _TILE) / at_once))
     return (exact * (1 - whole) + rounds * whole) * each
 
 
