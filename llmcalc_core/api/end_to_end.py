@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from llmcalc_core.api.estimates import estimate_phase
+from llmcalc_core.api.estimates import estimate_static
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
@@ -99,13 +99,10 @@ def estimate_end_to_end_performance(
     )  # fmt: skip
     serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
-    prefill, decode = (
-        estimate_phase(
-            phase, model, lengths, system_name=system_name, bits=bits, widths=layout,
-            debug=debug, memory_fraction=memory_fraction, engine=serves, constants=constants,
-            terms=(price_per_hour, power_watts), techniques=techniques,
-        )
-        for phase in ("prefill", "decode")
+    prefill, decode = estimate_static(
+        ("prefill", "decode"), model, lengths, system_name=system_name, bits=bits, widths=layout,
+        debug=debug, memory_fraction=memory_fraction, engine=serves, constants=constants,
+        terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
     total = prefill["latency"] + (output_tokens - 1) * decode["latency"]
     per_second = batch_size / (total / 1e3)

@@ -17,7 +17,7 @@ from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
 from llmcalc_core.planning.legality import check_engine_layout, check_layout
-from llmcalc_core.planning.static_estimate import estimate_layouts, static_figures
+from llmcalc_core.planning.static_estimate import estimate_phases, static_figures
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
@@ -113,8 +113,8 @@ def estimate_prefill_performance(
     >>> 100 < result["latency"] < 200, result["bound_by"]
     (True, 'compute')
     """
-    return estimate_phase(
-        "prefill", model, (batch_size, input_tokens, 1, 1),
+    (found,) = estimate_static(
+        ("prefill",), model, (batch_size, input_tokens, 1, 1),
         system_name=system_name, bits=bits,
         widths=(
             tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
@@ -125,6 +125,7 @@ def estimate_prefill_performance(
         constants=constants,
         terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
+    return found
 
 
 @takes_techniques
@@ -213,8 +214,8 @@ def estimate_decode_performance(
     >>> 6.6 < result["latency"] < 13, result["bound_by"]
     (True, 'memory bandwidth')
     """
-    return estimate_phase(
-        "decode", model, (batch_size, input_tokens, output_tokens, beam_size),
+    (found,) = estimate_static(
+        ("decode",), model, (batch_size, input_tokens, output_tokens, beam_size),
         system_name=system_name, bits=bits,
         widths=(
             tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel,
@@ -225,10 +226,11 @@ def estimate_decode_performance(
         constants=constants,
         terms=(price_per_hour, power_watts), techniques=techniques,
     )  # fmt: skip
+    return found
 
 
-def estimate_phase(
-    phase: str,
+def estimate_static(
+    phases: tuple[str, ...],
     model: ModelLike,
     lengths: tuple[int, int, int, int],
     *,
@@ -241,12 +243,12 @@ def estimate_phase(
     constants: Constants | None,
     terms: tuple[float | None, float | None],
     techniques: TechniqueArguments,
-) -> dict[str, Any]:
-    """Estimate a phase of one plan, from names to figures.
+) -> list[dict[str, Any]]:
+    """Estimate phases of a static batch on one plan, from names to figures.
 
     Parameters
     ----------
-    phase : {'prefill', 'decode'}
+    phases : tuple of {'prefill', 'decode'}
         What is estimated.
     model, system_name, bits, memory_fraction, engine, constants, debug, techniques
         As for :func:`estimate_prefill_performance`.
@@ -259,8 +261,8 @@ def estimate_phase(
 
     Returns
     -------
-    dict
-        As :func:`estimate_prefill_performance` has it.
+    list of dict
+        Of each phase, as :func:`estimate_prefill_performance` has it.
 
     Raises
     ------
@@ -273,13 +275,19 @@ def estimate_phase(
     check_engine_layout(engine, layout)
     target.hardware.check_devices("devices", layout.devices)
     workload = make_workload(*lengths, techniques=find_technique(techniques))
-    workload.techniques.check_phase(phase)
-    found = estimate_layouts(
-        target.model, target.hardware, target.precision, (layout,), workload, phase=phase,
+    for phase in phases:
+        workload.techniques.check_phase(phase)
+    estimates = estimate_phases(
+        target.model, target.hardware, target.precision, (layout,), workload, phases=phases,
         memory_fraction=target.memory_fraction, engine=engine,
         constants=constants,
     )  # fmt: skip
-    result = static_figures(found, target.model, target.hardware, workload, phase=phase)
+    results = [
+        static_figures(found, target.model, target.hardware, workload, phase=phase)
+        for phase, found in zip(phases, estimates, strict=True)
+    ]
     if debug:
-        _log.info("%s of %s on %s: %s", phase, target.model.name, target.hardware.name, result)
-    return result
+        for phase, result in zip(phases, results, strict=True):
+            name, device = target.model.name, target.hardware.name
+            _log.info("%s of %s on %s: %s", phase, name, device, result)
+    return results

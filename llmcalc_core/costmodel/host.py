@@ -7,6 +7,7 @@ import numpy as np
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.roofline import overlapped_seconds
 from llmcalc_core.formulas.serving import step_seconds
+from llmcalc_core.formulas.single_numbers import larger, smaller
 
 _LAUNCH_SHARPNESS = 2.0
 """The p of the norm that joins the devices' time with that of starting their kernels [1]."""
@@ -82,7 +83,7 @@ def launch_seconds(
     """
     if isinstance(captured_tokens, float) and not captured_tokens:
         return launch * kernels
-    pieces = np.minimum(kernels, PIECES_PER_LAYER * layers)
+    pieces = smaller(kernels, PIECES_PER_LAYER * layers)
     captured = captured_share(tokens=tokens, spread=spread, captured_tokens=captured_tokens)
     return launch * (kernels - captured * (kernels - pieces))
 
@@ -130,7 +131,7 @@ def decode_launch_seconds(
         inside = sequences <= captured_sequences
         if inside.all() if isinstance(inside, np.ndarray) else inside:
             return 0.0
-    captured = np.minimum(kernels, pieces * layers)
+    captured = smaller(kernels, pieces * layers)
     started: Floats = np.where(sequences <= captured_sequences + _SHARP, captured, kernels)
     return launch * started
 
@@ -161,8 +162,8 @@ def captured_share(*, tokens: Values, spread: Values, captured_tokens: Values) -
     [0.789, 0.5, 0.211]
     """
     ends = _EVEN_ENDS * spread + _SHARP
-    share: Values = np.clip((captured_tokens + 2 * _SHARP - tokens + ends) / (2 * ends), 0.0, 1.0)
-    return share
+    share = (captured_tokens + 2 * _SHARP - tokens + ends) / (2 * ends)
+    return larger(smaller(share, 1.0), 0.0)
 
 
 def host_delay_seconds(

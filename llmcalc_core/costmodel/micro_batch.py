@@ -19,6 +19,7 @@ from llmcalc_core.costmodel.host import (
 from llmcalc_core.costmodel.mixed import mixed_sections
 from llmcalc_core.costmodel.passes import PassTimes, pass_times, plain
 from llmcalc_core.costmodel.sections import sections
+from llmcalc_core.costmodel.step_pass import step_pass_times
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
@@ -106,10 +107,32 @@ def micro_batch_times(
     """
     model, _, precision, grid, _ = case
     step = make_pass(model.hidden, grid, precision, decode=decode)
-    return timed(
-        case, step, sections(model, step), None if decode else step.tokens,
-        bounds=bounds, listed=listed,
-    )  # fmt: skip
+    if listed:
+        tokens = None if decode else step.tokens
+        return timed(case, step, sections(model, step), tokens, bounds=bounds, listed=True)
+    return times_of_pass(case, step, bounds=bounds)
+
+
+def times_of_pass(case: Case, step: Pass, *, bounds: bool = True) -> MicroBatch:
+    """Time a micro batch whose sequences all decode, or all read prompts.
+
+    Parameters
+    ----------
+    case : tuple
+        Model, hardware, precision, grid and efficiency.
+    step : Pass
+        What passes.
+    bounds : bool, default True
+        Whether to say what bounds its operations.
+
+    Returns
+    -------
+    MicroBatch
+        Of arrays that broadcast to the grid.
+    """
+    model, hardware, _, _, efficiency = case
+    one = step_pass_times(model, hardware, efficiency, step, bounds=bounds)
+    return micro_batch_of(case, (step,), one, None if step.decode else step.tokens)
 
 
 def mixed_times(

@@ -20,7 +20,6 @@ from llmcalc_core.costmodel.operations import operation_seconds, product_seconds
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
-from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Section
 
@@ -113,6 +112,7 @@ def pass_times(
     by_section: bool = False,
     bounds: bool = True,
     listed: bool = False,
+    beside: PassTimes | None = None,
 ) -> PassTimes:
     """Time one pass of a micro batch through a model.
 
@@ -130,6 +130,8 @@ def pass_times(
         Whether to say what bounds it.
     listed : bool, default False
         Whether to keep the rows.
+    beside : PassTimes, optional
+        What else the pass does, to be added.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def pass_times(
     rows: tuple[TimedWork, ...] = ()
     if listed:
         timed = rows = tuple(map(TimedWork._make, timed))
-    return _summed(timed, section_counts(model), by_section=by_section, rows=rows)
+    return _summed(timed, section_counts(model), by_section=by_section, rows=rows, beside=beside)
 
 
 def timed_work(
@@ -171,7 +173,7 @@ def timed_work(
     links, bandwidth = efficiency.links, hardware.memory_bandwidth
     projections: dict[int, tuple[Values, Values, Values]] = {}
     devices: dict[tuple[int, int], Participants] = {}
-    messages: dict[tuple[Collective, int, int, Participants], Values] = {}
+    messages: dict[tuple[int, int, int, Participants], Values] = {}
     for index, section in enumerate(work):
         for operation in section.operations:
             times = projections.get(id(operation))
@@ -189,7 +191,7 @@ def timed_work(
                     plain(message.participants), hardware, links, stride=plain(message.stride)
                 )
             among = devices[between]
-            like = message.collective, id(message.size), id(message.copies), among
+            like = id(message.collective), id(message.size), id(message.copies), among
             if like not in messages:
                 messages[like] = message_seconds(
                     message.collective, plain(message.size), among, copies=plain(message.copies)
@@ -226,9 +228,16 @@ def _operation_times(
 
 def plain(values: Values) -> Values:
     """Give a single number as Python's own, with which arithmetic is faster than with numpy's."""
-    if isinstance(values, np.ndarray) and values.ndim:
+    if type(values) is float or (isinstance(values, np.ndarray) and values.ndim):
         return values
     return float(values)
+
+
+_NOTHING = PassTimes(
+    gemm=0.0, attention=0.0, memory=0.0, compute_bound=0.0, launch=0.0, link=0.0, host_link=0.0,
+    device_s=0.0, kernels=0.0,
+)  # fmt: skip
+"""A pass of nothing."""
 
 
 def _summed(
@@ -237,15 +246,19 @@ def _summed(
     *,
     by_section: bool,
     rows: tuple[TimedWork, ...],
+    beside: PassTimes | None,
 ) -> PassTimes:
-    """Sum what runs, as often as the model has its section."""
-    kinds: dict[str, list[Values]] = {"gemm": [], "attention": [], "memory": []}
-    compute: list[Values] = []
-    messages: list[Values] = []
-    transfers: list[Values] = []
-    kernels: list[Values] = []
+    """Sum what runs, as often as the model has its section, and what runs beside."""
+    own = beside or _NOTHING
+    kinds: dict[str, list[Values]] = {
+        "gemm": [own.gemm], "attention": [own.attention], "memory": [own.memory],
+    }  # fmt: skip
+    compute, messages, transfers = [own.compute_bound], [own.link], [own.host_link]
+    kernels = [own.kernels]
     sections_s: tuple[list[Values], ...] = tuple([[] for _ in counts]) if by_section else ()
-    launch: Values = 0.0
+    for seconds_of, known in zip(sections_s, own.section_s, strict=False):
+        seconds_of.append(known)
+    launch = own.launch
     for section, work, seconds, compute_bound, launch_s, started in timed:
         count = counts[section]
         kernels.append(count * started)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.adapters import adapter_work
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.work import Message, Operation, Pass, Section, matrix, traffic
+
+NOTHING = Section(operations=(), messages=())
 
 LOGITS = "logits projection"
 """What the projection to the vocabulary is called."""
@@ -19,6 +20,26 @@ def sections(model: Model, step: Pass) -> tuple[Section, ...]:
     """Work of each distinct part of the layers, then of the first and of the last part."""
     parts = tuple(part_section(part, step) for part in model.parts)
     return (*parts, first_section(model, step), last_section(model, step))
+
+
+def sections_of_lengths(model: Model, step: Pass) -> tuple[Section, ...]:
+    """Work of each section that depends on how long sequences are, such as attention.
+
+    Of prompts also what comes after the last layer, which is of their number.
+    """
+    parts = tuple([Section(operations=part.kernels(step), messages=()) for part in model.parts])
+    return (*parts, NOTHING, NOTHING if step.decode else last_section(model, step))
+
+
+def sections_of_tokens(model: Model, step: Pass) -> tuple[Section, ...]:
+    """Work of each section that depends on the tokens of a pass alone: the rest."""
+    parts = [part_section(part, step) for part in model.parts]
+    alike = [
+        Section(tuple([one for one in own.operations if not one.depends_on_lengths]), own.messages)
+        for own in parts
+    ]
+    last = last_section(model, step) if step.decode else NOTHING
+    return (*alike, first_section(model, step), last)
 
 
 def part_section(part: Part, step: Pass) -> Section:
@@ -64,7 +85,7 @@ def _stream_projections(model: Model, step: Pass) -> tuple[Operation, ...]:
 
 def last_section(model: Model, step: Pass) -> Section:
     """Work after the last layer: the final norm and the logits, in prefill of last positions."""
-    rows = np.ceil(model.vocabulary / step.grid.tp)
+    rows = ceiling(model.vocabulary / step.grid.tp)
     sampled = step.tokens if step.decode else step.sequences
     head = matrix(step, LOGITS, m=sampled, n=rows, k=model.hidden, quantised=False)
     norm = traffic("final norm", step.tokens * 2 * model.hidden * step.precision.output_bytes)

@@ -156,6 +156,8 @@ def summed(parts: tuple[Values, ...] | list[Values]) -> Values:
     >>> summed([np.array([1.0, 2.0]), 3.0]).tolist()
     [4.0, 5.0]
     """
+    if len(parts) == 1:
+        return parts[0]
     if np.ndarray not in map(type, parts):
         return sum(parts, 0.0)
     arrays = [part for part in parts if isinstance(part, np.ndarray)]

@@ -140,6 +140,7 @@ def _of_version(name: str, version: object) -> Engine:
     return replace(found, version=".".join(map(str, asked)))
 
 
+@lru_cache(maxsize=256)
 def release_of(version: str) -> tuple[int, ...] | None:
     """Read the numbers of a release from what a person or a file calls it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import smaller
 
 
 def mean_context(*, prompt: Values, generated: Values, window: Values = np.inf) -> Values:
@@ -80,7 +81,7 @@ def causal_pairs(*, prompt: Values, window: Values = np.inf, cached: Values = 0.
 
 def _pairs_until(length: Values, window: Values) -> Values:
     """Pairs of all queries up to a length [1]."""
-    seen = np.minimum(length, window)
+    seen = smaller(length, window)
     return seen * (length - seen / 2)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import smaller
 
 
 def usd_per_million_tokens(*, usd_per_hour: Values, tokens_per_s: Values) -> Values:
@@ -93,7 +92,7 @@ def load_share(
     0.5
     """
     load: Values = (compute + memory_share * memory) / time
-    return np.minimum(load, 1.0) if np.ndim(load) else min(float(load), 1.0)
+    return smaller(load, 1.0)
 
 
 def power_watts(*, full: Values, idle_share: float, load: Values) -> Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import ceiling
 
 
 def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:
@@ -31,7 +32,7 @@ def rounded_to_blocks(*, tokens: Values, block: Values = 16.0) -> Values:
     >>> float(rounded_to_blocks(tokens=2049.0))
     2064.0
     """
-    return np.ceil(tokens / block) * block
+    return ceiling(tokens / block) * block
 
 
 def key_value_bytes(
@@ -133,7 +134,7 @@ def scaled_latent_bytes(*, tokens: Values, rank: Values, rope_dim: Values) -> Va
     >>> float(scaled_latent_bytes(tokens=1, rank=512, rope_dim=64))
     656.0
     """
-    return tokens * (rank + 4 * np.ceil(rank / 128) + 2 * rope_dim)
+    return tokens * (rank + 4 * ceiling(rank / 128) + 2 * rope_dim)
 
 
 def index_bytes(*, tokens: Values, head_dim: Values) -> Values:
@@ -162,7 +163,7 @@ def index_bytes(*, tokens: Values, head_dim: Values) -> Values:
     >>> float(index_bytes(tokens=1, head_dim=128))
     132.0
     """
-    return tokens * (head_dim + 4 * np.ceil(head_dim / 128))
+    return tokens * (head_dim + 4 * ceiling(head_dim / 128))
 
 
 def compressed_bytes(
@@ -198,6 +199,6 @@ def compressed_bytes(
     1024.0
     """
     plain = head_dim - rope_dim
-    scales = np.where(np.less(element_bytes, 2), np.ceil(plain / 64) + 1, 0)
+    scales = np.where(np.less(element_bytes, 2), ceiling(plain / 64) + 1, 0)
     width: Values = plain * element_bytes + rope_dim * np.maximum(element_bytes, 2) + scales
     return entries * width

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import ceiling
 
 
 def micro_batch(*, batch: Values, stages: Values) -> Values:
@@ -31,7 +32,7 @@ def micro_batch(*, batch: Values, stages: Values) -> Values:
     >>> float(micro_batch(batch=32, stages=8)), float(micro_batch(batch=2, stages=8))
     (4.0, 1.0)
     """
-    return np.ceil(batch / stages)
+    return ceiling(batch / stages)
 
 
 def decode_cycle_seconds(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.limits import largest_beside
 from llmcalc_core.formulas.roofline import overlapped_seconds
+from llmcalc_core.formulas.single_numbers import larger, smaller
 
 _OVERLAP = 4.0
 
@@ -75,7 +76,7 @@ def steady_queue_seconds(*, load: Values, prefill: Values) -> Values:
     """
     busy = np.asarray(load, dtype=float)
     with np.errstate(divide="ignore"):
-        waiting: Values = prefill / 2 * busy / np.maximum(1 - busy, 0.0)
+        waiting: Values = prefill / 2 * busy / larger(1 - busy, 0.0)
     return waiting
 
 
@@ -121,8 +122,8 @@ def reading_steps(
     # Only where it matters with the largest chunks: these may have axes that arrivals have not.
     enough = some >= arriving * largest_beside(values=filled, beside=arriving)
     if not (enough.all() if isinstance(enough, np.ndarray) else enough):
-        some = np.maximum(some, arriving * filled)
-    share: Values = np.minimum(some, most)
+        some = larger(some, arriving * filled)
+    share: Values = smaller(some, most)
     return share
 
 
@@ -160,7 +161,7 @@ def clumping(*, rounds: float, spread: float) -> float:
     after = np.arange(1, max(int(rounds), 1))
     if not after.size:
         return 1.0
-    return float(np.mean(1 / np.minimum(spread * np.sqrt(after), 1.0)))
+    return float(np.mean(1 / smaller(spread * np.sqrt(after), 1.0)))
 
 
 def burst_seconds(*, tokens: Values, room: Values, seconds_per_token: Values) -> Values:
@@ -189,4 +190,4 @@ def burst_seconds(*, tokens: Values, room: Values, seconds_per_token: Values) ->
     >>> float(burst_seconds(tokens=1000.0, room=250.0, seconds_per_token=1e-3))
     0.625
     """
-    return (tokens + np.minimum(room, tokens)) / 2 * seconds_per_token
+    return (tokens + smaller(room, tokens)) / 2 * seconds_per_token

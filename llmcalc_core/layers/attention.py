@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import key_value_bytes
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.cache_page import CachePage, Kept
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
@@ -120,13 +121,13 @@ class Attention(AttentionMixer):
 
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device, key and value heads in whole."""
-        kv_share = np.ceil(self.kv_heads / tp) / self.kv_heads
+        kv_share = ceiling(self.kv_heads / tp) / self.kv_heads
         return (self.parameters - self.kv_parameters) / tp + self.kv_parameters * kv_share
 
     def gathered_width(self, tp: Values) -> Values:
         """Give the width of keys and values on a device; 0 where an earlier layer has gathered."""
         width = 0 if self.shares_cache else self.head_dim + self.v_dim
-        return np.ceil(self.kv_heads / tp) * width
+        return ceiling(self.kv_heads / tp) * width
 
     def request_bytes(self, element: float, grid: Grid) -> Values:
         """Count the keys and values of one request on one device [bytes]."""
@@ -135,7 +136,7 @@ class Attention(AttentionMixer):
         reach = None if grid.engine.caches_whole_context else self.window or self.chunk
         return key_value_bytes(
             tokens=cached_tokens(grid, window=reach),
-            kv_heads=np.ceil(self.kv_heads / grid.tp),
+            kv_heads=ceiling(self.kv_heads / grid.tp),
             head_dim=self.head_dim,
             v_dim=self.v_dim,
             element_bytes=element,
@@ -159,7 +160,7 @@ class Attention(AttentionMixer):
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Project, turn by position, attend, and project back."""
         tp, hidden = step.grid.tp, step.hidden
-        heads, kv_heads = self.heads / tp, np.ceil(self.kv_heads / tp)
+        heads, kv_heads = self.heads / tp, ceiling(self.kv_heads / tp)
         width = heads * self.head_dim + kv_heads * self.kv_width
         results, gate = heads * self.v_dim, heads * self.gate
         turned = heads * self.head_dim
@@ -167,18 +168,30 @@ class Attention(AttentionMixer):
             turned = turned + kv_heads * (self.head_dim + self.v_dim)
         gating = 2 * results + gate if self.gate else 0.0
         elementwise = (2 * turned + gating) * step.precision.output_bytes
-        seen = pairs_seen(step, window=float(self.window or np.inf), chunk=self.chunk)
-        reach = float(self.window or self.chunk or np.inf)
         return (
             matrix(step, "QKV projection", m=step.tokens, n=width + gate, k=hidden, packed=3),
             matrix(output_pass(step), "output projection", m=step.tokens, n=hidden, k=results),
+            *self.operations_on_lengths(step),
+            *((self._norms(step, heads, kv_heads),) if self.normed else ()),
+            traffic(
+                "rotary embedding and cache write",
+                step.tokens * elementwise,
+                launches=2.0 if self.gate else 1.0,
+            ),
+        )
+
+    def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
+        """Attend to what is in reach."""
+        heads, reach = self.heads / step.grid.tp, float(self.window or self.chunk or np.inf)
+        seen = pairs_seen(step, window=float(self.window or np.inf), chunk=self.chunk)
+        return (
             attention_kernel(
                 step,
                 heads=heads,
                 widths=(self.head_dim, self.v_dim),
                 per_token=key_value_bytes(
                     tokens=1.0,
-                    kv_heads=kv_heads,
+                    kv_heads=ceiling(self.kv_heads / step.grid.tp),
                     head_dim=self.head_dim,
                     v_dim=self.v_dim,
                     element_bytes=step.precision.kv_bytes,
@@ -187,12 +200,6 @@ class Attention(AttentionMixer):
                 seen=seen,
                 read=keys_read(step, seen, reach=reach),
                 reach=reach,
-            ),
-            *((self._norms(step, heads, kv_heads),) if self.normed else ()),
-            traffic(
-                "rotary embedding and cache write",
-                step.tokens * elementwise,
-                launches=2.0 if self.gate else 1.0,
             ),
         )
 

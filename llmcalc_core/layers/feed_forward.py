@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.part import Part, Work
 from llmcalc_core.layers.work import Operation, Pass, all_reduce, matrix, traffic
 from llmcalc_core.model.config import ModelConfig
@@ -62,7 +61,7 @@ class FeedForward(Part):
 
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device, columns in whole [bytes]."""
-        columns = np.ceil(self.width / grid.tp) / self.width
+        columns = ceiling(self.width / grid.tp) / self.width
         return self.parameters * columns * precision.weight_bytes
 
     def work(self, step: Pass) -> Work:
@@ -81,7 +80,7 @@ def feed_forward_operations(
     step: Pass, *, width: int, ups: int, of: str = ""
 ) -> tuple[Operation, ...]:
     """Project the tokens of a pass up to the columns on a device, and down again."""
-    columns = np.ceil(width / step.grid.tp)
+    columns = ceiling(width / step.grid.tp)
     up = f"{of}{'gate and ' if ups > 1 else ''}up projection"
     activation = step.tokens * (ups + 1) * columns * step.precision.output_bytes
     return (

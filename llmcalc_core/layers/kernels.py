@@ -12,6 +12,7 @@ from llmcalc_core.formulas.attention import (
     mean_chunk_context,
     mean_context,
 )
+from llmcalc_core.formulas.single_numbers import smaller
 from llmcalc_core.layers.work import Operation, Pass
 
 
@@ -56,9 +57,9 @@ def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1
     grid = step.grid
     if not step.decode:
         new = step.replica_tokens / (step.sequences * ratio)
-        return new + np.minimum(step.past_tokens / ratio, np.minimum(seen, reach))
+        return new + smaller(step.past_tokens / ratio, smaller(seen, reach))
     if grid.beams > 1:
-        return seen - np.minimum(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
+        return seen - smaller(grid.inputs / ratio, seen) * (1 - 1 / grid.beams)
     return (
         seen + grid.draft_tokens / (2 * ratio) if grid.draft_tokens else seen
     )  # the last query sees most
@@ -103,7 +104,7 @@ def attention_operation(
     """
     keys: Values = np.inf
     if not step.decode:
-        keys = np.minimum(step.past_tokens + tokens_in_turn(step), reach)
+        keys = smaller(step.past_tokens + tokens_in_turn(step), reach)
     return Operation(
         name=name,
         kind="attention",

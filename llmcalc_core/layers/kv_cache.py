@@ -6,12 +6,13 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import rounded_to_blocks
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.workload.grid import Grid
 
 
 def requests(grid: Grid) -> Values:
     """Count the requests of an attention replica [1]."""
-    return np.ceil(grid.batch / grid.attention_dp)
+    return ceiling(grid.batch / grid.attention_dp)
 
 
 def cached_tokens(grid: Grid, *, window: int | None = None) -> Values:

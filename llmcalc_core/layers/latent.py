@@ -171,6 +171,16 @@ class LatentAttention(AttentionMixer):
             ),
         )
 
+    def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
+        """Unpack what is not absorbed, choose, and attend."""
+        heads = self.heads / step.grid.tp
+        absorbed = step.decode or self.indexer
+        return (
+            *(() if absorbed else self._unpacking(step, heads)),
+            *(self.indexer.kernels(step) if self.indexer else ()),
+            self._kernel(step, heads),
+        )
+
     def _queries(self, step: Pass, columns: Values) -> tuple[Operation, ...]:
         """Project queries, through their low rank where they have one."""
         if not self.q_rank:

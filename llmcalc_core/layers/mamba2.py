@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.recurrent import state_bytes, state_space_dual_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.kernels import tokens_in_turn
 from llmcalc_core.layers.token_mixer import RecurrentMixer
 from llmcalc_core.layers.work import Operation, Pass, matrix, traffic
@@ -89,7 +88,7 @@ class Mamba2(RecurrentMixer):
 
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device, groups in whole."""
-        share = np.ceil(self.groups / tp) / self.groups
+        share = ceiling(self.groups / tp) / self.groups
         return (self.parameters - self.group_parameters) / tp + self.group_parameters * share
 
     @property
@@ -126,7 +125,7 @@ class Mamba2(RecurrentMixer):
 
     def _convolved(self, tp: Values) -> Values:
         """Channels of the short convolution on one device: inputs, and B and C of its groups."""
-        return self.inner / tp + 2 * np.ceil(self.groups / tp) * self.state
+        return self.inner / tp + 2 * ceiling(self.groups / tp) * self.state
 
     def _scan(self, step: Pass, heads: Values, convolved: Values) -> Operation:
         """Make the scan: a decode step reads and writes every state, a prefill that of a chunk.
@@ -147,7 +146,7 @@ class Mamba2(RecurrentMixer):
                 tokens=step.tokens,
                 heads=heads,
                 head_dim=self.head_dim,
-                groups=np.ceil(self.groups / step.grid.tp),
+                groups=ceiling(self.groups / step.grid.tp),
                 state=self.state,
                 chunk=1 if step.decode else CHUNK,
             ),

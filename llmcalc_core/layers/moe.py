@@ -16,6 +16,7 @@ from llmcalc_core.formulas.moe import (
     rows_per_expert,
 )
 from llmcalc_core.formulas.roofline import matrix_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.feed_forward import feed_forward_operations, feed_forward_parameters
 from llmcalc_core.layers.part import Part, Work
 from llmcalc_core.layers.work import Message, Operation, Pass, all_reduce, for_part, matrix, traffic
@@ -127,14 +128,14 @@ class MoE(Part):
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device: experts in whole, and columns of them [bytes]."""
         slices = grid.stage_devices / grid.ep
-        columns: Values = np.ceil(self.width / slices) / self.width
+        columns: Values = ceiling(self.width / slices) / self.width
         if (
             grid.engine.pads_experts
             and precision.experts == "fp4"
             and precision.scale_bits == _MXFP4
         ):
             columns = self._padded(slices) / (self.inside * self.width)
-        experts = np.ceil(self.experts / grid.ep)
+        experts = ceiling(self.experts / grid.ep)
         routed = experts * self.expert_parameters * columns * precision.expert_weight_bytes
         shared = self.shared_parameters / grid.tp * precision.part("shared").weight_bytes
         latent = self.latent_parameters * precision.weight_bytes
@@ -147,7 +148,7 @@ class MoE(Part):
         of TensorRT-LLM: start-up logs of gpt-oss-120b have 65.97 GiB of weights; Triton's, which
         others have, pad less (64.38).
         """
-        rows, columns = np.ceil(self.inside / 256) * 256, np.ceil(self.width / slices / 128) * 128
+        rows, columns = ceiling(self.inside / 256) * 256, ceiling(self.width / slices / 128) * 128
         padded: Values = rows * columns
         return padded
 
@@ -187,9 +188,9 @@ class MoE(Part):
         """Routed experts: of the device with most experts touched, and of that with most tokens."""
         grid, precision, inside = step.grid, step.precision, self.inside
         tokens = _routed_tokens(step)
-        columns = np.ceil(self.width / (grid.stage_devices / grid.ep))
+        columns = ceiling(self.width / (grid.stage_devices / grid.ep))
         touched = experts_touched(experts=self.experts, top_k=self.top_k, tokens=step.stage_tokens)
-        own, groups = np.ceil(self.experts / grid.ep), np.asarray(grid.ep, float)
+        own, groups = ceiling(self.experts / grid.ep), np.asarray(grid.ep, float)
         busiest = self.top_k / grid.ep * busiest_load(experts=own, groups=groups)
         rows = tokens * np.minimum(busiest, np.minimum(own, self.top_k))
         read = most_touched(experts=own, touched=touched * own / self.experts, groups=groups)

@@ -54,6 +54,10 @@ class Part(ABC):
     def work(self, step: Pass) -> Work:
         """Give the operations and messages of a pass on one device."""
 
+    def kernels(self, step: Pass) -> tuple[Operation, ...]:  # noqa: ARG002 - has none
+        """Give the operations of its work that depend on how long sequences are."""
+        return ()
+
     @abstractmethod
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device [bytes]."""

@@ -81,5 +81,7 @@ class Indexer:
                 cached=read,
                 width=self.head_dim / 2,
             ),
-            traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k),
+            traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k)._replace(
+                chooses=True
+            ),
         )

@@ -44,6 +44,14 @@ class TokenMixer(Part):
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Give the operations of a pass, which has the types of this part, on one device."""
 
+    def kernels(self, step: Pass) -> tuple[Operation, ...]:
+        """Give the operations of its work that depend on how long sequences are."""
+        return self.operations_on_lengths(for_part(step, self.precision_part))
+
+    def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
+        """Give those operations of a pass that depend on how long sequences are."""
+        return tuple(one for one in self.operations(step) if one.depends_on_lengths)
+
     @abstractmethod
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device; what too few devices can share, all have."""

@@ -12,6 +12,7 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid
 
@@ -47,6 +48,8 @@ class Operation(NamedTuple):
         many projections it is that are multiplied as one [1].
     unpacks : bool
         Whether it unpacks what a cache holds of a prompt, for each prompt by itself.
+    chooses : bool
+        Whether it chooses from all that a sequence has, for all tokens of a step together.
     """
 
     name: str
@@ -63,11 +66,17 @@ class Operation(NamedTuple):
     choice: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None
     unpacks: bool = False
+    chooses: bool = False
 
     @property
     def by_prompt(self) -> bool:
         """Whether it is done for each prompt by itself, not for all tokens of a step together."""
         return self.unpacks or self.kind == "attention"
+
+    @property
+    def depends_on_lengths(self) -> bool:
+        """Whether it depends on how long sequences are, not on the tokens of a step alone."""
+        return self.chooses or self.by_prompt
 
     @property
     def is_product(self) -> bool:
@@ -176,7 +185,7 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
     is padded to the next captured batch, all that is computed for each token is for that many;
     attention reads the caches that there are.
     """
-    requests = np.ceil(grid.micro_batch / grid.attention_dp)
+    requests = ceiling(grid.micro_batch / grid.attention_dp)
     return pass_of(
         hidden, grid, precision, requests=requests, on_all_replicas=grid.micro_batch, decode=decode
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.pipeline import section_counts, stage_counts
 from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
@@ -62,32 +63,28 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     Memory
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
-    weights_of, first, last = _section_weights(model, precision, grid.layouts, grid.engine)
-    caches, pages = _caches(model, precision, grid)
+    layers, outer = _stage_weights(model, precision, grid.layouts, grid.engine)
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    caches, pages = _caches(model, precision, grid)
+    held = [(one * pages if pages is not _OWN else one) for one in _of_stages(every, caches)]
     host_weights: Values = 0.0
     host_cache: Values = 0.0
     if grid.techniques.offloads:
-        weights, cache = grid.weights_offload, grid.kv_offload
-        at_host = [weights * own for own in weights_of], [cache * own for own in caches]
-        for counts in every:
-            more_weights, more_cache = _stage_bytes(counts, *at_host)
-            host_weights = np.maximum(host_weights, more_weights)
-            host_cache = np.maximum(host_cache, more_cache)
-        weights_of = [(1 - weights) * own for own in weights_of]
-        caches = [(1 - cache) * own for own in caches]
-        host_cache = host_cache * pages
+        weights_away, cache_away = grid.weights_offload, grid.kv_offload
+        host_weights = weights_away * reduce(larger, layers)
+        host_cache = cache_away * reduce(larger, held)
+        layers = [(1 - weights_away) * own for own in layers]
+        held = [(1 - cache_away) * own for own in held]
     if grid.techniques.lora_adapters:
-        adapters = _adapter_bytes(model, precision, grid)
-        weights_of = [own + more for own, more in zip(weights_of, adapters, strict=True)]
+        adapters = _of_stages(every, _adapter_bytes(model, precision, grid))
+        layers = [own + more for own, more in zip(layers, adapters, strict=True)]
     if grid.draft_tokens:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
-        last = last + draft_weights
-        caches = [*caches, NO_CACHE, draft_cache / pages]
-    weights, cache = _stage_bytes(every[0], [*weights_of, first, last], caches, pages)
-    for counts in every[1:]:
-        other = _stage_bytes(counts, [*weights_of, first, last], caches, pages)
-        weights, cache = _fuller((weights, cache), other)
+        ends = _of_stages(every, [NO_CACHE] * (len(model.parts) + 1) + [1.0])
+        outer = [own + is_last * draft_weights for own, is_last in zip(outer, ends, strict=True)]
+        held = [own + is_last * draft_cache for own, is_last in zip(held, ends, strict=True)]
+    stages = [(own + ends, cache) for own, ends, cache in zip(layers, outer, held, strict=True)]
+    weights, cache = reduce(_fuller, stages)
     activations, reserve = _beside_cache(model, precision, grid)
     return Memory(
         weights=np.asarray(weights),
@@ -118,13 +115,15 @@ def _caches(model: Model, precision: Precision, grid: Grid) -> tuple[list[Values
 
 
 @lru_cache(maxsize=256)
-def _section_weights(
+def _stage_weights(
     model: Model, precision: Precision, layouts: tuple[Layout, ...], engine: Engine
-) -> tuple[list[Values], Values, Values]:
-    """Weights of each part, of the first and of the last one, whatever the workload [bytes]."""
+) -> tuple[list[Values], list[Values]]:
+    """Weights of the layers of each stage, and of what is before and after, for any workload."""
     grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,), engine=engine)
     parts = [part.weight_bytes(precision, grid) for part in model.parts]
-    return parts, *_outer_weights(model, precision, grid)
+    ends = [NO_CACHE] * len(parts) + list(_outer_weights(model, precision, grid))
+    every = stage_counts(model, tuple(layout.pp for layout in layouts))
+    return _of_stages(every, parts), _of_stages(every, ends)
 
 
 def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:
@@ -141,24 +140,23 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     memory = device_memory(draft.model, own, draft_grid(draft.model, grid))
     weights: Values = draft.copies * memory.weights
     if draft.is_module and not model.tied:
-        rows = np.ceil(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
+        rows = ceiling(model.vocabulary / grid.tp) * model.hidden * precision.unquantised_bytes
         weights = weights + np.where(grid.pp > 1, rows, 0.0)  # an embedding for the last stage
     return weights, draft.copies * memory.kv_cache
 
 
-def _stage_bytes(
-    counts: Floats, weights_of: list[Values], caches: list[Values], pages: Values = _OWN
-) -> tuple[Values, Values]:
-    """Weights and cache of one stage of every layout, from those of its sections."""
-    sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
-    weights: Values = 0.0
-    cache: Values = 0.0
-    for count, part in zip(sections, weights_of, strict=False):
-        weights = weights + count * part
-    for count, part in zip(sections, caches, strict=False):
-        if part is not NO_CACHE:
-            cache = cache + count * part
-    return weights, cache if pages is _OWN else cache * pages
+def _of_stages(every: Floats, each: list[Values]) -> list[Values]:
+    """Bytes of each distinct stage of every layout, from those of the sections that it has."""
+    found = []
+    for counts in every:
+        sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
+        own = [
+            count * part
+            for count, part in zip(sections, each, strict=False)
+            if part is not NO_CACHE
+        ]
+        found.append(sum(own[1:], own[0]) if own else NO_CACHE)
+    return found
 
 
 def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
@@ -175,13 +173,12 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
 
     A tied head is the embedding where they are on one stage.
     """
-    rows = np.ceil(model.vocabulary / grid.tp) / model.vocabulary
+    rows = ceiling(model.vocabulary / grid.tp) / model.vocabulary
     embedding = model.embedding_parameters * rows
     wide = precision.unquantised_bytes
+    copy = model.head_parameters * rows * precision.head_bytes
     if model.tied:
         copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0) * wide
-    else:
-        copy = model.head_parameters * rows * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
     outer = embedding * precision.embedding_bytes + (first - embedding) * wide
     return outer, copy + model.final_norm_parameters * wide
@@ -193,17 +190,17 @@ def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Value
     used = alive(model, precision, grid)
     if not grid.engine.profiles_sampler:
         return used, grid.engine.runtime_reserve_bytes
-    return np.maximum(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
+    return larger(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     """Peak activations of the widest layer at the prefill chunk, and the logits."""
     decoded = grid.beams + grid.draft_tokens  # tokens of a request in a decode step
     read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
-    wave = np.maximum(read, grid.micro_batch * decoded)
-    tokens = np.minimum(wave, grid.token_budget)
+    wave = larger(read, grid.micro_batch * decoded)
+    tokens = smaller(wave, grid.token_budget)
     streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
-    logits = grid.micro_batch / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
+    logits = grid.micro_batch / grid.attention_dp * decoded * ceiling(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
 

@@ -56,6 +56,8 @@ def outside_bytes(*, several: bool | NDArray[np.bool_]) -> Values:
     several : bool or array of bool
         Whether a replica has more than one device.
     """
+    if not isinstance(several, np.ndarray):
+        return (TOGETHER_GIB if several else ALONE_GIB) * 2.0**30
     return np.where(several, TOGETHER_GIB, ALONE_GIB) * 2.0**30
 
 

@@ -150,13 +150,13 @@ def _check_experts(model: Model, layout: Layout, *, derived: bool) -> None:
                 raise ValueError(msg)
         return
     block, devices = layout.tp * layout.cp, layout.stage_devices
-    valid = [
-        width
-        for width in range(1, model.experts + 1)
-        if (block % width == 0 or width % block == 0 if derived else devices % width == 0)
-    ]
-    if layout.ep in valid:
+
+    def is_valid(width: int) -> bool:
+        return block % width == 0 or width % block == 0 if derived else devices % width == 0
+
+    if layout.ep <= model.experts and is_valid(layout.ep):
         return
+    valid = [width for width in range(1, model.experts + 1) if is_valid(width)]
     among = (
         f"divide {_named(layout.tp, layout.cp)} or be a multiple of it"
         if derived

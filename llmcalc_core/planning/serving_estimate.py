@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,11 +89,11 @@ def serving_figures(
 
     alone = replace(workload, batches=(1,))
     held = _Held(model, precision, layout, alone, serves, budget)
-    most, memory_of = _most_at_once(held), cache(held.memory_of)
+    most = _most_at_once(held)
     if request_rate is None:
         let_in = min(concurrency, serves.max_num_seqs * layout.attention_dp)
         running = min(let_in, most) if most else let_in
-        memory, grid = memory_of(let_in)[0], memory_of(math.ceil(running))[1]
+        memory, grid = _memory_of(held, let_in)[0], _memory_of(held, math.ceil(running))[1]
         times = serving_times(
             model, hardware, precision, grid, efficiency, chunked=chunked, arrivals=arrivals
         )
@@ -107,7 +107,7 @@ def serving_figures(
         loop = single(open_loop_at(one, budget, load))
         served = _at_rate(loop, request_rate, num_prompts, percentile)
         times = served.times
-        memory, grid = memory_of(served.let_in)
+        memory, grid = _memory_of(held, served.let_in)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
     bands = {name: band_of(name, basis.name, model) for name in ("ttft", "tpot")}
     per_second = served.requests_per_s
@@ -151,16 +151,18 @@ class _Held(NamedTuple):
     engine: Engine
     budget: MemoryBudget
 
-    def memory_of(self, batch: int) -> tuple[Memory, Grid]:
-        """Give the memory of so many requests, and their grid."""
-        grid = _grid(self.layout, self.workload, batch, self.engine)
-        grid = offloaded(self.model, self.precision, grid, self.budget)
-        return device_memory(self.model, self.precision, grid), grid
+
+@lru_cache(maxsize=1024)
+def _memory_of(held: _Held, batch: int) -> tuple[Memory, Grid]:
+    """Give the memory of so many requests, and their grid."""
+    grid = _grid(held.layout, held.workload, batch, held.engine)
+    grid = offloaded(held.model, held.precision, grid, held.budget)
+    return device_memory(held.model, held.precision, grid), grid
 
 
 @lru_cache(maxsize=1024)
 def _most_at_once(held: _Held) -> int:
-    return max_concurrency(held.memory_of, CONCURRENCY, held.budget)
+    return max_concurrency(partial(_memory_of, held), CONCURRENCY, held.budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

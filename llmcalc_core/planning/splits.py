@@ -17,7 +17,7 @@ from llmcalc_core.planning.engine_rules import Asked, engine_words, refused, sta
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.legality import tensor_widths
-from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_layouts
+from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_phases
 from llmcalc_core.precision import Precision
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ def fitting_splits(
             f"value below is {closest}"
         )
         raise ValueError(msg)
-    found = estimate_layouts(
-        model, hardware, precision, splits, workload, phase=phase, memory_fraction=memory_fraction,
-        bounds=objective != "throughput",
+    (found,) = estimate_phases(
+        model, hardware, precision, splits, workload, phases=(phase,),
+        memory_fraction=memory_fraction, bounds=objective != "throughput",
     )  # fmt: skip
     fits = np.broadcast_to(found.budget.fits(found.memory), found.grid.shape).reshape(-1)
     if not fits.any():
@@ -222,7 +222,9 @@ def guide_frame(table: Table) -> pd.DataFrame:
     }
     data["micro batch"] = data["micro batch"].astype(object)
     index = pd.RangeIndex(len(table["TP"]))
-    return pd.DataFrame(data, index=index, columns=_labels(tuple(data)), copy=False)
+    frame = pd.DataFrame(dict(enumerate(data.values())), index=index, copy=False)
+    frame.columns = _labels(tuple(data))  # of names alone pandas takes as long as of the columns
+    return frame
 
 
 @lru_cache(maxsize=16)

@@ -49,20 +49,20 @@ class Estimate:
     efficiency: Efficiency
 
 
-def estimate_layouts(
+def estimate_phases(
     model: Model,
     hardware: Hardware,
     precision: Precision,
     layouts: tuple[Layout, ...],
     workload: Workload,
     *,
-    phase: str,
+    phases: tuple[str, ...],
     memory_fraction: float = MEMORY_FRACTION,
     engine: str | Engine = DEFAULT_ENGINE,
     constants: Constants | None = None,
     bounds: bool = True,
-) -> Estimate:
-    """Estimate one phase of every layout and batch.
+) -> list[Estimate]:
+    """Estimate some phases of every layout and batch, and the memory of all once.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def estimate_layouts(
         Of one replica.
     workload : Workload
         Batches and lengths.
-    phase : {'prefill', 'decode'}
+    phases : tuple of {'prefill', 'decode'}
         Which times to estimate.
     memory_fraction : float
         Part of a device's memory that may be used.
@@ -85,8 +85,8 @@ def estimate_layouts(
 
     Returns
     -------
-    Estimate
-        Arrays that broadcast to (layouts, batches, 1, 1).
+    list of Estimate
+        Of each phase; arrays that broadcast to (layouts, batches, 1, 1).
     """
     grid = make_grid(
         layouts,
@@ -100,15 +100,18 @@ def estimate_layouts(
     budget = memory_budget(hardware, memory_fraction, engine)
     grid = offloaded(model, precision, grid, budget)
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
-    return Estimate(
-        grid=grid,
-        times=phase_times(
-            model, hardware, precision, grid, efficiency, decode=phase == "decode", bounds=bounds
-        ),
-        memory=device_memory(model, precision, grid),
-        budget=budget,
-        efficiency=efficiency,
-    )
+    memory = device_memory(model, precision, grid)
+    case = (model, hardware, precision, grid, efficiency)
+    return [
+        Estimate(
+            grid=grid,
+            times=phase_times(*case, decode=phase == "decode", bounds=bounds),
+            memory=memory,
+            budget=budget,
+            efficiency=efficiency,
+        )
+        for phase in phases
+    ]
 
 
 def static_figures(

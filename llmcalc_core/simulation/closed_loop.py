@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
+from llmcalc_core.formulas.single_numbers import larger, smaller
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.requests import Arrivals
 
@@ -106,15 +107,15 @@ def closed_loop(
     ClosedLoopTimes
         Times to the first token and per output token, and the steps of the latter.
     """
-    decode_steps = np.maximum((output_tokens - 1) / step_tokens, 1.0)
+    decode_steps = larger((output_tokens - 1) / step_tokens, 1.0)
     prompts, fixed = load.requests * computed, arrivals.fixed_lengths
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     each = (load.requests - 1) / load.steps
     filled = each * (computed / load.room)
-    evenness = np.minimum(np.sqrt((1 / arrivals.clumping) ** 2 + filled * filled), 1.0)
+    evenness = smaller(np.sqrt((1 / arrivals.clumping) ** 2 + filled * filled), 1.0)
     come = 1 + each / evenness
-    fits = np.maximum(load.room / load.chunk_tokens, 1.0)
-    near = _either(fixed, load.own, np.minimum(come, np.minimum(load.requests, fits)))
+    fits = larger(load.room / load.chunk_tokens, 1.0)
+    near = _either(fixed, load.own, smaller(come, smaller(load.requests, fits)))
     # In a pipeline the others are in other micro batches.
     with_own = near
     if not _is(load.micro_batches, 1.0):
@@ -126,50 +127,50 @@ def closed_loop(
     read_burst = burst_seconds(
         tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
     )
-    burst_queue = others * np.maximum(read_burst - own, 0.0)
+    burst_queue = others * larger(read_burst - own, 0.0)
     if _is(mixes, 0.0):
-        before = np.maximum(np.minimum(come, load.requests) - fits, 0.0) / 2
+        before: Values = larger(smaller(come, load.requests) - fits, 0.0) / 2
     else:  # prompts before one's own: as many as chance brings together at the most
-        queued = np.minimum(
-            steady_queue_seconds(load=np.minimum(filled / evenness, 1.0), prefill=1.0),
+        queued = smaller(
+            steady_queue_seconds(load=smaller(filled / evenness, 1.0), prefill=1.0),
             np.sqrt(load.requests) / 2,
         )
         before = queued
         if not _is(mixes, 1.0):
-            alone = np.maximum(np.minimum(come, load.requests) - fits, 0.0) / 2
+            alone = larger(smaller(come, load.requests) - fits, 0.0) / 2
             before = np.where(mixes > 0, queued, alone)
     later_queue = _either(
         fixed,
         load.at_once * burst_queue,
-        np.minimum(before * (computed * steps.seconds_per_token), burst_queue),
+        smaller(before * (computed * steps.seconds_per_token), burst_queue),
     )
     reading = load.share
     if fixed is not True:
         longer = steps.reading - _times(mixes, steps.decode)
         beside = load.share * (decode_steps + load.waiting_steps) * longer
         more = growing * ((near - load.own) / load.read)
-        kept = np.maximum(1 - (later_queue + more) / np.maximum(beside, _NEVER), 0.0)
+        kept = larger(1 - (later_queue + more) / larger(beside, _NEVER), 0.0)
         # Steps that read while a request waits and decodes: not what its queue did.
         reading = _either(fixed, reading, reading * kept)
     decoding = 1 - _times(mixes, reading)
     step = decoding * steps.decode + reading * steps.reading
     unqueued = first_token_s + own + load.waiting_steps * step
-    first = 1 / np.maximum(arrivals.rounds, 1.0)
+    first = 1 / larger(arrivals.rounds, 1.0)
     tpot = _over(step, step_tokens)
     ttft = unqueued + (first * burst_queue + (1 - first) * later_queue)
     e2e = ttft + (output_tokens - 1) * tpot
     # While one request is in flight the prompts of all are read.
     read_all = prompts * steps.seconds_per_token
     if np.any(e2e < read_all):
-        e2e = np.maximum(e2e, read_all)
-        ttft = np.maximum(ttft, read_all - (output_tokens - 1) * tpot)
+        e2e = larger(e2e, read_all)
+        ttft = larger(ttft, read_all - (output_tokens - 1) * tpot)
     burst = steady = None
     if further:
         evenly = steady_queue_seconds(
-            load=np.minimum(load.arriving * load.chunk_tokens / load.room, 1.0),
+            load=smaller(load.arriving * load.chunk_tokens / load.room, 1.0),
             prefill=load.room * steps.seconds_per_token,
         )
-        burst, steady = unqueued + burst_queue, unqueued + np.minimum(evenly, burst_queue)
+        burst, steady = unqueued + burst_queue, unqueued + smaller(evenly, burst_queue)
     return ClosedLoopTimes(
         ttft=ttft,
         burst_ttft=burst,

@@ -12,6 +12,7 @@ from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.limits import at_most, largest_beside, one_if_equal
 from llmcalc_core.formulas.serving import reading_steps
+from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import Arrivals
 
@@ -84,7 +85,7 @@ class Load:
 
         As many come beside the one that makes it such a step as of a Poisson process.
         """
-        spread: Values = self.chunk_tokens * np.sqrt(np.maximum(self.read - 1, 0.0))
+        spread: Values = self.chunk_tokens * np.sqrt(larger(self.read - 1, 0.0))
         return spread
 
 
@@ -150,44 +151,44 @@ def closed_loop_load(
     >>> [round(float(value), 3) for value in (load.steps, load.arriving, load.share, load.read)]
     [200.0, 0.045, 0.044, 1.023]
     """
-    requests = np.maximum(in_flight / attention_dp, 1.0)
+    requests = larger(in_flight / attention_dp, 1.0)
     decode_steps = (outputs - 1) / step_tokens
     # No more decode than a budget full of prompts and what they decode later lets in.
     full = token_budget * decode_steps / (computed + decode_steps * verified)
     full = _where(mixes > 0, full, np.inf)
     most_decoding = decoded = requests
     if not _all(_least(full) * micro_batches >= requests):
-        decoded = np.minimum(requests, full * micro_batches)
-        most_decoding = np.minimum(requests, np.maximum(full * micro_batches, 1.0))
-    own_room = np.maximum(token_budget - mixes * decoded / micro_batches * verified, 1.0)
-    chunks = one_if_equal(values=np.ceil(computed / own_room)) if chunks_prompts else 1.0
+        decoded = smaller(requests, full * micro_batches)
+        most_decoding = smaller(requests, larger(full * micro_batches, 1.0))
+    own_room = larger(token_budget - mixes * decoded / micro_batches * verified, 1.0)
+    chunks = one_if_equal(values=ceiling(computed / own_room)) if chunks_prompts else 1.0
     chunk_tokens, room = computed / chunks, own_room * micro_batches
     busy = mixes * chunks + decode_steps
     # Two clients never get less through than one: nobody waits longer than others are served, and
     # of those that come together the first one finds nobody.
-    others = np.maximum(in_flight - 1, 0.0)
+    others = larger(in_flight - 1, 0.0)
     served = others * (_least(chunks) + _least(decode_steps))
     if not _all((served >= first_steps) | (others == 0)):
         served = others * (chunks + decode_steps)
-    waits = np.minimum(first_steps, served) * others / np.maximum(in_flight, 1.0)
+    waits = smaller(first_steps, served) * others / larger(in_flight, 1.0)
     # A step reads no more than it has room for: where prompts come faster, they wait.
     usual, needed = busy + waits, mixes * requests * computed / room
     longer: Values = 0.0
     if not _all(usual >= largest_beside(values=needed, beside=usual)):
-        longer = np.maximum(needed - usual, 0.0)
+        longer = larger(needed - usual, 0.0)
     steps = usual + longer
-    others, fits = requests - 1, np.maximum(room / chunk_tokens, 1.0)
-    counted = np.maximum(steps, 1.0)
+    others, fits = requests - 1, larger(room / chunk_tokens, 1.0)
+    counted = larger(steps, 1.0)
     at_once = _where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
-    in_train = at_once * others + (1 - at_once) * np.minimum(others, 1.0)
+    in_train = at_once * others + (1 - at_once) * smaller(others, 1.0)
     own = at_most(values=1 + _where(fixed_lengths, in_train, others / counted), limit=fits)
     # Beyond a few steps a prompt waits for others to be read.
     left = requests - own
     if _is_some(longer):
         left = left - longer * fits / chunks
-    left = np.maximum(left, 0.0)
+    left = larger(left, 0.0)
     left = left * (1 - at_once / 2)  # of those that come at once, half are read before one's own
-    arriving = left * chunks / np.maximum(decode_steps + waits, 1.0)
+    arriving = left * chunks / larger(decode_steps + waits, 1.0)
     share = reading_steps(
         arriving=arriving,
         filled=chunk_tokens / room,
@@ -201,8 +202,8 @@ def closed_loop_load(
         in_flight=in_flight,
         micro_batches=micro_batches,
         most_decoding=most_decoding,
-        decoding=np.minimum(1 + others * decode_steps / counted, requests),
-        beside=np.maximum(others * decode_steps / counted, HARDLY_ANY),
+        decoding=smaller(1 + others * decode_steps / counted, requests),
+        beside=larger(others * decode_steps / counted, HARDLY_ANY),
         chunks=chunks,
         chunk_tokens=chunk_tokens,
         room=room,
@@ -210,7 +211,7 @@ def closed_loop_load(
         own=own,
         arriving=arriving,
         share=share,
-        read=at_most(values=np.maximum(read, 1.0), limit=fits),
+        read=at_most(values=larger(read, 1.0), limit=fits),
         waiting_steps=waits + longer,
         at_once=at_once,
     )

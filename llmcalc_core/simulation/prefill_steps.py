@@ -16,13 +16,23 @@ from llmcalc_core.costmodel.micro_batch import (
     micro_batch_of,
     mixed_times,
     timed,
+    times_of_pass,
 )
 from llmcalc_core.costmodel.passes import PassTimes, pass_times
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times_of, traversal_times
 from llmcalc_core.costmodel.pipeline import section_counts
-from llmcalc_core.costmodel.sections import LOGITS, last_section, sections
+from llmcalc_core.costmodel.sections import (
+    LOGITS,
+    NOTHING,
+    last_section,
+    sections,
+    sections_of_lengths,
+    sections_of_tokens,
+)
+from llmcalc_core.costmodel.step_pass import TokenCase
 from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.formulas.single_numbers import ceiling, larger
 from llmcalc_core.layers.work import Pass, Section, pass_of
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.simulation.prompt_case import PromptCase
@@ -74,9 +84,19 @@ def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
 def full_pass(case: tuple[Any, ...]) -> Pass:
     """Describe a step that reads as many tokens of prompts as the engine's budget allows."""
     grid = case[3]
-    chunks = np.ceil(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
-    count = np.maximum(grid.token_budget * chunks / grid.prefill_tokens, 1.0)
-    return _prompts(case, count, count * grid.attention_dp, chunks)
+    chunks = ceiling(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
+    each = grid.prefill_tokens / chunks
+    count = larger(grid.token_budget / each, 1.0)
+    step = _prompts(case, count, count * grid.attention_dp, chunks)
+    # As many to the last bit for all lengths that fill it, so that what they take is kept.
+    tokens = larger(grid.token_budget, each)
+    return replace(
+        step,
+        tokens=tokens / step.cp,
+        replica_tokens=tokens,
+        stage_tokens=tokens * grid.attention_dp,
+        hidden_bytes=tokens / step.cp * step.hidden * step.precision.output_bytes,
+    )
 
 
 def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
@@ -178,7 +198,7 @@ def _full_step(plans: PromptCase, weights_offload: Values) -> Values:
     )
     case = (model, hardware, precision, grid, efficiency)
     reads = full_pass(case)
-    parts = timed(case, reads, sections(model, reads), reads.tokens, bounds=False)
+    parts = times_of_pass(case, reads, bounds=False)
     return phase_times_of(case, parts, decode=False).period_s / reads.replica_tokens
 
 
@@ -195,7 +215,7 @@ _ONCE = ("launch", "kernels")
 
 
 def prefill_step(
-    case: Case, load: Load, decode: tuple[PassTimes, tuple[Section, ...]], *, mixes: float
+    case: Case, load: Load, decode: tuple[PassTimes, Pass], *, mixes: float
 ) -> MicroBatch:
     """Time a micro batch that reads prompts, beside sequences that decode or alone.
 
@@ -206,7 +226,7 @@ def prefill_step(
     load : Load
         What steps hold.
     decode : tuple
-        Times of a step in which as many decode as ever do, and its work: those that decode beside
+        Times of a step in which as many decode as ever do, and its pass: those that decode beside
         have a part of its attention.
     mixes : float
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0.
@@ -269,20 +289,42 @@ def _pass_times(parts: dict[str, list[Values]]) -> PassTimes:
     )
 
 
-def _of_decoding(
-    case: Case, work: tuple[Section, ...], shared: tuple[frozenset[str], ...]
-) -> PassTimes:
+def _of_decoding(case: Case, step: Pass, shared: tuple[frozenset[str], ...]) -> PassTimes:
     """Time what only the sequences that decode do, attention aside."""
     model, hardware, _, grid, efficiency = case
-    own = []
-    for at, (section, names) in enumerate(zip(work, shared, strict=True)):
-        left = tuple(
-            one for one in section.operations if not one.by_prompt and one.name not in names
+    tokens = TokenCase.of(model, hardware, efficiency, step)
+    if tokens is not None:
+        return (_kept_decoding if tokens.is_kept else _decoding_alone)(tokens, shared)
+    work = sections(model, step)
+    streamed = [grid.kv_offload * _cached(one) if grid.techniques.offloads else 0.0 for one in work]
+    return pass_times(model, _not_shared(work, shared, streamed), hardware, efficiency)
+
+
+def _decoding_alone(tokens: TokenCase, shared: tuple[frozenset[str], ...]) -> PassTimes:
+    model = tokens.model
+    work = sections_of_tokens(model, tokens.step())
+    own = _not_shared(work, shared, [0.0] * len(work))
+    return pass_times(model, own, tokens.hardware, tokens.efficiency)
+
+
+_kept_decoding = lru_cache(maxsize=1024)(_decoding_alone)
+
+
+def _not_shared(
+    work: tuple[Section, ...], shared: tuple[frozenset[str], ...], streamed: list[Values]
+) -> tuple[Section, ...]:
+    """Give what steps that read prompts do not do for all their tokens, and the last messages."""
+    last = len(work) - 1
+    return tuple(
+        Section(
+            operations=tuple(
+                [one for one in own.operations if not one.by_prompt and one.name not in names]
+            ),
+            messages=own.messages if at == last else (),
+            streamed=moved,
         )
-        cached = grid.kv_offload * _cached(section) if grid.techniques.offloads else 0.0
-        messages = section.messages if at == len(work) - 1 else ()
-        own.append(Section(operations=left, messages=messages, streamed=cached))
-    return pass_times(model, tuple(own), hardware, efficiency)
+        for at, (own, names, moved) in enumerate(zip(work, shared, streamed, strict=True))
+    )
 
 
 def _each_chunk(case: Case, chunks: Values) -> dict[str, Values]:
@@ -305,13 +347,15 @@ def _each_chunk(case: Case, chunks: Values) -> dict[str, Values]:
 def _one_chunk_times(plans: PromptCase, chunks: Values) -> PassTimes:
     case = plans.case()
     model, hardware, _, grid, efficiency = case
+    offloads, chunk = grid.techniques.offloads, _one_chunk(case, chunks)
+    work = sections(model, chunk) if offloads else sections_of_lengths(model, chunk)
     own = tuple(
         Section(
-            operations=tuple(one for one in section.operations if one.by_prompt),
+            operations=tuple([one for one in section.operations if one.by_prompt]),
             messages=(),
-            streamed=_cached(section) if grid.techniques.offloads else 0.0,
+            streamed=_cached(section) if offloads else 0.0,
         )
-        for section in sections(model, _one_chunk(case, chunks))
+        for section in work
     )
     return pass_times(model, own, hardware, efficiency)
 
@@ -334,7 +378,7 @@ def _logits(case: Case) -> PassTimes:
     model, hardware, _, _, efficiency = case
     last = last_section(model, _one_chunk(case, 1.0))
     head = tuple(one for one in last.operations if one.name == LOGITS)
-    others = (Section(operations=(), messages=()),) * (len(section_counts(model)) - 1)
+    others = (NOTHING,) * (len(section_counts(model)) - 1)
     return pass_times(model, (*others, last._replace(operations=head)), hardware, efficiency)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.breakdown import BreakdownRow, breakdown_rows, number
-from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed
+from llmcalc_core.costmodel.micro_batch import Case, MicroBatch, timed, times_of_pass
 from llmcalc_core.costmodel.phases import PhaseTimes, mean_by_kind, phase_times_of
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.costmodel.times import TimeByKind
@@ -207,12 +207,12 @@ def serving_steps(
     load = load_of(grid, mixes=mixes, arrivals=arrivals, behaviour=efficiency.behaviour)
     even = (model, hardware, precision, grid, efficiency)
     decodes = decode_pass(even, load, load.most_decoding)
-    work = sections(model, decodes)
-    decoding = timed(even, decodes, work, None, listed=listed)
     if listed:
+        decoding = timed(even, decodes, sections(model, decodes), None, listed=True)
         reading = listed_prefill_step(even, load, mixes=mixes)
     else:
-        reading = prefill_step(even, load, (decoding.one, work), mixes=mixes)
+        decoding = times_of_pass(even, decodes)
+        reading = prefill_step(even, load, (decoding.one, decodes), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
     single = grid if grid.acceptance_length == 1 else replace(grid, acceptance_length=1.0)
     once = (model, hardware, precision, single, efficiency)

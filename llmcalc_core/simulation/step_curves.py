@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Behaviour
-from llmcalc_core.costmodel.micro_batch import Case, timed
+from llmcalc_core.costmodel.micro_batch import Case, times_of_pass
 from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
-from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.simulation.load import load_of
 from llmcalc_core.simulation.prefill_steps import (
@@ -152,8 +151,7 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
     even = (model, hardware, precision, grid, efficiency)
     load = load_of(grid, mixes=mixes, arrivals=AT_RANDOM, behaviour=efficiency.behaviour)
     decodes = decode_pass(even, load, load.most_decoding)
-    work = sections(model, decodes)
-    decoding = timed(even, decodes, work, None)
+    decoding = times_of_pass(even, decodes)
     once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     fit = np.asarray(load.room / load.chunk_tokens / lanes)
@@ -163,7 +161,8 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
 
     def reading(read: Values) -> Floats:
         own = replace(load, read=read, beside=load.requests)
-        return traversal_times(prefill_step(even, own, (decoding.one, work), mixes=mixes)).latency_s
+        beside = prefill_step(even, own, (decoding.one, decodes), mixes=mixes)
+        return traversal_times(beside).latency_s
 
     steps = StepCurves(
         decode=decode.latency_s,

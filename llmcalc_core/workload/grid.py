@@ -18,6 +18,7 @@ import numpy as np
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
+from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
@@ -153,7 +154,7 @@ class Grid:
             shape=(self.shape[0], count, *self.shape[2:]),
             batch=batch,
             micro_batch=micro,
-            micro_batches=np.ceil(batch / micro),
+            micro_batches=_plain(ceiling(batch / micro)),
             prefill_chunks=_prefill_chunks(
                 self.prefill_tokens, batch, self.attention_dp, self.techniques
             ),
@@ -216,7 +217,7 @@ def make_grid(
         cp=cp,
         batch=batch,
         micro_batch=micro,
-        micro_batches=_plain(np.ceil(batch / micro)),
+        micro_batches=_plain(ceiling(batch / micro)),
         inputs=prompt,
         outputs=axis(outputs, 3),
         cached_tokens=cached,
@@ -264,9 +265,9 @@ def _prefill_chunks(
     """Count the parts of a prompt, in steps that other sequences use some tokens of [1]."""
     if techniques.prefill_chunk_tokens is None:
         return 1.0
-    decoded = np.ceil(batch / ranks) * (1 + techniques.speculative_tokens)
+    decoded = ceiling(batch / ranks) * (1 + techniques.speculative_tokens)
     room = np.maximum(techniques.prefill_chunk_tokens - decoded, 1.0)
-    parts: Values = np.ceil(computed / room)
+    parts: Values = ceiling(computed / room)
     return parts
 
 

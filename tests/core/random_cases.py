@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmcalc_core import Hardware, ModelConfig, Precision, parse_precision
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_layouts
+from llmcalc_core.planning.static_estimate import Estimate, Workload, estimate_phases
 from llmcalc_core.workload.layout import Layout, divisors
 
 QUICK = settings(max_examples=60, deadline=None)
@@ -29,10 +29,11 @@ class Case:
     phase: str
 
     def estimate(self) -> Estimate:
-        return estimate_layouts(
+        (found,) = estimate_phases(
             architecture(self.config), self.hardware, self.precision, (self.layout,),
-            self.workload, phase=self.phase,
+            self.workload, phases=(self.phase,),
         )  # fmt: skip
+        return found
 
     def latency(self) -> float:
         return self.estimate().times.latency_s.item()

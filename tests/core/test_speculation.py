@@ -18,7 +18,7 @@ from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas.speculation import tokens_per_step
 from llmcalc_core.layers.work import Section, make_pass
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.planning.static_estimate import Workload, estimate_layouts
+from llmcalc_core.planning.static_estimate import Workload, estimate_phases
 from llmcalc_core.simulation.load import load_of
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -134,10 +134,10 @@ MAMBA = llm.find_model("mamba_2_8b")
 
 
 def latency(model: ModelConfig, techniques: Techniques, layout: Layout, batch: int = 4) -> float:
-    found = estimate_layouts(
+    (found,) = estimate_phases(
         architecture(model), llm.find_hardware("H100_80GB"), Precision(), (layout,),
         Workload(batches=(batch,), input_tokens=500, output_tokens=100, techniques=techniques),
-        phase="decode",
+        phases=("decode",),
     )  # fmt: skip
     return found.times.latency_s.item()
 
