@@ -275,6 +275,7 @@ def _shardable_heads(layers: tuple[Layer, ...]) -> int:
 def _embedding_parameters(config: ModelConfig) -> int:
     hidden, width = config.hidden_size, config.embedding_size or config.hidden_size
     embedding = config.vocab_size * width + config.learned_positions * hidden
+    embedding += config.outer_vector_size
     if config.embedding_size:
         embedding += 2 * width * hidden
     if config.per_layer_input_size:

@@ -37,7 +37,8 @@ class LatentAttention(AttentionMixer):
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
     ``q_rank`` is 0 where queries are projected at once; ``gated`` says whether the result is
-    multiplied by a gate as wide as the values (Kimi K3).
+    multiplied by a gate as wide as the values (Kimi K3). ``top_k`` tokens are read of all (0: each
+    of them), which ``indexer`` chooses, or one of an earlier layer where there is none.
     ``replicated_parameters`` are those of the down projections and of the indexer, if there is
     one, which every device holds; ``output_parameters`` those of the last projection.
     """
@@ -49,6 +50,7 @@ class LatentAttention(AttentionMixer):
     rope_dim: int
     v_dim: int
     gated: bool
+    top_k: int
     indexer: Indexer | None
     parameters: int
     replicated_parameters: int
@@ -63,7 +65,8 @@ class LatentAttention(AttentionMixer):
         down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
         results = (1 + config.attn_output_gate) * value * hidden
         up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
-        indexer = Indexer.from_config(config, index)
+        shared = config.of_layer("index_shared", index)
+        indexer = None if shared else Indexer.from_config(config, index)
         replicated = down + (indexer.parameters if indexer else 0)
         return cls(
             heads=heads,
@@ -73,6 +76,7 @@ class LatentAttention(AttentionMixer):
             rope_dim=rope,
             v_dim=value,
             gated=config.attn_output_gate,
+            top_k=config.index_topk or 0,
             indexer=indexer,
             parameters=replicated + up,
             replicated_parameters=replicated,
@@ -82,13 +86,13 @@ class LatentAttention(AttentionMixer):
     @property
     def label(self) -> str:
         """What a breakdown calls it."""
-        return "sparse latent attention" if self.indexer else "latent attention"
+        return "sparse latent attention" if self.top_k else "latent attention"
 
     @property
     def description(self) -> str:
         """Its heads and rank, and how many tokens it chooses."""
         words = f"latent attention of {self.heads} heads (rank {self.kv_rank})"
-        return words + (f", {self.indexer.top_k:,} tokens chosen" if self.indexer else "")
+        return words + (f", {self.top_k:,} tokens chosen" if self.top_k else "")
 
     @property
     def query_dim(self) -> int:
@@ -108,7 +112,7 @@ class LatentAttention(AttentionMixer):
     @property
     def activation_width(self) -> float:
         """Queries, what they meet (unpacked, or absorbed if sparse), results and their gate."""
-        form = 2 * self.kv_rank if self.indexer else self.nope_dim + self.v_dim
+        form = 2 * self.kv_rank if self.top_k else self.nope_dim + self.v_dim
         return self.heads * (self.query_dim + form + (1 + self.gated) * self.v_dim)
 
     def sharded_parameters(self, tp: Values) -> Values:
@@ -128,8 +132,10 @@ class LatentAttention(AttentionMixer):
     def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - whole
         """Give the latents of one sequence, and the index keys, in blocks that both can have."""
         token = float(np.asarray(self._stored_bytes(1.0, element, scaled=True)))
-        if not self.indexer:
+        if not self.top_k:
             return (CachePage(token_bytes=token, latent=True),)
+        if not self.indexer:
+            return (CachePage(token_bytes=token, block=_SPARSE_BLOCK, latent=True),)
         keys = float(np.asarray(self.indexer.cache_bytes(1.0)))
         return (
             CachePage(token_bytes=token, block=_SPARSE_BLOCK, latent=True),
@@ -138,7 +144,7 @@ class LatentAttention(AttentionMixer):
 
     def _stored_bytes(self, tokens: Values, element: float, *, scaled: bool) -> Values:
         """Count the latents of so many tokens; chosen ones in 8 bits with scales of their own."""
-        if self.indexer and element < _PLAIN_BYTES and scaled:
+        if self.top_k and element < _PLAIN_BYTES and scaled:
             return scaled_latent_bytes(tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim)
         return latent_bytes(
             tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim, element_bytes=element
@@ -182,7 +188,7 @@ class LatentAttention(AttentionMixer):
 
     def _unpacking(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
         """Absorb the keys into the queries, or unpack keys and values, also of past tokens."""
-        if step.decode or self.indexer:
+        if step.decode or self.top_k:
             tokens, rank = step.tokens, self.kv_rank
             return (
                 matrix(step, "key absorption", m=tokens, n=heads * rank, k=self.nope_dim),
@@ -197,8 +203,8 @@ class LatentAttention(AttentionMixer):
         """Attend: to latents where absorbed, else to keys and values."""
         window = np.inf
         absorbed: Values = float(step.decode)
-        if self.indexer:
-            window = float(self.indexer.top_k)
+        if self.top_k:
+            window = float(self.top_k)
             absorbed = np.where(step.decode, 1.0, step.grid.inputs > window)
         key_width = self.query_dim + absorbed * (self.latent_dim - self.query_dim)
         value_width = self.v_dim + absorbed * (self.kv_rank - self.v_dim)

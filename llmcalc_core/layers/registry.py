@@ -19,6 +19,7 @@ from llmcalc_core.layers.residual import (
     BlockResiduals,
     HyperConnections,
     LayerInputs,
+    LayerVectors,
     LowRankResidual,
 )
 from llmcalc_core.layers.token_mixer import TokenMixer
@@ -71,6 +72,7 @@ RESIDUALS: tuple[Callable[[ModelConfig], Residual | None], ...] = (
     LayerInputs.from_config,
     AlternatingUpdates.from_config,
     LowRankResidual.from_config,
+    LayerVectors.from_config,
 )
 """What every layer of a configuration may have beside its mixers and norms."""
 

@@ -70,6 +70,9 @@ class ModelConfig:
         Whether the ``full_attention`` layers take values from the key projection (Gemma 4).
     num_kv_shared_layers : int, default 0
         Last layers that read the keys and values of an earlier one (Gemma 3n).
+    layer_vector_size, outer_vector_size : int, default 0
+        Elements of vectors beside the norms: of a layer (learned activations, scales of a sum), and
+        outside of the layers (a norm after the embedding).
     learned_positions, embedding_size : int, default 0
         Rows of a learned position table; width of the token embedding where it is not
         ``hidden_size`` (then two projections).
@@ -105,6 +108,9 @@ class ModelConfig:
     index_n_heads, index_head_dim, index_topk : int, optional
         Sparse attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their width, and
         the tokens that attention reads of those it scores.
+    index_shared : bool, default False
+        Whether a layer reads the tokens that an earlier one has chosen, without an indexer or index
+        keys of its own (GLM-5.2).
     sparse_compress_ratio, heavy_compress_ratio, o_groups, o_lora_rank : int, optional
         Compressed attention (DeepSeek-V4): tokens of an entry in the two kinds of layer; groups and
         rank of the output projection. All attention is of that family where ``o_lora_rank`` is
@@ -180,6 +186,8 @@ linear_conv_kernel_dim : int, optional
     num_kv_shared_layers: int = 0
     attn_output_gate: bool = False
     attn_gate_per_head: bool = False
+    layer_vector_size: int = 0
+    outer_vector_size: int = 0
     learned_positions: int = 0
     embedding_size: int = 0
     per_layer_input_size: int = 0
@@ -214,6 +222,7 @@ linear_conv_kernel_dim : int, optional
     index_n_heads: int | None = None
     index_head_dim: int | None = None
     index_topk: int | None = None
+    index_shared: bool = False
     sparse_compress_ratio: int | None = None
     heavy_compress_ratio: int | None = None
     o_groups: int | None = None
@@ -304,8 +313,12 @@ linear_conv_kernel_dim : int, optional
     # and read configurations. Each is imported where it is called; pyproject.toml lists them.
 
     @classmethod
-    def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+    def from_hf(
+        cls, source: str | os.PathLike[str] | Mapping[str, Any], *, unknown: str = "refuse"
+    ) -> ModelConfig:
         """Read a ``config.json``, its folder or its content; what it can't describe it refuses.
+
+        ``unknown="warn"`` leaves out fields that it does not understand, with a warning of each.
 
         Raises
         ------
@@ -314,7 +327,7 @@ linear_conv_kernel_dim : int, optional
         """
         from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415
 
-        return read_hf_config(source)
+        return read_hf_config(source, unknown=unknown)
 
     @classmethod
     def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:

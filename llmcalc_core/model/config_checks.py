@@ -46,7 +46,7 @@ MLP_LAYER_TYPES = ("dense", "sparse", "linear", "none")
 PER_LAYER = (
     "num_attention_heads", "num_key_value_heads", "head_dim", "v_head_dim", "sliding_window",
     "attention_sinks", "intermediate_size", "num_experts", "expert_top_k", "moe_intermediate_size",
-    "norms_per_layer", "router_bias",
+    "norms_per_layer", "router_bias", "index_shared",
 )  # fmt: skip
 """Fields that can differ between layers."""
 
@@ -57,11 +57,19 @@ _MAY_BE_ZERO = {
     "moe_intermediate_size",
     "shared_expert_intermediate_size",
     "router_bias",
+    "index_shared",
 }
 """Numbers that may be 0 although their default is not."""
 
-_MOST = {"num_ffi": 2}
-"""Numbers that have a largest value."""
+_MOST = {
+    "num_ffi": 2, "num_decoder_layers": 1_024, "mtp_layers": 1_024, "num_attention_heads": 65_536,
+    "num_key_value_heads": 65_536, "num_experts": 65_536, "expert_top_k": 65_536,
+    "n_shared_experts": 1_024,
+}  # fmt: skip
+"""Numbers that have a largest value: far above what any model has, so that it can be computed."""
+
+_MOST_PARAMETERS = 5e13
+"""Parameters of a model, twenty times those of the largest that is published."""
 
 
 def settle(config: ModelConfig) -> dict[str, Any]:
@@ -168,6 +176,18 @@ def refuse_contradictions(config: ModelConfig) -> None:
     _refuse_heads(config)
     _refuse_experts(config)
     _refuse_missing_parts(config)
+    _refuse_giants(config)
+
+
+def _refuse_giants(config: ModelConfig) -> None:
+    """Refuse numbers whose matrices alone are more than any model has."""
+    hidden, layers = config.hidden_size, config.num_decoder_layers
+    width = config.intermediate_size + config.num_experts * (config.moe_intermediate_size or 0)
+    heads = config.num_attention_heads * (config.head_dim or 0)
+    count = hidden * (config.vocab_size + layers * (2.0 * width + 2 * heads))
+    if count > _MOST_PARAMETERS:
+        msg = f"a model must have at most {_MOST_PARAMETERS:g} parameters, these make {count:.3g}"
+        raise ValueError(msg)
 
 
 def _refuse_heads(config: ModelConfig) -> None:

@@ -17,6 +17,7 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     encoder_layer,
     images,
+    text_part,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
@@ -70,7 +71,7 @@ def _gemma3_text(fields: Fields) -> dict[str, Any]:
 def _gemma3(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images."""
     text, vision = fields.section("text_config"), images(fields)
-    described = _gemma3_text(text)
+    described = text_part(fields, text, _gemma3_text)
     if vision:
         tokens = fields.number("mm_tokens_per_image", default=256, least=1)
         described["vision"] = siglip_vision(vision, described["hidden_size"], tokens)
@@ -90,10 +91,25 @@ def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:
         patch_size=patch,
         merge_size=round(across / tokens**0.5),
         layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=CHANNELS * patch * patch * hidden + across**2 * hidden + 3 * hidden,
+        outside_parameters=siglip_outside(vision),
         projector_parameters=hidden * text_hidden + hidden,
         image_size=side,
     )
+
+
+def siglip_outside(vision: Fields) -> int:
+    """Count what is outside SigLIP's layers: patches, positions, a norm, and a head that pools.
+
+    The head is a layer that attends from one learned query (modeling_siglip.py); it is there unless
+    ``vision_use_head`` says no.
+    """
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch = vision.number("patch_size", least=1)
+    patches = (vision.number("image_size") // patch) ** 2
+    pixels = vision.number("num_channels", default=CHANNELS) * patch * patch
+    head = encoder_layer(hidden, inner, gated=False, biased=True, norms=3 * hidden)
+    pooled = head if vision.flag("vision_use_head", default=True) else 0
+    return pixels * hidden + patches * hidden + 3 * hidden + pooled
 
 
 @dialect("gemma3n_text")
@@ -129,9 +145,9 @@ def _gemma3n(fields: Fields) -> dict[str, Any]:
     for name in ("vision_config", "audio_config"):
         if fields.value(name):
             fields.refuse(name, "cannot be described (a MobileNet, a Conformer); give text_config")
-    text = fields.section("text_config")
+    described = text_part(fields, fields.section("text_config"), _gemma3n_text)
     fields.ignore_rest()
-    return _gemma3n_text(text)
+    return described
 
 
 def _inputs_of_layers(fields: Fields) -> dict[str, Any]:
@@ -219,7 +235,7 @@ def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
 def _gemma4(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images; that of sound is not described."""
     text, vision = fields.section("text_config"), images(fields)
-    described = _gemma4_text(text)
+    described = text_part(fields, text, _gemma4_text)
     if vision:
         most = fields.optional("vision_soft_tokens_per_image")
         described["vision"] = gemma4_vision(vision, described["hidden_size"], most)

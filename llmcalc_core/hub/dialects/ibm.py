@@ -24,6 +24,7 @@ _KINDS = {"mamba": _MAMBA, "linear_attention": _MAMBA, "attention": FULL, "full_
 
 @dialect("granite")
 def _granite(fields: Fields) -> dict[str, Any]:
+    fields.require("normalization_function", expected="rmsnorm")
     return llama(fields)
 
 
@@ -80,6 +81,7 @@ def _mamba2_layers(fields: Fields, hidden: int) -> dict[str, Any]:
 @dialect("granitemoehybrid")
 def _granitemoehybrid(fields: Fields) -> dict[str, Any]:
     """Read Granite 4: a shared feed-forward part in every layer, experts beside it in some."""
+    fields.require("normalization_function", expected="rmsnorm")
     named = fields.entries("layer_types") or fields.entries("layers_block_type")
     base = decoder_fields(fields, needs=(KV,))
     if len(named) != base["num_decoder_layers"] or not set(named) <= set(_KINDS):

@@ -18,6 +18,7 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     encoder_layer,
     images,
+    text_part,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
@@ -79,8 +80,8 @@ def _llama4_text(fields: Fields) -> dict[str, Any]:
 @dialect("llama4")
 def _llama4(fields: Fields) -> dict[str, Any]:
     text, vision = fields.section("text_config"), images(fields)
+    described = text_part(fields, text, _llama4_text)
     fields.ignore_rest()
-    described = _llama4_text(text)
     if vision:
         described["vision"] = llama4_vision(vision, described["hidden_size"])
     return described
@@ -102,7 +103,7 @@ def llama4_vision(vision: Fields, text_hidden: int) -> VisionTower:
         outside_parameters=CHANNELS * patch * patch * hidden
         + positions
         + (_LLAMA4_EXTRA + 4) * hidden,
-        projector_parameters=4 * hidden * merged
+        projector_parameters=inner * merged
         + merged * out
         + vision.number("vision_output_dim") * text_hidden,
         image_size=side,

@@ -39,6 +39,9 @@ def mixtral(fields: Fields) -> dict[str, Any]:
 
 @dialect("ministral", "ministral3")
 def _ministral(fields: Fields) -> dict[str, Any]:
+    """Read Ministral; a whole file that is called like its text part sees images."""
+    if fields.stated("text_config"):
+        return _mistral3(fields)
     fields.ignore("query_pre_attn_scalar", "llama_4_scaling_beta")
     return {**decoder_fields(fields, needs=(KV,)), **windows(fields)}
 

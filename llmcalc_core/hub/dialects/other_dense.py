@@ -26,11 +26,12 @@ from llmcalc_core.hub.dialects.mistral import mixtral
 
 @dialect("apertus")
 def _apertus(fields: Fields) -> dict[str, Any]:
-    """Read Apertus, whose activation has two numbers of a layer, which are not counted."""
+    """Read Apertus, whose activation has two numbers of a layer."""
     fields.require("post_norm", expected=False)
     fields.require("mlp_bias", expected=False)
     qk_norm = fields.flag("qk_norm", default=True)
-    return {**decoder_fields(fields), **attention_bias(fields), "num_ffi": 1, "qk_norm": qk_norm}
+    return {**decoder_fields(fields), **attention_bias(fields), "num_ffi": 1, "qk_norm": qk_norm,
+            "layer_vector_size": 2}  # fmt: skip
 
 
 @dialect("arcee")
@@ -40,7 +41,7 @@ def _arcee(fields: Fields) -> dict[str, Any]:
 
 @dialect("bloom")
 def _bloom(fields: Fields) -> dict[str, Any]:
-    """Read BLOOM; the norm after its embedding is left out."""
+    """Read BLOOM, with a norm after its embedding."""
     fields.require("apply_residual_connection_post_layernorm", expected=False)
     fields.ignore("attention_softmax_in_fp32", "masked_softmax_fusion", "hidden_dropout")
     hidden = fields.number("hidden_size", "n_embed")
@@ -52,6 +53,7 @@ def _bloom(fields: Fields) -> dict[str, Any]:
         "intermediate_size": fields.number("n_inner", default=4 * hidden),
         "max_model_len": fields.optional("seq_length"),
         "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        "outer_vector_size": 2 * hidden,
         **PLAIN_FEED_FORWARD,
         **biased_everywhere(biased=True),
     }
@@ -60,15 +62,27 @@ def _bloom(fields: Fields) -> dict[str, Any]:
 @dialect("cohere")
 def _cohere(fields: Fields) -> dict[str, Any]:
     """Read Command R: both parts of a layer after one norm, whose layer norms have no bias."""
-    fields.require("use_qk_norm", expected=False)
-    return {**decoder_fields(fields, tied=True), **attention_bias(fields), "norms_per_layer": 1}
+    fields.require("use_parallel_block", expected=True)
+    fields.require("use_gated_activation", expected=True)
+    normed = fields.flag("use_qk_norm", default=False)
+    return {
+        **decoder_fields(fields, tied=True),
+        **attention_bias(fields),
+        "norms_per_layer": 1,
+        "qk_norm": normed,
+        "qk_norm_wide": normed,
+    }
 
 
 @dialect("cohere2")
 def _cohere2(fields: Fields) -> dict[str, Any]:
     """Read Command A, with windows in three of four layers."""
     fields.number("sliding_window")
-    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=4)
+    fields.ignore("rotary_pct", "order_of_interleaved_layers", "use_embedding_sharing")
+    fields.ignore("use_parallel_embedding")
+    period = fields.number(
+        "sliding_window_pattern", "_sliding_window_pattern", "layer_switch", default=4
+    )
     return {**_cohere(fields), **windows(fields, (SLIDING,) * (period - 1) + (FULL,))}
 
 
@@ -229,6 +243,9 @@ def _phi(fields: Fields) -> dict[str, Any]:
 
 @dialect("phi3")
 def _phi3(fields: Fields) -> dict[str, Any]:
+    fields.require("full_attn_mod", expected=1)
+    fields.require("mlp_bias", expected=False)
+    fields.require("lm_head_bias", expected=False)
     return {**decoder_fields(fields), **windows(fields)}
 
 

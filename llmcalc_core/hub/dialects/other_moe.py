@@ -183,6 +183,7 @@ _ERNIE_MODULE = {"mlp_layer_type": "dense", "norms_per_layer": 1}
 
 @dialect("ernie4_5")
 def _ernie4_5(fields: Fields) -> dict[str, Any]:
+    fields.require("use_rmsnorm", expected=True)
     biased = fields.flag("use_bias", default=False)
     base = decoder_fields(fields, tied=True, needs=(KV, "head_dim"))
     return {**base, **biased_everywhere(biased=biased)}
@@ -192,6 +193,7 @@ def _ernie4_5(fields: Fields) -> dict[str, Any]:
 def _ernie4_5_moe(fields: Fields) -> dict[str, Any]:
     """Read ERNIE 4.5, whose experts start at a layer and go to the last."""
     fields.require("moe_layer_interval", expected=1)
+    fields.require("use_rmsnorm", expected=True)
     fields.ignore("moe_norm_min", "moe_gate_act", "moe_capacity", "moe_use_aux_free", "moe_gate")
     fields.ignore("moe_layer_end_index")
     biased = fields.flag("use_bias", default=False)

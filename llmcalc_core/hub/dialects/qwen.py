@@ -83,22 +83,21 @@ def _qwen2_moe(fields: Fields) -> dict[str, Any]:
 @dialect("qwen3_moe")
 def _qwen3_moe(fields: Fields) -> dict[str, Any]:
     return {
-        **decoder_fields(fields, needs=(KV, "head_dim")),
+        **decoder_fields(fields, needs=(KV,)),
         **attention_bias(fields),
         **_qwen_windows(fields),
         **_qwen_experts(fields),
-        "qk_norm": True,
+        "qk_norm": fields.flag("use_qk_norm", default=True),
     }
 
 
 @dialect("qwen3_5_text")
-def _qwen3_5_text(
-    fields: Fields, *, tied: bool = False, width: int | None = None
-) -> dict[str, Any]:
+def _qwen3_5_text(fields: Fields, *, width: int | None = None) -> dict[str, Any]:
     """Read attention with a gate, and the gated delta nets between."""
     fields.require("mamba_ssm_dtype", expected="float32")
+    fields.require("output_gate_type", expected="swish")
     fields.require("mtp_use_dedicated_embeddings", expected=False)
-    base = decoder_fields(fields, tied=tied, width=width, needs=(KV, "head_dim"))
+    base = decoder_fields(fields, width=width, needs=(KV, "head_dim"))
     layers, period = base["num_decoder_layers"], fields.number("full_attention_interval", default=4)
     regular = ((_LINEAR,) * (period - 1) + (FULL,)) * layers
     kinds = fields.entries("layer_types") or regular[:layers]
@@ -120,12 +119,12 @@ def _qwen3_5_text(
 
 
 @dialect("qwen3_5_moe_text")
-def _qwen3_5_moe_text(fields: Fields, *, tied: bool = False) -> dict[str, Any]:
+def _qwen3_5_moe_text(fields: Fields) -> dict[str, Any]:
     """Read a mixture in every layer, with a shared expert that has a gate."""
     fields.require("mlp_only_layers", expected=[])
     fields.require("decoder_sparse_step", expected=1)
     return {
-        **_qwen3_5_text(fields, tied=tied, width=0),
+        **_qwen3_5_text(fields, width=0),
         "num_experts": fields.number("num_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
@@ -142,24 +141,14 @@ def _qwen3_next(fields: Fields) -> dict[str, Any]:
     return {**_qwen3_5_moe_text(fields), "mtp_layers": predicted, "recurrent_state_bits": 16}
 
 
-def _text_part(fields: Fields) -> tuple[Fields, bool]:
-    """Give the text part, and whether the whole says that the head is tied."""
-    text, tied = fields.section("text_config"), fields.flag("tie_word_embeddings", default=False)
-    fields.ignore_rest()
-    return text, tied
-
-
 @dialect("qwen3_5")
 def _qwen3_5(fields: Fields) -> dict[str, Any]:
-    vision, (text, tied) = images(fields), _text_part(fields)
-    return {**_qwen3_5_text(text, tied=tied), "vision": qwen_vision(vision) if vision else None}
+    return _with_qwen_vision(fields, _qwen3_5_text)
 
 
 @dialect("qwen3_5_moe")
 def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
-    vision, (text, tied) = images(fields), _text_part(fields)
-    described = _qwen3_5_moe_text(text, tied=tied)
-    return {**described, "vision": qwen_vision(vision) if vision else None}
+    return _with_qwen_vision(fields, _qwen3_5_moe_text)
 
 
 @dialect("qwen3_vl")

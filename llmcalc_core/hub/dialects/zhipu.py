@@ -13,6 +13,7 @@ from llmcalc_core.hub.dialects.decoder import (
     KV,
     decoder_fields,
     encoder_layer,
+    first_dense_layers,
     images,
     text_part,
 )
@@ -78,14 +79,9 @@ def _glm4_moe(fields: Fields) -> dict[str, Any]:
 @dialect("glm4_moe_lite")
 def _glm4_moe_lite(fields: Fields) -> dict[str, Any]:
     """Read GLM-4.7-Flash, which has latent attention."""
-    fields.ignore("mlp_layer_types")
     latent = deepseek_latent(fields)
-    dense = latent.get("first_k_dense_replace", 0)
-    kinds = fields.entries("mlp_layer_types")
-    if kinds:
-        dense = kinds.count("dense")
-        if kinds != ("dense",) * dense + ("sparse",) * (len(kinds) - dense):
-            fields.refuse("mlp_layer_types", "can only be described with dense layers first")
+    layers = latent["num_decoder_layers"]
+    dense = first_dense_layers(fields, layers, "first_k_dense_replace", default=1)
     return {**latent, "first_k_dense_replace": dense, "router_bias": True}
 
 
