@@ -268,7 +268,7 @@ def architecture(config: ModelConfig) -> Model:
 
 def _shardable_heads(layers: tuple[Layer, ...]) -> int:
     """Give the number that tensor parallelism must divide: heads, or channels without any."""
-    mixers = (layer.mixer for layer in layers if isinstance(layer.mixer, TokenMixer))
+    mixers = (part for layer in layers for part in layer.parts if isinstance(part, TokenMixer))
     return gcd(*(mixer.shardable_heads for mixer in mixers if mixer.shardable_heads))
 
 

@@ -36,8 +36,8 @@ _SPARSE_BLOCK = 64
 class LatentAttention(AttentionMixer):
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
-    ``q_rank`` is 0 where queries are projected at once; ``gated`` says whether the result is
-    multiplied by a gate as wide as the values (Kimi K3). ``top_k`` tokens are read of all (0: each
+    ``q_rank`` is 0 where queries are projected at once; ``gate`` is the width of the gate that the
+    result of a head is multiplied by, if any (Kimi K3). ``top_k`` tokens are read of all (0: each
     of them), which ``indexer`` chooses, or one of an earlier layer where there is none.
     ``replicated_parameters`` are those of the down projections and of the indexer, if there is
     one, which every device holds; ``output_parameters`` those of the last projection.
@@ -49,7 +49,7 @@ class LatentAttention(AttentionMixer):
     nope_dim: int
     rope_dim: int
     v_dim: int
-    gated: bool
+    gate: int
     top_k: int
     indexer: Indexer | None
     parameters: int
@@ -63,7 +63,9 @@ class LatentAttention(AttentionMixer):
         q_rank, rank, nope, rope, value = (config.of_layer(name, index) for name in _SHAPE)
         query = heads * (nope + rope)
         down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
-        results = (1 + config.attn_output_gate) * value * hidden
+        results = (
+            1 + config.attn_output_gate
+        ) * value * hidden + config.attn_gate_per_head * hidden
         up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
         shared = config.of_layer("index_shared", index)
         indexer = None if shared else Indexer.from_config(config, index)
@@ -75,7 +77,7 @@ class LatentAttention(AttentionMixer):
             nope_dim=nope,
             rope_dim=rope,
             v_dim=value,
-            gated=config.attn_output_gate,
+            gate=value * config.attn_output_gate or int(config.attn_gate_per_head),
             top_k=config.index_topk or 0,
             indexer=indexer,
             parameters=replicated + up,
@@ -113,7 +115,7 @@ class LatentAttention(AttentionMixer):
     def activation_width(self) -> float:
         """Queries, what they meet (unpacked, or absorbed if sparse), results and their gate."""
         form = 2 * self.kv_rank if self.top_k else self.nope_dim + self.v_dim
-        return self.heads * (self.query_dim + form + (1 + self.gated) * self.v_dim)
+        return self.heads * (self.query_dim + form + self.v_dim + self.gate)
 
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device."""
@@ -168,7 +170,7 @@ class LatentAttention(AttentionMixer):
                 n=step.hidden,
                 k=heads * self.v_dim,
             ),
-            *self._gate(step, heads * self.v_dim),
+            *self._gate(step, heads),
             *(self._indexing(self.indexer, step) if self.indexer else ()),
             self._kernel(step, heads),
             traffic(
@@ -226,11 +228,13 @@ class LatentAttention(AttentionMixer):
             family="latent",
         )
 
-    def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:
-        """Project a gate as wide as the results, and multiply them by it."""
-        if not self.gated:
+    def _gate(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
+        """Project a gate as wide as the results, or one for each head; multiply them by it."""
+        if not self.gate:
             return ()
-        multiplied = traffic("gate", step.tokens * 3 * width * step.precision.output_bytes)
+        results, width = heads * self.v_dim, heads * self.gate
+        moved = (2 * results + width) * step.precision.output_bytes
+        multiplied = traffic("gate", step.tokens * moved)
         projected = matrix(step, "gate projection", m=step.tokens, n=width, k=step.hidden)
         return projected, multiplied
 

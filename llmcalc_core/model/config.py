@@ -100,6 +100,9 @@ class ModelConfig:
     shared_expert_gate, router_bias, router_scale : bool, default False
         Whether the shared expert has a gate of width ``hidden_size``; the router one bias per
         expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
+    zero_experts : int, default 0
+        Experts that a router may choose and that do nothing (LongCat); ``expert_top_k`` are the
+        others that a token uses in the mean.
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
         MoE layers start after the first k layers and then are every n-th, at an offset.
     q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
@@ -121,12 +124,20 @@ linear_conv_kernel_dim : int, optional
         attention (arXiv:2510.26692) of the ``kimi_delta_attention`` ones.
     linear_full_rank_gate : bool, default False
         Whether the output gate of Kimi delta attention is one projection, not two of low rank.
+    linear_full_rank_decay : bool, default False
+        The same of its decay.
     mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
     mamba_num_heads, mamba_head_dim, mamba_n_groups : int, optional
         Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
+    short_conv_kernel, short_conv_bias : int, bool
+        Tokens that a ``short_convolution`` layer sees (LFM2), and whether it has biases.
+    mamba_gate_norm : bool, default True
+        Whether the ``mamba2`` layers normalise their gated result.
+    parallel_mixer : str, optional
+        A token mixer, of ``LAYER_TYPES``, that every layer has beside its own (Falcon-H1).
     recurrent_state_bits : int, default 32
         Bits of an element of the states of recurrent layers in vLLM, 16 where the checkpoint does
         not ask for more (Qwen3-Next, Granite 4; those of Kimi delta attention always have 32).
@@ -210,6 +221,7 @@ linear_conv_kernel_dim : int, optional
     moe_layer_offset: int = 0
     router_bias: bool = False
     router_scale: bool = False
+    zero_experts: int = 0
     mtp_layers: int = 0
     mtp_layer: Mapping[str, str | int] | tuple[tuple[str, str | int], ...] = ()
     vision: VisionTower | None = None
@@ -233,6 +245,7 @@ linear_conv_kernel_dim : int, optional
     linear_value_head_dim: int | None = None
     linear_conv_kernel_dim: int = 4
     linear_full_rank_gate: bool = False
+    linear_full_rank_decay: bool = False
     mamba_d_state: int | None = None
     mamba_d_conv: int = 4
     mamba_expand: int = 2
@@ -240,7 +253,11 @@ linear_conv_kernel_dim : int, optional
     mamba_num_heads: int | None = None
     mamba_head_dim: int | None = None
     mamba_n_groups: int | None = None
+    short_conv_kernel: int = 0
+    short_conv_bias: bool = False
     mamba_norm: bool = False
+    mamba_gate_norm: bool = True
+    parallel_mixer: str = ""
     recurrent_state_bits: int = 32
 
     def __post_init__(self) -> None:

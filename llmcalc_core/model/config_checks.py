@@ -20,19 +20,26 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
     "full_attention": (),
     "sliding_attention": ("sliding_window",),
     "chunked_attention": ("attention_chunk_size",),
+    "block_sparse_attention": ("index_n_heads", "index_head_dim", "index_topk"),
     "compressed_sparse_attention": ("o_lora_rank", "sparse_compress_ratio", "index_topk"),
     "heavily_compressed_attention": ("o_lora_rank", "heavy_compress_ratio"),
     "linear_attention": _DELTA,
     "kimi_delta_attention": _DELTA,
     "mamba": ("mamba_d_state", "mamba_dt_rank"),
     "mamba2": ("mamba_d_state", "mamba_num_heads", "mamba_head_dim", "mamba_n_groups"),
+    "short_convolution": ("short_conv_kernel",),
     "linear": (),
     "none": (),
 }
 """Token mixers that a layer can have, and the fields that each of them needs."""
 
+RECURRENT = ("linear_attention", "kimi_delta_attention", "mamba", "mamba2", "short_convolution")
+"""Those of them that keep a state, which a layer may have beside attention."""
+
 ATTENTION_KINDS: dict[str, tuple[str, ...]] = {
-    "plain": ("full_attention", "sliding_attention", "chunked_attention"),
+    "plain": (
+        "full_attention", "sliding_attention", "chunked_attention", "block_sparse_attention",
+    ),
     "latent": ("full_attention",),
     "compressed": (
         "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention",
@@ -95,6 +102,8 @@ def settle(config: ModelConfig) -> dict[str, Any]:
             values[name] = whole_number(name, value, least=least, most=_MOST.get(name))
     values["precision"] = stored_precision(values["precision"])
     values["vision"] = vision_tower(values["vision"])
+    if values["parallel_mixer"]:
+        values["parallel_mixer"] = one_of("parallel_mixer", values["parallel_mixer"], RECURRENT)
     values["norm"] = one_of("norm", values["norm"], ("rmsnorm", "layernorm"))
     _settle_layers(values)
     _fill(values)
@@ -238,7 +247,8 @@ def _refuse_missing_parts(config: ModelConfig) -> None:
     if config.kv_lora_rank is not None:
         _need(config, "latent attention (kv_lora_rank) needs", latent)
     index = ("index_topk", "index_n_heads", "index_head_dim")
-    if any(getattr(config, name) for name in index):
+    blocks = "block_sparse_attention" in config.layer_types
+    if any(getattr(config, name) for name in index) and not blocks:
         family = "kv_lora_rank" if config.o_lora_rank is None else "o_lora_rank"
         _need(config, "sparse attention (index_topk) needs", (family, "q_lora_rank", *index))
     if config.o_lora_rank is not None:
@@ -263,7 +273,7 @@ def _refuse_kinds(config: ModelConfig) -> None:
     own = ATTENTION_KINDS[family]
     others = {kind for kinds in ATTENTION_KINDS.values() for kind in kinds} - {*own}
     mixers = {config.mixers_of(index)[0] for index in _described(config)}
-    for kind in sorted(mixers):
+    for kind in sorted(mixers | ({config.parallel_mixer} - {""})):
         if LAYER_TYPES[kind]:
             _need(config, f"layer_types with {kind} need", LAYER_TYPES[kind])
         if kind in others:

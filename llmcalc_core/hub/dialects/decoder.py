@@ -7,6 +7,7 @@ is known.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from llmcalc_core.hub.dialects.fields import Dialect, Fields
@@ -78,6 +79,34 @@ def windows(
     if context is not None and window >= context:
         return {}
     return {"sliding_window": window, "layer_types": kinds}
+
+
+def layer_kinds(
+    fields: Fields, named: Mapping[str, str], layers: int, *, name: str = "layer_types"
+) -> tuple[str, ...]:
+    """Read the kind of each layer by the names that a file has for them; none where it has none."""
+    kinds = fields.words(name)
+    if kinds and (len(kinds) != layers or not set(kinds) <= set(named)):
+        fields.refuse(name, f"must be one of {', '.join(named)} for each of {layers} layers")
+    return tuple(named[kind] for kind in kinds)
+
+
+def delta_shape(fields: Fields) -> dict[str, Any]:
+    """Read the heads of gated delta nets, as Qwen3-Next writes them."""
+    return {
+        "linear_num_key_heads": fields.number("linear_num_key_heads"),
+        "linear_num_value_heads": fields.number("linear_num_value_heads"),
+        "linear_key_head_dim": fields.number("linear_key_head_dim"),
+        "linear_value_head_dim": fields.number("linear_value_head_dim"),
+        "linear_conv_kernel_dim": fields.number("linear_conv_kernel_dim", default=4),
+    }
+
+
+def mixtures(fields: Fields, layers: int) -> tuple[str, ...]:
+    """Read which layers are dense and which have experts; none where the file does not say."""
+    return layer_kinds(
+        fields, {"dense": "dense", "sparse": "sparse"}, layers, name="mlp_layer_types"
+    )
 
 
 def local_experts(fields: Fields) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _deepseek(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields), **attention_bias(fields), **deepseek_experts(fields)}
 
 
-@dialect("deepseek_v2", "deepseek_v3")
+@dialect("deepseek_v2", "deepseek_v3", "sarvam_mla")
 def deepseek_latent(fields: Fields) -> dict[str, Any]:
     """Read latent attention, which makes no use of key and value heads of its own."""
     fields.require("attention_bias", expected=False)

@@ -162,6 +162,13 @@ class Fields:
         self._sections.append(section)
         return section
 
+    def of_type(self, model_type: str) -> Fields:
+        """Give the same fields with the defaults of another model type; they count as read."""
+        other = Fields(self._values, self.where, model_type=model_type, nested=self._nested)
+        self._sections.append(other)
+        self.ignore_rest()
+        return other
+
     def sections(self, name: str) -> tuple[Fields, ...]:
         """Give the fields of each object of a list."""
         entries = self.value(name) or []

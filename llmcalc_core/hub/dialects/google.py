@@ -24,6 +24,8 @@ from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.model.vision import VisionTower
 
 _NORMS = 4
+_HEADLESS = ("idefics3_vision", "idefics2_vision", "smolvlm_vision", "paddleocr_vl_vision")
+"""Encoders of SigLIP's shape that never have a head."""
 
 
 @dialect("gemma")
@@ -108,7 +110,8 @@ def siglip_outside(vision: Fields) -> int:
     patches = (vision.number("image_size") // patch) ** 2
     pixels = vision.number("num_channels", default=CHANNELS) * patch * patch
     head = encoder_layer(hidden, inner, gated=False, biased=True, norms=3 * hidden)
-    pooled = head if vision.flag("vision_use_head", default=True) else 0
+    headless = vision.model_type in _HEADLESS
+    pooled = 0 if headless or not vision.flag("vision_use_head", default=True) else head
     return pixels * hidden + patches * hidden + 3 * hidden + pooled
 
 
@@ -229,6 +232,24 @@ def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
         "router_scale": True,
         "norms_per_layer": _NORMS + 3,
     }
+
+
+@dialect("gemma4_unified_text")
+def _gemma4_unified_text(fields: Fields) -> dict[str, Any]:
+    """Read the text part of Gemma 4 unified, whose layers have no inputs of their own."""
+    own = {"per_layer_input_size": None, "per_layer_input_vocab": None}
+    return {**_gemma4_text(fields), **own}
+
+
+@dialect("gemma4_unified")
+def _gemma4_unified(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 4 unified where it is the text part alone."""
+    for name in ("vision_config", "audio_config"):
+        if fields.value(name):
+            fields.refuse(name, "cannot be described; give text_config")
+    described = text_part(fields, fields.section("text_config"), _gemma4_unified_text)
+    fields.ignore_rest()
+    return described
 
 
 @dialect("gemma4")

@@ -10,6 +10,7 @@ from typing import Any
 from llmcalc_core.hub.dialects.decoder import (
     FULL,
     KV,
+    SLIDING,
     attention_bias,
     decoder_fields,
     local_experts,
@@ -19,6 +20,7 @@ from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.hub.dialects.meta import llama
 
 _MAMBA = "mamba2"
+_EVERY_FOURTH = (FULL, SLIDING, SLIDING, SLIDING)
 _KINDS = {"mamba": _MAMBA, "linear_attention": _MAMBA, "attention": FULL, "full_attention": FULL}
 
 
@@ -33,9 +35,15 @@ def _granite_swa(fields: Fields) -> dict[str, Any]:
     """Read Granite with windows, whose files name the kind of every layer, and sinks."""
     fields.number("sliding_window")
     fields.ignore("layer_rope_theta")
-    if not fields.entries("layer_types"):
-        fields.refuse("layer_types", "must name every layer")
-    return {**llama(fields), **windows(fields), "attention_sinks": True}
+    return {**llama(fields), **windows(fields, _EVERY_FOURTH), "attention_sinks": True}
+
+
+@dialect("granitemoe_swa")
+def _granitemoe_swa(fields: Fields) -> dict[str, Any]:
+    """Read the same with experts, and with a shared one where its width is not 0."""
+    fields.ignore("layer_rope_theta")
+    base = _granitemoeshared(fields)
+    return {**base, **windows(fields, _EVERY_FOURTH), "attention_sinks": True}
 
 
 @dialect("granitemoe")
@@ -51,7 +59,9 @@ def _granitemoe(fields: Fields) -> dict[str, Any]:
 def _granitemoeshared(fields: Fields) -> dict[str, Any]:
     shared = fields.number("shared_intermediate_size", default=0)
     return {
-        **decoder_fields(fields, needs=(KV,)),
+        **decoder_fields(
+            fields,
+        ),
         **attention_bias(fields),
         "num_experts": fields.number("num_local_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),

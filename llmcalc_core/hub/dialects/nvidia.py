@@ -21,7 +21,7 @@ _LETTERS = {"linear_attention": "M", "mamba": "M", "moe": "E", "full_attention":
 _FFN_MULTIPLE = 256  # widths of the searched layers are rounded up to it (modeling_decilm.py)
 
 
-@dialect("nemotron")
+@dialect("nemotron", "jais2")
 def _nemotron(fields: Fields) -> dict[str, Any]:
     return {**llama(fields), "num_ffi": 1, "norm": "layernorm"}
 

@@ -16,6 +16,8 @@ from llmcalc_core.hub.dialects.decoder import (
     attention_bias,
     biased_everywhere,
     decoder_fields,
+    delta_shape,
+    layer_kinds,
     windows,
 )
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
@@ -152,6 +154,28 @@ def _minicpm3(fields: Fields) -> dict[str, Any]:
     return {**deepseek_latent(fields), "tie_word_embeddings": tied}
 
 
+@dialect("nanochat")
+def _nanochat(fields: Fields) -> dict[str, Any]:
+    """Read NanoChat, whose norms have no weights."""
+    bare = {"num_ffi": 1, "norms_per_layer": 0, "final_norm": False}
+    return {**decoder_fields(fields), **attention_bias(fields), **bare}
+
+
+@dialect("diffllama")
+def _diffllama(fields: Fields) -> dict[str, Any]:
+    """Read DiffLlama: attention as a difference of two, with four vectors of a head's width."""
+    base = llama(fields)
+    return {**base, "layer_vector_size": 4 * base["head_dim"]}
+
+
+@dialect("bitnet")
+def _bitnet(fields: Fields) -> dict[str, Any]:
+    """Read BitNet, with a norm before the last projection of attention and of the feed-forward."""
+    base = llama(fields)
+    own = base["num_attention_heads"] * base["head_dim"] + base["intermediate_size"]
+    return {**base, "layer_vector_size": own}
+
+
 @dialect("seed_oss")
 def _seed_oss(fields: Fields) -> dict[str, Any]:
     return {
@@ -198,6 +222,7 @@ def _starcoder2(fields: Fields) -> dict[str, Any]:
     }
 
 
+_LINEAR = "linear_attention"
 _WIDE = {"qk_norm": True, "qk_norm_wide": True}
 
 
@@ -224,7 +249,20 @@ def _olmo3(fields: Fields) -> dict[str, Any]:
     return {**_olmo2(fields), **windows(fields, (SLIDING, SLIDING, SLIDING, FULL))}
 
 
-@dialect("olmoe")
+@dialect("olmo_hybrid")
+def _olmo_hybrid(fields: Fields) -> dict[str, Any]:
+    """Read OLMo Hybrid: gated delta nets in three of four layers."""
+    base = {**_olmo2(fields), **delta_shape(fields)}
+    layers = base["num_decoder_layers"]
+    kinds = layer_kinds(fields, {FULL: FULL, _LINEAR: _LINEAR}, layers)
+    if not kinds:
+        fields.refuse("layer_types", "must name every layer")
+    fields.ignore("linear_allow_neg_eigval", "linear_a_log_max", "linear_a_log_min")
+    fields.ignore("linear_dt_init_floor", "linear_dt_max", "linear_dt_min", "linear_use_gate")
+    return {**base, "layer_types": kinds}
+
+
+@dialect("olmoe", "flex_olmo")
 def _olmoe(fields: Fields) -> dict[str, Any]:
     return {
         **_olmo2(fields),

@@ -15,6 +15,7 @@ from llmcalc_core.hub.dialects.decoder import (
     SLIDING,
     attention_bias,
     decoder_fields,
+    delta_shape,
     encoder_layer,
     images,
     text_part,
@@ -37,12 +38,12 @@ def _qwen_windows(fields: Fields) -> dict[str, Any]:
     return windows(fields, (FULL,) * below + (SLIDING,) * (layers - below))
 
 
-@dialect("qwen2")
+@dialect("qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text")
 def _qwen2(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields, needs=(KV,)), **_qwen_windows(fields), "qkv_bias": True}
 
 
-@dialect("qwen3")
+@dialect("qwen3", "qwen3_vl_text")
 def _qwen3(fields: Fields) -> dict[str, Any]:
     return {
         **decoder_fields(fields, needs=(KV, "head_dim")),
@@ -80,7 +81,7 @@ def _qwen2_moe(fields: Fields) -> dict[str, Any]:
     }
 
 
-@dialect("qwen3_moe")
+@dialect("qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text")
 def _qwen3_moe(fields: Fields) -> dict[str, Any]:
     return {
         **decoder_fields(fields, needs=(KV,)),
@@ -110,11 +111,7 @@ def _qwen3_5_text(fields: Fields, *, width: int | None = None) -> dict[str, Any]
         "qk_norm": True,
         "mtp_layers": fields.number("mtp_num_hidden_layers", default=0),
         "attn_output_gate": fields.flag("attn_output_gate", default=True),
-        "linear_num_key_heads": fields.number("linear_num_key_heads"),
-        "linear_num_value_heads": fields.number("linear_num_value_heads"),
-        "linear_key_head_dim": fields.number("linear_key_head_dim"),
-        "linear_value_head_dim": fields.number("linear_value_head_dim"),
-        "linear_conv_kernel_dim": fields.number("linear_conv_kernel_dim", default=4),
+        **delta_shape(fields),
     }
 
 

@@ -53,7 +53,7 @@ def _glm(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields), "qkv_bias": fields.flag("attention_bias", default=False)}
 
 
-@dialect("glm4")
+@dialect("glm4", "glm4v_text")
 def _glm4(fields: Fields) -> dict[str, Any]:
     """Read GLM-4 0414, with norms before and after each part of a layer."""
     return {
@@ -63,7 +63,7 @@ def _glm4(fields: Fields) -> dict[str, Any]:
     }
 
 
-@dialect("glm4_moe")
+@dialect("glm4_moe", "sarvam_moe")
 def _glm4_moe(fields: Fields) -> dict[str, Any]:
     """Read GLM-4.5, 4.6 and 4.7."""
     return {
@@ -85,7 +85,7 @@ def _glm4_moe_lite(fields: Fields) -> dict[str, Any]:
     return {**latent, "first_k_dense_replace": dense, "router_bias": True}
 
 
-@dialect("glm4v")
+@dialect("glm4v", "glm46v", "glmga")
 def _glm4v(fields: Fields) -> dict[str, Any]:
     return _with_glm_vision(fields, _glm4)
 

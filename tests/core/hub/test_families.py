@@ -221,7 +221,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("laguna", {"num_attention_heads_per_layer": [48]}, "num_attention_heads_per_layer must be"),
     ("solar_open", {"use_qk_norm": True}, "use_qk_norm .* got True"),
     ("apertus", {"post_norm": True}, "post_norm .* got True"),
-    ("granite_swa", {"layer_types": None}, "layer_types must name every layer"),
     ("stablelm", {"qk_layernorm": True}, "qk_layernorm .* got True"),
 ]
 
