@@ -270,7 +270,34 @@ linear_conv_kernel_dim : int, optional
         """Show what is not as usual, the name first."""
         values = ((field, getattr(self, field.name)) for field in fields(self))
         shown = (f"{field.name}={value!r}" for field, value in values if value != field.default)
-        return f"ModelConfig({', '.join(shown)})"
+        counted = f"{self.parameters:,} parameters, {self.active_parameters:,} of them active"
+        held = f"{self.bytes_per_token:,} bytes of cache a token"
+        return f"ModelConfig({', '.join(shown)})  # {counted}, {held}"
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the decoder and of the encoder of images; modules of prediction apart."""
+        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
+
+        model = architecture(self)
+        return model.parameters + model.vision_parameters
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters of the decoder that one token uses."""
+        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
+
+        return architecture(self).active_parameters
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of cache for each token of the context, in the checkpoint's types, on one device.
+
+        Windows and recurrent states, which do not grow with the context, are not among them.
+        """
+        from llmcalc_core.api.sequence_bytes import bytes_per_token  # noqa: PLC0415
+
+        return bytes_per_token(self)
 
     def of_layer(self, name: str, index: int) -> int:
         """Give the value of a field in one layer; 0 where it has none.

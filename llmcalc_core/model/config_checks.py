@@ -127,7 +127,10 @@ def _settle_layers(values: dict[str, Any]) -> None:
             msg = f"per_layer has no field {name!r}{nearest(name, PER_LAYER)}"
             raise ValueError(msg)
         least = int(name not in _MAY_BE_ZERO)
-        numbers = tuple(whole_number(f"per_layer, {name}", value, least=least) for value in pattern)
+        numbers = tuple(
+            whole_number(f"per_layer, {name}", value, least=least, most=_MOST.get(name))
+            for value in pattern
+        )
         if not numbers:
             msg = f"per_layer, {name} must have a value or more, got {pattern!r}"
             raise ValueError(msg)

@@ -54,10 +54,32 @@ def is_harmless(name: str, value: object) -> bool:
     >>> is_harmless("index_topk", None), is_harmless("attention_scale", True)
     (True, False)
     """
-    if not value or name in _HARMLESS or not _STRUCTURAL.search(name):
+    if not value or not is_structural(name):
         return True
     if isinstance(value, int | float) and not isinstance(value, bool) and _SCALES.search(name):
         return True
     if name == "position_embedding_type":
         return not _LEARNED.search(str(value))
-    return _HARMLESS_KIND.search(name) is not None
+    return is_of_harmless_kind(name)
+
+
+def is_structural(name: str) -> bool:
+    """Tell whether the name of a field has a word of what layers are made of.
+
+    Examples
+    --------
+    >>> is_structural("q_lora_rank"), is_structural("seed")
+    (True, False)
+    """
+    return _STRUCTURAL.search(name) is not None
+
+
+def is_of_harmless_kind(name: str) -> bool:
+    """Tell whether a field is of a kind that holds no weights, whatever its value.
+
+    Examples
+    --------
+    >>> is_of_harmless_kind("attention_dropout"), is_of_harmless_kind("qk_rope_head_dim")
+    (True, False)
+    """
+    return name in _HARMLESS or _HARMLESS_KIND.search(name) is not None
