@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from llmcalc_core.architecture.model import Model
+from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.engines import DEFAULT_ENGINE, find_engine
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.precision import Precision
+from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import PLAIN, Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 
@@ -55,6 +56,20 @@ def sequence_bytes_by_layers(model: Model, precision: Precision) -> Iterator[Seq
         token, state = (further - far) / (contexts[3] - contexts[2]), 2 * one - two
         windows = far - token * _FAR - state
         yield SequenceBytes(layers=f"{count:g} x {name}", token=token, windows=windows, state=state)
+
+
+def bytes_per_token(config: ModelConfig) -> int:
+    """Count the bytes of cache for each token of the context in the checkpoint's types [bytes].
+
+    Examples
+    --------
+    >>> bytes_per_token(ModelConfig(
+    ...     vocab_size=10, hidden_size=8, num_decoder_layers=3, num_attention_heads=2,
+    ...     intermediate_size=16))
+    96
+    """
+    kinds = sequence_bytes_by_layers(architecture(config), config.precision or PLAIN)
+    return round(sum(kind.token for kind in kinds))
 
 
 def weight_bytes(model: Model, precision: Precision) -> float:

@@ -268,13 +268,14 @@ def architecture(config: ModelConfig) -> Model:
 
 def _shardable_heads(layers: tuple[Layer, ...]) -> int:
     """Give the number that tensor parallelism must divide: heads, or channels without any."""
-    mixers = (layer.mixer for layer in layers if isinstance(layer.mixer, TokenMixer))
+    mixers = (part for layer in layers for part in layer.parts if isinstance(part, TokenMixer))
     return gcd(*(mixer.shardable_heads for mixer in mixers if mixer.shardable_heads))
 
 
 def _embedding_parameters(config: ModelConfig) -> int:
     hidden, width = config.hidden_size, config.embedding_size or config.hidden_size
     embedding = config.vocab_size * width + config.learned_positions * hidden
+    embedding += config.outer_vector_size
     if config.embedding_size:
         embedding += 2 * width * hidden
     if config.per_layer_input_size:

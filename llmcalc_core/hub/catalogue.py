@@ -12,18 +12,37 @@ from typing import Any
 
 from llmcalc_core.checks import nearest
 from llmcalc_core.dtypes import DATA_TYPES
+from llmcalc_core.gguf import GGUF_TYPES
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision, parse_precision, stored_precision
+from llmcalc_core.precision import (
+    Precision,
+    gguf_precision,
+    parse_precision,
+    stored_precision,
+)
 
 # Endings of checkpoints that share the architecture of the model they are named after.
 _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
 _QUANTISED = re.compile(
-    r"-(?P<type>fp8|fp4|nvfp4|mxfp4|int8|int4|awq|gptq|quantized|w\d+a(?:fp)?\d+|dynamic|static|"
-    r"pertensor)(?=-|$)"
+    r"[-:](?P<type>(?:ud-)?i?q\d+-(?:[kx]{1,2}s?(?:-(?:xxs|xs|s|m|l|xl|nl))?|[01])|fp8|fp4|nvfp4|mxfp4|"
+    r"mxfp8|int8|int4|awq|gptq|quantized|w\d+a(?:fp)?\d+|dynamic|static|pertensor|block|gguf|"
+    r"(?:unsloth-)?bnb-[48]bit|[48]bit|mlx|f16|bf16|original)(?=-|:|$)"
 )
+_SILENT = ("quantized", "dynamic", "static", "pertensor", "block", "mlx", "original", "f16", "bf16")
+"""Endings that name no type of their own, or the usual one."""
+
+_SAME = {"int8": "w8a16", "8bit": "w8a16", "4bit": "w4a16", "mxfp8": "fp8",
+         "bnb-4bit": "w4a16", "unsloth-bnb-4bit": "w4a16", "bnb-8bit": "w8a16",
+         "unsloth-bnb-8bit": "w8a16"}  # fmt: skip
+"""Schemes of endings that are called otherwise."""
+
+_GGUF = "q4-k-m"
+"""What ``-GGUF`` alone stands for: the type that llama.cpp takes of a repository (its ``-hf``)."""
 
 # Organisations whose quantised checkpoints keep the name of the model, but not its owner's.
-_QUANTISERS = ("amd", "neuralmagic", "nvidia", "redhatai")
+_QUANTISERS = ("amd", "neuralmagic", "nvidia", "redhatai", "unsloth", "hugging-quants", "thebloke",
+               "lmstudio-community", "mlx-community", "bartowski", "ggml-org", "casperhansen",
+               "modelcloud", "intel", "cyankiwi", "solidrust")  # fmt: skip
 
 _MXFP4_SCALES = 8 / 32
 
@@ -60,7 +79,9 @@ def unquantised(name: str) -> str:
     """
     plain = _QUANTISED.sub("", name)
     owner, _, short = plain.rpartition("/")
-    return short if plain != name and owner in _QUANTISERS else plain
+    if owner not in _QUANTISERS or (plain == name and owner != "unsloth"):
+        return plain
+    return short.removeprefix("meta-") if short.startswith("meta-llama-") else short
 
 
 def precision_in(name: str, *, mixture: bool) -> Precision | None:
@@ -86,11 +107,15 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
     'int4'
     """
     words = [found["type"] for found in _QUANTISED.finditer(name)]
-    known = [word for word in words if word not in ("quantized", "dynamic", "static", "pertensor")]
+    known = [word for word in words if word not in _SILENT]
     if not known:
         return None
+    if "gguf" in known:
+        return _gguf(next((word for word in known if word != "gguf"), _GGUF))
     kind = next((word for word in known if word not in ("awq", "gptq")), "w4a16")
-    named = parse_precision({"int8": "w8a16"}.get(kind, kind))
+    if _GGUF_TYPE.fullmatch(kind):
+        return _gguf(kind)
+    named = parse_precision(_SAME.get(kind, kind))
     kv_cache = "fp8" if name.startswith("nvidia/") else "bf16"
     scales = _MXFP4_SCALES if kind == "mxfp4" else None
     if mixture and DATA_TYPES[named.weights].is_packed:
@@ -101,6 +126,15 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
             scale_bits=scales,
         )
     return replace(named, kv_cache=kv_cache, scale_bits=scales)
+
+
+_GGUF_TYPE = re.compile(r"(?:ud-)?i?q\d+-.*")
+
+
+def _gguf(name: str) -> Precision:
+    """Give the types of a GGUF file by the ending of its name; the usual ones of one not known."""
+    known = name.removeprefix("ud-").replace("-", "_").replace("_xl", "_m")
+    return gguf_precision(known if known in GGUF_TYPES else _GGUF.replace("-", "_"))
 
 
 Table = Mapping[str, Any]

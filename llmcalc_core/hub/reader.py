@@ -5,35 +5,45 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from llmcalc_core.checks import nearest
+from llmcalc_core.checks import nearest, one_of
 from llmcalc_core.hub.dialects import dialects
 from llmcalc_core.hub.dialects.fields import Fields
 from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
 from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import Precision
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
 _QUANTISATION_FILE = "hf_quant_config.json"
+_LONGEST_MESSAGE = 399
+_UNKNOWN = ("refuse", "warn")
 
 
-def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+def read_hf_config(
+    source: str | os.PathLike[str] | Mapping[str, Any], *, unknown: str = "refuse"
+) -> ModelConfig:
     """Read the architecture of a model from its ``config.json``.
 
     Rotary positions, dropout and token ids do not change the shapes and are not read; of a model
     with images, the text part and the encoder of images are; layers of multi-token prediction are
-    counted apart. The quantisation, here or in a ``hf_quant_config.json`` beside the file, becomes
-    the model's ``precision``.
+    counted apart. A field that is absent is what the configuration class of the model type in
+    Hugging Face transformers has by default (``class_defaults.json``). The quantisation, here or in
+    a ``hf_quant_config.json`` beside the file, becomes the model's ``precision``.
 
     Parameters
     ----------
     source : str, path or mapping
         The file, the folder it is in, or its parsed content; a ``hf_quant_config.json`` stands for
         the ``config.json`` beside it.
+    unknown : {'refuse', 'warn'}
+        What to do about a field that may change the architecture and is not understood: refuse the
+        file, or warn and read it as if the field were not there.
 
     Returns
     -------
@@ -54,30 +64,62 @@ def read_hf_config(source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelC
     ... }).num_key_value_heads
     32
     """
+    one_of("unknown", unknown, _UNKNOWN)
+    try:
+        return _read(source, warn=unknown.casefold() == "warn")
+    except ValueError as error:
+        raise ValueError(shortened(str(error))) from None
+
+
+def _read(source: str | os.PathLike[str] | Mapping[str, Any], *, warn: bool) -> ModelConfig:
     name, values, beside = _content(source)
     model_type = _model_type(values, name)
-    fields = Fields(values, f"{name} (model_type {model_type!r})")
+    where = f"{shortened(name, 120)} (model_type {model_type!r})"
+    fields = Fields(values, where, model_type=model_type)
     _refuse_other_tasks(values, fields)
     described = dialects()[model_type](fields)
-    fields.refuse_unread()
+    _settle_unknown(fields, warn=warn)
     known = {key: value for key, value in described.items() if value is not None}
     try:
         config = ModelConfig.from_fields({"model": name, **known})
+        precision = _stored(values, beside, config, name)
     except ValueError as error:
-        msg = f"{fields.where}: {error}"
+        msg = f"{where}: {error}"
         raise ValueError(msg) from None
+    return replace(config, precision=precision) if precision else config
+
+
+def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
+    """Cut a text that is longer than a message may be.
+
+    Examples
+    --------
+    >>> shortened("a long text", 8)
+    'a lo ...'
+    """
+    return text if len(text) <= most else text[: most - 4] + " ..."
+
+
+def _settle_unknown(fields: Fields, *, warn: bool) -> None:
+    """Refuse the first field that is not understood, or warn of all of them."""
+    for section, name in fields.not_understood():
+        if not warn:
+            section.refuse(name, "may change the architecture and is not understood")
+        msg = f"{section.where}: the field {name} is not understood and was left out"
+        warnings.warn(shortened(f"{msg}, {section.shown(name)}"), UserWarning, stacklevel=4)
+
+
+def _stored(
+    values: Mapping[str, Any], beside: Mapping[str, Any], config: ModelConfig, name: str
+) -> Precision | None:
+    """Give the types that a checkpoint is stored in; None where its files state none."""
     stated = _stated_quantisation(values, beside)
     if not stated:
-        return config
-    quantisation = read_quantisation(stated, f"{name}: quantisation")
+        return None
+    quantisation = read_quantisation(stated, f"{shortened(name, 120)}: quantisation")
     if values.get("expert_dtype") == "fp4" and not quantisation.schemes:
         quantisation = replace(quantisation, schemes=(NARROW_EXPERTS,))
-    try:
-        precision = checkpoint_precision(quantisation, config, model_type)
-    except ValueError as error:
-        msg = f"{fields.where}: {error}"
-        raise ValueError(msg) from None
-    return replace(config, precision=precision)
+    return checkpoint_precision(quantisation, config, str(values["model_type"]))
 
 
 def _content(
@@ -107,7 +149,7 @@ def _json_object(path: Path) -> dict[str, Any]:
     except OSError as error:
         msg = f"cannot read {str(path)!r}: {error.strerror or error}"
         raise ValueError(msg) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{str(path)!r} must be a JSON file, got: {error}"
         raise ValueError(msg) from None
     if isinstance(values, dict):
@@ -120,7 +162,7 @@ def _stated_quantisation(values: Mapping[str, Any], beside: Mapping[str, Any]) -
     """Give the quantisation that a model's files state, wherever they do; empty if nowhere."""
     text = values.get("text_config")
     for where in (values, text if isinstance(text, Mapping) else {}):
-        for name in ("quantization_config", "compression_config"):
+        for name in ("quantization_config", "compression_config", "quantization"):
             if isinstance(where.get(name), Mapping):
                 return dict(where[name])
     stated = beside.get("quantization")

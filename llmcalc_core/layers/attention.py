@@ -13,6 +13,7 @@ from llmcalc_core.layers.cache_page import CachePage, Kept
 from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.part import NO_CACHE
+from llmcalc_core.layers.sparse import Indexer
 from llmcalc_core.layers.token_mixer import AttentionMixer
 from llmcalc_core.layers.work import Operation, Pass, matrix, output_pass, traffic
 from llmcalc_core.model.config import ModelConfig
@@ -29,7 +30,8 @@ class Attention(AttentionMixer):
     values are those of an earlier layer. ``kv_width`` is that of the key and value projections of
     one head (one of them where keys are values too), and ``kv_parameters`` theirs, which are
     replicated where there are fewer heads than devices; ``output_parameters`` are those of the last
-    projection.
+    projection. An ``indexer`` chooses the tokens that are read, in blocks, if there is one; every
+    device has all of it.
     """
 
     heads: int
@@ -45,6 +47,7 @@ class Attention(AttentionMixer):
     parameters: int
     kv_parameters: int
     output_parameters: int
+    indexer: Indexer | None = None
 
     @classmethod
     def from_config(cls, config: ModelConfig, index: int) -> Attention:
@@ -64,6 +67,7 @@ class Attention(AttentionMixer):
             normed -= kv_heads * width if config.qk_norm_wide else width
         biased = hidden + config.qkv_bias
         gate = v_dim * config.attn_output_gate or int(config.attn_gate_per_head)
+        indexer = Indexer.of_blocks(config) if kind == "block_sparse_attention" else None
         return cls(
             heads=heads,
             kv_heads=kv_heads,
@@ -81,9 +85,11 @@ class Attention(AttentionMixer):
             + heads * gate * (hidden + config.qkv_bias * config.attn_output_gate)
             + (result + config.attention_output_bias) * hidden
             + config.qk_norm * normed
-            + config.of_layer("attention_sinks", index) * heads,
+            + config.of_layer("attention_sinks", index) * heads
+            + (indexer.parameters if indexer else 0),
             kv_parameters=kv_heads * kv_width * biased,
             output_parameters=result * hidden,
+            indexer=indexer,
         )
 
     @property
@@ -91,6 +97,8 @@ class Attention(AttentionMixer):
         """What a breakdown calls it."""
         if self.window:
             return "sliding-window attention"
+        if self.indexer:
+            return "block-sparse attention"
         return "chunked attention" if self.chunk else "attention"
 
     @property
@@ -101,6 +109,8 @@ class Attention(AttentionMixer):
             words += f", window of {self.window:,}"
         if self.chunk:
             words += f", chunks of {self.chunk:,}"
+        if self.indexer:
+            words += f", {self.indexer.top_k:,} tokens chosen"
         return words + (", cache of an earlier layer" if self.shares_cache else "")
 
     @property
@@ -122,19 +132,23 @@ class Attention(AttentionMixer):
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device, key and value heads in whole."""
         kv_share = ceiling(self.kv_heads / tp) / self.kv_heads
-        return (self.parameters - self.kv_parameters) / tp + self.kv_parameters * kv_share
+        indexed = self.indexer.parameters if self.indexer else 0
+        divided = self.parameters - self.kv_parameters - indexed
+        return divided / tp + self.kv_parameters * kv_share + indexed
 
     def gathered_width(self, tp: Values) -> Values:
         """Give the width of keys and values on a device; 0 where an earlier layer has gathered."""
         width = 0 if self.shares_cache else self.head_dim + self.v_dim
-        return ceiling(self.kv_heads / tp) * width
+        index = self.indexer.head_dim if self.indexer else 0
+        return ceiling(self.kv_heads / tp) * width + index
 
     def request_bytes(self, element: float, grid: Grid) -> Values:
         """Count the keys and values of one request on one device [bytes]."""
         if self.shares_cache:
             return NO_CACHE
         reach = None if grid.engine.caches_whole_context else self.window or self.chunk
-        return key_value_bytes(
+        index = self.indexer.cache_bytes(cached_tokens(grid)) if self.indexer else 0.0
+        return index + key_value_bytes(
             tokens=cached_tokens(grid, window=reach),
             kv_heads=ceiling(self.kv_heads / grid.tp),
             head_dim=self.head_dim,
@@ -155,7 +169,10 @@ class Attention(AttentionMixer):
         )
         reach = self.window or self.chunk or 0
         kept: Kept = "window" if self.window else "chunk" if self.chunk else "all"
-        return (CachePage(kept=kept, token_bytes=float(each), reach=reach),)
+        page = CachePage(kept=kept, token_bytes=float(each), reach=reach)
+        if not self.indexer:
+            return (page,)
+        return page, CachePage(token_bytes=float(np.asarray(self.indexer.cache_bytes(1.0))))
 
     def operations(self, step: Pass) -> tuple[Operation, ...]:
         """Project, turn by position, attend, and project back."""
@@ -182,8 +199,9 @@ class Attention(AttentionMixer):
 
     def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
         """Attend to what is in reach."""
-        heads, reach = self.heads / step.grid.tp, float(self.window or self.chunk or np.inf)
-        seen = pairs_seen(step, window=float(self.window or np.inf), chunk=self.chunk)
+        heads, chosen = self.heads / step.grid.tp, self.indexer.top_k if self.indexer else np.inf
+        reach = float(self.window or self.chunk or chosen)
+        seen = pairs_seen(step, window=float(self.window or chosen), chunk=self.chunk)
         return (
             attention_kernel(
                 step,
@@ -201,7 +219,14 @@ class Attention(AttentionMixer):
                 read=keys_read(step, seen, reach=reach),
                 reach=reach,
             ),
+            *(self._indexing(self.indexer, step) if self.indexer else ()),
         )
+
+    def _indexing(self, indexer: Indexer, step: Pass) -> tuple[Operation, ...]:
+        """Score the whole context and choose from it."""
+        width = indexer.query_width + indexer.key_width
+        projected = matrix(step, "index projection", m=step.tokens, n=width, k=step.hidden)
+        return projected, *indexer.kernels(step)
 
     def _norms(self, step: Pass, heads: Values, kv_heads: Values) -> Operation:
         """Normalise queries and keys, each in a kernel of its own (vLLM, models/qwen3.py)."""

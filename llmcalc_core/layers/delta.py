@@ -31,7 +31,8 @@ class GatedDeltaNet(RecurrentMixer):
 
     Each value head has a state of ``key_dim`` x ``value_dim``; several share a key head. The state
     decays by head, or by channel of the key where ``decay_rank`` is not 0: then the decay is
-    projected through that rank, and so is the output gate unless ``gate_rank`` is 0.
+    projected through that rank (at once where it is the hidden size), and so is the output gate
+    unless ``gate_rank`` is 0.
     ``replicated_parameters`` are those of the projections to these ranks.
     """
 
@@ -75,7 +76,8 @@ class GatedDeltaNet(RecurrentMixer):
         key_heads, heads, key_dim, value_dim = (config.of_layer(name, index) for name in _SHAPE)
         keys, values = key_heads * key_dim, heads * value_dim
         low = not config.linear_full_rank_gate
-        replicated = hidden * (key_dim + low * value_dim)
+        decay_rank = hidden if config.linear_full_rank_decay else key_dim
+        replicated = hidden * ((decay_rank < hidden) * key_dim + low * value_dim)
         return cls(
             key_heads=key_heads,
             value_heads=heads,
@@ -83,13 +85,13 @@ class GatedDeltaNet(RecurrentMixer):
             value_dim=value_dim,
             convolution=kernel,
             state_bits=32,
-            decay_rank=key_dim,
+            decay_rank=decay_rank,
             gate_rank=value_dim * low,
             parameters=replicated
             + hidden * (2 * keys + 2 * values + heads)
             + (value_dim if low else hidden) * values
             + (2 * keys + values) * kernel
-            + (key_dim + 1) * keys
+            + (decay_rank + 1) * keys
             + heads
             + value_dim,
             replicated_parameters=replicated,
@@ -181,17 +183,11 @@ class GatedDeltaNet(RecurrentMixer):
         if not self.decay_rank:
             return ()
         tp, tokens, decay, gate = step.grid.tp, step.tokens, self.decay_rank, self.gate_rank
-        ranks = matrix(
-            step, "decay and gate down projection", m=tokens, n=decay + gate, k=step.hidden
-        )
+        down = (0 if decay == step.hidden else decay) + gate
+        ranks = matrix(step, "decay and gate down projection", m=tokens, n=down, k=step.hidden)
         decays = matrix(step, "decay up projection", m=tokens, n=self.keys / tp, k=decay)
-        if not gate:
-            return ranks, decays
-        return (
-            ranks,
-            decays,
-            matrix(step, "gate up projection", m=tokens, n=self.values / tp, k=gate),
-        )
+        gates = matrix(step, "gate up projection", m=tokens, n=self.values / tp, k=gate)
+        return *((ranks,) if down else ()), decays, *((gates,) if gate else ())
 
     def _delta_rule(self, step: Pass) -> Operation:
         """Make the delta rule: a decode step reads and writes every state, a prefill a chunk's.

@@ -36,8 +36,9 @@ _SPARSE_BLOCK = 64
 class LatentAttention(AttentionMixer):
     """Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1).
 
-    ``q_rank`` is 0 where queries are projected at once; ``gated`` says whether the result is
-    multiplied by a gate as wide as the values (Kimi K3).
+    ``q_rank`` is 0 where queries are projected at once; ``gate`` is the width of the gate that the
+    result of a head is multiplied by, if any (Kimi K3). ``top_k`` tokens are read of all (0: each
+    of them), which ``indexer`` chooses, or one of an earlier layer where there is none.
     ``replicated_parameters`` are those of the down projections and of the indexer, if there is
     one, which every device holds; ``output_parameters`` those of the last projection.
     """
@@ -48,7 +49,8 @@ class LatentAttention(AttentionMixer):
     nope_dim: int
     rope_dim: int
     v_dim: int
-    gated: bool
+    gate: int
+    top_k: int
     indexer: Indexer | None
     parameters: int
     replicated_parameters: int
@@ -61,9 +63,12 @@ class LatentAttention(AttentionMixer):
         q_rank, rank, nope, rope, value = (config.of_layer(name, index) for name in _SHAPE)
         query = heads * (nope + rope)
         down = hidden * (rank + rope) + rank + q_rank * (hidden + 1)
-        results = (1 + config.attn_output_gate) * value * hidden
+        results = (
+            1 + config.attn_output_gate
+        ) * value * hidden + config.attn_gate_per_head * hidden
         up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
-        indexer = Indexer.from_config(config, index)
+        shared = config.of_layer("index_shared", index)
+        indexer = None if shared else Indexer.from_config(config, index)
         replicated = down + (indexer.parameters if indexer else 0)
         return cls(
             heads=heads,
@@ -72,7 +77,8 @@ class LatentAttention(AttentionMixer):
             nope_dim=nope,
             rope_dim=rope,
             v_dim=value,
-            gated=config.attn_output_gate,
+            gate=value * config.attn_output_gate or int(config.attn_gate_per_head),
+            top_k=config.index_topk or 0,
             indexer=indexer,
             parameters=replicated + up,
             replicated_parameters=replicated,
@@ -82,13 +88,13 @@ class LatentAttention(AttentionMixer):
     @property
     def label(self) -> str:
         """What a breakdown calls it."""
-        return "sparse latent attention" if self.indexer else "latent attention"
+        return "sparse latent attention" if self.top_k else "latent attention"
 
     @property
     def description(self) -> str:
         """Its heads and rank, and how many tokens it chooses."""
         words = f"latent attention of {self.heads} heads (rank {self.kv_rank})"
-        return words + (f", {self.indexer.top_k:,} tokens chosen" if self.indexer else "")
+        return words + (f", {self.top_k:,} tokens chosen" if self.top_k else "")
 
     @property
     def query_dim(self) -> int:
@@ -108,8 +114,8 @@ class LatentAttention(AttentionMixer):
     @property
     def activation_width(self) -> float:
         """Queries, what they meet (unpacked, or absorbed if sparse), results and their gate."""
-        form = 2 * self.kv_rank if self.indexer else self.nope_dim + self.v_dim
-        return self.heads * (self.query_dim + form + (1 + self.gated) * self.v_dim)
+        form = 2 * self.kv_rank if self.top_k else self.nope_dim + self.v_dim
+        return self.heads * (self.query_dim + form + self.v_dim + self.gate)
 
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device."""
@@ -128,8 +134,10 @@ class LatentAttention(AttentionMixer):
     def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:  # noqa: ARG002 - whole
         """Give the latents of one sequence, and the index keys, in blocks that both can have."""
         token = float(np.asarray(self._stored_bytes(1.0, element, scaled=True)))
-        if not self.indexer:
+        if not self.top_k:
             return (CachePage(token_bytes=token, latent=True),)
+        if not self.indexer:
+            return (CachePage(token_bytes=token, block=_SPARSE_BLOCK, latent=True),)
         keys = float(np.asarray(self.indexer.cache_bytes(1.0)))
         return (
             CachePage(token_bytes=token, block=_SPARSE_BLOCK, latent=True),
@@ -138,7 +146,7 @@ class LatentAttention(AttentionMixer):
 
     def _stored_bytes(self, tokens: Values, element: float, *, scaled: bool) -> Values:
         """Count the latents of so many tokens; chosen ones in 8 bits with scales of their own."""
-        if self.indexer and element < _PLAIN_BYTES and scaled:
+        if self.top_k and element < _PLAIN_BYTES and scaled:
             return scaled_latent_bytes(tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim)
         return latent_bytes(
             tokens=tokens, rank=self.kv_rank, rope_dim=self.rope_dim, element_bytes=element
@@ -162,7 +170,7 @@ class LatentAttention(AttentionMixer):
                 n=step.hidden,
                 k=heads * self.v_dim,
             ),
-            *self._gate(step, heads * self.v_dim),
+            *self._gate(step, heads),
             *(self._indexing(self.indexer, step) if self.indexer else ()),
             self._kernel(step, heads),
             traffic(
@@ -192,7 +200,7 @@ class LatentAttention(AttentionMixer):
 
     def _unpacking(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
         """Absorb the keys into the queries, or unpack keys and values, also of past tokens."""
-        if step.decode or self.indexer:
+        if step.decode or self.top_k:
             tokens, rank = step.tokens, self.kv_rank
             return (
                 matrix(step, "key absorption", m=tokens, n=heads * rank, k=self.nope_dim),
@@ -207,8 +215,8 @@ class LatentAttention(AttentionMixer):
         """Attend: to latents where absorbed, else to keys and values."""
         window = np.inf
         absorbed: Values = float(step.decode)
-        if self.indexer:
-            window = float(self.indexer.top_k)
+        if self.top_k:
+            window = float(self.top_k)
             absorbed = np.where(step.decode, 1.0, step.grid.inputs > window)
         key_width = self.query_dim + absorbed * (self.latent_dim - self.query_dim)
         value_width = self.v_dim + absorbed * (self.kv_rank - self.v_dim)
@@ -230,11 +238,13 @@ class LatentAttention(AttentionMixer):
             family="latent",
         )
 
-    def _gate(self, step: Pass, width: Values) -> tuple[Operation, ...]:
-        """Project a gate as wide as the results, and multiply them by it."""
-        if not self.gated:
+    def _gate(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
+        """Project a gate as wide as the results, or one for each head; multiply them by it."""
+        if not self.gate:
             return ()
-        multiplied = traffic("gate", step.tokens * 3 * width * step.precision.output_bytes)
+        results, width = heads * self.v_dim, heads * self.gate
+        moved = (2 * results + width) * step.precision.output_bytes
+        multiplied = traffic("gate", step.tokens * moved)
         projected = matrix(step, "gate projection", m=step.tokens, n=width, k=step.hidden)
         return projected, multiplied
 

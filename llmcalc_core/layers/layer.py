@@ -9,7 +9,7 @@ from llmcalc_core.layers.moe import MoE
 from llmcalc_core.layers.norms import Norms
 from llmcalc_core.layers.part import Part
 from llmcalc_core.layers.projection import Projection
-from llmcalc_core.layers.registry import channel_mixer, residuals, token_mixer
+from llmcalc_core.layers.registry import channel_mixer, mixers_beside, residuals, token_mixer
 from llmcalc_core.layers.token_mixer import TokenMixer
 from llmcalc_core.model.config import ModelConfig
 
@@ -32,7 +32,7 @@ class Layer:
             channel=channel_mixer(config, index),
             norm=Norms.from_config(config),
             norms=config.of_layer("norms_per_layer", index),
-            extras=residuals(config),
+            extras=(*mixers_beside(config, index), *residuals(config)),
         )
 
     @property

@@ -39,7 +39,7 @@ class Mamba2(RecurrentMixer):
 
     @classmethod
     def from_config(cls, config: ModelConfig, index: int) -> Mamba2:
-        """Describe the mixer: A, D and dt for each head, a gated norm at the end."""
+        """Describe the mixer: A, D and dt for each head, perhaps a gated norm at the end."""
         hidden, kernel = config.hidden_size, config.mamba_d_conv
         heads, width, groups, state = (
             config.of_layer(name, index)
@@ -57,7 +57,7 @@ class Mamba2(RecurrentMixer):
             parameters=hidden * (projected + inner)
             + (inner + shared) * (kernel + 1)
             + 3 * heads
-            + inner,
+            + inner * config.mamba_gate_norm,
             group_parameters=shared * (hidden + kernel + 1),
         )
 

@@ -60,7 +60,8 @@ class MoE(Part):
         shared_width = config.of_layer("shared_expert_intermediate_size", index)
         shared_width *= config.n_shared_experts
         shared = (config.num_ffi + 1) * hidden * shared_width
-        router = experts * (hidden + config.of_layer("router_bias", index))
+        rows = experts + config.zero_experts
+        router = rows * (hidden + config.of_layer("router_bias", index))
         return cls(
             experts=experts,
             top_k=config.of_layer("expert_top_k", index),

@@ -19,8 +19,10 @@ from llmcalc_core.layers.residual import (
     BlockResiduals,
     HyperConnections,
     LayerInputs,
+    LayerVectors,
     LowRankResidual,
 )
+from llmcalc_core.layers.short_conv import ShortConvolution
 from llmcalc_core.layers.token_mixer import TokenMixer
 from llmcalc_core.model.config import ModelConfig
 
@@ -37,6 +39,7 @@ _OTHERS: dict[str, MixerMaker] = {
     "kimi_delta_attention": GatedDeltaNet.kimi_from_config,
     "mamba": Mamba.from_config,
     "mamba2": Mamba2.from_config,
+    "short_convolution": ShortConvolution.from_config,
     "linear": Projection.from_config,
     "none": no_mixer,
 }
@@ -45,6 +48,7 @@ TOKEN_MIXERS: Mapping[str, Mapping[str, MixerMaker]] = {
         "full_attention": Attention.from_config,
         "sliding_attention": Attention.from_config,
         "chunked_attention": Attention.from_config,
+        "block_sparse_attention": Attention.from_config,
         **_OTHERS,
     },
     "latent": {"full_attention": LatentAttention.from_config, **_OTHERS},
@@ -71,6 +75,7 @@ RESIDUALS: tuple[Callable[[ModelConfig], Residual | None], ...] = (
     LayerInputs.from_config,
     AlternatingUpdates.from_config,
     LowRankResidual.from_config,
+    LayerVectors.from_config,
 )
 """What every layer of a configuration may have beside its mixers and norms."""
 
@@ -85,6 +90,17 @@ def token_mixer(config: ModelConfig, index: int) -> TokenMixer | Projection | No
     """
     kind, _ = config.mixers_of(index)
     return TOKEN_MIXERS[config.attention_family][kind](config, index)
+
+
+def mixers_beside(config: ModelConfig, index: int) -> tuple[TokenMixer | Projection, ...]:
+    """Describe the token mixer that a layer has beside its own, if there is one.
+
+    Both read the same normalised input, and their results are summed (Falcon-H1).
+    """
+    if not config.parallel_mixer or index >= config.num_decoder_layers:
+        return ()
+    found = _OTHERS[config.parallel_mixer](config, index)
+    return () if found is None else (found,)
 
 
 def channel_mixer(config: ModelConfig, index: int) -> FeedForward | MoE | Projection | None:

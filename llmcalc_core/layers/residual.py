@@ -218,3 +218,24 @@ class LowRankResidual(Residual):
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:  # noqa: ARG002 - repeated
         """Count the weights: every device has all of them [bytes]."""
         return self.parameters * precision.weight_bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerVectors(Residual):
+    """Vectors of a layer beside its norms, applied in the kernels of what they belong to."""
+
+    parameters: int
+
+    @classmethod
+    def from_config(cls, config: ModelConfig) -> LayerVectors | None:
+        """Describe them; None where a layer has none."""
+        return cls(parameters=config.layer_vector_size) if config.layer_vector_size else None
+
+    @property
+    def label(self) -> str:
+        """What a breakdown calls it."""
+        return "vectors"
+
+    def work(self, step: Pass) -> Work:  # noqa: ARG002 - in the kernels of others
+        """Give no work of its own."""
+        return (), ()

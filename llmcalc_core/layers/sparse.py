@@ -52,6 +52,22 @@ class Indexer:
             parameters=rank * heads * width + config.hidden_size * (width + heads) + 2 * width,
         )
 
+    @classmethod
+    def of_blocks(cls, config: ModelConfig) -> Indexer:
+        """Describe the indexer of block-sparse attention: from the hidden state, with two norms.
+
+        MiniMax-M3: the best of the scores of a block's keys chooses the block, and ``top_k`` are
+        the tokens of all blocks chosen (modeling_minimax_m3_vl.py of transformers 5.24).
+        """
+        heads, width = config.index_n_heads or 0, config.index_head_dim or 0
+        return cls(
+            heads=heads,
+            head_dim=width,
+            top_k=config.index_topk or 0,
+            key_width=width,
+            parameters=config.hidden_size * (heads + 1) * width + 2 * width,
+        )
+
     @property
     def query_width(self) -> int:
         """Elements of the queries of all heads."""

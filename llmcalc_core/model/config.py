@@ -70,6 +70,9 @@ class ModelConfig:
         Whether the ``full_attention`` layers take values from the key projection (Gemma 4).
     num_kv_shared_layers : int, default 0
         Last layers that read the keys and values of an earlier one (Gemma 3n).
+    layer_vector_size, outer_vector_size : int, default 0
+        Elements of vectors beside the norms: of a layer (learned activations, scales of a sum), and
+        outside of the layers (a norm after the embedding).
     learned_positions, embedding_size : int, default 0
         Rows of a learned position table; width of the token embedding where it is not
         ``hidden_size`` (then two projections).
@@ -97,6 +100,9 @@ class ModelConfig:
     shared_expert_gate, router_bias, router_scale : bool, default False
         Whether the shared expert has a gate of width ``hidden_size``; the router one bias per
         expert (DeepSeek-V3's load correction), a scale per input and expert (Gemma 4).
+    zero_experts : int, default 0
+        Experts that a router may choose and that do nothing (LongCat); ``expert_top_k`` are the
+        others that a token uses in the mean.
     first_k_dense_replace, moe_layer_freq, moe_layer_offset : int
         MoE layers start after the first k layers and then are every n-th, at an offset.
     q_lora_rank, kv_lora_rank, qk_nope_head_dim, qk_rope_head_dim, v_head_dim : int, optional
@@ -105,6 +111,9 @@ class ModelConfig:
     index_n_heads, index_head_dim, index_topk : int, optional
         Sparse attention (DeepSeek-V3.2, arXiv:2512.02556): heads of the indexer, their width, and
         the tokens that attention reads of those it scores.
+    index_shared : bool, default False
+        Whether a layer reads the tokens that an earlier one has chosen, without an indexer or index
+        keys of its own (GLM-5.2).
     sparse_compress_ratio, heavy_compress_ratio, o_groups, o_lora_rank : int, optional
         Compressed attention (DeepSeek-V4): tokens of an entry in the two kinds of layer; groups and
         rank of the output projection. All attention is of that family where ``o_lora_rank`` is
@@ -115,12 +124,20 @@ linear_conv_kernel_dim : int, optional
         attention (arXiv:2510.26692) of the ``kimi_delta_attention`` ones.
     linear_full_rank_gate : bool, default False
         Whether the output gate of Kimi delta attention is one projection, not two of low rank.
+    linear_full_rank_decay : bool, default False
+        The same of its decay.
     mamba_d_state, mamba_d_conv, mamba_expand, mamba_dt_rank : int, optional
         Selective state space layers (Mamba, arXiv:2312.00752).
     mamba_num_heads, mamba_head_dim, mamba_n_groups : int, optional
         Heads, their width, and groups of the ``mamba2`` layers (arXiv:2405.21060).
     mamba_norm : bool, default False
         Whether dt, B and C are normalised inside the layer (Jamba).
+    short_conv_kernel, short_conv_bias : int, bool
+        Tokens that a ``short_convolution`` layer sees (LFM2), and whether it has biases.
+    mamba_gate_norm : bool, default True
+        Whether the ``mamba2`` layers normalise their gated result.
+    parallel_mixer : str, optional
+        A token mixer, of ``LAYER_TYPES``, that every layer has beside its own (Falcon-H1).
     recurrent_state_bits : int, default 32
         Bits of an element of the states of recurrent layers in vLLM, 16 where the checkpoint does
         not ask for more (Qwen3-Next, Granite 4; those of Kimi delta attention always have 32).
@@ -180,6 +197,8 @@ linear_conv_kernel_dim : int, optional
     num_kv_shared_layers: int = 0
     attn_output_gate: bool = False
     attn_gate_per_head: bool = False
+    layer_vector_size: int = 0
+    outer_vector_size: int = 0
     learned_positions: int = 0
     embedding_size: int = 0
     per_layer_input_size: int = 0
@@ -202,6 +221,7 @@ linear_conv_kernel_dim : int, optional
     moe_layer_offset: int = 0
     router_bias: bool = False
     router_scale: bool = False
+    zero_experts: int = 0
     mtp_layers: int = 0
     mtp_layer: Mapping[str, str | int] | tuple[tuple[str, str | int], ...] = ()
     vision: VisionTower | None = None
@@ -214,6 +234,7 @@ linear_conv_kernel_dim : int, optional
     index_n_heads: int | None = None
     index_head_dim: int | None = None
     index_topk: int | None = None
+    index_shared: bool = False
     sparse_compress_ratio: int | None = None
     heavy_compress_ratio: int | None = None
     o_groups: int | None = None
@@ -224,6 +245,7 @@ linear_conv_kernel_dim : int, optional
     linear_value_head_dim: int | None = None
     linear_conv_kernel_dim: int = 4
     linear_full_rank_gate: bool = False
+    linear_full_rank_decay: bool = False
     mamba_d_state: int | None = None
     mamba_d_conv: int = 4
     mamba_expand: int = 2
@@ -231,7 +253,11 @@ linear_conv_kernel_dim : int, optional
     mamba_num_heads: int | None = None
     mamba_head_dim: int | None = None
     mamba_n_groups: int | None = None
+    short_conv_kernel: int = 0
+    short_conv_bias: bool = False
     mamba_norm: bool = False
+    mamba_gate_norm: bool = True
+    parallel_mixer: str = ""
     recurrent_state_bits: int = 32
 
     def __post_init__(self) -> None:
@@ -244,7 +270,34 @@ linear_conv_kernel_dim : int, optional
         """Show what is not as usual, the name first."""
         values = ((field, getattr(self, field.name)) for field in fields(self))
         shown = (f"{field.name}={value!r}" for field, value in values if value != field.default)
-        return f"ModelConfig({', '.join(shown)})"
+        counted = f"{self.parameters:,} parameters, {self.active_parameters:,} of them active"
+        held = f"{self.bytes_per_token:,} bytes of cache a token"
+        return f"ModelConfig({', '.join(shown)})  # {counted}, {held}"
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the decoder and of the encoder of images; modules of prediction apart."""
+        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
+
+        model = architecture(self)
+        return model.parameters + model.vision_parameters
+
+    @property
+    def active_parameters(self) -> int:
+        """Parameters of the decoder that one token uses."""
+        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
+
+        return architecture(self).active_parameters
+
+    @property
+    def bytes_per_token(self) -> int:
+        """Bytes of cache for each token of the context, in the checkpoint's types, on one device.
+
+        Windows and recurrent states, which do not grow with the context, are not among them.
+        """
+        from llmcalc_core.api.sequence_bytes import bytes_per_token  # noqa: PLC0415
+
+        return bytes_per_token(self)
 
     def of_layer(self, name: str, index: int) -> int:
         """Give the value of a field in one layer; 0 where it has none.
@@ -304,8 +357,12 @@ linear_conv_kernel_dim : int, optional
     # and read configurations. Each is imported where it is called; pyproject.toml lists them.
 
     @classmethod
-    def from_hf(cls, source: str | os.PathLike[str] | Mapping[str, Any]) -> ModelConfig:
+    def from_hf(
+        cls, source: str | os.PathLike[str] | Mapping[str, Any], *, unknown: str = "refuse"
+    ) -> ModelConfig:
         """Read a ``config.json``, its folder or its content; what it can't describe it refuses.
+
+        ``unknown="warn"`` leaves out fields that it does not understand, with a warning of each.
 
         Raises
         ------
@@ -314,7 +371,7 @@ linear_conv_kernel_dim : int, optional
         """
         from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415
 
-        return read_hf_config(source)
+        return read_hf_config(source, unknown=unknown)
 
     @classmethod
     def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:

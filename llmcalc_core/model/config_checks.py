@@ -20,19 +20,26 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
     "full_attention": (),
     "sliding_attention": ("sliding_window",),
     "chunked_attention": ("attention_chunk_size",),
+    "block_sparse_attention": ("index_n_heads", "index_head_dim", "index_topk"),
     "compressed_sparse_attention": ("o_lora_rank", "sparse_compress_ratio", "index_topk"),
     "heavily_compressed_attention": ("o_lora_rank", "heavy_compress_ratio"),
     "linear_attention": _DELTA,
     "kimi_delta_attention": _DELTA,
     "mamba": ("mamba_d_state", "mamba_dt_rank"),
     "mamba2": ("mamba_d_state", "mamba_num_heads", "mamba_head_dim", "mamba_n_groups"),
+    "short_convolution": ("short_conv_kernel",),
     "linear": (),
     "none": (),
 }
 """Token mixers that a layer can have, and the fields that each of them needs."""
 
+RECURRENT = ("linear_attention", "kimi_delta_attention", "mamba", "mamba2", "short_convolution")
+"""Those of them that keep a state, which a layer may have beside attention."""
+
 ATTENTION_KINDS: dict[str, tuple[str, ...]] = {
-    "plain": ("full_attention", "sliding_attention", "chunked_attention"),
+    "plain": (
+        "full_attention", "sliding_attention", "chunked_attention", "block_sparse_attention",
+    ),
     "latent": ("full_attention",),
     "compressed": (
         "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention",
@@ -46,7 +53,7 @@ MLP_LAYER_TYPES = ("dense", "sparse", "linear", "none")
 PER_LAYER = (
     "num_attention_heads", "num_key_value_heads", "head_dim", "v_head_dim", "sliding_window",
     "attention_sinks", "intermediate_size", "num_experts", "expert_top_k", "moe_intermediate_size",
-    "norms_per_layer", "router_bias",
+    "norms_per_layer", "router_bias", "index_shared",
 )  # fmt: skip
 """Fields that can differ between layers."""
 
@@ -57,11 +64,19 @@ _MAY_BE_ZERO = {
     "moe_intermediate_size",
     "shared_expert_intermediate_size",
     "router_bias",
+    "index_shared",
 }
 """Numbers that may be 0 although their default is not."""
 
-_MOST = {"num_ffi": 2}
-"""Numbers that have a largest value."""
+_MOST = {
+    "num_ffi": 2, "num_decoder_layers": 1_024, "mtp_layers": 1_024, "num_attention_heads": 65_536,
+    "num_key_value_heads": 65_536, "num_experts": 65_536, "expert_top_k": 65_536,
+    "n_shared_experts": 1_024,
+}  # fmt: skip
+"""Numbers that have a largest value: far above what any model has, so that it can be computed."""
+
+_MOST_PARAMETERS = 5e13
+"""Parameters of a model, twenty times those of the largest that is published."""
 
 
 def settle(config: ModelConfig) -> dict[str, Any]:
@@ -87,6 +102,8 @@ def settle(config: ModelConfig) -> dict[str, Any]:
             values[name] = whole_number(name, value, least=least, most=_MOST.get(name))
     values["precision"] = stored_precision(values["precision"])
     values["vision"] = vision_tower(values["vision"])
+    if values["parallel_mixer"]:
+        values["parallel_mixer"] = one_of("parallel_mixer", values["parallel_mixer"], RECURRENT)
     values["norm"] = one_of("norm", values["norm"], ("rmsnorm", "layernorm"))
     _settle_layers(values)
     _fill(values)
@@ -110,7 +127,10 @@ def _settle_layers(values: dict[str, Any]) -> None:
             msg = f"per_layer has no field {name!r}{nearest(name, PER_LAYER)}"
             raise ValueError(msg)
         least = int(name not in _MAY_BE_ZERO)
-        numbers = tuple(whole_number(f"per_layer, {name}", value, least=least) for value in pattern)
+        numbers = tuple(
+            whole_number(f"per_layer, {name}", value, least=least, most=_MOST.get(name))
+            for value in pattern
+        )
         if not numbers:
             msg = f"per_layer, {name} must have a value or more, got {pattern!r}"
             raise ValueError(msg)
@@ -168,6 +188,18 @@ def refuse_contradictions(config: ModelConfig) -> None:
     _refuse_heads(config)
     _refuse_experts(config)
     _refuse_missing_parts(config)
+    _refuse_giants(config)
+
+
+def _refuse_giants(config: ModelConfig) -> None:
+    """Refuse numbers whose matrices alone are more than any model has."""
+    hidden, layers = config.hidden_size, config.num_decoder_layers
+    width = config.intermediate_size + config.num_experts * (config.moe_intermediate_size or 0)
+    heads = config.num_attention_heads * (config.head_dim or 0)
+    count = hidden * (config.vocab_size + layers * (2.0 * width + 2 * heads))
+    if count > _MOST_PARAMETERS:
+        msg = f"a model must have at most {_MOST_PARAMETERS:g} parameters, these make {count:.3g}"
+        raise ValueError(msg)
 
 
 def _refuse_heads(config: ModelConfig) -> None:
@@ -218,7 +250,8 @@ def _refuse_missing_parts(config: ModelConfig) -> None:
     if config.kv_lora_rank is not None:
         _need(config, "latent attention (kv_lora_rank) needs", latent)
     index = ("index_topk", "index_n_heads", "index_head_dim")
-    if any(getattr(config, name) for name in index):
+    blocks = "block_sparse_attention" in config.layer_types
+    if any(getattr(config, name) for name in index) and not blocks:
         family = "kv_lora_rank" if config.o_lora_rank is None else "o_lora_rank"
         _need(config, "sparse attention (index_topk) needs", (family, "q_lora_rank", *index))
     if config.o_lora_rank is not None:
@@ -243,7 +276,7 @@ def _refuse_kinds(config: ModelConfig) -> None:
     own = ATTENTION_KINDS[family]
     others = {kind for kinds in ATTENTION_KINDS.values() for kind in kinds} - {*own}
     mixers = {config.mixers_of(index)[0] for index in _described(config)}
-    for kind in sorted(mixers):
+    for kind in sorted(mixers | ({config.parallel_mixer} - {""})):
         if LAYER_TYPES[kind]:
             _need(config, f"layer_types with {kind} need", LAYER_TYPES[kind])
         if kind in others:

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcalc_core.hub.dialects.decoder import attention_bias, decoder_fields
+from llmcalc_core.hub.dialects.decoder import (
+    attention_bias,
+    decoder_fields,
+    first_dense_layers,
+)
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 
+_INDEXED = ("indexed_attention", "deepseek_sparse_attention")
+_LETTERS = {"F": "full", "S": "shared"}
 _WINDOW = "sliding_attention"
 _SPARSE, _HEAVY = "compressed_sparse_attention", "heavily_compressed_attention"
 # Tokens of an entry, where it says which kind a layer is (modeling of the checkpoint).
@@ -40,7 +46,7 @@ def _deepseek(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields), **attention_bias(fields), **deepseek_experts(fields)}
 
 
-@dialect("deepseek_v2", "deepseek_v3")
+@dialect("deepseek_v2", "deepseek_v3", "sarvam_mla")
 def deepseek_latent(fields: Fields) -> dict[str, Any]:
     """Read latent attention, which makes no use of key and value heads of its own."""
     fields.require("attention_bias", expected=False)
@@ -61,25 +67,46 @@ def deepseek_latent(fields: Fields) -> dict[str, Any]:
 
 @dialect("deepseek_v32")
 def deepseek_sparse(fields: Fields) -> dict[str, Any]:
-    """Read latent attention with an indexer in every layer."""
-    fields.ignore("indexer_rope_interleave")
-    if set(fields.entries("layer_types")) - {"indexed_attention"}:
-        fields.refuse("layer_types", "can only be described where every layer has an indexer")
-    if set(fields.entries("indexer_types")) - {"full"}:
-        fields.refuse("indexer_types", "can only be described where every layer is full")
+    """Read latent attention of chosen tokens, which are chosen in every layer or in some."""
+    if not set(fields.words("layer_types")) <= {*_INDEXED}:
+        fields.refuse("layer_types", f"can only hold {' and '.join(_INDEXED)}")
+    fields.ignore("index_share_for_mtp_iteration", "num_experts")
     latent = deepseek_latent(fields)
-    dense = latent.get("first_k_dense_replace", 0)
-    mixed = latent["num_decoder_layers"] - dense
-    kinds = fields.entries("mlp_layer_types")
-    if kinds and kinds != ("dense",) * dense + ("sparse",) * mixed:
-        fields.refuse("mlp_layer_types", "can only be described as first_k_dense_replace says")
+    layers = latent["num_decoder_layers"]
+    dense = first_dense_layers(fields, layers, "first_k_dense_replace")
+    shared = _shared_indexers(fields, layers)
     return {
         **latent,
+        **({"first_k_dense_replace": dense} if "num_experts" in latent else {}),
+        **({"per_layer": {"index_shared": shared}, "mtp_layer": {"index_shared": 0}}
+           if any(shared) else {}),
         "q_lora_rank": fields.number("q_lora_rank"),
         "index_n_heads": fields.number("index_n_heads"),
         "index_head_dim": fields.number("index_head_dim"),
         "index_topk": fields.number("index_topk"),
-    }
+    }  # fmt: skip
+
+
+def _shared_indexers(fields: Fields, layers: int) -> tuple[int, ...]:
+    """Read which layers read the tokens that an earlier one chose.
+
+    By their names, by the letters F and S of a pattern, or one in ``index_topk_freq`` after an
+    offset (configuration_glm_moe_dsa.py).
+    """
+    named = fields.words("indexer_types")
+    pattern = fields.value("index_topk_pattern")
+    frequency = fields.number("index_topk_freq", default=1)
+    offset = fields.number("index_skip_topk_offset", default=2)
+    if isinstance(pattern, str) and not named:
+        named = tuple(_LETTERS.get(letter, letter) for letter in pattern)
+    if not named:
+        skipped = (max(layer - offset + 1, 0) % max(frequency, 1) for layer in range(layers))
+        return tuple(int(after != 0) for after in skipped)
+    if len(named) != layers or not set(named) <= set(_LETTERS.values()):
+        fields.refuse("indexer_types", f"must be full or shared for each of {layers} layers")
+    if named[0] != "full":
+        fields.refuse("indexer_types", "must be full in the first layer")
+    return tuple(int(kind == "shared") for kind in named)
 
 
 @dialect("deepseek_v4", "deepseek_ref")

@@ -2,63 +2,65 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from llmcalc_core.checks import whole_number
+from llmcalc_core.hub.dialects.class_defaults import CORE, NONE, class_defaults, section_type
+from llmcalc_core.hub.dialects.harmless import is_harmless
 
-# Words in the names of fields that change the layers of a model. A field with such a word that
-# no dialect has read is refused, unless it is listed below or off (null, false, 0, empty).
-_STRUCTURAL = re.compile(
-    r"altup|attention|attn|audio|bias|block|chunk|compress|conv|dim|embed|encoder|engram|expert|"
-    r"ffn|gate|group|hash|hc_|head|hybrid|hyper|index|kv|latent|laurel|layer|linear|lora|mamba|"
-    r"mixer|mlp|moe|mtp|norm|parallel|pattern|rank|ratio|recurren|residual|res_|router|shared|sink|"
-    r"size|sparse|ssm|state|topk|vision|vocab|window"
-)
-_HARMLESS = frozenset(
-    {
-        "_attn_implementation", "_attn_implementation_autoset", "apply_query_key_layer_scaling",
-        "attention_dropout", "attention_softmax_in_fp32", "attn_implementation",
-        "attn_logit_softcapping", "attn_pdrop", "chunk_size_feed_forward", "compression_config",
-        "embd_pdrop", "ep_size", "fused_add_norm", "gradient_checkpointing", "input_jitter_noise",
-        "layer_norm_eps", "layer_norm_epsilon", "layerdrop", "layernorm_epsilon", "mamba_dt_init",
-        "max_window_layers", "mixer_rms_eps", "norm_eps", "norm_topk_prob",
-        "original_max_position_embeddings", "output_attentions", "output_hidden_states",
-        "output_router_logits", "pad_vocab_size_multiple", "query_pre_attn_scalar",
-        "reorder_and_upcast_attn", "rescale_prenorm_residual", "rms_norm_eps", "rotary_dim",
-        "router_aux_loss_coef", "router_jitter_noise", "router_z_loss_coef",
-        "scale_attn_by_inverse_layer_idx", "scale_attn_weights", "use_mamba_kernels",
-        "attention_multiplier", "embedding_multiplier", "norm_epsilon", "residual_multiplier",
-        "moe_routed_scaling_factor", "moe_router_scaling_factor", "n_group", "num_beam_groups",
-        "router_scaling_factor", "num_expert_group", "resid_pdrop", "residual_dropout",
-        "residual_in_fp32", "topk_group", "topk_method", "use_grouped_topk",
-    }
-)  # fmt: skip
 _SHOWN = 60
+_MOST_ENTRIES = 4096
+_LARGEST = 2**26
 
 
 class Fields:
     """The fields of a ``config.json``, or of a section of it.
 
+    A field that is absent is what the class of the model type has by default; one that is null is
+    null.
+
     Parameters
     ----------
     values : mapping
-        The parsed content; null is the same as absent.
+        The parsed content.
     where : str
         What it is, for messages.
+    model_type : str, optional
+        Whose defaults hold; none do where not given.
+    nested : bool, default False
+        Whether it is a section, which may leave out everything that is as the class has it.
     """
 
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        where: str,
+        *,
+        model_type: str | None = None,
+        nested: bool = False,
+    ) -> None:
         self.where = where
+        self.model_type = model_type
         self._values = values
+        self._defaults = class_defaults(model_type) if model_type else NONE
+        self._nested = nested
         self._read = {"tie_word_embeddings", "max_position_embeddings"}
         self._sections: list[Fields] = []
 
     def value(self, *names: str) -> object:
-        """Give the first of several spellings that is there, or None."""
+        """Give the first of several spellings that is there, else their default, or None."""
         self._read.update(names)
-        return next((self._values[name] for name in names if self._has(name)), None)
+        for name in names:
+            if self._has(name):
+                return self._values[name]
+        if any(name in self._values for name in names):
+            return None
+        return next((found for name in names if (found := self._default(name)) is not None), None)
+
+    def stated(self, *names: str) -> bool:
+        """Tell whether the file itself gives one of several spellings, and not as null."""
+        return any(self._has(name) for name in names)
 
     def given(self, *names: str) -> str:
         """Give the first of several spellings that is there, or the first of all if none is."""
@@ -83,16 +85,35 @@ class Fields:
         value = self.value(*names)
         if value is None:
             return None
-        return whole_number(f"{self.where}: {self.given(*names)}", value, least=least)
+        name = self.given(*names)
+        if isinstance(value, int | float):
+            return whole_number(f"{self.where}: {name}", value, least=least, most=_LARGEST)
+        return self.refuse(name, "must be a whole number")
+
+    def real(self, *names: str, default: float | None = None) -> float:
+        """Give a number; it must be there unless there is a default."""
+        value = self.value(*names)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            if value is None and default is not None:
+                return default
+            self.refuse(self.given(*names), "must be a number")
+        return value
+
+    def text(self, name: str) -> str | None:
+        """Give a word, or None."""
+        value = self.value(name)
+        if value is not None and not isinstance(value, str):
+            self.refuse(name, "must be a text")
+        return value
 
     def alike(self, name: str, *, default: int | None = None) -> int:
         """Give a whole number, or the one that a list has for every layer."""
         value = self.value(name)
         if not isinstance(value, list):
             return self.number(name, default=default)
-        if len(set(value)) != 1 or not isinstance(value[0], int):
+        if not all(type(one) is int for one in value) or len(set(value)) != 1:
             self.refuse(name, "can only be described where it is the same in every layer")
-        return whole_number(f"{self.where}: {name}", value[0], least=0)
+        return whole_number(f"{self.where}: {name}", value[0], least=0, most=_LARGEST)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """Give true or false."""
@@ -112,18 +133,41 @@ class Fields:
             self.refuse(name, "must be a list of words or whole numbers")
         return tuple(value)
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """Give the words of a list that is no longer than a model is deep."""
+        found = self.entries(name)
+        if len(found) > _MOST_ENTRIES or not all(isinstance(one, str) for one in found):
+            self.refuse(name, f"must be a list of at most {_MOST_ENTRIES:,} words")
+        return found
+
+    def whole_numbers(self, name: str) -> tuple[int, ...]:
+        """Give the whole numbers of a list that is no longer than a model is deep."""
+        found = self.entries(name)
+        if len(found) > _MOST_ENTRIES or not all(isinstance(one, int) for one in found):
+            self.refuse(name, f"must be a list of at most {_MOST_ENTRIES:,} whole numbers")
+        return found
+
     def names(self) -> tuple[str, ...]:
         """Give the names of all fields."""
         return tuple(self._values)
 
     def section(self, name: str) -> Fields:
-        """Give the fields of a nested object."""
+        """Give the fields of a nested object, whose type may follow from that of the whole."""
         value = self.value(name)
         if not isinstance(value, Mapping):
             self.refuse(name, "must be an object")
-        section = Fields(value, f"{self.where}, {name}")
+        own = value.get("model_type")
+        kind = own if isinstance(own, str) else section_type(self.model_type, name)
+        section = Fields(value, f"{self.where}, {name}", model_type=kind, nested=True)
         self._sections.append(section)
         return section
+
+    def of_type(self, model_type: str) -> Fields:
+        """Give the same fields with the defaults of another model type; they count as read."""
+        other = Fields(self._values, self.where, model_type=model_type, nested=self._nested)
+        self._sections.append(other)
+        self.ignore_rest()
+        return other
 
     def sections(self, name: str) -> tuple[Fields, ...]:
         """Give the fields of each object of a list."""
@@ -131,7 +175,8 @@ class Fields:
         if not isinstance(entries, list) or not all(isinstance(one, Mapping) for one in entries):
             self.refuse(name, "must be a list of objects")
         sections = tuple(
-            Fields(entry, f"{self.where}, {name} {index}") for index, entry in enumerate(entries)
+            Fields(entry, f"{self.where}, {name} {index}", nested=True)
+            for index, entry in enumerate(entries)
         )
         self._sections += sections
         return sections
@@ -142,12 +187,6 @@ class Fields:
         if value is not None and value != expected:
             self.refuse(name, f"can only be described as {expected!r}")
 
-    def refuse_others(self, names: Collection[str]) -> None:
-        """Refuse any field but these."""
-        for name in self._values:
-            if name not in names:
-                self.refuse(name, "may change the architecture and is not understood")
-
     def ignore(self, *names: str) -> None:
         """Take fields as understood that say nothing more about the architecture."""
         self._read.update(names)
@@ -156,20 +195,17 @@ class Fields:
         """Take every field of this section as understood."""
         self._read.update(self._values)
 
-    def refuse_unread(self) -> None:
-        """Refuse what looks like a part of the architecture and was not read.
+    def not_understood(self) -> Iterator[tuple[Fields, str]]:
+        """Give what looks like a part of the architecture and was not read, here and in sections.
 
-        Raises
-        ------
-        ValueError
-            With the field and its value.
+        What the class of the model type has by default is no news.
         """
-        for name in self._values:
-            understood = name in self._read or name in _HARMLESS or not self._values[name]
-            if not understood and _STRUCTURAL.search(name):
-                self.refuse(name, "may change the architecture and is not understood")
+        for name, value in self._values.items():
+            usual = name in self._defaults and self._defaults[name] == value
+            if name not in self._read and not usual and not is_harmless(name, value):
+                yield self, name
         for section in self._sections:
-            section.refuse_unread()
+            yield from section.not_understood()
 
     def refuse(self, name: str, rule: str) -> NoReturn:
         """Refuse the value of a field.
@@ -179,14 +215,22 @@ class Fields:
         ValueError
             Always: with the field, the rule and the value.
         """
-        value = repr(self._values.get(name))
-        shown = value if len(value) <= _SHOWN else value[:_SHOWN] + " ..."
-        got = f"got {shown}" if name in self._values else "and is not there"
-        msg = f"{self.where}: the field {name} {rule}, {got}"
+        msg = f"{self.where}: the field {name} {rule}, {self.shown(name)}"
         raise ValueError(msg)
+
+    def shown(self, name: str) -> str:
+        """Give the value of a field in words, shortened."""
+        if name not in self._values:
+            return "and is not there"
+        value = repr(self._values[name])
+        return f"got {value if len(value) <= _SHOWN else value[:_SHOWN] + ' ...'}"
 
     def _has(self, name: str) -> bool:
         return self._values.get(name) is not None
+
+    def _default(self, name: str) -> object:
+        """Give what the class has where the field is absent; the core of a whole file never."""
+        return None if name in CORE and not self._nested else self._defaults.get(name)
 
 
 Dialect = Callable[[Fields], dict[str, Any]]

@@ -17,12 +17,15 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     encoder_layer,
     images,
+    text_part,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.model.vision import VisionTower
 
 _NORMS = 4
+_HEADLESS = ("idefics3_vision", "idefics2_vision", "smolvlm_vision", "paddleocr_vl_vision")
+"""Encoders of SigLIP's shape that never have a head."""
 
 
 @dialect("gemma")
@@ -70,7 +73,7 @@ def _gemma3_text(fields: Fields) -> dict[str, Any]:
 def _gemma3(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images."""
     text, vision = fields.section("text_config"), images(fields)
-    described = _gemma3_text(text)
+    described = text_part(fields, text, _gemma3_text)
     if vision:
         tokens = fields.number("mm_tokens_per_image", default=256, least=1)
         described["vision"] = siglip_vision(vision, described["hidden_size"], tokens)
@@ -90,10 +93,26 @@ def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:
         patch_size=patch,
         merge_size=round(across / tokens**0.5),
         layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=CHANNELS * patch * patch * hidden + across**2 * hidden + 3 * hidden,
+        outside_parameters=siglip_outside(vision),
         projector_parameters=hidden * text_hidden + hidden,
         image_size=side,
     )
+
+
+def siglip_outside(vision: Fields) -> int:
+    """Count what is outside SigLIP's layers: patches, positions, a norm, and a head that pools.
+
+    The head is a layer that attends from one learned query (modeling_siglip.py); it is there unless
+    ``vision_use_head`` says no.
+    """
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch = vision.number("patch_size", least=1)
+    patches = (vision.number("image_size") // patch) ** 2
+    pixels = vision.number("num_channels", default=CHANNELS) * patch * patch
+    head = encoder_layer(hidden, inner, gated=False, biased=True, norms=3 * hidden)
+    headless = vision.model_type in _HEADLESS
+    pooled = 0 if headless or not vision.flag("vision_use_head", default=True) else head
+    return pixels * hidden + patches * hidden + 3 * hidden + pooled
 
 
 @dialect("gemma3n_text")
@@ -129,9 +148,9 @@ def _gemma3n(fields: Fields) -> dict[str, Any]:
     for name in ("vision_config", "audio_config"):
         if fields.value(name):
             fields.refuse(name, "cannot be described (a MobileNet, a Conformer); give text_config")
-    text = fields.section("text_config")
+    described = text_part(fields, fields.section("text_config"), _gemma3n_text)
     fields.ignore_rest()
-    return _gemma3n_text(text)
+    return described
 
 
 def _inputs_of_layers(fields: Fields) -> dict[str, Any]:
@@ -215,11 +234,29 @@ def _gemma4_experts(fields: Fields, dense: int) -> dict[str, Any]:
     }
 
 
+@dialect("gemma4_unified_text")
+def _gemma4_unified_text(fields: Fields) -> dict[str, Any]:
+    """Read the text part of Gemma 4 unified, whose layers have no inputs of their own."""
+    own = {"per_layer_input_size": None, "per_layer_input_vocab": None}
+    return {**_gemma4_text(fields), **own}
+
+
+@dialect("gemma4_unified")
+def _gemma4_unified(fields: Fields) -> dict[str, Any]:
+    """Read Gemma 4 unified where it is the text part alone."""
+    for name in ("vision_config", "audio_config"):
+        if fields.value(name):
+            fields.refuse(name, "cannot be described; give text_config")
+    described = text_part(fields, fields.section("text_config"), _gemma4_unified_text)
+    fields.ignore_rest()
+    return described
+
+
 @dialect("gemma4")
 def _gemma4(fields: Fields) -> dict[str, Any]:
     """Read the text part and the encoder of images; that of sound is not described."""
     text, vision = fields.section("text_config"), images(fields)
-    described = _gemma4_text(text)
+    described = text_part(fields, text, _gemma4_text)
     if vision:
         most = fields.optional("vision_soft_tokens_per_image")
         described["vision"] = gemma4_vision(vision, described["hidden_size"], most)

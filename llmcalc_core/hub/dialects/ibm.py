@@ -10,6 +10,7 @@ from typing import Any
 from llmcalc_core.hub.dialects.decoder import (
     FULL,
     KV,
+    SLIDING,
     attention_bias,
     decoder_fields,
     local_experts,
@@ -19,11 +20,13 @@ from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.hub.dialects.meta import llama
 
 _MAMBA = "mamba2"
+_EVERY_FOURTH = (FULL, SLIDING, SLIDING, SLIDING)
 _KINDS = {"mamba": _MAMBA, "linear_attention": _MAMBA, "attention": FULL, "full_attention": FULL}
 
 
 @dialect("granite")
 def _granite(fields: Fields) -> dict[str, Any]:
+    fields.require("normalization_function", expected="rmsnorm")
     return llama(fields)
 
 
@@ -32,9 +35,15 @@ def _granite_swa(fields: Fields) -> dict[str, Any]:
     """Read Granite with windows, whose files name the kind of every layer, and sinks."""
     fields.number("sliding_window")
     fields.ignore("layer_rope_theta")
-    if not fields.entries("layer_types"):
-        fields.refuse("layer_types", "must name every layer")
-    return {**llama(fields), **windows(fields), "attention_sinks": True}
+    return {**llama(fields), **windows(fields, _EVERY_FOURTH), "attention_sinks": True}
+
+
+@dialect("granitemoe_swa")
+def _granitemoe_swa(fields: Fields) -> dict[str, Any]:
+    """Read the same with experts, and with a shared one where its width is not 0."""
+    fields.ignore("layer_rope_theta")
+    base = _granitemoeshared(fields)
+    return {**base, **windows(fields, _EVERY_FOURTH), "attention_sinks": True}
 
 
 @dialect("granitemoe")
@@ -50,7 +59,9 @@ def _granitemoe(fields: Fields) -> dict[str, Any]:
 def _granitemoeshared(fields: Fields) -> dict[str, Any]:
     shared = fields.number("shared_intermediate_size", default=0)
     return {
-        **decoder_fields(fields, needs=(KV,)),
+        **decoder_fields(
+            fields,
+        ),
         **attention_bias(fields),
         "num_experts": fields.number("num_local_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),
@@ -80,6 +91,7 @@ def _mamba2_layers(fields: Fields, hidden: int) -> dict[str, Any]:
 @dialect("granitemoehybrid")
 def _granitemoehybrid(fields: Fields) -> dict[str, Any]:
     """Read Granite 4: a shared feed-forward part in every layer, experts beside it in some."""
+    fields.require("normalization_function", expected="rmsnorm")
     named = fields.entries("layer_types") or fields.entries("layers_block_type")
     base = decoder_fields(fields, needs=(KV,))
     if len(named) != base["num_decoder_layers"] or not set(named) <= set(_KINDS):

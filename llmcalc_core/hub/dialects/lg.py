@@ -6,6 +6,7 @@ against its models (5.23.0).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from llmcalc_core.hub.dialects.decoder import (
@@ -14,9 +15,21 @@ from llmcalc_core.hub.dialects.decoder import (
     SLIDING,
     decoder_fields,
     first_dense_layers,
+    images,
+    text_part,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
+from llmcalc_core.hub.dialects.meta import llama
+from llmcalc_core.hub.dialects.qwen import qwen2_vision
+
+
+@dialect("exaone")
+def _exaone(fields: Fields) -> dict[str, Any]:
+    """Read EXAONE 3 and 3.5."""
+    if not fields.stated("num_hidden_layers"):
+        return {**llama(fields), "num_decoder_layers": fields.number("num_layers")}
+    return llama(fields)
 
 
 @dialect("exaone4")
@@ -30,6 +43,26 @@ def _exaone4(fields: Fields) -> dict[str, Any]:
         period = fields.number("sliding_window_pattern", default=4)
         kinds = (SLIDING,) * (period - 1) + (FULL,)
     return {**decoder_fields(fields, needs=(KV,)), **windows(fields, kinds), "qk_norm": True}
+
+
+@dialect("exaone4_5")
+def _exaone4_5(fields: Fields) -> dict[str, Any]:
+    """Read EXAONE 4.5: EXAONE 4, and Qwen2.5-VL's encoder with fewer key and value heads."""
+    text, vision = fields.section("text_config"), images(fields)
+    text.ignore("_num_mtp_layers", "mtp_share_layers")
+    text.ignore("_num_mtp_layers")
+    described = text_part(fields, text, _exaone4)
+    if vision:
+        heads, kv_heads = vision.number("num_heads", least=1), vision.number(KV)
+        hidden = vision.number("hidden_size")
+        fewer = 2 * (hidden + 1) * (hidden - hidden // heads * kv_heads)
+        tower = qwen2_vision(vision)
+        each = tower.layer_parameters - fewer
+        described["vision"] = replace(tower, layer_parameters=each)
+    inside = text.number("num_nextn_predict_layers", default=0)
+    described["mtp_layers"] = fields.number("num_nextn_predict_layers", default=inside)
+    fields.ignore_rest()
+    return described
 
 
 @dialect("exaone_moe")

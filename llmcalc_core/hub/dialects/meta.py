@@ -18,6 +18,7 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     encoder_layer,
     images,
+    text_part,
     windows,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
@@ -79,8 +80,8 @@ def _llama4_text(fields: Fields) -> dict[str, Any]:
 @dialect("llama4")
 def _llama4(fields: Fields) -> dict[str, Any]:
     text, vision = fields.section("text_config"), images(fields)
+    described = text_part(fields, text, _llama4_text)
     fields.ignore_rest()
-    described = _llama4_text(text)
     if vision:
         described["vision"] = llama4_vision(vision, described["hidden_size"])
     return described
@@ -102,10 +103,49 @@ def llama4_vision(vision: Fields, text_hidden: int) -> VisionTower:
         outside_parameters=CHANNELS * patch * patch * hidden
         + positions
         + (_LLAMA4_EXTRA + 4) * hidden,
-        projector_parameters=4 * hidden * merged
+        projector_parameters=inner * merged
         + merged * out
         + vision.number("vision_output_dim") * text_hidden,
         image_size=side,
+    )
+
+
+@dialect("muse_glimmer_text")
+def _muse_glimmer_text(fields: Fields) -> dict[str, Any]:
+    """Read Muse Glimmer: a gate as wide as the result, four norms, windows in three of four."""
+    fields.ignore("layer_rope_theta", "qk_scale_factor", "post_norm_eps")
+    base = {**decoder_fields(fields, needs=(KV, "head_dim")), **attention_bias(fields)}
+    kinds = windows(fields, (SLIDING, SLIDING, SLIDING, FULL))
+    return {**base, **kinds, "attn_output_gate": True, "norms_per_layer": 4}
+
+
+@dialect("muse_glimmer")
+def _muse_glimmer(fields: Fields) -> dict[str, Any]:
+    text, vision = fields.section("text_config"), images(fields)
+    described = text_part(fields, text, _muse_glimmer_text)
+    if vision:
+        inner = fields.number("projector_hidden_size")
+        projector = (fields.number("out_hidden_size") + inner + described["hidden_size"]) * inner
+        described["vision"] = muse_vision(vision, projector)
+    fields.ignore_rest()
+    return described
+
+
+def muse_vision(vision: Fields, projector: int) -> VisionTower:
+    """Read Muse Glimmer's encoder: biases, norms before and after, most layers in windows."""
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch = vision.number("patch_size", least=1)
+    table = vision.number("pos_emb_height") * vision.number("pos_emb_width")
+    pixels = vision.number("patch_temporal") * CHANNELS * patch * patch
+    return VisionTower(
+        layers=vision.number("num_hidden_layers"),
+        hidden_size=hidden,
+        intermediate_size=inner,
+        patch_size=patch,
+        merge_size=vision.number("merge_size"),
+        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
+        outside_parameters=(pixels + table + 4) * hidden,
+        projector_parameters=projector,
     )
 
 

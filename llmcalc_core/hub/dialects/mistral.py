@@ -27,6 +27,7 @@ _WINDOW = 4096  # where a file of Mistral does not speak of a window at all
 
 @dialect("mistral")
 def _mistral(fields: Fields) -> dict[str, Any]:
+    fields.ignore("attention_sink_size")
     absent = _WINDOW if fields.absent("sliding_window") else None
     return {**decoder_fields(fields, needs=(KV,)), **windows(fields, absent=absent)}
 
@@ -39,6 +40,9 @@ def mixtral(fields: Fields) -> dict[str, Any]:
 
 @dialect("ministral", "ministral3")
 def _ministral(fields: Fields) -> dict[str, Any]:
+    """Read Ministral; a whole file that is called like its text part sees images."""
+    if fields.stated("text_config"):
+        return _mistral3(fields.of_type("mistral3"))
     fields.ignore("query_pre_attn_scalar", "llama_4_scaling_beta")
     return {**decoder_fields(fields, needs=(KV,)), **windows(fields)}
 

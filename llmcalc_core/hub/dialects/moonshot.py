@@ -15,6 +15,7 @@ from llmcalc_core.hub.dialects.decoder import (
     encoder_layer,
     first_dense_layers,
     images,
+    text_part,
 )
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
 from llmcalc_core.hub.dialects.fields import Fields, dialect
@@ -31,8 +32,11 @@ def _kimi_k25(fields: Fields) -> dict[str, Any]:
     text, vision = fields.section("text_config"), images(fields)
     if text.value("model_type") not in ("kimi_k2", "deepseek_v3"):
         text.refuse("model_type", "can only be described as kimi_k2 or deepseek_v3")
+    described = text_part(fields, text, deepseek_latent)
     fields.ignore_rest()
-    return {**deepseek_latent(text), "vision": moon_vision(vision) if vision else None}
+    if vision:
+        described["vision"] = moon_vision(vision, described["hidden_size"])
+    return described
 
 
 @dialect("kimi_linear")
@@ -116,7 +120,9 @@ def _kimi_experts(fields: Fields, layers: int) -> dict[str, Any]:
         "expert_top_k": fields.number("num_experts_per_token", "num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
         "n_shared_experts": fields.number("num_shared_experts", "n_shared_experts", default=0),
-        "first_k_dense_replace": first_dense_layers(fields, layers, "first_k_dense_replace"),
+        "first_k_dense_replace": first_dense_layers(
+            fields, layers, "first_k_dense_replace", default=1
+        ),
         "moe_latent_size": fields.optional("routed_expert_hidden_size"),
         "moe_latent_norm": fields.flag("latent_moe_use_norm", default=False),
         "router_bias": True,
@@ -131,8 +137,9 @@ def _kimi_k3(fields: Fields) -> dict[str, Any]:
         text.refuse("model_type", "can only be described as kimi_linear")
     if text.value("linear_attn_config") is None:
         text.refuse("linear_attn_config", "must say how the output of attention is gated")
+    described = text_part(fields, text, _kimi_linear)
     fields.ignore_rest()
-    return {**_kimi_linear(text), "vision": moon_vision_2(vision) if vision else None}
+    return {**described, "vision": moon_vision_2(vision) if vision else None}
 
 
 def _merge(vision: Fields) -> int:
@@ -143,15 +150,18 @@ def _merge(vision: Fields) -> int:
     return whole_number(f"{vision.where}: merge_kernel_size", sides[0])
 
 
-def moon_vision(vision: Fields) -> VisionTower:
+def moon_vision(vision: Fields, text_hidden: int) -> VisionTower:
     """Read MoonViT of Kimi: a table of positions, a final norm, and a merger of 2 x 2 patches."""
-    hidden, inner = vision.number("vt_hidden_size"), vision.number("vt_intermediate_size")
-    patch, out = vision.number("patch_size", least=1), vision.number("text_hidden_size")
-    height, width = vision.number("init_pos_emb_height"), vision.number("init_pos_emb_width")
+    hidden = vision.number("vt_hidden_size", "hidden_size")
+    inner = vision.number("vt_intermediate_size", "intermediate_size")
+    patch = vision.number("patch_size", least=1)
+    out = vision.number("text_hidden_size", default=text_hidden)
+    height = vision.number("init_pos_emb_height", "pos_emb_height")
+    width = vision.number("init_pos_emb_width", "pos_emb_width")
     merge = _merge(vision)
     wide = merge * merge * hidden
     return VisionTower(
-        layers=vision.number("vt_num_hidden_layers"),
+        layers=vision.number("vt_num_hidden_layers", "num_hidden_layers"),
         hidden_size=hidden,
         intermediate_size=inner,
         patch_size=patch,

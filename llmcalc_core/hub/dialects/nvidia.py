@@ -21,7 +21,7 @@ _LETTERS = {"linear_attention": "M", "mamba": "M", "moe": "E", "full_attention":
 _FFN_MULTIPLE = 256  # widths of the searched layers are rounded up to it (modeling_decilm.py)
 
 
-@dialect("nemotron")
+@dialect("nemotron", "jais2")
 def _nemotron(fields: Fields) -> dict[str, Any]:
     return {**llama(fields), "num_ffi": 1, "norm": "layernorm"}
 
@@ -46,7 +46,7 @@ def _nemotron_h(fields: Fields) -> dict[str, Any]:
     fields.require("sliding_window", expected=None)
     fields.require("mlp_hidden_act", expected="relu2")
     fields.ignore("expand", "chunk_size", "mamba_hidden_act", "moe_shared_expert_overlap")
-    fields.ignore("hidden_dropout")
+    fields.ignore("time_step_rank", "ssm_cfg")
     layers = fields.optional("num_hidden_layers")
     pattern = _pattern(fields, "layers_block_type", "hybrid_override_pattern")
     if layers is not None and layers != len(pattern):

@@ -49,7 +49,7 @@ def _gpt2(fields: Fields) -> dict[str, Any]:
     }
 
 
-@dialect("gptj")
+@dialect("gptj", "codegen")
 def _gptj(fields: Fields) -> dict[str, Any]:
     """Read GPT-J: attention and feed-forward in parallel after one norm, a head with a bias."""
     return {**_gpt(fields, tied=False), "lm_head_bias": True, "norms_per_layer": 1}

@@ -16,6 +16,8 @@ from llmcalc_core.hub.dialects.decoder import (
     attention_bias,
     biased_everywhere,
     decoder_fields,
+    delta_shape,
+    layer_kinds,
     windows,
 )
 from llmcalc_core.hub.dialects.deepseek import deepseek_latent
@@ -26,11 +28,12 @@ from llmcalc_core.hub.dialects.mistral import mixtral
 
 @dialect("apertus")
 def _apertus(fields: Fields) -> dict[str, Any]:
-    """Read Apertus, whose activation has two numbers of a layer, which are not counted."""
+    """Read Apertus, whose activation has two numbers of a layer."""
     fields.require("post_norm", expected=False)
     fields.require("mlp_bias", expected=False)
     qk_norm = fields.flag("qk_norm", default=True)
-    return {**decoder_fields(fields), **attention_bias(fields), "num_ffi": 1, "qk_norm": qk_norm}
+    return {**decoder_fields(fields), **attention_bias(fields), "num_ffi": 1, "qk_norm": qk_norm,
+            "layer_vector_size": 2}  # fmt: skip
 
 
 @dialect("arcee")
@@ -40,7 +43,7 @@ def _arcee(fields: Fields) -> dict[str, Any]:
 
 @dialect("bloom")
 def _bloom(fields: Fields) -> dict[str, Any]:
-    """Read BLOOM; the norm after its embedding is left out."""
+    """Read BLOOM, with a norm after its embedding."""
     fields.require("apply_residual_connection_post_layernorm", expected=False)
     fields.ignore("attention_softmax_in_fp32", "masked_softmax_fusion", "hidden_dropout")
     hidden = fields.number("hidden_size", "n_embed")
@@ -52,6 +55,7 @@ def _bloom(fields: Fields) -> dict[str, Any]:
         "intermediate_size": fields.number("n_inner", default=4 * hidden),
         "max_model_len": fields.optional("seq_length"),
         "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),
+        "outer_vector_size": 2 * hidden,
         **PLAIN_FEED_FORWARD,
         **biased_everywhere(biased=True),
     }
@@ -60,15 +64,27 @@ def _bloom(fields: Fields) -> dict[str, Any]:
 @dialect("cohere")
 def _cohere(fields: Fields) -> dict[str, Any]:
     """Read Command R: both parts of a layer after one norm, whose layer norms have no bias."""
-    fields.require("use_qk_norm", expected=False)
-    return {**decoder_fields(fields, tied=True), **attention_bias(fields), "norms_per_layer": 1}
+    fields.require("use_parallel_block", expected=True)
+    fields.require("use_gated_activation", expected=True)
+    normed = fields.flag("use_qk_norm", default=False)
+    return {
+        **decoder_fields(fields, tied=True),
+        **attention_bias(fields),
+        "norms_per_layer": 1,
+        "qk_norm": normed,
+        "qk_norm_wide": normed,
+    }
 
 
 @dialect("cohere2")
 def _cohere2(fields: Fields) -> dict[str, Any]:
     """Read Command A, with windows in three of four layers."""
     fields.number("sliding_window")
-    period = fields.number("sliding_window_pattern", "_sliding_window_pattern", default=4)
+    fields.ignore("rotary_pct", "order_of_interleaved_layers", "use_embedding_sharing")
+    fields.ignore("use_parallel_embedding")
+    period = fields.number(
+        "sliding_window_pattern", "_sliding_window_pattern", "layer_switch", default=4
+    )
     return {**_cohere(fields), **windows(fields, (SLIDING,) * (period - 1) + (FULL,))}
 
 
@@ -138,6 +154,28 @@ def _minicpm3(fields: Fields) -> dict[str, Any]:
     return {**deepseek_latent(fields), "tie_word_embeddings": tied}
 
 
+@dialect("nanochat")
+def _nanochat(fields: Fields) -> dict[str, Any]:
+    """Read NanoChat, whose norms have no weights."""
+    bare = {"num_ffi": 1, "norms_per_layer": 0, "final_norm": False}
+    return {**decoder_fields(fields), **attention_bias(fields), **bare}
+
+
+@dialect("diffllama")
+def _diffllama(fields: Fields) -> dict[str, Any]:
+    """Read DiffLlama: attention as a difference of two, with four vectors of a head's width."""
+    base = llama(fields)
+    return {**base, "layer_vector_size": 4 * base["head_dim"]}
+
+
+@dialect("bitnet")
+def _bitnet(fields: Fields) -> dict[str, Any]:
+    """Read BitNet, with a norm before the last projection of attention and of the feed-forward."""
+    base = llama(fields)
+    own = base["num_attention_heads"] * base["head_dim"] + base["intermediate_size"]
+    return {**base, "layer_vector_size": own}
+
+
 @dialect("seed_oss")
 def _seed_oss(fields: Fields) -> dict[str, Any]:
     return {
@@ -184,6 +222,7 @@ def _starcoder2(fields: Fields) -> dict[str, Any]:
     }
 
 
+_LINEAR = "linear_attention"
 _WIDE = {"qk_norm": True, "qk_norm_wide": True}
 
 
@@ -210,7 +249,20 @@ def _olmo3(fields: Fields) -> dict[str, Any]:
     return {**_olmo2(fields), **windows(fields, (SLIDING, SLIDING, SLIDING, FULL))}
 
 
-@dialect("olmoe")
+@dialect("olmo_hybrid")
+def _olmo_hybrid(fields: Fields) -> dict[str, Any]:
+    """Read OLMo Hybrid: gated delta nets in three of four layers."""
+    base = {**_olmo2(fields), **delta_shape(fields)}
+    layers = base["num_decoder_layers"]
+    kinds = layer_kinds(fields, {FULL: FULL, _LINEAR: _LINEAR}, layers)
+    if not kinds:
+        fields.refuse("layer_types", "must name every layer")
+    fields.ignore("linear_allow_neg_eigval", "linear_a_log_max", "linear_a_log_min")
+    fields.ignore("linear_dt_init_floor", "linear_dt_max", "linear_dt_min", "linear_use_gate")
+    return {**base, "layer_types": kinds}
+
+
+@dialect("olmoe", "flex_olmo")
 def _olmoe(fields: Fields) -> dict[str, Any]:
     return {
         **_olmo2(fields),
@@ -229,6 +281,9 @@ def _phi(fields: Fields) -> dict[str, Any]:
 
 @dialect("phi3")
 def _phi3(fields: Fields) -> dict[str, Any]:
+    fields.require("full_attn_mod", expected=1)
+    fields.require("mlp_bias", expected=False)
+    fields.require("lm_head_bias", expected=False)
     return {**decoder_fields(fields), **windows(fields)}
 
 

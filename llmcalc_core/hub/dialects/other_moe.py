@@ -17,6 +17,7 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     first_dense_layers,
     local_experts,
+    mixtures,
     windows,
 )
 from llmcalc_core.hub.dialects.deepseek import deepseek_experts, deepseek_latent
@@ -181,8 +182,9 @@ def _afmoe(fields: Fields) -> dict[str, Any]:
 _ERNIE_MODULE = {"mlp_layer_type": "dense", "norms_per_layer": 1}
 
 
-@dialect("ernie4_5")
+@dialect("ernie4_5", "paddleocr_vl_text")
 def _ernie4_5(fields: Fields) -> dict[str, Any]:
+    fields.require("use_rmsnorm", expected=True)
     biased = fields.flag("use_bias", default=False)
     base = decoder_fields(fields, tied=True, needs=(KV, "head_dim"))
     return {**base, **biased_everywhere(biased=biased)}
@@ -192,6 +194,7 @@ def _ernie4_5(fields: Fields) -> dict[str, Any]:
 def _ernie4_5_moe(fields: Fields) -> dict[str, Any]:
     """Read ERNIE 4.5, whose experts start at a layer and go to the last."""
     fields.require("moe_layer_interval", expected=1)
+    fields.require("use_rmsnorm", expected=True)
     fields.ignore("moe_norm_min", "moe_gate_act", "moe_capacity", "moe_use_aux_free", "moe_gate")
     fields.ignore("moe_layer_end_index")
     biased = fields.flag("use_bias", default=False)
@@ -275,3 +278,129 @@ def _youtu(fields: Fields) -> dict[str, Any]:
     fields.require("mlp_bias", expected=False)
     tied = fields.flag("tie_word_embeddings", default=True)
     return {**deepseek_latent(fields), "tie_word_embeddings": tied}
+
+
+@dialect("aria_text")
+def _aria_text(fields: Fields) -> dict[str, Any]:
+    base = {**decoder_fields(fields), **attention_bias(fields)}
+    return {
+        **base,
+        "num_experts": fields.number("moe_num_experts"),
+        "expert_top_k": fields.number("moe_topk"),
+        "n_shared_experts": fields.number("moe_num_shared_experts"),
+    }
+
+
+@dialect("mellum")
+def _mellum(fields: Fields) -> dict[str, Any]:
+    """Read Mellum 2 (JetBrains)."""
+    base = decoder_fields(fields, needs=(KV,))
+    return {
+        **base,
+        **attention_bias(fields),
+        **windows(fields, (FULL,)),
+        "qk_norm": True,
+        "num_experts": fields.number("num_experts", "num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "mlp_layer_types": mixtures(fields, base["num_decoder_layers"]) or ("sparse",),
+    }
+
+
+@dialect("kolibri1")
+def _kolibri1(fields: Fields) -> dict[str, Any]:
+    """Read Kolibri: four norms, windows in four of five layers, a shared expert."""
+    width = fields.number("moe_intermediate_size")
+    base = decoder_fields(fields, width=width, needs=(KV, "head_dim"))
+    return {
+        **base,
+        **windows(fields, (*(SLIDING,) * 4, FULL)),
+        "qk_norm": True,
+        "norms_per_layer": 4,
+        "num_experts": fields.number("num_local_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": width,
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": fields.number("shared_expert_intermediate_size"),
+        "router_bias": True,
+    }
+
+
+@dialect("flint")
+def _flint(fields: Fields) -> dict[str, Any]:
+    """Read Flint: sinks in every layer, the first layers dense, a shared expert."""
+    fields.require("decoder_sparse_step", expected=1)
+    dense = fields.whole_numbers("mlp_only_layers")
+    if dense != tuple(range(len(dense))):
+        fields.refuse("mlp_only_layers", "can only be described as the first layers")
+    return {
+        **decoder_fields(fields, needs=(KV, "head_dim")),
+        **attention_bias(fields),
+        **windows(fields, (FULL,)),
+        "qk_norm": True,
+        "attention_sinks": True,
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": fields.number("shared_expert_intermediate_size"),
+        "first_k_dense_replace": len(dense),
+    }
+
+
+@dialect("beam")
+def _beam(fields: Fields) -> dict[str, Any]:
+    """Read Beam: a gate as wide as the result, with a bias for each head, and four norms."""
+    base = decoder_fields(fields, needs=(KV, "head_dim"))
+    layers = base["num_decoder_layers"]
+    return {
+        **base,
+        **windows(fields, (*(SLIDING,) * 5, FULL)),
+        "qk_norm": True,
+        "attn_output_gate": True,
+        "layer_vector_size": base["num_attention_heads"],
+        "norms_per_layer": 4,
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "first_k_dense_replace": first_dense_layers(
+            fields, layers, "first_k_dense_replace", default=3
+        ),
+        "router_bias": True,
+    }
+
+
+@dialect("axk1")
+def _axk1(fields: Fields) -> dict[str, Any]:
+    """Read A.X K1 (SK Telecom): latent attention, and a norm after each mixture."""
+    latent = deepseek_latent(fields)
+    layers = latent["num_decoder_layers"]
+    dense = first_dense_layers(fields, layers, "first_k_dense_replace", default=1)
+    norms = (*(2,) * dense, *(3,) * (layers - dense))
+    return {
+        **latent,
+        "first_k_dense_replace": dense,
+        "per_layer": {"norms_per_layer": norms},
+        "router_bias": True,
+    }
+
+
+@dialect("cohere2_moe")
+def _cohere2_moe(fields: Fields) -> dict[str, Any]:
+    """Read Command A+ with experts: both parts of a layer after one norm without a bias."""
+    fields.require("use_qk_norm", expected=False)
+    fields.require("prefix_dense_intermediate_size", expected=None)
+    fields.ignore("prefix_dense_sliding_window_pattern", "expert_selection_fn")
+    fields.ignore("shared_expert_combination_strategy")
+    base = decoder_fields(fields, tied=True)
+    period = fields.number("sliding_window_pattern", default=4)
+    return {
+        **base,
+        **attention_bias(fields),
+        **windows(fields, (SLIDING,) * (period - 1) + (FULL,)),
+        "norms_per_layer": 1,
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "n_shared_experts": fields.number("num_shared_experts", default=0),
+        "mlp_layer_types": mixtures(fields, base["num_decoder_layers"]) or ("sparse",),
+    }

@@ -15,6 +15,7 @@ from llmcalc_core.hub.dialects.decoder import (
     SLIDING,
     attention_bias,
     decoder_fields,
+    delta_shape,
     encoder_layer,
     images,
     text_part,
@@ -37,12 +38,12 @@ def _qwen_windows(fields: Fields) -> dict[str, Any]:
     return windows(fields, (FULL,) * below + (SLIDING,) * (layers - below))
 
 
-@dialect("qwen2")
+@dialect("qwen2", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text")
 def _qwen2(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields, needs=(KV,)), **_qwen_windows(fields), "qkv_bias": True}
 
 
-@dialect("qwen3")
+@dialect("qwen3", "qwen3_vl_text")
 def _qwen3(fields: Fields) -> dict[str, Any]:
     return {
         **decoder_fields(fields, needs=(KV, "head_dim")),
@@ -80,25 +81,24 @@ def _qwen2_moe(fields: Fields) -> dict[str, Any]:
     }
 
 
-@dialect("qwen3_moe")
+@dialect("qwen3_moe", "qwen3_vl_moe_text", "qwen3_omni_moe_text")
 def _qwen3_moe(fields: Fields) -> dict[str, Any]:
     return {
-        **decoder_fields(fields, needs=(KV, "head_dim")),
+        **decoder_fields(fields, needs=(KV,)),
         **attention_bias(fields),
         **_qwen_windows(fields),
         **_qwen_experts(fields),
-        "qk_norm": True,
+        "qk_norm": fields.flag("use_qk_norm", default=True),
     }
 
 
 @dialect("qwen3_5_text")
-def _qwen3_5_text(
-    fields: Fields, *, tied: bool = False, width: int | None = None
-) -> dict[str, Any]:
+def _qwen3_5_text(fields: Fields, *, width: int | None = None) -> dict[str, Any]:
     """Read attention with a gate, and the gated delta nets between."""
     fields.require("mamba_ssm_dtype", expected="float32")
+    fields.require("output_gate_type", expected="swish")
     fields.require("mtp_use_dedicated_embeddings", expected=False)
-    base = decoder_fields(fields, tied=tied, width=width, needs=(KV, "head_dim"))
+    base = decoder_fields(fields, width=width, needs=(KV, "head_dim"))
     layers, period = base["num_decoder_layers"], fields.number("full_attention_interval", default=4)
     regular = ((_LINEAR,) * (period - 1) + (FULL,)) * layers
     kinds = fields.entries("layer_types") or regular[:layers]
@@ -111,21 +111,17 @@ def _qwen3_5_text(
         "qk_norm": True,
         "mtp_layers": fields.number("mtp_num_hidden_layers", default=0),
         "attn_output_gate": fields.flag("attn_output_gate", default=True),
-        "linear_num_key_heads": fields.number("linear_num_key_heads"),
-        "linear_num_value_heads": fields.number("linear_num_value_heads"),
-        "linear_key_head_dim": fields.number("linear_key_head_dim"),
-        "linear_value_head_dim": fields.number("linear_value_head_dim"),
-        "linear_conv_kernel_dim": fields.number("linear_conv_kernel_dim", default=4),
+        **delta_shape(fields),
     }
 
 
 @dialect("qwen3_5_moe_text")
-def _qwen3_5_moe_text(fields: Fields, *, tied: bool = False) -> dict[str, Any]:
+def _qwen3_5_moe_text(fields: Fields) -> dict[str, Any]:
     """Read a mixture in every layer, with a shared expert that has a gate."""
     fields.require("mlp_only_layers", expected=[])
     fields.require("decoder_sparse_step", expected=1)
     return {
-        **_qwen3_5_text(fields, tied=tied, width=0),
+        **_qwen3_5_text(fields, width=0),
         "num_experts": fields.number("num_experts"),
         "expert_top_k": fields.number("num_experts_per_tok"),
         "moe_intermediate_size": fields.number("moe_intermediate_size"),
@@ -142,24 +138,14 @@ def _qwen3_next(fields: Fields) -> dict[str, Any]:
     return {**_qwen3_5_moe_text(fields), "mtp_layers": predicted, "recurrent_state_bits": 16}
 
 
-def _text_part(fields: Fields) -> tuple[Fields, bool]:
-    """Give the text part, and whether the whole says that the head is tied."""
-    text, tied = fields.section("text_config"), fields.flag("tie_word_embeddings", default=False)
-    fields.ignore_rest()
-    return text, tied
-
-
 @dialect("qwen3_5")
 def _qwen3_5(fields: Fields) -> dict[str, Any]:
-    vision, (text, tied) = images(fields), _text_part(fields)
-    return {**_qwen3_5_text(text, tied=tied), "vision": qwen_vision(vision) if vision else None}
+    return _with_qwen_vision(fields, _qwen3_5_text)
 
 
 @dialect("qwen3_5_moe")
 def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
-    vision, (text, tied) = images(fields), _text_part(fields)
-    described = _qwen3_5_moe_text(text, tied=tied)
-    return {**described, "vision": qwen_vision(vision) if vision else None}
+    return _with_qwen_vision(fields, _qwen3_5_moe_text)
 
 
 @dialect("qwen3_vl")

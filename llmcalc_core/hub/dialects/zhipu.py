@@ -13,6 +13,7 @@ from llmcalc_core.hub.dialects.decoder import (
     KV,
     decoder_fields,
     encoder_layer,
+    first_dense_layers,
     images,
     text_part,
 )
@@ -52,7 +53,7 @@ def _glm(fields: Fields) -> dict[str, Any]:
     return {**decoder_fields(fields), "qkv_bias": fields.flag("attention_bias", default=False)}
 
 
-@dialect("glm4")
+@dialect("glm4", "glm4v_text")
 def _glm4(fields: Fields) -> dict[str, Any]:
     """Read GLM-4 0414, with norms before and after each part of a layer."""
     return {
@@ -62,7 +63,7 @@ def _glm4(fields: Fields) -> dict[str, Any]:
     }
 
 
-@dialect("glm4_moe")
+@dialect("glm4_moe", "sarvam_moe")
 def _glm4_moe(fields: Fields) -> dict[str, Any]:
     """Read GLM-4.5, 4.6 and 4.7."""
     return {
@@ -78,18 +79,13 @@ def _glm4_moe(fields: Fields) -> dict[str, Any]:
 @dialect("glm4_moe_lite")
 def _glm4_moe_lite(fields: Fields) -> dict[str, Any]:
     """Read GLM-4.7-Flash, which has latent attention."""
-    fields.ignore("mlp_layer_types")
     latent = deepseek_latent(fields)
-    dense = latent.get("first_k_dense_replace", 0)
-    kinds = fields.entries("mlp_layer_types")
-    if kinds:
-        dense = kinds.count("dense")
-        if kinds != ("dense",) * dense + ("sparse",) * (len(kinds) - dense):
-            fields.refuse("mlp_layer_types", "can only be described with dense layers first")
+    layers = latent["num_decoder_layers"]
+    dense = first_dense_layers(fields, layers, "first_k_dense_replace", default=1)
     return {**latent, "first_k_dense_replace": dense, "router_bias": True}
 
 
-@dialect("glm4v")
+@dialect("glm4v", "glm46v", "glmga")
 def _glm4v(fields: Fields) -> dict[str, Any]:
     return _with_glm_vision(fields, _glm4)
 

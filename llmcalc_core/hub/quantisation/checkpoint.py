@@ -220,6 +220,10 @@ def checkpoint_precision(
     prediction = f"layers.{config.num_decoder_layers}.mlp.experts.0.gate_proj"
     mixed = {part: mean for part, mean in means.items() if abs(plain.bits(part) - mean) > _NEAR}
     narrow = any(DATA_TYPES[scheme.weights].is_quantised for scheme in schemes.values())
+    if DATA_TYPES[quantisation.embedding.weights].is_quantised:
+        mixed["embedding"] = _bits(quantisation.embedding)
+        if config.tie_word_embeddings:
+            mixed["head"] = mixed["embedding"]
     if config.mtp_layers and narrow and quantisation.leaves_prediction(prediction):
         mixed["mtp"] = _WIDE_BITS
     return replace(plain, stored_bits=mixed) if mixed else plain

@@ -244,6 +244,50 @@ def _auto_round(fields: Fields) -> Quantisation:
     return Quantisation(default=scheme, excluded=Modules.of(left_out))
 
 
+_MLX_MODES = {
+    "mxfp4": Scheme(weights="fp4", activations="bf16", scale_bits=8 / 32),
+    "nvfp4": Scheme(weights="fp4", activations="bf16", scale_bits=8 / 16),
+    "mxfp8": Scheme(weights="fp8", activations="bf16", scale_bits=8 / 32),
+}
+
+
+def _mlx(fields: Fields) -> Quantisation:
+    """Read MLX: all matrices, embedding and head too, and modules of their own by name.
+
+    mlx.nn.quantize and mlx_lm/utils.py (mlx-lm 0.28): in the affine mode a scale and a bias of 16
+    bits for every group.
+    """
+    scheme = _mlx_scheme(fields)
+    left_out, own = [], []
+    for name in fields.names():
+        if name in ("group_size", "bits", "mode", "quant_method"):
+            continue
+        if fields.value(name) is False:
+            left_out.append(name)
+        elif fields.value(name) is not True:
+            own.append((Modules.of([name]), _mlx_scheme(fields.section(name))))
+    excluded = Modules.of(left_out)
+    found = Quantisation(default=scheme, excluded=excluded, schemes=tuple(own))
+    embedding = found.scheme_of("embed_tokens", "model.embed_tokens")
+    return replace(found, head=found.scheme_of("lm_head"), embedding=embedding)
+
+
+def _mlx_scheme(fields: Fields) -> Scheme:
+    mode = fields.text("mode") or "affine"
+    if mode in _MLX_MODES:
+        return _MLX_MODES[mode]
+    if mode != "affine":
+        fields.refuse("mode", f"can only be described as affine, {', '.join(_MLX_MODES)}")
+    bits, group = fields.number("bits"), fields.number("group_size", default=64, least=1)
+    if bits == _MLX_BYTE:
+        return Scheme(weights="int8", activations="bf16", scale_bits=32 / group)
+    if bits not in _MLX_BITS:
+        fields.refuse("bits", "can only be described as 4, 5, 6 or 8")
+    return Scheme(weights="int4", activations="bf16", scale_bits=bits - 4 + 32 / group)
+
+
+_MLX_BYTE, _MLX_BITS = 8, (4, 5, 6)
+
 METHODS: dict[str, Callable[[Fields], Quantisation]] = {
     "fp8": _fp8,
     "fbgemm_fp8": _fp8,
@@ -297,6 +341,8 @@ def read_quantisation(values: Mapping[str, Any], where: str) -> Quantisation:
     method = fields.value("quant_method")
     if method is None and fields.value("quant_algo") is not None:
         return model_optimizer(fields)
+    if method is None and fields.value("bits") is not None:
+        return _mlx(fields)
     if str(method) not in METHODS:
         rule = f"must be one that can be described ({', '.join(METHODS)})"
         fields.refuse("quant_method", f"{rule}; without the quantisation, give a precision")

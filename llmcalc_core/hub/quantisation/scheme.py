@@ -112,8 +112,8 @@ class Quantisation:
         Of some modules.
     kv_cache : str
         Type of the KV cache; 16 bits where the checkpoint does not say.
-    head : Scheme
-        Of the output head.
+    head, embedding : Scheme
+        Of the output head, and of the embedding.
     """
 
     default: Scheme
@@ -121,6 +121,7 @@ class Quantisation:
     schemes: tuple[tuple[Modules, Scheme], ...] = ()
     kv_cache: str = "bf16"
     head: Scheme = WIDE
+    embedding: Scheme = WIDE
 
     def scheme_of(self, *names: str) -> Scheme:
         """Give the scheme of a module by any of its names, such as ``layers.3.mlp.up_proj``."""

@@ -144,7 +144,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("granitemoehybrid", {"mamba_proj_bias": True}, "mamba_proj_bias .* got True"),
     ("bamba", {"attn_layer_indices": [4]}, r"attn_layer_indices .* got \[4\]"),
     ("mamba2", {"rms_norm": False}, "rms_norm .* got False"),
-    ("cohere", {"use_qk_norm": True}, "use_qk_norm .* got True"),
     ("starcoder2", {"mlp_type": "gated"}, "mlp_type .* got 'gated'"),
     ("deepseek_v4", {"compress_rates": {"compressed_sparse_attention": 8}}, "compress_rates "),
     ("deepseek_v4", {"mlp_layer_types": ["dense"] * 4}, "mlp_layer_types must be hash_moe or moe"),
@@ -160,7 +159,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         r"layers_block_type must be one of .*got \['mamba', 'mambo'",
     ),
     ("granitemoehybrid", {"layer_types": None}, "layer_types must be one of .*, got None"),
-    ("granitemoehybrid", {"mamba_n_heads": 0}, "mamba_n_heads must be .*at least 1, got 0"),
+    ("granitemoehybrid", {"mamba_n_heads": 0}, "mamba_n_heads must be .*at least 1 .*got 0"),
     ("olmo3", {"layer_types": [["full_attention"]]}, "layer_types must be a list of words or who"),
     ("gemma4_text", {"layer_types": None}, "layer_types must name every layer"),
     ("olmo2", {"expert_group_count": 4}, "expert_group_count may change the architecture"),
@@ -237,9 +236,8 @@ def test_dialect_says_the_same_as_the_catalogue(name: str, values: dict[str, Any
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (_decoder("cohere", (1000, 64, 2, 4, 4, 128, 512), use_qk_norm=True), "use_qk_norm"),
         (_decoder("starcoder2", (1000, 64, 2, 4, 4, 128, 512), mlp_type="gated"), "mlp_type"),
-        (_decoder("olmoe", (1000, 64, 2, 4, 4, 128, 512)), "num_experts"),
+        (_decoder("olmoe", (1000, 64, 2, 4, 4, 128, 512), num_experts=None), "num_experts"),
         (_decoder("smollm3", (1000, 64, 2, 4, 4, 128, 512), use_sliding_window=True), "sliding"),
     ],
 )

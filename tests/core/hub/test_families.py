@@ -55,7 +55,7 @@ FAMILIES: list[tuple[str, int, int, int, dict[str, Any], dict[str, Any]]] = [
      "num_attention_heads": 64, "num_experts_per_tok": 8, "num_key_value_heads": 8,
      "share_expert_dim": 1280}, {"hidden_size": 1536, "image_size": 728, "intermediate_size":
      8960, "num_hidden_layers": 47, "patch_size": 14}),
-    ("apertus", 746_427_400, 0, -8, {"hidden_size": 4096, "intermediate_size": 14336,
+    ("apertus", 746_427_400, 0, 0, {"hidden_size": 4096, "intermediate_size": 14336,
      "num_attention_heads": 32}, {}),
     ("arcee", 487_488_000, 0, 0, {"hidden_size": 2560, "intermediate_size": 18432,
      "num_attention_heads": 32}, {}),
@@ -221,7 +221,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("laguna", {"num_attention_heads_per_layer": [48]}, "num_attention_heads_per_layer must be"),
     ("solar_open", {"use_qk_norm": True}, "use_qk_norm .* got True"),
     ("apertus", {"post_norm": True}, "post_norm .* got True"),
-    ("granite_swa", {"layer_types": None}, "layer_types must name every layer"),
     ("stablelm", {"qk_layernorm": True}, "qk_layernorm .* got True"),
 ]
 

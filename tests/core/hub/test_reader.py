@@ -211,7 +211,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("other text", {"model_type": "kimi_k25", "text_config": LLAMA}, "model_type .* got 'llama'"),
     ("shared indexer", {**GLM_5, "indexer_types": ["full", "shared"]}, "indexer_types .*shared"),
     ("other dense layers", {**GLM_5, "mlp_layer_types": ["sparse"] * 78}, "mlp_layer_types "),
-    ("index pattern", {**GLM_5, "index_topk_freq": 4}, "index_topk_freq .* got 4"),
     ("short states", {**QWEN3_5, "mamba_ssm_dtype": "bfloat16"}, "mamba_ssm_dtype .*'float32'"),
     ("other mixers", {**QWEN3_5, "layer_types": ["mamba"]}, "layer_types .*mamba"),
     ("dense hybrid layers", {**QWEN3_5, "mlp_only_layers": [0]}, r"mlp_only_layers .* got \[0\]"),
@@ -233,7 +232,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("oblong patches", {**BY_NAME["kimi_k2_5"],
                         "vision_config": {**MOON, "merge_kernel_size": [2, 1]}}, r"got \[2, 1\]"),
     ("no patches", {**BY_NAME["kimi_k2_5"], "vision_config": {**MOON, "patch_size": 0}},
-     "vision_config: patch_size must be a whole number of at least 1, got 0"),
+     "vision_config: patch_size must be a whole number of at least 1 .*got 0"),
     ("contradiction", {**LLAMA, "num_key_value_heads": 5}, "num_key_value_heads must divide"),
 ]  # fmt: skip
 

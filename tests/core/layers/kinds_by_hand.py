@@ -22,6 +22,7 @@ from tests.core.layers.work_by_hand import (
     alternating_updates,
     attention,
     block_residuals,
+    block_sparse,
     compressed,
     delta,
     feed_forward,
@@ -37,6 +38,7 @@ from tests.core.layers.work_by_hand import (
     plain_feed_forward,
     projection,
     shared_attention,
+    short_convolution,
     sparse,
 )
 
@@ -68,6 +70,13 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
         (12_320 + 4096, 6160 + 2048, 3080 + 2048),
         (2 * 16 * 64, 2 * 16 * 32, 2 * 16 * 32),
         (4 * 48 + 2 * 32, 32, 4),
+    ),
+    # every device: index queries 64 x 32, keys 64 x 16 and two norms of 16; keys in 16 + 4 bytes
+    "block-sparse attention": (
+        GATED | INDEX | {"layer_types": ("block_sparse_attention",)}, block_sparse,
+        (3104 + 12_320 + 4096, 3104 + 6160 + 2048, 3104 + 3080 + 2048),
+        (2 * 48 * (64 + 20), 2 * 48 * (32 + 20), 2 * 48 * (32 + 20)),
+        (4 * 48 + 2 * 32, 32 + 16, 4),
     ),
     "shared attention": (
         {"qk_norm": True, "num_kv_shared_layers": 1}, shared_attention,
@@ -133,6 +142,11 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
         DELTA | {"layer_types": ("kimi_delta_attention",)}, kimi,
         (1536 + 9644, 1536 + 4822, 1536 + 2411), (5248, 2624, 1312), (2 * 96 + 2 * 32, None, 2),
     ),
+    # in 64 x 192, convolution 64 x 3, out 64 x 64; two inputs of 64 of both sequences in 2 bytes
+    "short convolution": (
+        {"layer_types": ("short_convolution",), "short_conv_kernel": 3}, short_convolution,
+        (16_576, 8288, 4144), (512, 256, 128), (4 * 64, None, 64),
+    ),
     "projection": (
         {"layer_types": ("linear",)}, projection, (4096,) * 3, (0, 0, 0), (0, None, None),
     ),
@@ -184,6 +198,8 @@ WORDS = {
     "attention": "attention of 4 heads (2 KV, 16 wide)",
     "sliding-window attention": "attention of 4 heads (2 KV, 16 wide), window of 16",
     "chunked attention": "attention of 4 heads (2 KV, 16 wide), chunks of 16",
+    "block-sparse attention": "attention of 4 heads (2 KV, 16 wide), 8 tokens chosen",
+    "short convolution": "short convolution of 3 tokens",
     "shared attention": "attention of 4 heads (2 KV, 16 wide), cache of an earlier layer",
     "latent attention": "latent attention of 4 heads (rank 32)",
     "sparse latent attention": "latent attention of 4 heads (rank 32), 8 tokens chosen",

@@ -122,6 +122,27 @@ def sparse(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
     }
 
 
+def block_sparse(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
+    """Plain attention with an indexer of two heads of 16 that chooses 8, from the hidden state."""
+    index, keys = (34.5, 34.5) if decode else (512.0, 32.0)
+    scores, held = 4 * 2 * index, 2 * keys * (16 + 4)
+    return attention((8.0, 8 * 8 / 2 + 24 * 8))(t, m, decode) | {
+        "index projection": gemm(m, 2 * 16 + 16, 64),
+        "index scores": (2 * 2 * index * 2 * 16, held + m * 2 * 16 + scores, held, 1),
+        "top-k selection": moves(scores + 4 * m * 8),
+    }
+
+
+def short_convolution(t: int, m: int, decode: bool) -> Operations:  # noqa: ARG001, FBT001
+    """64 channels between two gates; two inputs of both sequences in 2 bytes, read and written."""
+    states = 2 * 2 * 64 * 2 * 2 / t
+    return {
+        "input projection": gemm(m, 3 * 64 / t, 64),
+        "gated convolution": moves(m * 4 * 64 / t * 2 + states, cached=states),
+        "output projection": gemm(m, 64, 64 / t),
+    }
+
+
 COMPRESSED: dict[str, Any] = {
     "head_dim": 16, "q_lora_rank": 24, "o_lora_rank": 12, "o_groups": 2, "qk_rope_head_dim": 8,
     "sliding_window": 16, "sparse_compress_ratio": 4, "heavy_compress_ratio": 8,

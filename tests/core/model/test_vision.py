@@ -87,7 +87,7 @@ def test_a_file_without_an_encoder_has_none() -> None:
 def test_gemma_4_pools_three_by_three_patches_into_280_tokens_at_most() -> None:
     text = {"model_type": "gemma4_text", "vocab_size": 262144, "hidden_size": 2816}
     values = {"model_type": "gemma4", "text_config": text, "vision_config": GEMMA4_VISION}
-    with pytest.raises(ValueError, match="needs the field"):
+    with pytest.raises(ValueError, match="layer_types must name every layer"):
         read_hf_config(values)  # the decoder's own fields are needed all the same
     work = image_work("gemma4_26b_a4b", 480, 480)
     assert (work["patches"], work["tokens"]) == (900, 100)  # 480/16 = 30 = 3 x 10 on a side

@@ -1,0 +1,1 @@
+"""Reading of configurations held against the models of Hugging Face transformers."""
