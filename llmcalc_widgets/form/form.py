@@ -61,6 +61,7 @@ class Form(VBox):
             title: Fold(title, partial(self._make, names)) for title, names in self._folded.items()
         }
         state.observe(self._show_errors, "errors")
+        state.observe(lambda _: self._show_disabled(), "notes")
         for title, names in self._folded.items():
             state.observe(partial(self._count, title), names)
             self._count(title, None)
@@ -107,6 +108,10 @@ class Form(VBox):
         """Set the state to what a control says, or show why not."""
         if isinstance(value, str):
             value = self._settings[name].read(value)
+        with self._state.lock:
+            self._set(name, value, sliding=sliding)
+
+    def _set(self, name: str, value: object, *, sliding: bool) -> None:
         self.sliding, self.committing = sliding, True
         try:
             setattr(self._state, name, value)
@@ -124,10 +129,12 @@ class Form(VBox):
     def _worded(self, name: str, message: str) -> str:
         """Write a message as it stands under its control: without its name, others as labels."""
         rest = in_words(message.removeprefix(f"{name} "))
-        stage = self._state.settings().get("stage", "")
+        if rest.startswith("of "):
+            rest = f"{self._settings[name].label} {rest}"
+        phase = self._state.settings().get("phase", "")
         for other in partners(name):
             if other in self.fields and "_" in other:
-                rest = rest.replace(other, self._settings[other].label_in(stage))
+                rest = rest.replace(other, self._settings[other].label_in(phase))
         return rest[:1].upper() + rest[1:]
 
     def _show_setting(self, change: dict[str, Any]) -> None:
@@ -136,17 +143,18 @@ class Form(VBox):
         self._show_disabled()
 
     def _show_disabled(self) -> None:
-        """Name the controls as they are called in the stage; switch off what is of no account."""
+        """Name the controls as they are called in the phase; switch off what is of no account."""
         values = self._state.settings()
-        stage = values.get("stage")
-        if stage is None:
+        phase = values.get("phase")
+        if phase is None:
             return
         for name, field in self.fields.items():
             setting = self._settings[name]
-            field.disable(setting.disabled(values), setting.remark(values))
+            remark = self._state.notes.get(name) or setting.remark(values)
+            field.disable(setting.disabled(values), remark)
             self._hide(name, field, hidden=setting.hidden(values))
             if isinstance(field, NumberField):
-                field.rename(setting.label_in(stage))
+                field.rename(setting.label_in(phase))
             if isinstance(setting.control, Entry):
                 hint = setting.control.hint
                 field.hint(hint if isinstance(hint, str) else hint(values))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import get_ident
 from time import sleep
 from typing import Any
 
@@ -76,7 +77,7 @@ class BatchedMessages(AnyWidget):
 
     def _put(self, widget: Widget, data: Mapping[str, Any], buffers: Sequence[Any]) -> bool:
         """Put an update into the open batch, if one is; say whether it went there."""
-        if self._batch is None or data["method"] != "update":
+        if self._batch is None or self._batch.thread != get_ident() or data["method"] != "update":
             return False
         self._sent[widget.model_id] = widget
         self._batch.updates.append((widget.model_id, data))
@@ -96,6 +97,7 @@ class BatchedMessages(AnyWidget):
 
 @dataclass(slots=True)
 class _Batch:
+    thread: int = field(default_factory=get_ident)
     updates: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     buffers: list[Any] = field(default_factory=list)
 
