@@ -247,8 +247,8 @@ price_per_hour, power_watts
         view = self.outputs.view
         if view is None:
             return None
-        png = self.png_if_possible()
-        return Still(words=summary_of(view), html=front_table(view) + self.load_still(), png=png)
+        html = front_table(view) + self.load_still()
+        return Still(words=summary_of(view), html=html, png=self.png_if_possible)
 
     def made_later(self) -> Sequence[Widget]:
         """Give the widgets that were made after the start, such as what was unfolded."""

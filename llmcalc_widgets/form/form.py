@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from anywidget import AnyWidget
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
 from llmcalc_widgets.elements.labels import ErrorLine, Fold
-from llmcalc_widgets.elements.page import style_sheet
+from llmcalc_widgets.elements.page import read_asset, style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.fields import Field, NumberField, explaining_script
 from llmcalc_widgets.settings.rules import partners
@@ -20,6 +21,13 @@ from llmcalc_widgets.state import EvaluationState
 
 _FOLDED = {"techniques": "Techniques", "prices": "Prices"}
 """Groups of settings that are folded away, and the titles of their parts."""
+
+
+class KernelNote(AnyWidget):
+    """Says on a page without a kernel, such as one that nbconvert made, that controls need one."""
+
+    # As text: anywidget holds every widget whose script is a path.
+    _esm = read_asset("llmcalc_widgets.form", "needs_kernel.js")
 
 
 class Form(VBox):
@@ -66,7 +74,14 @@ class Form(VBox):
             state.observe(partial(self._count, title), names)
             self._count(title, None)
         super().__init__(
-            [style_sheet(), explaining_script(), *fields, *self.folds.values(), self._general],
+            [
+                style_sheet(),
+                explaining_script(),
+                KernelNote(),
+                *fields,
+                *self.folds.values(),
+                self._general,
+            ],
             layout=Layout(flex="1 1 290px", min_width="270px"),
         )
         self.add_class("llmcalc")
