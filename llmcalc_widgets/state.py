@@ -6,8 +6,10 @@ it what a person does. A ``Runner`` evaluates it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -16,12 +18,12 @@ import pandas as pd
 import traitlets
 from traitlets import HasTraits, Int, MetaHasTraits, TraitError, TraitType, Tuple
 
-from llmcalc_core import Evaluation, EvaluationRequest
+from llmcalc_core import Evaluation, EvaluationRequest, find_engine
 from llmcalc_widgets.settings.deployment import SEVERAL_HARDWARE
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadQuestion
 from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, with_workload, workload_of
 from llmcalc_widgets.settings.registry import SETTINGS, to_request
-from llmcalc_widgets.settings.rules import RULED, check_together
+from llmcalc_widgets.settings.rules import RULED, check_together, outdated
 from llmcalc_widgets.settings.setting import Setting
 
 PLAN = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
@@ -30,7 +32,43 @@ PLAN = ("devices", "tp", "pp", "ep", "attention_dp", "cp", "replicas")
 _IN_FLIGHT, _RATE = "batch", "request_rate"
 
 
-class Selection(HasTraits):
+class Shared(HasTraits):
+    """Traits that one thread sets at a time, with all that observes them.
+
+    JupyterLab sends what happens in the page to a subshell of the kernel, whose thread runs beside
+    that of the cells (JEP 91). A change is followed by an evaluation and by what is drawn of it;
+    two of them at once would mix. What belongs together has one ``lock``: see :meth:`join`.
+    """
+
+    def setup_instance(*args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as traitlets has it
+        """Make the lock before there are traits."""
+        self, *others = args
+        self.__dict__["lock"] = RLock()
+        super(Shared, self).setup_instance(*others, **kwargs)
+
+    @property
+    def lock(self) -> RLock:
+        """Held while a trait is set; a thread may take it again."""
+        found: RLock = self.__dict__["lock"]
+        return found
+
+    def join(self, other: Shared) -> None:
+        """Take the lock of another one, before any thread knows of both."""
+        self.__dict__["lock"] = other.lock
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, and tell all who observe it."""
+        with self.lock:
+            super().__setattr__(name, value)
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Check and tell changes together at the end."""
+        with self.lock, super().hold_trait_notifications():
+            yield
+
+
+class Selection(Shared):
     """Rows of the present evaluation that a person pointed at.
 
     Attributes
@@ -131,10 +169,10 @@ class SettingTrait(TraitType[Any, Any]):
 def setting_traits(settings: Mapping[str, Setting]) -> Any:  # noqa: ANN401 - traits that are made here
     """Make a class that has settings as traits."""
     traits = {name: SettingTrait(one) for name, one in settings.items()}
-    return MetaHasTraits("SettingTraits", (HasTraits,), traits)
+    return MetaHasTraits("SettingTraits", (Shared,), traits)
 
 
-class EvaluationState(HasTraits):
+class EvaluationState(Shared):
     """The last good evaluation of settings, and what is wrong with the present ones.
 
     Attributes
@@ -143,6 +181,8 @@ class EvaluationState(HasTraits):
         The last good result.
     errors : dict of str to str
         What is wrong, by the name of the setting; under '' what concerns no single one.
+    notes : dict of str to str
+        What was changed beside what a person set, by the name of the setting.
     traceback : str
         Where the last evaluation failed; empty if it did not.
     expected_s : float
@@ -159,6 +199,7 @@ class EvaluationState(HasTraits):
 
     evaluation = traitlets.Instance(Evaluation, allow_none=True)
     errors = traitlets.Dict(key_trait=traitlets.Unicode(), value_trait=traitlets.Unicode())
+    notes = traitlets.Dict(key_trait=traitlets.Unicode(), value_trait=traitlets.Unicode())
     traceback = traitlets.Unicode()
     expected_s = traitlets.Float(0.0)
     expected_plans = traitlets.Int(0)
@@ -216,11 +257,29 @@ class QueryState(EvaluationState, _QuestionTraits):
 
     @traitlets.validate(*RULED)
     def _check_together(self, proposal: Any) -> Any:  # noqa: ANN401 - traitlets is untyped
+        now = self.settings()
+        proposed = {**now, proposal["trait"].name: proposal["value"]}
+        if proposed["engine"] != now["engine"]:
+            proposed |= outdated(proposed)
         try:
-            check_together({**self.settings(), proposal["trait"].name: proposal["value"]})
+            check_together(proposed)
         except ValueError as error:
             raise TraitError(str(error)) from None
         return proposal["value"]
+
+    @traitlets.observe("engine")
+    def _leave_version(self, change: dict[str, Any]) -> None:
+        """Let go of a version that the engine has not, and say so."""
+        version: str | None = self.settings()["engine_version"]
+        self.notes = {}
+        if outdated(self.settings()):
+            self.engine_version = None
+            left = find_engine(change["old"]).label
+            self.notes = {"engine_version": f"{version} is of {left}, and was cleared."}
+
+    @traitlets.observe("engine_version")
+    def _forget_note(self, _: object) -> None:
+        self.notes = {}
 
     @traitlets.observe("workload")
     def _take_workload(self, change: dict[str, Any]) -> None:
@@ -239,7 +298,7 @@ class SeveralDevicesState(QueryState):
 
     entries: ClassVar[Mapping[str, Setting]] = {**SETTINGS, "hardware": SEVERAL_HARDWARE}
     hardware = SettingTrait(SEVERAL_HARDWARE)
-    stage = SettingTrait(replace(SETTINGS["stage"], default="serving"))
+    phase = SettingTrait(replace(SETTINGS["phase"], default="serving"))
     devices_min = SettingTrait(replace(SETTINGS["devices_min"], default=1))
 
 

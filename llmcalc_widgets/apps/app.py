@@ -20,7 +20,8 @@ from llmcalc_widgets.runner.evaluations import Runner
 from llmcalc_widgets.runner.simulations import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.settings.registry import check_names, in_full
-from llmcalc_widgets.state import EvaluationState, LoadState
+from llmcalc_widgets.settings.renamed import renamed
+from llmcalc_widgets.state import EvaluationState, LoadState, Shared
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 VERSION = 1
@@ -126,8 +127,14 @@ class App(Forwarding, Pictured, VBox):
     def __init__(self, state: EvaluationState) -> None:
         self.state = state
         self._runner = Runner(state)
+        for other in self.other_states():
+            other.join(state)
         super().__init__()
         self._disposal = Disposal()
+
+    def other_states(self) -> Sequence[Shared]:
+        """Give what it holds beside its state, and what only one thread at a time may set."""
+        return ()
 
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""
@@ -184,9 +191,10 @@ class App(Forwarding, Pictured, VBox):
         TraitError
             For an unknown workload.
         """
-        check_names(settings, cls.known, owner=cls.__name__)
+        given = renamed(settings)
+        check_names(given, cls.known, owner=cls.__name__)
         try:
-            return in_full(settings)
+            return in_full(given)
         except ValueError as error:
             raise TraitError(str(error)) from None
 
@@ -220,6 +228,10 @@ class LoadCurves(_LoadTraits, App):
         """
         self.load = LoadState(**values)
         self.loads = LoadRunner(self.load)
+
+    def other_states(self) -> Sequence[Shared]:
+        """Give the state of the curve."""
+        return (*super().other_states(), self.load)
 
     def follow_load(self) -> None:
         """Give the kernel the curve that is shown, from now on."""

@@ -24,7 +24,7 @@ from llmcalc_widgets.settings.compared import (
 )
 from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, WORKLOADS, workload_of
 from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, to_request
-from llmcalc_widgets.settings.rules import check_together
+from llmcalc_widgets.settings.rules import check_together, with_version
 from llmcalc_widgets.settings.setting import Setting, settings_of
 from llmcalc_widgets.settings.values import name_of
 from llmcalc_widgets.state import setting_traits
@@ -63,7 +63,7 @@ class ChartValues(TypedDict, total=False):
             optional=True,
             check=check_axis,
             group="view",
-            help="What is across, a key of ``AXES``; None for what is usual in the stage",
+            help="What is across, a key of ``AXES``; None for what is usual in the phase",
         ),
     ]
     y_axis: Annotated[
@@ -73,7 +73,7 @@ class ChartValues(TypedDict, total=False):
             optional=True,
             check=check_axis,
             group="view",
-            help="What is up, a key of ``AXES``; None for what is usual in the stage",
+            help="What is up, a key of ``AXES``; None for what is usual in the phase",
         ),
     ]
     pins: Annotated[
@@ -112,7 +112,7 @@ class ChartOptions(_ChartTraits):
     x_axis, y_axis : str or None
         What is across and up, a key of ``AXES``: 'tpot', 'ttft', 'e2e_latency',
         'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' and
-        'energy' (of a token); None for what is usual in the stage.
+        'energy' (of a token); None for what is usual in the phase.
     pins : tuple of dict
         Fronts that stay while the settings change, each with a 'name' and its 'settings'.
     compared : tuple of dict
@@ -138,14 +138,16 @@ class ChartOptions(_ChartTraits):
 
     def compare_with(self, typed: str) -> None:
         """Draw the front of changes that were typed, beside the others."""
-        self.compared = (*self.compared, typed_changes(typed))
+        with self.lock:
+            self.compared = (*self.compared, typed_changes(typed))
 
     def pin(self, settings: Mapping[str, Any], name: str | None = None) -> None:
         """Keep the front of settings under a name, by default the next free letter."""
-        taken = {pin["name"] for pin in self.pins}
-        free = (letter for letter in ascii_uppercase if letter not in taken)
-        chosen = next(free, str(len(self.pins) + 1)) if name is None else name
-        self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
+        with self.lock:
+            taken = {pin["name"] for pin in self.pins}
+            free = (letter for letter in ascii_uppercase if letter not in taken)
+            chosen = next(free, str(len(self.pins) + 1)) if name is None else name
+            self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
 
     def choose_axis(self, name: str, value: str, shown: tuple[str, str]) -> None:
         """Set one axis; if the other one of those shown shows this already, they change places."""
@@ -183,9 +185,9 @@ class ComparedFronts:
 
     def _front(self, entry: _Entry, settings: Mapping[str, Any], view: ChartView) -> ComparedFront:
         found, trouble = None, ""
-        stage = entry.settings["stage"]
-        if stage != settings["stage"]:
-            trouble = f"not drawn: it is of stage {stage}"
+        phase = entry.settings["phase"]
+        if phase != settings["phase"]:
+            trouble = f"not drawn: it is of phase {phase}"
         else:
             try:
                 check_together(entry.settings)
@@ -227,4 +229,4 @@ def _changed(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[st
     """Change settings; a price or power that is set is that of its device, not of another one."""
     other = changes.get("hardware", settings["hardware"]) != settings["hardware"]
     listed = {name: DEFAULTS[name] for name in PRICES} if other else {}
-    return {**settings, **listed, **changes}
+    return {**settings, **listed, **with_version(changes, settings)}

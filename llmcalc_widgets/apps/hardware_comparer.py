@@ -65,7 +65,7 @@ class HardwareComparer(_ComparerTraits, Planner):
 
     Attributes
     ----------
-    model, devices, devices_min, stage, engine, engine_version, \
+    model, devices, devices_min, phase, engine, engine_version, \
 input_tokens, output_tokens, load_as, \
 request_rate_min, request_rate, batch_min, batch_max, percentile, precision, \
 memory_fraction, tpot_limit_ms, ttft_limit_ms, workload

@@ -36,7 +36,17 @@ from llmcalc_widgets.settings.registry import (
     check_names,
     in_full,
 )
-from llmcalc_widgets.state import QueryState, Selection, check_row, plan_of, row_of_plan, same_plan
+from llmcalc_widgets.settings.renamed import renamed
+from llmcalc_widgets.settings.rules import with_version
+from llmcalc_widgets.state import (
+    QueryState,
+    Selection,
+    Shared,
+    check_row,
+    plan_of,
+    row_of_plan,
+    same_plan,
+)
 from llmcalc_widgets.transport.batched_messages import BatchedMessages
 from llmcalc_widgets.transport.disposal import parts_of
 
@@ -61,7 +71,7 @@ class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, engine_version, \
+    model, hardware, devices, devices_min, phase, engine, engine_version, \
 input_tokens, output_tokens, load_as, \
 request_rate_min, request_rate, batch_min, batch_max, percentile, \
 precision, memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, prefix_hit_rate, \
@@ -69,7 +79,7 @@ speculative_tokens, acceptance_rate, draft_model, prefill_chunk_tokens, lora_ada
 weights_offload, weights_offload_gib, kv_offload, offload_to_fit, context_parallel_max, \
 price_per_hour, power_watts
         The settings; see :class:`~llmcalc_widgets.settings.registry.SettingValues`. Setting one
-        recomputes at once; a wrong value raises and changes nothing. In stage serving load is
+        recomputes at once; a wrong value raises and changes nothing. In phase serving load is
         given as requests in flight or, where ``request_rate`` is passed, per second; of the latter
         times and limits can be of a percentile, such as 'p95'.
     x_axis, y_axis, pins, compared
@@ -90,7 +100,7 @@ price_per_hour, power_watts
         The plans in the brush, rejected ones included; else the selected one, if any. Read-only.
     load_curve : DataFrame or None
         Latencies over requests per second of the selected plan, else of the recommended one; see
-        :func:`llmcalc_core.load_curve`. None until its drawer is open, in stage serving, and it is
+        :func:`llmcalc_core.load_curve`. None until its drawer is open, in phase serving, and it is
         computed. Read-only.
     request : EvaluationRequest
         What ``df`` answers. Read-only.
@@ -130,8 +140,8 @@ price_per_hour, power_watts
         self.make_load(load)
         self.options = ChartOptions(**{name: start.pop(name) for name in CHART_SETTINGS
                                        if name in start})  # fmt: skip
-        super().__init__(QueryState(**start))
         self._selection = Selection()
+        super().__init__(QueryState(**start))
         self._fronts = ComparedFronts()
         self._messages = BatchedMessages()
         self.form = Form(self.state, SETTINGS)
@@ -163,15 +173,21 @@ price_per_hour, power_watts
         TraitError
             For a wrong value; then nothing changes.
         """
-        check_names(settings, self.known)
-        self.state.unobserve(self._submit, list(DEFAULTS))
-        try:
-            with self.hold_trait_notifications():
-                for name, value in in_full(settings).items():
-                    setattr(self, name, value)
-        finally:
-            self.state.observe(self._submit, list(DEFAULTS))
-        self._runner.submit()
+        given = renamed(settings)
+        check_names(given, self.known)
+        with self.state.lock:
+            self.state.unobserve(self._submit, list(DEFAULTS))
+            try:
+                with self.hold_trait_notifications():
+                    for name, value in with_version(in_full(given), self.settings()).items():
+                        setattr(self, name, value)
+            finally:
+                self.state.observe(self._submit, list(DEFAULTS))
+            self._runner.submit()
+
+    def other_states(self) -> Sequence[Shared]:
+        """Give what is looked at, and what is pointed at."""
+        return (*super().other_states(), self.options, self._selection)
 
     def pin(self, name: str | None = None) -> None:
         """Keep the present front in the chart under a name, by default the next free letter.
@@ -231,8 +247,8 @@ price_per_hour, power_watts
         view = self.outputs.view
         if view is None:
             return None
-        png = self.png_if_possible()
-        return Still(words=summary_of(view), html=front_table(view) + self.load_still(), png=png)
+        html = front_table(view) + self.load_still()
+        return Still(words=summary_of(view), html=html, png=self.png_if_possible)
 
     def made_later(self) -> Sequence[Widget]:
         """Give the widgets that were made after the start, such as what was unfolded."""

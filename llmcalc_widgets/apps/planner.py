@@ -142,5 +142,5 @@ class Planner(App):
         if not self.answer.value:
             return None
         words = f"{type(self).__name__}: {self.words()}"
-        html, png = standing(self.answer.value) + self.further(), self.png_if_possible()
-        return Still(words=words, html=html, png=png)
+        html = standing(self.answer.value) + self.further()
+        return Still(words=words, html=html, png=self.png_if_possible)

@@ -115,7 +115,7 @@ class FinderState(SeveralDevicesState):
         return replace(super().make_request(), batches=IN_FLIGHT, exact_batch=True)
 
 
-_FinderTraits: Any = traits_of(FinderState, _ENTRIES)
+_FinderTraits: Any = traits_of(FinderState, [*_NAMES, "load_of"])
 
 
 class SloFinder(_FinderTraits, LoadCurves, Planner):
@@ -177,7 +177,7 @@ ttft_limit_ms, percentile, workload
         self.make_load(load)
         self._answer: SloAnswer | None = None
         self._by_hand = False
-        self._replicas = ReplicaRunner(self._take, self._refuse, self._show_share)
+        self._replicas = ReplicaRunner(self._take, self._refuse, self._show_share, self.load)
         super().__init__(FinderState(**start), {name: _ENTRIES[name] for name in _NAMES})
         self.follow_load()
         self.load_fold.button.observe(lambda _: self._bring_load(), "value")

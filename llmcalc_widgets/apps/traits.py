@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import Any
 
 import pandas as pd
 from traitlets import All, Bunch, HasTraits, MetaHasTraits, TraitError, TraitType
 
+from llmcalc_widgets.settings.renamed import RENAMED, warn_of
+from llmcalc_widgets.state import Shared
+
 Made = pd.DataFrame | pd.Series | None
+
+_KEEPING = Lock()
 
 
 class Frame(TraitType[Any, Any]):
@@ -39,9 +45,14 @@ class Frame(TraitType[Any, Any]):
     def get(self, obj: HasTraits, cls: type | None = None) -> Made:
         """Read the value, and make it if nobody has read it before."""
         value = super().get(obj, cls)
-        if callable(value):
-            value = obj._trait_values[str(self.name)] = value()  # noqa: SLF001 - as TraitType.set does
-        return value
+        if not callable(value):
+            return value
+        made: Made = value()
+        kept, name = obj._trait_values, str(self.name)  # noqa: SLF001 - as TraitType.set does
+        with _KEEPING:
+            if kept[name] is value:  # else another thread has set something newer
+                kept[name] = made
+        return made
 
     def set(self, obj: HasTraits, value: object) -> None:
         """Set the value, and notify those who observe it unless it is the same object."""
@@ -49,7 +60,8 @@ class Frame(TraitType[Any, Any]):
         name = str(self.name)
         watching = obj._trait_notifiers  # noqa: SLF001 - as TraitType.set does
         if not (watching.get(name) or watching.get(All)):
-            obj._trait_values[name] = new  # noqa: SLF001
+            with _KEEPING:
+                obj._trait_values[name] = new  # noqa: SLF001
             return
         old = self.get(obj)
         obj._trait_values[name] = new  # noqa: SLF001
@@ -82,6 +94,30 @@ class Forwarded(TraitType[Any, Any]):
         setattr(getattr(obj, self.holder), str(self.name), value)
 
 
+class Renamed(TraitType[Any, Any]):
+    """A trait by the name that it had before: reading, setting and observing it warns.
+
+    Parameters
+    ----------
+    new : str
+        Its name of today.
+    """
+
+    def __init__(self, new: str) -> None:
+        super().__init__(help=f"The old name of {new}")
+        self._new = new
+
+    def get(self, obj: HasTraits, cls: type | None = None) -> Any:  # noqa: ANN401, ARG002 - traitlets'
+        """Read the trait of today."""
+        warn_of(str(self.name))
+        return getattr(obj, self._new)
+
+    def set(self, obj: HasTraits, value: object) -> None:
+        """Set the trait of today."""
+        warn_of(str(self.name))
+        setattr(obj, self._new, value)
+
+
 class Forwarding(HasTraits):
     """A widget with traits of the states that it holds.
 
@@ -98,9 +134,13 @@ class Forwarding(HasTraits):
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
         """Check and tell changes together at the end, also those of the states."""
-        with super().hold_trait_notifications(), ExitStack() as held:
-            for holder in self._forwarded():
-                held.enter_context(getattr(self, holder).hold_trait_notifications())
+        with ExitStack() as held:
+            holders: list[Shared] = [getattr(self, name) for name in self._forwarded()]
+            for holder in holders:
+                held.enter_context(holder.lock)
+            held.enter_context(super().hold_trait_notifications())
+            for holder in holders:
+                held.enter_context(holder.hold_trait_notifications())
             yield
 
     def _forwarded(self) -> dict[str, list[str]]:
@@ -113,6 +153,9 @@ class Forwarding(HasTraits):
 
     def _tell(self, change: Bunch) -> None:
         self.notify_change(Bunch(change, owner=self))
+        for old, new in RENAMED.items():
+            if new == change["name"] and self._trait_notifiers.get(old):
+                self.notify_change(Bunch(change, owner=self, name=old))
 
 
 def traits_of(state: type[HasTraits], names: Collection[str], holder: str = "state") -> Any:  # noqa: ANN401
@@ -128,5 +171,6 @@ def traits_of(state: type[HasTraits], names: Collection[str], holder: str = "sta
         The attribute that holds the state.
     """
     own = state.class_traits()
-    traits = {name: Forwarded(own[name], holder) for name in names}
+    traits: dict[str, Any] = {name: Forwarded(own[name], holder) for name in names}
+    traits |= {old: Renamed(new) for old, new in RENAMED.items() if new in traits}
     return MetaHasTraits(f"{state.__name__}Traits", (HasTraits,), traits)

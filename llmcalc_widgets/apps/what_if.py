@@ -129,7 +129,7 @@ class WhatIf(_WhatIfTraits, Planner):
 
     Attributes
     ----------
-    model, hardware, devices, devices_min, stage, engine, engine_version, \
+    model, hardware, devices, devices_min, phase, engine, engine_version, \
 input_tokens, output_tokens, load_as, \
 request_rate_min, request_rate, batch_min, batch_max, percentile, precision, \
 memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...

@@ -17,7 +17,8 @@ from llmcalc_widgets.apps.slo_finder import SloFinder
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.export.displayed import Pictured, Still
 from llmcalc_widgets.settings.registry import SETTINGS, check_names
-from llmcalc_widgets.settings.rules import DRAFTING, undrafted
+from llmcalc_widgets.settings.renamed import renamed
+from llmcalc_widgets.settings.rules import DRAFTING, undrafted, with_version
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
 
 TABS: dict[str, Any] = {
@@ -75,6 +76,7 @@ class Workbench(Pictured, VBox):
 
     def __init__(self, explorer: ParetoExplorer | None = None, /, **settings: Any) -> None:  # noqa: ANN401 - a type each
         first = next(iter(TABS))
+        settings = renamed(settings)
         check_names(settings, _shared_traits(first), owner="Workbench")
         self.parts: dict[str, Any] = {}
         self._shared: dict[str, Any] = {}
@@ -134,6 +136,7 @@ class Workbench(Pictured, VBox):
         first = next(iter(TABS))
         for name in (*saved, values.get("tab", first)):
             _check_tab(name)
+        saved = {name: renamed(part) for name, part in saved.items()}
         bench = cls(ParetoExplorer.from_config(saved.pop(first, {})))
         bench._saved = saved
         bench._shared |= values.get("shared", {})
@@ -184,6 +187,8 @@ class Workbench(Pictured, VBox):
             asked["devices_min"] = None
         if part.has_trait("speculative_tokens"):
             asked |= undrafted({one: asked.get(one, getattr(part, one)) for one in DRAFTING.names})
+        if part.has_trait("engine_version"):
+            asked = with_version(asked, part.settings())
         with part.hold_trait_notifications():
             for trait, value in asked.items():
                 setattr(part, trait, value)

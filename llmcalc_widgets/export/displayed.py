@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 from importlib.util import find_spec
@@ -56,13 +57,13 @@ class Still:
         What it shows, in a line.
     html : str
         Its answer, with the style that it needs.
-    png : bytes or None
-        A picture of it, if there is one.
+    png : callable
+        Draws a picture of it, which takes a while; None where it cannot.
     """
 
     words: str
     html: str
-    png: bytes | None = None
+    png: Callable[[], bytes | None] = lambda: None
 
 
 class Displayed:
@@ -77,22 +78,20 @@ class Displayed:
         """Give what is shown; None where nothing is."""
         raise NotImplementedError
 
-    def _outputs(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """Give what the cell stores: forms by type and their metadata, for each output."""
+    def _outputs(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """Give what the cell stores: forms by type and their metadata, the live view first."""
         draws = getattr(self, "_repr_mimebundle_", None)  # None once it is closed
         view = draws() if draws else {"text/plain": repr(self)}
         still = self.still() if draws else None
         if still is None:
-            return [(view, {})]
-        outputs: list[tuple[dict[str, Any], dict[str, Any]]] = [
-            ({**view, "text/plain": still.words}, {})
-        ]
-        where = ""
-        if still.png is not None:
-            coded, where = b64encode(still.png).decode(), " below"
-            outputs.append(({"image/png": coded}, {"image/png": {"alt": still.words}}))
-        answer = f'<div class="llmcalc-still{where}">{still.html}</div>'
-        return [*outputs, ({"text/html": answer}, {})]
+            yield view, {}
+            return
+        yield {**view, "text/plain": still.words}, {}
+        where, png = "", still.png()
+        if png is not None:
+            coded, where = b64encode(png).decode(), " below"
+            yield {"image/png": coded}, {"image/png": {"alt": still.words}}
+        yield {"text/html": f'<div class="llmcalc-still{where}">{still.html}</div>'}, {}
 
     def _ipython_display_(self) -> None:
         for forms, metadata in self._outputs():

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from anywidget import AnyWidget
 from ipywidgets import Layout, VBox
 from traitlets import TraitError
 
 from llmcalc_widgets.elements.labels import ErrorLine, Fold
-from llmcalc_widgets.elements.page import style_sheet
+from llmcalc_widgets.elements.page import read_asset, style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.form.fields import Field, NumberField, explaining_script
 from llmcalc_widgets.settings.rules import partners
@@ -20,6 +21,13 @@ from llmcalc_widgets.state import EvaluationState
 
 _FOLDED = {"techniques": "Techniques", "prices": "Prices"}
 """Groups of settings that are folded away, and the titles of their parts."""
+
+
+class KernelNote(AnyWidget):
+    """Says on a page without a kernel, such as one that nbconvert made, that controls need one."""
+
+    # As text: anywidget holds every widget whose script is a path.
+    _esm = read_asset("llmcalc_widgets.form", "needs_kernel.js")
 
 
 class Form(VBox):
@@ -61,11 +69,19 @@ class Form(VBox):
             title: Fold(title, partial(self._make, names)) for title, names in self._folded.items()
         }
         state.observe(self._show_errors, "errors")
+        state.observe(lambda _: self._show_disabled(), "notes")
         for title, names in self._folded.items():
             state.observe(partial(self._count, title), names)
             self._count(title, None)
         super().__init__(
-            [style_sheet(), explaining_script(), *fields, *self.folds.values(), self._general],
+            [
+                style_sheet(),
+                explaining_script(),
+                KernelNote(),
+                *fields,
+                *self.folds.values(),
+                self._general,
+            ],
             layout=Layout(flex="1 1 290px", min_width="270px"),
         )
         self.add_class("llmcalc")
@@ -107,6 +123,10 @@ class Form(VBox):
         """Set the state to what a control says, or show why not."""
         if isinstance(value, str):
             value = self._settings[name].read(value)
+        with self._state.lock:
+            self._set(name, value, sliding=sliding)
+
+    def _set(self, name: str, value: object, *, sliding: bool) -> None:
         self.sliding, self.committing = sliding, True
         try:
             setattr(self._state, name, value)
@@ -124,10 +144,12 @@ class Form(VBox):
     def _worded(self, name: str, message: str) -> str:
         """Write a message as it stands under its control: without its name, others as labels."""
         rest = in_words(message.removeprefix(f"{name} "))
-        stage = self._state.settings().get("stage", "")
+        if rest.startswith("of "):
+            rest = f"{self._settings[name].label} {rest}"
+        phase = self._state.settings().get("phase", "")
         for other in partners(name):
             if other in self.fields and "_" in other:
-                rest = rest.replace(other, self._settings[other].label_in(stage))
+                rest = rest.replace(other, self._settings[other].label_in(phase))
         return rest[:1].upper() + rest[1:]
 
     def _show_setting(self, change: dict[str, Any]) -> None:
@@ -136,17 +158,18 @@ class Form(VBox):
         self._show_disabled()
 
     def _show_disabled(self) -> None:
-        """Name the controls as they are called in the stage; switch off what is of no account."""
+        """Name the controls as they are called in the phase; switch off what is of no account."""
         values = self._state.settings()
-        stage = values.get("stage")
-        if stage is None:
+        phase = values.get("phase")
+        if phase is None:
             return
         for name, field in self.fields.items():
             setting = self._settings[name]
-            field.disable(setting.disabled(values), setting.remark(values))
+            remark = self._state.notes.get(name) or setting.remark(values)
+            field.disable(setting.disabled(values), remark)
             self._hide(name, field, hidden=setting.hidden(values))
             if isinstance(field, NumberField):
-                field.rename(setting.label_in(stage))
+                field.rename(setting.label_in(phase))
             if isinstance(setting.control, Entry):
                 hint = setting.control.hint
                 field.hint(hint if isinstance(hint, str) else hint(values))

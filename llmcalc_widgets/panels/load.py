@@ -195,7 +195,7 @@ class LoadDrawer(LoadPanel):
 
 
 def here_of(plan: Row) -> Here:
-    """Say where a plan of stage serving is on its load curve, by its rate or its closed loop."""
+    """Say where a plan of phase serving is on its load curve, by its rate or its closed loop."""
     rate = plan.get("request_rate", None)
     if rate is not None:
         return asked_of(plan, float(rate))

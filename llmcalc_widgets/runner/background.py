@@ -8,6 +8,8 @@ from functools import partial
 from threading import Event, RLock
 from typing import Any, Generic, TypeVar
 
+from llmcalc_widgets.state import Shared
+
 REST_S = 0.25
 """What is simulated begins when nothing has changed for so long [s]."""
 
@@ -45,6 +47,8 @@ class Background(Generic[Question, Found]):
         may not fail again. Such an error is raised, too.
     tell : callable
         Takes the share that is done; None where nothing is computed any more.
+    state : Shared
+        Whose lock is held while any of them is called.
     """
 
     def __init__(
@@ -52,7 +56,9 @@ class Background(Generic[Question, Found]):
         take: Callable[[Question, Found], None],
         refuse: Callable[[Question | None, str], None],
         tell: Callable[[float | None], None],
+        state: Shared,
     ) -> None:
+        self._state = state
         self._take, self._refuse, self._tell = take, refuse, tell
         self._asked: Question | None = None
         self._compute: Callable[..., Found] | None = None
@@ -60,7 +66,6 @@ class Background(Generic[Question, Found]):
         self._future: asyncio.Future[Found] | None = None
         self._stopped = Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lock = RLock()
 
     @property
     def asked(self) -> Question | None:
@@ -140,16 +145,21 @@ class Background(Generic[Question, Found]):
                     loop.call_soon_threadsafe(self._begin, asked)
                 return
             self.stop()
-        self._finish(question, future.result)
+            self._finish(question, future.result)
 
     def _finish(self, question: Question, result: Callable[[], Found]) -> None:
         """Hand over what was found, or say why nothing was."""
-        try:
-            found = result()
-        except ValueError as error:
-            self._refuse(question, str(error))
-        except Exception as error:
-            self._refuse(None, f"the simulation failed: {type(error).__name__}: {error}")
-            raise
-        else:
-            self._take(question, found)
+        with self._lock:
+            try:
+                found = result()
+            except ValueError as error:
+                self._refuse(question, str(error))
+            except Exception as error:
+                self._refuse(None, f"the simulation failed: {type(error).__name__}: {error}")
+                raise
+            else:
+                self._take(question, found)
+
+    @property
+    def _lock(self) -> RLock:
+        return self._state.lock

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from time import monotonic
 from traceback import format_exc
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcalc_core import Evaluation, EvaluationRequest, evaluate
 from llmcalc_widgets.runner.background import is_pending, running_loop
@@ -25,8 +25,15 @@ MOST_KEPT = 32
 _Timed = tuple[Evaluation, int, float]
 
 
+class _Timer(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    handle: asyncio.TimerHandle
+
+
 class Runner:
     """Evaluates what a state asks, and puts the last good result, or what is wrong, into it.
+
+    From any thread, one evaluation at a time: it holds the lock of the state.
 
     Parameters
     ----------
@@ -40,7 +47,7 @@ class Runner:
         self._running: EvaluationRequest | None = None
         self._future: asyncio.Future[_Timed] | None = None
         self._seconds_each = self._plans_each = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: _Timer | None = None
         self._next_s = 0.0
 
     def submit(self, *, debounce: bool = False, background: bool = False) -> None:
@@ -55,21 +62,25 @@ class Runner:
             Whether an evaluation that takes long may run in the background.
         """
         loop = running_loop() if debounce else None
-        self._waiting, self._background = True, background
-        pause = self._next_s - monotonic()
-        if loop is None or pause <= 0:
-            self.flush()
-        elif self._timer is None:
-            self._timer = loop.call_later(pause, self.flush)
+        with self._state.lock:
+            self._waiting, self._background = True, background
+            pause = self._next_s - monotonic()
+            if loop is None or pause <= 0:
+                self.flush()
+            elif self._timer is None or self._timer.loop.is_closed():
+                self._timer = _Timer(loop, loop.call_later(pause, self.flush))
 
     def flush(self) -> None:
         """Evaluate what waits, if anything does."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        waiting, self._waiting = self._waiting, False
-        if not waiting:
-            return
+        with self._state.lock:
+            if self._timer is not None:
+                self._timer.handle.cancel()
+                self._timer = None
+            waiting, self._waiting = self._waiting, False
+            if waiting:
+                self._evaluate()
+
+    def _evaluate(self) -> None:
         self.stop()
         state = self._state
         state.traceback = ""
@@ -98,7 +109,8 @@ class Runner:
 
     def stop(self) -> None:
         """Forget the evaluation that runs in the background, if one does."""
-        self._running, self._state.expected_s = None, 0.0
+        with self._state.lock:
+            self._running, self._state.expected_s = None, 0.0
 
     def _finish_running(
         self,
@@ -106,12 +118,13 @@ class Runner:
         settings: Mapping[str, Any],
         future: asyncio.Future[_Timed],
     ) -> None:
-        self._future = None
-        if self._running is request:
-            self.stop()
-            self._finish(settings, future.result)
-        elif self._timer is None:
-            self.flush()
+        with self._state.lock:
+            self._future = None
+            if self._running is request:
+                self.stop()
+                self._finish(settings, future.result)
+            elif self._timer is None:
+                self.flush()
 
     def _finish(self, settings: Mapping[str, Any], result: Callable[[], _Timed]) -> None:
         """Take an evaluation, or show why there is none; what is no wrong value is raised too."""
@@ -151,9 +164,10 @@ class Runner:
 
     def close(self) -> None:
         """Forget what waits."""
-        self._waiting = False
-        self.stop()
-        self.flush()
+        with self._state.lock:
+            self._waiting = False
+            self.stop()
+            self.flush()
 
 
 class EvaluationCache:

@@ -9,7 +9,7 @@ import pandas as pd
 from llmcalc_widgets.runner.background import REST_S, Background
 from llmcalc_widgets.runner.evaluations import MOST_KEPT
 from llmcalc_widgets.settings.load import LoadQuestion, SloQuestion
-from llmcalc_widgets.state import Load, LoadState
+from llmcalc_widgets.state import Load, LoadState, Shared
 
 SHOWN_SHARE = 0.01
 """Less progress than this is not shown [1]: each time is a message to the page."""
@@ -31,7 +31,7 @@ class LoadRunner:
         self.state = state
         self._kept: dict[LoadQuestion, Load] = {}
         self._background = Background[LoadQuestion, pd.DataFrame](
-            self._take, self._refuse, self._tell
+            self._take, self._refuse, self._tell, state
         )
 
     def submit(self, question: LoadQuestion) -> None:
@@ -105,13 +105,17 @@ class ReplicaRunner:
         Takes the reason where there are none.
     tell : callable
         Takes the share that is done; None where nothing is computed any more.
+    state : Shared
+        Whose lock is held while any of them is called.
     """
 
-    def __init__(self, take: Take, refuse: Refuse, tell: Callable[[float | None], None]) -> None:
+    def __init__(
+        self, take: Take, refuse: Refuse, tell: Callable[[float | None], None], state: Shared
+    ) -> None:
         self._take = take
         self._kept: dict[SloQuestion, pd.DataFrame] = {}
         self._background = Background[SloQuestion, pd.DataFrame](
-            self._keep, lambda _, trouble: refuse(trouble), tell
+            self._keep, lambda _, trouble: refuse(trouble), tell, state
         )
 
     def submit(self, question: SloQuestion, *, background: bool) -> None:

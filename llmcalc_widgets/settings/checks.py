@@ -32,10 +32,10 @@ def request_field(field: str) -> Check:
     --------
     >>> request_field("engine")("engine", "TensorRT-LLM")
     'trtllm'
-    >>> request_field("phase")("stage", "decoder")
+    >>> request_field("phase")("phase", "decoder")
     Traceback (most recent call last):
         ...
-    ValueError: stage must be one of prefill, decode, serving, got 'decoder'; did you mean 'decode'?
+    ValueError: phase must be one of prefill, decode, serving, got 'decoder'; did you mean 'decode'?
     """
 
     def check(name: str, value: object) -> Any:  # noqa: ANN401 - each has its own type

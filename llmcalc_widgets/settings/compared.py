@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, checked_settings
+from llmcalc_widgets.settings.renamed import RENAMED
 from llmcalc_widgets.settings.rules import check_together
 from llmcalc_widgets.settings.values import name_of
 
@@ -98,6 +99,7 @@ def typed_changes(text: str) -> Mapping[str, Any]:
 
 def _typed_change(text: str) -> tuple[str, Any]:
     words, _, value = (part.strip() for part in text.partition(":"))
+    words = RENAMED.get(words, words)
     for name, setting in SETTINGS.items():
         if words in {name, setting.words} and value:
             return name, setting.read(value)

@@ -19,7 +19,7 @@ from llmcalc_widgets.settings.checks import (
     request_field,
     whole,
 )
-from llmcalc_widgets.settings.rules import newest_version
+from llmcalc_widgets.settings.rules import newest_version, version_disabled
 from llmcalc_widgets.settings.setting import (
     Buttons,
     Choice,
@@ -46,10 +46,6 @@ _DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 
             128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
 
 _SHARES = tuple(percent / 100 for percent in range(50, 101, 5))
-
-
-def _phase(settings: Values) -> dict[str, Any]:
-    return {"phase": settings["stage"]}
 
 
 def _devices(settings: Values) -> dict[str, Any]:
@@ -96,14 +92,13 @@ class DeploymentValues(TypedDict, total=False):
             "FP8 cache, which vLLM keeps in 16 bits unless told",
         ),
     ]
-    stage: Annotated[
+    phase: Annotated[
         str,
         Setting(
             default="decode",
             check=request_field("phase"),
-            request=_phase,
             control=Buttons(options=lambda: tuple(reversed(PHASES))),
-            label="Stage",
+            label="Phase",
             help="serving: continuous batching; decode, prefill: one batch that starts and ends "
             "together",
         ),
@@ -129,6 +124,7 @@ class DeploymentValues(TypedDict, total=False):
             optional=True,
             check=check_release,
             shared=True,
+            disabled=version_disabled,
             control=Entry(hint=newest_version, read=str),
             label="Engine version",
             none_words="the newest",

@@ -196,7 +196,7 @@ def load_question(request: EvaluationRequest, plan: Row) -> LoadQuestion:
     Parameters
     ----------
     request : EvaluationRequest
-        What the plan is one of, in stage serving.
+        What the plan is one of, in phase serving.
     plan : Series or PlanFigures
         A row of its frame, or of :func:`llmcalc_core.slo_plans`, or its figures.
 
@@ -245,7 +245,7 @@ def _reason(request: EvaluationRequest, plan: Row) -> str:
     """Say why no load curve can be asked of a plan; empty where it can: the core may refuse it."""
     contexts = plan.get("cp", 1)
     reasons = {
-        f"requests come and go in stage serving only, not in {request.phase}": (
+        f"requests come and go in phase serving only, not in {request.phase}": (
             request.phase != _SERVING
         ),
         f"context parallel is not simulated, and this plan has CP {contexts}": contexts > 1,

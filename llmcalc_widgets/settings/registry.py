@@ -13,13 +13,20 @@ from typing import Any
 from llmcalc_core import EvaluationRequest, make_request
 from llmcalc_widgets.settings.deployment import DeploymentValues, MemoryValues
 from llmcalc_widgets.settings.presets import with_workload
+from llmcalc_widgets.settings.renamed import renamed
 from llmcalc_widgets.settings.setting import Values, settings_of
-from llmcalc_widgets.settings.techniques import PriceValues, TechniqueValues
+from llmcalc_widgets.settings.techniques import EngineValues, PriceValues, TechniqueValues
 from llmcalc_widgets.settings.workload import WorkloadValues
 
 
 class SettingValues(
-    DeploymentValues, WorkloadValues, MemoryValues, TechniqueValues, PriceValues, total=False
+    DeploymentValues,
+    WorkloadValues,
+    MemoryValues,
+    TechniqueValues,
+    EngineValues,
+    PriceValues,
+    total=False,
 ):
     """Everything that can be set of a question."""
 
@@ -66,10 +73,11 @@ def checked_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     16
     """
     try:
-        check_names(values, SETTINGS)
+        given = renamed(values)
+        check_names(given, SETTINGS)
     except TypeError as error:
         raise ValueError(str(error)) from None
-    return {name: SETTINGS[name].checked(one) for name, one in in_full(values).items()}
+    return {name: SETTINGS[name].checked(one) for name, one in in_full(given).items()}
 
 
 def in_full(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -79,6 +79,52 @@ def check_version(settings: Values) -> None:
     find_engine(settings["engine"], settings["engine_version"])
 
 
+def outdated(settings: Values) -> dict[str, None]:
+    """Give what to set where another engine has come that has not this version: the newest holds.
+
+    Examples
+    --------
+    >>> outdated({"engine": "sglang", "engine_version": "0.11"})
+    {'engine_version': None}
+    >>> outdated({"engine": "vllm", "engine_version": "0.11"})
+    {}
+    """
+    try:
+        check_version(settings)
+    except ValueError:
+        return {"engine_version": None}
+    return {}
+
+
+def with_version(changes: Values, settings: Values) -> dict[str, Any]:
+    """Give changes of settings, and with another engine that its newest version holds.
+
+    Examples
+    --------
+    >>> with_version({"engine": "sglang"}, {"engine": "vllm", "engine_version": "0.11"})
+    {'engine_version': None, 'engine': 'sglang'}
+    >>> with_version({"devices": 2}, {"engine": "vllm", "engine_version": "0.11"})
+    {'devices': 2}
+    """
+    if "engine" not in changes or "engine_version" in changes:
+        return dict(changes)
+    after = {**settings, **changes}
+    known = {name: after[name] for name in ("engine", "engine_version")}
+    return {**outdated(known), **changes}
+
+
+def version_disabled(settings: Values) -> str:
+    """Say why an engine takes no version; empty where it does.
+
+    Examples
+    --------
+    >>> version_disabled({"engine": "lmdeploy"}), version_disabled({"engine": "vllm"})
+    ('Versions of LMDeploy are not told apart.', '')
+    """
+    engine = find_engine(settings["engine"])
+    return "" if engine.version else f"Versions of {engine.label} are not told apart."
+
+
 def newest_version(settings: Values) -> str:
     """Name the version that holds while none is given.
 
@@ -160,10 +206,10 @@ def undrafted(settings: Values) -> dict[str, int]:
 
 def chunks_disabled(settings: Values) -> str:
     """Say why chunks of prompts are of no account; empty in serving."""
-    stage = settings["stage"]
-    if stage == "serving":
+    phase = settings["phase"]
+    if phase == "serving":
         return ""
-    return f"In stage serving only: in {stage} prompts are read together."
+    return f"In phase serving only: in {phase} prompts are read together."
 
 
 def by_rate(settings: Values) -> bool:
@@ -171,17 +217,17 @@ def by_rate(settings: Values) -> bool:
 
     Examples
     --------
-    >>> by_rate({"stage": "serving", "load_as": "request_rate"})
+    >>> by_rate({"phase": "serving", "load_as": "request_rate"})
     True
-    >>> by_rate({"stage": "decode", "load_as": "request_rate"})
+    >>> by_rate({"phase": "decode", "load_as": "request_rate"})
     False
     """
-    return bool(settings["stage"] == "serving" and settings["load_as"] == "request_rate")
+    return bool(settings["phase"] == "serving" and settings["load_as"] == "request_rate")
 
 
 def not_serving(settings: Values) -> bool:
     """Say whether nothing is served, so that requests neither come nor wait."""
-    return bool(settings["stage"] != "serving")
+    return bool(settings["phase"] != "serving")
 
 
 def percentile_disabled(settings: Values) -> str:
@@ -202,9 +248,9 @@ def _percentile_refused(*, rate: bool) -> str:
 
 def tpot_disabled(settings: Values) -> str:
     """Say why a limit on TPOT is of no account; empty where tokens are generated."""
-    if settings["stage"] != "prefill":
+    if settings["phase"] != "prefill":
         return ""
-    return "Of no account in stage prefill, which generates nothing."
+    return "Of no account in phase prefill, which generates nothing."
 
 
 def acceptance_disabled(settings: Values) -> str:

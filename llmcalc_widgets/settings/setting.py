@@ -228,9 +228,9 @@ class Setting:
             return {}
         return {self.name: value}
 
-    def label_in(self, stage: str) -> str:
-        """Give the label of its control in a stage."""
-        return self.serving_label if stage == "serving" and self.serving_label else self.label
+    def label_in(self, phase: str) -> str:
+        """Give the label of its control in a phase."""
+        return self.serving_label if phase == "serving" and self.serving_label else self.label
 
     @property
     def words(self) -> str:

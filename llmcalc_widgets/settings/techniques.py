@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated, Any, TypedDict
 
 from llmcalc_core import list_models
-from llmcalc_widgets.settings.checks import check_price, technique, whole
+from llmcalc_widgets.settings.checks import check_price, request_field, technique, whole
 from llmcalc_widgets.settings.rules import (
     acceptance_disabled,
     acceptance_missing,
@@ -195,6 +195,41 @@ class TechniqueValues(TypedDict, total=False):
             usual=lambda: (False, True),
             help="Whether every plan also offloads what it must to fit on its devices, weights "
             "first, then KV cache",
+        ),
+    ]
+
+
+_MOST_AT_ONCE = 65_536
+
+_EAGER = Choice(options=lambda: (False, True), name_of={False: "no", True: "yes"}.__getitem__)
+
+
+class EngineValues(TypedDict, total=False):
+    """What an engine is told when it starts, by the names of its arguments."""
+
+    max_num_seqs: Annotated[
+        int | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=whole("batches", _MOST_AT_ONCE),
+            group="techniques",
+            control=Entry(hint="the engine's own"),
+            label="Requests at once, most",
+            usual=lambda: (64, 128, 256, 512, 1024),
+            help="Most requests that an engine runs at once (max_num_seqs); others wait",
+        ),
+    ]
+    enforce_eager: Annotated[
+        bool,
+        Setting(
+            default=False,
+            check=request_field("enforce_eager"),
+            group="techniques",
+            control=_EAGER,
+            label="Eager",
+            usual=lambda: (False, True),
+            help="Whether kernels start one by one, without captured graphs (enforce_eager)",
         ),
     ]
 

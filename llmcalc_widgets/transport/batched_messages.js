@@ -1,5 +1,6 @@
 // Sets what one message brings to many widgets in one task of the page, and holds back what is late
-// until the frame before it is painted.
+// until the frame before it is painted. What it cannot set it tells the kernel, which then sends
+// every widget its own messages.
 
 const LONGEST_MS = 250; // frames don't come where nobody looks
 
@@ -18,23 +19,42 @@ const painted = () =>
     new Promise((resolve) => setTimeout(resolve, LONGEST_MS)),
   ]);
 
+/** Gives each update its own buffers; a page may leave out the field where there are none. */
+const withBuffers = (updates, buffers) => {
+  const all = buffers ?? [];
+  let at = 0;
+  const parts = updates.map(([id, data]) => {
+    const start = at;
+    at += data.buffer_paths?.length ?? 0;
+    return { id, data, buffers: all.slice(start, at) };
+  });
+  if (at > all.length) throw new Error(`${at} buffers were sent, ${all.length} came`);
+  return parts;
+};
+
 export default {
   initialize({ model }) {
     const manager = model.widget_manager;
     if (!manager?.has_model) return;
-    const deliver = async (id, data, buffers, ready) => {
+    let failed = false;
+    const tell = (error) => {
+      if (!failed) console.warn(`llmcalc: a message could not be set: ${error}`);
+      failed = true;
+      model.send("not set");
+    };
+    const deliver = async ({ id, data, buffers }, ready) => {
       const widget = await manager.get_model(id);
       widget.state_change = widget.state_change.then(() => ready);
-      widget._handle_comm_msg({ content: { data }, buffers });
+      await widget._handle_comm_msg({ content: { data }, buffers });
     };
     model.on("msg:custom", ({ late, updates }, buffers) => {
-      const ready = late ? painted() : undefined;
-      let at = 0;
-      for (const [id, data] of updates) {
-        const count = data.buffer_paths.length;
-        const own = buffers.slice(at, at + count);
-        at += count;
-        if (manager.has_model(id)) deliver(id, data, own, ready);
+      try {
+        const ready = late ? painted() : undefined;
+        for (const part of withBuffers(updates, buffers)) {
+          if (manager.has_model(part.id)) deliver(part, ready).catch(tell);
+        }
+      } catch (error) {
+        tell(error);
       }
     });
     model.send("listening");

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from threading import get_ident
 from time import sleep
 from typing import Any
 
@@ -14,8 +15,8 @@ from ipywidgets import Widget
 
 from llmcalc_widgets.elements.page import read_asset
 
-_LISTENING = "listening"
-"""What the script says once it is there."""
+_LISTENING, _NOT_SET = "listening", "not set"
+"""What the script says once it is there, and when it could not set what a message brought."""
 
 _HANDOVER_S = 0.001
 """A moment for the thread that writes to the page, which would wait five times as long [s].
@@ -34,7 +35,8 @@ class BatchedMessages(AnyWidget):
     late waits in the page until the frame before it is painted: the words around a chart would hold
     it up. What a widget gets in the meantime waits behind it (``state_change``).
 
-    Updates go as ipywidgets sends them until a page says that it listens, and where none does.
+    Updates go as ipywidgets sends them until a page says that it listens, and where none does; and
+    for good once a page could not set what came, which is then sent again.
     """
 
     # As text: anywidget holds every widget whose script is a path.
@@ -44,7 +46,7 @@ class BatchedMessages(AnyWidget):
         super().__init__()
         self._sent: dict[str, Widget] = {}
         self._batch: _Batch | None = None
-        self._page_listens = False
+        self._page_listens = self._plain = False
         self.on_msg(self._listen)
 
     def include(self, widgets: Iterable[Widget]) -> None:
@@ -61,7 +63,7 @@ class BatchedMessages(AnyWidget):
         late : bool
             Whether they wait until the page has painted what came before.
         """
-        if not self._page_listens or self._batch is not None:
+        if self._plain or not self._page_listens or self._batch is not None:
             yield
             return
         batch = self._batch = _Batch()
@@ -76,7 +78,7 @@ class BatchedMessages(AnyWidget):
 
     def _put(self, widget: Widget, data: Mapping[str, Any], buffers: Sequence[Any]) -> bool:
         """Put an update into the open batch, if one is; say whether it went there."""
-        if self._batch is None or data["method"] != "update":
+        if self._batch is None or self._batch.thread != get_ident() or data["method"] != "update":
             return False
         self._sent[widget.model_id] = widget
         self._batch.updates.append((widget.model_id, data))
@@ -84,18 +86,30 @@ class BatchedMessages(AnyWidget):
         return True
 
     def _listen(self, _: Widget, content: object, __: object) -> None:
-        """Learn that a page listens; one that comes later may have missed some batches."""
-        if content != _LISTENING:
+        """Learn that a page listens; one that comes later may have missed some batches.
+
+        One that could not set a batch has missed it, too, and would the next.
+        """
+        if content == _NOT_SET:
+            self._send_again()
+            self._plain = True
+        elif content == _LISTENING:
+            if self._page_listens:
+                self._send_again()
+            self._page_listens = True
+
+    def _send_again(self) -> None:
+        """Send what went in batches as ipywidgets does: the present state of each widget."""
+        if self._plain:
             return
-        if self._page_listens:
-            for widget in self._sent.values():
-                if widget.comm is not None:
-                    widget.send_state()
-        self._page_listens = True
+        for widget in self._sent.values():
+            if widget.comm is not None:
+                widget.send_state()
 
 
 @dataclass(slots=True)
 class _Batch:
+    thread: int = field(default_factory=get_ident)
     updates: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     buffers: list[Any] = field(default_factory=list)
 

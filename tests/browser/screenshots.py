@@ -68,7 +68,7 @@ PICTURES = {
     "explorer": Picture(make=EXPLORER, then=SELECT),
     "compared": Picture(
         make='ParetoExplorer(model="llama3_70b", hardware="H100_80GB", devices=16, '
-        'stage="serving", workload="chat", precision="fp8")',
+        'phase="serving", workload="chat", precision="fp8")',
         then='shown.pin("8-bit weights")\nshown.precision = "bf16"\n'
         'shown.compared = ({"hardware": "H200_141GB"}, {"hardware": "MI300X"})',
     ),

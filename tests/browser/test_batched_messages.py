@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from llmcalc_widgets.elements.page import read_asset
 from tests.browser.chart import figure, steady_points
 from tests.browser.conftest import OpenNotebook
 from tests.browser.controls import control
@@ -67,6 +69,52 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
             lambda: kernel.read("explorer._messages._page_listens"), "the page to listen"
         )
         yield kernel
+
+
+# Runs the script with a manager that gives no buffers where there are none, or loses those there
+# are, and says what widgets were given and what the kernel was told.
+_WITHOUT_BUFFERS = """async ([script, updates, buffers]) => {
+    const module = await import(`data:text/javascript,${encodeURIComponent(script)}`);
+    const given = {}, told = [], on = {};
+    const widget = (id) => ({
+        state_change: Promise.resolve(),
+        _handle_comm_msg: async (message) => {
+            if (id === "broken") throw new Error("no");
+            given[id] = [message.content.data.state, message.buffers.length];
+        },
+    });
+    const manager = { has_model: () => true, get_model: async (id) => widget(id) };
+    const model = {
+        widget_manager: manager,
+        on: (name, does) => { on[name] = does; },
+        send: (said) => told.push(said),
+    };
+    module.default.initialize({ model });
+    on["msg:custom"]({ late: true, updates }, buffers);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    return [given, told];
+}"""
+SCRIPT = read_asset("llmcalc_widgets.transport", "batched_messages.js")
+
+
+@pytest.mark.parametrize(
+    ("updates", "buffers", "given", "told"),
+    [
+        ([["a", {"state": 1, "buffer_paths": []}]], None, {"a": [1, 0]}, []),
+        ([["a", {"state": 1}]], None, {"a": [1, 0]}, []),
+        ([["a", {"state": 1, "buffer_paths": [["x"]]}]], [0], {"a": [1, 1]}, []),
+        ([["a", {"state": 1, "buffer_paths": [["x"]]}]], None, {}, ["not set"]),
+        ([["broken", {"state": 1, "buffer_paths": []}]], None, {}, ["not set"]),
+    ],
+    ids=["empty", "no paths", "one", "lost", "refused by its widget"],
+)
+def test_buffers_may_be_absent_and_what_is_not_set_is_told(
+    browser: Browser, updates: Any, buffers: Any, given: Any, told: Any
+) -> None:
+    page = browser.new_page()
+    found = page.evaluate(_WITHOUT_BUFFERS, [SCRIPT, updates, buffers])
+    assert found == [given, ["listening", *told]]
+    page.close()
 
 
 def heading_is_on(page: Page, devices: int) -> None:

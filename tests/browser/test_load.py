@@ -19,7 +19,7 @@ from IPython.display import display
 from llmcalc_widgets import ParetoExplorer, SloFinder
 asked = {"model": "llama3_8b", "devices": 2, "input_tokens": 500, "output_tokens": 60,
          "ttft_limit_ms": 300}
-explorer = ParetoExplorer(hardware="H100_80GB", stage="serving", batch_max=64, **asked)
+explorer = ParetoExplorer(hardware="H100_80GB", phase="serving", batch_max=64, **asked)
 finder = SloFinder(hardware="H100_80GB", requests_per_s=60, **asked)
 display(explorer, finder)
 """
@@ -52,10 +52,10 @@ def test_it_is_drawn_and_follows(open_notebook: OpenNotebook) -> None:
         kernel.run("explorer.output_tokens = 120")
         expect(status).not_to_have_text(before)
         expect(part).to_contain_text("120 out")
-        kernel.run("explorer.stage = 'decode'")
-        expect(status).to_contain_text("in stage serving only, not in decode")
+        kernel.run("explorer.phase = 'decode'")
+        expect(status).to_contain_text("in phase serving only, not in decode")
         expect(chart).to_be_hidden()
-        kernel.run("explorer.stage = 'serving'")
+        kernel.run("explorer.phase = 'serving'")
     expect(chart).to_be_visible()
 
     page.get_by_role("button", name=TITLE).nth(1).click()
@@ -75,7 +75,7 @@ def test_it_is_drawn_and_follows(open_notebook: OpenNotebook) -> None:
 LONG = """
 from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(
-    model="llama3_8b", hardware="H100_80GB", devices=1, stage="serving", output_tokens=60_000)
+    model="llama3_8b", hardware="H100_80GB", devices=1, phase="serving", output_tokens=60_000)
 explorer
 """
 

@@ -22,7 +22,7 @@ SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="mixtral_8x7b", devices=16, stage="serving")
+    made = ParetoExplorer(model="mixtral_8x7b", devices=16, phase="serving")
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ def beaten(one: NDArray[np.float64], two: NDArray[np.float64]) -> NDArray[np.boo
 
 @pytest.fixture(scope="module")
 def limited() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", devices=6, stage="serving", tpot_limit_ms=12)
+    made = ParetoExplorer(model="llama2_7b", devices=6, phase="serving", tpot_limit_ms=12)
     yield made
     made.close()
 
@@ -74,11 +74,11 @@ def test_the_front_is_what_no_plan_beats_on_the_axes(
     assert (np.diff(values(AXES[across], limited.front)) >= 0).all()
 
 
-@pytest.mark.parametrize("stage", PHASES)
-def test_a_stage_has_its_usual_axes(stage: str) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=4, stage=stage)
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_has_its_usual_axes(phase: str) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", devices=4, phase=phase)
     lists = explorer.chart.axes.lists
-    assert (lists["x_axis"].value, lists["y_axis"].value) == DEFAULT_AXES[stage]
+    assert (lists["x_axis"].value, lists["y_axis"].value) == DEFAULT_AXES[phase]
     assert sorted(explorer.front.index) == sorted(explorer.df.index[explorer.df["on_front"]])
     explorer.close()
 
@@ -157,7 +157,7 @@ def test_what_is_not_known_is_said_and_not_drawn() -> None:
     explorer.hardware = "H100_80GB"
     assert explorer.chart._notice.value == ""
     assert len(explorer.front) > 0
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     assert drawing.plot.y_axis.label == "Prompt tokens: cost [USD per million]"
     assert len(explorer.front) > 0
     explorer.close()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 
 from llmcalc_widgets.runner.background import Background
+from llmcalc_widgets.state import Shared
 
 
 def _slow(progress: Callable[[float], bool]) -> str:
@@ -30,7 +31,7 @@ def test_nothing_is_told_after_it_was_stopped_from_another_thread() -> None:
             time.sleep(0.1)  # the loop's thread goes on meanwhile
 
     async def ask() -> None:
-        background = Background[str, str](lambda *_: None, lambda *_: None, tell)
+        background = Background[str, str](lambda *_: None, lambda *_: None, tell, Shared())
         background.submit("slow", _slow, 0.0, here=False)
         await going.wait()
         await asyncio.to_thread(background.stop)
@@ -57,7 +58,7 @@ def test_what_a_thread_asked_that_has_ended_can_be_asked_again() -> None:
         return "given up"
 
     async def ask() -> None:
-        background = Background[str, str](take, lambda *_: None, lambda _: None)
+        background = Background[str, str](take, lambda *_: None, lambda _: None, Shared())
 
         async def submit() -> None:
             background.submit("same", slow, 0.0, here=False)

@@ -20,7 +20,7 @@ from llmcalc_widgets.text.units import banded_seconds, seconds
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="mixtral_8x7b", devices=16, stage="serving", x_axis="tpot")
+    made = ParetoExplorer(model="mixtral_8x7b", devices=16, phase="serving", x_axis="tpot")
     yield made
     made.close()
 
@@ -37,9 +37,9 @@ def curves(explorer: ParetoExplorer) -> list[tuple[NDArray[np.float64], NDArray[
     ]
 
 
-@pytest.mark.parametrize("stage", PHASES)
-def test_the_band_goes_around_the_front(explorer: ParetoExplorer, stage: str) -> None:
-    explorer.update(stage=stage, x_axis=None if stage == "prefill" else "tpot")
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_band_goes_around_the_front(explorer: ParetoExplorer, phase: str) -> None:
+    explorer.update(phase=phase, x_axis=None if phase == "prefill" else "tpot")
     (across, up), (latencies, rise), _ = curves(explorer)
     front, column = explorer.front, explorer.chart._view.evaluation.latency_column
     low, high = (front[column.replace("_s", f"_{end}_s")] * 1e3 for end in ("low", "high"))
@@ -127,7 +127,7 @@ def test_the_chart_says_what_is_served_by_what(explorer: ParetoExplorer) -> None
     assert " in flight" in chart.plot.candidates.tooltip.value
     explorer.update(model="llama2_70b", devices=1)
     assert "would do at 1 in flight" in chart._notice.value
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     assert "prefill, SGLang" in chart._head.value
     assert "would do at batch 1" in chart._notice.value
 

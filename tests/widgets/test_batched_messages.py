@@ -181,3 +181,23 @@ def test_an_explorer_draws_with_one_message_and_speaks_with_another(wire: Wire) 
     assert not late
     assert {plot.selected.model_id, said.model_id} <= {model_id for model_id, _ in pointed}
     explorer.close()
+
+
+def test_a_page_that_cannot_set_a_batch_gets_plain_messages(
+    wire: Wire, batched: tuple[BatchedMessages, HTML, IntSlider]
+) -> None:
+    messages, words, slider = batched
+    with messages.one_message(late=True):
+        words.value, slider.value = "never set", 3
+    assert wire.updates_of(words) == []
+    said = {"method": "custom", "content": "not set"}
+    for _ in range(2):  # it says so of each batch that was on its way
+        messages.comm.handle_msg({"content": {"data": said}, "buffers": []})
+    assert [state["value"] for state in wire.updates_of(words)] == ["never set"]
+    assert [state["value"] for state in wire.updates_of(slider)] == [3]
+    wire.sent.clear()
+    listen(messages)
+    with messages.one_message(late=True):
+        words.value = "plain"
+    assert batches(wire, messages) == []
+    assert wire.updates_of(words) == [{"value": "plain"}]

@@ -57,7 +57,7 @@ STATES = st.fixed_dictionaries(
         "model": st.sampled_from(list_models()),
         "hardware": st.sampled_from(list_hardware()),
         "devices": st.integers(1, 24),
-        "stage": st.sampled_from(PHASES),
+        "phase": st.sampled_from(PHASES),
         "engine": st.sampled_from(["vllm", "trtllm", "sglang"]),
         "input_tokens": st.integers(1, 9000),
         "output_tokens": st.integers(1, 900),
@@ -86,7 +86,7 @@ def test_it_gives_what_is_on_the_screen_in_any_state(state, axes, row):
 def test_what_is_pinned_and_compared_is_in_the_code(y_axis: str | None) -> None:
     explorer = ParetoExplorer(
         model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=16, y_axis=y_axis,
-        compared=[{"hardware": "L4"}, {"prefix_hit_rate": 0.5}, {"stage": "prefill"}],
+        compared=[{"hardware": "L4"}, {"prefix_hit_rate": 0.5}, {"phase": "prefill"}],
     )  # fmt: skip
     explorer.pin(NASTY)
     explorer.pin("2")

@@ -19,7 +19,7 @@ NASTY = "<img src=x onerror=alert(1)>"
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, stage="serving")
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="serving")
     yield made
     made.close()
 
@@ -117,7 +117,7 @@ def test_names_at_the_ends_of_fronts_are_apart() -> None:
 
 
 def test_a_price_is_of_the_chosen_device(explorer: ParetoExplorer) -> None:
-    explorer.update(stage="decode", x_axis="tpot", y_axis="cost", price_per_hour=9, power_watts=500)
+    explorer.update(phase="decode", x_axis="tpot", y_axis="cost", price_per_hour=9, power_watts=500)
     explorer.compared = [
         {"hardware": "H100_80GB"},
         {"precision": "fp8"},
@@ -184,9 +184,9 @@ def test_a_wrong_comparison_is_a_message(explorer: ParetoExplorer) -> None:
 def test_what_cannot_be_drawn_says_why(explorer: ParetoExplorer) -> None:
     explorer.pin()
     explorer.compared = [{"model": "llama3_405b"}, {"batch_min": 128, "batch_max": 256}]
-    explorer.update(stage="decode", batch_max=64)
+    explorer.update(phase="decode", batch_max=64)
     table = explorer.chart.compare._table.value
-    assert "not drawn: it is of stage serving" in table
+    assert "not drawn: it is of phase serving" in table
     assert "no plan fits and keeps the limits" in table
     explorer.compared = [{"batch_min": 128}]
     assert "batch_min must be at most batch_max" in explorer.chart.compare._table.value

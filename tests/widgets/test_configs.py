@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from llmcalc_widgets import (
 from llmcalc_widgets.apps.app import _restored, plain
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
 from llmcalc_widgets.settings.registry import DEFAULTS
+from llmcalc_widgets.settings.renamed import RENAMED
 
 OWN = find_hardware("H100_80GB").replace(name="mine", price_per_hour=1.5)
 
@@ -49,8 +51,8 @@ MAKERS: list[Callable[[], Any]] = [
     lambda: SloFinder(
         model="llama3_8b", hardware=[OWN, "L40S"], devices=1, percentile="p90", load_of="L40S"
     ),
-    lambda: HardwareComparer(model="llama3_8b", stage="serving", request_rate=3, hardware="L40S"),
-    lambda: WhatIf(model="llama3_8b", stage="serving", request_rate=8, request_rate_min=2),
+    lambda: HardwareComparer(model="llama3_8b", phase="serving", request_rate=3, hardware="L40S"),
+    lambda: WhatIf(model="llama3_8b", phase="serving", request_rate=8, request_rate_min=2),
 ]
 
 
@@ -65,18 +67,22 @@ SETTINGS = DEFAULTS | {name: one.default for name, one in LOAD_SETTINGS.items()}
 
 
 def with_newer(written: Any, given: Any) -> Any:
-    """Add the settings that came later, as they are where nothing is said."""
+    """Add the settings that came later, as they are where nothing is said; names are today's."""
     if isinstance(written, list) and isinstance(given, list):
         return [with_newer(one, other) for one, other in zip(written, given, strict=True)]
     if not (isinstance(written, dict) and isinstance(given, dict)):
         return written
+    written = {RENAMED.get(name, name): one for name, one in written.items()}
     newer = {name: SETTINGS[name] for name in given if name in SETTINGS and name not in written}
     return newer | {name: with_newer(one, given.get(name)) for name, one in written.items()}
 
 
 @pytest.mark.parametrize("written", WRITTEN, ids=[one["title"] for one in WRITTEN])
 def test_what_0_1_0_wrote_is_read(written: dict[str, Any]) -> None:
-    made = getattr(llmcalc_widgets, written["widget"]).from_config(written["config"])
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", DeprecationWarning)
+        made = getattr(llmcalc_widgets, written["widget"]).from_config(written["config"])
+        assert ("stage" in str(written)) == any("use phase" in str(one.message) for one in told)
     given = json.loads(json.dumps(made.to_config()))
     assert given == with_newer(written["config"], given)
     assert written["widget"] == "Workbench" or made.error == ""
@@ -143,7 +149,7 @@ def explorer() -> Iterator[ParetoExplorer]:
         hardware=find_hardware("A100_80GB").replace(name="mine", price_per_hour=1.5),
         devices=4,
         devices_min=2,
-        stage="serving",
+        phase="serving",
         workload="chat",
         y_axis="cost",
         compared=[{"hardware": "L40S"}],

@@ -38,7 +38,7 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
         model="llama2_70b",
         hardware="H100_80GB",
         devices=16,
-        stage="prefill",
+        phase="prefill",
         input_tokens=1000,
         output_tokens=100,
         batch_min=3,
@@ -70,7 +70,7 @@ def test_df_is_what_explore_gives_for_the_same_question() -> None:
 
 def test_df_of_serving_is_what_explore_gives() -> None:
     explorer = ParetoExplorer(
-        model="mixtral_8x7b", devices=4, stage="serving", engine="TensorRT-LLM", tpot_limit_ms=30
+        model="mixtral_8x7b", devices=4, phase="serving", engine="TensorRT-LLM", tpot_limit_ms=30
     )
     assert (explorer.engine, explorer.request.engine) == ("trtllm", "trtllm")
     expected = explore(
@@ -94,8 +94,8 @@ def test_a_change_by_code_takes_effect_at_once(explorer: ParetoExplorer) -> None
         ("devices", [1, 2], "whole number"),
         ("input_tokens", 2.5, "whole number"),
         ("output_tokens", 10**12, "at most"),
-        ("stage", "decoding", "decode"),
-        ("stage", "servign", "serving"),
+        ("phase", "decoding", "decode"),
+        ("phase", "servign", "serving"),
         ("engine", "vlm", "vllm"),
         ("precision", "fp7", "fp8"),
         ("memory_fraction", 1.5, "at most 1"),

@@ -24,7 +24,7 @@ VALID: dict[str, list[Any]] = {
     "hardware": ["A100_80GB", "L4"],
     "devices": [1, 4, 8],
     "devices_min": [None, 1, 2],
-    "stage": ["decode", "prefill", "serving"],
+    "phase": ["decode", "prefill", "serving"],
     "engine": ["vllm", "trtllm"],
     "input_tokens": [128, 2000, 32_000],
     "output_tokens": [1, 256],
@@ -91,14 +91,14 @@ MOST_PINS = 3
 def expected(asked: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
     """Ask the core what the settings of an explorer ask for."""
     values = dict(asked)
-    prefill = values["stage"] == "prefill"
+    prefill = values["phase"] == "prefill"
     limits = {name: None if values[f"{name}_limit_ms"] is None
               else values[f"{name}_limit_ms"] / 1e3 for name in ("tpot", "ttft")}  # fmt: skip
     return explore(
         values["model"],
         values["hardware"],
         _counts(values["devices_min"] or values["devices"], values["devices"]),
-        phase=values["stage"],
+        phase=values["phase"],
         engine=values["engine"],
         input_tokens=values["input_tokens"],
         output_tokens=values["output_tokens"],
@@ -113,7 +113,7 @@ def expected(asked: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
         **{
             name: values[name]
             for name in TECHNIQUES
-            if name != "prefill_chunk_tokens" or values["stage"] == "serving"
+            if name != "prefill_chunk_tokens" or values["phase"] == "serving"
         },
     )
 
@@ -171,7 +171,7 @@ class ExplorerStates(RuleBasedStateMachine):
         if name in TYPED:
             field.text.value = "" if value is None else str(value)
         else:
-            (field.buttons if name == "stage" else field.dropdown).value = value
+            (field.buttons if name == "phase" else field.dropdown).value = value
         assert getattr(self.explorer, name) == value
         assert "alert" not in field.message.value
 

@@ -156,7 +156,7 @@ def test_a_closed_explorer_shows_its_name_only():
 def test_names_are_text_wherever_they_go(nasty):
     assert any(NASTY in word for word in texts(nasty.to_svg()))
     assert nasty.to_png().startswith(PNG)
-    table, _ = nasty._outputs()[-1]
+    table, _ = list(nasty._outputs())[-1]
     assert "&lt;img" in table["text/html"]
     assert "<img src=x" not in table["text/html"]
     name, _ = saved(nasty, "All plans (CSV)")

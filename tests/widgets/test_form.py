@@ -82,12 +82,12 @@ def test_batches_that_contradict_each_other_are_resolved_by_either(
 
 def test_a_setting_made_by_code_shows_in_its_control(explorer: ParetoExplorer) -> None:
     typed(explorer, "devices", "none")
-    explorer.update(devices=24, stage="prefill", precision="fp8", ttft_limit_ms=30)
+    explorer.update(devices=24, phase="prefill", precision="fp8", ttft_limit_ms=30)
     fields = explorer.form.fields
     assert fields["devices"].text.value == "24"
     assert fields["devices"].slider.value == 24
     assert fields["devices"].message.value == ""
-    assert fields["stage"].buttons.value == "prefill"
+    assert fields["phase"].buttons.value == "prefill"
     assert fields["precision"].dropdown.value == "fp8"
     assert fields["ttft_limit_ms"].text.value == "30"
     assert explorer.error == ""

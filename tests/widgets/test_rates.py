@@ -27,7 +27,7 @@ BATCHES = ("batch_min", "batch_max")
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
     made = ParetoExplorer(
-        **PLAN, devices=4, stage="serving", request_rate=10, ttft_limit_ms=500, tpot_limit_ms=30
+        **PLAN, devices=4, phase="serving", request_rate=10, ttft_limit_ms=500, tpot_limit_ms=30
     )
     yield made
     made.close()
@@ -56,7 +56,7 @@ def test_the_form_shows_the_fields_of_what_is_chosen_and_the_others_keep_their_v
     explorer = ParetoExplorer(**PLAN, devices=2, batch_min=2, batch_max=8)
     choice = explorer.form.fields["load_as"].dropdown
     assert hidden(explorer) == {"load_as", "percentile", *RATES}, "decode: nothing comes or waits"
-    explorer.stage = "serving"
+    explorer.phase = "serving"
     assert hidden(explorer) == {*RATES}
     assert [label for label, _ in choice.options] == ["requests in flight", "requests per second"]
     choice.value = "request_rate"
@@ -70,7 +70,7 @@ def test_the_form_shows_the_fields_of_what_is_chosen_and_the_others_keep_their_v
     choice.value = "request_rate"
     assert explorer.form.fields["request_rate"].text.value == "4"
     assert explorer.request.request_rates == (0.5, 1.0, 2.0, 4.0)
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     assert hidden(explorer) == {"load_as", "percentile", *RATES}
     explorer.close()
 
@@ -104,7 +104,7 @@ def test_bad_values_are_refused() -> None:
 
 
 def test_a_rate_that_is_given_is_what_counts() -> None:
-    explorer = ParetoExplorer(**PLAN, devices=1, stage="serving", request_rate=3)
+    explorer = ParetoExplorer(**PLAN, devices=1, phase="serving", request_rate=3)
     assert explorer.load_as == "request_rate"
     explorer.update(load_as="in_flight")
     explorer.update(request_rate=5)
@@ -132,7 +132,7 @@ def test_percentiles_are_of_what_comes_at_a_rate(explorer: ParetoExplorer) -> No
     assert explorer.request.percentile is None
     explorer.load_as = "request_rate"
     assert explorer.request.percentile == 0.95
-    explorer.stage = "decode"
+    explorer.phase = "decode"
     assert explorer.request.percentile is None
     assert explorer.error == ""
 
@@ -306,6 +306,6 @@ def test_devices_are_compared_at_a_rate() -> None:
 
 
 def test_settings_that_are_hidden_ask_nothing() -> None:
-    asked = to_request(DEFAULTS | {"stage": "decode", "load_as": "request_rate"})
+    asked = to_request(DEFAULTS | {"phase": "decode", "load_as": "request_rate"})
     assert asked.request_rates == ()
     assert asked.batches == make_request("llama2_7b", "H100_80GB", 1).batches

@@ -36,11 +36,11 @@ class LoadValues(TypedDict, total=False):
             serving_label="Waves in flight",
             help="Requests that arrive together",
             disabled=lambda values: (
-                "No account in prefill." if values["stage"] == "prefill" else ""
+                "No account in prefill." if values["phase"] == "prefill" else ""
             ),
         ),
     ]
-    stage: Annotated[str, SETTINGS["stage"]]  # fmt: skip
+    phase: Annotated[str, SETTINGS["phase"]]  # fmt: skip
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
@@ -74,7 +74,7 @@ def test_every_technique_of_the_core_is_a_setting() -> None:
 def test_every_argument_of_a_setting_is_one_of_the_core() -> None:
     known = {*signature(make_request).parameters, *(field.name for field in fields(Techniques))}
     used = DEFAULTS | {
-        "stage": "serving", "tpot_limit_ms": 5, "ttft_limit_ms": 5, "context_parallel_max": 2,
+        "phase": "serving", "tpot_limit_ms": 5, "ttft_limit_ms": 5, "context_parallel_max": 2,
         "lora_adapters": 3, "prefix_hit_rate": 0.5,
     }  # fmt: skip
     for setting in SETTINGS.values():
@@ -99,7 +99,7 @@ def test_a_new_entry_is_a_trait_a_control_and_words() -> None:
 
     LoadState.entries = entries
     state: Any = LoadState(wave=8.0)
-    assert state.settings() == {"wave": 8, "stage": "decode"}
+    assert state.settings() == {"wave": 8, "phase": "decode"}
     form = Form(state, entries)
     assert form.folds["Techniques"].button.description == "Techniques (1 set)"
     form.reveal("Techniques")
@@ -110,9 +110,9 @@ def test_a_new_entry_is_a_trait_a_control_and_words() -> None:
     assert state.errors["wave"]
     field.text.value = "16"
     assert (state.wave, state.errors) == (16, {})
-    state.stage = "serving"
+    state.phase = "serving"
     assert field.text.description == "Waves in flight"
-    state.stage = "prefill"
+    state.phase = "prefill"
     assert field.text.disabled
     assert "No account in prefill." in field.message.value
     assert (entries["wave"].words, entries["wave"].read(" 2 ")) == ("wave size", 2)
@@ -135,7 +135,7 @@ def test_a_setting_without_a_control_is_in_no_form() -> None:
         ("devices: 4", {"devices": 4}),
         ("fewest devices: none", {"devices_min": None}),
         ("TPOT limit [ms]: 25 tokens/s", {"tpot_limit_ms": 40.0}),
-        ("stage: serving", {"stage": "serving"}),
+        ("phase: serving", {"phase": "serving"}),
         ("offload_to_fit: yes", {"offload_to_fit": True}),
         ("workload: chat", {"workload": "chat"}),
         ("H100_80GB", {"hardware": "H100_80GB"}),

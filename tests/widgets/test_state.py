@@ -73,7 +73,7 @@ def test_settings_that_contradict_are_refused_together() -> None:
 def test_a_question_about_several_devices_starts_with_usual_ones() -> None:
     state = SeveralDevicesState()
     assert len(state.make_request().hardware) == len(state.hardware) > 5
-    assert (state.stage, state.devices_min) == ("serving", 1)
+    assert (state.phase, state.devices_min) == ("serving", 1)
     state.hardware = "h100"
     assert state.hardware == ("H100_80GB",)
 
@@ -132,7 +132,7 @@ def test_a_cache_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> No
         ("model", ipywidgets.Dropdown(options=["llama2_7b", "llama2_13b"]), "llama2_13b"),
         ("hardware", ipywidgets.Text("H100_80GB"), "L40S"),
         ("tpot_limit_ms", ipywidgets.FloatText(20), 30.0),
-        ("stage", ipywidgets.Dropdown(options=["decode", "serving"]), "serving"),
+        ("phase", ipywidgets.Dropdown(options=["decode", "serving"]), "serving"),
         ("x_axis", ipywidgets.Dropdown(options=["tpot", "ttft"]), "ttft"),
         ("workload", ipywidgets.Dropdown(options=["chat", "batch"]), "batch"),
         ("selected_row", ipywidgets.IntText(0), 2),

@@ -12,7 +12,7 @@ from llmcalc_widgets.chart.interaction import STEPS, key_script
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, stage="serving")
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="serving")
     yield made
     made.close()
 

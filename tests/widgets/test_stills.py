@@ -8,12 +8,20 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from llmcalc_core import find_hardware, find_model
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf, Workbench
+from llmcalc_widgets import (
+    HardwareComparer,
+    MemoryPlanner,
+    ParetoExplorer,
+    SloFinder,
+    WhatIf,
+    Workbench,
+)
 from tests.widgets.test_exports import NASTY, PNG, texts
 
 MAKERS: dict[str, Callable[..., Any]] = {
@@ -99,7 +107,7 @@ def test_the_workbench_gives_the_open_tab() -> None:
     assert plans == bench.parts["Plans"].to_png()
     bench.reveal("Memory")
     assert bench.to_png() == bench.parts["Memory"].to_png() != plans
-    assert bench._outputs()[1][0]["image/png"] == base64.b64encode(bench.to_png()).decode()
+    assert list(bench._outputs())[1][0]["image/png"] == base64.b64encode(bench.to_png()).decode()
     bench.close()
 
 
@@ -109,4 +117,24 @@ def test_names_are_text(widget: Any) -> None:
     widget.hardware = (device,) if isinstance(widget.hardware, tuple) else device
     assert "onerror" in " ".join(texts(widget.to_svg()))
     assert widget.to_png().startswith(PNG)
-    assert "<img" not in widget._outputs()[-1][0]["text/html"]
+    assert "<img" not in list(widget._outputs())[-1][0]["text/html"]
+
+
+def test_the_live_view_comes_before_the_picture_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    painted: list[bool] = []
+    monkeypatch.setattr(explorer, "paint", lambda _: painted.append(True))
+    outputs = explorer._outputs()
+    assert "application/vnd.jupyter.widget-view+json" in next(outputs)[0]
+    assert painted == []
+    assert "image/png" in next(outputs)[0]
+    assert painted == [True]
+    explorer.close()
+
+
+def test_an_absent_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "llmcalc_widgets"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "bqplot" else 1)
+    with pytest.raises(ImportError, match=r"needs bqplot: pip install 'llmcalc\[widgets\]'"):
+        import_module("llmcalc_widgets")

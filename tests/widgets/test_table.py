@@ -89,7 +89,7 @@ def test_figures_are_those_of_the_frame_in_the_unit_of_the_heading(explorer, tab
 
 
 def test_cost_and_energy_are_of_the_stages_tokens_or_unknown(explorer, table):
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     row = explorer.df.iloc[table._order[0]]
     assert column(table, "cost")[0] == pytest.approx(
         row["cost_usd_per_million_input_tokens"], rel=0.005

@@ -23,7 +23,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"weights_offload": 0.25}, "25 % of the weights in host memory"),
     ({"weights_offload_gib": 2.5}, "2.5 GiB of each device's weights in host memory"),
     ({"kv_offload": 0.1}, "10 % of the KV cache in host memory"),
-    ({"prefill_chunk_tokens": 1024, "stage": "serving"}, "at most 1,024 tokens a step"),
+    ({"prefill_chunk_tokens": 1024, "phase": "serving"}, "at most 1,024 tokens a step"),
     (
         {"speculative_tokens": 3, "acceptance_rate": 0.7, "draft_model": "llama3_2_1b"},
         "3 tokens drafted by meta-llama/Llama-3.2-1B, 70 % accepted",
@@ -48,7 +48,7 @@ def test_each_is_what_the_core_says_and_stands_in_the_headline(
     assert words not in explorer.chart._head.value
     explorer.update(**settings)
     batches = [1, 2, 4, 8, 16]
-    given = {"phase" if name == "stage" else name: one for name, one in settings.items()}
+    given = {"phase" if name == "phase" else name: one for name, one in settings.items()}
     expected = explore("llama3_8b", "H100_80GB", 2, batch=batches, **given)
     pd.testing.assert_frame_equal(explorer.df, expected)
     assert escape(words) in explorer.chart._head.value
@@ -94,12 +94,12 @@ def test_what_is_of_no_account_is_off_and_says_why(explorer: ParetoExplorer) -> 
         return {name for name in numbers if fields[name].text.disabled}
 
     assert off() == {"prefill_chunk_tokens", "acceptance_rate", "lora_rank"}
-    assert "In stage serving only" in fields["prefill_chunk_tokens"].message.value
+    assert "In phase serving only" in fields["prefill_chunk_tokens"].message.value
     assert "alert" not in fields["prefill_chunk_tokens"].message.value
-    explorer.update(stage="serving", lora_adapters=2)
+    explorer.update(phase="serving", lora_adapters=2)
     assert off() == {"acceptance_rate"}
     explorer.prefill_chunk_tokens = 512
-    explorer.stage = "decode"
+    explorer.phase = "decode"
     assert explorer.error == ""
     assert explorer.request.techniques[0].prefill_chunk_tokens is None
 

@@ -81,10 +81,10 @@ def test_axes_stay_while_plans_fill_most_of_them() -> None:
     both = explorer.chart.drawing.ends
     explorer.precision = "bf16"
     assert explorer.chart.drawing.ends == both
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     assert (
         explorer.chart.drawing.ends
-        == ParetoExplorer(model="mixtral_8x7b", devices=32, stage="prefill").chart.drawing.ends
+        == ParetoExplorer(model="mixtral_8x7b", devices=32, phase="prefill").chart.drawing.ends
     )
 
 
@@ -127,7 +127,7 @@ def _values(ends: Ends, places: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_marks_are_made_once() -> None:
     explorer = ParetoExplorer(model="llama2_7b", devices=2)
     parts = list(explorer.chart.plot.figure.marks)
-    explorer.update(model="mixtral_8x7b", devices=16, stage="prefill")
+    explorer.update(model="mixtral_8x7b", devices=16, phase="prefill")
     assert [mark.model_id for mark in explorer.chart.plot.figure.marks] == [
         mark.model_id for mark in parts
     ]
@@ -162,7 +162,7 @@ def test_words_count_and_explain() -> None:
 
 
 def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
-    explorer = ParetoExplorer(stage="prefill", devices=8, batch_max=1024, ttft_limit_ms=500)
+    explorer = ParetoExplorer(phase="prefill", devices=8, batch_max=1024, ttft_limit_ms=500)
     fitting = explorer.df.loc[explorer.df["rejected_for"] == "", "ttft_s"].max() * 1e3
     plot = explorer.chart.plot
     assert len(plot.candidates.x) == (explorer.df["rejected_for"] == "").sum()

@@ -57,7 +57,7 @@ def test_open_it_follows_selection_and_settings(explorer: ParetoExplorer) -> Non
     seen = [panel.value]
     explorer.select(5)
     seen.append(panel.value)
-    explorer.stage = "serving"
+    explorer.phase = "serving"
     seen.append(panel.value)
     explorer.select(None)
     seen.append(panel.value)
@@ -71,7 +71,7 @@ def test_open_it_follows_selection_and_settings(explorer: ParetoExplorer) -> Non
 
 
 def test_operations_are_the_longest_and_the_rest(explorer: ParetoExplorer) -> None:
-    explorer.stage = "serving"
+    explorer.phase = "serving"
     plan = explorer.df[(explorer.df["tp"] == 4) & (explorer.df["batch"] == 64)].iloc[0]
     table = explain(explorer.request, plan)
     rows = rows_of(operations_table(table))

@@ -1,4 +1,4 @@
-"""What the form offers: workloads, ranges, names to search, and words that fit the stage."""
+"""What the form offers: workloads, ranges, names to search, and words that fit the phase."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, WORKLOADS
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, stage="serving")
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="serving")
     yield made
     made.close()
 
@@ -103,7 +103,7 @@ def test_a_limit_may_be_typed_as_the_rate_of_a_user(explorer: ParetoExplorer) ->
 def test_the_form_speaks_of_what_is_in_flight_in_serving(explorer: ParetoExplorer) -> None:
     field = explorer.form.fields["batch_max"]
     assert field.text.description == field.slider.description == "Requests in flight to"
-    explorer.stage = "prefill"
+    explorer.phase = "prefill"
     assert field.text.description == field.slider.description == "Batch to"
     assert explorer.form.fields["tpot_limit_ms"].text.disabled
     explorer.tpot_limit_ms = 5

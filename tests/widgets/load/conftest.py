@@ -16,7 +16,7 @@ from tests.widgets.load.curves import ASKED
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
     made = ParetoExplorer(
-        model="llama3_8b", hardware="H100_80GB", devices=4, stage="serving", ttft_limit_ms=300,
+        model="llama3_8b", hardware="H100_80GB", devices=4, phase="serving", ttft_limit_ms=300,
         **ASKED,
     )  # fmt: skip
     yield made

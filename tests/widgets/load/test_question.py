@@ -58,7 +58,7 @@ def test_open_it_follows_plan_and_settings(
 @pytest.mark.parametrize(
     ("settings", "plan", "words"),
     [
-        ({"stage": "decode"}, None, "requests come and go in stage serving only, not in decode"),
+        ({"phase": "decode"}, None, "requests come and go in phase serving only, not in decode"),
         ({"engine": "sglang"}, {"pp": 2}, "pp must be 1 with sglang"),
         ({"context_parallel_max": 2}, {"cp": 2}, "context parallel is not simulated"),
         ({"offload_to_fit": True}, {"tp": 2}, "offload to fit must be left out of a simulation"),

@@ -149,12 +149,12 @@ def test_a_failure_is_shown_and_raised(
 def test_both_close_what_they_made() -> None:
     before = set(ipywidgets.widgets.widget._instances)
     explorer = ParetoExplorer(
-        model="llama3_8b", hardware="H100_80GB", devices=1, stage="serving", **ASKED
+        model="llama3_8b", hardware="H100_80GB", devices=1, phase="serving", **ASKED
     )
     finder = SloFinder(model="llama3_8b", hardware="H100_80GB", devices=1, **ASKED)
     explorer.outputs.reveal(TITLE)
     finder.load_fold.reveal()
-    explorer.stage = "decode"
+    explorer.phase = "decode"
     explorer.close()
     finder.close()
     assert set(ipywidgets.widgets.widget._instances) == before

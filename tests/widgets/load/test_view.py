@@ -91,11 +91,11 @@ def test_a_notebook_stores_the_curve_that_is_seen(
     explorer: ParetoExplorer, finder: SloFinder
 ) -> None:
     for shown in (explorer, finder):
-        assert "data:image/png" not in shown._outputs()[-1][0]["text/html"]
+        assert "data:image/png" not in list(shown._outputs())[-1][0]["text/html"]
     explorer.outputs.reveal(TITLE)
     finder.load_fold.reveal()
     for shown in (explorer, finder):
-        stored = shown._outputs()[-1][0]["text/html"]
+        stored = list(shown._outputs())[-1][0]["text/html"]
         assert 'src="data:image/png;base64,iVBOR' in stored
         assert "p99 of TTFT" in stored
         assert "Goodput [requests/s]" in stored
