@@ -272,7 +272,7 @@ def estimate_phase(
     layout = check_layout(target.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
     check_engine_layout(engine, layout)
     target.hardware.check_devices("devices", layout.devices)
-    workload = make_workload(*lengths, techniques=find_technique(techniques))
+    workload = make_workload(*lengths, techniques=find_technique(techniques, target.model))
     workload.techniques.check_phase(phase)
     found = estimate_layouts(
         target.model, target.hardware, target.precision, (layout,), workload, phase=phase,

@@ -119,7 +119,7 @@ def memory_budget(
     )
     found = start_up(
         target.model, target.hardware, target.precision, layout,
-        engine=own, settings=settings, techniques=find_technique(techniques),
+        engine=own, settings=settings, techniques=find_technique(techniques, target.model),
     )  # fmt: skip
     from llmcalc_core.api.budget_frame import (  # noqa: PLC0415 - half of the time of an import
         BudgetFrame,

@@ -72,14 +72,26 @@ class Engine:
         a step are read whole.
     token_budget : int
         Most tokens that it computes in one step, on large devices [tokens].
-    memory_fraction_of : {'device', 'free'}
+    memory_fraction_of : {'device', 'free', 'static', 'nothing'}
         Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
-        fill, or of the memory that weights, buffers and runtime leave free, for the cache.
+        fill; of the memory that weights, buffers and runtime leave free, for the cache; of what is
+        free before weights are read, for them and the cache alone; or of nothing, where an engine
+        has no such share and fills what there is.
     profiles_sampler : bool
         Whether it keeps the peak of a dummy sampler of ``max_num_seqs`` requests free, and measures
         what lies outside; else ``runtime_reserve_bytes`` stand for both.
     groups_caches : bool
         Whether layers that keep different tokens share one pool of equal blocks, in groups.
+    pools_caches : bool
+        Whether states, windows and all tokens have a pool each, of sizes that are settled when it
+        starts.
+    states_per_request : int
+        States that a request takes of the pool of states, with those of prefixes [1].
+    graph_tokens : int
+        Tokens of the largest step that it reserves the buffers of a graph for (``n_ubatch``); 0
+        where buffers are those of a profiled step [tokens].
+    embeds_on_host : bool
+        Whether the embedding stays in the host's memory, where it is not counted.
     pads_experts : bool
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     runtime_reserve_bytes : float
@@ -131,9 +143,13 @@ class Engine:
     limits: tuple[Limits, ...] = ()
     reserves_answers: bool = False
     # vLLM: gpu_memory_utilization.
-    memory_fraction_of: Literal["device", "free"] = "device"
+    memory_fraction_of: Literal["device", "free", "static", "nothing"] = "device"
     profiles_sampler: bool = False
     groups_caches: bool = False
+    pools_caches: bool = False
+    states_per_request: int = 1
+    graph_tokens: int = 0
+    embeds_on_host: bool = False
     pads_experts: bool = False
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16

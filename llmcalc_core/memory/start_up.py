@@ -10,6 +10,7 @@ import numpy as np
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.engines import Engine
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.budget import CONTEXT_BYTES
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS, CacheGroups, cache_groups
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.held_blocks import (
@@ -17,8 +18,9 @@ from llmcalc_core.memory.held_blocks import (
     printed_concurrency,
     running_requests,
 )
+from llmcalc_core.memory.pooled_cache import kept_bytes
 from llmcalc_core.memory.profiled import graph_bytes, is_since, outside_bytes
-from llmcalc_core.memory.static_fraction import CONTEXT_GIB, pools, static_fraction
+from llmcalc_core.memory.static_fraction import pools, static_fraction
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -45,12 +47,15 @@ class ServerSettings:
         Share of what is visible, of which each engine has its own meaning; None: its default [1].
     prompt, answer : int
         Tokens of the requests that run [tokens].
+    states : int or None
+        States that SGLang was told to have room for (``max_mamba_cache_size``) [1].
     """
 
     max_model_len: int
     memory_fraction: float | None
     prompt: int
     answer: int
+    states: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,16 +249,18 @@ def _longest(most: int, fits: Callable[[int], bool]) -> int:
 def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
     """Budget as SGLang does: weights and pools are a share of what is free before them."""
     visible = asked.hardware.visible_bytes
-    free = visible - CONTEXT_GIB * 2.0**30
+    free = visible - CONTEXT_BYTES
     share = asked.settings.memory_fraction or static_fraction(
         asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
         tp=asked.layout.tp,
     )  # fmt: skip
     weights = float(held.weights.item())
     pool = free * share - weights
-    found = pools(asked.model, asked.precision, asked.layout, pool, share=asked.stage_share)
+    kept = kept_bytes(asked.model, asked.precision.kv_bytes, asked.layout.tp)
+    found = pools(kept.of_stage(asked.stage_share), pool, states=asked.settings.states)
     context = float(asked.settings.prompt + asked.settings.answer)
-    requests = min(found.tokens / context, found.states) if pool > 0 else 0.0
+    states = found.states / asked.engine.states_per_request
+    requests = min(found.tokens / context, states) if pool > 0 else 0.0
     return StartUp(
         visible_bytes=visible,
         allowed_bytes=free * share,
