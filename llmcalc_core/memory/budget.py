@@ -13,9 +13,16 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory
 
-CONTEXT_BYTES = 0.6 * 2.0**30
-"""What the context and the buffers of communication take before SGLang reads weights: H100 log
-``avail mem=78.6 GB`` then (assumed for other devices) [bytes]."""
+_CONTEXT_GIB, _HELD_GIB = 0.6, {"DGX_Spark": 7.4}
+"""What the context and the buffers of communication take before SGLang reads weights, H100 log
+``avail mem=78.6 GB`` then (assumed for other devices); with memory that the host has as well, what
+the system holds of it (from what two logs of SGLang had left) [GiB]."""
+
+
+def held_before(hardware: Hardware) -> float:
+    """Count what is not free of what is visible, before SGLang reads weights [bytes]."""
+    name = hardware.name.removesuffix(" (edited)")
+    return _HELD_GIB.get(name, _CONTEXT_GIB) * 2.0**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +120,7 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engi
     if kind == "nothing":
         return MemoryBudget(device_bytes=visible, host_bytes=host)
     if kind == "static":
-        before = max(visible - CONTEXT_BYTES, 0.0)
+        before = max(visible - held_before(hardware), 0.0)
         share = before * memory_fraction
         return MemoryBudget(device_bytes=share, host_bytes=host, beside_bytes=before - share)
     return MemoryBudget(

@@ -18,7 +18,8 @@ from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.graph_buffers import graph_buffer_bytes
 from llmcalc_core.memory.paged_cache import paged_bytes
 from llmcalc_core.memory.pooled_cache import pooled_bytes
-from llmcalc_core.memory.profiled import reserved_bytes, sampler_bytes
+from llmcalc_core.memory.profiled import reserved_bytes
+from llmcalc_core.memory.profiled_peak import profiled_peak
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -202,7 +203,7 @@ def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Value
     used = alive(model, precision, grid)
     if not grid.engine.profiles_sampler:
         return used, grid.engine.runtime_reserve_bytes
-    return np.maximum(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
+    return profiled_peak(model, grid, used), reserved_bytes(grid)
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
@@ -211,7 +212,10 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
     wave = np.maximum(read, grid.micro_batch * decoded)
     tokens = np.minimum(wave, grid.token_budget)
-    streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
+    widest: Values = 0.0
+    for divided, whole in model.activation_widths:
+        widest = np.maximum(widest, divided / grid.tp + whole)
+    streams = (2 + model.most_residual_rows) * model.hidden + widest
     logits = grid.micro_batch / grid.attention_dp * decoded * np.ceil(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive
