@@ -153,7 +153,7 @@ def explore_disaggregated(
     serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
     check_joins_batches(serves)
     target = resolve(model, prefill_hardware, precision, memory_fraction)
-    technique = find_technique(techniques)
+    technique = find_technique(techniques, target.model)
     technique.check_phase("prefill")
     technique.check_pools()
     pools = (

@@ -274,7 +274,7 @@ def estimate_static(
     layout = check_layout(target.model, tp=tp, pp=pp, ep=ep, attention_dp=attention_dp, cp=cp)
     check_engine_layout(engine, layout)
     target.hardware.check_devices("devices", layout.devices)
-    workload = make_workload(*lengths, techniques=find_technique(techniques))
+    workload = make_workload(*lengths, techniques=find_technique(techniques, target.model))
     for phase in phases:
         workload.techniques.check_phase(phase)
     estimates = estimate_phases(

@@ -231,13 +231,20 @@ def find_techniques(given: Mapping[str, Any]) -> tuple[Techniques, ...]:
     )
 
 
-def find_technique(given: Mapping[str, Any]) -> Techniques:
+def find_technique(given: Mapping[str, Any], model: Model | None = None) -> Techniques:
     """Give the one technique that single values say.
+
+    Parameters
+    ----------
+    given : mapping
+        Some fields of :class:`Techniques`.
+    model : Model, optional
+        What they are for, whose vocabulary a drafting model must have.
 
     Raises
     ------
     ValueError
-        For a value out of range or a collection.
+        For a value out of range, a collection, or a drafting model of another vocabulary.
 
     Examples
     --------
@@ -246,7 +253,10 @@ def find_technique(given: Mapping[str, Any]) -> Techniques:
     """
     if not given:
         return NO_TECHNIQUES
-    return _techniques(given)
+    techniques = _techniques(given)
+    if model is not None:
+        techniques.check_draft(model.name, model.vocabulary)
+    return techniques
 
 
 def _techniques(given: Mapping[str, Any]) -> Techniques:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from llmcalc_core.api.make_request import (
@@ -105,9 +104,9 @@ def memory_budget(
     own = target.hardware.engine(
         told_engine(engine, engine_version, max_num_seqs=max_num_seqs, enforce_eager=enforce_eager)
     )
-    if max_num_batched_tokens is not None:
-        tokens = whole_number("max_num_batched_tokens", max_num_batched_tokens)
-        own = replace(own, token_budget=tokens)
+    tokens = max_num_batched_tokens
+    if tokens is not None:
+        tokens = whole_number("max_num_batched_tokens", tokens)
     prompt = whole_number("input_tokens", input_tokens)
     answer = whole_number("output_tokens", output_tokens)
     longest = max_model_len or target.model.max_context or prompt + answer
@@ -116,10 +115,11 @@ def memory_budget(
         memory_fraction=None if memory_fraction is None else target.memory_fraction,
         prompt=prompt,
         answer=answer,
+        max_num_batched_tokens=tokens,
     )
     found = start_up(
         target.model, target.hardware, target.precision, layout,
-        engine=own, settings=settings, techniques=find_technique(techniques),
+        engine=own, settings=settings, techniques=find_technique(techniques, target.model),
     )  # fmt: skip
     from llmcalc_core.api.budget_frame import (  # noqa: PLC0415 - half of the time of an import
         BudgetFrame,

@@ -141,8 +141,12 @@ def get_best_parallelization_strategy(
     target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
     aim = one_of("objective", objective, OBJECTIVES)
     workload = make_workload(
-        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
-    )
+        batch_size,
+        input_tokens,
+        output_tokens,
+        beam_size,
+        techniques=find_technique(techniques, target.model),
+    )  # fmt: skip
     table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     best = np.lexsort((table["Latency(ms)"], best_first(table, aim)))[:1]
     return guide_frame({name: table[name][best] for name in table if name != "batch"})
@@ -223,7 +227,7 @@ def get_pareto_optimal_performance(
     aim = one_of("objective", objective, OBJECTIVES)
     workload = make_workload(
         batch_list, input_tokens, output_tokens, beam_size, name="batch_list",
-        techniques=find_technique(techniques),
+        techniques=find_technique(techniques, target.model),
     )  # fmt: skip
     table = _splits(target, workload, total_nodes, stage, debug=debug, objective=aim)
     front = np.flatnonzero(pareto_mask(table["Latency(ms)"], -best_first(table, aim)))
@@ -285,8 +289,12 @@ def get_minimum_system_size(
     """
     target = resolve(model, system_name, bits, memory_fraction)
     workload = make_workload(
-        batch_size, input_tokens, output_tokens, beam_size, techniques=find_technique(techniques)
-    )
+        batch_size,
+        input_tokens,
+        output_tokens,
+        beam_size,
+        techniques=find_technique(techniques, target.model),
+    )  # fmt: skip
     enough = minimum_devices(
         target.model,
         target.hardware,

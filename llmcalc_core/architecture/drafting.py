@@ -100,6 +100,11 @@ def _module(model: Model, prediction: TokenPrediction) -> Draft:
     return Draft(model=module, copies=prediction.count, is_module=True)
 
 
+def draft_width(draft: Model, tp: int) -> int:
+    """Give the tensor parallel width of a drafting model: the large one's, if it divides heads."""
+    return tp if draft.heads % tp == 0 else 1
+
+
 def draft_grid(draft: Model, grid: Grid) -> Grid:
     """Lay a drafting model out beside a large one, as :class:`Techniques` says.
 
@@ -115,7 +120,7 @@ def draft_grid(draft: Model, grid: Grid) -> Grid:
     Grid
         The same workloads, on one stage, whose devices share or repeat the draft.
     """
-    divides = [draft.heads % one.tp == 0 for one in grid.layouts]
+    divides = [draft_width(draft, one.tp) == one.tp for one in grid.layouts]
     spread = [
         fits and draft.experts >= one.ep for fits, one in zip(divides, grid.layouts, strict=True)
     ]

@@ -144,6 +144,18 @@ class Model:
         return max(part.activation_width for part in self.parts)
 
     @property
+    def activation_widths(self) -> tuple[tuple[float, float], ...]:
+        """The same of each part that may be the widest: what devices divide, and what all have."""
+        widths = {
+            (part.activation_width - part.whole_activation_width, part.whole_activation_width)
+            for part in self.parts
+        }
+        return tuple(
+            one for one in sorted(widths)
+            if not any(one != two and one[0] <= two[0] and one[1] <= two[1] for two in widths)
+        )  # fmt: skip
+
+    @property
     def parameters(self) -> int:
         """Parameters of the decoder; a head tied to the embedding is counted once."""
         return self._outside + sum(self.layers[kind].parameters for kind in self.sequence)

@@ -6,6 +6,22 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
+_OUTSIDE_GIB = ((30.0, 0.05, 0.20), (60.0, 0.09, 0.20), (math.inf, 0.13, 0.54))
+"""``non-torch`` memory in start-up logs of vLLM of one device and of one of several, by what is
+less than so much memory: 0.03 to 0.05 GiB on T4, A10G and 12 GB, 0.08 to 0.09 on V100, A6000 and
+A100 of 40 GB, 0.13 on H100; of several 0.20 on RTX 3090, 0.54 on H100 [GiB]."""
+
+_UNIFIED, _PROCESSES_GIB = ("spark", "thor"), 4.0
+"""Devices whose memory is the host's as well, so that vLLM counts what its processes take there
+(``MemorySnapshot`` of vllm/utils/mem_utils.py 0.22, read 2026-11-30); how much is assumed [GiB]."""
+
+_TILE, _TILES = 128, (("b200", 256), ("b300", 256))
+"""Columns of a tile of MXFP4 experts: of Marlin and CUTLASS, and of the kernels of TensorRT-LLM on
+Blackwell (``create_weights`` of quantization/mxfp4.py 0.14, read 2026-11-30)."""
+
+_WITHOUT_SAMPLER = "tpu"
+"""Devices whose worker runs no dummy sampler before it sizes the cache."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -72,16 +88,33 @@ class Engine:
         a step are read whole.
     token_budget : int
         Most tokens that it computes in one step, on large devices [tokens].
-    memory_fraction_of : {'device', 'free'}
+    memory_fraction_of : {'device', 'free', 'static', 'nothing'}
         Of what ``memory_fraction`` is a part: of the device's memory, which all that it keeps may
-        fill, or of the memory that weights, buffers and runtime leave free, for the cache.
+        fill; of the memory that weights, buffers and runtime leave free, for the cache; of what is
+        free before weights are read, for them and the cache alone; or of nothing, where an engine
+        has no such share and fills what there is.
     profiles_sampler : bool
         Whether it keeps the peak of a dummy sampler of ``max_num_seqs`` requests free, and measures
         what lies outside; else ``runtime_reserve_bytes`` stand for both.
     groups_caches : bool
         Whether layers that keep different tokens share one pool of equal blocks, in groups.
+    pools_caches : bool
+        Whether states, windows and all tokens have a pool each, of sizes that are settled when it
+        starts.
+    states_per_request : int
+        States that a request takes of the pool of states, with those of prefixes [1].
+    graph_tokens : int
+        Tokens of the largest step that it reserves the buffers of a graph for (``n_ubatch``); 0
+        where buffers are those of a profiled step [tokens].
+    embeds_on_host : bool
+        Whether the embedding stays in the host's memory, where it is not counted.
+    outside_gib : tuple of float
+        What lies outside of PyTorch on a device that is alone, and on one of several, where that
+        is measured [GiB].
     pads_experts : bool
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
+    expert_tiles : int
+        Columns that a slice of an expert has a multiple of then [elements].
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
     reserves_answers : bool
@@ -131,10 +164,16 @@ class Engine:
     limits: tuple[Limits, ...] = ()
     reserves_answers: bool = False
     # vLLM: gpu_memory_utilization.
-    memory_fraction_of: Literal["device", "free"] = "device"
+    memory_fraction_of: Literal["device", "free", "static", "nothing"] = "device"
     profiles_sampler: bool = False
     groups_caches: bool = False
+    pools_caches: bool = False
+    states_per_request: int = 1
+    graph_tokens: int = 0
+    embeds_on_host: bool = False
+    outside_gib: tuple[float, float] = _OUTSIDE_GIB[-1][1:]
     pads_experts: bool = False
+    expert_tiles: int = _TILE
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
@@ -166,17 +205,28 @@ class Engine:
         >>> vllm.on("H100_80GB", 85e9).token_budget, vllm.on("A100_80GB", 85e9).token_budget
         (8192, 2048)
         """
+        own = self
+        if self.profiles_sampler:
+            alone, several = next(
+                gib for most, *gib in _OUTSIDE_GIB if memory_bytes < most * 2.0**30
+            )
+            shared = _PROCESSES_GIB * _is_one_of(device, _UNIFIED)
+            tiles = next((size for name, size in _TILES if name in device.casefold()), _TILE)
+            own = replace(
+                self, outside_gib=(alone + shared, several + shared), expert_tiles=tiles,
+                profiles_sampler=not device.casefold().startswith(_WITHOUT_SAMPLER),
+            )  # fmt: skip
         for limit in self.limits:
             if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
                 captured = limit.captured_tokens
                 return replace(
-                    self,
+                    own,
                     token_budget=limit.token_budget,
                     max_num_seqs=limit.max_num_seqs,
                     captured_tokens=self.captured_tokens if captured is None else captured,
                     limits=(),
                 )
-        return self
+        return own
 
     def told(self, *, max_num_seqs: int | None = None, enforce_eager: bool = False) -> Engine:
         """Give the engine as it is told to run.

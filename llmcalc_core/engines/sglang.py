@@ -15,7 +15,9 @@ from llmcalc_core.engines.engine import Engine, Limits
 # here. Graphs of decode steps: cuda_graph_max_bs, 512 at the most; less on small devices and below
 # four of them, not told apart either. SGLang documents an overlap scheduler
 # (disable_overlap_schedule is off in all of these), too, but its measured times are those of host
-# and devices in turn.
+# and devices in turn. States of a request: MAMBA_CACHE_SIZE_MAX_RUNNING_REQUESTS_RATIO, 3, and two
+# buffers more where prefixes are kept beside overlapped steps (_calculate_mamba_ratio of
+# mem_cache/kv_cache_configurator.py, 0.5.23; not in 0.5.9).
 _V0_5_10 = Engine(
     name="sglang",
     label="SGLang",
@@ -25,6 +27,9 @@ _V0_5_10 = Engine(
     captured_tokens=16384,
     captured_sequences=512.0,
     token_budget=16384,
+    memory_fraction_of="static",
+    pools_caches=True,
+    states_per_request=5,
     limits=(
         Limits(below_bytes=35 * 2.0**30, token_budget=2048, captured_tokens=2048),
         Limits(below_bytes=60 * 2.0**30, token_budget=4096, captured_tokens=4096),
@@ -35,6 +40,7 @@ _V0_5 = replace(
     _V0_5_10,
     since="0.5",
     captured_tokens=0,
+    states_per_request=3,
     limits=tuple(replace(one, captured_tokens=None) for one in _V0_5_10.limits),
 )
 

@@ -54,7 +54,9 @@ _V0_33 = replace(
 )
 _V0_11 = replace(_V0_14, since="0.11", overlaps_host=False)
 _V0_9 = replace(_V0_11, since="0.9", whole_decode_graphs=False)
-_V0_8 = replace(_V0_9, since="0.8", limits=(replace(_SMALL, devices=()),))
+_V0_8_5 = replace(_V0_9, since="0.8.5", limits=(replace(_SMALL, devices=()),))
+# As in the second engine of 0.7.3, whose fewest requests do not depend on the device.
+_V0_8 = replace(_V0_8_5, since="0.8", limits=(replace(_SMALL, devices=(), max_num_seqs=1024),))
 # Its first scheduler (Scheduler._schedule_default of vllm/core/scheduler.py): prompts first, whole
 # up to max(max_model_len, 2048) tokens a step, of which 8,192 are assumed; chunks by default for
 # models of more than 32,768 tokens alone. Graphs of decode steps up to max_num_seqs.
@@ -70,7 +72,7 @@ _V0_6 = replace(
     limits=(),
 )
 
-VERSIONS = (_V0_33, _V0_28, _V0_14, _V0_11, _V0_9, _V0_8, _V0_6)
+VERSIONS = (_V0_33, _V0_28, _V0_14, _V0_11, _V0_9, _V0_8_5, _V0_8, _V0_6)
 """From the newest to the oldest."""
 
 NEWEST = "0.33"

@@ -129,8 +129,16 @@ class GatedDeltaNet(RecurrentMixer):
 
     @property
     def activation_width(self) -> float:
-        """Queries, keys and values before the convolution and after it; gates and results."""
-        return 2 * self.convolved + 2 * self.values
+        """Queries, keys and values before the convolution and after it; gates, and the chunks'.
+
+        ``chunk_gated_delta_rule_fwd`` of flash-linear-attention has for each value head and token
+        K K' of its chunk in 32 bits and its inverse in 16, W and U, the state of each chunk, new
+        values and results; where channels decay, decayed queries and keys, and decays in 32 bits.
+        """
+        head = self.key_dim + 3 * self.value_dim + self.key_dim * self.value_dim / CHUNK + 3 * CHUNK
+        if self.decay_rank:
+            head += 4 * self.key_dim
+        return 2 * self.convolved + self.values + self.value_heads * head
 
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device."""

@@ -123,8 +123,19 @@ class MoE(Part):
 
     @property
     def activation_width(self) -> float:
-        """What a token is projected up to in each of its experts, and their products."""
-        return self.top_k * (self.up_projections + 1) * self.width
+        """The products of a token's experts, and what comes before or after those, if more."""
+        up, back = self.up_projections * self.width, self.inside
+        return self.top_k * (self.width + (max(back, up)))
+
+    @property
+    def whole_activation_width(self) -> float:
+        """What comes out of a token's experts, before it is summed, where that is more.
+
+        One buffer has it that also holds what they project up to (``intermediate_cache13`` of
+        vLLM's fused_moe.py 0.11, read 2026-11-30).
+        """
+        up, back = self.up_projections * self.width, self.inside
+        return 0.0 if up > back else self.top_k * back
 
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device: experts in whole, and columns of them [bytes]."""
@@ -135,21 +146,22 @@ class MoE(Part):
             and precision.experts == "fp4"
             and precision.scale_bits == _MXFP4
         ):
-            columns = self._padded(slices) / (self.inside * self.width)
+            tile = grid.engine.expert_tiles
+            columns = self._padded(slices, tile) / (self.inside * self.width)
         experts = ceiling(self.experts / grid.ep)
         routed = experts * self.expert_parameters * columns * precision.expert_weight_bytes
         shared = self.shared_parameters / grid.tp * precision.part("shared").weight_bytes
         latent = self.latent_parameters * precision.weight_bytes
         return shared + latent + routed + self.router_parameters * precision.unquantised_bytes
 
-    def _padded(self, slices: Values) -> Values:
+    def _padded(self, slices: Values, tile: int) -> Values:
         """Rows and columns of an expert's slice on one device, as the kernels of MXFP4 pad them.
 
         vLLM 0.33, ``mxfp4_round_up_hidden_size_and_intermediate_size`` for Marlin and the kernels
         of TensorRT-LLM: start-up logs of gpt-oss-120b have 65.97 GiB of weights; Triton's, which
         others have, pad less (64.38).
         """
-        rows, columns = ceiling(self.inside / 256) * 256, ceiling(self.width / slices / 128) * 128
+        rows, columns = ceiling(self.inside / 256) * 256, ceiling(self.width / slices / tile) * tile
         padded: Values = rows * columns
         return padded
 

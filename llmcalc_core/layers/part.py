@@ -76,6 +76,11 @@ class Part(ABC):
         return 0.0
 
     @property
+    def whole_activation_width(self) -> float:
+        """Elements of these that every device has, however the others are divided."""
+        return 0.0
+
+    @property
     def inactive_parameters(self) -> int:
         """Parameters that one token does not use."""
         return 0

@@ -13,6 +13,17 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory
 
+_CONTEXT_GIB, _HELD_GIB = 0.6, {"DGX_Spark": 7.4}
+"""What the context and the buffers of communication take before SGLang reads weights, H100 log
+``avail mem=78.6 GB`` then (assumed for other devices); with memory that the host has as well, what
+the system holds of it (from what two logs of SGLang had left) [GiB]."""
+
+
+def held_before(hardware: Hardware) -> float:
+    """Count what is not free of what is visible, before SGLang reads weights [bytes]."""
+    name = hardware.name.removesuffix(" (edited)")
+    return _HELD_GIB.get(name, _CONTEXT_GIB) * 2.0**30
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryBudget:
@@ -27,11 +38,15 @@ class MemoryBudget:
     cache_fraction : float, optional
         Where the engine gives the KV cache a fraction of what weights, buffers and runtime leave
         free, that fraction [1].
+    beside_bytes : float, optional
+        Where the engine gives weights and cache a share of what is free, the rest of that, which
+        buffers and runtime have to themselves [bytes].
     """
 
     device_bytes: float = math.inf
     host_bytes: float = math.inf
     cache_fraction: float | None = None
+    beside_bytes: float | None = None
 
     def counted(self, memory: Memory) -> Floats:
         """Count what must be at most ``device_bytes`` for a plan to fit.
@@ -49,9 +64,13 @@ class MemoryBudget:
         array
             Bytes [bytes]: all that a device holds, or less.
         """
+        rest = memory.total - memory.kv_cache
+        if self.beside_bytes is not None:
+            more = np.maximum(rest - memory.weights - self.beside_bytes, 0.0)
+            counted: Floats = memory.weights + memory.kv_cache + more
+            return counted
         if self.cache_fraction is None:
             return memory.total
-        rest = memory.total - memory.kv_cache
         return self.cache_fraction * rest + memory.kv_cache
 
     def headroom(self, memory: Memory) -> Floats:
@@ -73,7 +92,8 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engi
         The device.
     memory_fraction : float
         Part of its memory that may be used; with an engine that shares what is free, the cache's
-        part of that [1].
+        part of that (TensorRT-LLM), or that of weights and cache (SGLang); of no account with one
+        that has no such share (llama.cpp) [1].
     engine : str or Engine
         The serving engine.
 
@@ -87,12 +107,24 @@ def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engi
     >>> from llmcalc_core.hardware.find import find_hardware
     >>> memory_budget(find_hardware("A100_80GB"), 0.9, "trtllm").cache_fraction
     0.9
-    >>> round(memory_budget(find_hardware("A100_80GB"), 0.9, "vllm").device_bytes / 1e9, 1)
+    >>> for engine in ("vllm", "sglang", "llama.cpp"):
+    ...     budget = memory_budget(find_hardware("A100_80GB"), 0.9, engine)
+    ...     print(round(budget.device_bytes / 1e9, 1))
     76.5
+    75.9
+    85.0
     """
-    of_free = find_engine(engine).memory_fraction_of == "free"
+    kind = find_engine(engine).memory_fraction_of
+    usable, visible = hardware.usable_bytes(memory_fraction), hardware.visible_bytes
+    host = hardware.host_memory_bytes
+    if kind == "nothing":
+        return MemoryBudget(device_bytes=visible, host_bytes=host)
+    if kind == "static":
+        before = max(visible - held_before(hardware), 0.0)
+        share = before * memory_fraction
+        return MemoryBudget(device_bytes=share, host_bytes=host, beside_bytes=before - share)
     return MemoryBudget(
-        device_bytes=hardware.usable_bytes(memory_fraction),
-        host_bytes=hardware.host_memory_bytes,
-        cache_fraction=memory_fraction if of_free else None,
+        device_bytes=usable,
+        host_bytes=host,
+        cache_fraction=memory_fraction if kind == "free" else None,
     )

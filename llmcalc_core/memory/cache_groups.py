@@ -16,6 +16,7 @@ from math import lcm
 
 import numpy as np
 
+from llmcalc_core.architecture.drafting import Draft, draft_width
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.layers.cache_page import CachePage
@@ -71,7 +72,12 @@ class CacheGroups:
 
 @lru_cache(maxsize=1024)
 def cache_groups(
-    model: Model, element: float, tp: int, *, prefix_caching: bool = True
+    model: Model,
+    element: float,
+    tp: int,
+    *,
+    prefix_caching: bool = True,
+    draft: Draft | None = None,
 ) -> CacheGroups | None:
     """Group the caches of a model as vLLM does.
 
@@ -85,6 +91,8 @@ def cache_groups(
         Tensor parallel width [1].
     prefix_caching : bool, default True
         Whether prefixes are kept, for which states are copied where a block ends.
+    draft : Draft, optional
+        What drafts, whose layers have caches as well.
 
     Returns
     -------
@@ -99,11 +107,20 @@ def cache_groups(
     >>> [one.layers for one in found.groups], found.block_bytes
     ([9, 9, 9, 9, 8, 8, 10], 1310720)
     """
+    pages = _counted(model, element, tp)
+    if draft is not None:
+        for page, count in _counted(draft.model, element, draft_width(draft.model, tp)).items():
+            pages[page] += draft.copies * count
+    return grouped(tuple((count, page) for page, count in pages.items()), caching=prefix_caching)
+
+
+def _counted(model: Model, element: float, tp: int) -> Counter[CachePage]:
+    """Count the pages of all layers of a model."""
     pages: Counter[CachePage] = Counter()
     for part, count in zip(model.parts, np.ravel(section_counts(model)).tolist(), strict=False):
         for page in part.cache_pages(element, tp):
             pages[page] += round(count)
-    return grouped(tuple((count, page) for page, count in pages.items()), caching=prefix_caching)
+    return pages
 
 
 def grouped(counted: Counted, *, caching: bool = True) -> CacheGroups | None:

@@ -16,8 +16,11 @@ from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
 from llmcalc_core.layers.adapters import adapter_bytes
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.work import make_pass
+from llmcalc_core.memory.graph_buffers import graph_buffer_bytes
 from llmcalc_core.memory.paged_cache import paged_bytes
-from llmcalc_core.memory.profiled import reserved_bytes, sampler_bytes
+from llmcalc_core.memory.pooled_cache import pooled_bytes
+from llmcalc_core.memory.profiled import reserved_bytes
+from llmcalc_core.memory.profiled_peak import profiled_peak
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -104,6 +107,8 @@ def _caches(model: Model, precision: Precision, grid: Grid) -> tuple[list[Values
     """
     pages = paged_bytes(model, precision, grid)
     if pages is None:
+        pages = pooled_bytes(model, precision, grid)
+    if pages is None:
         return [part.cache_bytes(precision, grid) for part in model.parts], _OWN
     one = replace(grid, batch=np.ones(()), attention_dp=np.ones(()))
     own = [part.cache_bytes(precision, one) for part in model.parts]
@@ -171,26 +176,31 @@ def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[V
 def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
     """Embedding and images on the first stage; head and final norm on the last.
 
-    A tied head is the embedding where they are on one stage.
+    A tied head is the embedding where they are on one stage, and both are on the device.
     """
     rows = ceiling(model.vocabulary / grid.tp) / model.vocabulary
     embedding = model.embedding_parameters * rows
     wide = precision.unquantised_bytes
+    on_host = grid.engine.embeds_on_host
     copy = model.head_parameters * rows * precision.head_bytes
     if model.tied:
-        copy = np.where(grid.pp > 1, model.vocabulary * model.hidden * rows, 0.0) * wide
+        apart = (grid.pp > 1) | on_host
+        copy = np.where(apart, model.vocabulary * model.hidden * rows, 0.0) * wide
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
-    outer = embedding * precision.embedding_bytes + (first - embedding) * wide
+    held = 0.0 if on_host else embedding * precision.embedding_bytes
+    outer = held + (first - embedding) * wide
     return outer, copy + model.final_norm_parameters * wide
 
 
 def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:
     """Activations, and what lies outside of them: as vLLM finds them when it starts, or as used."""
+    if grid.engine.graph_tokens:
+        return graph_buffer_bytes(model, grid), grid.engine.runtime_reserve_bytes
     alive = _activations if grid.engine.chunks_prompts else _buffers
     used = alive(model, precision, grid)
     if not grid.engine.profiles_sampler:
         return used, grid.engine.runtime_reserve_bytes
-    return larger(used, sampler_bytes(model.vocabulary, grid)), reserved_bytes(grid)
+    return profiled_peak(model, grid, used), reserved_bytes(grid)
 
 
 def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
@@ -199,7 +209,10 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
     wave = larger(read, grid.micro_batch * decoded)
     tokens = smaller(wave, grid.token_budget)
-    streams = (2 + model.most_residual_rows) * model.hidden + model.activation_width / grid.tp
+    widest: Values = 0.0
+    for divided, whole in model.activation_widths:
+        widest = larger(widest, divided / grid.tp + whole)
+    streams = (2 + model.most_residual_rows) * model.hidden + widest
     logits = grid.micro_batch / grid.attention_dp * decoded * ceiling(model.vocabulary / grid.tp)
     alive: Values = (tokens * streams + logits * 2) * precision.output_bytes
     return alive

@@ -14,16 +14,33 @@ from llmcalc_core.engines import Engine, release_of
 from llmcalc_core.formulas import Values
 from llmcalc_core.workload.grid import Grid
 
-SAMPLER_BYTES = 39.0
+SORTED_BYTES = 39.0
 """Bytes of the dummy sampler for each request and token of the vocabulary.
 
 Logits and their copy in 32 bits, sorted values, positions of 64 bits, probabilities and masks of
 top-k and top-p: 38.4 to 39.9 in eleven start-up logs of vLLM on H100, A100, T4 and V100, whatever
 the tensor parallel width, as every device samples from gathered logits."""
 
-ALONE_GIB, TOGETHER_GIB = 0.13, 0.54
-"""What lies outside of PyTorch on one device, and on one of several, with the buffers of NCCL:
-``non-torch`` memory of the same logs, 0.03 to 0.14 and 0.54 to 0.55 GiB [GiB]."""
+
+SAMPLER_BYTES = 14.0
+"""The same where nothing is sorted: logits of 16 bits, their copy, probabilities and the draws that
+they are divided by in 32 bits (``apply_top_k_top_p_triton`` and ``random_sample`` of 0.19)."""
+
+NOT_SORTED = (0, 17)
+"""The version of vLLM from which a Triton kernel masks logits in place (pull request 33538, begun
+in February 2026: in 0.19, not in 0.14)."""
+
+CONTEXT_GIB = 0.47
+"""What the context of CUDA takes, which vLLM counted while it took all that was in use for its own
+(``determine_available_memory`` of 0.6.3 and 0.8.5, no more in 0.7.3's first engine and in 0.9.2):
+assumed, about what H100 takes [GiB]."""
+
+CONTEXT_NOT_COUNTED = (0, 9, 2)
+_FIRST_ENGINE_MEASURES, _SECOND_ENGINE = (0, 6, 6), (0, 8)
+
+SHARES = (((0, 21), 0.92), ((0,), 0.9))
+"""Default of ``gpu_memory_utilization`` since a version: since captured graphs are counted more of
+the device is asked for (vllm/config/cache.py of 0.19.0 and 0.22.0)."""
 
 GRAPHS_COUNTED = (0, 21)
 """The version of vLLM from which captured graphs are counted before the pool is sized
@@ -45,20 +62,43 @@ def sampler_bytes(vocabulary: int, grid: Grid) -> float:
         Its engine and chunk.
     """
     requests = min(float(grid.engine.max_num_seqs), grid.token_budget)
-    return SAMPLER_BYTES * requests * vocabulary
+    each = SAMPLER_BYTES if is_since(grid.engine, NOT_SORTED) else SORTED_BYTES
+    return each * requests * vocabulary
 
 
-def outside_bytes(*, several: bool | NDArray[np.bool_]) -> Values:
+def outside_bytes(engine: Engine, *, several: bool | NDArray[np.bool_]) -> Values:
     """Count what lies outside of PyTorch on each device of vLLM [bytes].
 
     Parameters
     ----------
+    engine : Engine
+        In its version.
     several : bool or array of bool
         Whether a replica has more than one device.
     """
+    alone, together = engine.outside_gib
+    apart = CONTEXT_GIB if _counts_context(engine) else 0.0
     if not isinstance(several, np.ndarray):
-        return (TOGETHER_GIB if several else ALONE_GIB) * 2.0**30
-    return np.where(several, TOGETHER_GIB, ALONE_GIB) * 2.0**30
+        return ((together if several else alone) + apart) * 2.0**30
+    return (np.where(several, together, alone) + apart) * 2.0**30
+
+
+def _counts_context(engine: Engine) -> bool:
+    if is_since(engine, CONTEXT_NOT_COUNTED):
+        return False
+    return is_since(engine, _SECOND_ENGINE) or not is_since(engine, _FIRST_ENGINE_MEASURES)
+
+
+def default_share(engine: Engine) -> float:
+    """Give the share of a device that vLLM asks for where it is told none [1].
+
+    Examples
+    --------
+    >>> from llmcalc_core.engines import find_engine
+    >>> default_share(find_engine("vllm", "0.11")), default_share(find_engine("vllm"))
+    (0.9, 0.92)
+    """
+    return next(share for since, share in SHARES if is_since(engine, since))
 
 
 def graph_bytes(engine: Engine) -> float:
@@ -87,5 +127,6 @@ def is_since(engine: Engine, version: tuple[int, ...]) -> bool:
 
 def reserved_bytes(grid: Grid) -> Values:
     """Count what lies outside of PyTorch, and captured graphs, on each device of vLLM [bytes]."""
-    outside = outside_bytes(several=grid.stage_devices * grid.pp > 1)
+    several = grid.stage_devices * grid.pp > 1
+    outside = outside_bytes(grid.engine, several=several)
     return outside + graph_bytes(grid.engine)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from llmcalc_core.architecture.drafting import draft_of
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.engines import Engine
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.budget import held_before
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS, CacheGroups, cache_groups
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.held_blocks import (
@@ -17,8 +19,14 @@ from llmcalc_core.memory.held_blocks import (
     printed_concurrency,
     running_requests,
 )
-from llmcalc_core.memory.profiled import graph_bytes, is_since, outside_bytes
-from llmcalc_core.memory.static_fraction import CONTEXT_GIB, pools, static_fraction
+from llmcalc_core.memory.pooled_cache import kept_bytes
+from llmcalc_core.memory.profiled import (
+    default_share,
+    graph_bytes,
+    is_since,
+    outside_bytes,
+)
+from llmcalc_core.memory.static_fraction import pools, static_fraction
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
@@ -45,12 +53,18 @@ class ServerSettings:
         Share of what is visible, of which each engine has its own meaning; None: its default [1].
     prompt, answer : int
         Tokens of the requests that run [tokens].
+    states : int or None
+        States that SGLang was told to have room for (``max_mamba_cache_size``) [1].
+    max_num_batched_tokens : int or None
+        Most tokens of a step; None: the engine's own [tokens].
     """
 
     max_model_len: int
     memory_fraction: float | None
     prompt: int
     answer: int
+    states: int | None = None
+    max_num_batched_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +128,7 @@ def start_up(
     model, hardware, precision, layout
         What runs on what, in which types and plan.
     engine : Engine
-        With the requests and tokens of a step that it is set to.
+        With the requests of a step that it is set to.
     settings : ServerSettings
         What it was told.
     techniques : Techniques
@@ -125,6 +139,7 @@ def start_up(
     StartUp
         Of one device.
     """
+    engine = replace(engine, token_budget=token_budget(engine, settings))
     grid = make_grid(
         (layout,), batches=(1,), inputs=(settings.max_model_len,), outputs=(1,), engine=engine,
         techniques=techniques,
@@ -133,8 +148,41 @@ def start_up(
     held = device_memory(model, precision, grid)
     of_engine = {"vllm": _of_blocks, "sglang": _of_static_fraction}
     return of_engine.get(engine.name, _of_free)(
-        _Asked(model, hardware, precision, layout, engine, settings), held
+        _Asked(model, hardware, precision, layout, engine, settings, techniques), held
     )
+
+
+def token_budget(engine: Engine, settings: ServerSettings) -> int:
+    """Give the most tokens of a step, which an engine that reads prompts whole has by length.
+
+    vLLM before 0.8: ``max(max_model_len, 2048)``, and 2,048 where contexts are longer than 32,768
+    tokens, whose prompts it reads in chunks (``EngineArgs.create_engine_config`` of 0.7.3, read
+    2026-11-30).
+
+    Parameters
+    ----------
+    engine : Engine
+        In its version.
+    settings : ServerSettings
+        What it was told.
+
+    Returns
+    -------
+    int
+        As told, if it was [tokens].
+    """
+    if settings.max_num_batched_tokens is not None:
+        return settings.max_num_batched_tokens
+    if engine.name != "vllm" or is_since(engine, CHUNKS_PROMPTS):
+        return engine.token_budget
+    length = settings.max_model_len
+    return max(length, _LEAST_BUDGET) if length <= _LONG_CONTEXT else _LEAST_BUDGET
+
+
+CHUNKS_PROMPTS = (0, 8)
+"""The version of vLLM from which its second scheduler serves, which reads all prompts in chunks."""
+
+_LEAST_BUDGET, _LONG_CONTEXT = 2048, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +195,7 @@ class _Asked:
     layout: Layout
     engine: Engine
     settings: ServerSettings
+    techniques: Techniques
 
     @property
     def stage_share(self) -> float:
@@ -167,14 +216,15 @@ def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     """Budget as vLLM does: a share of what is visible, less the peaks of a dummy step."""
     settings, engine = asked.settings, asked.engine
     caching = is_since(engine, GROUPS_COUNTED)
+    draft = draft_of(asked.model, asked.techniques) if asked.techniques.speculative_tokens else None
     groups = cache_groups(
-        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=caching
+        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=caching, draft=draft
     )
     visible = asked.hardware.visible_bytes
-    allowed = visible * (settings.memory_fraction or _DEFAULT_FRACTION)
+    allowed = visible * (settings.memory_fraction or default_share(engine))
     graphs = graph_bytes(engine)
     several = asked.layout.devices > 1
-    outside = float(outside_bytes(several=several))
+    outside = float(outside_bytes(engine, several=several))
     beside = float(held.weights.item()) + float(held.activations.item()) + outside + graphs
     pool = allowed - beside
     steps = asked.layout.pp + 1 if is_since(engine, TWO_STEPS_COUNTED) else 1
@@ -192,7 +242,7 @@ def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
 
 
 _DEFAULT_FRACTION = 0.9
-"""vLLM's ``gpu_memory_utilization`` and TensorRT-LLM's ``free_gpu_memory_fraction``."""
+"""TensorRT-LLM's ``free_gpu_memory_fraction``."""
 
 
 def _block_figures(
@@ -244,16 +294,18 @@ def _longest(most: int, fits: Callable[[int], bool]) -> int:
 def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
     """Budget as SGLang does: weights and pools are a share of what is free before them."""
     visible = asked.hardware.visible_bytes
-    free = visible - CONTEXT_GIB * 2.0**30
+    free = visible - held_before(asked.hardware)
     share = asked.settings.memory_fraction or static_fraction(
         asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
         tp=asked.layout.tp,
     )  # fmt: skip
     weights = float(held.weights.item())
     pool = free * share - weights
-    found = pools(asked.model, asked.precision, asked.layout, pool, share=asked.stage_share)
+    kept = kept_bytes(asked.model, asked.precision.kv_bytes, asked.layout.tp)
+    found = pools(kept.of_stage(asked.stage_share), pool, states=asked.settings.states)
     context = float(asked.settings.prompt + asked.settings.answer)
-    requests = min(found.tokens / context, found.states) if pool > 0 else 0.0
+    states = found.states / asked.engine.states_per_request
+    requests = min(found.tokens / context, states) if pool > 0 else 0.0
     return StartUp(
         visible_bytes=visible,
         allowed_bytes=free * share,

@@ -9,22 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.pipeline import section_counts
-from llmcalc_core.precision import Precision
-from llmcalc_core.workload.layout import Layout
-
-CONTEXT_GIB = 0.6
-"""What the context and the buffers of communication take before weights are read: H100 logs
-``avail mem=78.6 GB`` then (assumed for other devices) [GiB]."""
-
-_STATES_TO_TOKENS = 0.9
-"""Bytes of the pool of states for each byte of that of tokens (``mamba_full_memory_ratio``)."""
-
-_WINDOW_TOKENS = 0.8
-"""Tokens of the pool of windows for each token of that of all (``swa_full_tokens_ratio``)."""
+from llmcalc_core.memory.pooled_cache import STATES_TO_TOKENS, KeptBytes
 
 _WIDE = 4
 """Tensor parallel devices from which larger batches of graphs are captured."""
@@ -84,38 +69,32 @@ class Pools:
     states: float
 
 
-def pools(
-    model: Model, precision: Precision, layout: Layout, room: float, *, share: float
-) -> Pools:
+def pools(kept: KeptBytes, room: float, *, states: float | None = None) -> Pools:
     """Divide what weights leave into a pool of tokens and one of states.
 
     Parameters
     ----------
-    model, precision, layout
-        What is kept, in which types, on how many devices.
+    kept : KeptBytes
+        What is kept on the device.
     room : float
         For both pools [bytes].
-    share : float
-        Of the layers, on the fullest stage [1].
+    states : float, optional
+        States that the second pool was told to have (``max_mamba_cache_size``), one more of which
+        pads it; as many as its share of the room holds where not given [1].
 
     Returns
     -------
     Pools
-        Of that stage's device.
+        Of that device.
     """
-    tokens = state = 0.0
-    for part, count in zip(model.parts, np.ravel(section_counts(model)).tolist(), strict=False):
-        for page in part.cache_pages(precision.kv_bytes, layout.tp):
-            each = count * share * page.token_bytes / page.entry_tokens
-            if page.kept == "state":
-                state += each
-            else:
-                tokens += each * (_WINDOW_TOKENS if page.kept == "window" else 1.0)
-    for_states = max(room, 0.0) * _STATES_TO_TOKENS / (1 + _STATES_TO_TOKENS) if state else 0.0
+    for_states = 0.0
+    if kept.state:
+        share = STATES_TO_TOKENS / (1 + STATES_TO_TOKENS)
+        for_states = max(room, 0.0) * share if states is None else (states + 1) * kept.state
     for_tokens = room - for_states
     return Pools(
         token_bytes=for_tokens,
         state_bytes=for_states,
-        tokens=math.floor(max(for_tokens, 0.0) / tokens) if tokens else 0.0,
-        states=math.floor(for_states / state) if state else math.inf,
+        tokens=math.floor(max(for_tokens, 0.0) / kept.each) if kept.each else 0.0,
+        states=math.floor(for_states / kept.state) if kept.state else math.inf,
     )

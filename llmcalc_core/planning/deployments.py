@@ -128,6 +128,7 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
     fits = service.budget(hardware).fits(memory) & starts(
         Asked(model=service.model, hardware=hardware, precision=service.precision, grid=grid)
     )
+    fits = fits & (grid.batch <= grid.engine.max_num_seqs * grid.attention_dp)
     index = [place[plan.layout] for plan in found]
     rows = np.flatnonzero(np.broadcast_to(fits, grid.shape)[index])
     figures = (

@@ -65,6 +65,11 @@ the config.json of Qwen3-235B-A22B-FP8, Qwen3-32B-FP8, DeepSeek-V3, MiniMax-M2.5
 GLM-5-FP8 and Kimi-K2-Instruct, read 2026-11-30. Others, such as those of Llama, have one for a
 column or a matrix."""
 
+_WHOLE_COLUMNS, _PADDING = 8 * _BLOCK, 0.005
+"""What makers pad the columns of 4-bit checkpoints to, so that eight devices have whole groups, and
+by how much at most: ``intermediate_size`` 29,696 in the config.json of Qwen2.5-72B-Instruct-AWQ and
+-GPTQ-Int4, 29,568 in that of Qwen2.5-72B (recalled)."""
+
 _CAPABILITIES = {"V100": 7.0, "T4": 7.5}
 """Compute capabilities of NVIDIA's devices before Ampere (CUDA C++ Programming Guide)."""
 
@@ -79,14 +84,22 @@ def _cuts_blocks(asked: Asked) -> Mask:
     broken = np.zeros((), bool)
     for mixture in asked.model.mixtures:
         if _has_blocks(precision.experts, asked.model):
-            broken = broken | _cut(mixture.width, grid.stage_devices / grid.ep)
+            width = _stored_width(mixture.width, precision.experts)
+            broken = broken | _cut(width, grid.stage_devices / grid.ep)
         if mixture.shared_width and _has_blocks(precision.shared, asked.model):
-            broken = broken | _cut(mixture.shared_width, grid.tp)
+            width = _stored_width(mixture.shared_width, precision.shared)
+            broken = broken | _cut(width, grid.tp)
     if _has_blocks(precision.weights, asked.model):
         for part in asked.model.parts:
             if isinstance(part, FeedForward):
-                broken = broken | _cut(part.width, grid.tp)
+                broken = broken | _cut(_stored_width(part.width, precision.weights), grid.tp)
     return broken
+
+
+def _stored_width(width: int, weights: str) -> int:
+    """Give the columns that a checkpoint has: makers pad 4-bit ones that lack a little."""
+    whole = -(-width // _WHOLE_COLUMNS) * _WHOLE_COLUMNS
+    return whole if weights == "int4" and whole <= width * (1 + _PADDING) else width
 
 
 def _has_blocks(weights: str, model: Model) -> bool:
@@ -112,6 +125,12 @@ def _lacks_kernels(asked: Asked) -> Mask:
     )
     own = {asked.precision.weights, asked.precision.experts, asked.precision.kv_cache}
     return np.asarray(any(capability < _LEAST_CAPABILITY.get(kind, 0.0) for kind in own))
+
+
+def _drafts_other_tokens(asked: Asked) -> Mask:
+    """Tell whether a model drafts that has another vocabulary."""
+    draft = asked.grid.techniques.draft_model
+    return np.asarray(draft is not None and draft.vocab_size != asked.model.vocabulary)
 
 
 def _exceeds_positions(asked: Asked) -> Mask:
@@ -146,6 +165,14 @@ ENGINE_RULES = (
         source="vLLM, Fp8MoEMethod.create_weights and validate_fp8_block_shape of "
         "quantization/fp8.py, AWQ of awq.py 0.33; SGLang has both; read 2026-11-30",
         breaks=_cuts_blocks,
+    ),
+    EngineRule(
+        reason="draft vocabulary",
+        engines=("vllm", "sglang", "trtllm"),
+        words="target and draft model should have the same vocabulary size",
+        source="vLLM, SpeculativeConfig.verify_equal_vocab_size_if_draft_model of "
+        "vllm/config/speculative.py 0.33 (use_heterogeneous_vocab is off); read 2026-11-30",
+        breaks=_drafts_other_tokens,
     ),
     EngineRule(
         reason="data type",

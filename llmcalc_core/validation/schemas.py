@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
-from llmcalc_core.validation import closed_loop, open_loop, published, start_up_logs
+from llmcalc_core.validation import (
+    closed_loop,
+    open_loop,
+    planned_pools,
+    published,
+    start_up_logs,
+)
 from llmcalc_core.validation.cases import Case, Prediction
 from llmcalc_core.validation.cells import CannotPredictError
 from llmcalc_core.validation.predict import predict
@@ -68,10 +74,10 @@ SCHEMAS = (
     ),
     Schema(
         name="planned pools",
-        columns=start_up_logs.POOL_COLUMNS,
-        figures=start_up_logs.POOL_METRICS,
-        source_of=start_up_logs.source_of_pool,
-        read_case=start_up_logs.read_pool,
+        columns=planned_pools.COLUMNS,
+        figures=planned_pools.METRICS,
+        source_of=planned_pools.source_of_pool,
+        read_case=planned_pools.read_pool,
     ),
 )
 

@@ -148,6 +148,30 @@ class Techniques:
             )
             raise ValueError(msg)
 
+    def check_draft(self, name: str, vocabulary: int) -> None:
+        """Refuse a drafting model of another vocabulary, whose tokens mean others.
+
+        Parameters
+        ----------
+        name : str
+            Of the model that it drafts for.
+        vocabulary : int
+            Tokens that this model chooses from.
+
+        Raises
+        ------
+        ValueError
+            If the numbers of tokens differ (vLLM, ``verify_equal_vocab_size_if_draft_model`` of
+            vllm/config/speculative.py 0.33; read 2026-11-30).
+        """
+        draft = self.draft_model
+        if draft is not None and draft.vocab_size != vocabulary:
+            msg = (
+                f"draft_model must have the {vocabulary:,} tokens of {name}, such as a small model "
+                f"of its family, got {draft.model}, which has {draft.vocab_size:,}"
+            )
+            raise ValueError(msg)
+
     def check_phase(self, phase: str) -> None:
         """Refuse a budget of tokens for a batch that starts together, which has its own steps.
 

@@ -52,6 +52,31 @@ def test_names_are_as_people_write_them() -> None:
         llm.gguf_precision("Q4_K_M", kv_cache="q5_0")
 
 
+# A model that just fills a card runs: GPU-Benchmarks-on-LLM-Inference (XiongjieDai, 2024) has these
+# rows of Llama 3, and none of 8B in 16 bits on 10 GB, or of 70B Q4_K_M on 24 GB.
+FULL = [("llama3_8b", "RTX_4080", "fp16", ""), ("llama3_70b", "L40S", "q4_k_m", ""),
+        ("llama3_8b", "RTX_3080", "fp16", "memory"),
+        ("llama3_70b", "RTX_4090", "q4_k_m", "memory")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("model", "device", "bits", "reason"), FULL)
+def test_what_fills_a_card(model: str, device: str, bits: str, reason: str) -> None:
+    """No share is kept free; the buffers are those of a graph of 512 tokens."""
+    frame = llm.explore(model, device, 1, batch=1, input_tokens=512, output_tokens=512,
+                        precision=bits, engine=LLAMA)  # fmt: skip
+    assert frame["rejected_for"].tolist() == [reason]
+
+
+def test_buffers_are_those_of_the_log() -> None:
+    """Llama 3 8B at 8,192 tokens: CUDA0 compute buffer size = 258.50 MiB (recalled)."""
+    grid = make_grid((Layout(),), batches=(1,), inputs=(8000,), outputs=(192,), engine=LLAMA)
+    model = architecture(llm.find_model("llama3_8b"))
+    held = device_memory(model, llm.parse_precision("fp16"), grid)
+    assert held.activations.item() / 2**20 == pytest.approx(258.5, rel=0.05)
+    embedding = model.embedding_parameters * 2
+    assert held.weights.item() == model.parameters * 2 - embedding  # which is with the host
+
+
 def test_the_cache_may_be_narrower() -> None:
     asked = {"model": "llama3_8b", "batch_size": 1, "input_tokens": 4000, "engine": LLAMA,
              "system_name": "RTX_4090"}  # fmt: skip

@@ -9,16 +9,11 @@ import pytest
 
 from llmcalc_core.validation.__main__ import main
 from llmcalc_core.validation.cells import CannotPredictError
+from llmcalc_core.validation.logged_names import checkpoint_model, logged_precision
+from llmcalc_core.validation.planned_pools import COLUMNS as POOL_COLUMNS
+from llmcalc_core.validation.planned_pools import METRICS as POOL_METRICS
 from llmcalc_core.validation.schemas import predict_file
-from llmcalc_core.validation.start_up_logs import (
-    COLUMNS,
-    METRICS,
-    POOL_COLUMNS,
-    POOL_METRICS,
-    checkpoint_model,
-    logged_precision,
-    read_log,
-)
+from llmcalc_core.validation.start_up_logs import COLUMNS, METRICS, read_log
 
 BLANK = dict.fromkeys(COLUMNS, "") | {"engine": "vllm", "tp": "1", "pp": "1", "source": "a log"}
 

@@ -134,13 +134,15 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
     # in 64 x 128, beta and dt 64 x 8, A and dt 8, convolution 96 x 4, norm 8, out 32 x 64
     "gated delta net": (
         DELTA | {"layer_types": ("linear_attention",)}, delta,
-        (11_152, 5576, 2788), (5248, 2624, 1312), (2 * 96 + 2 * 32, None, 2),
+        (11_152, 5576, 2788), (5248, 2624, 1312),
+        (2 * 96 + 32 + 4 * (16 + 3 * 64 + 2 + 3 * 8), None, 2),
     ),
     # every device: 64 x 24; in 64 x 96, out 32 x 64, beta 64 x 4, gate 8 x 32, decay 17 x 32,
     # convolution 384, A 4, norm 8
     "Kimi delta attention": (
         DELTA | {"layer_types": ("kimi_delta_attention",)}, kimi,
-        (1536 + 9644, 1536 + 4822, 1536 + 2411), (5248, 2624, 1312), (2 * 96 + 2 * 32, None, 2),
+        (1536 + 9644, 1536 + 4822, 1536 + 2411), (5248, 2624, 1312),
+        (2 * 96 + 32 + 4 * (5 * 16 + 3 * 64 + 2 + 3 * 8), None, 2),
     ),
     # in 64 x 192, convolution 64 x 3, out 64 x 64; two inputs of 64 of both sequences in 2 bytes
     "short convolution": (

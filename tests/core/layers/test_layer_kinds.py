@@ -20,10 +20,10 @@ from llmcalc_core.workload.layout import Layout
 
 
 def model_and_grid(
-    name: str, tokens: tuple[int, int], *, tp: int = 1, batch: int = 1
+    name: str, tokens: tuple[int, int], *, tp: int = 1, batch: int = 1, engine: str = "sglang"
 ) -> tuple[Model, Grid]:
     grid = make_grid(
-        (Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:], engine="sglang"
+        (Layout(tp=tp),), batches=(batch,), inputs=tokens[:1], outputs=tokens[1:], engine=engine
     )
     return architecture(find_model(name)), grid
 
@@ -100,12 +100,23 @@ PER_TOKEN = 15 * 2 * 2 * 256 * 2
 
 def test_cache_of_a_hybrid() -> None:
     assert STATE == 4_268_032
-    assert cache("qwen3_5_397b_a17b", (1600, 16)) == 45 * STATE + 1616 * PER_TOKEN
-    assert cache("qwen3_5_397b_a17b", (64_000, 16)) == 45 * STATE + 64_016 * PER_TOKEN
-    assert cache("qwen3_5_397b_a17b", (1600, 16), batch=3) == 3 * (45 * STATE + 1616 * PER_TOKEN)
+    asked = {"name": "qwen3_5_397b_a17b", "engine": "lmdeploy"}
+    assert cache(tokens=(1600, 16), **asked) == 45 * STATE + 1616 * PER_TOKEN
+    assert cache(tokens=(64_000, 16), **asked) == 45 * STATE + 64_016 * PER_TOKEN
+    assert cache(tokens=(1600, 16), batch=3, **asked) == 3 * (45 * STATE + 1616 * PER_TOKEN)
     # eight devices share the states; each has one of two KV heads
-    sharded = cache("qwen3_5_397b_a17b", (1600, 16), tp=8)
+    sharded = cache(tokens=(1600, 16), tp=8, **asked)
     assert sharded == 45 * STATE / 8 + 1616 * PER_TOKEN / 2
+
+
+def test_pools_of_sglang_are_as_large_as_the_one_that_is_short() -> None:
+    """Five states of a request; 0.9 bytes of states for a byte of tokens."""
+    states, tokens = 5 * 45 * STATE, 1616 * PER_TOKEN
+    assert states > 0.9 * tokens
+    assert cache("qwen3_5_397b_a17b", (1600, 16)) == pytest.approx(states * 1.9 / 0.9)
+    long = 200_016 * PER_TOKEN
+    assert long > states / 0.9
+    assert cache("qwen3_5_397b_a17b", (200_000, 16)) == pytest.approx(long * 1.9)
 
 
 @pytest.mark.parametrize("prompt", [10, 100_000])
@@ -147,8 +158,12 @@ def test_attention_with_a_gate() -> None:
 # others in chunks of 8,192; 40 heads.
 def test_cache_of_chunked_attention() -> None:
     per_token = 2 * 8 * 128 * 2
-    assert cache("llama4_maverick", (8000, 16)) == 48 * 8016 * per_token
-    assert cache("llama4_maverick", (20_000, 16)) == (12 * 20_016 + 36 * 8192) * per_token
+    asked = {"name": "llama4_maverick", "engine": "lmdeploy"}
+    assert cache(tokens=(8000, 16), **asked) == 48 * 8016 * per_token
+    assert cache(tokens=(20_000, 16), **asked) == (12 * 20_016 + 36 * 8192) * per_token
+    # SGLang's pool of chunks has 0.8 tokens for each of the other one
+    pooled = cache("llama4_maverick", (20_000, 16))
+    assert pooled == pytest.approx((12 + 0.8 * 36) * 20_016 * per_token)
 
 
 def chunked(model_tokens: tuple[int, int], *, decode: bool) -> float:
@@ -169,10 +184,12 @@ def test_work_of_chunked_attention() -> None:
 
 # (name, alive in the widest operation): GLM-5, each head's query of 256, query and result in the
 # compressed form of 512, result of 256; a gated delta net, 12,288 before and after its convolution,
-# gate and results of 8,192; Llama 4, three times the dense width of 16,384
+# gate of 8,192, and for each of 64 heads W and K K' with its inverse (128 + 3 x 64), states of
+# 128 x 128 for 64 tokens, and U, new values and results of 128; Llama 4, three times
+# the dense width of 16,384
 WIDEST = [
     ("glm_5", 64 * (256 + 2 * 512 + 256)),
-    ("qwen3_5_397b_a17b", 2 * 12_288 + 2 * 8192),
+    ("qwen3_5_397b_a17b", 2 * 12_288 + 8192 + 64 * (128 + 3 * 64 + 256 + 3 * 128)),
     ("llama4_maverick", 3 * 16_384),
 ]
 

@@ -51,6 +51,20 @@ def test_types_without_kernels(hardware: str, precision: str, reason: str) -> No
     assert reasons("llama3_8b", hardware, 1, precision=precision)[1, 1] == reason
 
 
+def test_columns_that_makers_pad_are_not_cut() -> None:
+    """Qwen2.5-72B-Instruct-AWQ has 29,696 columns for 29,568, whose halves cut a group."""
+    assert reasons("Qwen/Qwen2.5-72B", "A100_80GB", 2, precision="w4a16")[2, 1] == ""
+
+
+def test_a_draft_of_another_vocabulary_is_refused() -> None:
+    drafts = {"speculative_tokens": 3, "acceptance_rate": 0.7, "draft_model": "llama_3_2_1b"}
+    assert reasons("llama3_8b", "H100_80GB", 1, **drafts)[1, 1] == ""
+    assert reasons("llama2_7b", "H100_80GB", 1, **drafts)[1, 1] == "draft vocabulary"
+    for estimate in (llm.estimate_decode_performance, llm.estimate_serving_performance):
+        with pytest.raises(ValueError, match=r"must have the 32,000 tokens of .*has 128,256"):
+            estimate("llama2_7b", system_name="H100_80GB", **drafts)
+
+
 def test_requests_beyond_the_positions_of_a_model() -> None:
     frame = llm.explore("gpt2", "H100_80GB", 1, batch=1, input_tokens=[500, 4000], output_tokens=9)
     assert frame["rejected_for"].tolist() == ["", "context length"]

@@ -187,8 +187,9 @@ def test_explore_describes_no_column_that_there_is_not() -> None:
 
 def test_a_plan_that_just_fits_is_not_rejected() -> None:
     asked: dict[str, Any] = {"model": "llama2_7b", "devices": 1, "batch": 1, "kv_offload": 0.5}
-    row = explore(hardware="A100_80GB", **asked).iloc[0]
-    full = find_hardware("A100_80GB").replace(
+    small = find_hardware("A100_80GB").replace(memory_bytes=20e9)
+    row = explore(hardware=small, **asked).iloc[0]
+    full = small.replace(
         memory_bytes=float(row["device_memory_bytes"]) + 2**29,  # which the driver keeps
         host_memory_bytes=float(row["host_memory_bytes"]),
     )

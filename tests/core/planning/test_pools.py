@@ -150,7 +150,7 @@ def test_decode_workers_are_those_of_single_estimates() -> None:
     asked = service()
     pool = decode_pool(asked, H100, (1, 2, 8))
     efficiency = efficiency_for(H100, asked.precision)
-    assert set(pool.devices) == {2, 8}  # weights, sampler and runtime fill one
+    assert set(pool.devices) == {1, 2, 8}
     for row, at in enumerate(pool.layout):
         layout, batch = pool.layouts[at], int(pool.requests[row])
         grid = asked.grid(H100, (layout,), (batch,))
