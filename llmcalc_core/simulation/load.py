@@ -18,6 +18,7 @@ from llmcalc_core.workload.requests import Arrivals
 HARDLY_ANY = 1e-6
 """Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Load:
     """What the steps of an attention replica hold while so many requests are in flight.
