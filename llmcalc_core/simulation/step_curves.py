@@ -128,8 +128,10 @@ class StepCurves:
 
     def each(self, change: Any) -> StepCurves:  # noqa: ANN401 - a function of an array
         """Change every array."""
-        known: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        changed = {name: one if one is None else change(one) for name, one in known.items()}
+        changed: dict[str, Any] = {}
+        for one in fields(self):
+            known = getattr(self, one.name)
+            changed[one.name] = None if known is None else change(known)
         return StepCurves(**changed)
 
 
