@@ -21,6 +21,7 @@ from llmcalc_core.simulation.outcome import Outcome, Overheads
 from llmcalc_core.simulation.pipeline import run_pipeline
 from llmcalc_core.simulation.scheduler import run
 from llmcalc_core.simulation.server import ServerOptions, settings_of
+from llmcalc_core.simulation.serving import stream_seconds
 from llmcalc_core.simulation.settings import POLICIES, Settings
 from llmcalc_core.simulation.step_tables import step_times
 from llmcalc_core.simulation.step_times import StageTimes, StepTimes, stage_times
@@ -110,7 +111,13 @@ class Server:
         steps = float(behaviour.first_token_steps) - _IN_LOOP
         if requests.concurrency is None:
             steps -= settings.steps_ahead
-        return Overheads(first_token_s=float(behaviour.first_token_s), first_steps=max(steps, 0.0))
+        return Overheads(
+            first_token_s=float(behaviour.first_token_s),
+            first_steps=max(steps, 0.0),
+            stream_token_s=np.asarray(
+                stream_seconds(behaviour.stream_token_s, self.case[3])
+            ).item(),
+        )
 
 
 def make_server(

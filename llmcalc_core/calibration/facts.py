@@ -97,6 +97,8 @@ class Behaviour:
         Most sequences of a decode step that is a captured graph [1].
     decode_pieces : float or array
         Launches of a layer in such a decode step: 0 where all of it is one graph [1].
+    stream_token_s : float or array
+        Time in which the one process before the engine sends a token to its client [s].
     """
 
     first_token_s: Values
@@ -106,6 +108,7 @@ class Behaviour:
     captured_tokens: Values
     captured_sequences: Values = math.inf
     decode_pieces: Values = 0.0
+    stream_token_s: Values = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

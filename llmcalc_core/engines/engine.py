@@ -137,6 +137,11 @@ class Engine:
     has_own_kernels : bool
         Whether its kernels are its own on every device (``calibration/engine_kernels.toml``), and
         measured in whole runs of it.
+    stream_token_s : float
+        Time in which its one process before the engine sends a token to a client; 0 where none was
+        seen to be reached [s].
+    streams_by_rank : bool
+        Whether each attention replica has such a process of its own.
     step_s, sequence_step_s : float, optional
         Time in which its host prepares a step, and what each sequence adds, in place of the fitted
         constants [s].
@@ -177,6 +182,8 @@ class Engine:
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
+    stream_token_s: float = 0.0
+    streams_by_rank: bool = False
     joins_batches: bool = True
     splits_layers_only: bool = False
     has_own_kernels: bool = False

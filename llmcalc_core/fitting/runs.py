@@ -86,9 +86,14 @@ class Runs:
         self._full_prompts = np.array([one.full_prompt_tokens for one in each])
         self._loop = self._numbers("loop")
         self._inputs, self._outputs = self._numbers("input_tokens"), self._numbers("output_tokens")
+        # As stream_seconds() has it, of plans of one grid each.
+        self._senders = np.array(
+            [one.layout.attention_dp if one.serves.streams_by_rank else 1.0 for one in known]
+        )
         self._arrivals = Arrivals(
             fixed_lengths=np.array([one.arrivals.fixed_lengths for one in known]),
             held_steps=np.array([one.arrivals.held_steps for one in known]),
+            streamed=np.array([one.arrivals.streamed for one in known]),
         )
 
     def seconds(
@@ -131,6 +136,7 @@ class Runs:
             mixes=self._mixes,
             arrivals=self._arrivals,
             first_token_s=behaviour.first_token_s,
+            stream_token_s=behaviour.stream_token_s / self._senders,
         )
         loop = self._loop > 0
         ttft, tpot = np.where(loop, times.ttft, reading), np.where(loop, times.tpot, decode)

@@ -105,7 +105,7 @@ class Batch:
         self.start, self.first_token, self.finish = states.start, states.first_token, states.finish
         self.preemptions, self.cached = states.preemptions, states.cached
         self.last_token, self.late_tokens = states.last_token, states.late_tokens
-        self.arrivals = states.arrivals
+        self.arrivals, self.front_end = states.arrivals, states.front_end
 
     def take(self, blocks: int) -> None:
         """Use free blocks, and forget what idle ones among them held."""
@@ -203,6 +203,9 @@ class Batch:
         else:
             self.view = self.now
         decoders = self.decoders
+        if self.front_end.token_s:
+            decoding = steps * decoders.sequences if self.decodes else 0
+            self.front_end.note(self.now, decoding + len(self.chunks))
         if decoders.sequences and self.decodes:
             for request in decoders.go_on(steps):
                 self._end(request)

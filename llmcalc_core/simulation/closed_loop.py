@@ -13,6 +13,11 @@ from llmcalc_core.formulas.single_numbers import larger, smaller
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.requests import Arrivals
 
+_SENT_LATE, _SENT_LATE_IN_STEP = 0.21, 0.37
+"""Share of what sending adds to a request that its first token waits, with drawn lengths and with
+those of one length [1]: as in the simulator with its front end. Tokens pile up before it as long as
+answers are generated, and their clients send the next requests late."""
+
 _NEVER = 1e-12
 """A time that is nothing beside that of any step [s]."""
 
@@ -53,6 +58,8 @@ class ClosedLoopTimes:
         Time per output token, and from arrival to the last token [s].
     decoding, reading : float or array
         Steps that decode, and steps that read prompts, for each output token [1].
+    sending : float or array
+        Time of each output token for which it waits to be sent [s].
     """
 
     ttft: Values
@@ -62,6 +69,7 @@ class ClosedLoopTimes:
     e2e: Values
     decoding: Values
     reading: Values
+    sending: Values = 0.0
 
 
 def closed_loop(
@@ -74,6 +82,7 @@ def closed_loop(
     mixes: Values,
     arrivals: Arrivals,
     first_token_s: Values,
+    stream_token_s: Values = 0.0,
     further: bool = True,
 ) -> ClosedLoopTimes:
     """Join the steps of a load into the latencies of a request in a closed loop.
@@ -99,6 +108,8 @@ def closed_loop(
         How requests come, and for how long the server holds them back.
     first_token_s : float or array
         Fixed time to the first token [s].
+    stream_token_s : float or array
+        Time in which the process before the engine sends a token [s].
     further : bool, default True
         Whether to give the times to first token of a burst and of even arrivals, too.
 
@@ -158,28 +169,51 @@ def closed_loop(
     first = 1 / larger(arrivals.rounds, 1.0)
     tpot = _over(step, step_tokens)
     ttft = unqueued + (first * burst_queue + (1 - first) * later_queue)
-    e2e = ttft + (output_tokens - 1) * tpot
+    after_first = output_tokens - 1
+    e2e = ttft + after_first * tpot
     # While one request is in flight the prompts of all are read.
     read_all = prompts * steps.seconds_per_token
     if np.any(e2e < read_all):
         e2e = larger(e2e, read_all)
-        ttft = larger(ttft, read_all - (output_tokens - 1) * tpot)
+        ttft = larger(ttft, read_all - after_first * tpot)
+    late, sending = _sent(e2e, output_tokens, load.in_flight, stream_token_s, arrivals)
     burst = steady = None
     if further:
         evenly = steady_queue_seconds(
             load=smaller(load.arriving * load.chunk_tokens / load.room, 1.0),
             prefill=load.room * steps.seconds_per_token,
         )
-        burst, steady = unqueued + burst_queue, unqueued + smaller(evenly, burst_queue)
+        burst, steady = (
+            unqueued + late + one for one in (burst_queue, smaller(evenly, burst_queue))
+        )
     return ClosedLoopTimes(
-        ttft=ttft,
+        ttft=ttft + late,
         burst_ttft=burst,
         steady_ttft=steady,
-        tpot=tpot,
-        e2e=e2e,
+        tpot=tpot + sending,
+        e2e=e2e + late + after_first * sending,
         decoding=_over(decoding, step_tokens),
         reading=_over(reading, step_tokens),
+        sending=sending,
     )
+
+
+def _sent(
+    e2e: Values, output_tokens: Values, in_flight: Values, token_s: Values, arrivals: Arrivals
+) -> tuple[Values, Values]:
+    """Give what the first token of a request waits to be sent, and each of the others [s].
+
+    In the time of a request all tokens in flight are sent, one after the other, beside the steps:
+    the 8-norm of both is assumed.
+    """
+    if arrivals.streamed is False or _is(token_s, 0.0):
+        return 0.0, 0.0
+    sending = in_flight * output_tokens * (token_s * arrivals.streamed)
+    busy = np.square(np.square(np.square(sending / e2e)))
+    longer = e2e * (np.sqrt(np.sqrt(np.sqrt(1 + busy))) - 1)
+    share = _either(arrivals.fixed_lengths, _SENT_LATE_IN_STEP, _SENT_LATE)
+    first = np.where(output_tokens > 1, share, 1.0) * longer
+    return first, (longer - first) / np.maximum(output_tokens - 1, 1.0)
 
 
 def _is(values: Values, number: float) -> bool:

@@ -19,11 +19,6 @@ from llmcalc_core.workload.requests import Arrivals
 HARDLY_ANY = 1e-6
 """Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
-TOGETHER = 0.4
-"""How far requests of one length stay together in an engine that reads all prompts before it
-decodes again [1]: always, if clients answered at once. Measured loops are found at both ends: of 42
-of Qwen3-32B on H100 nearly all wait for all others, of 43 of Llama-3.1-8B on H200 hardly any."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Load:
@@ -103,13 +98,14 @@ def closed_loop_load(
     first_steps: Values = 0.0,
     mixes: Values,
     fixed_lengths: bool | NDArray[np.bool_],
+    in_step: Values = 1.0,
 ) -> Load:
     """Count what steps hold in a closed loop.
 
     A request is read in some steps and then decodes in others; while it is in flight, every other
     request is read once: in the step of its own, while it waits, or while it decodes. Prompts of
     drawn lengths come at random; those of one length in a train, each a step after the one before,
-    or (:data:`TOGETHER`) at once where prompts are read before any is decoded.
+    or at once where prompts are read before any is decoded, as far as clients stay in step.
 
     Parameters
     ----------
@@ -134,6 +130,8 @@ def closed_loop_load(
         Whether prompts are read beside decode steps, 1, or in steps of their own, 0 [1].
     fixed_lengths : bool or array
         Whether all prompts and all answers are as long.
+    in_step : float or array
+        How far such requests stay together where prompts are read before any is decoded [1].
 
     Returns
     -------
@@ -179,7 +177,7 @@ def closed_loop_load(
     steps = usual + longer
     others, fits = requests - 1, larger(room / chunk_tokens, 1.0)
     counted = larger(steps, 1.0)
-    at_once = _where(fixed_lengths, (1 - mixes) * TOGETHER, 0.0)
+    at_once = _where(fixed_lengths, (1 - mixes) * in_step, 0.0)
     in_train = at_once * others + (1 - at_once) * smaller(others, 1.0)
     own = at_most(values=1 + _where(fixed_lengths, in_train, others / counted), limit=fits)
     # Beyond a few steps a prompt waits for others to be read.
@@ -254,4 +252,5 @@ def load_of(grid: Grid, *, mixes: float, arrivals: Arrivals, behaviour: Behaviou
         first_steps=first_steps,
         mixes=mixes,
         fixed_lengths=arrivals.fixed_lengths,
+        in_step=arrivals.in_step,
     )

@@ -226,10 +226,13 @@ class Overheads:
         Fixed time to the first token [s].
     first_steps : float
         Steps that a prompt or its first token waits beside, where others run [1].
+    stream_token_s : float
+        Time in which a process sends a token of any of them [s]; see :class:`FrontEnd`.
     """
 
     first_token_s: float = 0.0
     first_steps: float = 0.0
+    stream_token_s: float = 0.0
 
     def later_s(self, step_s: float, *, busy: bool) -> float:
         """Give by how much later a client sees its answer than the engine ends it.

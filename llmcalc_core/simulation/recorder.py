@@ -141,8 +141,8 @@ def outcome_of(requests: Requests, states: RequestStates, recorders: Sequence[Re
     return Outcome(
         arrival_s=np.array(states.arrivals.sent_s),
         start_s=np.array(states.start),
-        first_token_s=np.array(states.first_token),
-        finish_s=np.array(states.finish),
+        first_token_s=states.front_end.seen(states.first_token),
+        finish_s=states.front_end.seen(states.finish),
         input_tokens=requests.input_tokens,
         output_tokens=requests.output_tokens,
         preemptions=_filled(states.preemptions, count),

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from heapq import heappop, heappush
 
+from llmcalc_core.simulation.front_end import FrontEnd
 from llmcalc_core.simulation.outcome import NO_OVERHEADS, Overheads
 from llmcalc_core.workload.requests import Requests
 
@@ -23,6 +24,8 @@ class ArrivalQueue:
         serves them [s].
     overheads : Overheads
         What clients wait outside of steps.
+    front_end : FrontEnd
+        What sends them their tokens.
 
     Attributes
     ----------
@@ -43,6 +46,7 @@ class ArrivalQueue:
         "_finish",
         "_first_token",
         "_followers",
+        "_front_end",
         "_latest",
         "_listed",
         "_next",
@@ -61,7 +65,9 @@ class ArrivalQueue:
         first_token: list[float],
         finish: list[float],
         overheads: Overheads,
+        front_end: FrontEnd,
     ) -> None:
+        self._front_end = front_end
         self.sent_s: list[float] = requests.arrival_s.tolist()
         self._outputs: list[int] = requests.output_tokens.tolist()
         self._first_token, self._finish, self._overheads = first_token, finish, overheads
@@ -126,7 +132,7 @@ class ArrivalQueue:
             self._latest = max(self._latest, self._finish[self._ended])
             self._ended += 1
         busy = self._ended < request or self._latest > self.sent_s[request]
-        return self._overheads.later_s(step, busy=busy)
+        return self._overheads.later_s(step, busy=busy) + self._front_end.later_s(now)
 
     def _earliest(self) -> float:
         """Look up when the next request is sent."""
@@ -184,6 +190,8 @@ class RequestStates:
         When a preempted request got its last token [s].
     late_tokens : list of float
         Times between two tokens with a preemption between [s].
+    front_end : FrontEnd
+        What sends tokens to clients.
     arrivals : ArrivalQueue
         Requests that are still to be sent.
     """
@@ -206,4 +214,7 @@ class RequestStates:
         self.cached: dict[int, int] = {}
         self.last_token: dict[int, float] = {}
         self.late_tokens: list[float] = []
-        self.arrivals = ArrivalQueue(requests, self.first_token, self.finish, overheads)
+        self.front_end = FrontEnd(overheads.stream_token_s)
+        self.arrivals = ArrivalQueue(
+            requests, self.first_token, self.finish, overheads, self.front_end
+        )

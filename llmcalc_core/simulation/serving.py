@@ -161,7 +161,8 @@ def serving_times(
         by_kind=mean_by_kind(
             (decode, loop.decoding + steps.decode_in_reading * loop.reading),
             (reading, loop.reading),
-        ),
+        )
+        + TimeByKind(overhead=loop.sending),
         bound=np.where(
             loop.reading * reading.latency_s > loop.decoding * decode.latency_s,
             reading.bound,
@@ -183,7 +184,7 @@ def serving_loop(
         steps=Steps(
             decode=steps.decode.latency_s,
             reading=reading.latency_s,
-            through=reading.period_s,
+            through=_way_of_own_step(steps),
             compute_share=reading.by_bound.compute / reading.traversal_s,
             seconds_per_token=seconds_per_token(even),
         ),
@@ -193,8 +194,28 @@ def serving_loop(
         mixes=steps.mixes,
         arrivals=arrivals,
         first_token_s=efficiency.behaviour.first_token_s,
+        stream_token_s=stream_seconds(efficiency.behaviour.stream_token_s, grid),
         further=further,
     )
+
+
+def stream_seconds(token_s: Values, grid: Grid) -> Values:
+    """Time in which a token of any attention replica is sent to its client [s]."""
+    return token_s / grid.attention_dp if grid.engine.streams_by_rank else token_s
+
+
+def _way_of_own_step(steps: ServingSteps) -> Values:
+    """Time in which the step that reads a prompt goes through all stages [s].
+
+    What is read while every sequence decodes a token may be more than one micro batch has room for:
+    the others follow, a stage behind.
+    """
+    way, load, grid = steps.reading.period_s, steps.load, steps.grid
+    if not grid.is_pipelined:
+        return way
+    room = load.room / load.micro_batches
+    own = np.minimum(room / np.maximum(load.read * load.chunk_tokens, room), 1.0)
+    return way * ((1 + (grid.pp - 1) * own) / grid.pp)
 
 
 def serving_steps(

@@ -87,6 +87,9 @@ class StepCurves:
     lanes : array
         Steps that a pipeline forms in the time of one of them, each of which reads what has come
         [1].
+    behind, within : array or None
+        Of a pipeline, where more follow a step behind: time of one that is full by itself, and the
+        chunks that it reads, ``fit`` where there is one stage [s], [1].
     """
 
     decode: Floats
@@ -97,6 +100,8 @@ class StepCurves:
     fit: Floats
     chunks: Floats
     lanes: Floats
+    behind: Floats | None = None
+    within: Floats | None = None
 
     @property
     def one_by_one(self) -> NDArray[np.bool_]:
@@ -122,7 +127,11 @@ class StepCurves:
 
     def each(self, change: Any) -> StepCurves:  # noqa: ANN401 - a function of an array
         """Change every array."""
-        return StepCurves(**{one.name: change(getattr(self, one.name)) for one in fields(self)})
+        changed: dict[str, Any] = {}
+        for one in fields(self):
+            known = getattr(self, one.name)
+            changed[one.name] = None if known is None else change(known)
+        return StepCurves(**changed)
 
 
 _TWO = 1 + 1e-6
@@ -197,13 +206,15 @@ def _through_stages(steps: StepCurves, pp: Values) -> StepCurves:
     a step has room for follow in the next ones, a stage behind: full steps are under way on all
     stages then, and none takes longer.
     """
-    whole_way, prompts = np.asarray(pp) > 1, np.maximum(steps.fit, 1.0)
-    few = steps.fit < _TWO
+    few, single = steps.fit < _TWO, (np.asarray(pp) > 1) & (steps.fit < _TWO)
     behind = np.where(few, steps.full * (2 - 1 / pp), steps.full)
+    within = np.where((np.asarray(pp) > 1) & few, pp, steps.fit)
     return replace(
         steps,
         alone=steps.alone * (1 + (steps.chunks - 1) / pp) / steps.chunks,
-        some=np.where(whole_way, behind, steps.some),
-        count=np.where(whole_way, np.where(few, pp, prompts), steps.count),
+        some=np.where(single, behind, steps.some),
+        count=np.where(single, within, steps.count),
         fit=steps.fit * pp,
+        behind=behind,
+        within=within,
     )

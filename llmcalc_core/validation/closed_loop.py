@@ -37,6 +37,14 @@ _INFERENCEX_IDS = re.compile(r"\d{4}_\d\d_\d\d_.*|.*_cfg\d+|.*_gap_analysis_.*")
 the day of a sweep, the number of a configuration at the end, or as of a "gap analysis", whose
 figures are those of rows of the other two forms, rounded."""
 
+_APART_SINCE = (0, 5, 6)
+"""Versions of SGLang from here on whose clients in vendors' sweeps of fixed lengths are taken to
+come apart. Their scripts are not published; that 42 runs of 0.5.1 wait for all others, as they do
+in the simulator, and 66 of 0.5.6 hardly do, is told by the rows' own times."""
+
+_APART = 0.1
+"""How far they stay in step [1]; between 0 and 0.2 the rows' times say much the same."""
+
 _NODE_DEVICES = 8
 """Devices of a server: no row is of more."""
 
@@ -57,6 +65,22 @@ def source_of(fields: Mapping[str, str]) -> str:
     else:
         ours = _INFERENCEX_IDS.fullmatch(fields["id"].strip()) is not None
     return _INFERENCEX if ours else "vendor sweep"
+
+
+def in_step(fields: Mapping[str, str]) -> float:
+    """How far the clients of a sweep of fixed lengths stay in step.
+
+    Examples
+    --------
+    >>> in_step({"engine": "sglang", "engine_version": "0.5.1.post1"})
+    1.0
+    >>> in_step({"engine": "sglang", "engine_version": "0.5.6.post2"})
+    0.1
+    """
+    numbers = re.match(r"v?(\d+)\.(\d+)\.(\d+)", fields.get("engine_version", "").strip())
+    if engine(fields["engine"]) != "sglang" or numbers is None:
+        return 1.0
+    return _APART if tuple(map(int, numbers.groups())) >= _APART_SINCE else 1.0
 
 
 def read_case(fields: Mapping[str, str]) -> Case:
@@ -98,7 +122,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         output_tokens=round(share * stated_count(fields, "output_tokens")),
         metrics=METRICS,
         measured=tuple(measured_number(fields, metric) for metric in METRICS),
-        arrivals=Arrivals(fixed_lengths=not drawn),
+        arrivals=Arrivals(fixed_lengths=not drawn, in_step=in_step(fields)),
     )
     return _as_its_server_was_set(case) if drawn else case
 

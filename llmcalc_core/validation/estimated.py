@@ -73,6 +73,7 @@ def serving_estimate(
     asked = {
         **_shared(case), **trial, "attention_data_parallel": case.layout.attention_dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
+        "in_step": case.arrivals.in_step, "streaming": case.arrivals.streamed,
         "num_prompts": max(round(float(case.arrivals.rounds) * case.batch), 1),
         "graph_batch_sizes": case.graph_sizes or None, "memory_fraction": case.memory_fraction,
         "max_num_seqs": max(usual, math.ceil(running / case.layout.attention_dp)),

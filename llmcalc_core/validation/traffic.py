@@ -258,7 +258,11 @@ def arrivals(fields: Mapping[str, str], kind: str, requests: int, batch: int) ->
     """
     word = fields.get("lengths", "").strip()
     rounds = max(requests / batch, 1.0) if requests and kind == "closed_loop" else float(ROUNDS)
-    return Arrivals(fixed_lengths=are_fixed(word) if word else kind == "saturated", rounds=rounds)
+    return Arrivals(
+        fixed_lengths=are_fixed(word) if word else kind == "saturated",
+        rounds=rounds,
+        streamed=kind != "saturated",
+    )
 
 
 def memory_fraction(fields: Mapping[str, str]) -> float:

@@ -41,11 +41,19 @@ class Arrivals:
     rounds : float or array
         Requests that each client sends, one after the other; the first ones come at once. Infinity:
         they come at random [1].
+    in_step : float or array
+        How far requests of one length stay together in an engine that reads all prompts before it
+        decodes again [1]: 1 where each client sends its next one as it has seen an answer, so that
+        all wait for all others; 0 where clients come apart.
+    streamed : bool or array of bool
+        Whether a server sends each token to a client as it is given.
     """
 
     fixed_lengths: bool | NDArray[np.bool_] = False
     held_steps: float | NDArray[np.float64] = 0.0
     rounds: float | NDArray[np.float64] = float(ROUNDS)
+    in_step: float | NDArray[np.float64] = 1.0
+    streamed: bool | NDArray[np.bool_] = True
 
     @property
     def clumping(self) -> float | NDArray[np.float64]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llmcalc_core import Precision, find_hardware
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.simulation.load import HARDLY_ANY, TOGETHER, Load, closed_loop_load, load_of
+from llmcalc_core.simulation.load import HARDLY_ANY, Load, closed_loop_load, load_of
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.requests import Arrivals
@@ -66,19 +66,20 @@ def test_requests_of_one_length_come_one_by_one() -> None:
     numbers(load(fixed_lengths=True), own=2, arriving=0.08, share=0.08, read=1, at_once=0)
 
 
-def test_an_engine_that_reads_first_keeps_requests_of_one_length_together() -> None:
-    found = load(fixed_lengths=True, mixes=0.0)
+@pytest.mark.parametrize("in_step", [1.0, 0.4, 0.0])
+def test_an_engine_that_reads_first_keeps_requests_of_one_length_together(in_step: float) -> None:
+    found = load(fixed_lengths=True, mixes=0.0, in_step=in_step)
     # That part of the time ten are read in a row, of which five fit into a step; else it is two.
     # Of those that are together half are read before one's own. A step decodes while none is read,
     # so that a request is in flight for 100 of them.
-    own = min(1 + TOGETHER * 9 + (1 - TOGETHER) * 1, 5010 / 1000)
-    arriving = (10 - own) * (1 - TOGETHER / 2) / 100
+    own = min(1 + in_step * 9 + (1 - in_step) * 1, 5010 / 1000)
+    arriving = (10 - own) * (1 - in_step / 2) / 100
     numbers(
         found, room=5010, steps=100, own=own, arriving=arriving, share=arriving, read=1,
-        decoding=10, at_once=TOGETHER,
+        decoding=10, at_once=in_step,
     )  # fmt: skip
     # Drawn lengths disperse them.
-    numbers(load(mixes=0.0), own=1 + 9 / 100, at_once=0)
+    numbers(load(mixes=0.0, in_step=in_step), own=1 + 9 / 100, at_once=0)
 
 
 def test_prompts_are_read_in_chunks() -> None:
