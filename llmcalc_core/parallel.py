@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-MOST_THREADS = 8
+MOST_THREADS = 4
 """More wait for the memory's bandwidth, and each has arrays of its own."""
 
 Item = TypeVar("Item")

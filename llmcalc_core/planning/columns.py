@@ -6,8 +6,9 @@ A new figure of plans is an entry here; what it is made of is a field of
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
-from llmcalc_core.planning.candidates import Candidates
+from llmcalc_core.planning.blocks import Shape
+from llmcalc_core.planning.candidates import Candidates, Contenders
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
-from llmcalc_core.planning.plan_table import PlanTable
+from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.planning.verdict import REASONS
 from llmcalc_core.workload.grid import axis
-
-Shape = tuple[int, int, int, int]
-"""Numbers of plans, batches, inputs and outputs."""
 
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
@@ -200,9 +199,9 @@ COLUMNS: dict[str, Column] = {
         labels=REASONS,
     ),
     "on_front": Column(
-        about="whether no other plan beats it",
+        about="whether no other plan beats it: marked when all are known",
         unit="",
-        values=lambda found: found.on_front,
+        values=lambda _: False,
         dtype=np.bool_,
     ),
     "basis": Column(
@@ -251,55 +250,78 @@ def figure_of(found: Candidates, name: str) -> NDArray[Any]:
     return values.reshape((1,) * (len(found.grid.shape) - values.ndim) + values.shape)
 
 
-def spread(name: str, figure: NDArray[Any], found: tuple[PlanTable, Shape]) -> NDArray[Any]:
-    """Spread a figure of layouts over the plans that have them.
+def write(name: str, found: Candidates, column: NDArray[Any], shape: Shape) -> None:
+    """Write a figure of candidates where they belong in a column, plan by plan.
 
     Parameters
     ----------
     name : str
         A key of :data:`COLUMNS`.
-    figure : array
-        From :func:`figure_of`.
-    found : tuple
-        The plans, and the number of plans, batches, inputs and outputs.
-
-    Returns
-    -------
-    array of shape (plans * batches * inputs * outputs,)
-        A value per candidate.
+    found : Candidates
+        As for :func:`figure_of`.
+    column : array of shape (plans * batches * inputs * outputs,)
+        That of all candidates of the case; changed.
+    shape : tuple of int
+        Number of plans, batches, inputs and outputs of the case.
     """
-    plans, shape = found
-    many = COLUMNS[name].of_all_replicas
-    replicas = plans.replicas.astype(figure.dtype).reshape(-1, 1, 1, 1)
-    if figure.shape[1:] == shape[1:] and len(figure) > 1:
-        values = figure.take(plans.layout, axis=0)
-        if many:
-            values *= replicas
-    else:  # first over plans, then over all axes: once, where it would be twice
-        own = figure.take(plans.layout, axis=0) if len(figure) > 1 else figure
-        values = np.empty(shape, figure.dtype)
-        values[...] = own * replicas if many else own
-    rows: NDArray[Any] = values.reshape(-1)
-    return rows
+    figure, block = figure_of(found, name), found.block
+    values = figure.take(block.layout, axis=0) if len(figure) > 1 else figure
+    if COLUMNS[name].of_all_replicas:
+        values = values * block.replicas.astype(figure.dtype).reshape(-1, 1, 1, 1)
+    column.reshape(shape)[block.axes] = values
 
 
-def value_of(found: Candidates, name: str, row: int) -> Any:  # noqa: ANN401 - figures differ in type
+def mark_front(found: Sequence[Contenders], column: NDArray[np.bool_], shape: Shape) -> None:
+    """Mark the candidates that no other of their case with the same lengths beats.
+
+    Parameters
+    ----------
+    found : sequence of Contenders
+        Of all blocks of the case.
+    column, shape
+        As for :func:`write`.
+    """
+    lengths = shape[2] * shape[3]
+    group = np.concatenate([_lengths(one, shape) for one in found])
+    mask = pareto_mask(
+        np.concatenate([one.latency_s for one in found]),
+        np.concatenate([one.rate for one in found]),
+        group if lengths > 1 else None,
+    )
+    start = 0
+    for one in found:
+        end = start + len(one.rows)
+        own = np.zeros(one.shape, bool)
+        own.reshape(-1)[one.rows] = mask[start:end]
+        column.reshape(shape)[one.block.axes] = own.take(one.block.layout, axis=0)
+        start = end
+
+
+def _lengths(found: Contenders, shape: Shape) -> NDArray[np.intp]:
+    """Give the positions of the lengths of contenders among those of the case."""
+    first = found.block.inputs.indices(shape[2])[0] * shape[3]
+    own: NDArray[np.intp] = found.rows % prod(found.shape[2:]) + first
+    return own
+
+
+def value_of(found: Candidates, name: str, place: tuple[int, ...]) -> Any:  # noqa: ANN401 - figures differ in type
     """Give one value of a column.
 
     Parameters
     ----------
     found, name
         As for :func:`figure_of`.
-    row : int
-        Which candidate's.
+    place : tuple of int
+        Plan, batch, input and output of the block.
 
     Returns
     -------
     scalar
         The same as in the column; of a category, a position in its labels.
     """
-    plan, *workload = np.unravel_index(row, found.shape)
+    plan, *workload = place
+    block = found.block
     figure = np.broadcast_to(figure_of(found, name), found.grid.shape)
-    value = figure[found.plans.layout[plan], *workload]
+    value = figure[block.layout[plan], *workload]
     many = COLUMNS[name].of_all_replicas
-    return value * found.plans.replicas.astype(value.dtype)[plan] if many else value
+    return value * block.replicas.astype(value.dtype)[plan] if many else value

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.planning.candidates import Candidates, candidates_of
-from llmcalc_core.planning.cases import cases_of
-from llmcalc_core.planning.columns import COLUMNS, column_names, figure_of, spread, value_of
-from llmcalc_core.planning.frame import frame_of, front, joined
+from llmcalc_core.parallel import in_threads
+from llmcalc_core.planning.blocks import Block
+from llmcalc_core.planning.candidates import Candidates
+from llmcalc_core.planning.case_grid import CaseGrid, candidates_of, lay_out
+from llmcalc_core.planning.cases import Case, cases_of
+from llmcalc_core.planning.columns import COLUMNS, column_names, value_of
+from llmcalc_core.planning.frame import filled, frame_of, front
 from llmcalc_core.planning.pareto import gain_of
 from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.request import EvaluationRequest, check_request
@@ -59,20 +62,23 @@ class Evaluation:
     ----------
     request : EvaluationRequest
         The question.
-    cases : tuple of Candidates
-        Those of each model, device, precision and way to serve, with the times of the request's
-        phase.
+    cases : tuple of CaseGrid
+        The plans and workloads of each model, device, precision and way to serve.
+    candidates : dict of Block to Candidates
+        Those of every block of the cases, with the times of the request's phase.
     frame : DataFrame
         One row per candidate; see :func:`explore` for its columns.
     """
 
     request: EvaluationRequest
-    cases: tuple[Candidates, ...] = field(repr=False)
+    cases: tuple[CaseGrid, ...] = field(repr=False)
+    candidates: dict[Block, Candidates] = field(repr=False)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """One row per candidate; names, reasons and bounds are categories."""
-        return frame_of(self.request, self._cases_with_other_phase)
+        both = self._with_other_phase
+        return frame_of(self.request, self.cases, lambda _, some: both[some])
 
     def has(self, name: str) -> bool:
         """Say whether plans have a figure of this name, beside what they were asked for."""
@@ -98,20 +104,23 @@ class Evaluation:
         """Give one value of a column, without the others of it."""
         if name == "on_front":
             return self._on_front[row]
-        for found in self._cases_for(name):
-            if row < found.rows:
-                value, labels = value_of(found, name, row), COLUMNS[name].labels
-                return labels[value] if labels else value
-            row -= found.rows
-        msg = f"row must be below the number of candidates, got {row} too many"
-        raise IndexError(msg)
+        case, own = self._case_of(row)
+        candidates = self._candidates_for(name)
+        places = ((some, some.place(case.shape, own)) for some in case.blocks)
+        some, place = next((some, place) for some, place in places if place is not None)
+        value, labels = value_of(candidates[some], name, place), COLUMNS[name].labels
+        return labels[value] if labels else value
 
     def basis_reason(self, row: int) -> str:
         """Say in a sentence why the times of a candidate rest on no more than they do."""
-        for found in self.cases:
-            if row < found.rows:
-                return found.basis.reason
-            row -= found.rows
+        return self._case_of(row)[0].basis.reason
+
+    def _case_of(self, row: int) -> tuple[CaseGrid, int]:
+        """Give the case of a row, and which row of it that is."""
+        for case in self.cases:
+            if row < case.rows:
+                return case, row
+            row -= case.rows
         msg = f"row must be below the number of candidates, got {row} too many"
         raise IndexError(msg)
 
@@ -160,27 +169,26 @@ class Evaluation:
 
     @cached_property
     def _on_front(self) -> NDArray[np.bool_]:
-        places = ((one.case.position, one.shape) for one in self.cases)
-        return front(self.request, self._spread, places)
+        return front(self.request, self._filled, self.cases)
 
     def _values(self, name: str) -> NDArray[Any]:
         """Give a column; a category as positions in its labels."""
-        return self._on_front if name == "on_front" else self._spread(name)
+        return self._on_front if name == "on_front" else self._filled(name)
 
-    def _spread(self, name: str) -> NDArray[Any]:
-        """Spread the figures of every case over its plans."""
-        cases = self._cases_for(name)
-        return joined([spread(name, figure_of(one, name), (one.plans, one.shape)) for one in cases])
+    def _filled(self, name: str) -> NDArray[Any]:
+        """Fill a column with the figures of every case."""
+        candidates = self._candidates_for(name)
+        return filled((name,), self.cases, lambda _, some: candidates[some])[name]
 
-    def _cases_for(self, name: str) -> tuple[Candidates, ...]:
-        """Give the cases with the times that a column needs."""
-        known = self.cases[0].performance
+    def _candidates_for(self, name: str) -> dict[Block, Candidates]:
+        """Give the candidates with the times that a column needs."""
+        known = next(iter(self.candidates.values())).performance
         both = any(getattr(known, time) is None for time in COLUMNS[name].times)
-        return self._cases_with_other_phase if both else self.cases
+        return self._with_other_phase if both else self.candidates
 
     @cached_property
-    def _cases_with_other_phase(self) -> tuple[Candidates, ...]:
-        return tuple(one.with_other_phase() for one in self.cases)
+    def _with_other_phase(self) -> dict[Block, Candidates]:
+        return {some: found.with_other_phase() for some, found in self.candidates.items()}
 
 
 def evaluate(request: EvaluationRequest) -> Evaluation:
@@ -196,8 +204,7 @@ def evaluate(request: EvaluationRequest) -> Evaluation:
     Evaluation
         The request and all its candidates.
     """
-    cases = tuple(candidates_of(case, request) for case in checked_cases(request))
-    return Evaluation(request=request, cases=cases)
+    return _evaluated(request, checked_cases(request))
 
 
 def evaluate_frame(request: EvaluationRequest) -> pd.DataFrame:
@@ -213,8 +220,8 @@ def evaluate_frame(request: EvaluationRequest) -> pd.DataFrame:
     DataFrame
         That of :func:`evaluate`.
     """
-    cases = (candidates_of(case, request).with_other_phase() for case in checked_cases(request))
-    return frame_of(request, cases)
+    laid = [lay_out(case, request) for case in checked_cases(request)]
+    return frame_of(request, laid, lambda case, some: candidates_of(case, some).with_other_phase())
 
 
 def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
@@ -245,4 +252,14 @@ def evaluate_cases(request: EvaluationRequest) -> Iterator[Evaluation]:
     check_request(request)
     for case in cases_of(request):
         check_count(request, rows_of(case, request))
-        yield Evaluation(request=request, cases=(candidates_of(case, request),))
+        yield _evaluated(request, (case,))
+
+
+def _evaluated(request: EvaluationRequest, cases: Iterable[Case]) -> Evaluation:
+    """Estimate every candidate of some cases of a request."""
+    laid = tuple(lay_out(case, request) for case in cases)
+    found: dict[Block, Candidates] = {}
+    for case in laid:
+        each = in_threads(partial(candidates_of, case), case.blocks)
+        found |= zip(case.blocks, each, strict=True)
+    return Evaluation(request=request, cases=laid, candidates=found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,33 +10,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.parallel import in_threads
-from llmcalc_core.planning.candidates import Candidates
+from llmcalc_core.planning.blocks import Block
+from llmcalc_core.planning.candidates import Candidates, Contenders
+from llmcalc_core.planning.case_grid import CaseGrid
 from llmcalc_core.planning.cases import names_of
-from llmcalc_core.planning.columns import COLUMNS, Shape, column_names, figure_of, spread
+from llmcalc_core.planning.columns import COLUMNS, column_names, mark_front, write
 from llmcalc_core.planning.pareto import gain_of, pareto_mask
 from llmcalc_core.planning.performance import TIMES
-from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.workload.techniques import in_use
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Positions = tuple[int, int, int, int]
+Found = Callable[[CaseGrid, Block], Candidates]
+"""Gives the candidates of a block of a case."""
 
 
-def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.DataFrame:
+def frame_of(request: EvaluationRequest, cases: Sequence[CaseGrid], found: Found) -> pd.DataFrame:
     """Make the frame of some cases of a request.
-
-    The figures of a case are taken first and spread over its plans one by one, so that of cases
-    that nobody keeps nothing is left beside the frame.
 
     Parameters
     ----------
     request : EvaluationRequest
         What they answer.
-    cases : iterable of Candidates
-        With the times of both static phases.
+    cases : sequence of CaseGrid
+        Their plans and workloads.
+    found : callable
+        Gives the candidates of a block, with the times of both static phases.
 
     Returns
     -------
@@ -45,18 +46,9 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
     """
     import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
 
-    places: list[tuple[Positions, Shape]] = []
-    parts: dict[str, list[NDArray[Any]]] = {name: [] for name in column_names(request)}
-    for found in cases:
-        places.append((found.case.position, found.shape))
-        figures = {name: figure_of(found, name) for name in parts}
-        plans, shape = found.plans, found.shape
-        del found
-        for name, values in zip(parts, _all_spread(figures, plans, shape), strict=True):
-            parts[name].append(values)
-    columns = {name: joined(parts.pop(name)) for name in tuple(parts)}
-    columns["on_front"] = front(request, columns.__getitem__, places)
-    data: dict[str, Any] = _case_columns(request, places)
+    columns = filled(column_names(request), cases, found)
+    columns["on_front"] = front(request, columns.__getitem__, cases)
+    data: dict[str, Any] = _case_columns(request, cases)
     for name, values in columns.items():
         labels = COLUMNS[name].labels
         data[name] = (
@@ -65,20 +57,62 @@ def frame_of(request: EvaluationRequest, cases: Iterable[Candidates]) -> pd.Data
     return pd.DataFrame(data, copy=False)
 
 
-def _all_spread(
-    figures: dict[str, NDArray[Any]], plans: PlanTable, shape: Shape
-) -> list[NDArray[Any]]:
-    """Spread figures over plans, and let go of each that was."""
-    return in_threads(lambda name: spread(name, figures.pop(name), (plans, shape)), tuple(figures))
+def filled(
+    names: Iterable[str], cases: Sequence[CaseGrid], found: Found
+) -> dict[str, NDArray[Any]]:
+    """Fill columns with the figures of all candidates of some cases.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Which columns.
+    cases : sequence of CaseGrid
+        The cases.
+    found : callable
+        Gives the candidates of a block, with the times that the columns need.
+
+    Returns
+    -------
+    dict of str to array
+        A value per candidate; of a category, a position in its labels.
+    """
+    columns = _empty(tuple(names), sum(case.rows for case in cases))
+    start = 0
+    for case in cases:
+        own = {name: column[start : start + case.rows] for name, column in columns.items()}
+        _fill(own, case, found)
+        start += case.rows
+    return columns
 
 
-def _case_columns(
-    request: EvaluationRequest, places: list[tuple[Positions, Shape]]
-) -> dict[str, Any]:
+def _fill(columns: dict[str, NDArray[Any]], case: CaseGrid, found: Found) -> None:
+    """Fill the rows of a case, block by block, and then mark its front."""
+
+    def fill(some: Block) -> Contenders | None:
+        candidates = found(case, some)
+        for name, column in columns.items():
+            write(name, candidates, column, case.shape)
+        return candidates.contenders if "on_front" in columns else None
+
+    fronts = [one for one in in_threads(fill, case.blocks) if one is not None]
+    if fronts:
+        mark_front(fronts, columns["on_front"], case.shape)
+
+
+def _empty(names: tuple[str, ...], rows: int) -> dict[str, NDArray[Any]]:
+    """Give room for columns; those of a type side by side, which takes fewer pages of memory."""
+    columns: dict[str, NDArray[Any]] = {}
+    for dtype in dict.fromkeys(COLUMNS[name].dtype for name in names):
+        own = [name for name in names if COLUMNS[name].dtype is dtype]
+        columns |= zip(own, np.empty((len(own), rows), dtype), strict=True)
+    return {name: columns[name] for name in names}
+
+
+def _case_columns(request: EvaluationRequest, cases: Sequence[CaseGrid]) -> dict[str, Any]:
     """Give the columns of what differs between cases."""
     import pandas as pd  # noqa: PLC0415 - as above
 
-    names, sizes = names_of(request), [np.prod(shape) for _, shape in places]
+    names, sizes = names_of(request), [one.rows for one in cases]
     known: dict[str, dict[str, Any]] = {
         "model": names.model,
         "hardware": names.hardware,
@@ -86,11 +120,11 @@ def _case_columns(
     }
     data: dict[str, Any] = {}
     for axis, (name, own) in enumerate(known.items()):
-        positions = np.array([position[axis] for position, _ in places], dtype=np.int16)
+        positions = np.array([one.case.position[axis] for one in cases], dtype=np.int16)
         codes = np.repeat(positions, sizes)
         data[name] = pd.Categorical.from_codes(codes, dtype=_categories(tuple(own)))
     for name, used in in_use(request.techniques, request.serves).items():
-        values = np.array([used[position[3]] for position, _ in places])
+        values = np.array([used[one.case.position[3]] for one in cases])
         data[name] = np.repeat(values, sizes)
     return data
 
@@ -98,7 +132,7 @@ def _case_columns(
 def front(
     request: EvaluationRequest,
     column: Callable[[str], NDArray[Any]],
-    places: Iterable[tuple[Positions, Shape]],
+    cases: Sequence[CaseGrid],
 ) -> NDArray[np.bool_]:
     """Mark the candidates on the front: that of each case, or of all hardware together.
 
@@ -108,34 +142,31 @@ def front(
         Its objective says which.
     column : function
         Gives a column by its name, a category as positions in its labels.
-    places : iterable
-        Positions and shape of each case.
+    cases : sequence of CaseGrid
+        The cases.
 
     Returns
     -------
     array of bool
         Whether a row is on it.
     """
-    if request.objective == "throughput":
-        return column("on_front")
-    latency = column(TIMES[request.phase]).copy()
-    latency[column("rejected_for") != 0] = np.nan
-    return pareto_mask(latency, gain_of(column, request.objective), _alike(places))
+    if request.objective != "throughput":
+        latency = column(TIMES[request.phase]).copy()
+        latency[column("rejected_for") != 0] = np.nan
+        return pareto_mask(latency, gain_of(column, request.objective), _alike(cases))
+    return column("on_front")
 
 
-def _alike(places: Iterable[tuple[Positions, Shape]]) -> NDArray[np.intp]:
+def _alike(cases: Sequence[CaseGrid]) -> NDArray[np.intp]:
     """Give candidates of the same model, precision, techniques and lengths the same number."""
     groups: dict[tuple[int, int, int], int] = {}
     parts = []
-    for (model, _, precision, techniques), (plans, batches, inputs, outputs) in places:
+    for one in cases:
+        model, _, precision, techniques = one.case.position
+        plans, batches, inputs, outputs = one.shape
         group = groups.setdefault((model, precision, techniques), len(groups))
         lengths = np.tile(np.arange(inputs * outputs), plans * batches)
         parts.append(group * inputs * outputs + lengths)
-    return joined(parts)
-
-
-def joined(parts: list[NDArray[Any]]) -> NDArray[Any]:
-    """Put the parts of a column one after the other."""
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

@@ -15,10 +15,8 @@ from llmcalc_core.memory.concurrency import most_in_flight
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.performance import Performance
-from llmcalc_core.planning.plan_table import PlanTable
 from llmcalc_core.simulation.in_flight import numbers_in_flight
 from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop, Room, open_loop
-from llmcalc_core.simulation.records import Where, joined
 from llmcalc_core.workload.grid import Grid
 
 _ROWS = 2**15
@@ -57,45 +55,6 @@ def open_loop_at(case: Case, budget: MemoryBudget, load: OfferedLoad) -> OpenLoo
     room = Room(whole=np.maximum(whole, 1.0), usual=np.minimum(usual, places))
     tried = (model, hardware, precision, of(float(room.usual.max())), efficiency)
     return open_loop(tried, room, load)
-
-
-def open_loop_in_blocks(
-    case: Case,
-    budget: MemoryBudget,
-    plans: PlanTable,
-    rates: tuple[float, ...],
-    percentile: float | None = None,
-) -> OpenLoop:
-    """Estimate what plans do at rates of requests that are divided evenly over their replicas.
-
-    Parameters
-    ----------
-    case, budget
-        As of :func:`open_loop_at`, of the layouts of the plans.
-    plans : PlanTable
-        The plans.
-    rates : tuple of float
-        Requests per second of a whole deployment [1/s].
-    percentile : float, optional
-        Share of the requests whose latencies are to be given beside the means [1].
-
-    Returns
-    -------
-    OpenLoop
-        Of one replica of each.
-    """
-    grid = case[3]
-    each = np.array(rates).reshape(1, -1, 1, 1) / plans.replicas.reshape(-1, 1, 1, 1)
-    found: list[tuple[Where, OpenLoop]] = []
-    for layouts, inputs in _blocks(grid, len(plans.replicas) * len(rates)):
-        rows = np.flatnonzero((plans.layout >= layouts.start) & (plans.layout < layouts.stop))
-        some = grid.of_layouts(layouts).of_inputs(inputs)
-        block = (case[0], case[1], case[2], some, case[4])
-        load = OfferedLoad(
-            rates=each[rows], layout=plans.layout[rows] - layouts.start, percentile=percentile
-        )
-        found.append(((rows, inputs), open_loop_at(block, budget, load)))
-    return joined((*each.shape[:2], *grid.shape[2:]), found)
 
 
 def performance_at(found: OpenLoop, output_tokens: Floats) -> Performance:
@@ -144,8 +103,21 @@ def not_served(found: OpenLoop) -> NDArray[np.bool_]:
     return found.overloaded if found.percentiles is None else found.full
 
 
-def _blocks(grid: Grid, rows: int) -> Iterator[tuple[slice, slice]]:
-    """Divide layouts and, where one has many lengths, inputs."""
+def layouts_and_inputs(grid: Grid, rows: int) -> Iterator[tuple[tuple[int, ...], slice]]:
+    """Divide layouts, by position, and, where one has many lengths, inputs.
+
+    Parameters
+    ----------
+    grid : Grid
+        Layouts and lengths.
+    rows : int
+        Plans and rates of all layouts.
+
+    Yields
+    ------
+    tuple
+        Positions of layouts, and which inputs.
+    """
     layouts, _, inputs, outputs = grid.shape
     most = grid.engine.max_num_seqs * float(np.max(grid.attention_dp))
     each = max(len(numbers_in_flight(int(most))), -(-rows // layouts))
@@ -153,4 +125,5 @@ def _blocks(grid: Grid, rows: int) -> Iterator[tuple[slice, slice]]:
     high = max(_ROWS // (each * outputs * inputs), 1)
     for start in range(0, layouts, high):
         for first in range(0, inputs, wide):
-            yield slice(start, start + high), slice(first, min(first + wide, inputs))
+            some = tuple(range(start, min(start + high, layouts)))
+            yield some, slice(first, min(first + wide, inputs))

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+_SAMPLED = 128
+"""Candidates of the same lengths that are tried for whether most others are behind them."""
+
+_PROPORTIONS = (0.25, 0.5, 1.0, 2.0, 4.0)
+"""Of gain over cost in what a good candidate has much of."""
+
 _SMALL = 1_000
 _BINS = 512
 
@@ -118,6 +124,40 @@ def pareto_mask(
     mask = np.zeros(len(cost), dtype=bool)
     mask[hopeful[_sweep(cost[hopeful], gain[hopeful], groups[hopeful])]] = True
     return mask
+
+
+def contenders(cost: Floats, gain: Floats, allowed: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Give the candidates that may be on the front of their lengths: few of those that are not.
+
+    Parameters
+    ----------
+    cost, gain : array of shape (layouts, batches, inputs, outputs)
+        As of :func:`pareto_mask`; some of all candidates.
+    allowed : array of bool of the same shape
+        Others neither are on a front nor dominate any.
+
+    Returns
+    -------
+    array of int
+        Their positions in the flat arrays.
+
+    Examples
+    --------
+    >>> cost, gain = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[2.0, 2.0], [1.0, 3.0]])
+    >>> grid = (2, 1, 1, 2)
+    >>> contenders(cost.reshape(grid), gain.reshape(grid), np.ones(grid, bool)).tolist()
+    [0, 1, 3]
+    """
+    lengths = cost.shape[2] * cost.shape[3]
+    costs, gains = cost.reshape(-1, lengths), gain.reshape(-1, lengths)
+    hopeful = np.array(allowed.reshape(-1, lengths))
+    # Most are behind one of a few that are good in both, in different proportions.
+    some = slice(None, None, max(len(costs) // _SAMPLED, 1))
+    few, most = costs[some], np.where(hopeful[some], gains[some], 0.0)
+    for power in _PROPORTIONS:
+        best = (most**power / few).argmax(axis=0), np.arange(lengths)
+        hopeful &= (costs <= few[best]) | (gains >= most[best])
+    return np.flatnonzero(hopeful)
 
 
 def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.intp]:

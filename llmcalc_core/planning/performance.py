@@ -15,7 +15,7 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.serving import serving_times_in_blocks
+from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.grid import Grid
 
 TIMES = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
@@ -88,7 +88,7 @@ def performance(
     """
     if phase == "serving":
         running = let_in(grid)
-        loop = serving_times_in_blocks((model, hardware, precision, running, efficiency))
+        loop = serving_times(model, hardware, precision, running, efficiency, further=False)
         late = 0.0 if running is grid else (grid.batch / running.batch - 1) * loop.e2e_s
         return Performance(
             ttft_s=loop.ttft_s + late,

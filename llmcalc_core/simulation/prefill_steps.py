@@ -35,7 +35,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.single_numbers import ceiling, larger
 from llmcalc_core.layers.work import Pass, Section, pass_of
 from llmcalc_core.simulation.load import Load
-from llmcalc_core.simulation.prompt_case import PromptCase
+from llmcalc_core.simulation.prompt_case import BLOCKS, PromptCase
 from llmcalc_core.simulation.token_table import TIMES, token_table
 from llmcalc_core.workload.grid import Grid
 
@@ -185,9 +185,10 @@ def prefill_times(
 def seconds_per_token(case: Case) -> Values:
     """Time of a prompt's token in a step that reads as many as it has room for [s]."""
     plans, away = PromptCase.of(case), case[3].weights_offload
-    if plans.is_one and np.ndim(away) == 0:
-        return _kept_full_step(plans, float(away))
-    return _full_step(plans, away)
+    if np.ndim(away):
+        return _full_step(plans, away)
+    kept = _kept_full_step if plans.is_one else _full_step_of_block
+    return kept(plans, float(away))
 
 
 def _full_step(plans: PromptCase, weights_offload: Values) -> Values:
@@ -203,6 +204,7 @@ def _full_step(plans: PromptCase, weights_offload: Values) -> Values:
 
 
 _kept_full_step = lru_cache(maxsize=1024)(_full_step)
+_full_step_of_block = lru_cache(maxsize=BLOCKS)(_full_step)
 
 
 def mixes_prompts(efficiency: Efficiency, *, chunked: bool) -> float:
@@ -335,8 +337,8 @@ def _each_chunk(case: Case, chunks: Values) -> dict[str, Values]:
     """
     plans = PromptCase.of(case)
     if np.ndim(chunks) == 0:
-        timed_chunk = _kept_chunk if plans.is_one else _one_chunk_times
-        times = timed_chunk(plans, float(chunks))
+        kept = _kept_chunk if plans.is_one else _chunk_of_block
+        times = kept(plans, float(chunks))
         return {name: getattr(times, name) for name in TIMES}
     numbers, which = np.unique(chunks, return_inverse=True)
     times = _one_chunk_times(plans, numbers.reshape(1, -1, 1, 1))
@@ -361,6 +363,7 @@ def _one_chunk_times(plans: PromptCase, chunks: Values) -> PassTimes:
 
 
 _kept_chunk = lru_cache(maxsize=1024)(_one_chunk_times)
+_chunk_of_block = lru_cache(maxsize=BLOCKS)(_one_chunk_times)
 
 
 def _of_chunks(times: Values, which: NDArray[np.intp]) -> Values:

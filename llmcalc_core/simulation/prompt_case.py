@@ -16,6 +16,10 @@ from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
 
+BLOCKS = 8
+"""Cases of many plans of which is kept what blocks of other batches need, too; and a few threads
+are at work at a time [1]."""
+
 
 class PromptCase(NamedTuple):
     """Plans and prompts without requests in flight or answers; can be the key of what is kept.

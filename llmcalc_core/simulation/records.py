@@ -1,4 +1,4 @@
-"""Records of arrays, and records in them, as one."""
+"""Records of arrays, and records in them."""
 
 from __future__ import annotations
 
@@ -10,40 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Record = TypeVar("Record")
-Where = tuple[NDArray[np.intp] | slice, slice]
-"""Plans and inputs that a part of a record is about."""
 
 
 def single(record: Record) -> Record:
     """Give the record of one plan and load with numbers, as arrays without axes."""
     return mapped([record], lambda values: np.asarray(values[0]).reshape(()))
-
-
-def joined(shape: tuple[int, ...], parts: list[tuple[Where, Record]]) -> Record:
-    """Join records of some plans and inputs each; what is one number in all of them stays one.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Plans, rates, inputs and outputs of all.
-    parts : list of tuple
-        Where each belongs; their arrays broadcast to the four axes there.
-    """
-    if len(parts) == 1:
-        return parts[0][1]
-
-    def whole(values: list[NDArray[Any]]) -> NDArray[Any]:
-        if (
-            not any(value.ndim for value in values)
-            and len({value.tobytes() for value in values}) == 1
-        ):
-            return values[0]
-        found = np.empty(shape, values[0].dtype)
-        for ((rows, inputs), _), value in zip(parts, values, strict=True):
-            found[rows, :, inputs] = value
-        return found
-
-    return mapped([record for _, record in parts], whole)
 
 
 def mapped(records: list[Record], change: Callable[[list[NDArray[Any]]], NDArray[Any]]) -> Record:

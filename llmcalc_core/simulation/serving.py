@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,6 @@ from llmcalc_core.costmodel.times import TimeByKind
 from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, serving_utilisation
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.parallel import in_threads
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
@@ -33,9 +30,7 @@ from llmcalc_core.simulation.prefill_steps import (
     prefill_times,
     seconds_per_token,
 )
-from llmcalc_core.simulation.records import joined
 from llmcalc_core.workload.grid import Grid
-from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 
@@ -268,56 +263,6 @@ def _utilisation(steps: ServingSteps, loop: ClosedLoopTimes, e2e: Floats) -> Uti
 def _array(values: Values | None) -> Floats:
     """Give an array; NaN of what was not asked for."""
     return np.asarray(np.nan if values is None else values)
-
-
-_ROWS = 2**16
-"""Plans and workloads of a block: an array of them takes half a megabyte."""
-
-
-def serving_times_in_blocks(case: Case) -> ServingTimes:
-    """Time requests under continuous batching, as :func:`serving_times` does.
-
-    Parameters
-    ----------
-    case : tuple
-        Model, hardware, precision, grid and efficiency.
-
-    Returns
-    -------
-    ServingTimes
-        Without the times to first token of a burst and of even arrivals.
-    """
-    model, hardware, precision, grid, efficiency = case
-    blocks = _blocks(grid)
-    if len(blocks) == 1:
-        return serving_times(*case, further=False)
-
-    def of_block(block: tuple[int, ...]) -> ServingTimes:
-        """Time some of the layouts."""
-        some = grid.of_layouts(block)
-        return serving_times(model, hardware, precision, some, efficiency, further=False)
-
-    found = in_threads(of_block, blocks)
-    return joined(
-        grid.shape,
-        [((np.array(block), slice(None)), one) for block, one in zip(blocks, found, strict=True)],
-    )
-
-
-def _blocks(grid: Grid) -> list[tuple[int, ...]]:
-    """Divide layouts, by position: those whose steps hold the same are beside each other."""
-    most = max(_ROWS // prod(grid.shape[1:]), 1)
-    if most >= len(grid.layouts):
-        return [tuple(range(len(grid.layouts)))]
-    order = sorted(range(len(grid.layouts)), key=lambda at: _steps_alike(grid.layouts[at]))
-    whole = sum(layout.pp == 1 for layout in grid.layouts)  # without a pipeline there is less to do
-    ends = sorted({*range(most, whole, most), whole, *range(whole, len(order), most), len(order)})
-    return [tuple(order[first:last]) for first, last in pairwise([0, *ends]) if first < last]
-
-
-def _steps_alike(layout: Layout) -> tuple[int, int]:
-    """Say what the steps of a layout hold depends on, beside the workload."""
-    return layout.pp, layout.attention_dp
 
 
 def serving_breakdown(case: Case) -> list[BreakdownRow]:

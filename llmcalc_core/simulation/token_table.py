@@ -17,7 +17,7 @@ from llmcalc_core.costmodel.passes import PassTimes, pass_times
 from llmcalc_core.costmodel.sections import LOGITS, sections
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.work import pass_of
-from llmcalc_core.simulation.prompt_case import PromptCase
+from llmcalc_core.simulation.prompt_case import BLOCKS, PromptCase
 
 _DOUBLING = 4
 """Knots of the table between a number of tokens and its double [1]."""
@@ -137,13 +137,17 @@ def token_table(
     """
     few, which = distinct(in_use)
     plans = PromptCase.of(case)._replace(inputs=(1.0,))
-    if plans.is_one and np.ndim(few) == 0:
-        return _kept_table(plans, float(few), with_logits=with_logits), which
-    return _table(plans, few, with_logits=with_logits), which
+    kept = _kept_table if plans.is_one and np.ndim(few) == 0 else _table_of_block
+    in_use = np.asarray(few, dtype=float)
+    return kept(plans, in_use.tobytes(), in_use.shape, with_logits=with_logits), which
 
 
-def _table(plans: PromptCase, in_use: Values, *, with_logits: bool) -> TokenTable:
+def _table(
+    plans: PromptCase, replicas: bytes, shape: tuple[int, ...], *, with_logits: bool
+) -> TokenTable:
+    """Time the steps of plans; the replicas in use, as bytes, can be the key of what is kept."""
     model, hardware, precision, grid, efficiency = plans.case()
+    in_use = np.frombuffer(replicas).reshape(shape) if shape else np.frombuffer(replicas).item()
     knots = _knots(2 * grid.token_budget)
     tokens = np.array(knots).reshape(1, 1, -1, 1)
     whole = replace(
@@ -169,6 +173,8 @@ def _table(plans: PromptCase, in_use: Values, *, with_logits: bool) -> TokenTabl
 
 _kept_table = lru_cache(maxsize=256)(_table)
 """Tables of one layout, which do not depend on the workload, are kept: some 3 kB each."""
+
+_table_of_block = lru_cache(maxsize=BLOCKS)(_table)
 
 
 @lru_cache(maxsize=64)

@@ -122,6 +122,12 @@ class Grid:
         rest |= {"tp": tp, "pp": pp, "ep": ep, "attention_dp": attention_dp, "cp": cp}
         return replace(self, **rest)
 
+    def of_batches(self, some: slice) -> Grid:
+        """Give the same with some of its batches."""
+        count = len(range(self.shape[1])[some])
+        shape = (self.shape[0], count, *self.shape[2:])
+        return replace(self, shape=shape, **self._some(1, some))
+
     def of_inputs(self, some: slice) -> Grid:
         """Give the same with some of its input lengths."""
         count = len(range(self.shape[2])[some])

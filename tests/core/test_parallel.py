@@ -10,7 +10,7 @@ import pytest
 
 from llmcalc_core import explore, parallel
 from llmcalc_core.parallel import MOST_THREADS, in_threads, processors
-from llmcalc_core.simulation import serving
+from llmcalc_core.planning import blocks
 
 
 @pytest.fixture
@@ -89,6 +89,6 @@ def test_blocks_of_layouts_are_the_same_as_all_at_once(monkeypatch):
     }
     found = []
     for rows in (1, 10**9):
-        monkeypatch.setattr(serving, "_ROWS", rows)
+        monkeypatch.setattr(blocks, "ROWS", rows)
         found.append(explore(**asked))
     pd.testing.assert_frame_equal(*found, check_exact=False, rtol=1e-12)
