@@ -122,7 +122,7 @@ def test_the_engine_changes_the_figures(phase: str, monkeypatch: pytest.MonkeyPa
     slower = fitted().replace({(name, "sglang"): 1.0 for name in ("memory_time", "compute_time")})
     monkeypatch.setattr(candidates, "efficiency_for", partial(efficiency_for, constants=slower))
     usual, slow = (
-        explore("llama2_7b", "H100_80GB", 2, phase=phase, engine=engine)
+        explore("llama2_7b", "H100_80GB", 2, phase=phase, engine=engine, batch=BATCHES)
         for engine in ("vllm", "sglang")
     )
     assert (slow["tpot_s"] > usual["tpot_s"]).all()
