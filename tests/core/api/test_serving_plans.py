@@ -14,7 +14,7 @@ from llmcalc_core import PHASES, TIME_COLUMNS, explore
 from llmcalc_core.calibration.constants import fitted
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.defaults import BATCHES
-from llmcalc_core.planning import candidates
+from llmcalc_core.planning import case_grid
 
 CASES = {
     "dense": ("llama2_70b", "H100_80GB", "fp8"),
@@ -120,7 +120,7 @@ def test_an_evaluation_of_serving_is_about_the_time_per_output_token() -> None:
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_engine_changes_the_figures(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
     slower = fitted().replace({(name, "sglang"): 1.0 for name in ("memory_time", "compute_time")})
-    monkeypatch.setattr(candidates, "efficiency_for", partial(efficiency_for, constants=slower))
+    monkeypatch.setattr(case_grid, "efficiency_for", partial(efficiency_for, constants=slower))
     usual, slow = (
         explore("llama2_7b", "H100_80GB", 2, phase=phase, engine=engine, batch=BATCHES)
         for engine in ("vllm", "sglang")
