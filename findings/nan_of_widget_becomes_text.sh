@@ -3,13 +3,13 @@
 # Guess: JSON has neither, so that they arrive as null, or an error tells of them; and whether the
 #   package orjson is there changes speed, not values.
 # jupyter_client 8.10.0 puts messages into JSON by the standard library, and one that this refuses
-#   through json_clean (json_packer in session.py, json_clean in jsonutil.py), which makes of NaN and
+#   through json_clean (json_packer in session.py; jsonutil.py), which makes of NaN and
 #   infinity the words that Python prints for them. If orjson 3.12.0 can be imported, it is used
 #   instead (Session.packer, by default), and they become null.
 # It matters: a front end gets "nan", a text, among numbers, from a kernel without orjson, and null
 #   from one with it: `value > 0` is false for both, but null < 1 is true, and "nan" + 1 is a text.
 #   vLLM is one of those that bring orjson along. Arrays sent as bytes are not touched.
-# Seen on 2026-11-30 (value of a FloatText, of another, of a FloatsInput, as Python reads the state):
+# Seen on 2026-11-30 (values of two FloatText and a FloatsInput, as Python reads the state):
 #   without orjson: ['nan', 'inf', [1.5, 'nan']]
 #   with orjson: [None, None, [1.5, None]]
 set -euo pipefail

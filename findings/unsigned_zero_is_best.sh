@@ -42,7 +42,8 @@ kept = {
     "frame with float cost": paretoset(dear, sense),
     "frame with float cost, by model": paretoset(dear.assign(model="8B"), [*sense, "diff"]),
 }
-seen = {name: [u for u, best in zip(users, mask, strict=True) if best] for name, mask in kept.items()}
+users = np.array(users)
+seen = {name: users[mask].tolist() for name, mask in kept.items()}
 seen["paretorank of the uint32 array"] = paretorank(counts, sense).tolist()
 for name, plans in seen.items():
     print(f"{name}: {plans}")
