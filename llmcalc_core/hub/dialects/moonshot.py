@@ -42,7 +42,7 @@ def _kimi_k25(fields: Fields) -> dict[str, Any]:
 @dialect("kimi_linear")
 def _kimi_linear(fields: Fields) -> dict[str, Any]:
     """Read layers of Kimi delta attention, and of latent attention without rotary positions."""
-    for name in ("add_cross_attention", "is_encoder_decoder"):
+    for name in ("add_cross_attention", "is_encoder_decoder", "tie_word_embeddings"):
         fields.require(name, expected=False)
     fields.require("moe_layer_freq", expected=1)
     fields.require("mla_use_nope", expected=True)
