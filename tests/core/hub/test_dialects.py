@@ -130,7 +130,7 @@ def test_only_some_layers_of_glm_5_2_have_an_indexer() -> None:
     kinds = ["full" if layer < 3 or layer % 4 == 2 else "shared" for layer in range(78)]
     values = {"model_type": "glm_moe_dsa", "vocab_size": 154880, "hidden_size": 6144,
               "num_hidden_layers": 78, "num_attention_heads": 64, "intermediate_size": 12288,
-              "num_nextn_predict_layers": 1}  # fmt: skip
+              "num_nextn_predict_layers": 1, "topk_method": "noaux_tc"}  # fmt: skip
     every, some = (read_hf_config(values | more) for more in ({}, {"indexer_types": kinds}))
     by_number = {"index_topk_freq": 4, "index_skip_topk_offset": 3}
     by_letter = {"index_topk_pattern": "".join(kind[0].upper() for kind in kinds)}
