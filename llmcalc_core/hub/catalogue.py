@@ -26,9 +26,20 @@ _TUNED = re.compile(r"-(?:hf|instruct|it|chat|base|pt)(?=-|$)")
 _QUANTISED = re.compile(
     r"[-:](?P<type>(?:ud-)?i?q\d+-(?:[kx]{1,2}s?(?:-(?:xxs|xs|s|m|l|xl|nl))?|[01])|fp8|fp4|nvfp4|mxfp4|"
     r"mxfp8|int8|int4|awq|gptq|quantized|w\d+a(?:fp)?\d+|dynamic|static|pertensor|block|gguf|"
-    r"(?:unsloth-)?bnb-[48]bit|[48]bit|mlx|f16|bf16|original)(?=-|:|$)"
+    r"(?:unsloth-)?bnb-[48]bit|[48]bit|mlx|kv|f16|bf16|original)(?=-|:|$)"
 )
-_SILENT = ("quantized", "dynamic", "static", "pertensor", "block", "mlx", "original", "f16", "bf16")
+_SILENT = (
+    "kv",
+    "quantized",
+    "dynamic",
+    "static",
+    "pertensor",
+    "block",
+    "mlx",
+    "original",
+    "f16",
+    "bf16",
+)
 """Endings that name no type of their own, or the usual one."""
 
 _SAME = {"int8": "w8a16", "8bit": "w8a16", "4bit": "w4a16", "mxfp8": "fp8",
@@ -116,7 +127,7 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
     if _GGUF_TYPE.fullmatch(kind):
         return _gguf(kind)
     named = parse_precision(_SAME.get(kind, kind))
-    kv_cache = "fp8" if name.startswith("nvidia/") else "bf16"
+    kv_cache = "fp8" if name.startswith("nvidia/") or "kv" in words else "bf16"
     scales = _MXFP4_SCALES if kind == "mxfp4" else None
     if mixture and DATA_TYPES[named.weights].is_packed:
         return Precision(
@@ -141,7 +152,7 @@ Table = Mapping[str, Any]
 
 _ORDER = (
     "meta", "opt", "mistral", "qwen", "qwen3", "deepseek", "openai", "google", "microsoft",
-    "nvidia", "kimi", "glm", "minimax", "mimo", "falcon", "others", "early",
+    "nvidia", "kimi", "glm", "minimax", "mimo", "falcon", "others", "newer", "early",
 )  # fmt: skip
 """Files of the catalogue in the order in which it lists them; any other file comes after."""
 

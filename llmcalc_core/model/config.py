@@ -374,6 +374,23 @@ linear_conv_kernel_dim : int, optional
         return read_hf_config(source, unknown=unknown)
 
     @classmethod
+    def from_checkpoint(
+        cls, source: str | os.PathLike[str], *, unknown: str = "refuse"
+    ) -> ModelConfig:
+        """Read a checkpoint's ``config.json`` and hold it against the headers of its weights.
+
+        ``source`` is its folder, its ``model.safetensors.index.json`` or a file of safetensors.
+
+        Raises
+        ------
+        ValueError
+            For a file that is missing, or weights that are not those of the description.
+        """
+        from llmcalc_core.hub.checkpoints import read_checkpoint  # noqa: PLC0415
+
+        return read_checkpoint(source, unknown=unknown)
+
+    @classmethod
     def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
         """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
         from llmcalc_core.hub.models import model_from_hub  # noqa: PLC0415

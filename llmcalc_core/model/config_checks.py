@@ -69,7 +69,7 @@ _MAY_BE_ZERO = {
 """Numbers that may be 0 although their default is not."""
 
 _MOST = {
-    "num_ffi": 2, "num_decoder_layers": 1_024, "mtp_layers": 1_024, "num_attention_heads": 65_536,
+    "num_ffi": 2, "num_decoder_layers": 512, "mtp_layers": 512, "num_attention_heads": 65_536,
     "num_key_value_heads": 65_536, "num_experts": 65_536, "expert_top_k": 65_536,
     "n_shared_experts": 1_024,
 }  # fmt: skip

@@ -2,8 +2,11 @@
 
 In an environment of its own, which is in no extra of this project::
 
-    python3 -m venv /tmp/counts && /tmp/counts/bin/pip install transformers==5.24.0 torch torchvision
-    /tmp/counts/bin/python -m tests.transformers_counts.defaults llmcalc_core/hub/class_defaults.json
+    python3 -m venv /tmp/counts
+    /tmp/counts/bin/pip install transformers==5.24.0 torch torchvision
+    /tmp/counts/bin/python -m tests.transformers_counts.defaults TARGET
+
+where the target is ``llmcalc_core/hub/class_defaults.json``.
 
 It needs nothing of this project but the rules of harmless fields, which are left out.
 """
@@ -27,7 +30,7 @@ _LEFT_OUT = re.compile(
 )
 """Fields that say nothing of the layers, and modules of prediction: weights hold those or don't."""
 
-_KEPT = ("max_position_embeddings", "n_positions")
+_KEPT = ("max_position_embeddings", "n_positions", "max_window_layers")
 
 
 def _rules() -> Any:

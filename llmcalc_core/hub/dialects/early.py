@@ -74,6 +74,7 @@ def _gpt_neo(fields: Fields) -> dict[str, Any]:
 def _mpt(fields: Fields) -> dict[str, Any]:
     """Read MPT: no biases, so that its layer norms count as RMS norms; positions are slopes."""
     fields.require("no_bias", expected=True)
+    fields.require("expansion_ratio", expected=_FOUR)
     attention = fields.section("attn_config") if fields.value("attn_config") else None
     if attention is not None:
         attention.require("qk_ln", expected=False)
@@ -88,7 +89,7 @@ def _mpt(fields: Fields) -> dict[str, Any]:
         "num_decoder_layers": fields.number("n_layers"),
         "num_attention_heads": fields.number("n_heads"),
         "num_key_value_heads": heads,
-        "intermediate_size": fields.number("expansion_ratio", default=_FOUR) * hidden,
+        "intermediate_size": _FOUR * hidden,
         "num_ffi": 1,
         "max_model_len": fields.optional("max_seq_len"),
         "tie_word_embeddings": fields.flag("tie_word_embeddings", default=True),

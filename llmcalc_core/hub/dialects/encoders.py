@@ -35,6 +35,10 @@ def side_of(vision: Fields, name: str) -> int:
     return vision.number(name, least=1)
 
 
+def _channels(vision: Fields) -> int:
+    return vision.number("num_channels", "in_channels", default=CHANNELS)
+
+
 def _plain(vision: Fields, layer: int, outside: int) -> Encoder:
     return {
         "layers": vision.number("num_hidden_layers"),
@@ -56,7 +60,7 @@ def _clip(vision: Fields) -> Encoder:
     """Read CLIP: a class token, positions, norms before and after."""
     hidden, patch = vision.number("hidden_size"), vision.number("patch_size", least=1)
     side = vision.number("image_size")
-    rows = CHANNELS * patch * patch + 1 + (side // patch) ** 2 + 1 + 4
+    rows = _channels(vision) * patch * patch + 1 + (side // patch) ** 2 + 1 + 4
     return {**_plain(vision, _biased_layer(vision), rows * hidden), "image_size": side}
 
 
@@ -71,7 +75,7 @@ def _siglip_2(vision: Fields) -> Encoder:
     """Read SigLIP 2, whose positions are a number of their own."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
     patch = vision.number("patch_size", least=1)
-    rows = CHANNELS * patch * patch + 1 + vision.number("num_patches") + 2
+    rows = _channels(vision) * patch * patch + 1 + vision.number("num_patches") + 2
     head = encoder_layer(hidden, inner, gated=False, biased=True, norms=3 * hidden)
     pooled = head if vision.flag("vision_use_head", default=True) else 0
     return _plain(vision, _biased_layer(vision), rows * hidden + pooled)
@@ -86,7 +90,7 @@ def _intern(vision: Fields) -> Encoder:
     qk = 2 * hidden * vision.flag("use_qk_norm", default=False)
     layer = 4 * hidden * hidden + 2 * hidden * inner + inner
     layer += (2 + 3 * biased + 2 * normed + 2) * hidden + qk
-    rows = CHANNELS * patch * patch + 1 + 1
+    rows = _channels(vision) * patch * patch + 1 + 1
     if vision.flag("use_absolute_position_embeddings", default=True):
         rows += (side // patch) ** 2 + 1
     rows += vision.flag("use_mask_token", default=False)

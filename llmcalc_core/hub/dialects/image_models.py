@@ -165,7 +165,9 @@ def _paddleocr_vl(fields: Fields) -> dict[str, Any]:
 
     def joined(whole: Fields, encoder: Encoder, text: int) -> dict[str, Any]:
         hidden = encoder["hidden_size"]
-        scale = whole.section("vision_config").number("spatial_merge_size", default=2)
+        vision = whole.section("vision_config")
+        vision.ignore_rest()
+        scale = vision.number("spatial_merge_size", default=2)
         wide = hidden * scale * scale
         count = 2 * hidden + (wide + 1) * wide + (wide + 1) * text
         return {"merge_size": scale, "projector_parameters": count}

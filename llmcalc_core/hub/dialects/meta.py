@@ -114,6 +114,7 @@ def llama4_vision(vision: Fields, text_hidden: int) -> VisionTower:
 def _muse_glimmer_text(fields: Fields) -> dict[str, Any]:
     """Read Muse Glimmer: a gate as wide as the result, four norms, windows in three of four."""
     fields.ignore("layer_rope_theta", "qk_scale_factor", "post_norm_eps")
+    fields.require("attention_bias", expected=False)
     base = {**decoder_fields(fields, needs=(KV, "head_dim")), **attention_bias(fields)}
     kinds = windows(fields, (SLIDING, SLIDING, SLIDING, FULL))
     return {**base, **kinds, "attn_output_gate": True, "norms_per_layer": 4}

@@ -106,7 +106,8 @@ def minimax_vision(vision: Fields, text_hidden: int, inner: int) -> VisionTower:
     """Read MiniMax-M3's encoder: a norm before it, and two projectors of two layers each."""
     hidden, width = vision.number("hidden_size"), vision.number("intermediate_size")
     patch, merge = vision.number("patch_size", least=1), vision.number("spatial_merge_size")
-    pixels = vision.number("temporal_patch_size", default=2) * CHANNELS * patch * patch
+    channels = vision.number("num_channels", default=CHANNELS)
+    pixels = vision.number("temporal_patch_size", default=2) * channels * patch * patch
     joined = merge * merge * text_hidden
     first = (hidden + 1) * inner + (inner + 1) * text_hidden
     second = (joined + 1) * inner + (inner + 1) * text_hidden

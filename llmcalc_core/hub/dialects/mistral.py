@@ -74,6 +74,7 @@ def pixtral_vision(vision: Fields, text_hidden: int, merge: int) -> VisionTower:
     """Read Pixtral as Mistral Small 3 uses it: gated layers, a merger and two projections."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
     patch = vision.number("patch_size", least=1)
+    channels = vision.number("num_channels", default=CHANNELS)
     return VisionTower(
         layers=vision.number("num_hidden_layers"),
         hidden_size=hidden,
@@ -81,7 +82,7 @@ def pixtral_vision(vision: Fields, text_hidden: int, merge: int) -> VisionTower:
         patch_size=patch,
         merge_size=merge,
         layer_parameters=encoder_layer(hidden, inner, gated=True, biased=False, norms=2 * hidden),
-        outside_parameters=CHANNELS * patch * patch * hidden + hidden,
+        outside_parameters=channels * patch * patch * hidden + hidden,
         projector_parameters=hidden
         + merge * merge * hidden * hidden
         + hidden * text_hidden

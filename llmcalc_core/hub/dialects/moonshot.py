@@ -42,7 +42,7 @@ def _kimi_k25(fields: Fields) -> dict[str, Any]:
 @dialect("kimi_linear")
 def _kimi_linear(fields: Fields) -> dict[str, Any]:
     """Read layers of Kimi delta attention, and of latent attention without rotary positions."""
-    for name in ("add_cross_attention", "is_encoder_decoder"):
+    for name in ("add_cross_attention", "is_encoder_decoder", "tie_word_embeddings"):
         fields.require(name, expected=False)
     fields.require("moe_layer_freq", expected=1)
     fields.require("mla_use_nope", expected=True)
@@ -87,7 +87,7 @@ def _delta_attention(fields: Fields, layers: int) -> dict[str, Any]:
         heads, width = fields.number("linear_num_heads"), fields.number("linear_head_dim")
         return _delta_shape(kinds, heads, width, fields.number("linear_conv_kernel_dim", default=4))
     linear = fields.section("linear_attn_config")
-    delta, full = linear.entries("kda_layers"), linear.entries("full_attn_layers")
+    delta, full = linear.whole_numbers("kda_layers"), linear.whole_numbers("full_attn_layers")
     if sorted((*delta, *full)) != list(range(1, layers + 1)):
         linear.refuse("kda_layers", f"and full_attn_layers must name each of {layers} layers once")
     numbered = tuple(_DELTA if layer in delta else FULL for layer in range(1, layers + 1))

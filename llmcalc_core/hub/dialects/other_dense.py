@@ -126,7 +126,10 @@ def _falcon_norms(fields: Fields) -> int:
 
 @dialect("helium")
 def _helium(fields: Fields) -> dict[str, Any]:
-    return {**llama(fields), "attention_output_bias": False}
+    base = llama(fields)
+    if base["num_attention_heads"] * base["head_dim"] != base["hidden_size"]:
+        fields.refuse("head_dim", "can only be described where all heads are as wide as the model")
+    return {**base, "attention_output_bias": False}
 
 
 @dialect("internlm", "internlm2")

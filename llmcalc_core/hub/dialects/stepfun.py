@@ -133,12 +133,11 @@ def _step3p7(fields: Fields) -> dict[str, Any]:
 
 def step_vision(vision: Fields, text_hidden: int) -> VisionTower:
     """Read the encoder of Step 3.7: two convolutions of stride two at the end, and a projection."""
-    hidden, ratio = vision.number("hidden_size", "width"), vision.value("mlp_ratio")
-    inner = vision.optional("intermediate_size")
-    if inner is None:
-        if not isinstance(ratio, int | float):
-            vision.refuse("mlp_ratio", "must be a number")
-        inner = round(hidden * ratio)
+    hidden = vision.number("hidden_size", "width")
+    if vision.value("mlp_ratio") is not None:
+        inner = int(hidden * vision.real("mlp_ratio"))
+    else:
+        inner = vision.number("intermediate_size")
     patch, side = vision.number("patch_size", least=1), vision.number("image_size")
     kernel = 3 * 3
     downsampled = 2 * hidden * (hidden * kernel + 1) + 4 * hidden * (2 * hidden * kernel + 1)

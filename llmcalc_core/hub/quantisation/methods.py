@@ -341,7 +341,7 @@ def read_quantisation(values: Mapping[str, Any], where: str) -> Quantisation:
     method = fields.value("quant_method")
     if method is None and fields.value("quant_algo") is not None:
         return model_optimizer(fields)
-    if method is None and fields.value("bits") is not None:
+    if method is None and fields.stated("bits") and fields.stated("group_size"):
         return _mlx(fields)
     if str(method) not in METHODS:
         rule = f"must be one that can be described ({', '.join(METHODS)})"

@@ -124,6 +124,22 @@ def test_kinds_of_layers() -> None:
     assert read_hf_config(exaone).layer_types == ("sliding_attention", "full_attention") * 2
 
 
+def test_only_some_layers_of_glm_5_2_have_an_indexer() -> None:
+    # zai-org/GLM-5.3, config.json: 3 layers, then one in four of 78; an indexer is 2,048 x 32 x 128
+    # + 6,144 x (128 + 32) + 2 x 128 parameters, and only they cache index keys (128 + 4 bytes)
+    kinds = ["full" if layer < 3 or layer % 4 == 2 else "shared" for layer in range(78)]
+    values = {"model_type": "glm_moe_dsa", "vocab_size": 154880, "hidden_size": 6144,
+              "num_hidden_layers": 78, "num_attention_heads": 64, "intermediate_size": 12288,
+              "num_nextn_predict_layers": 1, "topk_method": "noaux_tc"}  # fmt: skip
+    every, some = (read_hf_config(values | more) for more in ({}, {"indexer_types": kinds}))
+    by_number = {"index_topk_freq": 4, "index_skip_topk_offset": 3}
+    by_letter = {"index_topk_pattern": "".join(kind[0].upper() for kind in kinds)}
+    assert read_hf_config(values | by_number) == read_hf_config(values | by_letter) == some
+    assert every.parameters - some.parameters == 57 * 9_371_904
+    assert some.parameters == 743_377_000_704 + 75 * 256  # transformers 5.24.0, and corrections
+    assert every.bytes_per_token - some.bytes_per_token == 57 * (128 + 4)
+
+
 def test_heads_of_every_layer() -> None:
     # DeciLM: 1,024 wide, heads of 128; of four layers two have four KV heads, two have one.
     values = {"model_type": "deci", **SMALL, "hidden_size": 1024, "num_attention_heads": 8,

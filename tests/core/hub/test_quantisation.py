@@ -307,3 +307,30 @@ def test_a_quantisation_file_alone_points_to_the_model() -> None:
     alone = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
     with pytest.raises(ValueError, match=r"has a field model_type.*give the config\.json beside"):
         read_hf_config(alone)
+
+
+MLX = {"group_size": 64, "bits": 4}
+MLX_MODEL: dict[str, Any] = {
+    "model_type": "llama", "vocab_size": 32000, "hidden_size": 4096, "num_hidden_layers": 2,
+    "num_attention_heads": 32, "intermediate_size": 11008,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stated", "weights", "head"),
+    [
+        (MLX, 4.5, 4.5),  # a scale and a bias of 16 bits for 64 weights
+        ({"group_size": 32, "bits": 8}, 9.0, 9.0),
+        (MLX | {"bits": 6}, 6.5, 6.5),
+        (MLX | {"lm_head": False}, 4.5, 16.0),
+        ({"group_size": 32, "bits": 4, "mode": "mxfp4"}, 4.25, 4.25),
+    ],
+)
+def test_mlx_quantises_embedding_and_head_too(
+    stated: dict[str, Any], weights: float, head: float
+) -> None:
+    precision = read_hf_config({**MLX_MODEL, "quantization": stated}).precision
+    assert precision is not None
+    assert precision.bits("weights") == weights
+    assert precision.head_bytes == head / 8
+    assert precision.embedding_bytes == weights / 8
