@@ -139,7 +139,9 @@ def start_up(
     StartUp
         Of one device.
     """
-    engine = replace(engine, token_budget=token_budget(engine, settings))
+    told = settings.max_num_batched_tokens
+    if told is not None:
+        engine = replace(engine, token_budget=told, budget_by_length=False)
     grid = make_grid(
         (layout,), batches=(1,), inputs=(settings.max_model_len,), outputs=(1,), engine=engine,
         techniques=techniques,
@@ -150,39 +152,6 @@ def start_up(
     return of_engine.get(engine.name, _of_free)(
         _Asked(model, hardware, precision, layout, engine, settings, techniques), held
     )
-
-
-def token_budget(engine: Engine, settings: ServerSettings) -> int:
-    """Give the most tokens of a step, which an engine that reads prompts whole has by length.
-
-    vLLM before 0.8: ``max(max_model_len, 2048)``, and 2,048 where contexts are longer than 32,768
-    tokens, whose prompts it reads in chunks (``EngineArgs.create_engine_config`` of 0.7.3, read
-    2026-11-30).
-
-    Parameters
-    ----------
-    engine : Engine
-        In its version.
-    settings : ServerSettings
-        What it was told.
-
-    Returns
-    -------
-    int
-        As told, if it was [tokens].
-    """
-    if settings.max_num_batched_tokens is not None:
-        return settings.max_num_batched_tokens
-    if engine.name != "vllm" or is_since(engine, CHUNKS_PROMPTS):
-        return engine.token_budget
-    length = settings.max_model_len
-    return max(length, _LEAST_BUDGET) if length <= _LONG_CONTEXT else _LEAST_BUDGET
-
-
-CHUNKS_PROMPTS = (0, 8)
-"""The version of vLLM from which its second scheduler serves, which reads all prompts in chunks."""
-
-_LEAST_BUDGET, _LONG_CONTEXT = 2048, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +192,8 @@ def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     visible = asked.hardware.visible_bytes
     allowed = visible * (settings.memory_fraction or default_share(engine))
     graphs = graph_bytes(engine)
-    several = asked.layout.devices > 1
-    outside = float(outside_bytes(engine, several=several))
+    stage, stages = asked.layout.stage_devices, asked.layout.pp
+    outside = float(outside_bytes(engine, stage_devices=stage, stages=stages))
     beside = float(held.weights.item()) + float(held.activations.item()) + outside + graphs
     pool = allowed - beside
     steps = asked.layout.pp + 1 if is_since(engine, TWO_STEPS_COUNTED) else 1
@@ -294,7 +263,7 @@ def _longest(most: int, fits: Callable[[int], bool]) -> int:
 def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
     """Budget as SGLang does: weights and pools are a share of what is free before them."""
     visible = asked.hardware.visible_bytes
-    free = visible - held_before(asked.hardware)
+    free = visible - held_before(asked.hardware, peers=asked.layout.stage_devices - 1)
     share = asked.settings.memory_fraction or static_fraction(
         asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
         tp=asked.layout.tp,
