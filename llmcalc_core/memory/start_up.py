@@ -143,12 +143,14 @@ def start_up(
     if told is not None:
         engine = replace(engine, token_budget=told, budget_by_length=False)
     grid = make_grid(
-        (layout,), batches=(1,), inputs=(settings.max_model_len,), outputs=(1,), engine=engine,
-        techniques=techniques,
+        (layout,), batches=(1,), inputs=(max(settings.max_model_len - 1, 1),), outputs=(1,),
+        engine=engine, techniques=techniques,
     )  # fmt: skip
     grid = replace(grid, prefill_tokens=np.float64(engine.token_budget))
     held = device_memory(model, precision, grid)
-    of_engine = {"vllm": _of_blocks, "sglang": _of_static_fraction}
+    of_engine = {
+        "vllm": _of_blocks, "sglang": _of_static_fraction, "llama.cpp": _of_context,
+    }  # fmt: skip
     return of_engine.get(engine.name, _of_free)(
         _Asked(model, hardware, precision, layout, engine, settings, techniques), held
     )
@@ -290,6 +292,36 @@ def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
         concurrency=found.tokens / asked.settings.max_model_len,
         longest=min(found.tokens, float(asked.settings.max_model_len)),
         running=float(np.floor(max(requests, 0.0))),
+    )
+
+
+def _of_context(asked: _Asked, held: Memory) -> StartUp:
+    """Budget as llama.cpp does: the whole context is allocated at once, beside all the rest.
+
+    ``llama_kv_cache`` of src/llama-kv-cache.cpp, read 2026-11-30; the slots of a server share the
+    context.
+    """
+    visible, length = asked.hardware.visible_bytes, float(asked.settings.max_model_len)
+    beside = float(held.weights.item()) + float(held.activations.item()) + float(held.reserve)
+    cache = float(held.kv_cache.item())
+    room = visible - beside
+    longest = min(max(np.floor(room / (cache / length)), 0.0), length) if cache else length
+    context = float(asked.settings.prompt + asked.settings.answer)
+    fits = cache <= room
+    return StartUp(
+        visible_bytes=visible,
+        allowed_bytes=visible,
+        weights_bytes=held.weights.item(),
+        activations_bytes=held.activations.item(),
+        outside_bytes=float(held.reserve),
+        graphs_bytes=0.0,
+        pool_bytes=cache,
+        block_tokens=1.0,
+        blocks=length,
+        tokens=length,
+        concurrency=float(fits),
+        longest=longest,
+        running=min(float(length // context), float(asked.engine.max_num_seqs)) * fits,
     )
 
 
