@@ -15,23 +15,36 @@ _GIB = {"gib": 1.0, "gb": 1.0, "mib": 2.0**-10, "mb": 2.0**-10}
 
 _NUMBER = r"(?P<value>-?[\d,]*\.?\d+)"
 _SIZE = _NUMBER + r"\s*(?P<unit>GiB|GB|MiB|MB)"
+_MORE = r"(?P<more>-?[\d,]*\.?\d+)"
+_GB = r"\s*(?P<unit>GB)"
 _LINES = (
-    ("weights", rf"[Mm]odel (?:loading took|weights take)\s+{_SIZE}"),
+    ("weights", rf"[Mm]odel (?:loading took|weights (?:take|took))\s+{_SIZE}"),
     ("weights", rf"Load weight end\..*?mem usage=\s*{_SIZE}"),
     ("activation peak", rf"activation peak memory (?:takes|is)\s+{_SIZE}"),
-    ("outside of the allocator", rf"non[-_]torch(?: \w+){{0,2}} memory (?:takes|is)\s+{_SIZE}"),
+    ("outside of the allocator", rf"non[-_]torch(?: \w+)?[ _]memory (?:takes|is)\s+{_SIZE}"),
     ("captured graphs", rf"Estimated CUDA graph memory:\s+{_SIZE}"),
     ("KV cache pool", rf"Available KV cache memory:\s+{_SIZE}"),
     ("KV cache pool", rf"reserved for KV [Cc]ache is\s+{_SIZE}"),
+    ("KV cache pool", rf"K size:\s+{_NUMBER}\s*GB, V size:\s+{_MORE}{_GB}"),
+    ("KV cache pool", rf"#tokens:.* KV size:\s+{_SIZE}"),
+    ("KV cache pool", rf"Allocated\s+{_SIZE}\s+for max tokens in paged KV cache"),
+    ("KV cache pool", rf"\w+ KV buffer size\s+=\s+{_SIZE}"),
+    ("pool of states", rf"conv_state size:\s*{_NUMBER}\s*GB, ssm_state size:\s*{_MORE}{_GB}"),
+    ("weights", rf"(?!CPU|\w+_Mapped)\b\w+ model buffer size\s+=\s+{_SIZE}"),
+    ("activation peak", rf"(?!\w*(?:CPU|Host))\b\w+ compute buffer size\s+=\s+{_SIZE}"),
     ("visible memory", rf"total_gpu_memory \({_SIZE}\)"),
     ("blocks", rf"# (?:GPU|CUDA|cuda) blocks:\s+{_NUMBER}"),
     ("tokens", rf"KV cache size:\s+{_NUMBER}\s+tokens"),
     ("tokens", rf"max_total_num_tokens=\s*{_NUMBER}"),
+    ("tokens", rf"KV Cache is allocated.*#tokens:\s*{_NUMBER}"),
     ("tokens", rf"Max KV cache tokens:?\s+{_NUMBER}"),
+    ("tokens", rf"for max tokens in paged KV cache \({_NUMBER}\)"),
+    ("tokens", rf"llama_kv_cache: size =.*\(\s*{_NUMBER}\s+cells"),
     ("concurrency", rf"Maximum concurrency for\s+[\d,]+\s+tokens per request:\s+{_NUMBER}x"),
     ("longest context", rf"estimated maximum model length is\s+{_NUMBER}"),
 )  # fmt: skip
-"""Lines of start-up logs of vLLM, SGLang and TensorRT-LLM, by the part of a budget in them."""
+"""Lines of start-up logs of vLLM, SGLang, TensorRT-LLM and llama.cpp, by the part of a budget in
+them; what a line says in two numbers is their sum."""
 
 AGREES = 0.1
 """Share of the logged value that a budget may be off and still agrees."""
@@ -62,7 +75,7 @@ class BudgetFrame(pd.DataFrame):
         Parameters
         ----------
         log_text : str
-            The log of vLLM, SGLang or TensorRT-LLM, or a part of it.
+            The log of vLLM, SGLang, TensorRT-LLM or llama.cpp, or a part of it.
 
         Returns
         -------
@@ -83,7 +96,8 @@ class BudgetFrame(pd.DataFrame):
                     rows.append(self._compared(part, found, line))
         if not rows:
             msg = (
-                "the log must have lines of vLLM, SGLang or TensorRT-LLM about memory, such as "
+                "the log must have lines of vLLM, SGLang, TensorRT-LLM or llama.cpp about memory, "
+                "such as "
                 "'Available KV cache memory: 51.38 GiB', got none of them"
             )
             raise ValueError(msg)
@@ -91,7 +105,9 @@ class BudgetFrame(pd.DataFrame):
 
     def _compared(self, part: str, found: re.Match[str], line: str) -> dict[str, Any]:
         unit = found.groupdict().get("unit")
-        logged = float(found["value"].replace(",", "")) * (_GIB[unit.lower()] if unit else 1.0)
+        numbers = [found["value"], found.groupdict().get("more") or "0"]
+        logged = sum(float(number.replace(",", "")) for number in numbers)
+        logged *= _GIB[unit.lower()] if unit else 1.0
         budgeted = self.value_of(part)
         error = budgeted / logged - 1 if logged else float("nan")
         return {

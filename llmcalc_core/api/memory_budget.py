@@ -150,6 +150,10 @@ _LOGS = {
         "pool": "KV Cache is allocated", "tokens": "max_total_num_tokens",
     },
     "trtllm": {"pool": "Allocated", "tokens": "Max KV cache tokens"},
+    "llama.cpp": {
+        "weights": "model buffer size", "activations": "compute buffer size",
+        "pool": "KV buffer size", "tokens": "llama_kv_cache: size",
+    },
 }  # fmt: skip
 """Words of the logs of engines at start-up, by what they say."""
 

@@ -6,10 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
-_OUTSIDE_GIB = ((30.0, 0.05, 0.20), (60.0, 0.09, 0.20), (math.inf, 0.13, 0.54))
-"""``non-torch`` memory in start-up logs of vLLM of one device and of one of several, by what is
-less than so much memory: 0.03 to 0.05 GiB on T4, A10G and 12 GB, 0.08 to 0.09 on V100, A6000 and
-A100 of 40 GB, 0.13 on H100; of several 0.20 on RTX 3090, 0.54 on H100 [GiB]."""
+_OUTSIDE_GIB = ((30.0, 0.05, 0.15), (60.0, 0.09, 0.11), (math.inf, 0.13, 0.41))
+"""``non-torch`` memory in start-up logs of vLLM of one device, and what a second one adds, by what
+is less than so much memory: 0.03 to 0.05 GiB on T4, A10G and 12 GB, 0.08 to 0.09 on V100, A6000,
+and A100 of 40 GB, 0.13 on H100; of two H100 0.54, of several RTX 3090 0.20 [GiB]."""
+
+_LINKED, _FURTHER_GIB = ("v100", "a100", "a800", "h100", "h200", "h20", "b200", "b300"), 0.28
+"""Devices with links of their own, for whose every further peer NCCL has more buffers: 2.10 GiB of
+eight A100, 2.41 of eight of 183 GiB [GiB]."""
 
 _UNIFIED, _PROCESSES_GIB = ("spark", "thor"), 4.0
 """Devices whose memory is the host's as well, so that vLLM counts what its processes take there
@@ -96,6 +100,9 @@ class Engine:
     profiles_sampler : bool
         Whether it keeps the peak of a dummy sampler of ``max_num_seqs`` requests free, and measures
         what lies outside; else ``runtime_reserve_bytes`` stand for both.
+    budget_by_length : bool
+        Whether the step that is profiled has the tokens of the longest request, as prompts are read
+        whole (:func:`llmcalc_core.memory.profiled.profiled_tokens`), and not ``token_budget``.
     groups_caches : bool
         Whether layers that keep different tokens share one pool of equal blocks, in groups.
     pools_caches : bool
@@ -109,8 +116,8 @@ class Engine:
     embeds_on_host : bool
         Whether the embedding stays in the host's memory, where it is not counted.
     outside_gib : tuple of float
-        What lies outside of PyTorch on a device that is alone, and on one of several, where that
-        is measured [GiB].
+        What lies outside of PyTorch on a device that is alone, and what a second one and each
+        further one of a stage add to that, where it is measured [GiB].
     pads_experts : bool
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     expert_tiles : int
@@ -171,12 +178,13 @@ class Engine:
     # vLLM: gpu_memory_utilization.
     memory_fraction_of: Literal["device", "free", "static", "nothing"] = "device"
     profiles_sampler: bool = False
+    budget_by_length: bool = False
     groups_caches: bool = False
     pools_caches: bool = False
     states_per_request: int = 1
     graph_tokens: int = 0
     embeds_on_host: bool = False
-    outside_gib: tuple[float, float] = _OUTSIDE_GIB[-1][1:]
+    outside_gib: tuple[float, float, float] = (*_OUTSIDE_GIB[-1][1:], _FURTHER_GIB)
     pads_experts: bool = False
     expert_tiles: int = _TILE
     runtime_reserve_bytes: float = 2.0**30  # assumed
@@ -214,13 +222,14 @@ class Engine:
         """
         own = self
         if self.profiles_sampler:
-            alone, several = next(
+            alone, second = next(
                 gib for most, *gib in _OUTSIDE_GIB if memory_bytes < most * 2.0**30
             )
-            shared = _PROCESSES_GIB * _is_one_of(device, _UNIFIED)
+            alone += _PROCESSES_GIB * _is_one_of(device, _UNIFIED)
+            further = _FURTHER_GIB * _is_one_of(device, _LINKED)
             tiles = next((size for name, size in _TILES if name in device.casefold()), _TILE)
             own = replace(
-                self, outside_gib=(alone + shared, several + shared), expert_tiles=tiles,
+                self, outside_gib=(alone, second, further), expert_tiles=tiles,
                 profiles_sampler=not device.casefold().startswith(_WITHOUT_SAMPLER),
             )  # fmt: skip
         for limit in self.limits:

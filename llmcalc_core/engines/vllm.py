@@ -72,6 +72,7 @@ _V0_6 = replace(
     since="0.6",
     simulated=False,
     prefill_first=True,
+    budget_by_length=True,
     whole_decode_graphs=True,
     captured_tokens=0,
     captured_sequences=256.0,

@@ -18,11 +18,22 @@ _CONTEXT_GIB, _HELD_GIB = 0.6, {"DGX_Spark": 7.4}
 ``avail mem=78.6 GB`` then (assumed for other devices); with memory that the host has as well, what
 the system holds of it (from what two logs of SGLang had left) [GiB]."""
 
+_PEER_GIB = 0.3
+"""Buffers for a peer: between what a second H100 adds with vLLM, 0.41, and each of eight [GiB]."""
 
-def held_before(hardware: Hardware) -> float:
-    """Count what is not free of what is visible, before SGLang reads weights [bytes]."""
+
+def held_before(hardware: Hardware, *, peers: int = 0) -> float:
+    """Count what is not free of what is visible, before SGLang reads weights [bytes].
+
+    Parameters
+    ----------
+    hardware : Hardware
+        The device.
+    peers : int, default 0
+        Others that it exchanges results with, for each of which NCCL has buffers then [1].
+    """
     name = hardware.name.removesuffix(" (edited)")
-    return _HELD_GIB.get(name, _CONTEXT_GIB) * 2.0**30
+    return (_HELD_GIB.get(name, _CONTEXT_GIB) + _PEER_GIB * peers) * 2.0**30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

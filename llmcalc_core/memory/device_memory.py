@@ -19,7 +19,7 @@ from llmcalc_core.layers.work import make_pass
 from llmcalc_core.memory.graph_buffers import graph_buffer_bytes
 from llmcalc_core.memory.paged_cache import paged_bytes
 from llmcalc_core.memory.pooled_cache import pooled_bytes
-from llmcalc_core.memory.profiled import reserved_bytes
+from llmcalc_core.memory.profiled import profiled_tokens, reserved_bytes
 from llmcalc_core.memory.profiled_peak import profiled_peak
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -209,6 +209,8 @@ def _activations(model: Model, precision: Precision, grid: Grid) -> Values:
     read = grid.micro_batch * grid.prefill_tokens / grid.attention_dp / grid.cp
     wave = larger(read, grid.micro_batch * decoded)
     tokens = smaller(wave, grid.token_budget)
+    if grid.engine.profiles_sampler:
+        tokens = np.asarray(profiled_tokens(grid) / grid.cp)
     widest: Values = 0.0
     for divided, whole in model.activation_widths:
         widest = larger(widest, divided / grid.tp + whole)

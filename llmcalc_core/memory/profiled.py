@@ -8,7 +8,6 @@ vllm/v1/worker/gpu_worker.py 0.33, read 2026-11-30).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.engines import Engine, release_of
 from llmcalc_core.formulas import Values
@@ -21,7 +20,6 @@ Logits and their copy in 32 bits, sorted values, positions of 64 bits, probabili
 top-k and top-p: 38.4 to 39.9 in eleven start-up logs of vLLM on H100, A100, T4 and V100, whatever
 the tensor parallel width, as every device samples from gathered logits."""
 
-
 SAMPLER_BYTES = 14.0
 """The same where nothing is sorted: logits of 16 bits, their copy, probabilities and the draws that
 they are divided by in 32 bits (``apply_top_k_top_p_triton`` and ``random_sample`` of 0.19)."""
@@ -30,10 +28,14 @@ NOT_SORTED = (0, 17)
 """The version of vLLM from which a Triton kernel masks logits in place (pull request 33538, begun
 in February 2026: in 0.19, not in 0.14)."""
 
-CONTEXT_GIB = 0.47
-"""What the context of CUDA takes, which vLLM counted while it took all that was in use for its own
-(``determine_available_memory`` of 0.6.3 and 0.8.5, no more in 0.7.3's first engine and in 0.9.2):
-assumed, about what H100 takes [GiB]."""
+CONTEXT_GIB = 0.3, 0.47
+"""What the context of CUDA takes, on devices with less outside of PyTorch and on large ones. vLLM
+counted it while it took all that was in use for its own (``determine_available_memory`` of 0.6.3
+and 0.8.5, no more in 0.7.3's first engine and in 0.9.2): 0.35 GiB in all in a log of an RTX 3090;
+of large ones assumed, about what an H100 takes [GiB]."""
+
+_LARGE_GIB = 0.06
+"""What large devices have more than outside of PyTorch where they are alone [GiB]."""
 
 CONTEXT_NOT_COUNTED = (0, 9, 2)
 _FIRST_ENGINE_MEASURES, _SECOND_ENGINE = (0, 6, 6), (0, 8)
@@ -66,21 +68,43 @@ def sampler_bytes(vocabulary: int, grid: Grid) -> float:
     return each * requests * vocabulary
 
 
-def outside_bytes(engine: Engine, *, several: bool | NDArray[np.bool_]) -> Values:
-    """Count what lies outside of PyTorch on each device of vLLM [bytes].
+def profiled_tokens(grid: Grid) -> Values:
+    """Give the tokens of the step that vLLM profiles [tokens].
+
+    Its first engine reads prompts whole: ``max(max_model_len, 2048)`` tokens, or 2,048 where
+    contexts are longer than 32,768, whose prompts it reads in chunks
+    (``EngineArgs.create_engine_config`` and ``SchedulerConfig`` of 0.7.3, read 2026-11-30).
+
+    Parameters
+    ----------
+    grid : Grid
+        Its engine and lengths.
+    """
+    if not grid.engine.budget_by_length:
+        return grid.token_budget
+    length = grid.inputs + grid.outputs
+    return np.where(length > _LONG_CONTEXT, _LEAST_BUDGET, np.maximum(length, _LEAST_BUDGET))
+
+
+_LEAST_BUDGET, _LONG_CONTEXT = 2048.0, 32_768
+
+
+def outside_bytes(engine: Engine, *, stage_devices: Values, stages: Values) -> Values:
+    """Count what lies outside of PyTorch on each device of vLLM, with the buffers of NCCL [bytes].
 
     Parameters
     ----------
     engine : Engine
-        In its version.
-    several : bool or array of bool
-        Whether a replica has more than one device.
+        In its version, on its device.
+    stage_devices, stages : float or array
+        Devices of a stage of a pipeline, which exchange results, and its stages [1].
     """
-    alone, together = engine.outside_gib
-    apart = CONTEXT_GIB if _counts_context(engine) else 0.0
-    if not isinstance(several, np.ndarray):
-        return ((together if several else alone) + apart) * 2.0**30
-    return (np.where(several, together, alone) + apart) * 2.0**30
+    alone, second, further = engine.outside_gib
+    several = np.asarray(stage_devices) * stages > 1
+    gib = alone + np.where(several, second, 0.0) + further * np.maximum(stage_devices - 2, 0)
+    if _counts_context(engine):
+        gib = gib + CONTEXT_GIB[alone > _LARGE_GIB]
+    return gib * 2.0**30
 
 
 def _counts_context(engine: Engine) -> bool:
@@ -127,6 +151,5 @@ def is_since(engine: Engine, version: tuple[int, ...]) -> bool:
 
 def reserved_bytes(grid: Grid) -> Values:
     """Count what lies outside of PyTorch, and captured graphs, on each device of vLLM [bytes]."""
-    several = grid.stage_devices * grid.pp > 1
-    outside = outside_bytes(grid.engine, several=several)
+    outside = outside_bytes(grid.engine, stage_devices=grid.stage_devices, stages=grid.pp)
     return outside + graph_bytes(grid.engine)

@@ -139,50 +139,21 @@ def start_up(
     StartUp
         Of one device.
     """
-    engine = replace(engine, token_budget=token_budget(engine, settings))
+    told = settings.max_num_batched_tokens
+    if told is not None:
+        engine = replace(engine, token_budget=told, budget_by_length=False)
     grid = make_grid(
-        (layout,), batches=(1,), inputs=(settings.max_model_len,), outputs=(1,), engine=engine,
-        techniques=techniques,
+        (layout,), batches=(1,), inputs=(max(settings.max_model_len - 1, 1),), outputs=(1,),
+        engine=engine, techniques=techniques,
     )  # fmt: skip
     grid = replace(grid, prefill_tokens=np.float64(engine.token_budget))
     held = device_memory(model, precision, grid)
-    of_engine = {"vllm": _of_blocks, "sglang": _of_static_fraction}
+    of_engine = {
+        "vllm": _of_blocks, "sglang": _of_static_fraction, "llama.cpp": _of_context,
+    }  # fmt: skip
     return of_engine.get(engine.name, _of_free)(
         _Asked(model, hardware, precision, layout, engine, settings, techniques), held
     )
-
-
-def token_budget(engine: Engine, settings: ServerSettings) -> int:
-    """Give the most tokens of a step, which an engine that reads prompts whole has by length.
-
-    vLLM before 0.8: ``max(max_model_len, 2048)``, and 2,048 where contexts are longer than 32,768
-    tokens, whose prompts it reads in chunks (``EngineArgs.create_engine_config`` of 0.7.3, read
-    2026-11-30).
-
-    Parameters
-    ----------
-    engine : Engine
-        In its version.
-    settings : ServerSettings
-        What it was told.
-
-    Returns
-    -------
-    int
-        As told, if it was [tokens].
-    """
-    if settings.max_num_batched_tokens is not None:
-        return settings.max_num_batched_tokens
-    if engine.name != "vllm" or is_since(engine, CHUNKS_PROMPTS):
-        return engine.token_budget
-    length = settings.max_model_len
-    return max(length, _LEAST_BUDGET) if length <= _LONG_CONTEXT else _LEAST_BUDGET
-
-
-CHUNKS_PROMPTS = (0, 8)
-"""The version of vLLM from which its second scheduler serves, which reads all prompts in chunks."""
-
-_LEAST_BUDGET, _LONG_CONTEXT = 2048, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +194,8 @@ def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     visible = asked.hardware.visible_bytes
     allowed = visible * (settings.memory_fraction or default_share(engine))
     graphs = graph_bytes(engine)
-    several = asked.layout.devices > 1
-    outside = float(outside_bytes(engine, several=several))
+    stage, stages = asked.layout.stage_devices, asked.layout.pp
+    outside = float(outside_bytes(engine, stage_devices=stage, stages=stages))
     beside = float(held.weights.item()) + float(held.activations.item()) + outside + graphs
     pool = allowed - beside
     steps = asked.layout.pp + 1 if is_since(engine, TWO_STEPS_COUNTED) else 1
@@ -294,7 +265,7 @@ def _longest(most: int, fits: Callable[[int], bool]) -> int:
 def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
     """Budget as SGLang does: weights and pools are a share of what is free before them."""
     visible = asked.hardware.visible_bytes
-    free = visible - held_before(asked.hardware)
+    free = visible - held_before(asked.hardware, peers=asked.layout.stage_devices - 1)
     share = asked.settings.memory_fraction or static_fraction(
         asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
         tp=asked.layout.tp,
@@ -321,6 +292,36 @@ def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
         concurrency=found.tokens / asked.settings.max_model_len,
         longest=min(found.tokens, float(asked.settings.max_model_len)),
         running=float(np.floor(max(requests, 0.0))),
+    )
+
+
+def _of_context(asked: _Asked, held: Memory) -> StartUp:
+    """Budget as llama.cpp does: the whole context is allocated at once, beside all the rest.
+
+    ``llama_kv_cache`` of src/llama-kv-cache.cpp, read 2026-11-30; the slots of a server share the
+    context.
+    """
+    visible, length = asked.hardware.visible_bytes, float(asked.settings.max_model_len)
+    beside = float(held.weights.item()) + float(held.activations.item()) + float(held.reserve)
+    cache = float(held.kv_cache.item())
+    room = visible - beside
+    longest = min(max(np.floor(room / (cache / length)), 0.0), length) if cache else length
+    context = float(asked.settings.prompt + asked.settings.answer)
+    fits = cache <= room
+    return StartUp(
+        visible_bytes=visible,
+        allowed_bytes=visible,
+        weights_bytes=held.weights.item(),
+        activations_bytes=held.activations.item(),
+        outside_bytes=float(held.reserve),
+        graphs_bytes=0.0,
+        pool_bytes=cache,
+        block_tokens=1.0,
+        blocks=length,
+        tokens=length,
+        concurrency=float(fits),
+        longest=longest,
+        running=min(float(length // context), float(asked.engine.max_num_seqs)) * fits,
     )
 
 

@@ -162,7 +162,9 @@ def logged_precision(
     words = fields["checkpoint_precision"].casefold()
     own = config.precision or PLAIN
     owner = fields["model"].partition("/")[0].casefold()
-    named = _named_precision(words, owner, config, hardware or UNKNOWN_DEVICE, engine)
+    named = _named_precision(words, config, hardware or UNKNOWN_DEVICE, engine)
+    if named.scale_bits is None and owner in _SMALL_GROUPS:
+        named = replace(named, scale_bits=16 / 32)
     if fields["model"].endswith(_PREDICTS):
         named = replace(named, stored_bits=dict(named.stored_bits) | {"mtp": 16.0})
     cache = fields["kv_dtype"].casefold()
@@ -173,9 +175,7 @@ def logged_precision(
     return replace(named, kv_cache="fp8" if keeps_narrow or scaled else "bf16")
 
 
-def _named_precision(
-    words: str, owner: str, config: ModelConfig, hardware: Hardware, engine: str
-) -> Precision:
+def _named_precision(words: str, config: ModelConfig, hardware: Hardware, engine: str) -> Precision:
     own = config.precision or PLAIN
     if "mxfp4" in words or "experts fp4" in words:
         return own
@@ -185,8 +185,6 @@ def _named_precision(
     if "fp8" in words and "nvfp4" not in words:
         return _eight_bits(words, own)
     kind = next((kind for word, kind in _KINDS.items() if word in words), "")
-    if kind == "w4a16" and owner in _SMALL_GROUPS:
-        return Precision(weights="int4", scale_bits=16 / 32)
     if kind in _WHOLE:
         return _WHOLE[kind]
     return checkpoint_precision(kind, model=config, hardware=hardware, engine=engine)

@@ -23,6 +23,59 @@ def test_a_budget_agrees_with_its_log() -> None:
     assert found["error"].abs().max() < 0.01
 
 
+# Lines as each engine writes them (public issues and notebooks), with what is budgeted for them.
+WRITTEN = [
+    ("vllm", ("model weights take 14.99GiB; non_torch_memory takes 0.12GiB; PyTorch activation "
+     "peak memory takes 1.19GiB; the rest of the memory reserved for KV Cache is 54.93GiB."),
+     {"weights": 14.99, "outside of the allocator": 0.12, "activation peak": 1.19,
+      "KV cache pool": 54.93}),
+    ("vllm", "Loading model weights took 14.9888 GB", {"weights": 14.9888}),
+    ("vllm", "Model loading took 14.99 GiB memory and 3.65 seconds", {"weights": 14.99}),
+    ("vllm", ("GPU KV cache size: 158,656 tokens, Maximum concurrency for 32,768 tokens per "
+     "request: 4.84x"), {"tokens": 158_656, "concurrency": 4.84}),
+    ("vllm", "# cuda blocks: 1394, # CPU blocks: 1820", {"blocks": 1394}),
+    ("sglang", "Load weight end. elapsed=9.1 s, type=A, avail mem=62.2 GB, mem usage=14.98 GB.",
+     {"weights": 14.98}),
+    ("sglang", ("KV Cache is allocated. dtype: torch.bfloat16, #tokens: 430913, K size: 26.30 GB, "
+     "V size: 26.30 GB"), {"KV cache pool": 52.6, "tokens": 430_913}),
+    ("sglang", "[a] KV Cache is allocated. dtype: torch.bfloat16, #tokens: 100, KV size: 7.50 GB",
+     {"KV cache pool": 7.5, "tokens": 100}),
+    ("sglang", ("Mamba Cache is allocated. max_mamba_cache_size: 360, conv_state size: 0.99GB, "
+     "ssm_state size: 50.77GB "), {"pool of states": 51.76}),
+    ("sglang", "max_total_num_tokens=430913, chunked_prefill_size=8192, context_len=4096",
+     {"tokens": 430_913}),
+    ("trtllm", "[MemUsageChange] Allocated 166.02 GiB for max tokens in paged KV cache (5073440).",
+     {"KV cache pool": 166.02, "tokens": 5_073_440}),
+    ("llama.cpp", "load_tensors:        CUDA0 model buffer size =  4096.00 MiB", {"weights": 4.0}),
+    ("llama.cpp", "load_tensors:   CPU_Mapped model buffer size =   410.98 MiB", {}),
+    ("llama.cpp", "llama_kv_cache: CUDA0 KV buffer size =  1024.00 MiB", {"KV cache pool": 1.0}),
+    ("llama.cpp", "llama_kv_cache: size = 1024.00 MiB (  8192 cells,  32 layers)",
+     {"tokens": 8192}),
+    ("llama.cpp", "llama_context:      CUDA0 compute buffer size =   256.00 MiB",
+     {"activation peak": 0.25}),
+    ("llama.cpp", "llama_context:  CUDA_Host compute buffer size =    24.01 MiB", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("engine", "line", "logged"), WRITTEN)
+def test_lines_of_logs_are_read(engine: str, line: str, logged: dict[str, float]) -> None:
+    asked = ASKED | {"max_model_len": 8192}
+    budget = llm.memory_budget(**asked, engine=engine)
+    found = budget.check(f"{line}\ntotal_gpu_memory (79.18GiB)").set_index("part")["logged"]
+    assert found.drop("visible memory").to_dict() == pytest.approx(logged)
+
+
+def test_llama_cpp_allocates_the_whole_context() -> None:
+    """Llama 2 7B F16 at 512 tokens: 0.25 GiB of cache (RTX A6000, GPU-Benchmarks on LLaMA 2)."""
+    found = llm.memory_budget(
+        "llama2_7b", "RTX_A6000", engine="llama.cpp", bits="fp16", max_model_len=512
+    )
+    assert found.value_of("KV cache pool") == pytest.approx(0.25)
+    assert (found.value_of("tokens"), found.value_of("starts")) == (512, 1)
+    small = llm.memory_budget("llama2_13b", "RTX_4090", engine="llama.cpp", bits="fp16")
+    assert not small.value_of("starts")
+
+
 def test_another_server_does_not_agree() -> None:
     found = llm.memory_budget(**ASKED, memory_fraction=0.6).check(LOG)
     assert found.set_index("part")["agrees"].to_dict() == {

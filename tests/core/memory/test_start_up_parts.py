@@ -18,6 +18,7 @@ from llmcalc_core.memory.profiled import (
     CONTEXT_GIB,
     GRAPHS_GIB,
     default_share,
+    outside_bytes,
     reserved_bytes,
     sampler_bytes,
 )
@@ -88,7 +89,7 @@ def test_what_is_outside_and_graphs_by_version() -> None:
     assert gib("0.11") == pytest.approx(0.13)
     # all that is in use was counted, the context with it, until 0.9.2; not in the first engine
     # from 0.6.6 on
-    assert gib("0.8.5") == gib("0.9.1") == gib("0.6.4") == pytest.approx(0.13 + CONTEXT_GIB)
+    assert gib("0.8.5") == gib("0.9.1") == gib("0.6.4") == pytest.approx(0.13 + CONTEXT_GIB[1])
     assert gib("0.9.2") == gib("0.7.3") == pytest.approx(0.13)
     eager = make_grid(
         (Layout(),), batches=(1,), inputs=(9,), outputs=(9,),
@@ -98,13 +99,15 @@ def test_what_is_outside_and_graphs_by_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "alone", "several"),
-    [("T4", 0.05, 0.20), ("A100_40GB", 0.09, 0.20), ("H100_80GB", 0.13, 0.54),
-     ("DGX_Spark", 4.13, 4.54)],
+    ("device", "tp", "gib"),
+    # T4, A100 of 40 GB, H100 alone and of two; of eight A100 2.10, of several RTX 3090 0.20
+    [("T4", 1, 0.05), ("A100_40GB", 1, 0.09), ("H100_80GB", 1, 0.13), ("H100_80GB", 2, 0.54),
+     ("A100_40GB", 8, 1.88), ("RTX_3090", 8, 0.20), ("DGX_Spark", 1, 4.13)],
 )  # fmt: skip
-def test_smaller_devices_have_less_outside(device: str, alone: float, several: float) -> None:
+def test_what_is_outside_by_device(device: str, tp: int, gib: float) -> None:
     engine = find_hardware(device).engine("vllm")
-    assert engine.outside_gib == pytest.approx((alone, several))
+    found = outside_bytes(engine, stage_devices=tp, stages=1) / 2**30
+    assert found == pytest.approx(gib)
 
 
 def test_a_share_by_version_and_no_sampler_on_a_tpu() -> None:

@@ -149,16 +149,16 @@ def test_how_many_requests_fit_by_hand() -> None:
     # Llama 3 8B in bf16: 8,030,261,248 parameters are 16,060,522,496 bytes. A token's cache has
     # keys and values of 8 heads of 128 elements in each of 32 layers: 131,072 bytes; 1,200
     # tokens 157,286,400. Nine tenths of what CUDA sees, less what vLLM finds beside: the peak of a
-    # sampler of 1,024 requests, 39 bytes for each of 128,256 tokens; 0.13 GiB outside of PyTorch
+    # sampler of 1,024 requests, 14 bytes for each of 128,256 tokens; 0.13 GiB outside of PyTorch
     # and 0.6 of graphs.
     found = served(64, PLANS["dense"])
     memory = device_memory(
         architecture(find_model("llama3_8b")), Precision(),
         make_grid((Layout(),), batches=(64,), inputs=(1000,), outputs=(200,)),
     )  # fmt: skip
-    assert memory.activations == 39 * 1024 * 128_256
+    assert memory.activations == 14 * 1024 * 128_256
     usable = 0.9 * find_hardware("H100_80GB").visible_bytes
-    besides = 16_060_522_496 + 39 * 1024 * 128_256 + 0.73 * 2**30
+    besides = 16_060_522_496 + 14 * 1024 * 128_256 + 0.73 * 2**30
     assert found["memory_capacity_bytes"] == pytest.approx(usable, rel=1e-12)
     assert found["max_concurrency"] == math.floor((usable - besides) / 157_286_400)
     held = besides + 64 * 157_286_400
@@ -173,7 +173,7 @@ def test_tensorrt_llm_fills_a_part_of_what_is_free() -> None:
     plan = {"model": "llama3.1_70b", "bits": narrow, "input_tokens": 128, "output_tokens": 2048}
     usual, found = (served(500, plan, engine=engine) for engine in ("vllm", "trtllm"))
     most = found["max_concurrency"]
-    assert usual["max_concurrency"] == 0 < most  # vLLM's sampler and graphs leave no room
+    assert usual["max_concurrency"] < most / 2  # beside a sampler and graphs
     assert found["tokens_per_s"] == pytest.approx(911.6, rel=0.3)
     full, over = (served(count, plan, engine="trtllm") for count in (most, most + 1))
     assert (full["fits"], over["fits"]) == (True, False)
