@@ -35,6 +35,12 @@ _SCHEME_SPELLINGS = {
 PRECISIONS = (*DATA_TYPES, *_SCHEMES, *GGUF_TYPES)
 """The names that :func:`parse_precision` knows, in their canonical spelling."""
 
+FP8_BLOCK_BITS = 32.0 / 128.0**2
+"""Bits of scales beside a weight in FP8 whose blocks of 128 by 128 have one of 32 bits, as in
+DeepSeek-V3 (technical report, arXiv:2412.19437, section 3.3.2) and FP8 mixtures since."""
+
+_BYTE = 8.0
+
 CHECKPOINT = "checkpoint"
 """In place of a precision: the types that each model's own checkpoint is stored in."""
 
@@ -175,6 +181,19 @@ class Precision:
         stored = (self.weights, self.experts, self.attention, self.attention_output,
                   self.recurrent, self.shared)  # fmt: skip
         return min(stored, key=lambda kind: DATA_TYPES[kind].stored_bits)
+
+    @property
+    def has_block_scales(self) -> bool:
+        """Whether it is 8 bits with scales beside its weights: one for each block of them.
+
+        Examples
+        --------
+        >>> Precision(weights="fp8", activations="fp8", scale_bits=FP8_BLOCK_BITS).has_block_scales
+        True
+        >>> parse_precision("fp8").has_block_scales
+        False
+        """
+        return bool(self.scale_bits) and DATA_TYPES[self.narrowest].bits == _BYTE
 
     @cached_property
     def activation_bytes(self) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.calibration.tables import as_record, checked_keys, read_toml
-from llmcalc_core.checks import fraction, nearest, one_of, positive, whole_number
+from llmcalc_core.checks import fraction, nearest, one_of, positive, truth, whole_number
 from llmcalc_core.dtypes import data_type
 from llmcalc_core.engines import ENGINE_RECORDS
 
@@ -40,6 +40,9 @@ class KernelFacts:
         What attention multiplies in; '' for 16 bits.
     engine : str
         Whose kernels they are; '' for those that stand for every engine.
+    blocks : bool
+        Whether they are products of values that have a scale for each block, such as of 128 by 128
+        weights, not one for a tensor or a row.
     compute, memory : float
         Fractions of the peak rate and of the memory bandwidth [1].
     floor_us : float
@@ -77,6 +80,7 @@ class KernelFacts:
     type: str
     computed: str = ""
     engine: str = ""
+    blocks: bool = False
     compute: float = 0.5
     memory: float = 0.8
     floor_us: float
@@ -97,6 +101,7 @@ class KernelFacts:
     def __post_init__(self) -> None:
         """Check every value."""
         whole_number("tiles", self.tiles, least=0)
+        truth("blocks", self.blocks)
         if not 0 <= self.whole_waves <= 1:
             msg = f"whole_waves must be a number from 0 to 1, got {self.whole_waves!r}"
             raise ValueError(msg)

@@ -72,7 +72,7 @@ def kernels_of(device: str) -> tuple[str, str]:
 
 
 def find_facts(
-    facts: DeviceFacts, family: str, data_type: str, engine: str = ""
+    facts: DeviceFacts, family: str, data_type: str, engine: str = "", *, blocks: bool = False
 ) -> tuple[KernelFacts, str]:
     """Give the facts of a family for a type, else for the nearest one, and how they are known.
 
@@ -86,6 +86,8 @@ def find_facts(
         The type.
     engine : str
         Whose kernels go before those that stand for every engine.
+    blocks : bool
+        Whether products are of values with a scale for each block, where such were measured.
 
     Returns
     -------
@@ -103,7 +105,8 @@ def find_facts(
     if not known:
         return find_facts(_own_facts(ASSUMED), family, data_type)[0], "assumed"
     usable = [entry for entry in known if entry.engine in ("", engine)]
-    by_type = {entry.type: entry for entry in sorted(usable, key=lambda own: own.engine != "")}
+    ranked = sorted(usable, key=lambda own: (own.blocks == blocks, own.engine != ""))
+    by_type = {entry.type: entry for entry in ranked}
     same = DATA_TYPES[data_type].kernels
     if same in by_type:
         return by_type[same], "calibrated"
@@ -116,7 +119,8 @@ def grouped_facts(facts: DeviceFacts, computed: str, stored: str, engine: str) -
 
     The engine's own come first, then those that stand for every engine, then another engine's.
     Where a device has none of the type they reach a share of what its dense products do. Weights
-    of 4 bits that are multiplied in a wider type are unpacked by kernels of their own.
+    of 4 bits that are multiplied in a wider type are unpacked by kernels of their own; where there
+    are none of the type, those of the other type of 4 bits stand for them (Marlin has both).
 
     Examples
     --------
@@ -133,6 +137,8 @@ def grouped_facts(facts: DeviceFacts, computed: str, stored: str, engine: str) -
     dense, _ = find_facts(facts, "gemm", computed, engine)
     found = _known(every) | {"compute": (every.dense_share or 1.0) * dense.compute}
     alike = {one.engine: one for one in facts.mixture if (one.type, one.stored) == wanted}
+    if unpacked and not alike:
+        alike = {one.engine: one for one in facts.mixture if one.type == wanted[0] and one.stored}
     if not alike:
         return KernelFacts(**found)
     nearest = next(name for name in (engine, "", *alike) if name in alike)

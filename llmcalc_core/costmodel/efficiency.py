@@ -171,7 +171,7 @@ def _of_device(
         "recurrent_prefill": find_facts(facts, "recurrent_prefill", wide, engine),
         "mixture": (grouped_facts(facts, rates["mixture"], precision.experts, engine), ""),
     } | {
-        family: find_facts(facts, "gemm", kind, engine)
+        family: find_facts(facts, "gemm", kind, engine, blocks=precision.has_block_scales)
         for family, kind in rates.items()
         if family.startswith("gemm")
     }

@@ -26,9 +26,12 @@ DEVICES = {
 }
 """The catalogue's device of each folder."""
 
+BLOCKS = "fp8_block"
+"""The tables' word for FP8 with a scale for each block of 128 by 128 weights."""
+
 TYPES = {
     "bfloat16": ("bf16", "bf16"),
-    "fp8_block": ("fp8", "fp8"),
+    BLOCKS: ("fp8", "fp8"),
     "fp8": ("fp8", "fp8"),
     "nvfp4": ("fp4", "fp4"),
     "w4a16_mxfp4": ("bf16", "fp4"),

@@ -30,18 +30,19 @@ from llmcalc_core.validation.kernel_latent import read_latent_decode, read_laten
 from llmcalc_core.validation.kernel_mixtures import read_mixtures
 from llmcalc_core.validation.kernel_recurrent import read_delta_rules
 from llmcalc_core.validation.kernel_reduces import Reduces, fit_reduces, read_reduces
-from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, Timings
+from llmcalc_core.validation.kernel_timings import BLOCKS, MULTIPROCESSORS, Timings
 from llmcalc_core.validation.write_kernels import KernelFit, ReduceFit, write_kernel_fits
 
-_READERS = (
-    read_gemm,
-    read_mixtures,
-    read_decode_attention,
-    read_prefill_attention,
-    read_latent_decode,
-    read_latent_prefill,
-    read_delta_rules,
-)
+_READERS = {
+    "gemm": read_gemm,
+    "mixture": read_mixtures,
+    "attention_decode": read_decode_attention,
+    "attention_prefill": read_prefill_attention,
+    "latent_decode": read_latent_decode,
+    "latent_prefill": read_latent_prefill,
+    "recurrent_prefill": read_delta_rules,
+}
+"""What reads the timings of a family."""
 
 _WORK = ("flops", "moved", "size", "columns", "inner", "launches", "beside", "seconds")
 """Columns of timings that fits need."""
@@ -87,16 +88,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--borrowed", action="store_true", help="also with kernels of a relative, and of no device"
     )
     parser.add_argument("--write", action="store_true", help="fit, and replace kernel_fits.toml")
+    parser.add_argument(
+        "--only", nargs="+", default=[], choices=(*_READERS, "all_reduce"), metavar="FAMILY",
+        help=f"only of these families: {', '.join((*_READERS, 'all_reduce'))}",
+    )  # fmt: skip
     asked = parser.parse_args(arguments)
+    families = asked.only or (*_READERS, "all_reduce")
     try:
-        read = [_sampled(one) for reader in _READERS for one in reader(asked.folder)]
-        reduces = tuple(read_reduces(asked.folder))
+        read = [
+            _sampled(one)
+            for family, reader in _READERS.items()
+            if family in families
+            for one in reader(asked.folder)
+        ]
+        reduces = tuple(read_reduces(asked.folder)) if "all_reduce" in families else ()
     except (OSError, ValueError) as error:
         parser.error(f"{asked.folder}: {error}")
     fits = tuple(map(_fitted, read)) if asked.fit or asked.write else ()
     sums = tuple(map(_fitted_reduces, reduces)) if asked.fit or asked.write else ()
     if asked.write:
-        write_kernel_fits(fits, sums)
+        write_kernel_fits(fits, sums, asked.only)
     for table in (_table(read, fits, borrowed=asked.borrowed), _reduce_table(reduces, sums)):
         print(table.to_string(index=False))  # noqa: T201
 
@@ -148,7 +159,8 @@ def _misses(timings: Timings, device: str) -> Floats:
     else:
         kind = timings.computed if timings.family == "gemm" else timings.stored
         family = timings.family if getattr(facts, timings.family) else _STAND_INS[timings.family]
-        known, _ = find_facts(facts, family, kind, timings.engine)
+        blocks = timings.family == "gemm" and timings.table_type == BLOCKS
+        known, _ = find_facts(facts, family, kind, timings.engine, blocks=blocks)
         if timings.family != "gemm" and known.computed != timings.computed:
             wide = find_hardware(timings.device).rate(known.computed or "bf16")[1]
             rows = replace(rows, peak=wide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.formulas import Floats
 from llmcalc_core.validation.kernel_reduces import NCCL, Reduces, known_by_hand, served
-from llmcalc_core.validation.kernel_timings import MULTIPROCESSORS, SOURCE, Timings
+from llmcalc_core.validation.kernel_timings import BLOCKS, MULTIPROCESSORS, SOURCE, Timings
 
 _ABOUT = f"""\
 # What kernels of products, experts and attention reach, by device, engine and type: fits to times.
@@ -21,7 +21,8 @@ _ABOUT = f"""\
 # Written by: python -m llmcalc_core.validation.kernels FOLDER --write
 # Timings: {SOURCE} (NVIDIA, Apache-2.0), systems/data/*/: gemm, moe, attention, mla,
 # linear_attention, comm.
-# gemm: products of 1 to 16,384 rows, sides of 256 and more.
+# gemm: products of 1 to 16,384 rows, sides of 256 and more; `blocks`: of FP8 with a scale for each
+# block. FP8 of vLLM and TensorRT-LLM without what sought the scale of inputs, measured with it.
 # mixture: batches of 1 to 16,384 tokens, experts divided over 1 to 16 devices.
 # attention_prefill: `type` is the cache's, `computed` what it multiplies in if not 16 bits; heads
 # of 64 and 128, prompts of 64 tokens and more, full or in a window.
@@ -86,19 +87,37 @@ class ReduceFit(NamedTuple):
     misses: Floats
 
 
-def write_kernel_fits(fits: Sequence[KernelFit], reduces: Sequence[ReduceFit]) -> None:
-    """Replace ``kernel_fits.toml``."""
+def write_kernel_fits(
+    fits: Sequence[KernelFit], reduces: Sequence[ReduceFit], families: Collection[str] = ()
+) -> None:
+    """Replace ``kernel_fits.toml``, or of it what is of some families."""
     ordered = sorted(
         filter(_says_something, fits),
         key=lambda one: (one.timings.device, one.timings.family, one.timings.engine),
     )
     stand_ins = _stand_ins(ordered)
     lacking = [one for one in reduces if not known_by_hand(one.measured.device)]
-    entries = [_entry(one, stand_ins) for one in ordered]
-    text = "\n".join([_ABOUT, *entries, *map(_reduce_entry, lacking)])
-    Path(str(files("llmcalc_core.calibration").joinpath("kernel_fits.toml"))).write_text(
-        text, encoding="utf-8"
-    )
+    found = [*(_entry(one, stand_ins) for one in ordered), *map(_reduce_entry, lacking)]
+    path = Path(str(files("llmcalc_core.calibration").joinpath("kernel_fits.toml")))
+    if families:
+        found += [one for one in _entries(path) if _family(one) not in families]
+    entries = sorted(found, key=_order)
+    path.write_text("\n".join([_ABOUT, *entries]), encoding="utf-8")
+
+
+def _entries(path: Path) -> list[str]:
+    """Read the tables of the file as they stand there."""
+    _, *entries = path.read_text(encoding="utf-8").split("\n[[")
+    return [f"[[{one.rstrip()}\n" for one in entries]
+
+
+def _family(entry: str) -> str:
+    return entry[: entry.index("]]")].rpartition(".")[2]
+
+
+def _order(entry: str) -> tuple[bool, str]:
+    """Order tables: all-reduces last, the others by device and family, as engines stand there."""
+    return _family(entry) == "all_reduce", entry[: entry.index("]]")]
 
 
 def _reduce_entry(fit: ReduceFit) -> str:
@@ -125,22 +144,27 @@ def _says_something(fit: KernelFit) -> bool:
     return float(np.median(_judged(fit))) <= _WORST
 
 
-def _kind(timings: Timings) -> tuple[str, str, str]:
-    """Give the device, family and type that kernels are looked up by."""
+_Kind = tuple[str, str, bool, str]
+
+
+def _kind(timings: Timings) -> _Kind:
+    """Give the device, family, scaling and type that kernels are looked up by."""
     attends = timings.family.startswith(("attention", "latent"))
-    return timings.device, timings.family, timings.stored if attends else timings.computed
+    blocks = timings.family == "gemm" and timings.table_type == BLOCKS
+    own = timings.stored if attends else timings.computed
+    return timings.device, timings.family, blocks, own
 
 
-def _stand_ins(fits: Sequence[KernelFit]) -> dict[tuple[str, str, str], str]:
+def _stand_ins(fits: Sequence[KernelFit]) -> dict[_Kind, str]:
     """Say whose kernels stand for every engine: the default one's, else the first's."""
-    found: dict[tuple[str, str, str], str] = {}
+    found: dict[_Kind, str] = {}
     for one in fits:
         kind, engine = _kind(one.timings), one.timings.engine
         found[kind] = engine if engine == DEFAULT_ENGINE else found.get(kind, engine)
     return found
 
 
-def _entry(fit: KernelFit, stand_ins: Mapping[tuple[str, str, str], str]) -> str:
+def _entry(fit: KernelFit, stand_ins: Mapping[_Kind, str]) -> str:
     """Write one table."""
     own = fit.timings
     error, p90 = np.quantile(_judged(fit), (0.5, 0.9))
@@ -154,6 +178,7 @@ def _entry(fit: KernelFit, stand_ins: Mapping[tuple[str, str, str], str]) -> str
     narrow = attends and not DATA_TYPES[own.computed].has_16_bits
     lines += [f'computed = "{own.computed}"'] if narrow else []
     lines += [] if shared else [f'engine = "{own.engine}"']
+    lines += ["blocks = true"] if kind[2] else []
     lines += [f"{name} = {value:.4g}" for name, value in fit.reached.items()]
     lines += [f"tiles = {MULTIPROCESSORS[own.device]}"] if own.family == "gemm" else []
     lines += [f"error = {error:.3f}", f"error_p90 = {p90:.3f}"]

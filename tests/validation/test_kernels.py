@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from llmcalc_core.validation import kernel_timings, kernels
+from llmcalc_core.validation import kernel_timings, kernels, write_kernels
 from llmcalc_core.validation.kernel_attention import read_decode_attention, read_prefill_attention
 from llmcalc_core.validation.kernel_gemm import read_gemm
 from llmcalc_core.validation.kernel_latent import read_latent_decode, read_latent_prefill
@@ -71,6 +72,13 @@ PRODUCTS = {
     # An H100 with vLLM 0.24.0; narrow and very tall products are left out.
     "latency": [0.0126, 0.0306, 0.008, 1.5],
 }
+SCALES = {
+    "m": [64, 32_768],
+    "k": 4096,
+    "quant_dtype": "fp8",
+    # What sought the scale of the input of the first two.
+    "latency": [0.0006, 0.2],
+}
 LATENT = {
     "batch_size": [128, 1],
     "isl": 1,
@@ -115,6 +123,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         data / "h200_sxm/attention/trtllm/1.3.0rc20/generation_attention_perf.parquet": ATTENTION,
         data / "h200_sxm/attention/trtllm/1.3.0rc20/context_attention_perf.parquet": PROMPTS,
         data / "h100_sxm/gemm/vllm/0.24.0/gemm_perf.parquet": PRODUCTS,
+        data / "h100_sxm/quantize/vllm/0.24.0/computescale_perf.parquet": SCALES,
         data / "b200_sxm/mla/trtllm/1.3.0rc20/generation_mla_perf.parquet": LATENT,
         data / "b200_sxm/mla/trtllm/1.3.0rc20/context_mla_perf.parquet": LATENT
         | {"batch_size": 16, "isl": [4096, 16], "step": 0, "latency": [0.9, 0.02]},
@@ -158,6 +167,37 @@ def test_timings_count_the_work_of_products(folder: Path) -> None:
     last = found.rows.iloc[-1]
     assert last["flops"] == 2 * 64 * 16_384 * 4096
     assert last["moved"] == 16_384 * 4096 + 64 * (4096 + 2 * 16_384)
+    # Without the search of a scale that ran in the same measurement.
+    assert found.rows["seconds"].tolist() == pytest.approx([0.012e-3, 0.03e-3])
+
+
+@pytest.mark.parametrize(
+    ("engine", "word", "read"),
+    [("vllm", "fp8_block", 0), ("sglang", "fp8_block", 1), ("trtllm", "nvfp4", 0)],
+)
+def test_what_no_server_runs_so_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, word: str, read: int
+) -> None:
+    # Products without graphs, and those that were not tuned.
+    folder = tmp_path / "aiconfigurator_core/systems/data/b200_sxm/gemm" / engine / "1.0"
+    folder.mkdir(parents=True)
+    (folder / "gemm_perf.parquet").touch()
+    monkeypatch.setattr(kernel_timings, "find_spec", lambda _: True)
+    table = pd.DataFrame(PRODUCTS | {"gemm_dtype": word})
+    monkeypatch.setattr(pd, "read_parquet", lambda _: table)
+    assert len(list(read_gemm(tmp_path))) == read
+
+
+def test_families_that_are_not_fitted_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = '[[H100_80GB.gemm]]\ntype = "bf16"\n'
+    other = "[[A100_80GB.all_reduce]]\ndevices = 2\n"
+    stands = tmp_path / "kernel_fits.toml"
+    stands.write_text(f"# about\n\n{own}\n{other}", encoding="utf-8")
+    monkeypatch.setattr(write_kernels, "files", lambda _: tmp_path)
+    write_kernels.write_kernel_fits((), (), ["gemm"])
+    assert tomllib.loads(stands.read_text("utf-8")) == {
+        "A100_80GB": {"all_reduce": [{"devices": 2}]}
+    }
 
 
 def test_timings_count_the_pairs_of_prompts(folder: Path) -> None:
