@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from llmcalc_core.calibration.band_tables import BASES
+from llmcalc_core.calibration.band_tables import BASES, Band
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
 from llmcalc_core.planning.basis import band_of
 from llmcalc_core.planning.blocks import Shape
 from llmcalc_core.planning.candidates import Candidates, Contenders
 from llmcalc_core.planning.cost import COST_UNITS, OF_ALL_REPLICAS
 from llmcalc_core.planning.pareto import pareto_mask
+from llmcalc_core.planning.regimes import WiderBand, widened
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.planning.verdict import REASONS
 from llmcalc_core.workload.grid import axis
@@ -92,9 +93,13 @@ def _mean(about: str, name: str) -> Column:
 
 def _band(name: str, end: str) -> Column:
     def values(found: Candidates) -> ArrayLike:
-        metric = _BAND_METRICS[name][found.phase == "serving"]
-        factor = getattr(band_of(metric, found.basis.name, found.case.model), end)
-        time: ArrayLike = getattr(found.performance, name) * factor
+        serves, grid = found.phase == "serving", found.grid
+        metric = _BAND_METRICS[name][serves]
+        known = band_of(metric, found.basis.name, found.case.model)
+        around: Band | WiderBand = known
+        if serves:
+            around = widened(known, metric, outputs=grid.outputs, stages=grid.pp)
+        time: ArrayLike = getattr(found.performance, name) * getattr(around, end)
         return time
 
     return Column(about=f"{end} end of its 80 % band", unit="s", values=values, times=(name,))

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.times import BOUNDS
@@ -24,6 +23,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
 from llmcalc_core.planning.open_loop import open_loop_at, performance_at
+from llmcalc_core.planning.regimes import WiderBand, regime_reason, widened
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
 from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop
@@ -109,7 +109,10 @@ def serving_figures(
         times = served.times
         memory, grid = _memory_of(held, served.let_in)
     basis = basis_of(model, hardware, efficiency, workload.techniques)
-    bands = {name: band_of(name, basis.name, model) for name in ("ttft", "tpot")}
+    regime = {"outputs": float(workload.output_tokens), "stages": float(layout.pp)}
+    bands = {
+        name: widened(band_of(name, basis.name, model), name, **regime) for name in ("ttft", "tpot")
+    }
     per_second = served.requests_per_s
     return {
         **_banded("ttft_ms", served.ttft_s * 1e3, bands["ttft"]),
@@ -135,7 +138,7 @@ def serving_figures(
         "engine": engine.name,
         "engine_version": engine.version,
         "basis": basis.name,
-        "basis_reason": basis.reason,
+        "basis_reason": basis.reason + regime_reason(**regime),
         **served.asked,
         **cost_numbers(grid, hardware, times.utilisation, per_second),
     }
@@ -237,9 +240,9 @@ def _grid(layout: Layout, workload: Workload, batch: int, engine: Engine) -> Gri
     )
 
 
-def _banded(name: str, value: float, around: Band) -> dict[str, float]:
+def _banded(name: str, value: float, around: WiderBand) -> dict[str, float]:
     return {
         name: value,
-        f"{name}_low": value * around.low,
-        f"{name}_high": value * around.high,
+        f"{name}_low": value * float(around.low),
+        f"{name}_high": value * float(around.high),
     }
