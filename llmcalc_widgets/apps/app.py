@@ -19,10 +19,13 @@ from llmcalc_widgets.export.stills import load_still
 from llmcalc_widgets.runner.evaluations import Runner
 from llmcalc_widgets.runner.simulations import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS
-from llmcalc_widgets.settings.registry import check_names, in_full
-from llmcalc_widgets.settings.renamed import renamed
+from llmcalc_widgets.settings.registry import SETTINGS, check_names, in_full
+from llmcalc_widgets.settings.renamed import RENAMED, renamed
+from llmcalc_widgets.settings.values import name_of
 from llmcalc_widgets.state import EvaluationState, LoadState, Shared
 from llmcalc_widgets.transport.disposal import Disposal, parts_of
+
+_SETTINGS = frozenset({*SETTINGS, *RENAMED})
 
 VERSION = 1
 """Of what a configuration looks like."""
@@ -135,6 +138,29 @@ class App(Forwarding, Pictured, VBox):
     def other_states(self) -> Sequence[Shared]:
         """Give what it holds beside its state, and what only one thread at a time may set."""
         return ()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, which must not look like a setting that the widget does not have.
+
+        Raises
+        ------
+        AttributeError
+            For the name of a setting of other widgets.
+        """
+        if name in _SETTINGS and not self.has_trait(name):
+            msg = f"{type(self).__name__} has no setting {name!r}; known: {', '.join(self.known)}"
+            raise AttributeError(msg)
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        """Name the widget, and what is set that is not the default."""
+        entries = self.state.entries
+        said = (
+            f"{name}={name_of(getattr(self, name))}"
+            for name in self.known
+            if name in entries and getattr(self, name) != entries[name].default
+        )
+        return f"{type(self).__name__}({', '.join(said)})"
 
     def settings(self) -> dict[str, Any]:
         """Return the settings by name."""

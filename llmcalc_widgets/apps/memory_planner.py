@@ -36,6 +36,7 @@ from llmcalc_widgets.text.plan_words import (
     LAYOUT_COLUMNS,
     heading_words,
     layouts_of,
+    named_layout,
     verdict_words,
 )
 
@@ -223,7 +224,7 @@ memory_fraction
     def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
         """Give the layout to show, and say so if it is not the one that is asked for."""
         widest = max(layouts, key=lambda name: _width(layouts[name]))
-        asked = str(self.layout)
+        asked = named_layout(str(self.layout), layouts) or str(self.layout)
         known = asked in {WIDEST, *layouts}
         self.form.fields["layout"].offer((WIDEST, *layouts, *(() if known else (asked,))), asked)
         if known:

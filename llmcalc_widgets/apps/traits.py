@@ -17,13 +17,16 @@ Made = pd.DataFrame | pd.Series | None
 
 _KEEPING = Lock()
 
+_COPIES_ON_WRITE = int(pd.__version__.partition(".")[0]) >= 3  # noqa: PLR2004 - the first to do so
+
 
 class Frame(TraitType[Any, Any]):
     """Holds a frame, a row of one, or None, compared by identity.
 
     A plain ``Instance`` trait compares the old and the new frame element by element on every set.
     It may be set to a function that makes the frame, which is called when the trait is read or
-    where somebody observes it.
+    where somebody observes it. What is handed out is a copy: a change of it reaches no widget. Of
+    one frame it is the same one.
     """
 
     default_value = None
@@ -47,7 +50,7 @@ class Frame(TraitType[Any, Any]):
         value = super().get(obj, cls)
         if not callable(value):
             return value
-        made: Made = value()
+        made = self._handed_out(obj, value())
         kept, name = obj._trait_values, str(self.name)  # noqa: SLF001 - as TraitType.set does
         with _KEEPING:
             if kept[name] is value:  # else another thread has set something newer
@@ -57,6 +60,8 @@ class Frame(TraitType[Any, Any]):
     def set(self, obj: HasTraits, value: object) -> None:
         """Set the value, and notify those who observe it unless it is the same object."""
         new = self._validate(obj, value)
+        if not callable(new):
+            new = self._handed_out(obj, new)
         name = str(self.name)
         watching = obj._trait_notifiers  # noqa: SLF001 - as TraitType.set does
         if not (watching.get(name) or watching.get(All)):
@@ -68,6 +73,17 @@ class Frame(TraitType[Any, Any]):
         made = self.get(obj)
         if old is not made:
             obj._notify_trait(name, old, made)  # noqa: SLF001
+
+    def _handed_out(self, obj: HasTraits, source: Made) -> Made:
+        """Copy a frame; the same copy as before of the same one."""
+        if source is None:
+            return None
+        kept: dict[str, tuple[Any, Any]] = obj.__dict__.setdefault("_handed_out", {})
+        name = str(self.name)
+        if name not in kept or kept[name][0] is not source:
+            kept[name] = source, source.copy(deep=not _COPIES_ON_WRITE)
+        handed: Made = kept[name][1]
+        return handed
 
 
 class Forwarded(TraitType[Any, Any]):

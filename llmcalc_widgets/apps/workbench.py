@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Self
 
-from ipywidgets import Tab, VBox
+from ipywidgets import HTML, Tab, VBox
 from traitlets import TraitError
 
 from llmcalc_widgets.apps.app import config_of, plain, values_of
@@ -32,6 +32,12 @@ TABS: dict[str, Any] = {
 
 _SEVERAL = ("Devices", "Load")
 """Tabs that share a list of devices, each of which has device counts of its own."""
+
+_SHARED_WORDS = (
+    '<div class="llmcalc"><div class="llmcalc-note">Tabs share model, hardware, devices, '
+    "precision, engine, lengths, limits and memory share: what is set in one holds in another when "
+    "that is opened. Phase, load, techniques and prices are each tab's own.</div></div>"
+)
 
 
 class Workbench(Pictured, VBox):
@@ -84,10 +90,14 @@ class Workbench(Pictured, VBox):
         made = self._hold(first, explorer or TABS[first](**settings))
         self._rooms = {name: VBox([made] if name == first else []) for name in TABS}
         self.tabs = Tab(children=list(self._rooms.values()), titles=list(TABS), selected_index=0)
-        super().__init__([self.tabs])
+        super().__init__([HTML(_SHARED_WORDS), self.tabs])
         self._disposal = Disposal()
         self._live = True
         self.tabs.observe(self._open, "selected_index")
+
+    def __repr__(self) -> str:
+        """Name the widget, and the tab that is shown."""
+        return f"Workbench(tab={list(TABS)[self.tabs.selected_index or 0]!r})"
 
     def reveal(self, name: str) -> Any:  # noqa: ANN401 - each tab holds a widget of its own
         """Open a tab, and return what it holds.

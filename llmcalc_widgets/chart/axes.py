@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core import LIMITS, Evaluation, EvaluationRequest
-from llmcalc_widgets.text.request_words import at_one_rate
+from llmcalc_widgets.text.request_words import at_one_rate, price_kind_words
 from llmcalc_widgets.text.units import number, percentile_text
 
 Values = NDArray[np.float64]
@@ -33,7 +33,8 @@ class Quantity:
     name : str
         In a list to choose from.
     label : str
-        On the axis; ``{tokens}`` stands for the tokens that the phase is about.
+        On the axis; ``{tokens}`` stands for the tokens that the phase is about, ``{price}`` for the
+        kind of the device's price.
     unit : str
         Of the values shown.
     column : str
@@ -69,7 +70,9 @@ class Quantity:
     def of(self, request: EvaluationRequest) -> Quantity:
         """Give the same of the tokens, and the percentile, that a request is about."""
         word, side = _TOKENS[request.phase]
-        label, column = self.label.format(tokens=word), self.column.format(tokens=side)
+        price = price_kind_words(request.hardware[0])
+        label = self.label.format(tokens=word, price=price)
+        column = self.column.format(tokens=side)
         name = self.name
         if request.percentile is not None and column in _OF_REQUESTS:
             said = percentile_text(request.percentile)
@@ -170,7 +173,7 @@ AXES = {
     ),
     "cost": Quantity(
         name="Cost",
-        label="{tokens} tokens: cost [USD per million]",
+        label="{tokens} tokens: cost [USD per million, {price}]",
         unit="USD per million tokens",
         column="cost_usd_per_million_{tokens}_tokens",
         small=True,

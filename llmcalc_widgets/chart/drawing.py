@@ -118,7 +118,7 @@ class Drawing:
     plot : Plot
         The widgets.
     rows : dict of str to array of int
-        Rows of the plans in each scatter, in its order.
+        Rows of the plans in each scatter, in its order: later ones are drawn above others.
     ends : tuple of two Ends
         Ends of the axes across and up.
     recommended : array, array
@@ -147,7 +147,7 @@ class Drawing:
         always = [row for row in pointed if row is not None and view.known[row]]
         rows = downsampled_rows(view, always)
         out = view.rejected[rows]
-        self.rows = {"candidates": rows[~out], "rejected": rows[out]}
+        self.rows = {"candidates": _front_last(view, rows[~out]), "rejected": rows[out]}
         same = before is not None and before.same_axes(view)
         with self.plot.one_update():
             self._draw_axes(view, rows, compared, stay=same)
@@ -281,6 +281,12 @@ class Drawing:
         if (limit := view.limits[at]) is not None:
             shown.append([limit])
         return Ends(*limits(np.concatenate(shown)))
+
+
+def _front_last(view: ChartView, rows: Rows) -> Rows:
+    """Order rows so that the front, and the recommended plan on it, take a click: drawn last."""
+    above = np.isin(rows, view.front).astype(np.intp) + (rows == view.evaluation.recommended)
+    return rows[np.argsort(above, kind="stable")]
 
 
 def _alone(row: int | None) -> Rows:

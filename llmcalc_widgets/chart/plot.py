@@ -22,6 +22,12 @@ from ipywidgets import HTML, Layout
 from llmcalc_widgets.chart.palette import BACK, FAINT, GREY, PALETTE, STRONG
 
 _NOTHING = np.array([], dtype=np.float64)
+_NO_BOX = {
+    "opacity": 1, "pointer-events": "none", "border": "none", "box-shadow": "none",
+    "background": "none",
+}  # fmt: skip
+"""Of a tooltip: its words have a box of their own, which is not there where they are not."""
+
 _MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
 
 
@@ -167,7 +173,7 @@ def _points(scales: dict[str, Any], **style: Any) -> Scatter:  # noqa: ANN401
         scales=scales,
         display_names=False,
         tooltip=tooltip,
-        tooltip_style={"opacity": 1, "pointer-events": "none"},
+        tooltip_style=_NO_BOX,
         interactions={"click": "select", "hover": "tooltip"},
         preserve_domain={"x": True, "y": True, "color": True},
         **style,

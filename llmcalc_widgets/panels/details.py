@@ -87,7 +87,7 @@ def _figures(evaluation: Evaluation) -> list[Figure]:
     said = percentile_text(request.percentile)
     which = f", {said}" if said else ""
     figures: list[Figure] = [
-        ("Plan", lambda row: f'<span class="plan">{split_words(row)}</span>'),
+        ("Plan of a replica", lambda row: f'<span class="plan">{split_words(row)}</span>'),
         ("Replicas", lambda row: f"{int(row['replicas']):,}"),
         ("In flight each" if request.phase == "serving" else "Batch each",
          lambda row: f"{int(row['batch']):,}"),

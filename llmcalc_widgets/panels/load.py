@@ -21,7 +21,7 @@ from llmcalc_widgets.runner.simulations import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, PERCENTILES, LoadQuestion, load_question
 from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.state import Selection
-from llmcalc_widgets.text.plan_words import Row
+from llmcalc_widgets.text.plan_words import Row, split_words
 from llmcalc_widgets.text.request_words import technique_words
 from llmcalc_widgets.text.units import counted, number, seconds
 
@@ -268,9 +268,8 @@ def requests_words(view: LoadView) -> str:
 
 def _widths_words(question: LoadQuestion) -> str:
     ranks = question.attention_dp or -(-question.ep // question.tp)
-    widths = {"PP": question.pp, "EP": question.ep, "DP": ranks}
-    further = (f", {name} {width}" for name, width in widths.items() if width > 1)
-    return f"TP {question.tp}{''.join(further)}"
+    widths = {"tp": question.tp, "pp": question.pp, "attention_dp": ranks, "ep": question.ep}
+    return split_words(widths)
 
 
 def load_table(view: LoadView) -> str:

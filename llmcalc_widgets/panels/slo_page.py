@@ -21,6 +21,7 @@ from llmcalc_widgets.text.plan_words import (
     rejection_words,
     split_words,
 )
+from llmcalc_widgets.text.request_words import price_kind_words
 from llmcalc_widgets.text.units import counted, number, percentile_text, seconds
 
 _WORDS = (
@@ -218,6 +219,11 @@ def _bar(row: Row, most: int) -> Bar:
     return Bar(name=name, value=min(devices, most), words=f"{devices:,} ({split}){cut}")
 
 
+def _price_kind(row: Row, answer: SloAnswer) -> str:
+    named = (one for one in answer.request.hardware if one.name == row["hardware"])
+    return price_kind_words(next(named))
+
+
 def _table_row(row: Row, answer: SloAnswer) -> str:
     name = f'<th scope="row">{escape(str(row["hardware"]))}</th>'
     if row["rejected_for"]:
@@ -234,7 +240,7 @@ def _table_row(row: Row, answer: SloAnswer) -> str:
         f"{row['load']:.0%}".replace("%", " %"),
         number(row["ttft_s"] * 1e3),
         number(row["tpot_s"] * 1e3),
-        number(price) if isfinite(price) else "no price",
+        f"{number(price)}, {_price_kind(row, answer)}" if isfinite(price) else "no price",
         number(power) if isfinite(power) else "no power figure",
         str(row["basis"]),
     )

@@ -85,12 +85,14 @@ def usual_comparisons() -> list[str]:
 
 
 def typed_changes(text: str) -> Mapping[str, Any]:
-    """Read the changes of settings that were typed; what names no setting is hardware.
+    """Read the changes of settings that were typed; what names no setting by its value.
 
     Examples
     --------
     >>> typed_changes("L4"), typed_changes("precision: fp8")
     ({'hardware': 'L4'}, {'precision': 'fp8'})
+    >>> typed_changes("qwen3_8b; nvfp4; sglang")
+    {'model': 'qwen3_8b', 'precision': 'nvfp4', 'engine': 'sglang'}
     >>> typed_changes("drafted tokens: 4; acceptance rate: 0.7")
     {'speculative_tokens': 4, 'acceptance_rate': 0.7}
     """
@@ -103,7 +105,22 @@ def _typed_change(text: str) -> tuple[str, Any]:
     for name, setting in SETTINGS.items():
         if words in {name, setting.words} and value:
             return name, setting.read(value)
-    return "hardware", text.strip()
+    return _called(words) if not value else "hardware", text.strip()
+
+
+def _called(words: str) -> str:
+    """Say which setting a value is of that was typed alone, such as 'qwen3_8b' or 'fp8'."""
+    for name in _ALONE:
+        try:
+            SETTINGS[name].checked(words)
+        except ValueError:
+            continue
+        return name
+    return "hardware"
+
+
+_ALONE = ("hardware", "precision", "engine", "phase", "workload", "model")
+"""Settings whose values tell by themselves what they are of."""
 
 
 def _several(name: str, values: Any) -> Iterable[Mapping[str, Any]]:  # noqa: ANN401

@@ -98,6 +98,31 @@ def in_full(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, **({} if "load_as" in given else implied)}
 
 
+_CALLED = {
+    "isl": "input_tokens", "input_len": "input_tokens", "prompt_tokens": "input_tokens",
+    "osl": "output_tokens", "output_len": "output_tokens", "max_tokens": "output_tokens",
+    "max_model_len": "input_tokens", "context_length": "input_tokens",
+    "kv_cache_dtype": "precision", "dtype": "precision", "quantization": "precision",
+    "bits": "precision", "gpu": "hardware", "device": "hardware", "system_name": "hardware",
+    "gpus": "devices", "num_gpus": "devices", "world_size": "devices", "total_nodes": "devices",
+    "concurrency": "batch_max", "max_concurrency": "batch_max", "batch": "batch_max",
+    "batch_size": "batch_max", "qps": "request_rate", "rps": "request_rate",
+    "gpu_memory_utilization": "memory_fraction", "mem_fraction_static": "memory_fraction",
+    "free_gpu_memory_fraction": "memory_fraction", "max_running_requests": "max_num_seqs",
+    "max_batch_size": "max_num_seqs", "max_num_batched_tokens": "prefill_chunk_tokens",
+    "chunked_prefill_size": "prefill_chunk_tokens", "num_speculative_tokens": "speculative_tokens",
+    "enable_prefix_caching": "prefix_hit_rate", "itl": "tpot_limit_ms", "backend": "engine",
+}  # fmt: skip
+"""What engines and benchmarks call settings."""
+
+_FOUND = frozenset({
+    "tp", "tp_size", "tensor_parallel", "tensor_parallel_size", "pp", "pp_size",
+    "pipeline_parallel", "pipeline_parallel_size", "ep", "ep_size", "expert_parallel",
+    "enable_expert_parallel", "dp", "dp_size", "data_parallel_size", "attention_dp", "replicas",
+})  # fmt: skip
+"""What is no setting of widgets, which find it."""
+
+
 def check_names(
     names: Mapping[str, object], known: Collection[str], *, owner: str = "ParetoExplorer"
 ) -> None:
@@ -110,7 +135,12 @@ def check_names(
     """
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            close = get_close_matches(name, known, n=1, cutoff=0.6)
+            meant = _CALLED.get(
+                name.lower().lstrip("-").replace("-", "_"), close[0] if close else ""
+            )
+            hint = f"did you mean {meant!r}?" if meant in known else f"known: {', '.join(known)}"
+            if name in _FOUND:
+                hint = "every split of the devices is tried, and df has one row for each"
             msg = f"{owner} has no setting {name!r}; {hint}"
             raise TypeError(msg)

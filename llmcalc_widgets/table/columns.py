@@ -86,8 +86,9 @@ class Column:
 PLAN = Column(
     key="plan",
     heading="Plan",
-    about="How the model is split, and how often it is there: tensor, pipeline and expert "
-    "parallel width, replicas, and sequences in flight in each",
+    about="How the model is split, in factors that multiply to the devices: tensor (TP) and "
+    "pipeline parallel (PP), replicas of the attention (DP), context parallel (CP), replicas of "
+    "all; over how many experts are divided (EP), and sequences in flight in each replica",
     source="",
     width=360,
 )

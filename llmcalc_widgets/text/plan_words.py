@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -70,7 +72,8 @@ MEMORY_WORDS = {
 TOO_LARGE = ("memory", "host memory")
 """Reasons for which a plan is rejected that are no limits on times."""
 
-_PLAN_COLUMNS = ("tp", "pp", "ep", "cp", "replicas", "batch")
+_WIDTH_COLUMNS = ("tp", "pp", "attention_dp", "cp", "ep")
+_PLAN_COLUMNS = (*_WIDTH_COLUMNS, "replicas", "batch")
 _RATE = "request_rate"
 _ENDLESS = "longer and longer"
 """What a wait is while more requests come than are served."""
@@ -80,6 +83,9 @@ AXIS_WORDS = {
     "batch": "Batch per replica [sequences]",
     "input_tokens": "Input tokens of each sequence",
 }
+_WIDTH = re.compile(r"\b(TP|PP|EP|DP|CP) (\d+)")
+_REPLICAS = re.compile(r"([\d,]+) replicas?")
+
 LAYOUT_COLUMNS = ("tp", "pp", "ep", "cp", "attention_dp", "replicas")
 """What a layout is, of the columns that there are."""
 
@@ -119,12 +125,27 @@ def at_words(percentile: float | None) -> str:
 
 
 def split_words(row: Row) -> str:
-    """Say how a replica is split, such as 'TP 4 x PP 2'."""
-    return _split_words(row["tp"], row["pp"], row["ep"], row.get("cp", 1))
+    """Say how a replica is split: factors that multiply to its devices, each a flag of engines.
+
+    Tensor and pipeline parallel always; replicas of the attention (DP) and context parallel (CP)
+    where there are any. Experts (EP) are divided over these devices, and take none of their own.
+
+    Examples
+    --------
+    >>> split_words({"tp": 2, "pp": 1, "attention_dp": 4, "ep": 8}).replace(TIMES, "x")
+    'TP 2 x PP 1 x DP 4 (EP 8)'
+    """
+    return _split_words(*(row.get(name, 1) for name in _WIDTH_COLUMNS))
 
 
 def plan_words(row: Row, phase: str) -> str:
-    """Say what a plan is, such as 'TP 4 x PP 1 x 2 replicas, batch 64 each'."""
+    """Say what a plan is: as :func:`split_words`, times its replicas, and what each has to do.
+
+    Examples
+    --------
+    >>> plan_words({"tp": 4, "pp": 1, "replicas": 2, "batch": 64}, "decode").replace(TIMES, "x")
+    'TP 4 x PP 1 x 2 replicas, batch 64 each'
+    """
     *widths, replicas, batch = (row.get(name, 1) for name in _PLAN_COLUMNS)
     return _plan_words(tuple(widths), replicas, load_words(batch, phase), row.get(_RATE, None))
 
@@ -140,20 +161,24 @@ def load_words(batch: int, phase: str) -> str:
     return f"{batch:,} in flight" if phase == "serving" else f"batch {batch:,}"
 
 
-def _split_words(tp: int, pp: int, ep: int, cp: int) -> str:
-    experts = f" {TIMES} EP {ep}" if ep > 1 else ""
+def _split_words(tp: int, pp: int, attention_dp: int, cp: int, ep: int) -> str:
+    ranks = f" {TIMES} DP {attention_dp}" if attention_dp > 1 else ""
     contexts = f" {TIMES} CP {cp}" if cp > 1 else ""
-    return f"TP {tp} {TIMES} PP {pp}{experts}{contexts}"
+    experts = f" (EP {ep})" if ep > 1 else ""
+    return f"TP {tp} {TIMES} PP {pp}{ranks}{contexts}{experts}"
+
+
+def _copies_words(replicas: int) -> str:
+    return f" {TIMES} {counted(replicas, 'replica')}" if replicas > 1 else ""
 
 
 @lru_cache(maxsize=8192)
 def _plan_words(
-    widths: tuple[int, int, int, int], replicas: int, load: str, rate: float | None
+    widths: tuple[int, int, int, int, int], replicas: int, load: str, rate: float | None
 ) -> str:
     each = " each" if replicas > 1 else ""
-    copies = counted(replicas, "replica")
     at = "" if rate is None else f" at {rate_words(rate)}"
-    return f"{_split_words(*widths)} {TIMES} {copies}{at}, {load}{each}"
+    return f"{_split_words(*widths)}{_copies_words(replicas)}{at}, {load}{each}"
 
 
 def rate_words(rate: float) -> str:
@@ -247,9 +272,28 @@ def time_text(time: float) -> str:
 
 def layout_words(row: Row) -> str:
     """Say how all devices are used, such as 'TP 4 x PP 1 x 2 replicas'."""
-    ranks = f" {TIMES} DP {row['attention_dp']}" if row["attention_dp"] > 1 else ""
-    copies = f" {TIMES} {counted(row['replicas'], 'replica')}" if row["replicas"] > 1 else ""
-    return f"{split_words(row)}{ranks}{copies}"
+    return f"{split_words(row)}{_copies_words(row['replicas'])}"
+
+
+def named_layout(words: str, layouts: Collection[str]) -> str | None:
+    """Find the layout of a plan that is written in other words, such as those of 0.1.0.
+
+    Examples
+    --------
+    >>> known = [layout_words({"tp": 2, "pp": 1, "attention_dp": 2, "ep": 4, "replicas": 1})]
+    >>> named_layout("tp 2, dp 2, ep 4", known) == known[0], named_layout("TP 8", known)
+    (True, None)
+    """
+    asked = _parts(words)
+    return next((known for known in layouts if asked and _parts(known) == asked), None)
+
+
+def _parts(words: str) -> dict[str, int]:
+    """Read what a layout is of, without what is 1."""
+    parts = {name: int(count) for name, count in _WIDTH.findall(words.upper())}
+    if several := _REPLICAS.search(words):
+        parts["replicas"] = int(several[1].replace(",", ""))
+    return {name: count for name, count in parts.items() if count > 1}
 
 
 def layouts_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:

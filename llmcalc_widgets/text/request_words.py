@@ -259,6 +259,22 @@ def arguments_of(techniques: Techniques) -> dict[str, Any]:
     return {name: own for name, own in values.items() if own != getattr(neutral, name)}
 
 
+def price_kind_words(hardware: Hardware) -> str:
+    """Say what kind of price a device's is, which costs of different kinds do not share.
+
+    Examples
+    --------
+    >>> price_kind_words(find_hardware("H100_80GB")), price_kind_words(find_hardware("DGX_Spark"))
+    ('cloud price', 'list price over 4 years, assumed')
+    >>> price_kind_words(find_hardware("H100_80GB").replace(price_per_hour=2.5))
+    'price as given'
+    """
+    kind, _, what = hardware.price_kind.partition(": ")
+    if hardware.price_per_hour is None:
+        return "price not known"
+    return f"{what}, {kind}" if what else f"price {kind}" if " " in kind else f"{kind} price"
+
+
 def price_words(hardware: Hardware) -> list[str]:
     """Say the price and the power of a device that are not the listed ones.
 

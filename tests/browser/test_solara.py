@@ -59,7 +59,7 @@ def test_chart_and_figures_are_of_the_same_request(page: Page) -> None:
     best = explorer.df.iloc[explorer.state.evaluation.recommended]
     said = status_words(explorer.outputs.view, len(explorer.df), None).partition(", ")[2]
     explorer.close()
-    limit = control(page, "TPOT limit").get_by_role("textbox")
+    limit = control(page, "TPOT limit [ms]").get_by_role("textbox")
     limit.fill("25")
     limit.press("Enter")
     expect(page.get_by_role("status").filter(has_text="on the front").first).to_contain_text(said)

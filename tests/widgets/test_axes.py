@@ -158,7 +158,7 @@ def test_what_is_not_known_is_said_and_not_drawn() -> None:
     assert explorer.chart._notice.value == ""
     assert len(explorer.front) > 0
     explorer.phase = "prefill"
-    assert drawing.plot.y_axis.label == "Prompt tokens: cost [USD per million]"
+    assert drawing.plot.y_axis.label == "Prompt tokens: cost [USD per million, cloud price]"
     assert len(explorer.front) > 0
     explorer.close()
 

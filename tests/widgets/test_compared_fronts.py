@@ -224,3 +224,14 @@ def test_axes_show_rivals_too_and_closing_leaves_nothing() -> None:
     explorer.compared = ()
     explorer.close()
     assert set(registry) - before == set()
+
+
+def test_what_tells_by_itself_what_it_is_of_is_taken(explorer: ParetoExplorer) -> None:
+    search = explorer.chart.compare.search
+    for typed in ("qwen3_8b", "fp8", "sglang", "L4"):
+        search.value = typed
+    assert explorer.compared == (
+        {"model": "qwen3_8b"}, {"precision": "fp8"}, {"engine": "sglang"}, {"hardware": "L4"},
+    )  # fmt: skip
+    search.value = "zzz"
+    assert "zzz" in explorer.chart.compare._message.value

@@ -181,7 +181,7 @@ def test_words_say_at_which_rate(explorer: ParetoExplorer) -> None:
         explorer.details._table.value
     )
     said = text_of(explorer.chart._said.value)
-    assert f"1 replica at 10 requests/s, {best['batch']} in flight" in said
+    assert f"at 10 requests/s, {best['batch']} in flight" in said
     assert "TTFT: " in said
     table = text_of(explorer.details._table.value)
     assert "Requests sent 10.0 /s" in table

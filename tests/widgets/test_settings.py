@@ -161,3 +161,20 @@ def test_only_entries_hint_what_holds_while_nothing_is_typed() -> None:
         if isinstance(SETTINGS[name].control, Entry):
             assert field.text.placeholder
     explorer.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("isl", "did you mean 'input_tokens'"),
+        ("kv_cache_dtype", "did you mean 'precision'"),
+        ("gpu_memory_utilization", "did you mean 'memory_fraction'"),
+        ("max_model_len", "did you mean 'input_tokens'"),
+        ("tensor_parallel_size", "every split of the devices is tried"),
+        ("tp", "every split of the devices is tried"),
+        ("inputtokens", "did you mean 'input_tokens'"),
+    ],
+)
+def test_what_engines_call_a_setting_is_known(name: str, hint: str) -> None:
+    with pytest.raises(TypeError, match=f"no setting '{name}'; {hint}"):
+        ParetoExplorer(**{name: 1})

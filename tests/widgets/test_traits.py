@@ -40,7 +40,8 @@ def test_who_observes_gets_frames() -> None:
     holder.observe(seen.append, "frame")
     holder.frame = counting(made)
     (change,) = seen
-    assert [change["old"], change["new"]] == made
+    told = zip((change["old"], change["new"]), made, strict=True)
+    assert all(given.equals(source) and given is not source for given, source in told)
     holder.frame = made[-1]
     assert len(seen) == 1
 

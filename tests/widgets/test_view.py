@@ -174,3 +174,15 @@ def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
     explorer.select(slowest)
     assert plot.selected.x.tolist() == [plot.rejected.x.max()]
     explorer.close()
+
+
+def test_the_front_and_the_recommended_plan_take_the_click() -> None:
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=8)
+    rows, view = explorer.chart.drawing.rows["candidates"], explorer.outputs.view
+    assert rows[-1] == view.evaluation.recommended
+    on_front = np.isin(rows, view.front)
+    assert on_front[-on_front.sum() :].all()
+    best = len(rows) - 1
+    explorer.chart.plot.candidates.selected = [best]
+    assert explorer.selected_row == view.evaluation.recommended
+    explorer.close()

@@ -11,6 +11,7 @@ from traitlets import TraitError
 from llmcalc_core import find_hardware, load_curve
 from llmcalc_widgets import ParetoExplorer, SloFinder
 from llmcalc_widgets.panels.load import TITLE
+from llmcalc_widgets.text.plan_words import TIMES
 from tests.widgets.load.curves import ASKED, row_of, status_of
 
 
@@ -91,12 +92,17 @@ def test_a_plan_that_is_not_simulated_says_why(
 @pytest.mark.parametrize(
     ("settings", "plan", "asked_of_core", "words"),
     [
-        ({}, {"pp": 2, "tp": 2}, {"tp": 2, "pp": 2}, "One replica of TP 2, PP 2 on H100_80GB"),
+        (
+            {},
+            {"pp": 2, "tp": 2},
+            {"tp": 2, "pp": 2},
+            "One replica of TP 2 x PP 2 on H100_80GB",
+        ),
         (
             {"model": "mixtral_8x7b", "precision": "fp8"},
             {"attention_dp": 2, "pp": 1, "tp": 1},
             {"tp": 1, "ep": 2, "attention_dp": 2},
-            "One replica of TP 1, EP 2, DP 2 on H100_80GB",
+            "One replica of TP 1 x PP 1 x DP 2 (EP 2) on H100_80GB",
         ),
         (
             {"prefix_hit_rate": 0.5, "lora_adapters": 4},
@@ -121,7 +127,7 @@ def test_pipelines_attention_replicas_and_techniques_are_simulated(
         **asked_of_core,
     )  # fmt: skip
     pd.testing.assert_frame_equal(explorer.load_curve, own)
-    assert words in status_of(panel)
+    assert words in status_of(panel).replace(TIMES, "x")
     scope: dict[str, Any] = {}
     exec(explorer.to_code(), scope)  # noqa: S102 - what it is for
     pd.testing.assert_frame_equal(scope["curve"], own)
