@@ -10,10 +10,12 @@ from llmcalc_core.api.make_request import (
     ModelLike,
     PrecisionLike,
     find_technique,
+    known_constants,
     make_workload,
     resolve,
 )
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.checks import truth
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
 from llmcalc_core.planning.legality import check_engine_layout, check_layout
@@ -280,13 +282,13 @@ def estimate_static(
     estimates = estimate_phases(
         target.model, target.hardware, target.precision, (layout,), workload, phases=phases,
         memory_fraction=target.memory_fraction, engine=engine,
-        constants=constants,
+        constants=known_constants(constants),
     )  # fmt: skip
     results = [
         static_figures(found, target.model, target.hardware, workload, phase=phase)
         for phase, found in zip(phases, estimates, strict=True)
     ]
-    if debug:
+    if truth("debug", debug):
         for phase, result in zip(phases, results, strict=True):
             name, device = target.model.name, target.hardware.name
             _log.info("%s of %s on %s: %s", phase, name, device, result)

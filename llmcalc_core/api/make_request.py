@@ -10,6 +10,7 @@ from os import PathLike
 from typing import Any, Unpack
 
 from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import fraction, whole_number, whole_numbers
 from llmcalc_core.defaults import (
     BATCHES,
@@ -154,6 +155,26 @@ def resolve(
         precision=asked_precision(bits) or config.precision or PLAIN,
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )
+
+
+def known_constants(given: object) -> Constants | None:
+    """Return constants if they are such.
+
+    Raises
+    ------
+    ValueError
+        For anything else than ``Constants`` or None.
+
+    Examples
+    --------
+    >>> known_constants({"memory_time": 1.1})
+    Traceback (most recent call last):
+    ValueError: constants must be Constants or None, got {'memory_time': 1.1}
+    """
+    if given is None or isinstance(given, Constants):
+        return given
+    msg = f"constants must be Constants or None, got {given!r}"
+    raise ValueError(msg)
 
 
 def make_workload(

@@ -18,7 +18,7 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.architecture.model import architecture
-from llmcalc_core.checks import one_of, whole_number
+from llmcalc_core.checks import one_of, truth, whole_number
 from llmcalc_core.defaults import DEVICES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.planning.feasibility import DoesNotFitError, minimum_devices
@@ -344,6 +344,6 @@ def _splits(
         memory_fraction=target.memory_fraction,
         objective=objective,
     )
-    if debug:
+    if truth("debug", debug):
         _log.info("candidates that fit:\n%s", guide_frame(table).to_string())
     return table

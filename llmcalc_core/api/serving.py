@@ -10,6 +10,7 @@ from llmcalc_core.api.make_request import (
     ModelLike,
     PrecisionLike,
     find_technique,
+    known_constants,
     make_workload,
     resolve,
 )
@@ -163,7 +164,8 @@ def estimate_serving_performance(
     (True, True)
     """
     technique = find_technique(techniques)
-    if not chunked_prefill and technique.prefill_chunk_tokens is not None:
+    chunked = truth("chunked_prefill", chunked_prefill)
+    if not chunked and technique.prefill_chunk_tokens is not None:
         msg = (
             "prefill_chunk_tokens must be None where chunked_prefill is False, got "
             f"{technique.prefill_chunk_tokens}"
@@ -212,7 +214,7 @@ def estimate_serving_performance(
         ),
         engine=serves,
         memory_fraction=target.memory_fraction,
-        chunked=truth("chunked_prefill", chunked_prefill),
+        chunked=chunked,
         arrivals=Arrivals(
             fixed_lengths=truth("fixed_lengths", fixed_lengths),
             held_steps=positive("held_steps", held_steps, zero=True),
@@ -225,5 +227,5 @@ def estimate_serving_performance(
         else positive("request_rate", request_rate, unit="1/s"),
         num_prompts=prompts,
         percentile=None if percentile is None else inner_share("percentile", percentile),
-        constants=constants,
+        constants=known_constants(constants),
     )

@@ -65,9 +65,15 @@ def find_engine(name: str | Engine, version: str | None = None) -> Engine:
     ('0.11.2', False, True)
     """
     own = name if isinstance(name, Engine) else _named(name)
-    if not version or version == own.version:
-        return own
-    return _of_version(own.name, version)
+    asked = _as_text(version)
+    return own if asked in ("", own.version) else _of_version(own.name, asked)
+
+
+def _as_text(version: object) -> str:
+    if version is None or isinstance(version, str):
+        return version or ""
+    msg = f"engine_version must be text such as '0.11', got {version!r}"
+    raise ValueError(msg)  # 0.10 and 0.1 are the same number
 
 
 def _named(name: object) -> Engine:
@@ -113,10 +119,7 @@ def versions_of(name: str | Engine) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=256)
-def _of_version(name: str, version: object) -> Engine:
-    if not isinstance(version, str):  # 0.10 and 0.1 are the same number
-        msg = f"engine_version must be text such as '0.11', got {version!r}"
-        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
+def _of_version(name: str, version: str) -> Engine:
     several = _VERSIONS.get(name)
     label = ENGINE_RECORDS[name].label
     if several is None:
@@ -162,7 +165,6 @@ def _numbers(release: str) -> tuple[int, ...]:
     return tuple(int(number) for number in release.split("."))
 
 
-@lru_cache(maxsize=256)
 def told_engine(
     name: str | Engine,
     version: str | None = None,
@@ -198,4 +200,9 @@ def told_engine(
     """
     most = None if max_num_seqs is None else whole_number("max_num_seqs", max_num_seqs)
     eager = truth("enforce_eager", enforce_eager)
-    return find_engine(name, version).told(max_num_seqs=most, enforce_eager=eager)
+    return _told(find_engine(name, version), most, eager=eager)
+
+
+@lru_cache(maxsize=256)
+def _told(engine: Engine, max_num_seqs: int | None, *, eager: bool) -> Engine:
+    return engine.told(max_num_seqs=max_num_seqs, enforce_eager=eager)
