@@ -112,7 +112,7 @@ def reading_steps(
 
     Examples
     --------
-    >>> reading_steps(arriving=0.5, filled=0.01, fixed_lengths=False).round(3).item()
+    >>> round(float(reading_steps(arriving=0.5, filled=0.01, fixed_lengths=False)), 3)
     0.393
     """
     some: Values = arriving

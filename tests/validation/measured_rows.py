@@ -105,7 +105,8 @@ class RoundEstimates:
         self, *, model, concurrency, input_tokens, output_tokens, system_name, bits,
         tensor_parallel, pipeline_parallel, expert_parallel, attention_data_parallel, engine,
         engine_version, max_num_seqs,
-        fixed_lengths, held_steps, num_prompts, graph_batch_sizes, memory_fraction,
+        fixed_lengths, held_steps, in_step, streaming, num_prompts, graph_batch_sizes,
+        memory_fraction,
         prefix_hit_rate=0.0, prefill_chunk_tokens=None, constants=None,
     ):  # fmt: skip
         self.calls.append(("serving", locals()))
