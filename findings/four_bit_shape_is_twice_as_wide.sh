@@ -3,7 +3,7 @@
 # Guess: the header has the shape that torch has, as for every other type, and get_slice tells the
 #   shape of what get_tensor gives, and can cut it.
 # safetensors 0.8.0 counts values in the header, torch 2.13.0 pairs: float4_e2m1fn_x2 of (4, 8) is
-#   saved as F4 of (4, 16) and comes back as (4, 8): TensorSpec in bindings/python/src/lib.rs doubles
+#   saved as F4 of (4, 16) and comes back as (4, 8): TensorSpec (bindings/python/src/lib.rs) doubles
 #   the last axis, and the loader there halves it. Slices are read with the shape of the header and
 #   fail. The same bytes saved as uint8, as many quantisers do, keep (4, 8).
 # It matters: parameters counted from headers differ by two between checkpoints of the same bits,
