@@ -7,10 +7,9 @@ print ``compute buffer size``.
 
 from __future__ import annotations
 
-import numpy as np
-
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import smaller
 from llmcalc_core.workload.grid import Grid
 
 _FLOAT, _HALF = 4.0, 2.0
@@ -33,7 +32,7 @@ def graph_buffer_bytes(model: Model, grid: Grid) -> Values:
         Of each device [bytes]. Of Llama 3 8B at 8,192 tokens 266.5 MiB, where a log has 258.5.
     """
     context = grid.inputs + grid.outputs
-    tokens = np.minimum(float(grid.engine.graph_tokens), context)
+    tokens = smaller(float(grid.engine.graph_tokens), context)
     widest = max(float(model.vocabulary), model.activation_width)
     alive: Values = tokens * ((widest + model.hidden) * _FLOAT + context * _HALF)
     return alive

@@ -11,6 +11,7 @@ import numpy as np
 
 from llmcalc_core.engines import Engine, release_of
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import larger, smaller
 from llmcalc_core.workload.grid import Grid
 
 SORTED_BYTES = 39.0
@@ -100,8 +101,8 @@ def outside_bytes(engine: Engine, *, stage_devices: Values, stages: Values) -> V
         Devices of a stage of a pipeline, which exchange results, and its stages [1].
     """
     alone, second, further = engine.outside_gib
-    several = np.asarray(stage_devices) * stages > 1
-    gib = alone + np.where(several, second, 0.0) + further * np.maximum(stage_devices - 2, 0)
+    beyond_one = smaller(stage_devices * stages - 1, 1)  # 0 or 1
+    gib = alone + second * beyond_one + further * larger(stage_devices - 2, 0)
     if _counts_context(engine):
         gib = gib + CONTEXT_GIB[alone > _LARGE_GIB]
     return gib * 2.0**30

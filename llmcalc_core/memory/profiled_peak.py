@@ -11,6 +11,7 @@ import numpy as np
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
 from llmcalc_core.layers.compressed import CompressedAttention
 from llmcalc_core.layers.latent import LatentAttention
 from llmcalc_core.memory.profiled import is_since, sampler_bytes
@@ -65,9 +66,9 @@ def profiled_peak(model: Model, grid: Grid, layers: Values) -> Values:
         Of each device [bytes].
     """
     unpacked, kept = _latent_workspaces(model, grid)
-    peak: Values = np.maximum(layers + unpacked, sampler_bytes(model.vocabulary, grid))
+    peak: Values = larger(layers + unpacked, sampler_bytes(model.vocabulary, grid))
     if model.vision is not None:
-        peak = np.maximum(peak, encoder_bytes(model.vision, grid))
+        peak = larger(peak, encoder_bytes(model.vision, grid))
     return peak + kept
 
 
@@ -104,24 +105,24 @@ def _latent_workspaces(model: Model, grid: Grid) -> tuple[Values, Values]:
     unpacked: Values = 0.0
     kept: Values = 0.0
     most = _MOST if is_since(grid.engine, _FEWER) else _MOST_BEFORE
-    tokens = np.minimum(np.maximum(_LENGTHS * length, _PAGES * grid.engine.max_num_seqs), most)
+    tokens = smaller(larger(_LENGTHS * length, _PAGES * grid.engine.max_num_seqs), most)
     for part in model.parts:
         if isinstance(part, CompressedAttention) and part.ratio:
-            kept = np.maximum(kept, _gathered(part, grid, length))
+            kept = larger(kept, _gathered(part, grid, length))
         if not isinstance(part, LatentAttention):
             continue
         latents = (part.kv_rank + part.rope_dim) * _WIDE
         if part.indexer is not None:
-            queries = grid.token_budget * np.ceil(part.heads / grid.tp)
-            kept = np.maximum(kept, (_SPARSE_LENGTHS * length + queries) * latents)
+            queries = grid.token_budget * ceiling(part.heads / grid.tp)
+            kept = larger(kept, (_SPARSE_LENGTHS * length + queries) * latents)
         else:
-            heads = np.ceil(part.heads / grid.tp) * (part.nope_dim + part.v_dim) * _WIDE
+            heads = ceiling(part.heads / grid.tp) * (part.nope_dim + part.v_dim) * _WIDE
             unpacked, kept = tokens * heads, tokens * latents
     return unpacked, kept
 
 
 def _gathered(part: CompressedAttention, grid: Grid, length: Values) -> Values:
     """Count the entries that compressed attention gathers of several prompts at once."""
-    entries = np.ceil(length / part.ratio) + part.window + grid.token_budget
+    entries = ceiling(length / part.ratio) + part.window + grid.token_budget
     gathered: Values = _PROMPTS * entries * part.head_dim * _WIDE
     return gathered
