@@ -86,7 +86,7 @@ def list_models(query: str = "") -> tuple[str, ...]:
     --------
     >>> list_models("llama-3.2")
     ('llama3_2_1b', 'llama3_2_3b')
-    >>> list_models("qwen3 235b"), list_models("mixtrl_8x7b")[0]
+    >>> list_models("qwen3-235b a22b"), list_models("mixtrl_8x7b")[0]
     (('qwen3_235b_a22b',), 'mixtral_8x7b')
     """
     words = [folded(word) for word in query.split()]
