@@ -45,7 +45,8 @@ class Wait(NamedTuple):
     @property
     def seconds(self) -> Values:
         """Time of all passes [s]."""
-        return self.passes * summed([self.one.device_s, self.host_delay_s, self.hand_over_s])
+        each = summed([self.one.device_s, self.host_delay_s, self.hand_over_s])
+        return each if self.passes == 1 else self.passes * each
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -177,9 +178,9 @@ def phase_times_of(case: Case, parts: MicroBatch, *, decode: bool) -> PhaseTimes
     traversal = _seconds(waits)
     latency, period = _joined(case, parts, traversal, decode=decode)
     times = _times(case[3], decode=decode)
-    stretch = times if latency is traversal else times * (latency / traversal)
+    stretch: Values = 1.0 if latency is traversal else latency / traversal
     if not isinstance(times, float) or times != 1:
-        latency, period = latency * times, period * times
+        latency, period, stretch = latency * times, period * times, stretch * times
     return PhaseTimes(
         latency_s=_array(latency),
         period_s=_array(period),

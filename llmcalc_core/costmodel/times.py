@@ -101,12 +101,13 @@ class TimeByBound:
         parts = self.parts()
         if np.ndarray not in map(type, parts):
             return np.asarray(parts.index(max(parts)), dtype=np.int8)
-        largest, position = np.asarray(parts[0]), np.asarray(0, dtype=np.int8)
-        for index, part in enumerate(parts[1:], start=1):
-            if isinstance(part, float) and not part:
-                continue
+        some = [(at, one) for at, one in enumerate(parts) if not isinstance(one, float) or one]
+        (first, largest), *others = some
+        largest, position = np.asarray(largest), np.asarray(first, dtype=np.int8)
+        for index, part in others:
             position = np.maximum(position, (part > largest).view(np.int8) * np.int8(index))
-            largest = np.maximum(largest, part)
+            if part is not some[-1][1]:
+                largest = np.maximum(largest, part)
         return position
 
     def __add__(self, other: TimeByBound) -> TimeByBound:

@@ -118,7 +118,8 @@ def closed_loop(
     ClosedLoopTimes
         Times to the first token and per output token, and the steps of the latter.
     """
-    decode_steps = larger((output_tokens - 1) / step_tokens, 1.0)
+    after_first = output_tokens - 1
+    decode_steps = larger(after_first / step_tokens, 1.0)
     prompts, fixed = load.requests * computed, arrivals.fixed_lengths
     # Drawn lengths: prompts come in waves, over no fewer steps than the burst was read in.
     each = (load.requests - 1) / load.steps
@@ -131,14 +132,16 @@ def closed_loop(
     with_own = near
     if not _is(load.micro_batches, 1.0):
         with_own = (1 - 1 / load.micro_batches) + near * (1 / load.micro_batches)
-    growing = load.chunks * steps.through * steps.compute_share
-    own = load.chunks * steps.through + growing * (with_own / load.read - 1)
+    own = _times(load.chunks, steps.through)
+    growing = own * steps.compute_share
+    own = own + growing * (with_own / load.read - 1)
     # Nobody waits for others where there are none.
     others = np.clip(load.in_flight - 1, 0.0, 1.0)
-    read_burst = burst_seconds(
-        tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token
+    burst_queue = others * larger(
+        burst_seconds(tokens=prompts, room=load.room, seconds_per_token=steps.seconds_per_token)
+        - own,
+        0.0,
     )
-    burst_queue = others * larger(read_burst - own, 0.0)
     if _is(mixes, 0.0):
         before: Values = larger(smaller(come, load.requests) - fits, 0.0) / 2
     else:  # prompts before one's own: as many as chance brings together at the most
@@ -148,8 +151,8 @@ def closed_loop(
         )
         before = queued
         if not _is(mixes, 1.0):
-            alone = larger(smaller(come, load.requests) - fits, 0.0) / 2
-            before = np.where(mixes > 0, queued, alone)
+            in_turn = larger(smaller(come, load.requests) - fits, 0.0) / 2
+            before = np.where(mixes > 0, queued, in_turn)
     later_queue = _either(
         fixed,
         load.at_once * burst_queue,
@@ -168,8 +171,7 @@ def closed_loop(
     unqueued = first_token_s + own + load.waiting_steps * step
     first = 1 / larger(arrivals.rounds, 1.0)
     tpot = _over(step, step_tokens)
-    ttft = unqueued + (first * burst_queue + (1 - first) * later_queue)
-    after_first = output_tokens - 1
+    ttft: Values = unqueued + (first * burst_queue + (1 - first) * later_queue)
     e2e = ttft + after_first * tpot
     # While one request is in flight the prompts of all are read.
     read_all = prompts * steps.seconds_per_token

@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from llmcalc_core import explore, parallel
+from llmcalc_core import explore, find_model, parallel
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.engines import find_engine
 from llmcalc_core.parallel import MOST_THREADS, in_threads, processors
 from llmcalc_core.planning import blocks
+from llmcalc_core.planning.plan_table import plan_table
+from llmcalc_core.workload.grid import make_grid
 
 
 @pytest.fixture
@@ -78,17 +83,45 @@ def test_a_large_grid_in_threads_is_the_same(monkeypatch):
     pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
-def test_blocks_of_layouts_are_the_same_as_all_at_once(monkeypatch):
+@pytest.mark.parametrize(
+    "question",
+    [
+        {"phase": "serving"},
+        {"phase": "decode", "tpot_limit_s": 0.01, "exact_batch": True},
+        {"phase": "prefill", "objective": "cost"},
+    ],
+    ids=str,
+)
+def test_candidates_in_blocks_are_the_same_as_all_at_once(monkeypatch, question):
     asked = {
-        "model": "llama3_8b",
+        "model": "mixtral_8x7b",
         "hardware": "H100_80GB",
-        "devices": 8,
-        "phase": "serving",
-        "batch": [1, 3, 70],
+        "devices": [4, 8],
         "input_tokens": [1, 500, 20_000],
+        "output_tokens": [10, 300],
+        "batch": [1, 3, 70],
+        **question,
     }
     found = []
     for rows in (1, 10**9):
         monkeypatch.setattr(blocks, "ROWS", rows)
         found.append(explore(**asked))
     pd.testing.assert_frame_equal(*found, check_exact=False, rtol=1e-12)
+    assert found[0]["on_front"].sum() >= 6  # of each pair of lengths
+
+
+def test_blocks_have_every_candidate_once():
+    table = plan_table(architecture(find_model("mixtral_8x7b")), (4, 8), (1,), find_engine("vllm"))
+    grid = make_grid(table.layouts, batches=range(1, 513), inputs=(10, 100), outputs=(8, 9))
+    counted = np.zeros((len(table.replicas), *grid.shape[1:]))
+    every = blocks.blocks_of(table, grid)
+    assert len(every) > 2
+    for one in every:
+        counted[one.axes] += 1
+        layouts = np.array(one.layouts)
+        assert (layouts[one.layout] == table.layout[one.plans]).all()
+        assert np.prod(one.of(grid).shape) <= blocks.ROWS
+    assert (counted == 1).all()
+    assert all(
+        one.batches == slice(None) for one in blocks.blocks_of(table, grid, whole_batches=True)
+    )
