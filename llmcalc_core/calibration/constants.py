@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from llmcalc_core.calibration.kernel_facts import kernel_tables
+from llmcalc_core.calibration.kernel_tables import kernel_tables
 from llmcalc_core.calibration.tables import as_record, read_toml
 from llmcalc_core.checks import finite, one_of, positive
 from llmcalc_core.engines import ENGINE_RECORDS

@@ -7,15 +7,14 @@ from functools import cache
 from typing import Any
 
 from llmcalc_core.calibration.kernel_facts import (
-    ASSUMED,
     FAMILIES,
     AllReduceFacts,
     DeviceFacts,
     GroupedFacts,
     KernelFacts,
     SharedFacts,
-    kernel_tables,
 )
+from llmcalc_core.calibration.kernel_tables import ASSUMED, kernel_tables
 from llmcalc_core.dtypes import DATA_TYPES
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from llmcalc_core.calibration.kernel_facts import FILE
+from llmcalc_core.calibration.kernel_tables import FILE
 from llmcalc_core.calibration.kernels import facts_of, reduce_facts
 from llmcalc_core.calibration.tables import read_toml
 from llmcalc_core.fitting.least_squares import robust_least_squares

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from llmcalc_core.calibration.kernel_facts import ASSUMED
+from llmcalc_core.calibration.kernel_tables import ASSUMED
 from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
 from llmcalc_core.fitting.kernel_curves import (
     FITTED,

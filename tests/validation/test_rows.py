@@ -92,7 +92,9 @@ def test_a_source_that_a_file_names_counts_before_the_form_of_an_id():
         (LLAMA, B200, "trtllm", "fp4",
          Precision(**FP4, kv_cache="fp8")),
         (LLAMA, B200, "vllm", "fp4", Precision(**FP4, kv_cache="fp8")),
-        (DEEPSEEK, H200, "sglang", "fp8", Precision(weights="fp8", activations="fp8")),
+        # DeepSeek-V3's FP8 has a scale of 32 bits for each block of 128 by 128 weights.
+        (DEEPSEEK, H200, "sglang", "fp8",
+         Precision(weights="fp8", activations="fp8", scale_bits=32 / 128**2)),
         # exclude_modules of NVIDIA's checkpoints: DeepSeek's leave attention out, not what follows
         # it, GLM-5's all of attention, Qwen3's and Llama 4's nothing, MiniMax's all of attention.
         (DEEPSEEK, B200, "sglang", "fp4",

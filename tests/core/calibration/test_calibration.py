@@ -18,7 +18,8 @@ from llmcalc_core.calibration.constants import (
     fitted,
     specs,
 )
-from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts, as_kernel_tables
+from llmcalc_core.calibration.kernel_facts import DeviceFacts, KernelFacts
+from llmcalc_core.calibration.kernel_tables import as_kernel_tables
 from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts, reduce_facts
 from llmcalc_core.calibration.tables import read_toml
 from llmcalc_core.costmodel.efficiency import efficiency_for

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from llmcalc_core import Precision, find_hardware, parse_precision
-from llmcalc_core.calibration.kernel_facts import kernel_tables, with_fits
+from llmcalc_core.calibration.kernel_tables import kernel_tables, with_fits
 from llmcalc_core.calibration.kernels import facts_of, find_facts, grouped_facts
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.operations import operation_seconds
