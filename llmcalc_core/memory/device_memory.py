@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
@@ -69,25 +70,28 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
     layers, outer = _stage_weights(model, precision, grid.layouts, grid.engine)
     every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
     caches, pages = _caches(model, precision, grid)
-    held = [(one * pages if pages is not _OWN else one) for one in _of_stages(every, caches)]
+    held: Iterable[Values] = _of_stages(every, caches)
+    if pages is not _OWN:
+        held = (one * pages for one in held)
     host_weights: Values = 0.0
     host_cache: Values = 0.0
     if grid.techniques.offloads:
         weights_away, cache_away = grid.weights_offload, grid.kv_offload
+        cached = list(held)
         host_weights = weights_away * reduce(larger, layers)
-        host_cache = cache_away * reduce(larger, held)
+        host_cache = cache_away * reduce(larger, cached)
         layers = [(1 - weights_away) * own for own in layers]
-        held = [(1 - cache_away) * own for own in held]
+        held = [(1 - cache_away) * own for own in cached]
     if grid.techniques.lora_adapters:
         adapters = _of_stages(every, _adapter_bytes(model, precision, grid))
         layers = [own + more for own, more in zip(layers, adapters, strict=True)]
     if grid.draft_tokens:
         draft_weights, draft_cache = _draft_bytes(model, precision, grid)
-        ends = _of_stages(every, [NO_CACHE] * (len(model.parts) + 1) + [1.0])
+        ends = list(_of_stages(every, [NO_CACHE] * (len(model.parts) + 1) + [1.0]))
         outer = [own + is_last * draft_weights for own, is_last in zip(outer, ends, strict=True)]
         held = [own + is_last * draft_cache for own, is_last in zip(held, ends, strict=True)]
-    stages = [(own + ends, cache) for own, ends, cache in zip(layers, outer, held, strict=True)]
-    weights, cache = reduce(_fuller, stages)
+    stages = zip(layers, outer, held, strict=True)
+    weights, cache = reduce(_fuller, ((own + ends, cache) for own, ends, cache in stages))
     activations, reserve = _beside_cache(model, precision, grid)
     return Memory(
         weights=np.asarray(weights),
@@ -128,7 +132,7 @@ def _stage_weights(
     parts = [part.weight_bytes(precision, grid) for part in model.parts]
     ends = [NO_CACHE] * len(parts) + list(_outer_weights(model, precision, grid))
     every = stage_counts(model, tuple(layout.pp for layout in layouts))
-    return _of_stages(every, parts), _of_stages(every, ends)
+    return list(_of_stages(every, parts)), list(_of_stages(every, ends))
 
 
 def _adapter_bytes(model: Model, precision: Precision, grid: Grid) -> list[Values]:
@@ -150,18 +154,15 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     return weights, draft.copies * memory.kv_cache
 
 
-def _of_stages(every: Floats, each: list[Values]) -> list[Values]:
+def _of_stages(every: Floats, each: list[Values]) -> Iterator[Values]:
     """Bytes of each distinct stage of every layout, from those of the sections that it has."""
-    found = []
     for counts in every:
         sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
-        own = [
-            count * part
-            for count, part in zip(sections, each, strict=False)
-            if part is not NO_CACHE
-        ]
-        found.append(sum(own[1:], own[0]) if own else NO_CACHE)
-    return found
+        own: Values = NO_CACHE
+        for count, part in zip(sections, each, strict=False):
+            if part is not NO_CACHE:
+                own = own + count * part
+        yield own
 
 
 def _fuller(one: tuple[Values, Values], other: tuple[Values, Values]) -> tuple[Values, Values]:
