@@ -182,7 +182,7 @@ class LatentAttention(AttentionMixer):
     def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
         """Unpack what is not absorbed, choose, and attend."""
         heads = self.heads / step.grid.tp
-        absorbed = step.decode or self.indexer
+        absorbed = step.decode or self.top_k
         return (
             *(() if absorbed else self._unpacking(step, heads)),
             *(self.indexer.kernels(step) if self.indexer else ()),
