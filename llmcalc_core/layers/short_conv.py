@@ -73,6 +73,6 @@ class ShortConvolution(RecurrentMixer):
         moved = tokens * 4 * channels * step.precision.output_bytes + state
         return (
             matrix(step, "input projection", m=tokens, n=3 * channels, k=step.hidden),
-            traffic("gated convolution", moved)._replace(cached=state),
+            traffic("gated convolution", moved)._replace(cached=state, of_sequences=True),
             matrix(step, "output projection", m=tokens, n=step.hidden, k=channels),
         )

@@ -98,6 +98,6 @@ class Indexer:
                 width=self.head_dim / 2,
             ),
             traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k)._replace(
-                chooses=True
+                of_sequences=True
             ),
         )

@@ -48,8 +48,9 @@ class Operation(NamedTuple):
         many projections it is that are multiplied as one [1].
     unpacks : bool
         Whether it unpacks what a cache holds of a prompt, for each prompt by itself.
-    chooses : bool
-        Whether it chooses from all that a sequence has, for all tokens of a step together.
+    of_sequences : bool
+        Whether it depends on the number of sequences or their lengths, though it is done for all
+        tokens of a step together.
     """
 
     name: str
@@ -66,7 +67,7 @@ class Operation(NamedTuple):
     choice: Values = 0.0
     shape: tuple[Values, Values, Values, int] | None = None
     unpacks: bool = False
-    chooses: bool = False
+    of_sequences: bool = False
 
     @property
     def by_prompt(self) -> bool:
@@ -75,8 +76,8 @@ class Operation(NamedTuple):
 
     @property
     def depends_on_lengths(self) -> bool:
-        """Whether it depends on how long sequences are, not on the tokens of a step alone."""
-        return self.chooses or self.by_prompt
+        """Whether it depends on sequences and their lengths, not on the tokens of a step alone."""
+        return self.of_sequences or self.by_prompt
 
     @property
     def is_product(self) -> bool:
