@@ -28,6 +28,8 @@ xgrammar==0.2.8
 llguidance==1.7.6
 lm-format-enforcer==0.11.3
 outlines_core==0.2.14
+numpy==2.4.6
+pydantic==2.14.4
 aiohttp==3.14.5
 cachetools==8.0.2
 cbor2==6.3.0
@@ -44,6 +46,7 @@ psutil==7.2.2
 py-cpuinfo==9.0.0
 pybase64==1.5.1
 pyzmq==27.3.0
+requests==2.34.2
 uvloop==0.23.0
 PACKAGES
 "$folder/env/bin/pip" install --quiet --requirement "$folder/packages"
