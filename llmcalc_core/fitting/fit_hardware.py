@@ -27,7 +27,7 @@ MOST_PARTS = 20
 """Most refits of :func:`left_out_seconds`."""
 
 _NUDGE = 0.5
-_NOTHING = 1e-9
+_NOTHING = 1e-6
 
 
 def fit_hardware(

@@ -124,10 +124,10 @@ def test_a_row_without_figures() -> None:
 
 
 def test_more_requests_than_fit() -> None:
-    # 85.0 GB hold 16.1 GB of weights, 5.1 GB of the sampler of 1,024 requests and 0.8 GB outside; a
+    # 85.0 GB hold 16.1 GB of weights, 1.8 GB of the sampler of 1,024 requests and 0.8 GB outside; a
     # cached token takes 128 KiB, so 100,200 of them 13.1 GB.
     crowd = GOOD | {"concurrency": 64, "input_tokens": 100_000}
-    with pytest.raises(ValueError, match="concurrency must be at most 4, as many requests as fit"):
+    with pytest.raises(ValueError, match="concurrency must be at most 5, as many requests as fit"):
         calibrate([GOOD, crowd], DEVICE)
 
 

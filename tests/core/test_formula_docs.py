@@ -18,6 +18,8 @@ Formula = Callable[..., object]
 
 def public_formulas() -> Iterator[Formula]:
     for module_info in pkgutil.iter_modules(formulas.__path__, f"{formulas.__name__}."):
+        if module_info.name.endswith(".single_numbers"):
+            continue  # arithmetic, as numpy's own
         module = importlib.import_module(module_info.name)
         for name, member in vars(module).items():
             own = inspect.isfunction(member) and member.__module__ == module.__name__

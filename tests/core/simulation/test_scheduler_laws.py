@@ -133,6 +133,8 @@ def test_littles_law_holds_for_the_requests_that_run(case: Case) -> None:
     outcome, formed = served(case, fast_forward=False)
     if outcome.preemptions.any() or settings.steps_ahead:
         return
+    if len(outcome.timeline_s) < len(formed):
+        return  # of a long run the timeline has some of the steps
     ends = [step.start_s for step in formed[1:]] + [float(outcome.finish_s.max())]
     running = dict(zip(outcome.timeline_s, outcome.running, strict=True))
     present = sum(
