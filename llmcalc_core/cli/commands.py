@@ -13,13 +13,15 @@ import pandas as pd
 from llmcalc_core.api.comparison import best_of_each
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.load_curve import load_curve
+from llmcalc_core.api.make_request import make_request
 from llmcalc_core.api.memory_budget import memory_budget
 from llmcalc_core.api.simulate import simulate
-from llmcalc_core.api.slo import find_slo_plan
+from llmcalc_core.api.slo import IN_FLIGHT, find_slo_plan
 from llmcalc_core.cli.tables import of_plans
 from llmcalc_core.hardware.catalogue import list_hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model, list_models
+from llmcalc_core.planning.recommendation import recommended_row
 
 Answer = tuple[pd.DataFrame, pd.DataFrame]
 """All that a function gave, for JSON and CSV, and what text shows of it."""
@@ -48,12 +50,16 @@ class Command:
         What it calls; its arguments are the options.
     answer : callable
         Takes what the function gave and the options, and gives both frames.
+    note : callable
+        Takes what the function gave and its arguments, and says what to know of it; empty for
+        nothing.
     """
 
     name: str
     about: str
     function: Callable[..., Any]
     answer: Callable[[Any, argparse.Namespace], Answer]
+    note: Callable[[Any, dict[str, Any]], str] = lambda _, __: ""
 
 
 def _plans(frame: pd.DataFrame, asked: argparse.Namespace) -> Answer:
@@ -91,18 +97,48 @@ def _simulation(found: Any, asked: argparse.Namespace) -> Answer:  # noqa: ANN40
     return summary, lines
 
 
+def edge_note(batch: int) -> str:
+    """Say that a larger batch may be better.
+
+    Examples
+    --------
+    >>> edge_note(256)
+    'the recommended plan has the largest batch tried, 256: raise --batch'
+    """
+    return f"the recommended plan has the largest batch tried, {batch:,}: raise --batch"
+
+
+def _plan_note(frame: pd.DataFrame, told: dict[str, Any]) -> str:
+    request = make_request(**told)
+    row = recommended_row(lambda name: frame[name].to_numpy(), request)
+    batch = 0 if row is None else int(frame["batch"].iloc[row])
+    return edge_note(batch) if request.is_largest_batch(batch) else ""
+
+
+def _fleet_note(frame: pd.DataFrame, told: dict[str, Any]) -> str:
+    """Name the devices whose replicas take the most requests in flight that are tried."""
+    if told.get("batch") is not None or told.get("percentile") is not None:
+        return ""
+    served = frame["rejected_for"].astype(str) == ""
+    names = frame.loc[served & (frame["batch"] >= IN_FLIGHT[-1]), "hardware"]
+    most = f"the most in flight that are tried, {IN_FLIGHT[-1]:,}: give --batch"
+    return f"replicas of {', '.join(names)} have {most}" if len(names) else ""
+
+
 COMMANDS = (
     Command(
         name="plan",
         about="how to deploy a model on devices: the plans on the Pareto front, by latency",
         function=explore,
         answer=_plans,
+        note=_plan_note,
     ),
     Command(
         name="slo",
         about="the fewest devices that serve a load within limits, device by device",
         function=find_slo_plan,
         answer=_fleet,
+        note=_fleet_note,
     ),
     Command(
         name="memory",

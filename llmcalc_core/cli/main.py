@@ -11,7 +11,15 @@ import pandas as pd
 
 from llmcalc_core.api.explore import explore
 from llmcalc_core.api.make_request import make_request
-from llmcalc_core.cli.commands import COMMANDS, ROWS, Command, devices, models, requests_of
+from llmcalc_core.cli.commands import (
+    COMMANDS,
+    ROWS,
+    Command,
+    devices,
+    edge_note,
+    models,
+    requests_of,
+)
 from llmcalc_core.cli.options import add_option, options_of
 from llmcalc_core.cli.tables import FORMATS, as_format
 from llmcalc_core.deploy.commands import launch
@@ -116,12 +124,16 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
 def _ask(command: Command, asked: argparse.Namespace) -> int:
     given = {one.name: getattr(asked, one.name) for one in options_of(command.function)}
     told = {name: value for name, value in given.items() if value is not None}
-    every, shown = command.answer(command.function(**told), asked)
+    found = command.function(**told)
+    every, shown = command.answer(found, asked)
     if "rejected_for" in every and not (every["rejected_for"].astype(str) == "").any():
         if asked.form == FORMATS[0]:
             sys.stderr.write("no plan fits and keeps the limits\n")
         _write(shown if asked.form == FORMATS[0] else every, asked)
         return _NOTHING_FITS
+    note = command.note(found, told)
+    if note:
+        sys.stderr.write(f"{note}\n")
     return _write(shown if asked.form == FORMATS[0] else every, asked)
 
 
@@ -131,7 +143,10 @@ def _launch(asked: argparse.Namespace) -> int:
     if found.recommended is None:
         sys.stderr.write("no plan fits and keeps the limits\n")
         return _NOTHING_FITS
-    sys.stdout.write(f"{launch(found.request, found.frame.iloc[found.recommended])}\n")
+    plan = found.frame.iloc[found.recommended]
+    if found.at_edge:
+        sys.stderr.write(f"{edge_note(int(plan['batch']))}\n")
+    sys.stdout.write(f"{launch(found.request, plan)}\n")
     return _FOUND
 
 

@@ -17,8 +17,8 @@ from llmcalc_core.planning.case_grid import CaseGrid, candidates_of, lay_out
 from llmcalc_core.planning.cases import Case, cases_of
 from llmcalc_core.planning.columns import COLUMNS, column_names, value_of
 from llmcalc_core.planning.frame import filled, frame_of, front
-from llmcalc_core.planning.pareto import gain_of
 from llmcalc_core.planning.performance import TIMES
+from llmcalc_core.planning.recommendation import recommended_row
 from llmcalc_core.planning.request import EvaluationRequest, check_request
 from llmcalc_core.planning.size import check_count, checked_cases, rows_of
 
@@ -157,11 +157,18 @@ class Evaluation:
 
     @cached_property
     def recommended(self) -> int | None:
-        """Row of the front that is best at the objective; None if none fits."""
-        if not len(self._front_rows):
-            return None
-        gain = gain_of(self.column, self.request.objective)[self._front_rows]
-        return int(self._front_rows[gain.argmax()])
+        """Row of the quickest plan on the front within 2 % of the best; None if none fits.
+
+        Best is what the objective says; see
+        :func:`llmcalc_core.planning.recommendation.recommended_row`.
+        """
+        return recommended_row(self.column, self.request)
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the recommended plan has the largest batch that was tried, of several."""
+        row = self.recommended
+        return row is not None and self.request.is_largest_batch(self.value("batch", row))
 
     @cached_property
     def _front_rows(self) -> NDArray[np.intp]:

@@ -203,6 +203,14 @@ class EvaluationRequest:
             return (1,)
         return tuple(2**power for power in range(self.devices[-1].bit_length()))
 
+    def is_largest_batch(self, batch: int) -> bool:
+        """Say whether a batch is the largest of several, so that a better one may be beyond it.
+
+        Never where one batch is asked for, or request rates say how many are in flight.
+        """
+        several = len(self.batches) > 1 and not self.request_rates
+        return several and int(batch) >= self.batches[-1]
+
     def _rates(self) -> tuple[float, ...]:
         rates = {positive("request_rate", one, unit="1/s") for one in self.request_rates}
         if rates and self.phase != "serving":

@@ -16,6 +16,7 @@ from llmcalc_widgets.chart.palette import MEMORY_COLOURS, TIME_COLOURS
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
 from llmcalc_widgets.elements.page import style_sheet
+from llmcalc_widgets.settings.registry import SETTINGS
 from llmcalc_widgets.state import Selection
 from llmcalc_widgets.text.plan_words import (
     BOUND_WORDS,
@@ -92,7 +93,7 @@ def _figures(evaluation: Evaluation) -> list[Figure]:
         ("In flight each" if request.phase == "serving" else "Batch each",
          lambda row: f"{int(row['batch']):,}"),
         ("Devices", lambda row: f"{int(row['devices']):,}"),
-        ("Verdict", lambda row: rejection_words(row, request) or "fits"),
+        ("Verdict", lambda row: _verdict(row, evaluation)),
         (f"Per token{which}", lambda row: _banded(row, "tpot")),
         (f"First token{which}", lambda row: _banded(row, "ttft")),
         (f"End to end{which}", lambda row: time_text(row["e2e_latency_s"])),
@@ -122,6 +123,14 @@ _MEANS: tuple[Figure, ...] = (
 """Beside percentiles."""
 
 
+def _verdict(row: Row, evaluation: Evaluation) -> str:
+    """Say why a plan is rejected, or that it fits, and where a larger batch may be better."""
+    rejected = rejection_words(row, evaluation.request)
+    if rejected or not (evaluation.at_edge and evaluation.request.is_largest_batch(row["batch"])):
+        return rejected or "fits"
+    return f"fits; the largest batch tried: raise <b>{SETTINGS['batch_max'].label}</b>"
+
+
 def _banded(row: Row, name: str) -> str:
     values = [float(row[f"{name}{end}_s"]) for end in ("", "_low", "_high")]
     time, _, band = banded_words(*values).partition(", ")
@@ -133,7 +142,7 @@ def _reason(evaluation: Evaluation) -> str:
         return ""
     limits = len(limit_words(evaluation.request))
     within = f" and meet the limit{'s' if limits > 1 else ''}" if limits else ""
-    best = "most tokens/s per device"
+    best = "quickest within 2 % of most tokens/s per device"
     if at_one_rate(evaluation.request):
         best = f"shortest {of_words('time per output token', evaluation.request.percentile)}"
     return f"Recommended: {best} of the plans that fit in memory{within}."

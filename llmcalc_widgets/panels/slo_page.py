@@ -205,9 +205,10 @@ def replicas_words(row: Row, answer: SloAnswer) -> str:
 def _carried(row: Row, answer: SloAnswer) -> str:
     """Say what a replica carries: of means, with how many in flight."""
     carried = f"{number(row['replica_requests_per_s'])} requests/s"
-    return (
-        carried if answer.percentile is not None else f"{carried} with {row['batch']:,} in flight"
-    )
+    if answer.percentile is not None:
+        return carried
+    most = ", the most tried" if answer.request.is_largest_batch(row["batch"]) else ""
+    return f"{carried} with {row['batch']:,} in flight{most}"
 
 
 def _bar(row: Row, most: int) -> Bar:

@@ -92,6 +92,23 @@ def test_the_best_plan_is_launched(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["launch", "llama3_405b", "L4", "--devices", "8"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("plan llama3_8b H100_80GB --devices 1 --batch 1 2", "largest batch tried, 2: raise"),
+        ("launch llama3_8b H100_80GB --devices 1 --batch 1 2", "largest batch tried, 2: raise"),
+        ("plan llama3_8b H100_80GB --devices 1 --batch 2", ""),
+    ],
+)
+def test_an_edge_of_the_batches_is_said(
+    capsys: pytest.CaptureFixture[str], line: str, says: str
+) -> None:
+    assert main(line.split()) == 0
+    told = capsys.readouterr().err
+    assert says in told
+    assert bool(told) == bool(says)
+
+
 def test_catalogues_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     _, text = answer(capsys, "models qwen3 235b --csv")
     assert pd.read_csv(io.StringIO(text))["name"].tolist() == list(llm.list_models("qwen3 235b"))

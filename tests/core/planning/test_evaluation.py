@@ -20,6 +20,7 @@ from llmcalc_core import (
     make_request,
 )
 from llmcalc_core.planning.columns import COLUMNS
+from llmcalc_core.planning.recommendation import quickest_of_best
 
 ASKED: list[dict[str, Any]] = [
     {"phase": phase, "precision": ["bf16", "fp8"], "ttft_limit_s": 0.2}
@@ -195,3 +196,39 @@ def test_a_plan_that_just_fits_is_not_rejected() -> None:
     )
     found = explore(hardware=full, memory_fraction=1.0, **asked).iloc[0]
     assert (found["memory_headroom_bytes"], found["rejected_for"]) == (0.0, "")
+
+
+def test_a_tie_goes_to_the_quicker_plan() -> None:
+    # by hand: 99.1 and 98.0 are within 2 % of 100, 97.9 is not; of those the quickest is 0.30 s
+    latency, gain = np.array([0.1, 0.30, 0.32, 15.0]), np.array([97.9, 98.0, 99.1, 100.0])
+    assert quickest_of_best(latency, gain) == 1
+    # costs below nothing: 2.05 is more than 2 % dearer than 2, 2.03 is not
+    assert quickest_of_best(np.array([0.1, 0.2, 0.3]), np.array([-2.05, -2.03, -2.0])) == 1
+    # equally quick ones: the one of more gain
+    assert quickest_of_best(np.array([0.2, 0.2]), np.array([99.0, 100.0])) == 1
+
+
+def test_a_prompt_is_not_read_in_seconds_for_a_hundredth_more() -> None:
+    found = evaluate(make_request("llama3_8b", "H100_80GB", 1, phase="prefill"))
+    front = found.front
+    rate, time = front["tokens_per_s_per_device"], front["ttft_s"]
+    near = front[rate >= 0.98 * rate.max()]
+    assert found.recommended == near["ttft_s"].idxmin()
+    assert time[found.recommended] < time[rate.idxmax()]
+
+
+@pytest.mark.parametrize(
+    ("batch", "at_edge"),
+    # 4 fit; 4,096 of 2,256 tokens do not, so that 1 or what fits is best; one is no range
+    [([1, 2, 4], True), ([1, 4096], False), ([4], False)],
+)
+def test_it_says_where_the_largest_batch_is_the_best(batch: list[int], *, at_edge: bool) -> None:
+    found = evaluate(make_request("llama2_7b", "A100_80GB", 1, batch=batch))
+    assert found.recommended is not None
+    assert found.at_edge is at_edge
+
+
+def test_nothing_is_at_an_edge_where_nothing_fits_or_requests_come_at_a_rate() -> None:
+    assert not evaluate(make_request("llama3_405b", "L4", 1)).at_edge
+    asked = {"phase": "serving", "request_rate": 1.0}
+    assert not evaluate(make_request("llama3_8b", "H100_80GB", 1, **asked)).at_edge

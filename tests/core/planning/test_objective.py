@@ -66,8 +66,9 @@ def test_the_recommendation_is_best_at_the_objective(objective: str) -> None:
         "cost": frame["cost_usd_per_hour"] / frame["requests_per_s"],
         "energy": frame["power_w"] / frame["requests_per_s"],
     }[objective]
-    assert found.recommended is not None
-    assert spent[found.recommended] == spent[found.feasible.index].min()
+    least = spent[found.feasible.index].min()
+    as_good = frame[found.column("on_front") & (spent <= least + 0.02 * abs(least))]
+    assert found.recommended == as_good["tpot_s"].idxmin()
 
 
 def test_a_lower_price_moves_the_front() -> None:
