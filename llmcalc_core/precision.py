@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property, lru_cache
 
-from llmcalc_core.checks import one_of, positive
+from llmcalc_core.checks import one_of, positive, truth
 from llmcalc_core.dtypes import DATA_TYPES, data_type, folded
 from llmcalc_core.gguf import GGUF_CACHES, GGUF_TYPES
 
@@ -18,14 +18,19 @@ _SCHEMES = {
     "w4afp8": ("int4", "fp8", "bf16"),
     "w4a4": ("fp4", "fp4", "bf16"),
     "w16a16": ("bf16", "bf16", "bf16"),
+    "fp8_block": ("fp8", "fp8", "fp8"),
 }
 """Schemes of quantisation: types of weights, activations and KV cache.
 
 Names and meanings are those of vLLM and compressed-tensors (presets W4A16, W8A16, W8A8, W4A8 and
 W4AFP8 of quant_scheme.py; "INT8 W4A8" in vLLM's documentation, QServe's W4A8, arXiv:2405.04532):
 activations of ``w4a8`` are integers. SGLang calls those in FP8 w4afp8, too; NVIDIA Model Optimizer
-and TensorRT-LLM call them W4A8_AWQ. Read 2026-11-30.
+and TensorRT-LLM call them W4A8_AWQ. ``fp8_block`` is FP8 with a scale for each block of 128 by 128
+weights (FP8_BLOCK of quant_scheme.py). Read 2026-11-30.
 """
+
+BLOCK_SCHEME = "fp8_block"
+"""The name of FP8 in blocks, among ``PRECISIONS`` and in labels."""
 
 _SCHEME_SPELLINGS = {
     "awq": "w4a16", "gptq": "w4a16", "int4_wo": "w4a16", "int8_wo": "w8a16",
@@ -89,16 +94,27 @@ class Precision:
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
+    fp8_blocks : bool, optional
+        Whether weights in FP8 have a scale of 32 bits for each block of 128 by 128, as in
+        DeepSeek-V3's checkpoint, instead of one for a column or a matrix: other kernels multiply
+        them, and engines do not cut blocks. Also said by the type ``fp8_block`` of weights, or by
+        such ``scale_bits``. Where nothing is said, a precision that is asked for is that of the
+        model's published checkpoint (:func:`llmcalc_core.hub.published_fp8.as_published`), and
+        one that is stored has no blocks.
 
     Raises
     ------
     ValueError
-        For a name that is not known, with the nearest one, or scales out of range.
+        For a name that is not known, with the nearest one, scales out of range, or blocks where
+        no weights are in FP8.
 
     Examples
     --------
     >>> Precision(weights="NVFP4", activations="fp8", kv_cache="fp8").weights
     'fp4'
+    >>> Precision(weights="fp8_block", activations="fp8") == Precision(
+    ...     weights="fp8", activations="fp8", fp8_blocks=True)
+    True
     """
 
     weights: str = "bf16"
@@ -112,9 +128,11 @@ class Precision:
     shared: str = ""
     scale_bits: float | None = None
     stored_bits: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
+    fp8_blocks: bool | None = None
 
     def __post_init__(self) -> None:
         """Bring each name to its canonical spelling."""
+        named = any(folded(str(getattr(self, name))) == BLOCK_SCHEME for name in _WEIGHTS)
         object.__setattr__(self, "stored_bits", _checked_bits(dict(self.stored_bits)))
         for name, other in _LIKE.items():
             if not getattr(self, name):
@@ -123,6 +141,23 @@ class Precision:
             object.__setattr__(self, name, data_type(name, getattr(self, name)))
         if self.scale_bits is not None:
             positive("scale_bits", self.scale_bits, unit="bits", zero=True)
+        self._settle_blocks(named=named)
+
+    def _settle_blocks(self, *, named: bool) -> None:
+        """Say in one way that FP8 has blocks: by name, by its bits of scales or by the field."""
+        by_bits = self.scale_bits == FP8_BLOCK_BITS and self.narrowest == "fp8"
+        if by_bits and self.fp8_blocks is not False:
+            object.__setattr__(self, "scale_bits", None)
+        if self.fp8_blocks is not None:
+            truth("fp8_blocks", self.fp8_blocks)
+        elif named or by_bits:
+            object.__setattr__(self, "fp8_blocks", True)
+        if self.fp8_blocks and not self.has_fp8:
+            held = ", ".join(dict.fromkeys(self._kinds))
+            msg = (
+                f"fp8_blocks must be None or False where no weights are in fp8, got them in {held}"
+            )
+            raise ValueError(msg)
 
     @cached_property
     def weight_bytes(self) -> float:
@@ -172,28 +207,37 @@ class Precision:
         """Bits of a stored weight, with the scales of this precision where it states them."""
         found = DATA_TYPES[kind]
         if self.scale_bits is None or not found.is_quantised or kind != self.narrowest:
-            return found.stored_bits
+            in_blocks = self.fp8_blocks and kind == "fp8"
+            return found.stored_bits + FP8_BLOCK_BITS if in_blocks else found.stored_bits
         return found.bits + self.scale_bits
 
     @property
     def narrowest(self) -> str:
         """The narrowest type that weights are stored in."""
-        stored = (self.weights, self.experts, self.attention, self.attention_output,
-                  self.recurrent, self.shared)  # fmt: skip
-        return min(stored, key=lambda kind: DATA_TYPES[kind].stored_bits)
+        return min(self._kinds, key=lambda kind: DATA_TYPES[kind].stored_bits)
+
+    @property
+    def _kinds(self) -> tuple[str, ...]:
+        """The types that weights are stored in, by part."""
+        return (self.weights, self.experts, self.attention, self.attention_output,
+                self.recurrent, self.shared)  # fmt: skip
+
+    @property
+    def has_fp8(self) -> bool:
+        """Whether weights of any part are in FP8."""
+        return "fp8" in self._kinds
 
     @property
     def has_block_scales(self) -> bool:
-        """Whether it is 8 bits with scales beside its weights: one for each block of them.
+        """Whether weights of 8 bits have a scale for each block of them, of whatever size.
 
         Examples
         --------
-        >>> Precision(weights="fp8", activations="fp8", scale_bits=FP8_BLOCK_BITS).has_block_scales
-        True
-        >>> parse_precision("fp8").has_block_scales
-        False
+        >>> parse_precision("fp8_block").has_block_scales, parse_precision("fp8").has_block_scales
+        (True, False)
         """
-        return bool(self.scale_bits) and DATA_TYPES[self.narrowest].bits == _BYTE
+        others = bool(self.scale_bits) and DATA_TYPES[self.narrowest].bits == _BYTE
+        return bool(self.fp8_blocks) or others
 
     @cached_property
     def activation_bytes(self) -> float:
@@ -250,21 +294,36 @@ class Precision:
         if (mix := _gguf_name(self)) is not None:
             return mix
         own = (self.weights, self.activations, self.kv_cache)
-        named = (name for name in (*DATA_TYPES, *_SCHEMES) if own == _types_of(name))
-        words = [next(named, f"w {own[0]}, a {own[1]}, kv {own[2]}")]
+        known = (name for name in (*DATA_TYPES, *_SCHEMES) if own == _types_of(name))
+        named = next(known, None)
+        words = [
+            f"w {self._word(own[0])}, a {own[1]}, kv {own[2]}"
+            if named is None
+            else self._word(named)
+        ]
         apart = (self.experts, self.expert_activations)
         if apart != own[:2]:
-            words.append(f"experts w {apart[0]}, a {apart[1]}")
+            words.append(f"experts w {self._word(apart[0])}, a {apart[1]}")
         words += [
-            f"{name.replace('_', ' ')} {getattr(self, name)}"
+            f"{name.replace('_', ' ')} {self._word(getattr(self, name))}"
             for name in PARTS
             if getattr(self, name) != getattr(self, _LIKE[name])
         ]
+        if self.fp8_blocks is False:
+            words.append("no blocks")
         if self.scale_bits is not None:
             words.append(f"{self._stored_bits(self.narrowest):g} bits")
         mixed = dict(self.stored_bits).items()
         words += [f"{name.replace('_', ' ')} {bits:.3g} bits" for name, bits in mixed]
         return ", ".join(words)
+
+    def _word(self, kind: str) -> str:
+        """Name a type of weights, FP8 in blocks by its own name."""
+        return BLOCK_SCHEME if self.fp8_blocks and kind == "fp8" else kind
+
+
+_WEIGHTS = ("weights", *(name for name in _LIKE if name != "expert_activations"))
+"""Fields that are types of weights."""
 
 
 def _checked_bits(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
@@ -287,7 +346,13 @@ def _part(precision: Precision, weights: str) -> Precision:
     else:
         activations = DATA_TYPES[weights].computes_in
     scales = precision.scale_bits if weights == precision.narrowest else None
-    return replace(precision, weights=weights, activations=activations, scale_bits=scales)
+    return replace(
+        precision,
+        weights=weights,
+        activations=activations,
+        scale_bits=scales,
+        fp8_blocks=precision.fp8_blocks if weights == "fp8" else None,
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -329,7 +394,8 @@ def _canonical(bits: object, names: tuple[str, ...]) -> str:
 def _spelt(bits: str, names: tuple[str, ...]) -> str:
     given = folded(bits)
     of_type = (one.name for one in DATA_TYPES.values() if given in one.spellings)
-    return one_of("bits", _SCHEME_SPELLINGS.get(given) or next(of_type, given), names)
+    known = given if given in _SCHEMES else _SCHEME_SPELLINGS.get(given)
+    return one_of("bits", known or next(of_type, given), names)
 
 
 def _gguf_name(precision: Precision) -> str | None:
@@ -350,7 +416,8 @@ def _named(name: str) -> Precision:
             weights=own.stored, activations="int8", kv_cache="fp16", stored_bits=own.bits
         )
     weights, activations, kv_cache = _types_of(name)
-    return Precision(weights=weights, activations=activations, kv_cache=kv_cache)
+    blocks = True if name == BLOCK_SCHEME else None
+    return Precision(weights=weights, activations=activations, kv_cache=kv_cache, fp8_blocks=blocks)
 
 
 PLAIN = Precision()

@@ -26,10 +26,11 @@ from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.request import EvaluationRequest, limit_of_phase
 from llmcalc_core.planning.static_estimate import Workload
-from llmcalc_core.precision import CHECKPOINT, PLAIN, Precision, asked_precision
+from llmcalc_core.precision import CHECKPOINT, Precision, asked_precision
 from llmcalc_core.workload.techniques import (
     NO_TECHNIQUES,
     TechniqueArguments,
@@ -152,7 +153,7 @@ def resolve(
     return Target(
         model=architecture(config),
         hardware=device.priced(price_per_hour, power_watts),
-        precision=asked_precision(bits) or config.precision or PLAIN,
+        precision=served_precision(asked_precision(bits), config),
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )
 

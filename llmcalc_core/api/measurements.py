@@ -15,11 +15,12 @@ from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.fitting.run import Configuration, Run
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.planning.legality import check_layout
-from llmcalc_core.precision import CHECKPOINT, PLAIN, asked_precision
+from llmcalc_core.precision import CHECKPOINT, asked_precision
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import Arrivals
 
@@ -185,7 +186,7 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str | Engine) -> Co
     one = Configuration(
         model=model,
         hardware=hardware,
-        precision=asked_precision(cells.get("precision", CHECKPOINT)) or config.precision or PLAIN,
+        precision=served_precision(asked_precision(cells.get("precision", CHECKPOINT)), config),
         layout=check_layout(
             model,
             tp=_number(cells, "tensor_parallel"),

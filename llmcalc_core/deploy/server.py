@@ -142,7 +142,8 @@ def types_of(plan: SelectedPlan) -> tuple[str | None, str | None, tuple[str, ...
         return None, None, ()
     if asked.weights in _SIXTEEN_BITS and own.weights in _SIXTEEN_BITS:
         return _SIXTEEN_BITS[asked.weights], None, ()
-    if own.weights in _SIXTEEN_BITS and asked.weights == "fp8" and asked.experts == "fp8":
+    in_eight = asked.weights == asked.experts == "fp8" and not asked.fp8_blocks
+    if own.weights in _SIXTEEN_BITS and in_eight:
         return None, "fp8", ()
     note = (
         f"the checkpoint named here has {own.label} weights: serve one whose weights are "

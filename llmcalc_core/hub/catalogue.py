@@ -13,6 +13,7 @@ from typing import Any
 from llmcalc_core.checks import nearest
 from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.gguf import GGUF_TYPES
+from llmcalc_core.hub.published_fp8 import is_published_in_blocks
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import (
     Precision,
@@ -95,13 +96,15 @@ def unquantised(name: str) -> str:
     return short.removeprefix("meta-") if short.startswith("meta-llama-") else short
 
 
-def precision_in(name: str, *, mixture: bool) -> Precision | None:
+def precision_in(name: str, *, model: str, mixture: bool) -> Precision | None:
     """Give the precision that the endings of a folded name say; None if they say none.
 
     Parameters
     ----------
     name : str
         A name that :func:`folded` has written.
+    model : str
+        The id of the model that it is of.
     mixture : bool
         Whether the model has routed experts, which 4-bit checkpoints then quantise alone
         (assumed: the file of the checkpoint says).
@@ -110,11 +113,13 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
     -------
     Precision or None
         With a KV cache in FP8 where NVIDIA quantised it, whose checkpoints hold its scales
-        (``hf_quant_config.json`` of all that were read), else in 16 bits.
+        (``hf_quant_config.json`` of all that were read), else in 16 bits. FP8 is in blocks where
+        the name says so, or where it is that of the maker, or a copy of it, and the maker's is.
 
     Examples
     --------
-    >>> precision_in("redhatai/llama-3-1-8b-instruct-quantized-w4a16", mixture=False).label
+    >>> llama = "meta-llama/Llama-3.1-8B"
+    >>> precision_in("redhatai/llama-3-1-8b-quantized-w4a16", model=llama, mixture=False).label
     'int4'
     """
     words = [found["type"] for found in _QUANTISED.finditer(name)]
@@ -129,6 +134,8 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
     named = parse_precision(_SAME.get(kind, kind))
     kv_cache = "fp8" if name.startswith("nvidia/") or "kv" in words else "bf16"
     scales = _MXFP4_SCALES if kind == "mxfp4" else None
+    if kind == "fp8" and ("block" in words or _copies_the_maker(name, words, model)):
+        named = replace(named, fp8_blocks=True)
     if mixture and DATA_TYPES[named.weights].is_packed:
         return Precision(
             kv_cache=kv_cache,
@@ -138,6 +145,19 @@ def precision_in(name: str, *, mixture: bool) -> Precision | None:
         )
     return replace(named, kv_cache=kv_cache, scale_bits=scales)
 
+
+def _copies_the_maker(name: str, words: list[str], model: str) -> bool:
+    """Tell whether an FP8 checkpoint is its maker's in blocks; quantisers' are not, if not said."""
+    owner = name.rpartition("/")[0]
+    own_way = owner in _QUANTISERS and owner not in _COPIERS
+    return is_published_in_blocks(model) and not own_way and not {*_OTHER_SCALES} & {*words}
+
+
+_COPIERS = ("unsloth",)
+"""Those whose ``-FP8`` without another word is the maker's file (recalled)."""
+
+_OTHER_SCALES = ("dynamic", "static", "pertensor")
+"""Words for FP8 with a scale for a column or a matrix (llm-compressor's FP8_DYNAMIC)."""
 
 _GGUF_TYPE = re.compile(r"(?:ud-)?i?q\d+-.*")
 

@@ -144,7 +144,8 @@ def _config_of(spelling: str) -> ModelConfig | None:
     for checkpoint, precision in entry.checkpoints:
         if text in (folded(checkpoint), folded(checkpoint).rpartition("/")[2]):
             return replace(entry.config, precision=precision)
-    own = precision_in(text, mixture=entry.config.num_experts > 1)
+    config = entry.config
+    own = precision_in(text, model=config.model, mixture=config.num_experts > 1)
     return replace(entry.config, precision=own) if own else entry.config
 
 

@@ -56,15 +56,6 @@ class EngineRule:
 _BLOCK = 128
 """Columns of a block that has a scale, and weights of a group (AWQ, GPTQ)."""
 
-_IN_BLOCKS = (
-    "Qwen/Qwen3", "deepseek-ai/", "MiniMaxAI/", "XiaomiMiMo/", "zai-org/GLM-5",
-    "moonshotai/Kimi-K2",
-)  # fmt: skip
-"""Models whose FP8 checkpoints have a scale for every 128 x 128 weights: ``weight_block_size`` in
-the config.json of Qwen3-235B-A22B-FP8, Qwen3-32B-FP8, DeepSeek-V3, MiniMax-M2.5, MiMo-V2-Flash,
-GLM-5-FP8 and Kimi-K2-Instruct, read 2026-11-30. Others, such as those of Llama, have one for a
-column or a matrix."""
-
 _WHOLE_COLUMNS, _PADDING = 8 * _BLOCK, 0.005
 """What makers pad the columns of 4-bit checkpoints to, so that eight devices have whole groups, and
 by how much at most: ``intermediate_size`` 29,696 in the config.json of Qwen2.5-72B-Instruct-AWQ and
@@ -83,13 +74,13 @@ def _cuts_blocks(asked: Asked) -> Mask:
     precision, grid = asked.precision, asked.grid
     broken = np.zeros((), bool)
     for mixture in asked.model.mixtures:
-        if _has_blocks(precision.experts, asked.model):
+        if _has_blocks(precision.experts, precision):
             width = _stored_width(mixture.width, precision.experts)
             broken = broken | _cut(width, grid.stage_devices / grid.ep)
-        if mixture.shared_width and _has_blocks(precision.shared, asked.model):
+        if mixture.shared_width and _has_blocks(precision.shared, precision):
             width = _stored_width(mixture.shared_width, precision.shared)
             broken = broken | _cut(width, grid.tp)
-    if _has_blocks(precision.weights, asked.model):
+    if _has_blocks(precision.weights, precision):
         for part in asked.model.parts:
             if isinstance(part, FeedForward):
                 broken = broken | _cut(_stored_width(part.width, precision.weights), grid.tp)
@@ -102,8 +93,8 @@ def _stored_width(width: int, weights: str) -> int:
     return whole if weights == "int4" and whole <= width * (1 + _PADDING) else width
 
 
-def _has_blocks(weights: str, model: Model) -> bool:
-    return weights == "int4" or (weights == "fp8" and model.name.startswith(_IN_BLOCKS))
+def _has_blocks(weights: str, precision: Precision) -> bool:
+    return weights == "int4" or (weights == "fp8" and precision.fp8_blocks is True)
 
 
 def _cut(width: int, slices: Values) -> Mask:

@@ -27,9 +27,10 @@ from llmcalc_core.defaults import (
 from llmcalc_core.deprecation import accepts_old_names, warn_renamed
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, check_joins_batches, told_engine
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
-from llmcalc_core.precision import PLAIN, Precision
+from llmcalc_core.precision import Precision
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_PHASES = ("prefill", "decode")
@@ -191,8 +192,7 @@ class EvaluationRequest:
 
     def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
         """Give the precisions to evaluate a model in, each once."""
-        own = model.precision or PLAIN
-        return tuple(dict.fromkeys(given or own for given in self.precisions))
+        return tuple(dict.fromkeys(served_precision(given, model) for given in self.precisions))
 
     @property
     def contexts(self) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from llmcalc_core.hardware.catalogue import list_hardware
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.published_fp8 import as_published
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
 from llmcalc_core.precision import PLAIN, Precision, parse_precision
@@ -163,6 +164,7 @@ def logged_precision(
     own = config.precision or PLAIN
     owner = fields["model"].partition("/")[0].casefold()
     named = _named_precision(words, config, hardware or UNKNOWN_DEVICE, engine)
+    named = as_published(named, config.model)
     if named.scale_bits is None and owner in _SMALL_GROUPS:
         named = replace(named, scale_bits=16 / 32)
     if fields["model"].endswith(_PREDICTS):

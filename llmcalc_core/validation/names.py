@@ -10,8 +10,9 @@ from llmcalc_core.engines import find_engine, release_of, versions_of
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model
+from llmcalc_core.hub.published_fp8 import as_published
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import FP8_BLOCK_BITS, Precision, parse_precision
+from llmcalc_core.precision import Precision, parse_precision
 from llmcalc_core.validation.cells import CannotPredictError
 
 # Pope et al. ran static batches without a server, as FasterTransformer does.
@@ -207,7 +208,7 @@ def checkpoint_precision(
     -------
     Precision
         Of MXFP4 and INT4 checkpoints of mixtures the routed experts alone are narrow, of NVFP4
-        ones what ``_NVFP4`` says; those in FP8 have a scale for each block of weights. The MXFP4
+        ones what ``_NVFP4`` says; those in FP8 are as published, in blocks or not. The MXFP4
         experts of gpt-oss multiply FP8 activations on a device with FP4 units (Blackwell) and
         16-bit ones on others.
 
@@ -236,8 +237,7 @@ def checkpoint_precision(
         named = _narrow_experts(named, model, hardware)
     elif named.weights == "fp4":
         named = replace(named, kv_cache="fp8")
-    elif named.weights == "fp8" and model.num_experts > 1:
-        named = replace(named, scale_bits=FP8_BLOCK_BITS)
+    named = as_published(named, model.model)
     return replace(named, kv_cache=kv_cache.strip() or named.kv_cache)
 
 

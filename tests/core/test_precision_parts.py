@@ -144,7 +144,7 @@ def test_estimates_take_the_precision_of_the_checkpoint() -> None:
 @pytest.mark.parametrize(
     ("model", "stated", "label"),
     [
-        ("Qwen/Qwen3-32B-FP8", {}, "w fp8, a fp8, kv bf16"),
+        ("Qwen/Qwen3-32B-FP8", {}, "w fp8_block, a fp8, kv bf16"),
         ("Qwen/Qwen3-32B-FP8", {"precision": "bf16"}, "bf16"),
         ("Qwen/Qwen3-32B", {}, "bf16"),
         ("Qwen/Qwen3-32B", {"precision": "checkpoint"}, "bf16"),

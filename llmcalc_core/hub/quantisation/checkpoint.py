@@ -18,7 +18,7 @@ from llmcalc_core.layers.layer import Layer
 from llmcalc_core.layers.mamba2 import Mamba2
 from llmcalc_core.layers.part import Part
 from llmcalc_core.model.config import ModelConfig
-from llmcalc_core.precision import Precision
+from llmcalc_core.precision import FP8_BLOCK_BITS, Precision
 
 _GATED = ("gate_proj", "up_proj", "down_proj")
 _NUMBERED = ("w1", "w2", "w3")
@@ -197,7 +197,8 @@ def checkpoint_precision(
     main = next(part for part in _FIRST if part in schemes)
     experts = schemes.get("experts", schemes[main])
     narrowest = min(schemes.values(), key=lambda scheme: DATA_TYPES[scheme.weights].stored_bits)
-    usual = DATA_TYPES[narrowest.weights].scale_bits
+    in_blocks = any(_in_blocks(scheme) for scheme in schemes.values())
+    plain_scales = narrowest.scale_bits == DATA_TYPES[narrowest.weights].scale_bits
     own: dict[str, Any] = {
         part: schemes[part].weights
         for part in ("attention", "attention_output", "recurrent", "shared")
@@ -209,7 +210,8 @@ def checkpoint_precision(
         kv_cache=quantisation.kv_cache,
         experts=experts.weights,
         expert_activations=experts.activations,
-        scale_bits=None if narrowest.scale_bits == usual else narrowest.scale_bits,
+        scale_bits=None if plain_scales or _in_blocks(narrowest) else narrowest.scale_bits,
+        fp8_blocks=True if in_blocks else None,
         **own,
     )
     means = {part: _mean(counted) for part, counted in weighed.items()}
@@ -227,6 +229,10 @@ def checkpoint_precision(
     if config.mtp_layers and narrow and quantisation.leaves_prediction(prediction):
         mixed["mtp"] = _WIDE_BITS
     return replace(plain, stored_bits=mixed) if mixed else plain
+
+
+def _in_blocks(scheme: Scheme) -> bool:
+    return scheme.weights == "fp8" and scheme.scale_bits == FP8_BLOCK_BITS
 
 
 def _weighed(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from llmcalc_core.dtypes import DATA_TYPES
@@ -23,11 +24,12 @@ from llmcalc_core.hub.quantisation.scheme import (
     excluded_modules,
     numeric_type,
 )
+from llmcalc_core.precision import FP8_BLOCK_BITS
 
 _ALGORITHMS = {
     "FP8": Scheme(weights="fp8", activations="fp8"),
     "FP8_PER_CHANNEL_PER_TOKEN": Scheme(weights="fp8", activations="fp8"),
-    "FP8_PB_WO": Scheme(weights="fp8", activations="bf16"),
+    "FP8_PB_WO": Scheme(weights="fp8", activations="bf16", scale_bits=FP8_BLOCK_BITS),
     "MXFP8": Scheme(weights="fp8", activations="fp8", scale_bits=8 / 32),
     "NVFP4": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
     "NVFP4_AWQ": Scheme(weights="fp4", activations="fp4", scale_bits=8 / 16),
@@ -40,7 +42,8 @@ _ALGORITHMS = {
     "W8A8_SQ_PER_CHANNEL": Scheme(weights="int8", activations="int8"),
     "INT8_SQ": Scheme(weights="int8", activations="int8"),
 }
-"""Schemes of Model Optimizer by ``quant_algo``."""
+"""Schemes of Model Optimizer by ``quant_algo``; the blocks of FP8_PB_WO are 128 by 128
+(FP8_2D_BLOCKWISE_WEIGHT_ONLY_CFG)."""
 
 _KV_CACHE = {"FP8": "fp8", "INT8": "int8", "NVFP4": "fp4", "NVFP4_AFFINE": "fp4"}
 """Types of the KV cache by ``kv_cache_quant_algo``."""
@@ -107,11 +110,21 @@ def _fp8(fields: Fields) -> Quantisation:
     """Read FP8 in blocks or per tensor; some checkpoints keep their experts narrower."""
     narrow = fields.value("quantized_layers")
     return Quantisation(
-        default=_ALGORITHMS["FP8"],
+        default=replace(_ALGORITHMS["FP8"], scale_bits=_block_bits(fields, "weight_block_size")),
         excluded=Modules.of(()) if narrow else excluded_modules(fields),
         schemes=schemes_by_layer(fields) if narrow else (),
         kv_cache=kv_cache_type(fields),
     )
+
+
+def _block_bits(fields: Fields, name: str) -> float:
+    """Give the bits of scales, of 32 bits a block, beside each weight; 0 without blocks."""
+    sizes = fields.entries(name)
+    if not sizes:
+        return 0.0
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+        fields.refuse(name, "must be whole numbers of at least 1, such as [128, 128]")
+    return 32.0 / prod(size for size in sizes if isinstance(size, int))
 
 
 def _mxfp4(fields: Fields) -> Quantisation:
@@ -183,6 +196,9 @@ def _scheme(group: Fields) -> Scheme:
     if group.value("input_activations"):
         computed = numeric_type(group.section("input_activations"))
     size = weights.value("group_size")
+    if weights.value("strategy") == "block":
+        bits_of_scales = _block_bits(weights, "block_structure")
+        return Scheme(weights=stored, activations=computed, scale_bits=bits_of_scales)
     if not isinstance(size, int) or size < 1:
         return Scheme(weights=stored, activations=computed)
     zero = 0 if kind == "float" or weights.flag("symmetric", default=True) else bits

@@ -20,6 +20,8 @@ NAMES = [
     ("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4", "meta-llama/Llama-3.1-8B", "int4"),
     ("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", "meta-llama/Llama-3.1-8B",
      "w fp8, a fp8, kv bf16"),
+    ("RedHatAI/Qwen3-8B-FP8-block", "Qwen/Qwen3-8B", "w fp8_block, a fp8, kv bf16"),
+    ("RedHatAI/Qwen3-8B-FP8-dynamic", "Qwen/Qwen3-8B", "w fp8, a fp8, kv bf16"),
     ("nvidia/Qwen3-8B-NVFP4", "Qwen/Qwen3-8B", "fp4"),
     ("amd/Meta-Llama-3.1-8B-Instruct-FP8-KV", "meta-llama/Llama-3.1-8B", "fp8"),
 ]  # fmt: skip

@@ -123,10 +123,10 @@ def test_deepseek_v4_takes_the_bytes_of_its_files() -> None:
 
 # (quantisation of a mixture with latent attention, label)
 STORED = {
-    "fp8 in blocks": (BLOCKS, "w fp8, a fp8, kv bf16"),
+    "fp8 in blocks": (BLOCKS, "w fp8_block, a fp8, kv bf16"),
     "fp8, attention left out": (
         {**BLOCKS, "modules_to_not_convert": ["lm_head", "self_attn"]},
-        "w fp8, a fp8, kv bf16, attention bf16",
+        "w fp8_block, a fp8, kv bf16, attention bf16",
     ),
     "nvfp4": (nvfp4("lm_head"), "fp4"),
     "nvfp4, attention left out by wildcard": (
@@ -169,8 +169,14 @@ STORED = {
     "nvfp4 experts in an fp8 checkpoint": (
         {**BLOCKS, "quantized_layers": {f"model.layers.{layer}.mlp.experts": {
             "quant_algo": "NVFP4"} for layer in range(61)}, "ignore": ["*.self_attn.*"]},
-        "w fp8, a fp8, kv bf16, experts w fp4, a fp4",
+        "w fp8_block, a fp8, kv bf16, experts w fp4, a fp4",
     ),
+    "fp8 in blocks by compressed-tensors": (
+        group({"num_bits": 8, "type": "float", "strategy": "block", "block_structure": [128, 128]},
+              {"num_bits": 8, "type": "float"}, ignore=["lm_head"]),
+        "w fp8_block, a fp8, kv bf16",
+    ),
+    "fp8 in one piece": ({"quant_method": "fp8"}, "w fp8, a fp8, kv bf16"),
     "bitsandbytes": ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "int4, 4.5 bits"),
 }  # fmt: skip
 

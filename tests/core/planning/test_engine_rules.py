@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,11 @@ def test_blocks_of_fp8_are_not_cut() -> None:
     assert eight[8, 8] == ""  # whole experts
     plain = reasons("Qwen/Qwen3-235B-A22B", "H200_141GB", 8, precision="bf16")
     assert plain[8, 1] == ""
+    fp8 = llm.Precision(weights="fp8", activations="fp8")
+    asked = reasons("Qwen/Qwen3-235B-A22B", "H200_141GB", 8, precision=fp8)
+    assert asked[8, 1] == "quantised blocks"  # as its maker publishes it
+    whole = replace(fp8, fp8_blocks=False)  # as vLLM narrows 16 bits when it starts
+    assert reasons("Qwen/Qwen3-235B-A22B", "H200_141GB", 8, precision=whole)[8, 1] == ""
 
 
 def test_vllm_divides_experts_over_all_devices_or_none() -> None:
