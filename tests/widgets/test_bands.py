@@ -59,7 +59,7 @@ def test_the_band_goes_around_the_front(explorer: ParetoExplorer, phase: str) ->
 
 def test_the_bar_is_the_band_of_the_plan_pointed_at(explorer: ParetoExplorer) -> None:
     plot, frame = explorer.chart.plot, explorer.df
-    best = int(frame.loc[frame["on_front"], "tokens_per_s_per_device"].idxmax())
+    best = explorer.state.evaluation.recommended
     for row in (best, 3, best):
         explorer.select(None if row == best else row)
         across, up = curves(explorer)[2]
