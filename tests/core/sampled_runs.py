@@ -10,6 +10,7 @@ from llmcalc_core import find_hardware, find_model, parse_precision
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.fitting.run import METRICS, Configuration, Run
 from llmcalc_core.fitting.runs import Runs
+from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.workload.layout import Layout
 
 # Model, device, precision, layout, engine: each kind of token mixer and of channel mixer, widths
@@ -43,7 +44,7 @@ def configuration(sample: tuple[Any, ...], work: tuple[int, int, int], *, loop: 
     return Configuration(
         model=architecture(find_model(name)),
         hardware=find_hardware(device),
-        precision=parse_precision(bits),
+        precision=served_precision(parse_precision(bits), find_model(name)),
         layout=layout,
         engine=engine,
         loop=loop,

@@ -169,7 +169,9 @@ def test_an_evaluation_names_its_best() -> None:
     assert found.front["tpot_s"].is_monotonic_increasing
     assert found.front["on_front"].all()
     best = found.frame.loc[found.recommended]
-    assert best["tokens_per_s_per_device"] == found.feasible["tokens_per_s_per_device"].max()
+    most = found.feasible["tokens_per_s_per_device"].max()
+    near = found.front[found.front["tokens_per_s_per_device"] >= 0.98 * most]
+    assert best["tpot_s"] == near["tpot_s"].min()
 
 
 def test_lists_are_all_combinations() -> None:

@@ -151,7 +151,7 @@ def test_a_load_curve_goes_to_the_knee() -> None:
 
 def test_a_burst_at_the_end_of_a_run_is_no_overload() -> None:
     asked = {"model": "llama3_70b", "hardware": "H100_80GB", "tp": 8, "engine_version": "0.11"}
-    rates = [5.0, 6.4, 8.5]
+    rates = [5.0, 6.4, 9.5]
     short, long = (
         load_curve(**asked, request_rates=rates, num_prompts=count) for count in (1000, 5000)
     )
@@ -160,7 +160,7 @@ def test_a_burst_at_the_end_of_a_run_is_no_overload() -> None:
     assert (long["ttft_p50_s"] / short["ttft_p50_s"] < 1.1).tolist() == [True, True, False]
     whole = load_curve(**asked)
     at = whole["overloaded"].to_numpy().argmax()
-    assert whole["request_rate"][at] > 7.0, "it serves 7.7 a second"
+    assert whole["request_rate"][at] > 7.0, "it serves some 8 a second"
     alone = load_curve(**asked, request_rates=[whole["request_rate"][at]])
     assert alone["overloaded"][0]
 

@@ -23,6 +23,7 @@ def _decoder(model_type: str, shape: tuple[int, ...], **more: object) -> dict[st
     return {"model_type": model_type, **dict(zip(names, shape, strict=True)), **more}
 
 
+FP8_BLOCKS = {"quant_method": "fp8", "weight_block_size": [128, 128]}
 LLAMA = _decoder("llama", (128256, 4096, 32, 32, 8, 14336, 131072), attention_bias=False)
 LATENT = {"kv_lora_rank": 512, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64, "v_head_dim": 128}
 MAMBA = {"model_type": "mamba", "state_size": 16, "conv_kernel": 4, "expand": 2, "rms_norm": True,
@@ -33,7 +34,7 @@ MINIMAX = _decoder("minimax_m2", (200064, 3072, 62, 48, 8, 1536, 196608), head_d
                    qk_norm_type="per_layer", use_routing_bias=True, shared_intermediate_size=0,
                    use_mtp=True, mtp_transformer_layers=1, num_mtp_modules=3,
                    attn_type_list=[1, 1],
-                   quantization_config={"quant_method": "fp8"})  # fmt: skip
+                   quantization_config=FP8_BLOCKS)  # fmt: skip
 INT4_EXPERTS = {
     "quant_method": "compressed-tensors", "config_groups": {"group_0": {
         "targets": ["Linear"], "input_activations": None,
@@ -144,7 +145,7 @@ DIALECTS: list[tuple[str, dict[str, Any]]] = [
                              moe_intermediate_size=2048, first_k_dense_replace=3,
                              q_lora_rank=1536, topk_method="noaux_tc", moe_layer_freq=1,
                              num_nextn_predict_layers=1,
-                             quantization_config={"quant_method": "fp8"}, **LATENT)),
+                             quantization_config=FP8_BLOCKS, **LATENT)),
     ("mamba_130m", {**MAMBA, "vocab_size": 50280, "hidden_size": 768, "num_hidden_layers": 24,
                     "time_step_rank": 48, "intermediate_size": 1536}),
     ("falcon_mamba_7b", {**MAMBA, "model_type": "falcon_mamba", "vocab_size": 65024,

@@ -178,7 +178,7 @@ def test_decode_power_is_near_what_was_measured() -> None:
         found = estimate_decode_performance(  # a host that works ahead leaves no device idle
             "llama3_8b", batch, system_name="H200_141GB", engine_version="0.11"
         )
-        assert 137 < found["power_w"] < 300
+        assert 137 < found["power_w"] < 1.05 * 300
 
 
 def test_energy_per_token_is_near_what_was_measured() -> None:
