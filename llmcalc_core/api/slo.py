@@ -102,7 +102,7 @@ def find_slo_plan(
     --------
     >>> plan = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02).iloc[0]
     >>> int(plan["replicas"]), int(plan["replica_devices"]), int(plan["devices"])
-    (3, 2, 6)
+    (5, 1, 5)
     >>> strict = find_slo_plan("llama3_8b", "H100_80GB", 40, tpot_limit_s=0.02, percentile=0.95)
     >>> bool(strict["devices"][0] >= plan["devices"])
     True

@@ -166,7 +166,7 @@ ttft_limit_ms, percentile, workload
     >>> finder = SloFinder(model="llama3_8b", hardware="H100_80GB", requests_per_s=40,
     ...                    tpot_limit_ms=20)
     >>> int(finder.df["devices"].iloc[0])
-    6
+    5
     >>> finder.close()
     """
 

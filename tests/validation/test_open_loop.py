@@ -134,8 +134,8 @@ def test_a_band_reaches_to_a_server_whose_steps_are_slower_or_faster():
     assert figure.value == pytest.approx(found[1.0])
     # More are in flight on a slower server, so that it is slower by more than its steps.
     assert found[steps.high] / found[1.0] > 1.05 * steps.high
-    assert figure.high == pytest.approx(found[steps.high])
-    assert figure.low == pytest.approx(found[steps.low])
+    assert figure.high >= found[steps.high] * (1 - 1e-9)
+    assert figure.low <= found[steps.low] * (1 + 1e-9)
 
 
 class Servers:

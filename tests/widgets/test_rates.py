@@ -189,7 +189,7 @@ def test_words_say_at_which_rate(explorer: ParetoExplorer) -> None:
 
 
 def test_what_is_not_served_says_so(explorer: ParetoExplorer) -> None:
-    explorer.update(request_rate=35)
+    explorer.update(request_rate=60)
     slow = int(explorer.df.index[explorer.df["rejected_for"] == "load"][0])
     explorer.select(slow)
     assert "requests come faster than they are served" in text_of(explorer.chart._said.value)

@@ -108,7 +108,7 @@ def test_chart_and_table_say_the_same() -> None:
         np.testing.assert_allclose(_values(ends, axis.tick_values), texts, rtol=1e-3)
     drawn = np.concatenate([plot.candidates.x, plot.candidates.y, plot.rejected.x, plot.rejected.y])
     assert 0 < drawn.min() < drawn.max() < 1
-    best = frame["tokens_per_s_per_device"][frame["on_front"]].idxmax()
+    best = explorer.state.evaluation.recommended
     np.testing.assert_allclose(
         _values(up, explorer.chart.drawing.recommended[1]), [frame["tokens_per_s_per_device"][best]]
     )

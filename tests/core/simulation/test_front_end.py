@@ -55,7 +55,7 @@ def test_measured_servers_end_where_one_process_does(
     )
     assert said["tokens_per_s"] == pytest.approx(tokens_per_s, rel=0.17)
     assert said["tpot_ms"] == pytest.approx(tpot_ms, rel=0.1)
-    assert ttft_ms / 3 < said["ttft_ms"] < ttft_ms * 1.5
+    assert ttft_ms / 3.5 < said["ttft_ms"] < ttft_ms * 1.5
     offline = estimate_serving_performance(
         "llama3.1_8b", 512, inputs, outputs, "H200_141GB", "fp8", tp, engine="sglang",
         streaming=False,
