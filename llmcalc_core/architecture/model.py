@@ -143,7 +143,7 @@ class Model:
         """Elements for each token that the widest operation of any layer has alive."""
         return max(part.activation_width for part in self.parts)
 
-    @property
+    @cached_property
     def activation_widths(self) -> tuple[tuple[float, float], ...]:
         """The same of each part that may be the widest: what devices divide, and what all have."""
         widths = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,9 +14,10 @@ from llmcalc_core.formulas.collectives import (
     point_to_point_seconds,
 )
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Participants:
     """Devices that exchange messages, and what their links reach.
 

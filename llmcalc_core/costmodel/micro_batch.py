@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of
@@ -25,13 +23,14 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Pass, Section, make_pass
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid
 
 Case = tuple[Model, Hardware, Precision, Grid, Efficiency]
 """What runs on what, in which types; plans and workloads; and what the device reaches."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class DraftTimes:
     """What drafting adds to a micro batch.
 
@@ -55,7 +54,7 @@ class DraftTimes:
         return self.passes * (self.one.device_s + self.host_delay_s)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class MicroBatch:
     """What a micro batch waits for on its way through all pipeline stages.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.work import Message, Operation, Section
+from llmcalc_core.records import record
 
 
 class HostTransfer(NamedTuple):
@@ -67,7 +67,7 @@ Timed = tuple[int, Operation | Message | HostTransfer, Values, Values, Values, V
 """The fields of a :class:`TimedWork`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class PassTimes:
     """What a pass takes on its devices, without waiting for the host.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 from typing import NamedTuple, cast
@@ -21,6 +20,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import decode_cycle_seconds, fill_and_drain_seconds
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid
 
 
@@ -49,7 +49,7 @@ class Wait(NamedTuple):
         return each if self.passes == 1 else self.passes * each
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@record(slots=False)
 class PhaseTimes:
     """Latency of a phase, its steady throughput, and where the time goes.
 

@@ -59,6 +59,27 @@ def stage_counts(model: Model, stages: tuple[int, ...]) -> NDArray[np.float64]:
     return np.stack([padded[count] for count in stages], axis=1)
 
 
+@lru_cache(maxsize=512)
+def stages_of(model: Model, stages: tuple[int, ...]) -> tuple[tuple[Values, ...], ...]:
+    """Give the counts of :func:`stage_counts` of each distinct stage, section by section.
+
+    Parameters
+    ----------
+    model, stages
+        As there.
+
+    Returns
+    -------
+    tuple of tuple of float or array
+        A number of one layout, else an array of shape (layouts, 1, 1, 1), which broadcasts to
+        the grid.
+    """
+    every = stage_counts(model, stages)
+    if len(stages) == 1:
+        return tuple(tuple(counts[0].tolist()) for counts in every)
+    return tuple(tuple(counts.T[:, :, None, None, None]) for counts in every)
+
+
 def _distinct_stages(model: Model, stages: int) -> NDArray[np.float64]:
     total, held = model.layer_count, _parts_of_layers(model)
     running = np.zeros((total + 1, held.shape[1]))
@@ -115,10 +136,8 @@ def slowest_stage_seconds(model: Model, grid: Grid, section_s: tuple[Values, ...
     array
         Time [s].
     """
-    stages = []
-    for counts in stage_counts(model, tuple(layout.pp for layout in grid.layouts)):
-        each = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
-        stages.append(
-            summed([count * seconds for count, seconds in zip(each, section_s, strict=True)])
-        )
+    stages = [
+        summed([count * seconds for count, seconds in zip(counts, section_s, strict=True)])
+        for counts in stages_of(model, tuple([layout.pp for layout in grid.layouts]))
+    ]
     return np.asarray(reduce(np.maximum, stages))

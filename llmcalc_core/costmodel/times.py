@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.records import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class TimeByKind:
     """Time by the kind of work that takes it [s]; the parts sum to the whole.
 
@@ -70,7 +71,7 @@ class TimeByKind:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class TimeByBound:
     """Time by what bounds it [s]; the parts sum to the whole.
 

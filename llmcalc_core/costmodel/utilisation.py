@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from llmcalc_core.costmodel.phases import PhaseTimes
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.cost import load_share, power_watts, reading_share
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid
 
 IDLE_SHARE = 0.15
@@ -30,7 +29,7 @@ About 0.6 to 0.7 of an A100's power (Patel et al., POLCA, arXiv 2308.12908; reca
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Utilisation:
     """Utilisation of devices, and the shares of prefill in it.
 

@@ -198,6 +198,10 @@ class Engine:
     step_s: float | None = None
     sequence_step_s: float | None = None
 
+    def __hash__(self) -> int:
+        """Hash what tells engines apart: what is kept of each is asked for at every estimate."""
+        return hash((self.name, self.version, self.token_budget, self.max_num_seqs))
+
     def on(self, device: str, memory_bytes: float) -> Engine:
         """Give the engine with the defaults that it has on a device.
 

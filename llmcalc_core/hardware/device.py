@@ -138,6 +138,12 @@ class Hardware:
                 number = positive(name, value, unit=_FROM_ZERO[name], zero=True)
             object.__setattr__(self, name, number)
 
+    def __hash__(self) -> int:
+        """Hash what tells devices apart: what is kept of each is asked for at every estimate."""
+        return hash(
+            (self.name, self.flops, self.memory_bytes, self.memory_bandwidth, self.price_per_hour)
+        )
+
     def rate(self, data_type: str) -> tuple[str, float]:
         """Type a multiplication in ``data_type`` really runs in, and its peak rate [FLOP/s].
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
 from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import changed, record
 from llmcalc_core.workload.grid import Grid
 
 
@@ -127,7 +128,7 @@ class Section(NamedTuple):
     streamed: Values = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(slots=False)
 class Pass:
     """One pass of a micro batch through the model: prefill of its prompts or one decode step.
 
@@ -265,7 +266,7 @@ def for_part(step: Pass, name: str) -> Pass:
     computed = precision.activations
     own = "gemm_wide" if DATA_TYPES[computed].has_16_bits else f"gemm_{computed}"
     family = "gemm" if computed == step.whole.activations else own
-    return replace(step, precision=precision, family=family)
+    return changed(step, precision=precision, family=family)
 
 
 def output_pass(step: Pass) -> Pass:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
 import numpy as np
 
 from llmcalc_core.architecture.drafting import draft_grid, draft_of, draft_precision
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.costmodel.pipeline import section_counts, stage_counts
+from llmcalc_core.costmodel.pipeline import section_counts, stages_of
 from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
@@ -23,6 +22,7 @@ from llmcalc_core.memory.pooled_cache import pooled_bytes
 from llmcalc_core.memory.profiled import profiled_tokens, reserved_bytes
 from llmcalc_core.memory.profiled_peak import profiled_peak
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import changed, record
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 
@@ -30,7 +30,7 @@ _OWN: Values = 1.0
 """What caches are multiplied by that are not grouped."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Memory:
     """Bytes on the fullest device, by kind; arrays that broadcast to the grid.
 
@@ -68,7 +68,7 @@ def device_memory(model: Model, precision: Precision, grid: Grid) -> Memory:
         Bytes by kind [bytes], of the pipeline stage that needs the most.
     """
     layers, outer = _stage_weights(model, precision, grid.layouts, grid.engine)
-    every = stage_counts(model, tuple(layout.pp for layout in grid.layouts))
+    every = stages_of(model, tuple([layout.pp for layout in grid.layouts]))
     caches, pages = _caches(model, precision, grid)
     held: Iterable[Values] = _of_stages(every, caches)
     if pages is not _OWN:
@@ -114,7 +114,7 @@ def _caches(model: Model, precision: Precision, grid: Grid) -> tuple[list[Values
         pages = pooled_bytes(model, precision, grid)
     if pages is None:
         return [part.cache_bytes(precision, grid) for part in model.parts], _OWN
-    one = replace(grid, batch=np.ones(()), attention_dp=np.ones(()))
+    one = changed(grid, batch=np.ones(()), attention_dp=np.ones(()))
     own = [part.cache_bytes(precision, one) for part in model.parts]
     counts = np.ravel(section_counts(model)).tolist()
     filled = sum(
@@ -131,7 +131,7 @@ def _stage_weights(
     grid = make_grid(layouts, batches=(1,), inputs=(1,), outputs=(1,), engine=engine)
     parts = [part.weight_bytes(precision, grid) for part in model.parts]
     ends = [NO_CACHE] * len(parts) + list(_outer_weights(model, precision, grid))
-    every = stage_counts(model, tuple(layout.pp for layout in layouts))
+    every = stages_of(model, tuple([layout.pp for layout in layouts]))
     return list(_of_stages(every, parts)), list(_of_stages(every, ends))
 
 
@@ -154,12 +154,11 @@ def _draft_bytes(model: Model, precision: Precision, grid: Grid) -> tuple[Values
     return weights, draft.copies * memory.kv_cache
 
 
-def _of_stages(every: Floats, each: list[Values]) -> Iterator[Values]:
+def _of_stages(every: tuple[tuple[Values, ...], ...], each: list[Values]) -> Iterator[Values]:
     """Bytes of each distinct stage of every layout, from those of the sections that it has."""
     for counts in every:
-        sections = counts[0].tolist() if len(counts) == 1 else counts.T[:, :, None, None, None]
         own: Values = NO_CACHE
-        for count, part in zip(sections, each, strict=False):
+        for count, part in zip(counts, each, strict=False):
             if part is not NO_CACHE:
                 own = own + count * part
         yield own

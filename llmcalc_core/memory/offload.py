@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
@@ -11,6 +9,7 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import changed
 from llmcalc_core.workload.grid import Grid
 
 _STEP = 2.0**-30
@@ -41,20 +40,20 @@ def offloaded(
     """
     techniques = grid.techniques
     if techniques.weights_offload_gib:
-        layers = device_memory(model, precision, replace(grid, weights_offload=1.0)).host_weights
+        layers = device_memory(model, precision, changed(grid, weights_offload=1.0)).host_weights
         share = np.minimum(techniques.weights_offload_gib * 2**30 / layers, 1.0)
-        grid = replace(grid, weights_offload=share)
+        grid = changed(grid, weights_offload=share)
     if not techniques.offload_to_fit:
         return grid
 
     def total(tried: Grid) -> Floats:
         return budget.counted(device_memory(model, precision, tried))
 
-    without = replace(grid, weights_offload=1.0)
+    without = changed(grid, weights_offload=1.0)
     weights = _share(grid.weights_offload, (total(grid), total(without)), budget.device_bytes)
-    bare = replace(without, kv_offload=1.0)
+    bare = changed(without, kv_offload=1.0)
     cache = _share(grid.kv_offload, (total(without), total(bare)), budget.device_bytes)
-    return replace(grid, weights_offload=weights, kv_offload=cache)
+    return changed(grid, weights_offload=weights, kv_offload=cache)
 
 
 def _share(least: Values, needed: tuple[Floats, Floats], usable: float) -> Floats:

@@ -48,6 +48,9 @@ _MOST_BEFORE, _FEWER = 128 * 1024, (0, 11)
 """Most tokens in 0.8.5, and the version that has fewer."""
 
 
+_WITH_WORKSPACES = (CompressedAttention, LatentAttention)
+
+
 def profiled_peak(model: Model, grid: Grid, layers: Values) -> Values:
     """Give the peak of activations that is kept free.
 
@@ -101,15 +104,17 @@ def encoder_bytes(tower: VisionTower, grid: Grid) -> Values:
 
 def _latent_workspaces(model: Model, grid: Grid) -> tuple[Values, Values]:
     """Count keys and values unpacked beside the layers, and the latents that are always kept."""
-    length = grid.inputs + grid.outputs
     unpacked: Values = 0.0
     kept: Values = 0.0
+    attention = [one for one in model.token_mixers if isinstance(one, _WITH_WORKSPACES)]
+    if not attention:
+        return unpacked, kept
+    length = grid.inputs + grid.outputs
     most = _MOST if is_since(grid.engine, _FEWER) else _MOST_BEFORE
     tokens = smaller(larger(_LENGTHS * length, _PAGES * grid.engine.max_num_seqs), most)
-    for part in model.parts:
-        if isinstance(part, CompressedAttention) and part.ratio:
-            kept = larger(kept, _gathered(part, grid, length))
-        if not isinstance(part, LatentAttention):
+    for part in attention:
+        if isinstance(part, CompressedAttention):
+            kept = larger(kept, _gathered(part, grid, length) if part.ratio else 0.0)
             continue
         latents = (part.kv_rank + part.rope_dim) * _WIDE
         if part.indexer is not None:

@@ -28,6 +28,7 @@ from llmcalc_core.memory.profiled import (
 )
 from llmcalc_core.memory.static_fraction import pools, static_fraction
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import changed
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
@@ -146,7 +147,7 @@ def start_up(
         (layout,), batches=(1,), inputs=(max(settings.max_model_len - 1, 1),), outputs=(1,),
         engine=engine, techniques=techniques,
     )  # fmt: skip
-    grid = replace(grid, prefill_tokens=np.float64(engine.token_budget))
+    grid = changed(grid, prefill_tokens=np.float64(engine.token_budget))
     held = device_memory(model, precision, grid)
     of_engine = {
         "vllm": _of_blocks, "sglang": _of_static_fraction, "llama.cpp": _of_context,

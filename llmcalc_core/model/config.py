@@ -266,6 +266,10 @@ linear_conv_kernel_dim : int, optional
             object.__setattr__(self, name, value)
         refuse_contradictions(self)
 
+    def __hash__(self) -> int:
+        """Hash what tells models apart: what is kept of each is asked for at every estimate."""
+        return hash((self.model, self.hidden_size, self.num_decoder_layers, self.intermediate_size))
+
     def __repr__(self) -> str:
         """Show what is not as usual, the name first."""
         values = ((field, getattr(self, field.name)) for field in fields(self))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation
 from llmcalc_core.formulas import Floats
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import record
 from llmcalc_core.simulation.serving import serving_times
 from llmcalc_core.workload.grid import Grid
 
@@ -22,7 +23,7 @@ TIMES = {"prefill": "ttft_s", "decode": "tpot_s", "serving": "tpot_s"}
 """The time that each phase is about, of which are its breakdown, its limit and its front."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Performance:
     """What one replica does in a phase; arrays that broadcast to the grid.
 

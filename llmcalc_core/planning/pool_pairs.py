@@ -13,6 +13,7 @@ from llmcalc_core.formulas.serving import steady_queue_seconds
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
 from llmcalc_core.planning.pools import Pool, Service
+from llmcalc_core.records import changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +203,7 @@ def _link(
 def _cache_of_a_request(service: Service, decode: Pool) -> Floats:
     """Cache of a prompt that each device of a decode worker holds [bytes]."""
     grid = service.grid(decode.hardware, decode.layouts, (1,), outputs=0)
-    grid = replace(grid, engine=replace(grid.engine, groups_caches=False))  # what is filled is sent
+    grid = changed(grid, engine=replace(grid.engine, groups_caches=False))  # what is filled is sent
     cache = device_memory(service.model, service.precision, grid).kv_cache
     each: Floats = np.broadcast_to(cache, grid.shape).reshape(-1)[decode.layout]
     return each

@@ -6,12 +6,11 @@ A band has to hold there, too: it is as much wider as nine in ten random cases a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from llmcalc_core.calibration.band_tables import Band
 from llmcalc_core.formulas import Values
+from llmcalc_core.records import record
 
 SHORT, USUAL = 15, 32
 """Tokens of an answer up to which clients of a closed loop stay together, whatever its range of
@@ -22,7 +21,7 @@ _SHORT = {"ttft": 0.35, "tpot": 0.55}
 _STAGES = {"ttft": 0.45, "tpot": 0.40}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class WiderBand:
     """Factors of an estimate.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.regimes import WiderBand, regime_reason, widened
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import record
 from llmcalc_core.simulation.open_loop import OfferedLoad, OpenLoop
 from llmcalc_core.simulation.records import single
 from llmcalc_core.simulation.serving import ServingTimes, serving_times
@@ -168,7 +169,7 @@ def _most_at_once(held: _Held) -> int:
     return max_concurrency(partial(_memory_of, held), CONCURRENCY, held.budget)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class _Served:
     """What a replica does, as plain numbers; times of a request [s], some of them percentiles."""
 

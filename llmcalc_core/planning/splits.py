@@ -86,7 +86,7 @@ def fitting_splits(
         model, hardware, precision, splits, workload, phases=(phase,),
         memory_fraction=memory_fraction, bounds=objective != "throughput",
     )  # fmt: skip
-    fits = np.broadcast_to(found.budget.fits(found.memory), found.grid.shape).reshape(-1)
+    fits = found.budget.fits(found.memory)
     if not fits.any():
         raise nothing_fits(
             model,
@@ -98,16 +98,17 @@ def fitting_splits(
             memory_fraction=memory_fraction,
         )
     asked = Asked(model=model, hardware=hardware, precision=precision, grid=found.grid)
-    starting = fits & np.broadcast_to(starts(asked), found.grid.shape).reshape(-1)
+    starting = np.empty(found.grid.shape, bool)
+    starting[...] = fits & starts(asked)
     if not starting.any():
         words = "; ".join(engine_words(reason) for reason in refused(asked))
         msg = f"no split of {model.name} over {devices} devices starts: {words}"
         raise DoesNotFitError(msg)
-    fits = starting
+    kept = starting.reshape(-1)
     columns = _columns(found, workload, phase)
     if objective != "throughput":
         columns |= _per_token(found, hardware, phase, columns["Tokens/s"], objective)
-    return {name: values[fits] for name, values in columns.items()}
+    return {name: values[kept] for name, values in columns.items()}
 
 
 def nothing_fits(

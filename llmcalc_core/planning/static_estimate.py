@@ -21,6 +21,7 @@ from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
@@ -38,7 +39,7 @@ class Workload:
     graph_sizes: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Estimate:
     """One phase's times and the memory of some layouts and batches."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +19,7 @@ from llmcalc_core.planning.performance import (
     with_other_phase,
 )
 from llmcalc_core.planning.request import EvaluationRequest
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid
 
 LIMITS = {"TTFT limit": ("ttft_s", "ttft_limit_s"), "TPOT limit": ("tpot_s", "tpot_limit_s")}
@@ -32,7 +31,7 @@ REASONS = ("", "memory", "TPOT limit", "TTFT limit", "host memory", "load", *ENG
 last ones: what the engine refuses when it starts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Asking:
     """Whose plans are judged: a case of a request, on what it may fill and reaches.
 
@@ -54,7 +53,7 @@ class Asking:
     efficiency: Efficiency
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Verdict:
     """Plans and workloads with what a replica of each does and holds.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.serving import burst_seconds, steady_queue_seconds
 from llmcalc_core.formulas.single_numbers import larger, smaller
+from llmcalc_core.records import record
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.workload.requests import Arrivals
 
@@ -22,7 +22,7 @@ _NEVER = 1e-12
 """A time that is nothing beside that of any step [s]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Steps:
     """Times of the steps of a load.
 
@@ -45,7 +45,7 @@ class Steps:
     seconds_per_token: Values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class ClosedLoopTimes:
     """Latencies of a request in a closed loop; see :class:`ServingTimes`.
 

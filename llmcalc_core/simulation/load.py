@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.limits import at_most, largest_beside, one_if_equal
 from llmcalc_core.formulas.serving import reading_steps
 from llmcalc_core.formulas.single_numbers import ceiling, larger, smaller
+from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import Arrivals
 
@@ -20,7 +20,7 @@ HARDLY_ANY = 1e-6
 """Sequences that stand for none: experts that nobody touches have no mean load [1]."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class Load:
     """What the steps of an attention replica hold while so many requests are in flight.
 

@@ -34,6 +34,7 @@ from llmcalc_core.costmodel.times import summed
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.single_numbers import ceiling, larger
 from llmcalc_core.layers.work import Pass, Section, pass_of
+from llmcalc_core.records import changed
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.simulation.prompt_case import BLOCKS, PromptCase
 from llmcalc_core.simulation.token_table import TIMES, token_table
@@ -43,13 +44,13 @@ from llmcalc_core.workload.grid import Grid
 def prompts(grid: Grid, count: Values) -> Grid:
     """Give every attention replica some prompts, which go through the stages in one piece."""
     batch = grid.attention_dp * count
-    return replace(grid, batch=batch, micro_batch=batch, micro_batches=batch / batch)
+    return changed(grid, batch=batch, micro_batch=batch, micro_batches=batch / batch)
 
 
 def in_micro_batches(grid: Grid) -> Grid:
     """Divide what is in flight over the stages evenly, as schedulers of a pipeline do."""
     micro_batches = np.minimum(grid.pp, np.maximum(grid.batch / grid.attention_dp, 1.0))
-    return replace(grid, micro_batches=micro_batches, micro_batch=grid.batch / micro_batches)
+    return changed(grid, micro_batches=micro_batches, micro_batch=grid.batch / micro_batches)
 
 
 def decode_pass(case: tuple[Any, ...], load: Load, sequences: Values) -> Pass:
@@ -90,7 +91,7 @@ def full_pass(case: tuple[Any, ...]) -> Pass:
     step = _prompts(case, count, count * grid.attention_dp, chunks)
     # As many to the last bit for all lengths that fill it, so that what they take is kept.
     tokens = larger(grid.token_budget, each)
-    return replace(
+    return changed(
         step,
         tokens=tokens / step.cp,
         replica_tokens=tokens,
@@ -103,7 +104,7 @@ def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values
     model, _, precision, grid = case[:4]
     own = grid
     if grid.draft_tokens or not _is_number(chunks, grid.prefill_chunks):
-        own = replace(grid, prefill_chunks=chunks, micro_batch=on_all)
+        own = changed(grid, prefill_chunks=chunks, micro_batch=on_all)
     return pass_of(
         model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
     )
@@ -194,7 +195,7 @@ def seconds_per_token(case: Case) -> Values:
 def _full_step(plans: PromptCase, weights_offload: Values) -> Values:
     """Time of a token of a full step, with some weights at the host [s]."""
     model, hardware, precision, whole, efficiency = plans.case()
-    grid = replace(
+    grid = changed(
         whole, micro_batches=np.asarray(1.0), prefill_chunks=1.0, weights_offload=weights_offload
     )
     case = (model, hardware, precision, grid, efficiency)
@@ -388,7 +389,7 @@ def _logits(case: Case) -> PassTimes:
 def _one_chunk(case: Case, chunks: Values) -> Pass:
     """Describe one chunk of a prompt that is read in so many, with nothing at the host."""
     model, _, precision, grid, _ = case
-    alone = replace(grid, prefill_chunks=chunks, weights_offload=0.0, kv_offload=0.0)
+    alone = changed(grid, prefill_chunks=chunks, weights_offload=0.0, kv_offload=0.0)
     return pass_of(model.hidden, alone, precision, requests=1.0, on_all_replicas=1.0, decode=False)
 
 

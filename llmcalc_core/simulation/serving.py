@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from llmcalc_core.costmodel.utilisation import Utilisation, phase_utilisation, s
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
+from llmcalc_core.records import changed, record
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefill_steps import (
@@ -34,7 +35,7 @@ from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import DRAWN, Arrivals
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class ServingTimes:
     """Latencies of a request when as many others as the batch has are always in flight.
 
@@ -68,7 +69,7 @@ class ServingTimes:
     utilisation: Utilisation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record()
 class ServingSteps:
     """The steps of continuous batching: what they hold and what they take.
 
@@ -230,7 +231,7 @@ def serving_steps(
         decoding = times_of_pass(even, decodes)
         reading = prefill_step(even, load, (decoding.one, decodes), mixes=mixes)
     # A step gives a token whatever it verifies: what drafts gain is counted with the steps.
-    single = grid if grid.acceptance_length == 1 else replace(grid, acceptance_length=1.0)
+    single = grid if grid.acceptance_length == 1 else changed(grid, acceptance_length=1.0)
     once = (model, hardware, precision, single, efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     reads, decode_in_reading = prefill_times(even, reading, decode, mixes)
@@ -287,7 +288,7 @@ def serving_breakdown(case: Case) -> list[BreakdownRow]:
         ("decode", steps.decode_parts, loop.decoding * steps.decode.latency_s),
         (beside, steps.prefill_parts, loop.reading * steps.reading.latency_s),
     )
-    whole = (*case[:3], replace(steps.grid, acceptance_length=1.0), case[4])
+    whole = (*case[:3], changed(steps.grid, acceptance_length=1.0), case[4])
     rows = []
     for phase, parts, seconds in named:
         if number(seconds):

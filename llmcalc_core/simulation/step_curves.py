@@ -12,6 +12,7 @@ from llmcalc_core.calibration.facts import Behaviour
 from llmcalc_core.costmodel.micro_batch import Case, times_of_pass
 from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
 from llmcalc_core.formulas import Floats, Values
+from llmcalc_core.records import changed
 from llmcalc_core.simulation.load import load_of
 from llmcalc_core.simulation.prefill_steps import (
     decode_pass,
@@ -156,12 +157,12 @@ def step_curves(case: Case, *, chunked: bool = True) -> StepCurves:
     model, hardware, precision, whole, efficiency = case
     mixes = mixes_prompts(efficiency, chunked=chunked)
     lanes = _lanes(whole, efficiency.behaviour, mixes=mixes)
-    grid = replace(whole, micro_batches=lanes, micro_batch=whole.batch / lanes)
+    grid = changed(whole, micro_batches=lanes, micro_batch=whole.batch / lanes)
     even = (model, hardware, precision, grid, efficiency)
     load = load_of(grid, mixes=mixes, arrivals=AT_RANDOM, behaviour=efficiency.behaviour)
     decodes = decode_pass(even, load, load.most_decoding)
     decoding = times_of_pass(even, decodes)
-    once = (model, hardware, precision, replace(grid, acceptance_length=1.0), efficiency)
+    once = (model, hardware, precision, changed(grid, acceptance_length=1.0), efficiency)
     decode = phase_times_of(once, decoding, decode=True)
     fit = np.asarray(load.room / load.chunk_tokens / lanes)
     if not grid.engine.fills_steps:  # whole prompts, or one of those that are longer than a step

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from llmcalc_core.costmodel.passes import pass_times
 from llmcalc_core.costmodel.sections import sections
 from llmcalc_core.formulas import Floats
 from llmcalc_core.layers.work import Pass, pass_of
+from llmcalc_core.records import changed
 from llmcalc_core.simulation.load import HARDLY_ANY
 from llmcalc_core.simulation.step_times import StepTimes
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -95,7 +95,7 @@ def _grid(case: Case, batches: Sequence[float], inputs: Sequence[float]) -> Grid
         grid.layouts, batches=tuple(map(int, batches)), inputs=tuple(map(int, inputs)),
         outputs=(1,), graph_sizes=grid.graph_sizes, engine=grid.engine,
     )  # fmt: skip
-    return replace(made, techniques=grid.techniques, weights_offload=grid.weights_offload,
+    return changed(made, techniques=grid.techniques, weights_offload=grid.weights_offload,
                    kv_offload=grid.kv_offload)  # fmt: skip
 
 
@@ -180,7 +180,7 @@ def _attention_times(case: Case, read: list[float], before: list[float]) -> Floa
     model, hardware, _, _, efficiency = case
     new, past = np.array(read).reshape(1, -1, 1, 1), np.array(before).reshape(1, 1, -1, 1)
     grid = _grid(case, read, [max(one, 1.0) for one in before])
-    grid = replace(grid, inputs=new + past, cached_tokens=past, prefill_tokens=new + 0 * past)
+    grid = changed(grid, inputs=new + past, cached_tokens=past, prefill_tokens=new + 0 * past)
     step = _pass(case, grid, np.ones((1, 1, 1, 1)), decode=False)
     one = pass_times(model, sections(model, step), hardware, efficiency)
     return np.broadcast_to(one.attention, (1, len(read), len(before), 1))[0, :, :, 0]

@@ -6,7 +6,7 @@ table has their times for some numbers, between which they are taken as linear.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -17,6 +17,7 @@ from llmcalc_core.costmodel.passes import PassTimes, pass_times
 from llmcalc_core.costmodel.sections import LOGITS, sections
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.layers.work import pass_of
+from llmcalc_core.records import changed
 from llmcalc_core.simulation.prompt_case import BLOCKS, PromptCase
 
 _DOUBLING = 4
@@ -150,7 +151,7 @@ def _table(
     in_use = np.frombuffer(replicas).reshape(shape) if shape else np.frombuffer(replicas).item()
     knots = _knots(2 * grid.token_budget)
     tokens = np.array(knots).reshape(1, 1, -1, 1)
-    whole = replace(
+    whole = changed(
         grid, inputs=tokens, prefill_tokens=tokens, cached_tokens=0.0, prefill_chunks=1.0,
         weights_offload=1.0, kv_offload=0.0,
     )  # fmt: skip

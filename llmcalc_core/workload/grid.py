@@ -9,7 +9,7 @@ multiply a layout's throughput and devices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from functools import lru_cache
 from typing import Any, cast
 
@@ -20,11 +20,12 @@ from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.formulas.pipeline import micro_batch
 from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.formulas.speculation import tokens_per_step
+from llmcalc_core.records import changed, record
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record(slots=False)
 class Grid:
     """Axes of an estimate, as arrays that broadcast to (layouts, batches, inputs, outputs).
 
@@ -120,19 +121,19 @@ class Grid:
             "stage_devices": group,
         }
         rest |= {"tp": tp, "pp": pp, "ep": ep, "attention_dp": attention_dp, "cp": cp}
-        return replace(self, **rest)
+        return changed(self, **rest)
 
     def of_batches(self, some: slice) -> Grid:
         """Give the same with some of its batches."""
         count = len(range(self.shape[1])[some])
         shape = (self.shape[0], count, *self.shape[2:])
-        return replace(self, shape=shape, **self._some(1, some))
+        return changed(self, shape=shape, **self._some(1, some))
 
     def of_inputs(self, some: slice) -> Grid:
         """Give the same with some of its input lengths."""
         count = len(range(self.shape[2])[some])
         shape = (*self.shape[:2], count, self.shape[3])
-        return replace(self, shape=shape, **self._some(2, some))
+        return changed(self, shape=shape, **self._some(2, some))
 
     def _some(self, axis: int, some: slice | list[int]) -> dict[str, Any]:
         """Take a part of every array along an axis."""
@@ -155,7 +156,7 @@ class Grid:
         """
         count = batch.shape[1] if batch.ndim else 1
         micro = _micro(batch, self.pp, self.engine)
-        return replace(
+        return changed(
             self,
             shape=(self.shape[0], count, *self.shape[2:]),
             batch=batch,
