@@ -98,7 +98,7 @@ def most_in_flight(memory: Memory, grid: Grid, budget: MemoryBudget) -> Floats:
     array of shape (layouts, 1, inputs, outputs)
         Requests, and no more than the engine runs at once [1]: 0 where not even one fits. Between
         two numbers beside the buffers of the larger one, so that it is a few less than
-        :func:`max_concurrency` counts at the most.
+        :func:`max_concurrency` counts at the most; of the stage that is the fuller at either.
     """
     cache, host_cache = memory.kv_cache, np.asarray(memory.host_kv_cache)
     room = budget.device_bytes - (budget.counted(memory) - cache)
@@ -106,7 +106,11 @@ def most_in_flight(memory: Memory, grid: Grid, budget: MemoryBudget) -> Floats:
     per_rank = np.ceil(grid.batch / grid.attention_dp)
     fit = np.minimum(_caches(room, cache / per_rank), _caches(host_room, host_cache / per_rank))
     fit = np.where((room < 0) | (host_room < 0), 0.0, fit * grid.attention_dp)
-    at_once = np.broadcast_to(np.minimum(fit, grid.batch), grid.shape).max(axis=1, keepdims=True)
+    fit, numbers = np.broadcast_to(fit, grid.shape), np.broadcast_to(grid.batch, grid.shape)
+    between = np.minimum(fit, numbers)
+    # Beyond the first that does not fit another stage may be the fullest.
+    reached = np.where(fit[:, :-1] >= numbers[:, :-1], np.minimum(between[:, 1:], fit[:, :-1]), 0.0)
+    at_once = np.concatenate([between[:, :1], reached], axis=1).max(axis=1, keepdims=True)
     most: Floats = np.minimum(at_once, grid.engine.max_num_seqs * grid.attention_dp)
     return most
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def open_loop_at(case: Case, budget: MemoryBudget, load: OfferedLoad) -> OpenLoo
     model, hardware, precision, grid, efficiency = case
 
     def of(most: float) -> Grid:
-        numbers = np.array(numbers_in_flight(int(most)), float).reshape(1, -1, 1, 1)
+        numbers = np.array(numbers_in_flight(ceil(most)), float).reshape(1, -1, 1, 1)
         return offloaded(model, precision, grid.with_batch(numbers), budget)
 
     places = grid.engine.max_num_seqs * grid.attention_dp

@@ -109,7 +109,9 @@ def decoding(curves: StepCurves, numbers: Floats, room: Floats, traffic: Traffic
     shape = np.broadcast_shapes(
         traffic.rate.shape, np.shape(traffic.answer_steps), (*room.shape[:1], 1, *room.shape[2:])
     )
-    low, high = np.zeros(shape, np.intp), np.full(shape, numbers.size - 1)
+    low = np.zeros(shape, np.intp)
+    # Each plan's own end: what it meets does not depend on the plans that are asked with it.
+    high = np.broadcast_to(np.minimum(np.searchsorted(numbers, room), numbers.size - 1), shape)
 
     def more(knot: NDArray[np.intp]) -> Floats:
         """Count how many more decode than were taken."""
@@ -119,11 +121,11 @@ def decoding(curves: StepCurves, numbers: Floats, room: Floats, traffic: Traffic
     for _ in range(ceil(log2(numbers.size))):
         middle = (low + high) // 2
         found = more(middle)
-        fewer = found <= 0
+        fewer, more_still = (found <= 0) & (middle > low), found > 0
         high, below = np.where(fewer, middle, high), np.where(fewer, found, below)
-        low, above = np.where(fewer, low, middle), np.where(fewer, above, found)
+        low, above = np.where(more_still, middle, low), np.where(more_still, found, above)
     span = np.maximum(numbers[high] - numbers[low], 1.0)
-    part = np.where(above > below, above / np.where(above > below, above - below, 1.0), 1.0)
+    part = np.where(above > below, above / np.where(above > below, above - below, 1.0), above > 0)
     met = numbers[low] + np.clip(part, 0.0, 1.0) * span
     full = (below > 0) | (met > room)
     met = np.where(full, np.broadcast_to(room, shape), met)

@@ -287,3 +287,24 @@ def test_numbers_between_known_ones() -> None:
     found = place.take(np.repeat(squares, 3, axis=0))
     assert found.ravel().tolist() == [1, 12.5, numbers[-1] ** 2]
     assert place.nearest(np.repeat(squares, 3, axis=0)).ravel()[0] == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        # another stage is the fullest far beyond what fits, where plans asked beside look
+        {
+            "model": "deepseek_v3", "hardware": "MI300X", "precision": "fp8", "engine": "sglang",
+            "input_tokens": 6000, "output_tokens": 20, "percentile": 0.95,
+        },
+        {"model": "llama2_70b", "precision": "fp8", "input_tokens": 6000, "output_tokens": 20},
+        {"model": "mixtral_8x7b", "input_tokens": 300, "output_tokens": [1, 2, 200]},
+    ],
+)  # fmt: skip
+def test_a_plan_has_the_same_figures_whatever_is_asked_beside(asked: dict[str, Any]) -> None:
+    key = ["devices", "tp", "pp", "ep", "attention_dp", "request_rate", "output_tokens"]
+    counts, rates = [1, 4, 8], [1.0, 5.0, 20.0]
+    beside = served(**asked, devices=counts, request_rate=rates).set_index(key).sort_index()
+    alone = pd.concat([served(**asked, devices=count, request_rate=rates) for count in counts])
+    alone = alone.set_index(key).sort_index().drop(columns="on_front")
+    pd.testing.assert_frame_equal(beside.drop(columns="on_front"), alone, rtol=1e-12)
