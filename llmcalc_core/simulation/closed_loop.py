@@ -172,12 +172,9 @@ def closed_loop(
     first = 1 / larger(arrivals.rounds, 1.0)
     tpot = _over(step, step_tokens)
     ttft: Values = unqueued + (first * burst_queue + (1 - first) * later_queue)
-    e2e = ttft + after_first * tpot
-    # While one request is in flight the prompts of all are read.
     read_all = prompts * steps.seconds_per_token
-    if np.any(e2e < read_all):
-        e2e = larger(e2e, read_all)
-        ttft = larger(ttft, read_all - after_first * tpot)
+    alone = larger(read_all, own) + first_token_s
+    ttft, e2e = _all_read(ttft, tpot, after_first=after_first, read_all=read_all, alone=alone)
     late, sending = _sent(e2e, output_tokens, load.in_flight, stream_token_s, arrivals)
     burst = steady = None
     if further:
@@ -198,6 +195,24 @@ def closed_loop(
         reading=_over(reading, step_tokens),
         sending=sending,
     )
+
+
+def _all_read(
+    ttft: Values, tpot: Values, *, after_first: Values, read_all: Values, alone: Values
+) -> tuple[Values, Values]:
+    """Give the times to first token and end to end in which the prompts of all are read [s].
+
+    While one request is in flight they are. And of answers of one token nothing else is done:
+    ``alone`` is the reading of all of them, again and again.
+    """
+    e2e = ttft + after_first * tpot
+    if np.any(e2e < read_all):
+        e2e = larger(e2e, read_all)
+        ttft = larger(ttft, read_all - after_first * tpot)
+    if np.any(after_first == 0):
+        ttft = np.where(after_first == 0, smaller(ttft, alone), ttft)
+        e2e = np.where(after_first == 0, ttft, e2e)
+    return ttft, e2e
 
 
 def _sent(

@@ -346,3 +346,19 @@ def test_nothing_is_lost_in_any_loop(loop: Loop) -> None:
     assert sum(found["time_by_kind_ms"].values()) == pytest.approx(found["tpot_ms"])
     assert all(part >= 0 for part in found["time_by_kind_ms"].values())
     assert found["ttft_steady_ms"] <= found["ttft_burst_ms"] * SLACK
+
+
+@pytest.mark.parametrize(
+    ("engine", "in_flight", "prompt", "simulated"),
+    [("vllm", 6, 1113, 35.1), ("trtllm", 19, 1862, 21.1)],
+)
+def test_answers_of_one_token_take_the_reading_of_all(
+    engine: str, in_flight: int, prompt: int, simulated: float
+) -> None:
+    """Nobody decodes, so that all are read in turn; as `simulate` counts it, request by request."""
+    per_second = [
+        served("llama3_8b", in_flight, prompt, answer, engine=engine)["requests_per_s"]
+        for answer in (1, 2, 3)
+    ]
+    assert per_second == sorted(per_second, reverse=True)
+    assert per_second[0] == pytest.approx(simulated, rel=0.05)
