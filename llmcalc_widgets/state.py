@@ -294,11 +294,10 @@ class QueryState(EvaluationState, _QuestionTraits):
 
 
 class SeveralDevicesState(QueryState):
-    """The settings of a question about several devices at once, in serving at first."""
+    """The settings of a question about several devices at once, from one of each at first."""
 
     entries: ClassVar[Mapping[str, Setting]] = {**SETTINGS, "hardware": SEVERAL_HARDWARE}
     hardware = SettingTrait(SEVERAL_HARDWARE)
-    phase = SettingTrait(replace(SETTINGS["phase"], default="serving"))
     devices_min = SettingTrait(replace(SETTINGS["devices_min"], default=1))
 
 

@@ -273,8 +273,15 @@ class ExplainedChoiceField(ChoiceField):
         """Choose a value, and say what it means."""
         super().show(value or "")
         note = self._notes[value or ""]
-        self.note.value = f'<div class="llmcalc-note under">{html.escape(note)}</div>'
+        self.note.value = _noted(note)
         self.note.layout.display = "" if note else "none"
+
+
+def _noted(note: str) -> str:
+    """Write a note: its first sentence, and the rest to unfold."""
+    first, stop, rest = (html.escape(part) for part in note.partition(". "))
+    said = f"<details><summary>{first}.</summary>{rest}</details>" if stop else first
+    return f'<div class="llmcalc-note under">{said}</div>'
 
 
 def make_field(setting: Setting, commit: Commit) -> Field:

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, TECHNIQUES
+from llmcalc_widgets.form.form import RARE
+from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, SETTINGS, TECHNIQUES
 
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
+    made.form.reveal(RARE)
     yield made
     made.close()
 
@@ -114,8 +116,9 @@ def test_a_message_is_text_not_markup(explorer: ParetoExplorer) -> None:
 
 
 def test_every_setting_has_a_labelled_control(explorer: ParetoExplorer) -> None:
-    folded = {*TECHNIQUES, *PRICES}
-    assert set(explorer.form.fields) == {*DEFAULTS, "workload"} - folded
+    rare = {name for name, one in SETTINGS.items() if one.rare}
+    assert set(explorer.form.fields) == {*DEFAULTS, "workload"} - {*TECHNIQUES, *PRICES}
+    assert rare == set(explorer.form.fields) - set(ParetoExplorer(phase="decode").form.fields)
     for title in explorer.form.folds:
         explorer.form.reveal(title)
     assert set(explorer.form.fields) == {*DEFAULTS, "workload"}
