@@ -21,7 +21,7 @@ from llmcalc_widgets.settings.checks import one_of
 from llmcalc_widgets.settings.deployment import SEVERAL_HARDWARE
 from llmcalc_widgets.settings.registry import SettingValues
 from llmcalc_widgets.settings.setting import Choice, Setting, settings_of
-from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
+from llmcalc_widgets.state import FROM_ONE, SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
 
 
@@ -41,7 +41,10 @@ class ComparerValues(SettingValues, total=False):
     ]
 
 
-_ENTRIES = settings_of(ComparerValues) | {"hardware": SEVERAL_HARDWARE}
+_ENTRIES = settings_of(ComparerValues) | {
+    "hardware": SEVERAL_HARDWARE,
+    "devices_min": FROM_ONE,
+}
 _SETTINGS = {name: one for name, one in _ENTRIES.items() if one.group != "prices"}
 
 

@@ -50,7 +50,7 @@ class _Line:
 
 
 def what_if_page(before: ChartView, after: ChartView) -> str:
-    """Write the answer as HTML.
+    """Write the answer in words and as a table, in HTML.
 
     Parameters
     ----------
@@ -66,10 +66,17 @@ def what_if_page(before: ChartView, after: ChartView) -> str:
         f"{svg.PANEL_STYLE}"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(before, after))}</div>"
-        f'<div class="llmcalc-panels llmcalc-both"><section tabindex="0" role="region" '
+        '<div class="llmcalc-panels"><section tabindex="0" role="region" '
         f'aria-label="Before and after"><h3>Recommended plan</h3>{_table(before, after)}</section>'
-        f"<section><h3>Pareto fronts</h3>{fronts(before, after)}{_LEGEND}"
-        f"{_facts(before, after)}</section></div>"
+        "</div>"
+    )
+
+
+def fronts_page(before: ChartView, after: ChartView) -> str:
+    """Write the fronts before and after as HTML, to stand beside what changes them."""
+    return (
+        f'{svg.PANEL_STYLE}<div class="llmcalc-panels"><section><h3>Pareto fronts</h3>'
+        f"{fronts(before, after)}{_LEGEND}{_facts(before, after)}</section></div>"
     )
 
 

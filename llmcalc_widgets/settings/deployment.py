@@ -191,7 +191,7 @@ SEVERAL_HARDWARE = Setting(
     check=canonical_devices,
     control=MultipleChoice(options=list_hardware),
     label="Hardware",
-    help="The accelerators: click for one, Ctrl and click to add or remove, Shift for a range",
+    help="The accelerators: type part of a name to add one, press one to take it away",
     shared=True,
 )
 """The setting of questions that are about several devices at once."""

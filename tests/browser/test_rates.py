@@ -15,7 +15,8 @@ pytestmark = pytest.mark.browser
 EXPLORER = """
 from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(
-    model="llama3_8b", hardware="H100_80GB", devices=4, batch_max=16, ttft_limit_ms=200, phase="decode"
+    model="llama3_8b", hardware="H100_80GB", devices=4, batch_max=16, ttft_limit_ms=200,
+    phase="decode",
 )
 explorer
 """
