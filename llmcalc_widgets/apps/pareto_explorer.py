@@ -175,7 +175,7 @@ price_per_hour, power_watts
         self.outputs = Outputs(
             self._selection, self.chart.drawing, self.loads, self._messages.include
         )
-        shown = VBox([self.answer, self.chart], layout=Layout(flex="3 1 620px", min_width="320px"))
+        shown = VBox([self.answer, self.chart], layout=Layout(flex="8 1 620px", min_width="320px"))
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown, self.details, self.outputs),)
         views = (self.answer, self.chart, self.details)
