@@ -107,14 +107,17 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""
-        frame = compare_hardware(evaluation.frame, self.metric)
+        frame = compare_hardware(evaluation.frame, self.metric, latency=evaluation.latency_column)
         self.answer.value = devices_page(frame, evaluation.request, self.metric)
         self.set_trait("df", frame)
 
     def write_code(self) -> str:
         """Write the Python that gives ``df`` as it is shown."""
         plans = explore_call("plans = ", self._shown.request)
-        return program([*plans, f"df = compare_hardware(plans, {quoted(self.metric)})"])
+        asked = ["plans", quoted(self.metric)]
+        if self.phase == "prefill":
+            asked.append(f"latency={quoted(self._shown.latency_column)}")
+        return program([*plans, f"df = compare_hardware({', '.join(asked)})"])
 
     def words(self) -> str:
         """Say which device is best."""
