@@ -116,6 +116,8 @@ price_per_hour, power_watts
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
         Those on the Pareto front of the chart's axes, from left to right. Read-only.
+    recommended : Series or None
+        The plan that is recommended; None where none fits and keeps the limits. Read-only.
     selected : Series or None
         The plan that was clicked or chosen. Read-only.
     selected_row : int or None
@@ -154,6 +156,7 @@ price_per_hour, power_watts
     known = (*SETTINGS, *CHART_SETTINGS, *LOAD_SETTINGS)
     df = Frame(read_only=True)
     front = Frame(read_only=True)
+    recommended = Frame(read_only=True)
     selected = Frame(read_only=True)
     selection = Frame(read_only=True)
     selected_row: Any = traitlets.Any(None)
@@ -379,6 +382,8 @@ price_per_hour, power_watts
         with self.hold_trait_notifications():
             self.set_trait("df", lambda: view.evaluation.frame)
             self.set_trait("front", lambda: view.front_frame)
+            best = view.evaluation.recommended
+            self.set_trait("recommended", None if best is None else lambda: view.frame.iloc[best])
             self.set_trait("request", view.evaluation.request)
             self._publish_selection()
 

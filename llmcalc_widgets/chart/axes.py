@@ -114,6 +114,9 @@ class Quantity:
         return None if limit is None else float(self.shown(np.array(limit)))
 
 
+HOURS_PER_MONTH = 730.0
+"""A year of 8,760 h in twelve."""
+
 AXES = {
     "tpot": Quantity(
         name="TPOT",
@@ -177,6 +180,30 @@ AXES = {
         unit="USD per million tokens",
         column="cost_usd_per_million_tokens",
         small=True,
+    ),
+    "usd_per_month": Quantity(
+        name="USD per month",
+        label="Cost of all devices [USD per month of 730 h, {price}]",
+        unit="USD per month",
+        column="cost_usd_per_hour",
+        scale=HOURS_PER_MONTH,
+        small=True,
+    ),
+    "batch": Quantity(
+        name="In flight",
+        label="Sequences in flight per replica",
+        unit="in flight",
+        column="batch",
+        small=False,
+        whole=True,
+    ),
+    "tp": Quantity(
+        name="Tensor parallel",
+        label="Tensor parallel width",
+        unit="devices wide",
+        column="tp",
+        small=True,
+        whole=True,
     ),
     "energy": Quantity(
         name="Energy",

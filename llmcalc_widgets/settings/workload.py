@@ -216,9 +216,9 @@ class WorkloadValues(TypedDict, total=False):
             group="limits",
             shared=True,
             request=_ttft_limit,
-            control=Entry(hint="none"),
+            control=Entry(hint="none", read=typed_time),
             label="TTFT limit [ms]",
-            help="Longest time to the first token (TTFT) in ms",
+            help="Longest time to the first token (TTFT) in ms, or with its unit, such as 2 s",
         ),
     ]
     tpot_limit_ms: Annotated[

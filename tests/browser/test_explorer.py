@@ -149,8 +149,8 @@ def test_the_band_does_not_take_a_click(notebook: NotebookPage) -> None:
 def test_a_brush_selects_rows(notebook: NotebookPage) -> None:
     page = notebook.page
     chart = figure(page)
-    points = sorted(steady_points(chart, CANDIDATES), key=lambda at: at.x)[:6]
     press_button(page, "Brush")
+    points = sorted(steady_points(figure(page), CANDIDATES), key=lambda at: at.x)[:6]
     brush_around(chart, points)
     expect(page.get_by_text("in the brush")).to_be_visible()
     with notebook.kernel() as kernel:

@@ -62,7 +62,7 @@ def test_what_is_given_of_the_question_is_not_changed(given, load, workload) -> 
 
 
 def test_the_card_has_the_recommended_plans_figures_with_bands_and_basis(explorer) -> None:
-    row = explorer.df.iloc[explorer.state.evaluation.recommended]
+    row = explorer.recommended
     words = card(explorer)
     assert words.split()[0] == "Recommended"
     for said in (
@@ -80,7 +80,7 @@ def test_the_card_has_the_recommended_plans_figures_with_bands_and_basis(explore
 
 
 def test_its_command_is_what_launch_writes(explorer: ParetoExplorer) -> None:
-    row = explorer.df.iloc[explorer.state.evaluation.recommended]
+    row = explorer.recommended
     assert command(explorer) == str(launch(explorer.request, row))
     explorer.select(int(explorer.front.index[-1]))
     assert card(explorer).split()[0] == "Selected"
@@ -98,6 +98,7 @@ def test_a_plan_that_an_engine_cannot_start_says_why(explorer: ParetoExplorer) -
 
 def test_without_a_plan_it_says_what_would_help(explorer: ParetoExplorer) -> None:
     explorer.update(model="llama3_405b", devices=1)
+    assert explorer.recommended is None
     assert "No plan" in card(explorer)
     assert "devices would do" in card(explorer)
     explorer.update(phase="prefill", model="llama3_8b", load_as="in_flight")

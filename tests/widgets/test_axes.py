@@ -17,7 +17,9 @@ from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity
 from llmcalc_widgets.chart.captions import unknown_words
 from llmcalc_widgets.chart.view import ChartView
 
-SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
+SMALL_IS_BETTER = {
+    "tpot", "ttft", "e2e_latency", "devices", "cost", "energy", "usd_per_month", "tp",
+}  # fmt: skip
 
 
 @pytest.fixture
