@@ -43,7 +43,8 @@ def find_model(
         A name of the catalogue, an alias or a Hugging Face id or address, in any case, with or
         without the organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that
         precision); a folder with a ``config.json`` or such a file; its parsed content; or a
-        ``ModelConfig``. Names come before paths: a folder that is called like a model is meant by ``./name``.
+        ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
+        by ``./name``.
 
     Returns
     -------

@@ -29,6 +29,7 @@ from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
 from llmcalc_widgets.panels.answer import Answer
 from llmcalc_widgets.panels.details import Details
+from llmcalc_widgets.settings.compared import settings_text, typed_changes
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
 from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, with_workload
 from llmcalc_widgets.settings.registry import (
@@ -176,7 +177,7 @@ price_per_hour, power_watts
         self.answer = Answer(self._selection)
         self.details = Details(self._selection)
         self.outputs = Outputs(
-            self._selection, self.chart.drawing, self.loads, self._messages.include
+            self._selection, self.chart.drawing, self.loads, self._messages.include, self.to_text
         )
         shown = VBox([self.answer, self.chart], layout=Layout(flex="8 1 620px", min_width="320px"))
         shown.add_class("llmcalc")
@@ -255,6 +256,34 @@ price_per_hour, power_watts
         if plan:
             made.select(row_of_plan(plan, made.df))
         return made
+
+    def to_text(self) -> str:
+        """Write what is set of the question in a line, to be sent to somebody.
+
+        Raises
+        ------
+        ValueError
+            For a model or a device of one's own: :meth:`to_config` has all of it.
+        """
+        return settings_text(self.settings())
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Make an explorer of what :meth:`to_text` gave, or of a line that a person wrote.
+
+        Raises
+        ------
+        TraitError
+            For a wrong value.
+
+        Examples
+        --------
+        >>> explorer = ParetoExplorer.from_text("qwen3_8b; L4; devices: 2; input_tokens: 2k")
+        >>> explorer.to_text()
+        'model: qwen3_8b; hardware: L4; devices: 2'
+        >>> explorer.close()
+        """
+        return cls(**{**DEFAULTS, **in_full(typed_changes(text))})
 
     def to_code(self) -> str:
         """Write the Python that gives ``df``, ``front`` and, if a plan is selected, ``selected``.
