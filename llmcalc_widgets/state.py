@@ -293,13 +293,17 @@ class QueryState(EvaluationState, _QuestionTraits):
         self.workload = workload_of(self.settings())
 
 
-class SeveralDevicesState(QueryState):
-    """The settings of a question about several devices at once, in serving at first."""
+FROM_ONE = replace(SETTINGS["devices_min"], default=1)
 
-    entries: ClassVar[Mapping[str, Setting]] = {**SETTINGS, "hardware": SEVERAL_HARDWARE}
+
+class SeveralDevicesState(QueryState):
+    """The settings of a question about several devices at once, from one of each at first."""
+
+    entries: ClassVar[Mapping[str, Setting]] = {
+        **SETTINGS, "hardware": SEVERAL_HARDWARE, "devices_min": FROM_ONE,
+    }  # fmt: skip
     hardware = SettingTrait(SEVERAL_HARDWARE)
-    phase = SettingTrait(replace(SETTINGS["phase"], default="serving"))
-    devices_min = SettingTrait(replace(SETTINGS["devices_min"], default=1))
+    devices_min = SettingTrait(FROM_ONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

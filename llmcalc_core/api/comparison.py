@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.checks import one_of
 from llmcalc_core.formulas import Floats
+from llmcalc_core.planning.recommendation import TIE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +26,13 @@ _SECONDS_PER_HOUR = 3600
 _TOO_LARGE = ("memory", "host memory")
 
 
-def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device") -> pd.DataFrame:
+LATENCIES = ("tpot_s", "ttft_s", "e2e_latency_s")
+"""Times by which plans that are as good can be told apart."""
+
+
+def compare_hardware(
+    frame: pd.DataFrame, metric: str = "tokens_per_s_per_device", *, latency: str = "tpot_s"
+) -> pd.DataFrame:
     """Take the best plan of each device.
 
     Parameters
@@ -33,6 +41,9 @@ def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device
         Of one model and several devices, from :func:`explore`.
     metric : {'tokens_per_s_per_device', 'tokens_per_usd', 'tokens_per_joule'}
         What is to be large.
+    latency : {'tpot_s', 'ttft_s', 'e2e_latency_s'}
+        What is to be small of the plans within 2 % of a device's best, as of those that
+        ``Evaluation.recommended`` chooses from; 'ttft_s' in phase prefill.
 
     Returns
     -------
@@ -46,7 +57,7 @@ def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device
     Raises
     ------
     ValueError
-        For an unknown metric.
+        For an unknown metric or latency.
 
     Examples
     --------
@@ -56,17 +67,31 @@ def compare_hardware(frame: pd.DataFrame, metric: str = "tokens_per_s_per_device
     [['H100_80GB', 8], ['L40S', 8]]
     """
     known = one_of("metric", metric, METRICS)
-    check_frame(frame, _READ)
+    check_frame(frame, (*_READ, one_of("latency", latency, LATENCIES)))
     rate = frame["tokens_per_s"]
     wider = frame.assign(
         tokens_per_usd=rate * _SECONDS_PER_HOUR / frame["cost_usd_per_hour"],
         tokens_per_joule=rate / frame["power_w"],
     )
     losses = [-wider[name].to_numpy(np.float64) for name in (known, METRICS[0])]
-    rows = best_of_each(wider, *losses)
+    rows = best_of_each(wider, *_quickest_first(wider, losses, latency), *losses)
     rejected = (wider["rejected_for"] != "").to_numpy()[rows]
     order = np.lexsort((losses[1][rows], losses[0][rows], rejected))
     return wider.iloc[rows[order]].reset_index(drop=True)
+
+
+def _quickest_first(
+    frame: pd.DataFrame, losses: Sequence[Floats], latency: str
+) -> tuple[Floats, Floats]:
+    """Give two losses that put the plans within ``TIE`` of a device's best first, by their time."""
+    metric, per_device = losses
+    gain = -np.where(np.isnan(metric), per_device, metric)
+    fits = (frame["rejected_for"] == "").to_numpy()
+    device = frame["hardware"].astype("category").cat.codes.to_numpy()
+    best = np.full(int(device.max(initial=0)) + 1, -np.inf)
+    np.maximum.at(best, device[fits], gain[fits])
+    as_good = gain >= best[device] - TIE * np.abs(best[device])
+    return ~as_good * 1.0, np.where(as_good, frame[latency].to_numpy(np.float64), 0.0)
 
 
 def check_frame(frame: object, names: tuple[str, ...]) -> None:

@@ -156,7 +156,9 @@ def explore(
         ``cost_usd_per_million_input_tokens``, ``cost_usd_per_million_output_tokens``,
         ``energy_j_per_input_token``, ``energy_j_per_output_token`` (see
         :func:`llmcalc_core.planning.cost.cost_figures`; NaN where price or power is not known, and
-        in static phases for the tokens of the other);
+        in static phases for the tokens of the other), and ``cost_usd_per_million_tokens`` and
+        ``energy_j_per_token`` of all tokens, prompts' and generated in serving, by which the
+        objectives order plans;
         ``rejected_for`` ('', 'memory', 'host memory', 'load', 'TPOT limit' or 'TTFT limit'; load:
         more requests come to a replica than it serves, so that the time to first token is infinite
         and other figures are those of as many in flight as it has room for; with a percentile

@@ -134,7 +134,7 @@ def _column(plan: PlanLike, name: str) -> Any:  # noqa: ANN401 - a column each
     try:
         value = plan[name]
     except (KeyError, TypeError, IndexError):
-        msg = f"plan must be a row of the request's frame, with a column {name!r}, got {plan!r}"
+        msg = f"plan must be a row of the request's frame, with a column {name!r}, got none"
         raise ValueError(msg) from None
     return value.item() if hasattr(value, "item") else value
 

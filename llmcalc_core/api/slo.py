@@ -43,7 +43,8 @@ _ROUNDING = 1e-9
 _SCALED = ("tokens_per_s", "requests_per_s", "cost_usd_per_hour", "power_w")
 _DROPPED = (
     "on_front", "cost_usd_per_million_input_tokens", "cost_usd_per_million_output_tokens",
-    "energy_j_per_input_token", "energy_j_per_output_token",
+    "cost_usd_per_million_tokens", "energy_j_per_input_token", "energy_j_per_output_token",
+    "energy_j_per_token",
 )  # fmt: skip
 
 

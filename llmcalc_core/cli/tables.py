@@ -19,7 +19,7 @@ _SHOWN = {
     "tpot_s": ("TPOT ms", 1e3), "tpot_low_s": ("from ", 1e3), "tpot_high_s": ("to ", 1e3),
     "tokens_per_s_per_device": ("tokens/s/device", 1.0), "requests_per_s": ("requests/s", 1.0),
     "cost_usd_per_hour": ("USD/h", 1.0),
-    "cost_usd_per_million_output_tokens": ("USD/M out", 1.0),
+    "cost_usd_per_million_tokens": ("USD/M tokens", 1.0),
     "memory_headroom_bytes": ("GB free", 1e-9), "load": ("load", 1.0),
     "rejected_for": ("rejected for", 1.0), "basis": ("basis", 1.0),
 }  # fmt: skip

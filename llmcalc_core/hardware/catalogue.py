@@ -67,6 +67,19 @@ def _device(name: str) -> Hardware:
     return device_from_table(name, built_in_tables()[name], calibration=name)
 
 
+def _joined(spelling: str) -> str:
+    return spelling.replace("_", "")
+
+
+@cache
+def _compact() -> dict[str, str]:
+    """Give names by spellings without anything between words, where these mean one device."""
+    found: dict[str, set[str]] = {}
+    for spelling, name in _spellings().items():
+        found.setdefault(_joined(spelling), set()).add(name)
+    return {spelling: next(iter(names)) for spelling, names in found.items() if len(names) == 1}
+
+
 def name_of(name: object) -> str:
     """Give the name of the device that a spelling means.
 
@@ -74,8 +87,15 @@ def name_of(name: object) -> str:
     ------
     ValueError
         If the name is not known, with the nearest ones.
+
+    Examples
+    --------
+    >>> name_of("rtx4090"), name_of("H100 80GB")
+    ('RTX_4090', 'H100_80GB')
     """
-    found = _spellings().get(folded(name)) if isinstance(name, str) else None
+    found = None
+    if isinstance(name, str):
+        found = _spellings().get(folded(name)) or _compact().get(_joined(folded(name)))
     if found is None:
         tables = built_in_tables()
         aliases = [alias for table in tables.values() for alias in table.get("aliases", ())]

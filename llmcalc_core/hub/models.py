@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -25,6 +26,11 @@ from llmcalc_core.hub.catalogue import (
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.model.config import ModelConfig
 
+_ADDRESS = re.compile(
+    r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+).*$", re.IGNORECASE
+)
+"""Of a model's page."""
+
 
 def find_model(
     model: str | os.PathLike[str] | Mapping[str, Any] | ModelConfig,
@@ -34,10 +40,11 @@ def find_model(
     Parameters
     ----------
     model : str, path, mapping or ModelConfig
-        A name of the catalogue, an alias or a Hugging Face id, in any case, with or without the
-        organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that precision); a
-        folder with a ``config.json`` or such a file; its parsed content; or a ``ModelConfig``.
-        Names come before paths: a folder that is called like a model is meant by ``./name``.
+        A name of the catalogue, an alias or a Hugging Face id or address, in any case, with or
+        without the organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that
+        precision); a folder with a ``config.json`` or such a file; its parsed content; or a
+        ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
+        by ``./name``.
 
     Returns
     -------
@@ -54,8 +61,11 @@ def find_model(
     --------
     >>> find_model("meta-llama/Llama-2-7b-chat-hf") is find_model("llama2_7b")
     True
+    >>> find_model("https://huggingface.co/Qwen/Qwen3-8B/tree/main").model
+    'Qwen/Qwen3-8B'
     """
     if isinstance(model, str):
+        model = _ADDRESS.sub(r"\1", model.strip())
         config = _config_of(model)
         if config is not None:
             return config

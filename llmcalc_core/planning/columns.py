@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from llmcalc_core.calibration.band_tables import BASES, Band
 from llmcalc_core.costmodel.times import BOUNDS, KINDS
+from llmcalc_core.formulas import Values
+from llmcalc_core.formulas.cost import joules_per_token, usd_per_million_tokens
 from llmcalc_core.planning.basis import band_of
 from llmcalc_core.planning.blocks import Shape
 from llmcalc_core.planning.candidates import Candidates, Contenders
@@ -24,7 +26,7 @@ from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.planning.regimes import WiderBand, widened
 from llmcalc_core.planning.request import EvaluationRequest
 from llmcalc_core.planning.verdict import REASONS
-from llmcalc_core.workload.grid import axis
+from llmcalc_core.workload.grid import Grid, axis
 
 TIME_COLUMNS = tuple(f"{kind}_traffic_s" if kind == "memory" else f"{kind}_s" for kind in KINDS)
 """Where the phase's latency goes, in the order of ``KINDS``."""
@@ -119,6 +121,26 @@ def _cost(name: str) -> Column:
     )
 
 
+def _per_token(
+    about: str, unit: str, spent: str, per: Callable[[Values, Values], Values]
+) -> Column:
+    """Make the column of what a token costs or takes, whichever side of a request it is of."""
+
+    def values(found: Candidates) -> ArrayLike:
+        tokens = _TOKENS_OF[found.phase](found.grid)
+        return per(found.costs[spent], found.performance.requests_per_s * tokens)
+
+    return Column(about=about, unit=unit, values=values, dtype=np.float32)
+
+
+_TOKENS_OF: dict[str, Callable[[Grid], Values]] = {
+    "prefill": lambda grid: grid.inputs,
+    "decode": lambda grid: grid.outputs,
+    "serving": lambda grid: grid.inputs + grid.outputs,
+}
+"""Tokens of a request that a phase pays for [tokens]."""
+
+
 COLUMNS: dict[str, Column] = {
     "devices": _count(
         "devices in total",
@@ -185,6 +207,19 @@ COLUMNS: dict[str, Column] = {
         labels=BOUNDS,
     ),
     **{name: _cost(name) for name in COST_UNITS},
+    "cost_usd_per_million_tokens": _per_token(
+        "all that the devices cost over all tokens, those of prompts too in serving: orders plans "
+        "as the objective 'cost' does",
+        "USD per 10^6 tokens",
+        "cost_usd_per_hour",
+        lambda usd, rate: usd_per_million_tokens(usd_per_hour=usd, tokens_per_s=rate),
+    ),
+    "energy_j_per_token": _per_token(
+        "all energy over the same tokens: orders plans as the objective 'energy' does",
+        "J",
+        "power_w",
+        lambda watts, rate: joules_per_token(watts=watts, tokens_per_s=rate),
+    ),
     "weights_bytes": _figure("weights", "bytes", lambda found: found.memory.weights),
     "kv_cache_bytes": _figure("KV cache and states", "bytes", lambda found: found.memory.kv_cache),
     "activations_bytes": _figure("activations", "bytes", lambda found: found.memory.activations),

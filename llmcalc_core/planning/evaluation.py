@@ -16,7 +16,7 @@ from llmcalc_core.planning.candidates import Candidates
 from llmcalc_core.planning.case_grid import CaseGrid, candidates_of, lay_out
 from llmcalc_core.planning.cases import Case, cases_of
 from llmcalc_core.planning.columns import COLUMNS, column_names, value_of
-from llmcalc_core.planning.frame import filled, frame_of, front
+from llmcalc_core.planning.frame import case_values, filled, frame_of, front
 from llmcalc_core.planning.performance import TIMES
 from llmcalc_core.planning.recommendation import recommended_row
 from llmcalc_core.planning.request import EvaluationRequest, check_request
@@ -101,10 +101,18 @@ class Evaluation:
         return np.array(labels, dtype=object)[values] if labels else values
 
     def value(self, name: str, row: int) -> Any:  # noqa: ANN401 - figures differ in type
-        """Give one value of a column, without the others of it."""
+        """Give one value of a column, without the others of it.
+
+        Raises
+        ------
+        KeyError
+            If candidates have no such column.
+        """
         if name == "on_front":
             return self._on_front[row]
         case, own = self._case_of(row)
+        if name not in COLUMNS:
+            return case_values(self.request, case)[name]
         candidates = self._candidates_for(name)
         places = ((some, some.place(case.shape, own)) for some in case.blocks)
         some, place = next((some, place) for some, place in places if place is not None)

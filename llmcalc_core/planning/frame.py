@@ -129,6 +129,18 @@ def _case_columns(request: EvaluationRequest, cases: Sequence[CaseGrid]) -> dict
     return data
 
 
+def case_values(request: EvaluationRequest, case: CaseGrid) -> dict[str, Any]:
+    """Give what the columns that differ between cases have of one, by their names."""
+    names, (model, hardware, precision, techniques) = names_of(request), case.case.position
+    used = in_use(request.techniques, request.serves)
+    return {
+        "model": [*names.model][model],
+        "hardware": [*names.hardware][hardware],
+        "precision": [*names.precision][precision],
+        **{name: values[techniques] for name, values in used.items()},
+    }
+
+
 def front(
     request: EvaluationRequest,
     column: Callable[[str], NDArray[Any]],

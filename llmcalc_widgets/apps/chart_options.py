@@ -111,8 +111,9 @@ class ChartOptions(_ChartTraits):
     ----------
     x_axis, y_axis : str or None
         What is across and up, a key of ``AXES``: 'tpot', 'ttft', 'e2e_latency',
-        'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' and
-        'energy' (of a token); None for what is usual in the phase.
+        'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' (of a
+        token), 'usd_per_month', 'batch', 'tp' and 'energy' (of a token); None for what is usual in
+        the phase.
     pins : tuple of dict
         Fronts that stay while the settings change, each with a 'name' and its 'settings'.
     compared : tuple of dict

@@ -21,7 +21,7 @@ from llmcalc_widgets.settings.checks import one_of
 from llmcalc_widgets.settings.deployment import SEVERAL_HARDWARE
 from llmcalc_widgets.settings.registry import SettingValues
 from llmcalc_widgets.settings.setting import Choice, Setting, settings_of
-from llmcalc_widgets.state import SettingTrait, SeveralDevicesState
+from llmcalc_widgets.state import FROM_ONE, SettingTrait, SeveralDevicesState
 from llmcalc_widgets.text.request_words import workload_line
 
 
@@ -41,7 +41,10 @@ class ComparerValues(SettingValues, total=False):
     ]
 
 
-_ENTRIES = settings_of(ComparerValues) | {"hardware": SEVERAL_HARDWARE}
+_ENTRIES = settings_of(ComparerValues) | {
+    "hardware": SEVERAL_HARDWARE,
+    "devices_min": FROM_ONE,
+}
 _SETTINGS = {name: one for name, one in _ENTRIES.items() if one.group != "prices"}
 
 
@@ -104,14 +107,17 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload
 
     def draw(self, evaluation: Evaluation) -> None:
         """Show the devices as bars and as a table."""
-        frame = compare_hardware(evaluation.frame, self.metric)
+        frame = compare_hardware(evaluation.frame, self.metric, latency=evaluation.latency_column)
         self.answer.value = devices_page(frame, evaluation.request, self.metric)
         self.set_trait("df", frame)
 
     def write_code(self) -> str:
         """Write the Python that gives ``df`` as it is shown."""
         plans = explore_call("plans = ", self._shown.request)
-        return program([*plans, f"df = compare_hardware(plans, {quoted(self.metric)})"])
+        asked = ["plans", quoted(self.metric)]
+        if self.phase == "prefill":
+            asked.append(f"latency={quoted(self._shown.latency_column)}")
+        return program([*plans, f"df = compare_hardware({', '.join(asked)})"])
 
     def words(self) -> str:
         """Say which device is best."""

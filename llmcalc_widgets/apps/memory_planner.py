@@ -95,7 +95,7 @@ _NAMES = (
     "output_tokens", "memory_fraction",
 )  # fmt: skip
 _ENTRIES = settings_of(MemoryValues)
-_SETTINGS = {name: _ENTRIES[name] for name in _NAMES}
+_SETTINGS = {name: replace(_ENTRIES[name], rare=False) for name in _NAMES}
 
 
 _MemoryTraits: Any = setting_traits(_SETTINGS)
@@ -108,7 +108,7 @@ class MemoryState(EvaluationState, _MemoryTraits):
 
     def make_request(self) -> EvaluationRequest:
         """Return the request for the one workload of the settings."""
-        request = to_request({**DEFAULTS, **self.settings()})
+        request = to_request({**DEFAULTS, "phase": "decode", **self.settings()})
         return replace(request, batches=(self.batch,))
 
 

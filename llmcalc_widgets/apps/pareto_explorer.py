@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Self, Unpack
 
 import traitlets
-from ipywidgets import Widget
+from ipywidgets import Layout, VBox, Widget
 from traitlets import TraitError
 
 from llmcalc_core import Evaluation, EvaluationRequest
@@ -27,8 +27,11 @@ from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.outputs import Outputs
 from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form
+from llmcalc_widgets.panels.answer import Answer
 from llmcalc_widgets.panels.details import Details
+from llmcalc_widgets.settings.compared import settings_text, typed_changes
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, LoadValues
+from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, with_workload
 from llmcalc_widgets.settings.registry import (
     DEFAULTS,
     SETTINGS,
@@ -57,6 +60,26 @@ class ExplorerValues(SettingValues, ChartValues, LoadValues, total=False):
     """Everything that can be set."""
 
 
+_LOAD = frozenset({"phase", "load_as", "request_rate", "request_rate_min", "batch_min", "batch_max",
+                   "devices_min", "percentile"})  # fmt: skip
+
+
+def opening(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give settings to start from, with a usual question where none is asked.
+
+    Examples
+    --------
+    >>> opening({"model": "qwen3_8b", "input_tokens": 500})["load_as"]
+    'request_rate'
+    >>> opening({"model": "qwen3_8b", "phase": "decode"})
+    {'model': 'qwen3_8b', 'phase': 'decode'}
+    """
+    if not _LOAD.isdisjoint(settings):
+        return dict(settings)
+    usual = {} if set(WORKLOAD_SETTINGS) & set(settings) else with_workload({"workload": "chat"})
+    return {"load_as": "request_rate", "devices_min": 1, **usual, **settings}
+
+
 _QueryTraits: Any = traits_of(QueryState, SETTINGS)
 _ChartTraits: Any = traits_of(ChartOptions, CHART_SETTINGS, "options")
 
@@ -67,7 +90,9 @@ class ParetoExplorer(_QueryTraits, _ChartTraits, LoadCurves):
     Parameters
     ----------
     **settings
-        Any of the settings below, to start from.
+        Any of the settings below, to start from. Where nothing of phase or load is given, it asks
+        at first how few devices serve 10 requests per second, from one up to ``devices``; where
+        nothing of the workload either, those of chat, within its limits.
 
     Attributes
     ----------
@@ -92,6 +117,8 @@ price_per_hour, power_watts
         Every candidate; see :func:`llmcalc_core.explore` for the columns. Read-only.
     front : DataFrame
         Those on the Pareto front of the chart's axes, from left to right. Read-only.
+    recommended : Series or None
+        The plan that is recommended; None where none fits and keeps the limits. Read-only.
     selected : Series or None
         The plan that was clicked or chosen. Read-only.
     selected_row : int or None
@@ -108,7 +135,7 @@ price_per_hour, power_watts
         What is wrong with the form; empty if nothing is. Read-only.
     state : QueryState
         The settings, and their evaluation.
-    form, chart, details, outputs : widgets
+    form, answer, chart, details, outputs : widgets
         The parts, to be placed anywhere.
 
     Raises
@@ -130,13 +157,14 @@ price_per_hour, power_watts
     known = (*SETTINGS, *CHART_SETTINGS, *LOAD_SETTINGS)
     df = Frame(read_only=True)
     front = Frame(read_only=True)
+    recommended = Frame(read_only=True)
     selected = Frame(read_only=True)
     selection = Frame(read_only=True)
     selected_row: Any = traitlets.Any(None)
     request = traitlets.Instance(EvaluationRequest, allow_none=True, read_only=True)
 
     def __init__(self, **settings: Unpack[ExplorerValues]) -> None:
-        load, start = split_load(self.start_values(settings))
+        load, start = split_load(opening(self.start_values(settings)))
         self.make_load(load)
         self.options = ChartOptions(**{name: start.pop(name) for name in CHART_SETTINGS
                                        if name in start})  # fmt: skip
@@ -146,12 +174,16 @@ price_per_hour, power_watts
         self._messages = BatchedMessages()
         self.form = Form(self.state, SETTINGS)
         self.chart = Chart(self._selection, self.options, self.pin, self._cancel)
+        self.answer = Answer(self._selection)
         self.details = Details(self._selection)
         self.outputs = Outputs(
-            self._selection, self.chart.drawing, self.loads, self._messages.include
+            self._selection, self.chart.drawing, self.loads, self._messages.include, self.to_text
         )
-        self.children = (row_of(self.form, self.chart, self.details, self.outputs),)
-        self._messages.include(dict.fromkeys([*parts_of(self.chart), *parts_of(self.details)]))
+        shown = VBox([self.answer, self.chart], layout=Layout(flex="8 1 620px", min_width="320px"))
+        shown.add_class("llmcalc")
+        self.children = (row_of(self.form, shown, self.details, self.outputs),)
+        views = (self.answer, self.chart, self.details)
+        self._messages.include(dict.fromkeys(part for view in views for part in parts_of(view)))
         self._parts = [*parts_of(self), *parts_of(self._messages)]
         self.state.observe(self._submit, list(DEFAULTS))
         self.state.observe(self._show, "evaluation")
@@ -224,6 +256,34 @@ price_per_hour, power_watts
         if plan:
             made.select(row_of_plan(plan, made.df))
         return made
+
+    def to_text(self) -> str:
+        """Write what is set of the question in a line, to be sent to somebody.
+
+        Raises
+        ------
+        ValueError
+            For a model or a device of one's own: :meth:`to_config` has all of it.
+        """
+        return settings_text(self.settings())
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Make an explorer of what :meth:`to_text` gave, or of a line that a person wrote.
+
+        Raises
+        ------
+        TraitError
+            For a wrong value.
+
+        Examples
+        --------
+        >>> explorer = ParetoExplorer.from_text("qwen3_8b; L4; devices: 2; input_tokens: 2k")
+        >>> explorer.to_text()
+        'model: qwen3_8b; hardware: L4; devices: 2'
+        >>> explorer.close()
+        """
+        return cls(**{**DEFAULTS, **in_full(typed_changes(text))})
 
     def to_code(self) -> str:
         """Write the Python that gives ``df``, ``front`` and, if a plan is selected, ``selected``.
@@ -306,6 +366,7 @@ price_per_hour, power_watts
         fronts = self._fronts.of(self.options, self.state.shown, view)
         with self._messages.one_message():
             self.chart.draw(view, fronts)
+        self.answer.take(view)
         self.details.take(view)
         self.outputs.take(view, fronts)
         try:
@@ -326,8 +387,10 @@ price_per_hour, power_watts
         """Say all that is said of the drawing, or nothing: what was said is of another one."""
         with ExitStack() as unsaid:
             unsaid.callback(self.chart.clear_words)
+            unsaid.callback(self.answer.clear)
             unsaid.callback(self.details.clear)
             with self._messages.one_message(late=True):
+                self.answer.show_selection()
                 self.chart.show_words()
                 self.details.show_selection()
             with self._messages.one_message(late=True):
@@ -337,6 +400,7 @@ price_per_hour, power_watts
     def _show_selection(self, _: object) -> None:
         with self._messages.one_message():
             self.chart.show_selection()
+            self.answer.show_selection()
             self.details.show_selection()
         with self._messages.one_message(late=True):
             self.outputs.show_selection()
@@ -347,6 +411,8 @@ price_per_hour, power_watts
         with self.hold_trait_notifications():
             self.set_trait("df", lambda: view.evaluation.frame)
             self.set_trait("front", lambda: view.front_frame)
+            best = view.evaluation.recommended
+            self.set_trait("recommended", None if best is None else lambda: view.frame.iloc[best])
             self.set_trait("request", view.evaluation.request)
             self._publish_selection()
 

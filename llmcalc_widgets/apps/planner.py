@@ -45,7 +45,7 @@ class Planner(App):
         self.code = CodeFold(self.to_code)
         shown = VBox(
             [style_sheet(), *self.above(), self.answer, *self.below(), self.code],
-            layout=Layout(flex="3 1 480px", min_width="0"),
+            layout=Layout(flex="8 1 480px", min_width="0"),
         )
         shown.add_class("llmcalc")
         self.children = (row_of(self.form, shown),)

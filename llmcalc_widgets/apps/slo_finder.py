@@ -85,7 +85,11 @@ _ENTRIES = settings_of(SearchValues) | {
     "hardware": SEVERAL_HARDWARE,
     "devices": replace(SETTINGS["devices"], label="Devices of a replica, most"),
     "percentile": replace(
-        SETTINGS["percentile"], group="view", request=lambda _: {}, disabled=lambda _: ""
+        SETTINGS["percentile"],
+        group="view",
+        rare=False,
+        request=lambda _: {},
+        disabled=lambda _: "",
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Unpack
 
 import pandas as pd
 import traitlets
-from ipywidgets import Button, Layout, Widget
+from ipywidgets import HTML, Button, Layout, VBox, Widget
 from traitlets import TraitError
 
 from llmcalc_core import (
@@ -24,10 +24,11 @@ from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.apps.traits import traits_of
 from llmcalc_widgets.chart.view import chart_view
 from llmcalc_widgets.elements.labels import Fold
+from llmcalc_widgets.elements.page import standing
 from llmcalc_widgets.export.front_stills import paint_fronts
 from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor
-from llmcalc_widgets.panels.what_if_page import summary, what_if_page
+from llmcalc_widgets.panels.what_if_page import fronts_page, summary, what_if_page
 from llmcalc_widgets.runner.evaluations import EvaluationCache
 from llmcalc_widgets.settings.figures import (
     DEVICE_FIGURES,
@@ -151,7 +152,7 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         The model with its changes. Read-only.
     error : str
         What is wrong with the form; empty if nothing is. Read-only.
-    form, answer : widgets
+    form, answer, fronts : widgets
         The parts, to be placed anywhere.
     folds : dict of str to Fold
         The controls of each of the changes, made when they are first unfolded.
@@ -197,6 +198,7 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         before = self._cache.evaluate(self._before)
         self._views = chart_view(before, None, None), chart_view(evaluation, None, None)
         self.answer.value = what_if_page(*self._views)
+        self.fronts.value = fronts_page(*self._views)
         request = evaluation.request
         with self.hold_trait_notifications():
             self.set_trait("df", partial(_together, before, evaluation))
@@ -217,7 +219,7 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         paint_fronts(figure, lines, *self._views)
 
     def above(self) -> Sequence[Widget]:
-        """Make the folds of figures, the device's open, and the way back."""
+        """Make the folds of figures, the device's open, the way back, and the fronts beside."""
         titles = {"hardware_changes": "Edit the device", "model_changes": "Edit the model"}
         self.editors: dict[str, Editor] = {}
         self.folds = {
@@ -232,7 +234,14 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
         self.folds["hardware_changes"].reveal()
         self._show_changes()
         self.state.observe(lambda _: self._show_changes(), [*_CHANGES, *_BASES, *PRICES])
-        return (*self.folds.values(), self.reset)
+        self.fronts = HTML()
+        beside = VBox([VBox([*self.folds.values(), self.reset]), self.fronts])
+        beside.add_class("llmcalc-beside")
+        return (beside,)
+
+    def further(self) -> str:
+        """Write the fronts, in HTML."""
+        return standing(self.fronts.value)
 
     def reset_all(self) -> None:
         """Go back to the device and the model as they are."""

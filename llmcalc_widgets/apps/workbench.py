@@ -164,6 +164,22 @@ class Workbench(Pictured, VBox):
             self._disposal.close_all(self, [*self.parts.values(), *parts_of(self)])
         super().close()
 
+    @property
+    def df(self) -> Any:  # noqa: ANN401 - a DataFrame, of which each tab makes its own
+        """What the open tab found: its ``df``."""
+        return self._opened().df
+
+    def to_code(self) -> str:
+        """Write the Python that gives the ``df`` of the open tab.
+
+        Raises
+        ------
+        ValueError
+            If nothing has been evaluated yet.
+        """
+        code: str = self._opened().to_code()
+        return code
+
     def still(self) -> Still | None:
         """Give that of the open tab."""
         opened: Still | None = self._opened().still()

@@ -13,12 +13,11 @@ from llmcalc_widgets.text.units import number, percentile_text
 
 Values = NDArray[np.float64]
 
-_TOKENS = {
-    "prefill": ("Prompt", "input"),
-    "decode": ("Generated", "output"),
-    "serving": ("Generated", "output"),
-}
-"""Tokens that a phase's throughput and costs are about, as a word and in the name of a column."""
+_TOKENS = {"prefill": "Prompt", "decode": "Generated", "serving": "Generated"}
+"""Tokens that a phase's throughput is about."""
+
+PAID_TOKENS = {"prefill": "prompt", "decode": "generated", "serving": "prompt and generated"}
+"""Tokens that a phase's costs are about."""
 
 _OF_REQUESTS = ("ttft_s", "tpot_s", "e2e_latency_s")
 """Times that each request has one of, and so percentiles."""
@@ -33,12 +32,12 @@ class Quantity:
     name : str
         In a list to choose from.
     label : str
-        On the axis; ``{tokens}`` stands for the tokens that the phase is about, ``{price}`` for the
-        kind of the device's price.
+        On the axis; ``{tokens}`` stands for the tokens that the phase is about, ``{paid}`` for
+        those that it pays for, ``{price}`` for the kind of the device's price.
     unit : str
         Of the values shown.
     column : str
-        Where the figure is in the frame; ``{tokens}`` as above.
+        Where the figure is in the frame.
     scale : float
         What the column is multiplied by, or divides if ``inverse``.
     inverse : bool
@@ -69,18 +68,19 @@ class Quantity:
 
     def of(self, request: EvaluationRequest) -> Quantity:
         """Give the same of the tokens, and the percentile, that a request is about."""
-        word, side = _TOKENS[request.phase]
-        price = price_kind_words(request.hardware[0])
-        label = self.label.format(tokens=word, price=price)
-        column = self.column.format(tokens=side)
-        name = self.name
+        label = self.label.format(
+            tokens=_TOKENS[request.phase],
+            paid=PAID_TOKENS[request.phase].capitalize(),
+            price=price_kind_words(request.hardware[0]),
+        )
+        name, column = self.name, self.column
         if request.percentile is not None and column in _OF_REQUESTS:
             said = percentile_text(request.percentile)
             if self.inverse:
                 label = f"{label}, {said} of TPOT"
             else:
                 name, label = f"{said} of {self.noun}", f"{label}, {said}"
-        return replace(self, name=name, label=label, column=column)
+        return replace(self, name=name, label=label)
 
     def values(self, found: Evaluation) -> Values:
         """Give the value of every row."""
@@ -113,6 +113,9 @@ class Quantity:
         limit = getattr(request, fields[self.column]) if self.column in fields else None
         return None if limit is None else float(self.shown(np.array(limit)))
 
+
+HOURS_PER_MONTH = 730.0
+"""A year of 8,760 h in twelve."""
 
 AXES = {
     "tpot": Quantity(
@@ -173,16 +176,40 @@ AXES = {
     ),
     "cost": Quantity(
         name="Cost",
-        label="{tokens} tokens: cost [USD per million, {price}]",
+        label="{paid} tokens: cost [USD per million, {price}]",
         unit="USD per million tokens",
-        column="cost_usd_per_million_{tokens}_tokens",
+        column="cost_usd_per_million_tokens",
         small=True,
+    ),
+    "usd_per_month": Quantity(
+        name="USD per month",
+        label="Cost of all devices [USD per month of 730 h, {price}]",
+        unit="USD per month",
+        column="cost_usd_per_hour",
+        scale=HOURS_PER_MONTH,
+        small=True,
+    ),
+    "batch": Quantity(
+        name="In flight",
+        label="Sequences in flight per replica",
+        unit="in flight",
+        column="batch",
+        small=False,
+        whole=True,
+    ),
+    "tp": Quantity(
+        name="Tensor parallel",
+        label="Tensor parallel width",
+        unit="devices wide",
+        column="tp",
+        small=True,
+        whole=True,
     ),
     "energy": Quantity(
         name="Energy",
-        label="{tokens} tokens: energy [J per token]",
+        label="{paid} tokens: energy [J per token]",
         unit="J per token",
-        column="energy_j_per_{tokens}_token",
+        column="energy_j_per_token",
         small=True,
     ),
 }

@@ -64,23 +64,22 @@ class Chart(VBox):
             HTML() for _ in range(5)
         )
         self._head.layout.flex = "1 1 auto"
-        tools = [self.axes, self.brush_button]
-        self._said.layout.flex = "1 1 200px"
+        tools = [self.axes, self.brush_button, self.stepper]
         super().__init__(
             [
                 style_sheet(),
                 key_script(),
                 self._head,
-                HBox(tools, layout=Layout(flex_flow="row wrap")),
                 self._legend,
                 self._notice,
                 self.waiting,
                 self.plot.figure,
                 self._status,
-                HBox([self._said, self.stepper], layout=Layout(flex_flow="row wrap")),
+                self._said,
+                HBox(tools, layout=Layout(flex_flow="row wrap")),
                 self.compare,
             ],
-            layout=Layout(flex="3 1 420px", min_width="320px"),
+            layout=Layout(flex="0 0 auto", min_width="0"),
         )
         self.add_class("llmcalc")
         self.add_class("llmcalc-chart")

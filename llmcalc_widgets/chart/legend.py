@@ -48,7 +48,7 @@ def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     ]
     if slots:
         entries += [
-            f"{drawing(_STEP, 14)}Pareto front",
+            f"{drawing(_STEP, 14)}front",
             f"{drawing(DIAMOND)}recommended",
             f"{drawing(RING)}selected",
         ]

@@ -28,7 +28,10 @@ _NO_BOX = {
 }  # fmt: skip
 """Of a tooltip: its words have a box of their own, which is not there where they are not."""
 
-_MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
+_HEIGHT = "clamp(350px, 45vh, 520px)"
+"""Of the figure: whole in a window of 1366 x 768, below what is asked and answered."""
+
+_MARGINS = {"top": 8, "bottom": 44, "left": 64, "right": 18}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -130,7 +133,7 @@ def make_plot() -> Plot:
         padding_y=0.0,
         animation_duration=0,
         display_toolbar=False,
-        layout=Layout(flex="0 0 auto", width="auto", min_width="0", height="480px"),
+        layout=Layout(flex="0 0 auto", width="auto", min_width="0", height=_HEIGHT),
     )
     brush = BrushSelector(x_scale=scales["x"], y_scale=scales["y"], marks=[], color="#0072B2")
     return Plot(**scales, **own, x_axis=x_axis, y_axis=y_axis, brush=brush, figure=figure)

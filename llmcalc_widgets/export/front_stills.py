@@ -63,7 +63,7 @@ def _draw(axes: Any, drawing: Drawing, view: ChartView) -> list[Any]:  # noqa: A
     plot, slots = drawing.plot, drawing.slots()
     (band, front, bar, *_), (band_up, front_up, bar_up, *_) = plot.front.x, plot.front.y
     areas = axes.fill(band, band_up, color=FAINT, alpha=0.25, lw=0, label="80 % band")
-    handles = axes.plot(front, front_up, color=INK, lw=1.4, label="Pareto front")
+    handles = axes.plot(front, front_up, color=INK, lw=1.4, label="front")
     handles += areas if view.banded is not None else []
     axes.plot(bar, bar_up, color=INK, lw=1.4)
     pointed = {"recommended": drawing.recommended, "selected": (plot.selected.x, plot.selected.y)}

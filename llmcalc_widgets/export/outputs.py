@@ -10,12 +10,12 @@ from html import escape
 from typing import Any, Protocol
 
 import pandas as pd
-from ipywidgets import HTML, Button, HBox, Layout, VBox, Widget
+from ipywidgets import HTML, Button, HBox, Layout, Text, VBox, Widget
 
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.view import ChartView
-from llmcalc_widgets.elements.labels import fold_button
+from llmcalc_widgets.elements.labels import fold_button, label_with_tooltip
 from llmcalc_widgets.elements.page import style_sheet
 from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.listing import Listing, output_style
@@ -59,17 +59,29 @@ class Files(VBox):
     ----------
     drawing : Drawing
         What the pictures show.
+    write : callable
+        Writes what is set in a line.
     """
 
-    def __init__(self, drawing: Drawing) -> None:
-        self._drawing = drawing
+    def __init__(self, drawing: Drawing, write: Callable[[], str]) -> None:
+        self._drawing, self._write = drawing, write
         self._view: ChartView | None = None
         self.buttons = {
             name: Button(description=name, tooltip=f"{name}: make it", layout=Layout(width="auto"))
             for name in _KINDS
         }
         self.link = HTML()
-        super().__init__([HBox([*self.buttons.values()]), self.link])
+        self.text = Text(
+            **label_with_tooltip(
+                "Setting as text",
+                "What is set, to be sent to somebody: ParetoExplorer.from_text reads it, and so "
+                "does Compare with",
+            ),
+            disabled=True,
+            layout=Layout(width="auto"),
+            style={"description_width": "initial"},
+        )
+        super().__init__([HBox([*self.buttons.values()]), self.link, self.text])
         for name, button in self.buttons.items():
             button.on_click(partial(self._make, name))
 
@@ -77,6 +89,10 @@ class Files(VBox):
         """Take a view; a link to a file of what was shown before goes."""
         self._view = view
         self.link.value = ""
+        try:
+            self.text.value = self._write()
+        except ValueError as error:
+            self.text.value = str(error)
 
     def _make(self, name: str, _: object) -> None:
         if self._view is None:
@@ -143,6 +159,8 @@ class Outputs(VBox):
         Computes load curves.
     include : callable
         Takes the widgets of a drawer that was opened (``BatchedMessages.include``).
+    write : callable
+        Writes what is set in a line.
 
     Attributes
     ----------
@@ -162,6 +180,7 @@ class Outputs(VBox):
         drawing: Drawing,
         loads: LoadRunner,
         include: Callable[[Sequence[Widget]], None],
+        write: Callable[[], str],
     ) -> None:
         self._include, self._loads = include, loads
         self.view: ChartView | None = None
@@ -171,7 +190,7 @@ class Outputs(VBox):
             TITLE: partial(LoadDrawer, selection, loads),
             "Table of plans": partial(PlanTable, selection),
             _CODE: partial(Listing, selection, lambda: self.compared, self.load_question),
-            "Files": partial(Files, drawing),
+            "Files": partial(Files, drawing, write),
         }
         self.parts: dict[str, Any] = {}
         self.buttons = {name: fold_button(name) for name in self._makers}

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, assert_never
 
-from ipywidgets import HTML, Combobox, Dropdown, Layout, SelectMultiple, ToggleButtons
+from ipywidgets import HTML, Button, Combobox, Dropdown, HBox, Layout, ToggleButtons
 
 from llmcalc_widgets.form.fields import LABEL_WIDTH, Commit, Field, NumberField
 from llmcalc_widgets.settings.setting import (
@@ -20,8 +19,7 @@ from llmcalc_widgets.settings.setting import (
     Slider,
 )
 from llmcalc_widgets.settings.values import name_of
-
-_LIST_ROWS = 9
+from llmcalc_widgets.transport.disposal import parts_of
 
 
 class PickField(Field):
@@ -44,12 +42,6 @@ class PickField(Field):
     kind: Any
     """The ipywidgets class of the list."""
 
-    extras: Mapping[str, Any] = MappingProxyType({})
-    """Further arguments of it."""
-
-    style_class = ""
-    """Of the field, beside that of every field."""
-
     def __init__(
         self,
         label: str,
@@ -66,12 +58,9 @@ class PickField(Field):
             description=label,
             layout=Layout(width="auto"),
             style={"description_width": LABEL_WIDTH},
-            **self.extras,
         )
         self.list.observe(self._chosen, "value")
         super().__init__(self.list, about)
-        if self.style_class:
-            self.add_class(self.style_class)
 
     def disable(self, reason: str, remark: str = "") -> None:
         """Switch the list off, and say why; on again for no reason, with the remark."""
@@ -118,16 +107,77 @@ class ChoiceField(PickField):
             self.list.value = value
 
 
-class MultipleChoiceField(PickField):
-    """A list of which several can be chosen; values that it lacks are added to it."""
+class ChipsField(Field):
+    """Names that are chosen as buttons that take them away, and a name to type that adds one.
 
-    kind = SelectMultiple
-    extras = MappingProxyType({"rows": _LIST_ROWS})
-    style_class = "llmcalc-list"
+    Parameters
+    ----------
+    label : str
+        What is chosen.
+    choices : sequence of str
+        Names to complete; others may be typed all the same.
+    commit : callable
+        Takes all that is chosen then, as a tuple.
+    name_of : callable
+        Names a value.
+    about : str
+        What the choice means.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        choices: Sequence[str],
+        commit: Commit,
+        name_of: Callable[[Any], str] = str,
+        *,
+        about: str = "",
+    ) -> None:
+        self._name_of = name_of
+        self._commit = commit
+        self._values: tuple[Any, ...] = ()
+        self.text = Combobox(
+            options=tuple(choices),
+            description=label,
+            placeholder="type to add one",
+            continuous_update=False,
+            layout=Layout(width="auto"),
+            style={"description_width": LABEL_WIDTH},
+        )
+        self.chips = HBox(layout=Layout(flex_flow="row wrap"))
+        self.chips.add_class("llmcalc-chips")
+        self.text.observe(self._typed, "value")
+        super().__init__(self.text, about)
+        self.children = (self.text, self.message, self.chips)
+        self.add_class("llmcalc-search")
 
     def show(self, value: tuple[Any, ...]) -> None:
-        """Choose values, adding those that the list lacks."""
-        self._pick(value, value)
+        """Show what is chosen, each with a button that takes it away."""
+        with self._silent():
+            self.text.value = ""
+        if value == self._values:
+            return
+        self._values = value
+        old = self.chips.children
+        self.chips.children = [self._chip(one) for one in value]
+        for chip in old:
+            for part in parts_of(chip):
+                part.close()
+
+    def _chip(self, value: Any) -> Button:  # noqa: ANN401
+        name = self._name_of(value)
+        chip = Button(
+            description=f"{name} \N{MULTIPLICATION SIGN}",
+            tooltip=f"Take {name} away",
+            layout=Layout(width="auto"),
+        )
+        chip.on_click(lambda _: self._commit(tuple(one for one in self._values if one != value)))
+        return chip
+
+    def _typed(self, change: dict[str, Any]) -> None:
+        name = change["new"].strip()
+        if name and not self._quiet:
+            self._commit((*self._values, name))
 
 
 class ButtonsField(Field):
@@ -273,8 +323,15 @@ class ExplainedChoiceField(ChoiceField):
         """Choose a value, and say what it means."""
         super().show(value or "")
         note = self._notes[value or ""]
-        self.note.value = f'<div class="llmcalc-note under">{html.escape(note)}</div>'
+        self.note.value = _noted(note)
         self.note.layout.display = "" if note else "none"
+
+
+def _noted(note: str) -> str:
+    """Write a note: its first sentence, and the rest to unfold."""
+    first, stop, rest = (html.escape(part) for part in note.partition(". "))
+    said = f"<details><summary>{first}.</summary>{rest}</details>" if stop else first
+    return f'<div class="llmcalc-note under">{said}</div>'
 
 
 def make_field(setting: Setting, commit: Commit) -> Field:
@@ -302,7 +359,7 @@ def make_field(setting: Setting, commit: Commit) -> Field:
         case Search(options=options, hint=hint):
             field = SearchField(label, options(), commit, _typed_name, about=about, hint=hint)
         case MultipleChoice(options=options):
-            field = MultipleChoiceField(label, options(), commit, name_of, about=about)
+            field = ChipsField(label, options(), commit, name_of, about=about)
         case Choice(notes=None):
             field = ChoiceField(label, control.options(), commit, control.name_of, about=about)
         case Choice(notes=notes):

@@ -107,7 +107,7 @@ class NumberField(Field):
             description=label,
             placeholder=hint,
             continuous_update=False,
-            layout=Layout(width="92px" if stops else "auto", flex="0 0 auto" if stops else "1"),
+            layout=Layout(width="104px" if stops else "auto", flex="0 0 auto" if stops else "1"),
             style={"description_width": LABEL_WIDTH},
         )
         self.text.observe(self._typed, "value")

@@ -19,8 +19,16 @@ from llmcalc_widgets.settings.setting import Entry, Setting
 from llmcalc_widgets.settings.techniques import in_words
 from llmcalc_widgets.state import EvaluationState
 
-_FOLDED = {"techniques": "Techniques", "prices": "Prices"}
+_GROUPS = {"techniques": "Techniques", "prices": "Prices"}
 """Groups of settings that are folded away, and the titles of their parts."""
+
+RARE = "More settings"
+"""The title of the part with what is rarely set."""
+
+
+def _part_of(setting: Setting) -> str:
+    """Give the title of the folded part that a setting is in; empty for none."""
+    return RARE if setting.rare else _GROUPS.get(setting.group, "")
 
 
 class KernelNote(AnyWidget):
@@ -38,8 +46,8 @@ class Form(VBox):
     state : EvaluationState
         What is set, and whose errors are shown.
     settings : mapping of str to Setting
-        What has a control, in the order of the form; techniques and prices are folded away, and
-        their controls are made when they are first unfolded.
+        What has a control, in the order of the form; what is rarely set, techniques and prices
+        are folded away, and their controls are made when they are first unfolded.
 
     Attributes
     ----------
@@ -58,13 +66,13 @@ class Form(VBox):
         self._settings = settings
         self.sliding = self.committing = False
         self._folded = {
-            title: [name for name, one in settings.items() if one.group == group]
-            for group, title in _FOLDED.items()
-            if any(one.group == group for one in settings.values())
+            title: [name for name, one in settings.items() if _part_of(one) == title]
+            for title in (RARE, *_GROUPS.values())
+            if any(_part_of(one) == title for one in settings.values())
         }
         self.fields: dict[str, Any] = {}
         self._general = ErrorLine()
-        fields = self._make([name for name, one in settings.items() if one.group not in _FOLDED])
+        fields = self._make([name for name, one in settings.items() if not _part_of(one)])
         self.folds = {
             title: Fold(title, partial(self._make, names)) for title, names in self._folded.items()
         }

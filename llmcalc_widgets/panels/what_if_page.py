@@ -19,6 +19,7 @@ from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels import svg
 from llmcalc_widgets.panels.svg import HEIGHT, WIDTH, LogAxes, Place
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, of_words, plan_words, plans_words
+from llmcalc_widgets.text.request_words import price_kind_words
 from llmcalc_widgets.text.units import banded_seconds, change_words, gigabytes, number, tokens_per_s
 
 _SAME = 0.0005
@@ -49,7 +50,7 @@ class _Line:
 
 
 def what_if_page(before: ChartView, after: ChartView) -> str:
-    """Write the answer as HTML.
+    """Write the answer in words and as a table, in HTML.
 
     Parameters
     ----------
@@ -65,10 +66,17 @@ def what_if_page(before: ChartView, after: ChartView) -> str:
         f"{svg.PANEL_STYLE}"
         '<div class="llmcalc-status" role="status" aria-live="polite">'
         f"{escape(summary(before, after))}</div>"
-        f'<div class="llmcalc-panels llmcalc-both"><section tabindex="0" role="region" '
+        '<div class="llmcalc-panels"><section tabindex="0" role="region" '
         f'aria-label="Before and after"><h3>Recommended plan</h3>{_table(before, after)}</section>'
-        f"<section><h3>Pareto fronts</h3>{fronts(before, after)}{_LEGEND}"
-        f"{_facts(before, after)}</section></div>"
+        "</div>"
+    )
+
+
+def fronts_page(before: ChartView, after: ChartView) -> str:
+    """Write the fronts before and after as HTML, to stand beside what changes them."""
+    return (
+        f'{svg.PANEL_STYLE}<div class="llmcalc-panels"><section><h3>Pareto fronts</h3>'
+        f"{fronts(before, after)}{_LEGEND}{_facts(before, after)}</section></div>"
     )
 
 
@@ -145,8 +153,7 @@ def _cell(line: _Line, before: Row | None, after: Row | None) -> str:
 
 def _lines(view: ChartView) -> list[_Line]:
     phase, percentile = view.evaluation.request.phase, view.evaluation.request.percentile
-    side = "input" if phase == "prefill" else "output"
-    cost, energy = f"cost_usd_per_million_{side}_tokens", f"energy_j_per_{side}_token"
+    price = price_kind_words(view.evaluation.request.hardware[0])
 
     def figure(
         name: str, column: str, words: Callable[[float], str], *, small: bool | None
@@ -179,8 +186,10 @@ def _lines(view: ChartView) -> list[_Line]:
         figure("in all", "tokens_per_s", tokens_per_s, small=False),
         figure("Memory used per device", "device_memory_bytes", gigabytes, small=None),
         figure("left free", "memory_headroom_bytes", gigabytes, small=None),
-        figure("Cost", cost, lambda value: f"{number(value)} USD/M tokens", small=True),
-        figure("Energy", energy, lambda value: f"{number(value)} J/token", small=True),
+        figure(f"Cost, {price}", "cost_usd_per_million_tokens",
+               lambda value: f"{number(value)} USD/M tokens", small=True),
+        figure("Energy", "energy_j_per_token",
+               lambda value: f"{number(value)} J/token", small=True),
         _Line(name="Bound by", words=lambda row: BOUND_WORDS[str(row["bound_by"])]),
         _Line(name="Times are", words=lambda row: str(row["basis"])),
     ]  # fmt: skip

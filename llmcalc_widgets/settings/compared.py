@@ -9,6 +9,7 @@ from llmcalc_widgets.settings.registry import DEFAULTS, SETTINGS, checked_settin
 from llmcalc_widgets.settings.renamed import RENAMED
 from llmcalc_widgets.settings.rules import check_together
 from llmcalc_widgets.settings.values import name_of
+from llmcalc_widgets.text.units import number_text
 
 MOST_FRONTS = 12
 """More fronts than this are a tangle."""
@@ -72,6 +73,40 @@ def difference_words(settings: Mapping[str, Any], others: Mapping[str, Any]) -> 
         if value != others[name]
     ]
     return "; ".join(words) or "the present settings"
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Write what is set in a line that :func:`typed_changes` reads, to be sent to somebody.
+
+    Raises
+    ------
+    ValueError
+        For a model or a device of one's own, which a line cannot describe.
+
+    Examples
+    --------
+    >>> settings_text({**DEFAULTS, "model": "qwen3_8b", "devices": 16, "tpot_limit_ms": 40.0})
+    'model: qwen3_8b; devices: 16; tpot_limit_ms: 40'
+    """
+    written = {name: value for name, value in settings.items() if value != DEFAULTS[name]}
+    text = "; ".join(f"{name}: {_text_of(name, value)}" for name, value in written.items())
+    if typed_changes(text) != written:
+        own = ", ".join(name for name, value in written.items() if not _plain(value))
+        msg = (
+            f"{own or 'a setting'} must be known by its name to be written in a line: use to_config"
+        )
+        raise ValueError(msg)
+    return text
+
+
+def _plain(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _text_of(name: str, value: object) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number_text(value)
+    return SETTINGS[name].value_words(value) if value is not None else "none"
 
 
 def usual_comparisons() -> list[str]:

@@ -58,7 +58,7 @@ class DeploymentValues(TypedDict, total=False):
     model: Annotated[
         Model,
         Setting(
-            default="llama2_70b",
+            default="gpt_oss_120b",
             check=canonical_model,
             shared=True,
             control=Search(options=list_models),
@@ -79,6 +79,33 @@ class DeploymentValues(TypedDict, total=False):
             help="The accelerator: type part of a name to search",
         ),
     ]
+    devices: Annotated[
+        int,
+        Setting(
+            default=8,
+            check=whole("devices"),
+            request=_devices,
+            shared=True,
+            control=Slider(stops=_DEVICES, words=counted_text("device")),
+            label="Devices",
+            help="Accelerators in all; every plan uses as many, or one of the counts from the "
+            "fewest",
+        ),
+    ]
+    devices_min: Annotated[
+        int | None,
+        Setting(
+            rare=True,
+            default=None,
+            optional=True,
+            check=whole("devices"),
+            request=asks_nothing,
+            control=Entry(hint="the same"),
+            label="Fewest devices",
+            help="Fewest accelerators: this count, the powers of two above it, and Devices are all "
+            "tried",
+        ),
+    ]
     precision: Annotated[
         str | Precision,
         Setting(
@@ -90,17 +117,6 @@ class DeploymentValues(TypedDict, total=False):
             usual=lambda: PRECISIONS,
             help="Number formats of weights, activations and KV cache; fp8 and nvfp4 have an "
             "FP8 cache, which vLLM keeps in 16 bits unless told",
-        ),
-    ]
-    phase: Annotated[
-        str,
-        Setting(
-            default="decode",
-            check=request_field("phase"),
-            control=Buttons(options=lambda: tuple(reversed(PHASES))),
-            label="Phase",
-            help="serving: continuous batching; decode, prefill: one batch that starts and ends "
-            "together",
         ),
     ]
     engine: Annotated[
@@ -120,6 +136,7 @@ class DeploymentValues(TypedDict, total=False):
     engine_version: Annotated[
         str | None,
         Setting(
+            rare=True,
             default=None,
             optional=True,
             check=check_release,
@@ -132,30 +149,15 @@ class DeploymentValues(TypedDict, total=False):
             "captured graphs, scheduling ahead, budgets; the newest known where none is given",
         ),
     ]
-    devices: Annotated[
-        int,
+    phase: Annotated[
+        str,
         Setting(
-            default=8,
-            check=whole("devices"),
-            request=_devices,
-            shared=True,
-            control=Slider(stops=_DEVICES, words=counted_text("device")),
-            label="Devices",
-            help="Accelerators in all; every plan uses as many, or one of the counts from the "
-            "fewest",
-        ),
-    ]
-    devices_min: Annotated[
-        int | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=whole("devices"),
-            request=asks_nothing,
-            control=Entry(hint="the same"),
-            label="Fewest devices",
-            help="Fewest accelerators: this count, the powers of two above it, and Devices are all "
-            "tried",
+            default="serving",
+            check=request_field("phase"),
+            control=Buttons(options=lambda: tuple(reversed(PHASES))),
+            label="Phase",
+            help="serving: continuous batching; decode, prefill: one batch that starts and ends "
+            "together",
         ),
     ]
 
@@ -166,6 +168,7 @@ class MemoryValues(TypedDict, total=False):
     memory_fraction: Annotated[
         float,
         Setting(
+            rare=True,
             default=0.9,
             check=request_field("memory_fraction"),
             shared=True,
@@ -188,7 +191,7 @@ SEVERAL_HARDWARE = Setting(
     check=canonical_devices,
     control=MultipleChoice(options=list_hardware),
     label="Hardware",
-    help="The accelerators: click for one, Ctrl and click to add or remove, Shift for a range",
+    help="The accelerators: type part of a name to add one, press one to take it away",
     shared=True,
 )
 """The setting of questions that are about several devices at once."""

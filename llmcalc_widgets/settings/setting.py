@@ -166,6 +166,8 @@ class Setting:
         Whether the tabs of a workbench share it.
     alias : bool
         Whether it only stands for other settings.
+    rare : bool
+        Whether its control is folded away with others that few change.
     """
 
     default: Any
@@ -186,6 +188,7 @@ class Setting:
     remark: Callable[[Values], str] = lambda _: ""
     shared: bool = False
     alias: bool = False
+    rare: bool = False
 
     def checked(self, value: Any) -> Any:  # noqa: ANN401 - each setting has its own type
         """Return a value in its canonical form.

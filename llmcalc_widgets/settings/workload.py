@@ -88,6 +88,83 @@ def _ttft_limit(settings: Values) -> dict[str, Any]:
 class WorkloadValues(TypedDict, total=False):
     """For what requests, within what limits."""
 
+    load_as: Annotated[
+        str,
+        Setting(
+            default="in_flight",
+            check=one_of(tuple(LOADS)),
+            group="workload",
+            request=asks_nothing,
+            hidden=not_serving,
+            control=Choice(options=lambda: tuple(LOADS), name_of=LOADS.__getitem__),
+            label="Load given as",
+            help="Requests in flight: one is sent when one ends (a closed loop). Requests per "
+            "second: they come at random at a rate (Poisson), and as many are in flight as come "
+            "in the time that each of them takes",
+        ),
+    ]
+    request_rate: Annotated[
+        float,
+        Setting(
+            default=10.0,
+            check=check_rate,
+            group="workload",
+            request=_rates,
+            hidden=_no_rate,
+            control=Slider(stops=RATES, words=_rate_words),
+            label="Requests/s",
+            help="Requests that come per second, over all replicas, which share them evenly",
+        ),
+    ]
+    request_rate_min: Annotated[
+        float | None,
+        Setting(
+            rare=True,
+            default=None,
+            optional=True,
+            check=check_rate,
+            group="workload",
+            request=asks_nothing,
+            hidden=_no_rate,
+            control=Entry(hint="the same"),
+            label="Requests/s from",
+            help="The lowest rate of requests: this one, its doubles and Requests/s are all tried",
+        ),
+    ]
+    batch_max: Annotated[
+        int,
+        Setting(
+            default=256,
+            check=whole("batches", MOST_BATCH),
+            group="workload",
+            request=_batches,
+            hidden=by_rate,
+            control=Slider(stops=_POWERS, words=counted_text("sequence")),
+            label="Batch to",
+            serving_label="Requests in flight to",
+            noun="in flight to",
+            help="Sequences in a replica's batch, in serving its concurrency: the most requests in "
+            "flight",
+        ),
+    ]
+    batch_min: Annotated[
+        int,
+        Setting(
+            rare=True,
+            default=1,
+            check=whole("batches", MOST_BATCH),
+            group="workload",
+            request=asks_nothing,
+            hidden=by_rate,
+            control=Slider(stops=_POWERS, words=counted_text("sequence")),
+            label="Batch from",
+            serving_label="Requests in flight from",
+            noun="in flight from",
+            help="Sequences in a replica's batch, in serving its concurrency: the fewest requests "
+            "in flight; powers of two between are tried, and of each plan the largest that keeps "
+            "the limits and fits",
+        ),
+    ]
     workload: Annotated[
         str | None,
         Setting(
@@ -130,6 +207,20 @@ class WorkloadValues(TypedDict, total=False):
             help="Generated tokens of a request",
         ),
     ]
+    ttft_limit_ms: Annotated[
+        float | None,
+        Setting(
+            default=None,
+            optional=True,
+            check=check_milliseconds,
+            group="limits",
+            shared=True,
+            request=_ttft_limit,
+            control=Entry(hint="none", read=typed_time),
+            label="TTFT limit [ms]",
+            help="Longest time to the first token (TTFT) in ms, or with its unit, such as 2 s",
+        ),
+    ]
     tpot_limit_ms: Annotated[
         float | None,
         Setting(
@@ -146,23 +237,10 @@ class WorkloadValues(TypedDict, total=False):
             "tokens/s",
         ),
     ]
-    ttft_limit_ms: Annotated[
-        float | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_milliseconds,
-            group="limits",
-            shared=True,
-            request=_ttft_limit,
-            control=Entry(hint="none"),
-            label="TTFT limit [ms]",
-            help="Longest time to the first token (TTFT) in ms",
-        ),
-    ]
     percentile: Annotated[
         str,
         Setting(
+            rare=True,
             default="mean",
             check=one_of(PERCENTILES),
             group="limits",
@@ -175,81 +253,5 @@ class WorkloadValues(TypedDict, total=False):
             noun="percentile",
             help="What times are of, and what must keep the limits: their mean, or a percentile of "
             "the requests, such as p95, which 95 of 100 stay within",
-        ),
-    ]
-    load_as: Annotated[
-        str,
-        Setting(
-            default="in_flight",
-            check=one_of(tuple(LOADS)),
-            group="workload",
-            request=asks_nothing,
-            hidden=not_serving,
-            control=Choice(options=lambda: tuple(LOADS), name_of=LOADS.__getitem__),
-            label="Load given as",
-            help="Requests in flight: one is sent when one ends (a closed loop). Requests per "
-            "second: they come at random at a rate (Poisson), and as many are in flight as come "
-            "in the time that each of them takes",
-        ),
-    ]
-    request_rate_min: Annotated[
-        float | None,
-        Setting(
-            default=None,
-            optional=True,
-            check=check_rate,
-            group="workload",
-            request=asks_nothing,
-            hidden=_no_rate,
-            control=Entry(hint="the same"),
-            label="Requests/s from",
-            help="The lowest rate of requests: this one, its doubles and Requests/s to are all "
-            "tried",
-        ),
-    ]
-    request_rate: Annotated[
-        float,
-        Setting(
-            default=10.0,
-            check=check_rate,
-            group="workload",
-            request=_rates,
-            hidden=_no_rate,
-            control=Slider(stops=RATES, words=_rate_words),
-            label="Requests/s to",
-            help="Requests that come per second, over all replicas, which share them evenly",
-        ),
-    ]
-    batch_min: Annotated[
-        int,
-        Setting(
-            default=1,
-            check=whole("batches", MOST_BATCH),
-            group="workload",
-            request=asks_nothing,
-            hidden=by_rate,
-            control=Slider(stops=_POWERS, words=counted_text("sequence")),
-            label="Batch from",
-            serving_label="Requests in flight from",
-            noun="in flight from",
-            help="Sequences in a replica's batch, in serving its concurrency: the fewest requests "
-            "in flight; powers of two between are tried, and of each plan the largest that keeps "
-            "the limits and fits",
-        ),
-    ]
-    batch_max: Annotated[
-        int,
-        Setting(
-            default=256,
-            check=whole("batches", MOST_BATCH),
-            group="workload",
-            request=_batches,
-            hidden=by_rate,
-            control=Slider(stops=_POWERS, words=counted_text("sequence")),
-            label="Batch to",
-            serving_label="Requests in flight to",
-            noun="in flight to",
-            help="Sequences in a replica's batch, in serving its concurrency: the most requests in "
-            "flight",
         ),
     ]

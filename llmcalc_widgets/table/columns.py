@@ -44,8 +44,7 @@ class Column:
     heading, about : str
         What stands above it, with the unit, and an explanation of it.
     source : str
-        The column of the frame that it shows, and sorts by; ``{tokens}`` stands for the tokens
-        that the phase is about, 'input' or 'output'.
+        The column of the frame that it shows, and sorts by.
     size : float
         How large its unit is in that column.
     text : callable
@@ -78,8 +77,7 @@ class Column:
 
     def values(self, view: ChartView) -> NDArray[Any]:
         """Give its values for all rows, in its unit."""
-        tokens = "input" if view.evaluation.request.phase == "prefill" else "output"
-        values = view.frame[self.source.format(tokens=tokens)].to_numpy()
+        values = view.frame[self.source].to_numpy()
         return values / self.size if self.size != 1 else values
 
 
@@ -118,12 +116,13 @@ COLUMNS = (
            source="requests_per_s", width=108),
     Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
            source="device_memory_bytes", size=1e9, width=116),
-    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens, of the prompt in "
-           "phase prefill, else generated; unknown without a price of the device [USD]",
-           source="cost_usd_per_million_{tokens}_tokens", text=_if_known, width=124),
-    Column(key="energy", heading="J/token", about="Energy of a token, of the prompt in phase "
-           "prefill, else generated; unknown without the device's power [J]",
-           source="energy_j_per_{tokens}_token", text=_if_known, width=92),
+    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens: of the prompt in "
+           "phase prefill, generated in decode, both in serving; unknown without a price of the "
+           "device [USD]",
+           source="cost_usd_per_million_tokens", text=_if_known, width=124),
+    Column(key="energy", heading="J/token", about="Energy of a token, of the same ones; unknown "
+           "without the device's power [J]",
+           source="energy_j_per_token", text=_if_known, width=92),
     Column(key="bound", heading="Bound by", about="What most of the time goes to",
            source="bound_by", text=BOUND_WORDS.__getitem__, width=160),
     Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "

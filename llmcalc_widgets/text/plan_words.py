@@ -25,6 +25,8 @@ from llmcalc_widgets.text.units import (
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 
+_LEAST_SHARE = 0.001
+
 _LIMITED = {"TPOT limit": "", "TTFT limit": " to the first token"}
 """What follows a limit that has words of its own."""
 
@@ -244,8 +246,17 @@ def mean_latency(plan: Row, evaluation: Evaluation) -> float:
 
 
 def share_words(part: float, whole: float) -> str:
-    """Say a share in percent."""
-    return f"{number(100 * part / whole)} %" if whole else "0 %"
+    """Say a share in percent, of which parts below a tenth are of no account.
+
+    Examples
+    --------
+    >>> share_words(0.4, 2.0), share_words(1e-7, 1.0), share_words(0.0, 1.0)
+    ('20.0 %', 'under 0.1 %', '0 %')
+    """
+    if not (part and whole):
+        return "0 %"
+    share = part / whole
+    return "under 0.1 %" if share < _LEAST_SHARE else f"{number(100 * share)} %"
 
 
 def banded_words(time: float, low: float, high: float) -> str:

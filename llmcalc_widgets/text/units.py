@@ -166,14 +166,26 @@ def typed_number(text: str) -> float | str:
     --------
     >>> typed_number("32,000"), typed_number(" 0.9 "), typed_number("eight")
     (32000, 0.9, 'eight')
+    >>> typed_number("2k"), typed_number("1.5 M"), typed_number("90 %"), typed_number("k")
+    (2000, 1500000, 0.9, 'k')
     """
     plain = text.strip().replace(",", "").replace("_", "").replace(" ", "")
+    size = _SIZES.get(plain[-1:], 1.0)
     for kind in (int, float):
         try:
-            return kind(plain)
+            number = kind(plain if size == 1 else plain[:-1])
         except ValueError:
             continue
+        return number if size == 1 else _whole_if_so(float(f"{number * size:.12g}"))
     return text.strip()
+
+
+_SIZES = {"k": 1e3, "K": 1e3, "M": 1e6, "%": 1e-2}
+"""What may stand behind a number that is typed."""
+
+
+def _whole_if_so(value: float) -> float:
+    return int(value) if value.is_integer() else value
 
 
 def typed_time(text: str) -> float | str:
@@ -183,7 +195,14 @@ def typed_time(text: str) -> float | str:
     --------
     >>> typed_time("40"), typed_time("25 tokens/s"), typed_time("25/s"), typed_time("0/s")
     (40, 40.0, 40.0, '0/s')
+    >>> typed_time("50ms"), typed_time("1.5 s"), typed_time("soon s")
+    (50, 1500.0, 'soon s')
     """
+    plain = text.strip()
+    for unit, size in (("ms", 1), ("s", 1e3)):
+        bare = typed_number(plain.removesuffix(unit)) if plain.endswith(unit) else ""
+        if not isinstance(bare, str):
+            return bare * size
     rate = text.strip().removesuffix("/s").removesuffix("tokens").removesuffix("tok")
     if not text.strip().endswith("/s"):
         return typed_number(text)

@@ -15,9 +15,11 @@ pytestmark = pytest.mark.browser
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(
-    model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=8, compared=({"hardware": "L4"},)
+    model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=8, compared=({"hardware": "L4"},),
+    phase="decode",
 )
 explorer.select(0)
+explorer.form.reveal("More settings")
 explorer.form.fields["devices_min"].text.value = "nonsense"
 explorer
 """

@@ -25,7 +25,7 @@ BAND, REJECTED, CANDIDATES = 0, 3, 4
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
+explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
 explorer
 """
 NASTY = "<img src=x onerror=window.hacked=1>"
@@ -35,7 +35,7 @@ from llmcalc_core import find_hardware, find_model
 from llmcalc_widgets import ParetoExplorer
 model = replace(find_model("llama2_70b"), model={NASTY!r})
 hardware = replace(find_hardware("L4"), name={NASTY!r})
-explorer = ParetoExplorer(model=model, hardware=hardware, devices=1)
+explorer = ParetoExplorer(model=model, hardware=hardware, devices=1, phase="decode")
 explorer
 """
 
@@ -149,8 +149,8 @@ def test_the_band_does_not_take_a_click(notebook: NotebookPage) -> None:
 def test_a_brush_selects_rows(notebook: NotebookPage) -> None:
     page = notebook.page
     chart = figure(page)
-    points = sorted(steady_points(chart, CANDIDATES), key=lambda at: at.x)[:6]
     press_button(page, "Brush")
+    points = sorted(steady_points(figure(page), CANDIDATES), key=lambda at: at.x)[:6]
     brush_around(chart, points)
     expect(page.get_by_text("in the brush")).to_be_visible()
     with notebook.kernel() as kernel:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
+explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
 explorer
 """
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024)
+explorer = ParetoExplorer(model="mixtral_8x7b", devices=32, batch_max=1024, phase="decode")
 explorer
 """
 OPENED = 3

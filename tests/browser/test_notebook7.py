@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 NAME = "seven.ipynb"
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
+ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
 """
 TRIES = 10
 

@@ -18,7 +18,7 @@ RIGHT = "cells => cells.map(cell => Math.round(cell.getBoundingClientRect().righ
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8)
+explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
 explorer
 """
 

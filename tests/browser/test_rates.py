@@ -15,7 +15,10 @@ pytestmark = pytest.mark.browser
 EXPLORER = """
 from llmcalc_widgets import ParetoExplorer
 explorer = ParetoExplorer(
-    model="llama3_8b", hardware="H100_80GB", devices=4, batch_max=16, ttft_limit_ms=200)
+    model="llama3_8b", hardware="H100_80GB", devices=4, batch_max=16, ttft_limit_ms=200,
+    phase="decode",
+)
+explorer.form.reveal("More settings")
 explorer
 """
 FINDER = """
@@ -48,9 +51,9 @@ def test_the_form_takes_a_rate_in_place_of_requests_in_flight(open_notebook: Ope
     choose(page, "Limits hold for", "p95")
     expect(chart.locator(".bqplot.figure")).to_contain_text("Time to the first token [ms], p95")
     expect(page.locator(".llmcalc-details")).to_contain_text("First token, p95")
-    form.get_by_role("slider", name="Requests/s to").press("ArrowRight")
+    form.get_by_role("slider", name="Requests/s", exact=True).press("ArrowRight")
     expect(chart).to_contain_text("15 requests/s")
-    rate = form.get_by_role("textbox", name="Requests/s to", exact=True)
+    rate = form.get_by_role("textbox", name="Requests/s", exact=True)
     rate.fill("900")
     rate.press("Enter")
     expect(chart.get_by_role("alert")).to_contain_text("Requests come faster than any plan")

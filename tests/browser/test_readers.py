@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
 explorer
 """
 

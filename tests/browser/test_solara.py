@@ -55,7 +55,8 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
 
 
 def test_chart_and_figures_are_of_the_same_request(page: Page) -> None:
-    explorer = ParetoExplorer(tpot_limit_ms=25)
+    explorer = ParetoExplorer()
+    explorer.tpot_limit_ms = 25
     best = explorer.df.iloc[explorer.state.evaluation.recommended]
     said = status_words(explorer.outputs.view, len(explorer.df), None).partition(", ")[2]
     explorer.close()

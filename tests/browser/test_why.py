@@ -11,7 +11,9 @@ pytestmark = pytest.mark.browser
 
 MAKE = """
 from llmcalc_widgets import ParetoExplorer
-explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=8)
+explorer = ParetoExplorer(
+    model="llama2_7b", hardware="A100_80GB", devices=2, batch_max=8, phase="decode"
+)
 explorer
 """
 

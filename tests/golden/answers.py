@@ -20,6 +20,7 @@ TOLERANCE = 1e-12
 
 DIGITS = 14
 LEFT_OUT = ("_low_s", "_high_s", "_per_device", "cost_usd_per_million_input_tokens",
+            "cost_usd_per_million_tokens", "energy_j_per_token",
             "energy_j_per_input_token", "device_memory_bytes", "most_", "peak_")  # fmt: skip
 """Figures of tables that follow from others, left out to keep the file small."""
 

@@ -17,7 +17,9 @@ from llmcalc_widgets.chart.axes import AXES, DEFAULT_AXES, Quantity
 from llmcalc_widgets.chart.captions import unknown_words
 from llmcalc_widgets.chart.view import ChartView
 
-SMALL_IS_BETTER = {"tpot", "ttft", "e2e_latency", "devices", "cost", "energy"}
+SMALL_IS_BETTER = {
+    "tpot", "ttft", "e2e_latency", "devices", "cost", "energy", "usd_per_month", "tp",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -149,7 +151,9 @@ def test_a_wrong_axis_raises_and_changes_nothing(
 
 def test_what_is_not_known_is_said_and_not_drawn() -> None:
     unknown = find_hardware("H100_80GB").replace(name="mine", price_per_hour=None)
-    explorer = ParetoExplorer(model="llama2_7b", hardware=unknown, devices=2, y_axis="cost")
+    explorer = ParetoExplorer(
+        model="llama2_7b", hardware=unknown, devices=2, y_axis="cost", phase="decode"
+    )
     drawing = explorer.chart.drawing
     assert "The cost of tokens on mine is not known" in explorer.chart._notice.value
     assert not any(map(len, drawing.rows.values()))

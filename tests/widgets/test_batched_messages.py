@@ -159,7 +159,7 @@ def test_a_page_that_comes_later_gets_what_it_may_have_missed(
 
 
 def test_an_explorer_draws_with_one_message_and_speaks_with_another(wire: Wire) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
     chart = explorer.chart
     plot, words, said = chart.plot, chart._status, chart._said
     wire.sent.clear()

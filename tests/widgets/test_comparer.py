@@ -14,6 +14,7 @@ from traitlets import TraitError
 
 from llmcalc_core import compare_hardware, explore, find_hardware
 from llmcalc_widgets import HardwareComparer
+from llmcalc_widgets.form.controls import ChipsField
 from llmcalc_widgets.text.units import number
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -102,15 +103,26 @@ def test_what_does_not_fit_or_keep_the_limits_says_by_how_much(
     assert "over the limit of 1.00 ms to the first token" in text_of(comparer.answer.value)
 
 
+def chips(field: ChipsField) -> list[str]:
+    return [chip.description.rpartition(" ")[0] for chip in field.chips.children]
+
+
 def test_controls_and_traits_follow_each_other(comparer: HardwareComparer) -> None:
     field = comparer.form.fields["hardware"]
-    assert field.list.value == THREE
-    field.list.value = ("L40S", "H100_80GB")
-    assert comparer.hardware == ("L40S", "H100_80GB")
-    assert set(comparer.df["hardware"]) == {"L40S", "H100_80GB"}
+    assert chips(field) == [*THREE]
+    field.chips.children[0].click()
+    assert comparer.hardware == THREE[1:]
+    field.text.value = "l40s"
+    assert (comparer.hardware, field.text.value) == ((*THREE[1:], "L40S"), "")
+    assert chips(field) == [*THREE[1:], "L40S"]
+    assert set(comparer.df["hardware"]) == {*THREE[1:], "L40S"}
+    field.text.value = "L41S"
+    assert "did you mean" in field.message.value
+    assert comparer.hardware == (*THREE[1:], "L40S")
     own = find_hardware("H200_141GB").replace(name=NASTY, memory_bandwidth=9e12)
     comparer.hardware = ("H100_80GB", own)
-    assert field.list.value == ("H100_80GB", own)
+    assert chips(field) == ["H100_80GB", NASTY]
+    assert field.message.value == ""
     assert NASTY in list(comparer.df["hardware"])
     assert "<img" not in comparer.answer.value
     comparer.form.fields["metric"].dropdown.value = "tokens_per_joule"
@@ -128,9 +140,11 @@ def test_wrong_settings_are_refused(comparer: HardwareComparer) -> None:
         HardwareComparer(metrc="tokens_per_usd")
     with pytest.raises(TraitError, match="chat"):
         HardwareComparer(workload="chatt")
-    comparer.form.fields["hardware"].list.value = ()
+    field = comparer.form.fields["hardware"]
+    for _ in THREE:
+        field.chips.children[0].click()
     assert "one device or more" in comparer.error
-    assert comparer.hardware == THREE
+    assert comparer.hardware == THREE[-1:]
 
 
 def test_it_closes_what_it_made() -> None:

@@ -199,3 +199,27 @@ def test_every_model_device_and_precision_survives() -> None:
     ]
     for one in objects:
         assert _restored(json.loads(json.dumps(plain(one)))) == one
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"phase": "prefill", "devices": 16, "batch_max": 1024},
+        {"request_rate": 2.5, "percentile": "p95", "engine": "sglang", "ttft_limit_ms": 300},
+        {"precision": "fp8", "enforce_eager": True, "engine_version": "0.11", "phase": "serving"},
+    ],
+    ids=["usual", "prefill", "rate", "engine"],
+)
+def test_a_line_carries_what_is_set(settings: dict[str, Any]) -> None:
+    explorer = ParetoExplorer(model="llama3_8b", **settings)
+    again = ParetoExplorer.from_text(explorer.to_text())
+    assert again.settings() == explorer.settings()
+    assert explorer.outputs.reveal("Files").text.value == explorer.to_text()
+    for one in (explorer, again):
+        one.close()
+
+
+def test_a_model_of_ones_own_is_in_no_line(explorer: ParetoExplorer) -> None:
+    with pytest.raises(ValueError, match="model, hardware must be known by its name"):
+        explorer.to_text()

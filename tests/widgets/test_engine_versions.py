@@ -7,11 +7,13 @@ from traitlets import TraitError
 
 import llmcalc_core as llm
 from llmcalc_widgets import ParetoExplorer, SloFinder
+from llmcalc_widgets.form.form import RARE
 
 
 @pytest.fixture
 def explorer():
     made = ParetoExplorer(model="llama3_8b", devices=1, phase="serving", engine_version="0.11")
+    made.form.reveal(RARE)
     yield made
     made.close()
 
@@ -49,7 +51,8 @@ def test_a_version_that_an_engine_has_not_is_refused_with_the_nearest(explorer) 
 
 
 def test_the_newest_stands_where_nothing_is_typed() -> None:
-    explorer = ParetoExplorer(model="llama3_8b", devices=1, engine="sglang")
+    explorer = ParetoExplorer(model="llama3_8b", devices=1, engine="sglang", phase="decode")
+    explorer.form.reveal(RARE)
     newest = llm.find_engine("sglang").version
     assert explorer.form.fields["engine_version"].text.placeholder == f"newest, {newest}"
     explorer.close()

@@ -28,7 +28,7 @@ SMALL = {
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
     yield made
     made.close()
 
@@ -120,7 +120,7 @@ def test_nonsense_raises_and_changes_nothing(
 
 def test_an_unknown_keyword_names_the_nearest() -> None:
     with pytest.raises(TypeError, match="'batch_max'"):
-        ParetoExplorer(batch_maximum=8)  # type: ignore[call-arg]
+        ParetoExplorer(batch_maximum=8, phase="decode")  # type: ignore[call-arg]
 
 
 def test_update_changes_together_and_evaluates_once(explorer: ParetoExplorer) -> None:
@@ -213,7 +213,9 @@ def test_settings_link_to_other_widgets(explorer: ParetoExplorer) -> None:
 
 
 def test_a_name_is_text_not_markup() -> None:
-    explorer = ParetoExplorer(model=find_model(SMALL | {"_name_or_path": NASTY}), devices=1)
+    explorer = ParetoExplorer(
+        model=find_model(SMALL | {"_name_or_path": NASTY}), devices=1, phase="decode"
+    )
     object.__setattr__(explorer.model, "model", NASTY)
     explorer.batch_max = 4096
     explorer.update(input_tokens=100_000, batch_min=4096)
@@ -228,7 +230,7 @@ def test_a_name_is_text_not_markup() -> None:
 
 
 def test_when_nothing_fits_it_says_what_would() -> None:
-    explorer = ParetoExplorer(model="llama2_70b", hardware="H100_80GB", devices=1)
+    explorer = ParetoExplorer(model="llama2_70b", hardware="H100_80GB", devices=1, phase="decode")
     words = explorer.chart._notice.value
     assert "does not fit on 1 device" in words
     assert "2 devices would do" in words
@@ -243,7 +245,7 @@ def test_when_nothing_fits_it_says_what_would() -> None:
 def test_closing_leaves_nothing() -> None:
     registry = ipywidgets.widgets.widget._instances
     before = set(registry)
-    explorer = ParetoExplorer(model=find_model("llama2_7b"))
+    explorer = ParetoExplorer(model=find_model("llama2_7b"), phase="decode")
     explorer.chart.brush_button.value = True
     for name in explorer.outputs.buttons:
         explorer.outputs.reveal(name)

@@ -18,7 +18,7 @@ def fail(request: EvaluationRequest) -> Evaluation:
 def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1, phase="decode")
     frame, line = explorer.df, explorer.form.children[-1]
     with monkeypatch.context() as patch:
         patch.setattr(evaluations, "evaluate", fail)
@@ -38,7 +38,7 @@ def test_a_failure_is_shown_with_its_traceback_until_it_is_over(
 def test_a_failure_of_what_is_said_later_is_shown_too_beside_nothing_of_the_plan_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1, phase="decode")
 
     said = explorer.chart._head, explorer.chart._said, explorer.details._table
 
@@ -75,7 +75,7 @@ def test_a_failure_while_an_answer_is_written_is_shown_too(monkeypatch: pytest.M
 
 
 def test_an_error_in_ones_own_observer_is_no_failed_calculation() -> None:
-    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    explorer = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1, phase="decode")
 
     def read_what_is_not_there(change: dict[str, pd.DataFrame]) -> None:
         change["new"]["no such column"]

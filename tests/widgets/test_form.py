@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from llmcalc_widgets import ParetoExplorer
-from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, TECHNIQUES
+from llmcalc_widgets.form.form import RARE
+from llmcalc_widgets.settings.registry import DEFAULTS, PRICES, SETTINGS, TECHNIQUES
 
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
+    made.form.reveal(RARE)
     yield made
     made.close()
 
@@ -33,6 +35,11 @@ def typed(explorer: ParetoExplorer, name: str, text: str) -> str:
         ("input_tokens", "32,000", 32000),
         ("memory_fraction", "0.85", 0.85),
         ("ttft_limit_ms", "12.5", 12.5),
+        ("ttft_limit_ms", "2 s", 2000),
+        ("tpot_limit_ms", "50ms", 50),
+        ("input_tokens", "2k", 2000),
+        ("output_tokens", "1M", 1_000_000),
+        ("memory_fraction", "85 %", 0.85),
         ("batch_min", " 4 ", 4),
     ],
 )
@@ -52,7 +59,7 @@ def test_what_is_typed_becomes_the_setting(
         ("devices", ""),
         ("input_tokens", "-5"),
         ("output_tokens", "1e99"),
-        ("memory_fraction", "90 %"),
+        ("memory_fraction", "190 %"),
         ("ttft_limit_ms", "fast"),
         ("batch_min", "512"),
         ("batch_max", "nan"),
@@ -114,8 +121,9 @@ def test_a_message_is_text_not_markup(explorer: ParetoExplorer) -> None:
 
 
 def test_every_setting_has_a_labelled_control(explorer: ParetoExplorer) -> None:
-    folded = {*TECHNIQUES, *PRICES}
-    assert set(explorer.form.fields) == {*DEFAULTS, "workload"} - folded
+    rare = {name for name, one in SETTINGS.items() if one.rare}
+    assert set(explorer.form.fields) == {*DEFAULTS, "workload"} - {*TECHNIQUES, *PRICES}
+    assert rare == set(explorer.form.fields) - set(ParetoExplorer(phase="decode").form.fields)
     for title in explorer.form.folds:
         explorer.form.reveal(title)
     assert set(explorer.form.fields) == {*DEFAULTS, "workload"}

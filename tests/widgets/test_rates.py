@@ -15,6 +15,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore, make_request
 from llmcalc_widgets import HardwareComparer, ParetoExplorer
+from llmcalc_widgets.form.form import RARE
 from llmcalc_widgets.panels.load import TITLE
 from llmcalc_widgets.settings.registry import DEFAULTS, to_request
 from llmcalc_widgets.text.units import number, seconds
@@ -29,6 +30,7 @@ def explorer() -> Iterator[ParetoExplorer]:
     made = ParetoExplorer(
         **PLAN, devices=4, phase="serving", request_rate=10, ttft_limit_ms=500, tpot_limit_ms=30
     )
+    made.form.reveal(RARE)
     yield made
     made.close()
 
@@ -53,7 +55,8 @@ def test_it_asks_the_core_for_the_rate(explorer: ParetoExplorer) -> None:
 
 
 def test_the_form_shows_the_fields_of_what_is_chosen_and_the_others_keep_their_values() -> None:
-    explorer = ParetoExplorer(**PLAN, devices=2, batch_min=2, batch_max=8)
+    explorer = ParetoExplorer(**PLAN, devices=2, batch_min=2, batch_max=8, phase="decode")
+    explorer.form.reveal(RARE)
     choice = explorer.form.fields["load_as"].dropdown
     assert hidden(explorer) == {"load_as", "percentile", *RATES}, "decode: nothing comes or waits"
     explorer.phase = "serving"
@@ -86,7 +89,7 @@ def test_a_wrong_rate_is_a_message_that_goes_when_its_field_does(
     assert explorer.df is frame
     explorer.form.fields["request_rate_min"].text.value = "11"
     lowest = explorer.form.fields["request_rate_min"].message.value
-    assert "Must be at most Requests/s to, which is 10, got 11" in lowest
+    assert "Must be at most Requests/s, which is 10, got 11" in lowest
     explorer.form.fields["load_as"].dropdown.value = "in_flight"
     assert explorer.error == ""
     assert field.text.value == "10"

@@ -19,7 +19,7 @@ TAKES_S = 0.15
 
 @pytest.fixture
 def explorer(monkeypatch: pytest.MonkeyPatch) -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
     original = evaluations.evaluate
 
     def slow(request: Any) -> Any:

@@ -56,7 +56,7 @@ def test_an_entry_is_whole(setting: Setting) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
 def test_none_is_refused_where_a_setting_must_be_something(setting: Setting) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=1)
+    explorer = ParetoExplorer(model="llama2_7b", devices=1, phase="decode")
     if setting.optional:
         setattr(explorer, setting.name, None)
         assert getattr(explorer, setting.name) is None
@@ -99,7 +99,7 @@ def test_a_new_entry_is_a_trait_a_control_and_words() -> None:
 
     LoadState.entries = entries
     state: Any = LoadState(wave=8.0)
-    assert state.settings() == {"wave": 8, "phase": "decode"}
+    assert state.settings() == {"wave": 8, "phase": "serving"}
     form = Form(state, entries)
     assert form.folds["Techniques"].button.description == "Techniques (1 set)"
     form.reveal("Techniques")
@@ -110,7 +110,6 @@ def test_a_new_entry_is_a_trait_a_control_and_words() -> None:
     assert state.errors["wave"]
     field.text.value = "16"
     assert (state.wave, state.errors) == (16, {})
-    state.phase = "serving"
     assert field.text.description == "Waves in flight"
     state.phase = "prefill"
     assert field.text.disabled
@@ -153,7 +152,7 @@ def test_what_is_offered_to_compare_is_read_back() -> None:
 
 
 def test_only_entries_hint_what_holds_while_nothing_is_typed() -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=1)
+    explorer = ParetoExplorer(model="llama2_7b", devices=1, phase="decode")
     for title in explorer.form.folds:
         explorer.form.reveal(title)
     for name, field in explorer.form.fields.items():

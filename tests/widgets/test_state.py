@@ -16,13 +16,13 @@ from llmcalc_widgets.state import QueryState, SeveralDevicesState
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=4, phase="decode")
     yield made
     made.close()
 
 
 def test_a_runner_puts_the_evaluation_into_the_state() -> None:
-    state = QueryState(model="llama2_7b", hardware="A100_80GB", devices=2)
+    state = QueryState(model="llama2_7b", hardware="A100_80GB", devices=2, phase="decode")
     runner = Runner(state)
     runner.submit()
     assert state.evaluation.request == make_request("llama2_7b", "A100_80GB", 2)
@@ -62,7 +62,7 @@ def test_a_request_that_makes_no_sense_is_an_error_of_the_state() -> None:
 
 
 def test_settings_that_contradict_are_refused_together() -> None:
-    state = QueryState(batch_min=4, batch_max=16)
+    state = QueryState(batch_min=4, batch_max=16, phase="decode")
     with pytest.raises(TraitError, match="batch_min must be at most batch_max, which is 16"):
         state.batch_min = 32
     with state.hold_trait_notifications():
@@ -141,7 +141,7 @@ def test_a_cache_keeps_what_was_used_last(monkeypatch: pytest.MonkeyPatch) -> No
 def test_scalar_traits_link_both_ways(
     trait: str, widget: ipywidgets.DOMWidget, value: object
 ) -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    explorer = ParetoExplorer(model="llama2_7b", devices=2, phase="decode")
     first = widget.value
     link = ipywidgets.link((widget, "value"), (explorer, trait))
     assert getattr(explorer, trait) == first

@@ -22,7 +22,7 @@ KEYS = [column.key for column in SHOWN[1:]]
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="mixtral_8x7b", devices=16, tpot_limit_ms=30)
+    made = ParetoExplorer(model="mixtral_8x7b", devices=16, tpot_limit_ms=30, phase="decode")
     yield made
     made.close()
 

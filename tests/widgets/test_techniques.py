@@ -36,7 +36,9 @@ CASES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="llama3_8b", hardware="H100_80GB", devices=2, batch_max=16)
+    made = ParetoExplorer(
+        model="llama3_8b", hardware="H100_80GB", devices=2, batch_max=16, phase="decode"
+    )
     yield made
     made.close()
 
@@ -162,9 +164,11 @@ def test_a_price_that_is_not_set_is_the_listed_one(explorer: ParetoExplorer) -> 
 
 
 def test_neutral_values_ask_what_was_asked_without_them() -> None:
-    explorer = ParetoExplorer(model="llama3_8b")
+    explorer = ParetoExplorer(model="llama3_8b", phase="decode")
     with_all = ParetoExplorer(
-        model="llama3_8b", **{name: DEFAULTS[name] for name in (*TECHNIQUES, *PRICES)}
+        model="llama3_8b",
+        phase="decode",
+        **{name: DEFAULTS[name] for name in (*TECHNIQUES, *PRICES)},
     )
     assert explorer.request == with_all.request
     explorer.close()

@@ -19,7 +19,7 @@ EVALUATE = evaluations.evaluate
 
 @pytest.fixture
 def explorer() -> Any:
-    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1)
+    made = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=1, phase="decode")
     yield made
     made.close()
 

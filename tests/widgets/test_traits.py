@@ -52,7 +52,7 @@ def test_what_is_no_frame_is_refused() -> None:
 
 
 def test_an_explorer_tells_who_observes_its_frames() -> None:
-    explorer, seen = ParetoExplorer(model="llama2_7b", devices=2), list[Any]()
+    explorer, seen = ParetoExplorer(model="llama2_7b", devices=2, phase="decode"), list[Any]()
     explorer.observe(seen.append, ["df", "front", "selected", "selection"])
     explorer.devices = 4
     assert {change["name"] for change in seen} == {"df", "front", "selection"}
@@ -64,7 +64,7 @@ def test_an_explorer_tells_who_observes_its_frames() -> None:
 
 
 def test_a_selected_plan_is_followed() -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    explorer = ParetoExplorer(model="llama2_7b", devices=2, phase="decode")
     explorer.select(int(explorer.front.index[0]))
     plan = explorer.selected[["tp", "pp", "replicas", "batch"]]
     explorer.batch_max = 512

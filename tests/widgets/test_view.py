@@ -76,7 +76,7 @@ def test_of_plans_that_lie_together_one_is_drawn() -> None:
 
 
 def test_axes_stay_while_plans_fill_most_of_them() -> None:
-    explorer = ParetoExplorer(model="mixtral_8x7b", devices=32)
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=32, phase="decode")
     explorer.precision = "fp8"
     both = explorer.chart.drawing.ends
     explorer.precision = "bf16"
@@ -89,7 +89,9 @@ def test_axes_stay_while_plans_fill_most_of_them() -> None:
 
 
 def test_chart_and_table_say_the_same() -> None:
-    explorer = ParetoExplorer(model="mixtral_8x7b", devices=64, batch_max=2048, tpot_limit_ms=20)
+    explorer = ParetoExplorer(
+        model="mixtral_8x7b", devices=64, batch_max=2048, tpot_limit_ms=20, phase="decode"
+    )
     plot, frame = explorer.chart.plot, explorer.df
     rows = explorer.chart.drawing.rows
     assert sum(map(len, rows.values())) <= MOST_MARKS
@@ -125,7 +127,7 @@ def _values(ends: Ends, places: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def test_marks_are_made_once() -> None:
-    explorer = ParetoExplorer(model="llama2_7b", devices=2)
+    explorer = ParetoExplorer(model="llama2_7b", devices=2, phase="decode")
     parts = list(explorer.chart.plot.figure.marks)
     explorer.update(model="mixtral_8x7b", devices=16, phase="prefill")
     assert [mark.model_id for mark in explorer.chart.plot.figure.marks] == [
@@ -162,7 +164,9 @@ def test_words_count_and_explain() -> None:
 
 
 def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
-    explorer = ParetoExplorer(phase="prefill", devices=8, batch_max=1024, ttft_limit_ms=500)
+    explorer = ParetoExplorer(
+        model="llama2_70b", phase="prefill", devices=8, batch_max=1024, ttft_limit_ms=500
+    )
     fitting = explorer.df.loc[explorer.df["rejected_for"] == "", "ttft_s"].max() * 1e3
     plot = explorer.chart.plot
     assert len(plot.candidates.x) == (explorer.df["rejected_for"] == "").sum()
@@ -177,7 +181,7 @@ def test_rejected_plans_far_from_the_others_are_left_out_and_counted() -> None:
 
 
 def test_the_front_and_the_recommended_plan_take_the_click() -> None:
-    explorer = ParetoExplorer(model="mixtral_8x7b", devices=8)
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=8, phase="decode")
     rows, view = explorer.chart.drawing.rows["candidates"], explorer.outputs.view
     assert rows[-1] == view.evaluation.recommended
     on_front = np.isin(rows, view.front)

@@ -23,7 +23,7 @@ BATCHES = [1, 2, 4, 8, 16]
 
 @pytest.fixture
 def what_if() -> Iterator[WhatIf]:
-    made = WhatIf(model="llama3_8b", hardware="H100_80GB", devices=2, batch_max=16)
+    made = WhatIf(model="llama3_8b", hardware="H100_80GB", devices=2, batch_max=16, phase="decode")
     yield made
     made.close()
 
@@ -116,7 +116,9 @@ def test_rates_of_one_width_change_alike(what_if: WhatIf) -> None:
 
 
 def test_controls_show_what_applies() -> None:
-    mixture = WhatIf(model="mixtral_8x7b", hardware="H100_80GB", devices=2, batch_max=4)
+    mixture = WhatIf(
+        model="mixtral_8x7b", hardware="H100_80GB", devices=2, batch_max=4, phase="decode"
+    )
     assert control(mixture, "model_changes", "Experts").layout.display is None
     assert control(mixture, "hardware_changes", "8-bit rate [TFLOP/s]").layout.display is None
     assert control(mixture, "hardware_changes", "4-bit rate [TFLOP/s]").layout.display == "none"
@@ -170,13 +172,13 @@ def test_wrong_changes_raise(what_if: WhatIf, trait: str, value: Any, message: s
 def test_wrong_changes_leave_no_widget_behind() -> None:
     before = set(ipywidgets.widgets.widget._instances)
     with pytest.raises(TraitError, match="memory_bytes must be"):
-        WhatIf(hardware_changes={"memory_bytes": -1})
+        WhatIf(hardware_changes={"memory_bytes": -1}, phase="decode")
     assert set(ipywidgets.widgets.widget._instances) == before
 
 
 def test_what_differs_between_layers_is_no_one_number() -> None:
     with pytest.raises(TraitError, match="differs between layers"):
-        WhatIf(model="gemma4_26b_a4b", model_changes={"num_key_value_heads": 2})
+        WhatIf(model="gemma4_26b_a4b", model_changes={"num_key_value_heads": 2}, phase="decode")
 
 
 def test_another_device_starts_without_changes(what_if: WhatIf) -> None:
@@ -189,7 +191,7 @@ def test_another_device_starts_without_changes(what_if: WhatIf) -> None:
 
 
 def test_no_plan_before_is_said_so() -> None:
-    what_if = WhatIf(model="llama2_70b", hardware="L40S", devices=1, batch_max=4)
+    what_if = WhatIf(model="llama2_70b", hardware="L40S", devices=1, batch_max=4, phase="decode")
     what_if.hardware_changes = {"memory_bytes": 50e9}
     assert "No plan fits and keeps the limits, before or after" in what_if.answer.value
     what_if.hardware_changes = {"memory_bytes": 200e9}

@@ -22,7 +22,9 @@ NAME = "Why this plan?"
 
 @pytest.fixture
 def explorer() -> Iterator[ParetoExplorer]:
-    made = ParetoExplorer(model="mixtral_8x7b", hardware="H100_80GB", devices=8, batch_max=64)
+    made = ParetoExplorer(
+        model="mixtral_8x7b", hardware="H100_80GB", devices=8, batch_max=64, phase="decode"
+    )
     yield made
     made.close()
 

@@ -9,6 +9,7 @@ import pytest
 from traitlets import TraitError
 
 from llmcalc_widgets import MemoryPlanner, ParetoExplorer, SloFinder, Workbench
+from llmcalc_widgets.apps.workbench import TABS
 
 
 @pytest.fixture
@@ -101,3 +102,12 @@ def test_it_closes_what_its_tabs_made() -> None:
         made.reveal(name)
     made.close()
     assert set(ipywidgets.widgets.widget._instances) == before
+
+
+@pytest.mark.parametrize("tab", [*TABS])
+def test_it_has_the_frame_and_the_code_of_the_open_tab(tab: str) -> None:
+    bench = Workbench(model="llama3_8b", hardware="H100_80GB", devices=2)
+    part = bench.reveal(tab)
+    assert bench.df is part.df
+    assert bench.to_code() == part.to_code()
+    bench.close()

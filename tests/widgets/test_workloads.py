@@ -9,6 +9,7 @@ from traitlets import TraitError
 
 from llmcalc_core import explore
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.form.form import RARE
 from llmcalc_widgets.settings.presets import WORKLOAD_SETTINGS, WORKLOADS
 
 
@@ -34,7 +35,10 @@ def test_a_workload_sets_its_lengths_and_limits(explorer: ParetoExplorer, name: 
     assert request.tpot_limit_s == limit
     assert "assumed" in workload.about or "recalled" in workload.about
     assert workload.about[:20] in explorer.form.fields["workload"].note.value
-    assert ParetoExplorer(workload=name).settings()["input_tokens"] == workload.input_tokens
+    assert (
+        ParetoExplorer(workload=name, phase="decode").settings()["input_tokens"]
+        == workload.input_tokens
+    )
 
 
 def test_a_workload_is_named_while_its_numbers_hold(explorer: ParetoExplorer) -> None:
@@ -64,6 +68,7 @@ def test_device_counts_may_be_a_range(explorer: ParetoExplorer) -> None:
     assert "6 to 24" in explorer.chart._head.value
     with pytest.raises(TraitError, match="devices_min must be at most devices, which is 24"):
         explorer.devices_min = 32
+    explorer.form.reveal(RARE)
     text = explorer.form.fields["devices_min"].text
     text.value = "32"
     assert "at most devices" in explorer.form.fields["devices_min"].message.value

@@ -71,6 +71,16 @@ def test_the_recommendation_is_best_at_the_objective(objective: str) -> None:
     assert found.recommended == as_good["tpot_s"].idxmin()
 
 
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_a_token_costs_orders_plans_as_the_objective_does(phase: str) -> None:
+    frame = explore("llama3_8b", DEVICES, [1, 2], phase=phase, input_tokens=900, output_tokens=100)
+    tokens = {"prefill": 900, "decode": 100, "serving": 1000}[phase] * frame["requests_per_s"]
+    # USD/h over the tokens of an hour; W over tokens/s
+    usd, watts = frame["cost_usd_per_hour"] / 3600 / tokens * 1e6, frame["power_w"] / tokens
+    assert frame["cost_usd_per_million_tokens"].tolist() == pytest.approx(usd.tolist(), rel=1e-5)
+    assert frame["energy_j_per_token"].tolist() == pytest.approx(watts.tolist(), rel=1e-5)
+
+
 def test_a_lower_price_moves_the_front() -> None:
     expensive = find_hardware("RTX_3090").replace(price_per_hour=30)
     frame = explore("llama3_8b", ["H100_80GB", expensive], 2, objective="cost")
