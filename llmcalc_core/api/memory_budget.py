@@ -15,6 +15,7 @@ from llmcalc_core.api.make_request import (
 from llmcalc_core.checks import whole_number
 from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
+from llmcalc_core.memory.cache_groups import BLOCK_TOKENS
 from llmcalc_core.memory.start_up import ServerSettings, StartUp, start_up
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
@@ -41,6 +42,9 @@ def memory_budget(
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
     enforce_eager: bool = False,
+    block_size: int | None = None,
+    prefix_caching: bool | None = None,
+    images_per_prompt: int | None = None,
     input_tokens: int = INPUT_TOKENS,
     output_tokens: int = OUTPUT_TOKENS,
     **techniques: Unpack[TechniqueArguments],
@@ -69,6 +73,14 @@ def memory_budget(
         Most requests and tokens of a step [1], [tokens]; the engine's defaults on this device.
     enforce_eager : bool, default False
         Whether nothing is captured.
+    block_size : int, optional
+        Tokens of a block of vLLM's cache, where no layer asks for more [tokens]; 16 if not given.
+    prefix_caching : bool, optional
+        Whether prefixes are kept, which states of recurrent layers are copied for; as the version
+        does where not given. With SGLang False is ``--disable-radix-cache``.
+    images_per_prompt : int, optional
+        Most images of a request [1], which vLLM runs through the encoder before it sizes its cache:
+        none at 0; as many as fill a step where not given.
     input_tokens, output_tokens : int
         Requests whose number at once is told [tokens].
     **techniques : optional
@@ -107,6 +119,9 @@ def memory_budget(
     tokens = max_num_batched_tokens
     if tokens is not None:
         tokens = whole_number("max_num_batched_tokens", tokens)
+    images = images_per_prompt
+    if images is not None:
+        images = whole_number("images_per_prompt", images, least=0)
     prompt = whole_number("input_tokens", input_tokens)
     answer = whole_number("output_tokens", output_tokens)
     longest = max_model_len or target.model.max_context or prompt + answer
@@ -116,6 +131,10 @@ def memory_budget(
         prompt=prompt,
         answer=answer,
         max_num_batched_tokens=tokens,
+        max_num_seqs=max_num_seqs,
+        block_size=BLOCK_TOKENS if block_size is None else whole_number("block_size", block_size),
+        prefix_caching=prefix_caching,
+        images_per_prompt=images,
     )
     found = start_up(
         target.model, target.hardware, target.precision, layout,

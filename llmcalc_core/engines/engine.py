@@ -115,6 +115,9 @@ class Engine:
         where buffers are those of a profiled step [tokens].
     embeds_on_host : bool
         Whether the embedding stays in the host's memory, where it is not counted.
+    images_per_prompt : int or None
+        Most images of a request that it is told to let in: 0 runs no encoder before the cache is
+        sized [1].
     outside_gib : tuple of float
         What lies outside of PyTorch on a device that is alone, and what a second one and each
         further one of a stage add to that, where it is measured [GiB].
@@ -184,6 +187,7 @@ class Engine:
     states_per_request: int = 1
     graph_tokens: int = 0
     embeds_on_host: bool = False
+    images_per_prompt: int | None = None
     outside_gib: tuple[float, float, float] = (*_OUTSIDE_GIB[-1][1:], _FURTHER_GIB)
     pads_experts: bool = False
     expert_tiles: int = _TILE

@@ -78,6 +78,7 @@ def cache_groups(
     *,
     prefix_caching: bool = True,
     draft: Draft | None = None,
+    block_tokens: int = BLOCK_TOKENS,
 ) -> CacheGroups | None:
     """Group the caches of a model as vLLM does.
 
@@ -93,6 +94,8 @@ def cache_groups(
         Whether prefixes are kept, for which states are copied where a block ends.
     draft : Draft, optional
         What drafts, whose layers have caches as well.
+    block_tokens : int, optional
+        Tokens of a block where no layer asks for more (``--block-size``) [tokens].
 
     Returns
     -------
@@ -111,7 +114,8 @@ def cache_groups(
     if draft is not None:
         for page, count in _counted(draft.model, element, draft_width(draft.model, tp)).items():
             pages[page] += draft.copies * count
-    return grouped(tuple((count, page) for page, count in pages.items()), caching=prefix_caching)
+    counted = tuple((count, page) for page, count in pages.items())
+    return grouped(counted, caching=prefix_caching, block_tokens=block_tokens)
 
 
 def _counted(model: Model, element: float, tp: int) -> Counter[CachePage]:
@@ -123,7 +127,9 @@ def _counted(model: Model, element: float, tp: int) -> Counter[CachePage]:
     return pages
 
 
-def grouped(counted: Counted, *, caching: bool = True) -> CacheGroups | None:
+def grouped(
+    counted: Counted, *, caching: bool = True, block_tokens: int = BLOCK_TOKENS
+) -> CacheGroups | None:
     """Group pages that are counted already; see :func:`cache_groups`."""
     if not counted:
         return None
@@ -131,7 +137,7 @@ def grouped(counted: Counted, *, caching: bool = True) -> CacheGroups | None:
     aligned = caching and hybrid
     checkpoints = all(page.checkpoint_tokens for _, page in counted if page.kept == "state")
     states = (3 if checkpoints else 2) if aligned else 1
-    pages = _with_blocks(counted, hybrid=hybrid, aligned=aligned)
+    pages = _with_blocks(counted, block_tokens, hybrid=hybrid, aligned=aligned)
     if len({(page.kept, page.reach, page.block) for _, page in pages}) == 1:
         groups = tuple(CacheGroup(page=page, layers=count) for count, page in pages)
         return CacheGroups(
@@ -163,9 +169,9 @@ def _bytes(groups: Iterable[CacheGroup]) -> int:
     return round(sum(group.layers * group.page.page_bytes(group.page.block) for group in groups))
 
 
-def _with_blocks(counted: Counted, *, hybrid: bool, aligned: bool) -> Counted:
-    """Settle the tokens of a block: the default, or as many as a state takes the bytes of."""
-    block = max((page.block for _, page in counted), default=0) or BLOCK_TOKENS
+def _with_blocks(counted: Counted, least: int, *, hybrid: bool, aligned: bool) -> Counted:
+    """Settle the tokens of a block: what is asked for, or what a state takes the bytes of."""
+    block = max((page.block for _, page in counted), default=0) or least
     if hybrid:
         block = _beside_states(counted, block, aligned=aligned)
     return tuple(

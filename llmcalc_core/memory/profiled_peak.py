@@ -78,6 +78,9 @@ def profiled_peak(model: Model, grid: Grid, layers: Values) -> Values:
 def encoder_bytes(tower: VisionTower, grid: Grid) -> Values:
     """Count the activations of an encoder on as many images as fill a step, or on one.
 
+    No more than the requests of a step have, each as many as its longest context has room for
+    (``MultiModalBudget`` of vllm/v1/worker/utils.py 0.11).
+
     Parameters
     ----------
     tower : VisionTower
@@ -90,11 +93,16 @@ def encoder_bytes(tower: VisionTower, grid: Grid) -> Values:
     float or array
         Of each device [bytes].
     """
-    budget = float(grid.token_budget)
+    budget, limit = float(grid.token_budget), grid.engine.images_per_prompt
+    if limit == 0:
+        return 0.0
     whole = float(tower.most_tokens or _LARGEST_IMAGE)
     if tower.image_size is not None:
         whole = float(tower.tokens(tower.image_size, tower.image_size))
-    images = np.clip(budget // whole, 1.0, grid.engine.max_num_seqs)
+    of_prompt = larger((grid.inputs + grid.outputs) // whole, 1.0)
+    if limit is not None:
+        of_prompt = smaller(of_prompt, float(limit))
+    images = np.clip(budget // whole, 1.0, grid.engine.max_num_seqs * of_prompt)
     patches = images * whole * tower.merge_size**2
     pixels = _CHANNELS * tower.patch_size**2
     inner = (tower.num_ffi + 1) * tower.intermediate_size

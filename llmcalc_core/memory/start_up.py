@@ -58,6 +58,14 @@ class ServerSettings:
         States that SGLang was told to have room for (``max_mamba_cache_size``) [1].
     max_num_batched_tokens : int or None
         Most tokens of a step; None: the engine's own [tokens].
+    max_num_seqs : int or None
+        Most requests at once, where the server was told [1].
+    block_size : int
+        Tokens of a block of vLLM's cache where no layer asks for more [tokens].
+    prefix_caching : bool or None
+        Whether prefixes are kept; None: as the version does.
+    images_per_prompt : int or None
+        Most images of a request (``--limit-mm-per-prompt``); None: as many as fill a step [1].
     """
 
     max_model_len: int
@@ -66,6 +74,10 @@ class ServerSettings:
     answer: int
     states: int | None = None
     max_num_batched_tokens: int | None = None
+    max_num_seqs: int | None = None
+    block_size: int = BLOCK_TOKENS
+    prefix_caching: bool | None = None
+    images_per_prompt: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +155,8 @@ def start_up(
     told = settings.max_num_batched_tokens
     if told is not None:
         engine = replace(engine, token_budget=told, budget_by_length=False)
+    if settings.images_per_prompt is not None:
+        engine = replace(engine, images_per_prompt=settings.images_per_prompt)
     grid = make_grid(
         (layout,), batches=(1,), inputs=(max(settings.max_model_len - 1, 1),), outputs=(1,),
         engine=engine, techniques=techniques,
@@ -187,11 +201,14 @@ class _Asked:
 def _of_blocks(asked: _Asked, held: Memory) -> StartUp:
     """Budget as vLLM does: a share of what is visible, less the peaks of a dummy step."""
     settings, engine = asked.settings, asked.engine
-    caching = is_since(engine, GROUPS_COUNTED)
+    caching = settings.prefix_caching
+    if caching is None:
+        caching = is_since(engine, GROUPS_COUNTED)
     draft = draft_of(asked.model, asked.techniques) if asked.techniques.speculative_tokens else None
     groups = cache_groups(
-        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=caching, draft=draft
-    )
+        asked.model, asked.precision.kv_bytes, asked.layout.tp, prefix_caching=caching,
+        draft=draft, block_tokens=settings.block_size,
+    )  # fmt: skip
     visible = asked.hardware.visible_bytes
     allowed = visible * (settings.memory_fraction or default_share(engine))
     graphs = graph_bytes(engine)
@@ -224,7 +241,7 @@ def _block_figures(
     settings, length = asked.settings, float(asked.settings.max_model_len)
     if groups is None or pool <= 0:
         return {
-            "block_tokens": BLOCK_TOKENS, "blocks": 0.0, "tokens": 0.0, "concurrency": 0.0,
+            "block_tokens": settings.block_size, "blocks": 0.0, "tokens": 0.0, "concurrency": 0.0,
             "longest": 0.0, "running": 0.0,
         }  # fmt: skip
     blocks = pool // (groups.block_bytes * asked.stage_share)
@@ -269,14 +286,15 @@ def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
     free = visible - held_before(asked.hardware, peers=asked.layout.stage_devices - 1)
     share = asked.settings.memory_fraction or static_fraction(
         asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
-        tp=asked.layout.tp,
+        tp=asked.layout.tp, tower=asked.model.vision,
     )  # fmt: skip
     weights = float(held.weights.item())
     pool = free * share - weights
     kept = kept_bytes(asked.model, asked.precision.kv_bytes, asked.layout.tp)
-    found = pools(kept.of_stage(asked.stage_share), pool, states=asked.settings.states)
+    told, each = _told_states(asked)
+    found = pools(kept.of_stage(asked.stage_share), pool, states=told)
     context = float(asked.settings.prompt + asked.settings.answer)
-    states = found.states / asked.engine.states_per_request
+    states = found.states / each
     requests = min(found.tokens / context, states) if pool > 0 else 0.0
     return StartUp(
         visible_bytes=visible,
@@ -294,6 +312,21 @@ def _of_static_fraction(asked: _Asked, held: Memory) -> StartUp:
         longest=min(found.tokens, float(asked.settings.max_model_len)),
         running=float(np.floor(max(requests, 0.0))),
     )
+
+
+def _told_states(asked: _Asked) -> tuple[int | None, int]:
+    """Give the states that SGLang's pool is told to have, and those that a request takes of it.
+
+    Without prefixes a request has one state, and the pool one for each request that may run, where
+    that is said; else its share of the room (``_handle_max_mamba_cache`` and
+    ``_calculate_mamba_ratio`` of mem_cache/kv_cache_configurator.py 0.5.23; 0.5.9 has the former).
+    """
+    settings, engine = asked.settings, asked.engine
+    if settings.prefix_caching is not False:
+        return settings.states, engine.states_per_request
+    ranks = asked.layout.attention_dp
+    running = settings.max_num_seqs and max(settings.max_num_seqs // ranks, 1)
+    return (running if settings.states is None else settings.states), 1
 
 
 def _of_context(asked: _Asked, held: Memory) -> StartUp:

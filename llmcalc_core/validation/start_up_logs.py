@@ -116,6 +116,7 @@ def _settings(fields: Mapping[str, str], model: Model) -> ServerSettings:
         prompt=_REQUEST[0],
         answer=_REQUEST[1],
         states=int(states[1]) if states else None,
+        max_num_seqs=optional_count(fields, "max_num_seqs"),
     )
 
 
