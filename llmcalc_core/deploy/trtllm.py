@@ -8,15 +8,13 @@ package on PyPI fetches the program from elsewhere, so that its parser was not r
 from __future__ import annotations
 
 from llmcalc_core.api.selected_plan import SelectedPlan
+from llmcalc_core.deploy.flags import limit_flags
 from llmcalc_core.deploy.server import (
     Flags,
     Launch,
-    context_of,
     layout_notes,
     nodes_of,
     refuse,
-    sequences_of,
-    token_budget_of,
     types_of,
     vllm_benchmark,
 )
@@ -54,12 +52,7 @@ def launch(plan: SelectedPlan) -> Launch:
         notes = (*notes, "serve a checkpoint with FP8 weights: none is made as it is loaded")
     flags: Flags = {"--tp_size": group, "--pp_size": layout.pp, "--ep_size": layout.ep}
     flags = {name: width for name, width in flags.items() if width != 1}
-    flags |= {
-        "--max_batch_size": sequences_of(plan),
-        "--max_num_tokens": token_budget_of(plan),
-        "--max_seq_len": context_of(plan),
-        "--kv_cache_free_gpu_memory_fraction": plan.request.memory_fraction,
-    }
+    flags |= limit_flags(plan, "trtllm")
     written = _file(plan, dtype)
     if written:
         flags["--config"] = FILE

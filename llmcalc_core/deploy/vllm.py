@@ -9,16 +9,19 @@ from __future__ import annotations
 import json
 
 from llmcalc_core.api.selected_plan import SelectedPlan
+from llmcalc_core.deploy.flags import (
+    adapter_flags,
+    limit_flags,
+    type_flags,
+    unsaid_of_both,
+    wide_flags,
+)
 from llmcalc_core.deploy.server import (
     Flags,
     Launch,
-    context_of,
     layout_notes,
     nodes_of,
     refuse,
-    sequences_of,
-    token_budget_of,
-    types_of,
     vllm_benchmark,
 )
 
@@ -33,7 +36,7 @@ def launch(plan: SelectedPlan) -> Launch:
     NotRunnableError
         If vLLM cannot start it.
     """
-    layout, techniques = plan.layout, plan.techniques
+    layout = plan.layout
     group = layout.tp * layout.attention_dp
     refuse(
         plan, "vLLM",
@@ -41,37 +44,18 @@ def launch(plan: SelectedPlan) -> Launch:
             f"experts are divided over all {group} devices of tensor and data parallelism or over "
             f"none, not over {layout.ep}"
         ),
-        attention_replicas=None if layout.attention_dp == 1 or plan.model.is_moe else
-        "replicas of a dense model's attention alone are not served",
-        kv_offload=None if not techniques.kv_offload else
-        "no flag keeps a share of every sequence's cache with the host",
-        offload_to_fit=None if not techniques.offload_to_fit else
-        "give weights_offload_gib, which --cpu-offload-gb says",
+        **unsaid_of_both(plan),
     )  # fmt: skip
-    dtype, quantisation, notes = types_of(plan)
-    flags: Flags = {
-        "--tensor-parallel-size": layout.tp,
-        "--pipeline-parallel-size": layout.pp,
-        "--data-parallel-size": layout.attention_dp,
-        "--prefill-context-parallel-size": layout.cp,
-    }
-    flags = {name: width for name, width in flags.items() if width != 1}
+    types, notes = type_flags(plan, "vllm")
+    flags = wide_flags(
+        tensor_parallel_size=layout.tp,
+        pipeline_parallel_size=layout.pp,
+        data_parallel_size=layout.attention_dp,
+        prefill_context_parallel_size=layout.cp,
+    )
     if layout.ep > 1:
         flags["--enable-expert-parallel"] = None
-    flags |= {
-        "--max-model-len": context_of(plan),
-        "--max-num-seqs": sequences_of(plan),
-        "--max-num-batched-tokens": token_budget_of(plan),
-        "--gpu-memory-utilization": plan.request.memory_fraction,
-    }
-    if dtype is not None:
-        flags["--dtype"] = dtype
-    if quantisation is not None:
-        flags["--quantization"] = quantisation
-    if plan.precision.kv_cache == "fp8":
-        flags["--kv-cache-dtype"] = "fp8"
-    if plan.request.enforce_eager:
-        flags["--enforce-eager"] = None
+    flags |= limit_flags(plan, "vllm") | types
     return Launch(
         engine=f"vLLM {VERSION}",
         program=("vllm", "serve", plan.model.name),
@@ -94,11 +78,7 @@ def _techniques(plan: SelectedPlan) -> Flags:
         else:
             drafts |= {"method": "draft_model", "model": techniques.draft_model.model}
         flags["--speculative-config"] = json.dumps(drafts)
-    if techniques.lora_adapters:
-        flags |= {
-            "--enable-lora": None, "--max-loras": techniques.lora_adapters,
-            "--max-lora-rank": techniques.lora_rank,
-        }  # fmt: skip
+    flags |= adapter_flags(plan, "vllm")
     gib = host_weights_gib(plan)
     if gib:
         flags["--cpu-offload-gb"] = gib

@@ -13,8 +13,10 @@ from traitlets import TraitError
 
 from llmcalc_widgets.chart.axes import AXES
 from llmcalc_widgets.chart.compared_fronts import ComparedFront
+from llmcalc_widgets.chart.palette import COLOUR_WORDS
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.runner.evaluations import EvaluationCache
+from llmcalc_widgets.settings.checks import one_of
 from llmcalc_widgets.settings.compared import (
     checked_compared,
     checked_pins,
@@ -76,6 +78,15 @@ class ChartValues(TypedDict, total=False):
             help="What is up, a key of ``AXES``; None for what is usual in the phase",
         ),
     ]
+    colour_by: Annotated[
+        str,
+        Setting(
+            default="tp",
+            check=one_of(tuple(COLOUR_WORDS)),
+            group="view",
+            help="What tells plans apart in colour, a column of the frame",
+        ),
+    ]
     pins: Annotated[
         tuple[Mapping[str, Any], ...],
         Setting(
@@ -114,6 +125,8 @@ class ChartOptions(_ChartTraits):
         'tokens_per_s_per_user', 'tokens_per_s_per_device', 'tokens_per_s', 'devices', 'cost' (of a
         token), 'usd_per_month', 'batch', 'tp' and 'energy' (of a token); None for what is usual in
         the phase.
+    colour_by : {'tp', 'pp', 'ep', 'attention_dp', 'replicas', 'devices'}
+        What tells plans apart in colour.
     pins : tuple of dict
         Fronts that stay while the settings change, each with a 'name' and its 'settings'.
     compared : tuple of dict
@@ -121,6 +134,7 @@ class ChartOptions(_ChartTraits):
         each is drawn beside the present one, and follows it.
     """
 
+    colour_by: Any
     pins: Any
     compared: Any
 
@@ -149,6 +163,11 @@ class ChartOptions(_ChartTraits):
             free = (letter for letter in ascii_uppercase if letter not in taken)
             chosen = next(free, str(len(self.pins) + 1)) if name is None else name
             self.pins = (*self.pins, {"name": chosen, "settings": dict(settings)})
+
+    def choose_colour(self, name: str) -> None:
+        """Tell plans apart by a key of ``COLOUR_WORDS``."""
+        with self.lock:
+            self.colour_by = name
 
     def choose_axis(self, name: str, value: str, shown: tuple[str, str]) -> None:
         """Set one axis; if the other one of those shown shows this already, they change places."""

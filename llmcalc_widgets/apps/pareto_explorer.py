@@ -107,7 +107,7 @@ price_per_hour, power_watts
         recomputes at once; a wrong value raises and changes nothing. In phase serving load is
         given as requests in flight or, where ``request_rate`` is passed, per second; of the latter
         times and limits can be of a percentile, such as 'p95'.
-    x_axis, y_axis, pins, compared
+    x_axis, y_axis, colour_by, pins, compared
         What the chart shows; see ``chart_options.ChartOptions``. Setting one draws at once, and
         finds the front again.
     load_latency, load_percentile
@@ -362,7 +362,8 @@ price_per_hour, power_watts
     def _draw(self, evaluation: Evaluation, row: int | None) -> None:
         with self._unseen():
             self._selection.row, self._selection.brushed = row, None
-        view = chart_view(evaluation, self.options.x_axis, self.options.y_axis)
+        options = self.options
+        view = chart_view(evaluation, options.x_axis, options.y_axis, options.colour_by)
         fronts = self._fronts.of(self.options, self.state.shown, view)
         with self._messages.one_message():
             self.chart.draw(view, fronts)

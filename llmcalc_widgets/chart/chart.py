@@ -14,6 +14,7 @@ from llmcalc_widgets.chart.compared_fronts import ComparedFront
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.interaction import FrontStepper, MouseSelection, key_script
 from llmcalc_widgets.chart.legend import legend
+from llmcalc_widgets.chart.palette import COLOUR_WORDS
 from llmcalc_widgets.chart.progress import ProgressNotice
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
@@ -102,7 +103,7 @@ class Chart(VBox):
         if view is None:
             return
         evaluation = view.evaluation
-        self.axes.show(view.names)
+        self.axes.show(view)
         self._head.value = heading(evaluation)
         self._legend.value = legend(
             self.drawing.slots(), view, rejected=len(self.drawing.rows["rejected"]) > 0
@@ -161,18 +162,31 @@ class AxisChoice(HBox):
             )
             for name, (label, about) in _LISTS.items()
         }
-        super().__init__(
-            list(self.lists.values()), layout=Layout(flex="1 1 auto", flex_flow="row wrap")
+        self.colour = Dropdown(
+            options=[(words, key) for key, words in COLOUR_WORDS.items()],
+            **label_with_tooltip("Colour", "What tells plans apart in colour"),
+            layout=Layout(width="auto"),
+            style={"description_width": "initial"},
         )
+        super().__init__(
+            [*self.lists.values(), self.colour],
+            layout=Layout(flex="1 1 auto", flex_flow="row wrap"),
+        )
+        self.colour.observe(self._coloured, "value")
         for chooser in self.lists.values():
             chooser.observe(self._chosen, "value")
 
-    def show(self, names: tuple[str, str]) -> None:
-        """Show the axes that are drawn."""
-        self._names, self._quiet = names, True
-        for chooser, name in zip(self.lists.values(), names, strict=True):
+    def show(self, view: ChartView) -> None:
+        """Show the axes that are drawn, and what gives plans their colour."""
+        self._names, self._quiet = view.names, True
+        for chooser, name in zip(self.lists.values(), view.names, strict=True):
             chooser.value = name
+        self.colour.value = view.colour_by
         self._quiet = False
+
+    def _coloured(self, change: dict[str, Any]) -> None:
+        if not self._quiet:
+            self._options.choose_colour(change["new"])
 
     def _chosen(self, change: dict[str, Any]) -> None:
         if not self._quiet:

@@ -29,6 +29,9 @@ class ChartOptions(Protocol):
     pins: tuple[Mapping[str, Any], ...]
     compared: tuple[Mapping[str, Any], ...]
 
+    def choose_colour(self, name: str) -> None:
+        """Set 'colour_by', what tells plans apart in colour."""
+
     def choose_axis(self, name: str, value: str, shown: tuple[str, str]) -> None:
         """Set 'x_axis' or 'y_axis' to a key of ``AXES``, where two are shown across and up."""
 

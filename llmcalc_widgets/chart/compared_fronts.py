@@ -165,13 +165,15 @@ class ComparedLines:
         self.lines: Lines | None = None
         self.names: list[str] = []
 
-    def draw(self, compared: tuple[ComparedFront, ...], ends: tuple[Ends, Ends]) -> None:
-        """Draw fronts between the ends of the axes."""
+    def draw(
+        self, compared: tuple[ComparedFront, ...], ends: tuple[Ends, Ends], kept_free: Curve
+    ) -> None:
+        """Draw fronts between the ends of the axes, their names apart from places kept free."""
         if self.lines is None:
             if not compared:
                 return
             self.lines = self._plot.add_lines()
-        curves = _apart([_curve(other, ends) for other in compared])
+        curves = _apart([_curve(other, ends) for other in compared], kept_free)
         with self.lines.hold_sync():
             self.lines.x, self.lines.y = together(*curves, _UNSEEN)
             self.lines.colors = [compared_colour(place) for place in range(len(compared) + 1)]
@@ -201,9 +203,9 @@ def _label(name: str, curve: Curve) -> str:
     return text + empty if across[-1] + half > 1 else text
 
 
-def _apart(curves: list[Curve]) -> list[Curve]:
+def _apart(curves: list[Curve], kept_free: Curve) -> list[Curve]:
     """Let each curve end where its name is farthest from those before, in names' sizes."""
-    taken: list[Values] = []
+    taken: list[Values] = [np.array(place) / _NAME for place in zip(*kept_free, strict=True)]
     found: list[Curve] = []
     for across, up in curves:
         ends = [np.array([across[at], up[at]]) / _NAME for at in (-1, 0) if len(up)]

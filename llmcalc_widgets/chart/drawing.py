@@ -151,7 +151,8 @@ class Drawing:
         same = before is not None and before.same_axes(view)
         with self.plot.one_update():
             self._draw_axes(view, rows, compared, stay=same)
-            self.compared_lines.draw(compared, self.ends)
+            best = self._place(view, _alone(view.evaluation.recommended))
+            self.compared_lines.draw(compared, self.ends, best)
             self._draw_points(view)
             self._draw_limits(view)
             self.mark(selected)

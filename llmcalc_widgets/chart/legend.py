@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llmcalc_widgets.chart.axes import AXES
-from llmcalc_widgets.chart.palette import GREY, PALETTE
+from llmcalc_widgets.chart.palette import COLOUR_WORDS, GREY, PALETTE
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.text.units import number
 
@@ -28,7 +30,7 @@ def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     Parameters
     ----------
     slots : dict of int to int
-        Tensor parallel widths and their places in the palette.
+        Widths, or counts, that are told apart, and their places in the palette.
     view : ChartView
         What is drawn, with its limits.
     rejected : bool
@@ -43,7 +45,7 @@ def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     for width, slot in slots.items():
         widths.setdefault(slot, []).append(str(width))
     entries = [
-        f"{drawing(_DOT.format(colour=PALETTE[slot]))}TP {', '.join(names)}"
+        f"{drawing(_DOT.format(colour=PALETTE[slot]))}{coloured_words(view, names)}"
         for slot, names in widths.items()
     ]
     if slots:
@@ -63,6 +65,14 @@ def legend(slots: dict[int, int], view: ChartView, *, rejected: bool) -> str:
     ]
     spans = "".join(f"<span>{entry}</span>" for entry in entries)
     return f'<div class="llmcalc-legend">{spans}</div>'
+
+
+def coloured_words(view: ChartView, names: Sequence[str]) -> str:
+    """Say which plans have a colour."""
+    words, several = COLOUR_WORDS[view.colour_by], ", ".join(names)
+    if words.isupper():
+        return f"{words} {several}"
+    return f"{several} {words if names != ['1'] else words.removesuffix('s')}"
 
 
 def limits_words(view: ChartView) -> tuple[str, str]:

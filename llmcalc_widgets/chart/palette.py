@@ -46,11 +46,17 @@ BOUND_COLOURS = {
     "overhead": "#8C8C8C",
 }
 
+COLOUR_WORDS = {
+    "tp": "TP", "pp": "PP", "ep": "EP", "attention_dp": "DP", "replicas": "replicas",
+    "devices": "devices",
+}  # fmt: skip
+"""What plans can be told apart by in colour, by the columns of their frame, and how it is said."""
+
 _FIXED = {1: 0, 2: 1, 4: 2, 8: 3, 16: 4, 32: 5}
 
 
 def colour_slots(widths: Iterable[int]) -> dict[int, int]:
-    """Give every tensor parallel width its place in the palette.
+    """Give every width, or count, its place in the palette.
 
     Powers of two up to 32 always have the same place; other widths take the free ones in turn,
     and share the last when none is free.

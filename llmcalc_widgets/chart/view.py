@@ -29,10 +29,13 @@ class ChartView:
         Every plan.
     names : tuple of two str
         The axes across and up, as keys of ``AXES``.
+    colour_by : str
+        What tells plans apart in colour, a key of ``COLOUR_WORDS``.
     """
 
     evaluation: Evaluation
     names: tuple[str, str]
+    colour_by: str = "tp"
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -81,8 +84,8 @@ class ChartView:
 
     @cached_property
     def widths(self) -> NDArray[np.int32]:
-        """Every plan's tensor parallel width."""
-        return self.evaluation.column("tp")
+        """Every plan's width, or count, that gives it its colour."""
+        return self.evaluation.column(self.colour_by)
 
     @property
     def default_axes(self) -> bool:
@@ -123,8 +126,12 @@ class ChartView:
         return limit if low / _REACH < limit < high * _REACH else None
 
 
-def chart_view(evaluation: Evaluation, x_axis: str | None, y_axis: str | None) -> ChartView:
+def chart_view(
+    evaluation: Evaluation, x_axis: str | None, y_axis: str | None, colour_by: str = "tp"
+) -> ChartView:
     """Look at an evaluation along chosen axes, or those usual in its phase."""
     return ChartView(
-        evaluation=evaluation, names=axes_of(usual_axes(evaluation.request), x_axis, y_axis)
+        evaluation=evaluation,
+        names=axes_of(usual_axes(evaluation.request), x_axis, y_axis),
+        colour_by=colour_by,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from llmcalc_widgets.chart.captions import status_words
 from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.drawing import Drawing
-from llmcalc_widgets.chart.legend import limits_words
+from llmcalc_widgets.chart.legend import coloured_words, limits_words
 from llmcalc_widgets.chart.palette import GREY, PALETTE
 from llmcalc_widgets.chart.ticks import Ends
 from llmcalc_widgets.chart.view import ChartView
@@ -73,7 +73,9 @@ def _draw(axes: Any, drawing: Drawing, view: ChartView) -> list[Any]:  # noqa: A
     axes.scatter(plot.rejected.x, plot.rejected.y, 30, GREY, marker="P", lw=0, alpha=0.75)
     hues = [PALETTE[int(slot)] for slot in plot.candidates.color]
     axes.scatter(plot.candidates.x, plot.candidates.y, 26, hues, edgecolors=FAINT, lw=0.5)
-    shown = [(PALETTE[slot], "o", f"TP {width}") for width, slot in slots.items()]
+    shown = [
+        (PALETTE[slot], "o", coloured_words(view, [str(width)])) for width, slot in slots.items()
+    ]
     shown += [(GREY, "P", "rejected")] if len(plot.rejected.x) else []
     named = [
         axes.scatter([], [], 30, hue, marker=shape, label=label) for hue, shape, label in shown

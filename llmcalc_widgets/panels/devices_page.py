@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from math import isfinite
+from math import isfinite, nan
 
 import pandas as pd
 
@@ -173,7 +173,7 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
         number(row[metric]) if isfinite(row[metric]) else METRIC_WORDS[metric].unknown
         for metric in METRICS
     ]
-    times = (number(row["ttft_s"] * 1e3), number(row["tpot_s"] * 1e3))
+    times = (banded_cell(row, "ttft"), banded_cell(row, "tpot"))
     cells = (*figures, *times, _price_words(row, request))
     said = (_devices_words(row, request), str(row["basis"]))
     return (
@@ -182,6 +182,15 @@ def _table_row(row: Row, request: EvaluationRequest) -> str:
         + "".join(f'<td class="said">{escape(cell)}</td>' for cell in said)
         + "</tr>"
     )
+
+
+def banded_cell(row: Row, name: str) -> str:
+    """Write a time in ms with its 80 % band below it, where it has one, in HTML."""
+    time, low, high = (row.get(f"{name}{end}_s", nan) for end in ("", "_low", "_high"))
+    if not (isfinite(low) and isfinite(high)):
+        return number(time * 1e3)
+    band = f"{number(low * 1e3)} to {number(high * 1e3)}"
+    return f'{number(time * 1e3)}<div class="band">{band}</div>'
 
 
 def _price_words(row: Row, request: EvaluationRequest) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, Widget
 
 from llmcalc_core import EvaluationRequest
-from llmcalc_widgets.panels.devices_page import why_not
+from llmcalc_widgets.panels.devices_page import banded_cell, why_not
 from llmcalc_widgets.panels.svg import PANEL_STYLE, Bar, bar_chart
 from llmcalc_widgets.text.plan_words import (
     TIMES,
@@ -239,10 +239,10 @@ def _table_row(row: Row, answer: SloAnswer) -> str:
         f"{row['replicas']:,} of {split_words(row)}",
         _carried(row, answer).replace(" requests/s", ""),
         f"{row['load']:.0%}".replace("%", " %"),
-        number(row["ttft_s"] * 1e3),
-        number(row["tpot_s"] * 1e3),
-        f"{number(price)}, {_price_kind(row, answer)}" if isfinite(price) else "no price",
+        banded_cell(row, "ttft"),
+        banded_cell(row, "tpot"),
+        f"{number(price)}, {escape(_price_kind(row, answer))}" if isfinite(price) else "no price",
         number(power) if isfinite(power) else "no power figure",
         str(row["basis"]),
     )
-    return f"<tr>{name}" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return f"<tr>{name}" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

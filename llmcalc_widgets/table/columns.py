@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any
 
@@ -31,6 +31,10 @@ def _has_rate(request: EvaluationRequest) -> bool:
 
 def _has_percentile(request: EvaluationRequest) -> bool:
     return request.percentile is not None
+
+
+def _has_contexts(request: EvaluationRequest) -> bool:
+    return request.contexts != (1,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +88,36 @@ class Column:
 PLAN = Column(
     key="plan",
     heading="Plan",
-    about="How the model is split, in factors that multiply to the devices: tensor (TP) and "
-    "pipeline parallel (PP), replicas of the attention (DP), context parallel (CP), replicas of "
-    "all; over how many experts are divided (EP), and sequences in flight in each replica",
+    about="The plan of the row, which the next columns say, to be selected",
     source="",
-    width=360,
+    width=60,
 )
-"""The first column, whose words come from several of the frame's; it sorts by its rows' order."""
+"""The first column, whose words are for screen readers; it sorts by its rows' order."""
+
+
+def _part(key: str, heading: str, about: str, width: int = 50) -> Column:
+    return Column(key=key, heading=heading, about=about, source=key, text=_whole, width=width)
+
 
 COLUMNS = (
     PLAN,
+    _part("tp", "TP", "Tensor parallel width"),
+    _part("pp", "PP", "Pipeline stages"),
+    _part("attention_dp", "DP", "Replicas of the attention in a stage; TP times PP times DP, and "
+          "CP where there is any, are the devices of a replica"),
+    replace(_part("cp", "CP", "Context parallel width"), there=_has_contexts),
+    _part("ep", "EP", "Over how many devices experts are divided, which take none of their own"),
+    _part("replicas", "Replicas", "Copies of the whole, with requests of their own", 86),
+    _part("batch", "In flight", "Sequences in flight in each replica: its batch", 84),
     Column(key="devices", heading="Devices", about="Devices that the plan uses in total",
            source="devices", text=_whole, width=84),
+    Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "
+           "the limit, or what memory it lacks on a device; sorts and filters by free memory [GB]",
+           source="memory_headroom_bytes", size=1e9, width=128),
+    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens: of the prompt in "
+           "phase prefill, generated in decode, both in serving; unknown without a price of the "
+           "device [USD]",
+           source="cost_usd_per_million_tokens", text=_if_known, width=124),
     Column(key="ttft", heading="TTFT [ms]", about="Time to the first token [ms]",
            source="ttft_s", size=1e-3, width=110, of_requests=True),
     Column(key="tpot", heading="TPOT [ms]", about="Time per output token after the first [ms]",
@@ -116,18 +138,11 @@ COLUMNS = (
            source="requests_per_s", width=108),
     Column(key="memory", heading="Memory [GB]", about="Memory used on the fullest device [GB]",
            source="device_memory_bytes", size=1e9, width=116),
-    Column(key="cost", heading="USD/M tokens", about="Cost of a million tokens: of the prompt in "
-           "phase prefill, generated in decode, both in serving; unknown without a price of the "
-           "device [USD]",
-           source="cost_usd_per_million_tokens", text=_if_known, width=124),
     Column(key="energy", heading="J/token", about="Energy of a token, of the same ones; unknown "
            "without the device's power [J]",
            source="energy_j_per_token", text=_if_known, width=92),
     Column(key="bound", heading="Bound by", about="What most of the time goes to",
            source="bound_by", text=BOUND_WORDS.__getitem__, width=160),
-    Column(key="free", heading="Verdict", about="Whether it is on the Pareto front, fits, misses "
-           "the limit, or what memory it lacks on a device; sorts and filters by free memory [GB]",
-           source="memory_headroom_bytes", size=1e9, width=128),
 )  # fmt: skip
 
 
@@ -186,6 +201,6 @@ def _verdicts(frame: pd.DataFrame, front: NDArray[np.bool_]) -> list[str]:
         if best
         else f"{gigabytes(-lacking)} short"
         if reason == "memory"
-        else _VERDICTS.get(reason, f"over {reason}")
+        else _VERDICTS.get(reason, "engine refuses")
         for best, reason, lacking in zip(front, reasons, free, strict=True)
     ]

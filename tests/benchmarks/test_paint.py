@@ -48,7 +48,7 @@ def scene(name, cell, least):
 @pytest.mark.parametrize(
     ("cell", "least"),
     [
-        scene("change to painted chart, as the explorer opens", AS_IT_OPENS, 80),
+        scene("change to painted chart, as the explorer opens", AS_IT_OPENS, 50),
         scene("change to painted chart, mixture on 32 devices", MANY_PLANS, 150),
     ],
 )

@@ -29,8 +29,11 @@ def test_the_table_and_the_chart_select_the_same_plan(open_notebook: OpenNoteboo
     press_button(page, "Table of plans")
     table = page.locator(".llmcalc-table")
     expect(table.locator("tbody tr")).to_have_count(25)
-    heads = table.locator(".llmcalc-sheet button").evaluate_all(RIGHT)
-    assert table.locator("tbody tr").first.locator("td").evaluate_all(RIGHT) == heads[1:]
+    heads, cells = (table.locator(at) for at in (".llmcalc-sheet button", "tr:nth-child(1) td"))
+    notebook.wait_until(
+        lambda: cells.evaluate_all(RIGHT) == heads.evaluate_all(RIGHT)[1:],
+        "the headings to stand above their columns",
+    )
     order = "explorer.outputs.parts['Table of plans']._order"
     table.locator("tbody tr").nth(2).locator("td").nth(5).click(force=True)
     expect(table.get_by_role("radio").nth(2)).to_be_checked()

@@ -22,8 +22,8 @@ CANDIDATES = 4
 """Position of the plans in the figure."""
 
 MAKE = """
-from llmcalc_widgets import Workbench
-Workbench(model="llama2_7b", hardware="A100_80GB", devices=8)
+from llmcalc_widgets import ParetoExplorer, Workbench
+Workbench(ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode"))
 """
 NOT_VOILAS = ("@jupyter-notebook/lab-extension", "jupyterlab-jupytext")
 """Extensions of JupyterLab that log errors in Voila, whatever the notebook shows."""
@@ -79,6 +79,7 @@ def test_the_workbench_answers(page: Page) -> None:
     page.keyboard.press("Home")
     expect(page.get_by_role("status").filter(has_text="1 of ")).to_be_visible()
     press_button(page, "Brush")
+    points = steady_points(figure(page), CANDIDATES)
     brush_around(chart, sorted(points, key=lambda at: at.x)[:6])
     expect(page.get_by_text("in the brush")).to_be_visible()
     page.get_by_role("button", name="Why this plan?").click()

@@ -11,7 +11,8 @@ from nbclient import NotebookClient
 CELLS = [
     (
         "from llmcalc_widgets import ParetoExplorer\n"
-        "explorer = ParetoExplorer(model='llama2_7b', hardware='A100_80GB', devices=4)\n"
+        "explorer = ParetoExplorer(\n"
+        "    model='llama2_7b', hardware='A100_80GB', devices=4, phase='decode')\n"
         "explorer"
     ),
     (

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 CELLS = [
     (
         "from llmcalc_widgets import HardwareComparer, ParetoExplorer, Workbench\n"
-        "ParetoExplorer(model='llama2_7b', hardware='A100_80GB', devices=4)"
+        "ParetoExplorer(model='llama2_7b', hardware='A100_80GB', devices=4, phase='decode')"
     ),
     "HardwareComparer(model='llama2_7b', hardware=['A100_80GB', 'H100_80GB'], devices=2)",
     (
@@ -49,7 +49,7 @@ def test_a_page_of_html_shows_pictures_and_answers(tmp_path: Path, stores_state:
     assert [len(cell.select("table")) > 0 for cell in cells] == [True] * 3
     assert "Plans on the Pareto front" in page
     assert "best plan of each device" in page
-    assert "Largest batch that fits: 52" in page
+    assert "Largest batch that fits: 59" in page
 
 
 @pytest.mark.usefixtures("importable")

@@ -12,6 +12,7 @@ from traitlets import TraitError
 from llmcalc_core import explore, find_hardware
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.compared_fronts import _apart, _label, ratio_words, reached
+from llmcalc_widgets.chart.curves import NO_CURVE
 from llmcalc_widgets.chart.ticks import Ends
 
 NASTY = "<img src=x onerror=alert(1)>"
@@ -106,12 +107,15 @@ def test_what_is_compared_is_called_by_what_differs(explorer: ParetoExplorer) ->
 def test_names_at_the_ends_of_fronts_are_apart() -> None:
     rising = np.array([0.1, 0.9]), np.array([0.2, 0.8])
     lower = np.array([0.2, 0.9]), np.array([0.25, 0.7])
-    curves = _apart([rising, rising, lower])
+    curves = _apart([rising, rising, lower], NO_CURVE)
     assert [up[-1] for _, up in curves] == [0.8, 0.2, 0.7]
     # Two names at one height are apart where they are not one above the other.
     first, wide = (np.array([0.6, 0.8]), np.array([0.7, 0.3])), np.array([0.1, 0.75])
-    curves = _apart([first, (wide, np.array([0.31, 0.32]))])
+    curves = _apart([first, (wide, np.array([0.31, 0.32]))], NO_CURVE)
     assert [across[-1] for across, _ in curves] == [0.8, 0.1]
+    # Nor is a name where the recommended plan is.
+    kept_free = np.array([0.9]), np.array([0.8])
+    assert [up[-1] for _, up in _apart([rising], kept_free)] == [0.2]
     assert _label("front", curves[0]) == "front"
     assert _label("front", curves[1]) == "\N{EM SPACE}" * 3 + "front"
 

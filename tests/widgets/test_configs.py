@@ -62,7 +62,14 @@ WRITTEN: list[dict[str, Any]] = json.loads(
 """What ``to_config`` of version 0.1.0 gave of every widget in several states."""
 
 
-SETTINGS = DEFAULTS | {name: one.default for name, one in LOAD_SETTINGS.items()} | {"load_of": None}
+SETTINGS = (
+    DEFAULTS
+    | {name: one.default for name, one in LOAD_SETTINGS.items()}
+    | {
+        "load_of": None,
+        "colour_by": "tp",
+    }
+)
 """What settings are where nothing is said."""
 
 

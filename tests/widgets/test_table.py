@@ -85,7 +85,7 @@ def test_figures_are_those_of_the_frame_in_the_unit_of_the_heading(explorer, tab
     for key, (name, factor) in units.items():
         assert column(table, key)[0] == pytest.approx(row[name] * factor, rel=0.005)
     heads = [head.description for head in table.heads.children]
-    assert heads[:4] == ["Plan", "Devices", "TTFT [ms]", "TPOT [ms]"]
+    assert heads[:6] == ["Plan", "TP", "PP", "DP", "EP", "Replicas"]
 
 
 def test_cost_and_energy_are_of_the_stages_tokens_or_unknown(explorer, table):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from llmcalc_core import evaluate, make_request
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.chart.captions import status_words, tooltips
 from llmcalc_widgets.chart.drawing import FEW, MOST_MARKS, downsampled_rows
-from llmcalc_widgets.chart.palette import PALETTE, colour_slots
+from llmcalc_widgets.chart.palette import COLOUR_WORDS, PALETTE, colour_slots
 from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, limits, tick_labels, ticks
 from llmcalc_widgets.chart.view import chart_view
 from llmcalc_widgets.panels.details import memory_bar
@@ -190,3 +192,20 @@ def test_the_front_and_the_recommended_plan_take_the_click() -> None:
     explorer.chart.plot.candidates.selected = [best]
     assert explorer.selected_row == view.evaluation.recommended
     explorer.close()
+
+
+@pytest.mark.parametrize("column", [*COLOUR_WORDS])
+def test_plans_are_told_apart_in_colour_by_what_is_chosen(column: str) -> None:
+    explorer = ParetoExplorer(model="mixtral_8x7b", devices=8, devices_min=2, phase="serving")
+    explorer.chart.axes.colour.value = column
+    assert explorer.colour_by == column
+    drawing = explorer.chart.drawing
+    values = explorer.df[column].to_numpy()[drawing.rows["candidates"]]
+    slots = drawing.slots()
+    assert drawing.plot.candidates.color.tolist() == [slots[value] for value in values.tolist()]
+    for value in set(values.tolist()):
+        assert re.search(rf"\b{value}\b", explorer.chart._legend.value)
+    again = ParetoExplorer.from_config(explorer.to_config())
+    assert again.colour_by == column
+    for one in (explorer, again):
+        one.close()
