@@ -108,14 +108,14 @@ def test_the_same_state_is_the_same_file_in_both_kinds(explorer):
 
 def test_without_matplotlib_it_says_what_to_install(explorer, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'llmcalc\[still\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'llmcalc-planner\[still\]'"):
         explorer.to_png()
     (_, _), (table, _) = explorer._outputs()
     assert "<table>" in table["text/html"]
     assert "llmcalc-still below" not in table["text/html"], "there is no picture above it to hide"
     files = explorer.outputs.reveal("Files")
     files.buttons["Chart (PNG)"].click()
-    assert "llmcalc[still]" in files.link.value
+    assert "llmcalc-planner[still]" in files.link.value
 
 
 def test_files_hold_the_frames_and_the_pictures(explorer):
