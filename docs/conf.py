@@ -1,8 +1,8 @@
 """How Sphinx builds the pages: ``sphinx-build -W docs docs/_build/html``.
 
 Sphinx and not mkdocs, as numpydoc reads the docstrings as they are written here, checks that a
-docstring's sections are known and its names exist, and as myst-nb takes the notebooks with the outputs that
-are in them. A warning is an error.
+docstring's sections are known and its names exist, and as myst-nb takes the notebooks with the
+outputs that are in them. A warning is an error.
 """
 
 from __future__ import annotations

@@ -185,8 +185,8 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 
     The only function that touches the network, also as ``ModelConfig.from_hub``: through
-    ``huggingface_hub`` (``pip install 'llmcalc-planner[hub]'``), whose cache, settings and token it uses.
-    Weights are not fetched.
+    ``huggingface_hub`` (``pip install 'llmcalc-planner[hub]'``), whose cache, settings and token it
+    uses. Weights are not fetched.
 
     Parameters
     ----------

@@ -77,7 +77,9 @@ def test_every_table_of_figures_has_its_command(page: str) -> None:
     """``<!-- command -->`` stands above it."""
     lines = (ROOT / page).read_text("utf-8").splitlines()
     starts = [
-        at for at, line in enumerate(lines) if line.startswith("|---") or re.match(r"\d+ of \d+ ", line)
+        at
+        for at, line in enumerate(lines)
+        if line.startswith("|---") or re.match(r"\d+ of \d+ ", line)
     ]
     assert starts
     assert not [lines[at] for at in starts if not lines[at - 2].startswith("<!-- .venv/bin/")]

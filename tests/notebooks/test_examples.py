@@ -12,7 +12,14 @@ import nbformat
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
-OPEN = {"llmcalc_core", "llmcalc_widgets", "numpy", "pandas", "ipywidgets", *sys.stdlib_module_names}
+OPEN = {
+    "llmcalc_core",
+    "llmcalc_widgets",
+    "numpy",
+    "pandas",
+    "ipywidgets",
+    *sys.stdlib_module_names,
+}
 
 TEXTS = ("text/html", "text/plain")
 MACHINE = re.compile(r"/(tmp|home|root|work|usr|Users)/|\b0x[0-9a-f]{6,}|file://")
@@ -64,7 +71,9 @@ def test_widgets_have_pictures_and_cells_have_answers(notebook):
     assert all(one.execution_count for one in cells)
     shown = [output.get("data", {}) for one in cells for output in one.outputs]
     assert shown
-    if re.search(r"ParetoExplorer|Workbench|Comparer|Planner", " ".join(one.source for one in cells)):
+    if re.search(
+        r"ParetoExplorer|Workbench|Comparer|Planner", " ".join(one.source for one in cells)
+    ):
         assert any("image/png" in data for data in shown)
 
 

@@ -136,5 +136,7 @@ def test_an_absent_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "llmcalc_widgets"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "bqplot" else 1)
-    with pytest.raises(ImportError, match=r"needs bqplot: pip install 'llmcalc-planner\[widgets\]'"):
+    with pytest.raises(
+        ImportError, match=r"needs bqplot: pip install 'llmcalc-planner\[widgets\]'"
+    ):
         import_module("llmcalc_widgets")
