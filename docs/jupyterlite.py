@@ -1,9 +1,9 @@
-"""The tutorials as a static site: ``python docs/jupyterlite.py FOLDER``.
+"""The tutorials as a static site: ``python docs/jupyterlite.py NEW_FOLDER``.
 
 Needs ``pip install jupyterlite-core==0.8.6 jupyterlite-pyodide-kernel==0.8.6 jupyter-server build``
-and the extra ``widgets``. The site has a wheel of this checkout and the notebooks, each with a first
-cell that installs it. Python itself (pyodide), numpy, pandas and matplotlib come from a CDN when a
-page is opened, and scripts of bqplot and anywidget from the site.
+and the extra ``widgets``. The site has a wheel of this checkout and the notebooks, each with a
+first cell that installs it. Python itself (pyodide), numpy, pandas and matplotlib come from a CDN
+when a page is opened, and scripts of bqplot and anywidget from the site.
 """
 
 from __future__ import annotations
@@ -33,19 +33,20 @@ def notebooks(folder: Path) -> None:
 def main() -> None:
     """Build the site."""
     site = Path(sys.argv[1]).resolve()
+    python = Path(sys.executable)
     with TemporaryDirectory() as work:
         here = Path(work)
         notebooks(here / "files")
-        run("build", "--wheel", "--outdir", str(here / "pypi"), str(ROOT), at=here)
-        (wheel,) = (here / "pypi").glob("*.whl")
-        site_of = ("--contents", "files", "--piplite-wheels", str(wheel), "--output-dir", str(site))
-        run("jupyter", "lite", "build", *site_of, at=here)
+        run(python, "-m", "build", "--wheel", "--outdir", here / "wheel", ROOT, at=here)
+        (wheel,) = (here / "wheel").glob("*.whl")
+        what = ("--contents", "files", "--piplite-wheels", wheel, "--output-dir", site)
+        run(python.with_name("jupyter-lite"), "build", *what, at=here)
     sys.stdout.write(f"{site}: {sum(1 for _ in site.rglob('*'))} files\n")
 
 
-def run(module: str, *arguments: str, at: Path) -> None:
-    """Run a module of this interpreter."""
-    subprocess.run([sys.executable, "-m", module, *arguments], cwd=at, check=True)  # noqa: S603 - of this interpreter
+def run(*command: str | Path, at: Path) -> None:
+    """Run a program of this environment."""
+    subprocess.run([str(one) for one in command], cwd=at, check=True)  # noqa: S603 - as it says
 
 
 if __name__ == "__main__":

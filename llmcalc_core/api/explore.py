@@ -155,9 +155,9 @@ def explore(
     Returns
     -------
     DataFrame
-        One row per candidate. With ``to`` these are in the file, and given is, of each model,
-        hardware (except where it competes with others), precision, techniques and pair of lengths,
-        the one that is best at the objective. ``model``,
+        One row per candidate. Of a sweep into a file given is, of each model, hardware (except
+        where it competes with others), precision, techniques and pair of lengths, the one that is
+        best at the objective. ``model``,
         ``hardware``, ``precision``, and a column for each of the
         :class:`Techniques` in use; ``devices`` (in total), ``tp``, ``pp``, ``ep``,
         ``attention_dp``, ``cp`` (context parallel, where widths besides 1 are tried),
