@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 if _missing := [name for name in ("anywidget", "bqplot", "ipywidgets") if find_spec(name) is None]:
-    _msg = f"llmcalc_widgets needs {', '.join(_missing)}: pip install 'llmcalc[widgets]'"
+    _msg = f"llmcalc_widgets needs {', '.join(_missing)}: pip install 'llmcalc-planner[widgets]'"
     raise ImportError(_msg)
 
 from llmcalc_widgets.apps.hardware_comparer import HardwareComparer

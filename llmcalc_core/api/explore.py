@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Unpack
 
 from llmcalc_core.api.make_request import (
@@ -17,6 +18,8 @@ from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate_frame
 from llmcalc_core.planning.request import limit_of_phase
 from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.sweeps.progress import Progress
+from llmcalc_core.sweeps.run import sweep_to_file, sweep_to_frame
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
@@ -51,6 +54,10 @@ def explore(
     request_rate: float | Sequence[float] | None = None,
     percentile: float | None = None,
     max_candidates: int = MOST_CANDIDATES,
+    to: str | PathLike[str] | None = None,
+    keep: str = "all",
+    client: object = None,
+    progress: Progress = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> pd.DataFrame:
     """Estimate every way to deploy a model, as one DataFrame.
@@ -121,11 +128,24 @@ def explore(
         reads all prompts. The formulas are the same for what it does not follow.
     max_candidates : int, default 20,000,000
         Most candidates that are worked out, as a million take 270 MB: a slip such as a range of all
-        batches ends in an error before anything is built. :func:`evaluate_cases` takes sweeps that
-        are larger than memory part by part.
+        batches ends in an error before anything is built. With ``to``, which takes sweeps that are
+        larger than memory, of a part.
     objective : {'throughput', 'cost', 'energy'}
         What ``on_front`` trades against latency: tokens per second and device; or cost or energy
         per token, in which hardware competes with hardware.
+    to : path, optional
+        A Parquet file that candidates are written to part by part, in bounded memory (pyarrow; the
+        extra ``sweep``). A sweep that was stopped goes on where it was when it is asked for again,
+        and one that is finished is read. Rows are ordered by case, then by lengths.
+    keep : {'all', 'feasible', 'front'}
+        Which candidates are kept: all, those that are not rejected, or the fronts.
+    client : dask.distributed.Client, optional
+        Whose workers evaluate the candidates part by part (the extra ``dask``); parts of a worker
+        that is lost go to others.
+    progress : bool or callable, optional
+        True for a bar with a rate and the time that is left, in notebook and terminal (tqdm; the
+        extra ``sweep``). A function is called with the share that is done, and cancels where it
+        returns False. Parts that are done are kept in the file's folder.
     **techniques : optional, one or several of each
         ``prefix_hit_rate``, ``speculative_tokens``, ``acceptance_rate``, ``draft_model``,
         ``prefill_chunk_tokens``, ``lora_adapters``, ``lora_rank``, ``weights_offload``,
@@ -135,7 +155,10 @@ def explore(
     Returns
     -------
     DataFrame
-        One row per candidate. ``model``, ``hardware``, ``precision``, and a column for each of the
+        One row per candidate. Of a sweep into a file given is, of each model, hardware (except
+        where it competes with others), precision, techniques and pair of lengths, the one that is
+        best at the objective. ``model``,
+        ``hardware``, ``precision``, and a column for each of the
         :class:`Techniques` in use; ``devices`` (in total), ``tp``, ``pp``, ``ep``,
         ``attention_dp``, ``cp`` (context parallel, where widths besides 1 are tried),
         ``replicas``, ``request_rate`` (where it is given), ``batch`` (per replica; at a rate the
@@ -170,6 +193,10 @@ def explore(
 
     Raises
     ------
+    Cancelled
+        If ``progress`` returned False.
+    ImportError
+        If an extra is not installed that is needed.
     TypeError
         For an argument that there is not, with the nearest one.
     ValueError
@@ -208,4 +235,8 @@ def explore(
         max_candidates=max_candidates,
         **techniques,
     )
+    if to is not None:
+        return sweep_to_file(request, to, keep=keep, client=client, progress=progress)
+    if client is not None or progress or keep != "all":
+        return sweep_to_frame(request, keep=keep, client=client, progress=progress)
     return evaluate_frame(request)

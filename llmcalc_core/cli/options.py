@@ -15,7 +15,7 @@ from llmcalc_core.api.slo import slo_replicas
 from llmcalc_core.cli.values import length, number, truth_or_none
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
-_LEFT_OUT = ("progress",)
+_LEFT_OUT = ("progress", "to", "keep", "client")
 """Arguments that only a program can give."""
 
 _BY_PLACE = ("hardware",)

@@ -185,8 +185,8 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 
     The only function that touches the network, also as ``ModelConfig.from_hub``: through
-    ``huggingface_hub`` (``pip install 'llmcalc[hub]'``), whose cache, settings and token it uses.
-    Weights are not fetched.
+    ``huggingface_hub`` (``pip install 'llmcalc-planner[hub]'``), whose cache, settings and token it
+    uses. Weights are not fetched.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
         import huggingface_hub  # noqa: PLC0415 - optional, and slow to import
         import huggingface_hub.errors  # noqa: PLC0415 - the same
     except ImportError:
-        msg = "model_from_hub needs huggingface_hub: pip install 'llmcalc[hub]'"
+        msg = "model_from_hub needs huggingface_hub: pip install 'llmcalc-planner[hub]'"
         raise ImportError(msg) from None
     path = _fetched(huggingface_hub, model, "config.json", revision)
     if path is None:

@@ -103,13 +103,13 @@ def blocks_of(table: PlanTable, grid: Grid, *, whole_batches: bool = False) -> l
     least, together = (batches, batches) if whole_batches else (1, min(batches, _BATCHES))
     found = []
     for alike in _alike(grid.layouts):
-        for prompts in _ranges(inputs, ROWS / (outputs * least)):
+        for prompts in ranges(inputs, ROWS / (outputs * least)):
             read = len(range(inputs)[prompts]) * outputs
-            for some in _ranges(len(alike), ROWS / (together * read)):
+            for some in ranges(len(alike), ROWS / (together * read)):
                 layouts = alike[some]
                 most = batches if whole_batches else ROWS / (len(layouts) * read)
                 found += [
-                    block(table, layouts, numbers, prompts) for numbers in _ranges(batches, most)
+                    block(table, layouts, numbers, prompts) for numbers in ranges(batches, most)
                 ]
     return found
 
@@ -140,8 +140,14 @@ def _alike(layouts: tuple[Layout, ...]) -> list[tuple[int, ...]]:
     return [tuple(own) for _, own in groupby(sorted(range(len(layouts)), key=held), held)]
 
 
-def _ranges(count: int, most: float) -> list[slice]:
-    """Divide so many into ranges of the same size, none above the most but of one."""
+def ranges(count: int, most: float) -> list[slice]:
+    """Divide so many into ranges of the same size, none above the most but of one.
+
+    Examples
+    --------
+    >>> ranges(5, 2)
+    [slice(0, 1, None), slice(1, 3, None), slice(3, 5, None)]
+    """
     parts = min(ceil(count / max(most, 1.0)), count)
     if parts == 1:
         return [ALL]

@@ -35,7 +35,7 @@ def checked_cases(request: EvaluationRequest) -> tuple[Case, ...]:
     Traceback (most recent call last):
     ...
     ValueError: a request must have at most 5 candidates (max_candidates), got 6 (a frame of about \
-0.0 GB): ask for fewer batches, lengths or devices, for more, or case by case (evaluate_cases)
+0.0 GB): ask for fewer batches, lengths or devices, for more, or a file (explore(to=...))
     """
     check_request(request)
     cases = tuple(cases_of(request))
@@ -49,6 +49,6 @@ def check_count(request: EvaluationRequest, rows: int) -> None:
         msg = (
             f"a request must have at most {request.max_candidates} candidates (max_candidates), "
             f"got {rows} (a frame of about {rows * _ROW_BYTES / 1e9:.1f} GB): ask for fewer "
-            "batches, lengths or devices, for more, or case by case (evaluate_cases)"
+            "batches, lengths or devices, for more, or a file (explore(to=...))"
         )
         raise ValueError(msg)

@@ -65,7 +65,7 @@ def picture(paint: Paint, kind: str) -> bytes:
         from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.style import context  # noqa: PLC0415
     except ImportError:
-        msg = "a still picture needs matplotlib: pip install 'llmcalc[still]'"
+        msg = "a still picture needs matplotlib: pip install 'llmcalc-planner[still]'"
         raise ImportError(msg) from None
     with context("default"), rc_context(_STYLE):
         figure = Figure(figsize=_SIZE, dpi=_DPI)

@@ -12,7 +12,14 @@ import nbformat
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.ipynb"))
-OPEN = {"llmcalc_core", "llmcalc_widgets", "pandas", "ipywidgets", *sys.stdlib_module_names}
+OPEN = {
+    "llmcalc_core",
+    "llmcalc_widgets",
+    "numpy",
+    "pandas",
+    "ipywidgets",
+    *sys.stdlib_module_names,
+}
 
 TEXTS = ("text/html", "text/plain")
 MACHINE = re.compile(r"/(tmp|home|root|work|usr|Users)/|\b0x[0-9a-f]{6,}|file://")
@@ -57,6 +64,22 @@ def test_a_reader_without_a_kernel_sees_pictures_and_answers(name):
     assert [base64.b64decode(one)[:4] for one in pictures] == [b"\x89PNG"]
     assert any("<table" in data.get("text/html", "") for data in shown)
     assert sum(bool(one.outputs) for one in cells) >= 7  # of 7 and 13
+
+
+def test_widgets_have_pictures_and_cells_have_answers(notebook):
+    cells = [one for one in notebook.cells if one.cell_type == "code"]
+    assert all(one.execution_count for one in cells)
+    shown = [output.get("data", {}) for one in cells for output in one.outputs]
+    assert shown
+    if re.search(
+        r"ParetoExplorer|Workbench|Comparer|Planner", " ".join(one.source for one in cells)
+    ):
+        assert any("image/png" in data for data in shown)
+
+
+def test_the_index_names_every_notebook():
+    index = next(path for path in EXAMPLES if path.stem == "index").read_text("utf-8")
+    assert not [path.name for path in EXAMPLES if path.stem != "index" and path.name not in index]
 
 
 def test_it_imports_what_a_user_has(notebook):

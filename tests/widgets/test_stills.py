@@ -68,7 +68,7 @@ def test_a_notebook_stores_it_before_the_tables(widget: Any) -> None:
 
 def test_without_matplotlib_the_tables_are_stored(widget: Any, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(ImportError, match=r"pip install 'llmcalc\[still\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'llmcalc-planner\[still\]'"):
         widget.to_png()
     (_, _), (table, _) = widget._outputs()
     assert "llmcalc-still below" not in table["text/html"]
@@ -136,5 +136,7 @@ def test_an_absent_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "llmcalc_widgets"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "bqplot" else 1)
-    with pytest.raises(ImportError, match=r"needs bqplot: pip install 'llmcalc\[widgets\]'"):
+    with pytest.raises(
+        ImportError, match=r"needs bqplot: pip install 'llmcalc-planner\[widgets\]'"
+    ):
         import_module("llmcalc_widgets")

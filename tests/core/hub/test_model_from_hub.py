@@ -101,7 +101,7 @@ def test_a_repository_without_a_configuration_is_refused() -> None:
 
 def test_without_the_library_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ImportError, match=r"pip install 'llmcalc\[hub\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'llmcalc-planner\[hub\]'"):
         model_from_hub("Qwen/Qwen3-8B")
 
 

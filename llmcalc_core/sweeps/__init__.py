@@ -1,0 +1,1 @@
+"""Requests larger than memory: evaluated part by part, here or on other machines, into one file."""
