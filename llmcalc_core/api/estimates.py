@@ -97,7 +97,8 @@ def estimate_prefill_performance(
         ``requests_per_s``, ``time_by_kind_ms`` (gemm, attention, communication, memory,
         overhead), ``bound_by``, ``memory_by_kind_bytes`` (weights, kv_cache, activations,
         reserve) and ``memory_bytes`` of the fullest device, ``memory_capacity_bytes``,
-        ``host_memory_bytes`` (what it has offloaded), ``fits``, ``devices``; ``latency_low`` and
+        ``host_memory_bytes`` (what it has offloaded), ``fits`` (whether the engine starts),
+        ``rejected_for`` ('', 'memory' or what it refuses), ``devices``; ``latency_low`` and
         ``latency_high`` (80 % band) and ``basis`` (measured, calibrated, transferred or assumed;
         ``basis_reason`` says why in a sentence);
         ``cost_usd_per_hour``, ``cost_usd_per_million_input_tokens``, ``power_w``,
@@ -285,7 +286,9 @@ def estimate_static(
         constants=known_constants(constants),
     )  # fmt: skip
     results = [
-        static_figures(found, target.model, target.hardware, workload, phase=phase)
+        static_figures(
+            found, target.model, target.hardware, workload, precision=target.precision, phase=phase
+        )
         for phase, found in zip(phases, estimates, strict=True)
     ]
     if truth("debug", debug):

@@ -136,7 +136,8 @@ def estimate_serving_performance(
         ``tokens_per_s`` (generated), ``tokens_per_s_per_device``, ``tokens_per_s_per_user``,
         ``requests_per_s``, ``time_by_kind_ms`` of an output token, ``bound_by``; ``running``
         (requests that the memory lets in; at a rate, those in flight in the mean),
-        ``max_concurrency``, ``fits``, ``memory_bytes``,
+        ``max_concurrency``, ``fits``, ``rejected_for`` ('', 'memory' or what the engine refuses),
+        ``memory_bytes``,
         ``memory_capacity_bytes``, ``host_memory_bytes`` (offloaded), ``devices``, ``engine``,
         ``engine_version``;
         ``ttft_ms_low``, ``ttft_ms_high``, ``tpot_ms_low``, ``tpot_ms_high`` (80 % bands) and

@@ -217,6 +217,26 @@ def starts(asked: Asked) -> Mask:
     return found
 
 
+def whether_it_starts(asked: Asked, *, fits: bool) -> dict[str, bool | str]:
+    """Tell whether one plan starts, and why not, under the names that figures have.
+
+    Parameters
+    ----------
+    asked : Asked
+        One layout and workload.
+    fits : bool
+        Whether its memory is enough.
+
+    Returns
+    -------
+    dict
+        ``fits``, and ``rejected_for``: what the engine refuses, else 'memory' where that is not
+        enough; empty if it starts.
+    """
+    reason = next(reversed(refused(asked)), "" if fits else "memory")
+    return {"fits": not reason, "rejected_for": reason}
+
+
 def engine_words(reason: str) -> str:
     """Give the words with which engines refuse a plan for a reason; empty for any other.
 

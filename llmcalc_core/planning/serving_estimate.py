@@ -22,6 +22,7 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
+from llmcalc_core.planning.engine_rules import Asked, whether_it_starts
 from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.regimes import WiderBand, regime_reason, widened
 from llmcalc_core.planning.static_estimate import Workload
@@ -115,6 +116,7 @@ def serving_figures(
         name: widened(band_of(name, basis.name, model), name, **regime) for name in ("ttft", "tpot")
     }
     per_second = served.requests_per_s
+    asked = Asked(model=model, hardware=hardware, precision=precision, grid=grid)
     return {
         **_banded("ttft_ms", served.ttft_s * 1e3, bands["ttft"]),
         "ttft_burst_ms": (times.burst_ttft_s.item() + served.late_s) * 1e3,
@@ -129,7 +131,7 @@ def serving_figures(
         "bound_by": BOUNDS[times.bound.item()],
         "running": min(served.running, most),
         "max_concurrency": most,
-        "fits": most >= served.let_in,
+        **whether_it_starts(asked, fits=bool(most >= served.let_in)),
         "memory_bytes": memory.total.item(),
         "memory_capacity_bytes": (
             budget.device_bytes + (memory.total.item() - budget.counted(memory).item())

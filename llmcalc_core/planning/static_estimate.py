@@ -20,6 +20,7 @@ from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
+from llmcalc_core.planning.engine_rules import Asked, whether_it_starts
 from llmcalc_core.precision import Precision
 from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -116,7 +117,13 @@ def estimate_phases(
 
 
 def static_figures(
-    found: Estimate, model: Model, hardware: Hardware, workload: Workload, *, phase: str
+    found: Estimate,
+    model: Model,
+    hardware: Hardware,
+    workload: Workload,
+    *,
+    precision: Precision,
+    phase: str,
 ) -> dict[str, Any]:
     """Describe the one layout and batch of an estimate, in plain numbers.
 
@@ -128,6 +135,8 @@ def static_figures(
         What was estimated on what.
     workload : Workload
         Batch and lengths.
+    precision : Precision
+        In which types.
     phase : {'prefill', 'decode'}
         Which phase was estimated.
 
@@ -138,7 +147,8 @@ def static_figures(
         ``latency_high`` (80 % band); ``ttft_ms`` or ``tpot_ms``, ``tokens_per_s``,
         ``requests_per_s``, ``time_by_kind_ms``, ``bound_by``, ``memory_by_kind_bytes``,
         ``memory_bytes``, ``memory_capacity_bytes`` (what may be used), ``host_memory_bytes`` (what
-        is offloaded), ``fits``, ``devices``, ``basis`` and in a
+        is offloaded), ``fits``, ``rejected_for`` (what the engine refuses, or
+        'memory'), ``devices``, ``basis`` and in a
         sentence ``basis_reason``; cost, power and energy by the names of
         ``COST_COLUMNS``.
     """
@@ -150,6 +160,7 @@ def static_figures(
         tokens *= workload.input_tokens
     requests = tokens / (workload.output_tokens if decode else workload.input_tokens)
     total = memory.total.item()
+    asked = Asked(model=model, hardware=hardware, precision=precision, grid=found.grid)
     basis = basis_of(model, hardware, found.efficiency, workload.techniques)
     band = band_of("latency" if decode else "prefill", basis.name, model)
     result: dict[str, Any] = {
@@ -171,7 +182,7 @@ def static_figures(
         "memory_bytes": total,
         "memory_capacity_bytes": budget.device_bytes + (total - budget.counted(memory).item()),
         "host_memory_bytes": float(memory.host),
-        "fits": bool(budget.fits(memory)),
+        **whether_it_starts(asked, fits=bool(budget.fits(memory))),
         "devices": found.grid.layouts[0].devices,
         "basis": basis.name,
         "basis_reason": basis.reason,

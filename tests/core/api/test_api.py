@@ -16,8 +16,8 @@ from llmcalc_core import DoesNotFitError
 COMMON = {
     "latency", "throughput", "tokens_per_s", "requests_per_s", "time_by_kind_ms", "bound_by",
     "memory_by_kind_bytes", "memory_bytes", "memory_capacity_bytes", "host_memory_bytes", "fits",
-    "devices", "basis", "basis_reason", "latency_low", "latency_high", "cost_usd_per_hour",
-    "power_w",
+    "rejected_for", "devices", "basis", "basis_reason", "latency_low", "latency_high",
+    "cost_usd_per_hour", "power_w",
 }  # fmt: skip
 GENERATED = ("cost_usd_per_million_output_tokens", "energy_j_per_output_token")
 READ = ("cost_usd_per_million_input_tokens", "energy_j_per_input_token")
@@ -25,6 +25,26 @@ KINDS = {"gemm", "attention", "communication", "memory", "overhead"}
 HELD = {"weights", "kv_cache", "activations", "reserve"}
 LAYOUTS = [{}, {"tensor_parallel": 4}, {"pipeline_parallel": 4},
            {"tensor_parallel": 2, "pipeline_parallel": 3}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "told", "reason"),
+    [
+        ("gpt2", "H100_80GB", {"input_tokens": 4000}, "context length"),
+        ("llama3_8b", "V100_32GB", {"bits": "fp8"}, "data type"),
+        ("llama3_70b", "H100_80GB", {}, "memory"),
+        ("llama3_8b", "H100_80GB", {}, ""),
+    ],
+)
+def test_an_estimate_says_why_an_engine_does_not_start(
+    model: str, device: str, told: dict[str, object], reason: str
+) -> None:
+    found = llm.estimate_prefill_performance(model, system_name=device, **told)  # type: ignore[arg-type]
+    assert (found["rejected_for"], found["fits"]) == (reason, not reason)
+    renamed = {"bits": "precision"}
+    asked = {renamed.get(name, name): value for name, value in told.items()}
+    row = llm.explore(model, device, 1, batch=1, **asked)["rejected_for"].iloc[0]  # type: ignore[arg-type]
+    assert row == reason
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
