@@ -17,8 +17,10 @@ from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS
 from llmcalc_core.memory.start_up import ServerSettings, StartUp, start_up
+from llmcalc_core.planning.engine_rules import Asked, engine_words, refused
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
 if TYPE_CHECKING:
@@ -90,8 +92,9 @@ def memory_budget(
     -------
     DataFrame
         A row for each part: ``part``, ``value``, ``unit``, and ``log``, the words of the engine's
-        log beside which to hold it. ``check(log_text)`` reads such a log and tells line by line
-        what agrees.
+        log beside which to hold it; those with which it refuses to start beside ``starts``, which
+        is 0 then, or where the longest context has no room. ``check(log_text)`` reads such a log
+        and tells line by line what agrees.
 
     Raises
     ------
@@ -136,15 +139,26 @@ def memory_budget(
         prefix_caching=prefix_caching,
         images_per_prompt=images,
     )
+    used = find_technique(techniques, target.model)
     found = start_up(
         target.model, target.hardware, target.precision, layout,
-        engine=own, settings=settings, techniques=find_technique(techniques, target.model),
+        engine=own, settings=settings, techniques=used,
     )  # fmt: skip
+    grid = make_grid(
+        (layout,), batches=(1,), inputs=(max(settings.max_model_len - 1, 1),), outputs=(1,),
+        engine=own, techniques=used,
+    )  # fmt: skip
+    broken = refused(
+        Asked(
+            model=target.model, hardware=target.hardware, precision=target.precision, grid=grid
+        )
+    )  # fmt: skip
+    words = "; ".join(engine_words(reason) for reason in broken)
     from llmcalc_core.api.budget_frame import (  # noqa: PLC0415 - half of the time of an import
         BudgetFrame,
     )
 
-    return BudgetFrame(list(_parts(found, own.name, settings)))
+    return BudgetFrame(list(_parts(found, own.name, settings, refusal=words)))
 
 
 class BudgetPart(NamedTuple):
@@ -177,7 +191,9 @@ _LOGS = {
 """Words of the logs of engines at start-up, by what they say."""
 
 
-def _parts(found: StartUp, engine: str, settings: ServerSettings) -> Iterator[BudgetPart]:
+def _parts(
+    found: StartUp, engine: str, settings: ServerSettings, *, refusal: str
+) -> Iterator[BudgetPart]:
     words = _LOGS.get(engine, {})
     gib = 2.0**30
     sizes = [
@@ -199,4 +215,4 @@ def _parts(found: StartUp, engine: str, settings: ServerSettings) -> Iterator[Bu
     yield BudgetPart("concurrency", found.concurrency, "1", concurrency)
     yield BudgetPart("requests that run at once", found.running, "1", "")
     yield BudgetPart("longest context", found.longest, "tokens", words.get("longest", ""))
-    yield BudgetPart("starts", float(found.starts), "1", "")
+    yield BudgetPart("starts", float(found.starts and not refusal), "1", refusal)

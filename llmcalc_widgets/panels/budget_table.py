@@ -41,8 +41,10 @@ def budget_table(budget: pd.DataFrame) -> str:
     """
     heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in _HEADS)
     stops = ""
-    if not budget["value"][budget["part"] == "starts"].all():
-        stops = '<div class="llmcalc-note">It does not start: no room for one such request.</div>'
+    starts = budget[budget["part"] == "starts"]
+    if not starts["value"].all():
+        why = starts["log"].iloc[0] or "no room for one such request"
+        stops = f'<div class="llmcalc-note">It does not start: {escape(why)}.</div>'
     visible = float(budget["value"][budget["part"].isin(_WHOLE)].max())
     rows, begins = [], 0.0
     for part, value, unit, log in budget.itertuples(index=False):

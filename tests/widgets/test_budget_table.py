@@ -39,7 +39,8 @@ def test_what_is_missing_has_no_bar_and_it_is_said_that_it_does_not_start() -> N
     drawn = bars(short)
     assert drawn["KV cache pool"][1] == 0.0
     assert all(begins + wide <= 100.0 + 1e-9 for begins, wide in drawn.values())
-    assert "does not start" in budget_table(short)
+    assert "no room for one such request" in budget_table(short)
+    assert "max_position_embeddings" in budget_table(memory_budget("gpt2", max_model_len=4000))
     assert "does not start" not in budget_table(memory_budget("llama3_8b", "H100_80GB"))
 
 

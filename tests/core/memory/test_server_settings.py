@@ -70,6 +70,14 @@ def test_states_are_not_copied_where_prefixes_are_not_kept() -> None:
     assert running[1] > 1.5 * running[0]
 
 
+def test_what_an_engine_refuses_does_not_start_and_is_in_its_words() -> None:
+    budget = memory_budget("gpt2", max_model_len=4000)  # of 1,024 positions
+    assert budget.value_of("starts") == 0
+    assert "max_position_embeddings" in budget["log"].iloc[-1]
+    assert held("starts", "llama3_8b", "V100_32GB", bits="fp8", max_model_len=2048) == 0
+    assert held("starts", "gpt2") == 1
+
+
 @pytest.mark.parametrize("told", [{"block_size": 0}, {"images_per_prompt": -1}])
 def test_a_setting_out_of_range_is_named(told: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(told))):
