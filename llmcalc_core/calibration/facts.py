@@ -97,6 +97,8 @@ class Behaviour:
         Most sequences of a decode step that is a captured graph [1].
     decode_pieces : float or array
         Launches of a layer in such a decode step: 0 where all of it is one graph [1].
+    calls_per_kernel : float or array
+        Calls of the host for each kernel that is in no captured graph [1].
     stream_token_s : float or array
         Time in which the one process before the engine sends a token to its client [s].
     """
@@ -108,6 +110,7 @@ class Behaviour:
     captured_tokens: Values
     captured_sequences: Values = math.inf
     decode_pieces: Values = 0.0
+    calls_per_kernel: Values = 1.0
     stream_token_s: Values = 0.0
 
 
@@ -126,7 +129,8 @@ class Efficiency:
     sequence_step_s : float
         Time that each sequence adds to a step on the host [s].
     host_launch_s : float
-        Time in which the host starts one kernel that is in no captured graph [s].
+        Time of a call of the host into the driver or PyTorch's dispatcher: a kernel that is in no
+        captured graph takes several, a captured piece one [s].
     draft_step_s, draft_pass_s : float
         Time that the host adds to a decode step that drafts, and to each of its passes [s].
     behaviour : Behaviour

@@ -232,6 +232,7 @@ def _behaviour(values: dict[str, float], own: Engine) -> Behaviour:
         captured_tokens=float(own.captured_tokens),
         captured_sequences=float(own.captured_sequences),
         decode_pieces=0.0 if own.whole_decode_graphs else PIECES_PER_LAYER,
+        calls_per_kernel=own.calls_per_kernel,
         stream_token_s=own.stream_token_s,
     )
 

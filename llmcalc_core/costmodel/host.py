@@ -60,9 +60,9 @@ def launch_seconds(
     Parameters
     ----------
     launch : float or array
-        Time to start one [s].
+        Time of a call [s].
     kernels : float or array
-        Kernels of the step [1].
+        Calls that start the kernels of the step one by one [1].
     tokens, spread : float or array
         Tokens of the step, their mean and standard deviation [tokens].
     captured_tokens : float or array
@@ -102,9 +102,9 @@ def decode_launch_seconds(
     Parameters
     ----------
     launch : float or array
-        Time to start one [s].
+        Time of a call [s].
     kernels : float or array
-        Kernels of the step [1].
+        Calls that start the kernels of the step one by one [1].
     sequences : float or array
         Sequences that decode on an attention replica [1].
     captured_sequences : float or array

@@ -277,7 +277,7 @@ def _launch_seconds(
 ) -> Values:
     return launch_seconds(
         launch=efficiency.host_launch_s,
-        kernels=one.kernels,
+        kernels=efficiency.behaviour.calls_per_kernel * one.kernels,
         tokens=tokens,
         spread=spread,
         captured_tokens=efficiency.behaviour.captured_tokens,
@@ -290,7 +290,7 @@ def _decode_launch_seconds(
 ) -> Values:
     return decode_launch_seconds(
         launch=efficiency.host_launch_s,
-        kernels=one.kernels,
+        kernels=efficiency.behaviour.calls_per_kernel * one.kernels,
         sequences=sequences,
         captured_sequences=efficiency.behaviour.captured_sequences,
         pieces=efficiency.behaviour.decode_pieces,

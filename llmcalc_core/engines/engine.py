@@ -23,6 +23,10 @@ _TILE, _TILES = 128, (("b200", 256), ("b300", 256))
 """Columns of a tile of MXFP4 experts: of Marlin and CUTLASS, and of the kernels of TensorRT-LLM on
 Blackwell (``create_weights`` of quantization/mxfp4.py 0.14, read 2026-11-30)."""
 
+_WIDE_TILE, _WIDE_TILED = 128, ("b200", "b300", "gb200", "gb300", "rtx_50", "rtx_pro_6000", "spark")
+"""Heads that FlashMLA's sparse kernel computes together on Blackwell, where they are twice those of
+Hopper (``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01)."""
+
 _WITHOUT_SAMPLER = "tpu"
 """Devices whose worker runs no dummy sampler before it sizes the cache."""
 
@@ -125,6 +129,9 @@ class Engine:
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     expert_tiles : int
         Columns that a slice of an expert has a multiple of then [elements].
+    sparse_head_tile : int
+        Query heads that a device's part is padded to a multiple of where sparse latent attention
+        reads prompts [1].
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
     reserves_answers : bool
@@ -147,6 +154,9 @@ class Engine:
     has_own_kernels : bool
         Whether its kernels are its own on every device (``calibration/engine_kernels.toml``), and
         measured in whole runs of it.
+    calls_per_kernel : float
+        Calls of its host, into PyTorch's dispatcher or the driver, for each kernel of a step that
+        is no captured graph [1]: it also starts small ones, makes views, and asks for memory.
     stream_token_s : float
         Time in which its one process before the engine sends a token to a client; 0 where none was
         seen to be reached [s].
@@ -191,9 +201,11 @@ class Engine:
     outside_gib: tuple[float, float, float] = (*_OUTSIDE_GIB[-1][1:], _FURTHER_GIB)
     pads_experts: bool = False
     expert_tiles: int = _TILE
+    sparse_head_tile: int = 1
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
+    calls_per_kernel: float = 1.0
     stream_token_s: float = 0.0
     streams_by_rank: bool = False
     joins_batches: bool = True
@@ -240,6 +252,8 @@ class Engine:
                 self, outside_gib=(alone, second, further), expert_tiles=tiles,
                 profiles_sampler=not device.casefold().startswith(_WITHOUT_SAMPLER),
             )  # fmt: skip
+        if self.sparse_head_tile > 1 and _is_one_of(device, _WIDE_TILED):
+            own = replace(own, sparse_head_tile=_WIDE_TILE)
         for limit in self.limits:
             if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
                 captured = limit.captured_tokens

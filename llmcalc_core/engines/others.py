@@ -22,6 +22,7 @@ TRANSFORMERS = Engine(
     label="Transformers (eager)",
     spellings=("hf", "hf-transformers", "transformers (eager)"),
     offered=False,
+    calls_per_kernel=4.0,  # as of SGLang, which is PyTorch eager where it captures nothing
     joins_batches=False,
     captured_sequences=0.0,
     token_budget=2**20,

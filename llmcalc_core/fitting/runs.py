@@ -152,7 +152,7 @@ class Runs:
         device, by_arithmetic = steps.passes.device_seconds(efficiencies, devices)
         started = {
             "launch": self._by_group([one.host_launch_s for one in efficiencies]),
-            "kernels": steps.passes.kernels(),
+            "kernels": behaviour.calls_per_kernel * steps.passes.kernels(),
             "layers": self._layers,
         }
         if steps.launched_tokens is None:

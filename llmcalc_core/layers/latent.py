@@ -221,9 +221,12 @@ class LatentAttention(AttentionMixer):
         key_width = self.query_dim + absorbed * (self.latent_dim - self.query_dim)
         value_width = self.v_dim + absorbed * (self.kv_rank - self.v_dim)
         seen = pairs_seen(step, window=window)
+        computed, tile = heads, float(step.grid.engine.sparse_head_tile)
+        if self.top_k and not step.decode:  # FlashMLA's sparse kernel computes whole tiles of heads
+            computed = np.where(absorbed > 0, np.ceil(heads / tile) * tile, heads)
         return attention_kernel(
             step,
-            heads=heads,
+            heads=computed,
             widths=(key_width, value_width),
             per_token=latent_bytes(
                 tokens=1.0,

@@ -51,7 +51,7 @@ def step_times(case: Case, *, longest: int, most_sequences: int, token_budget: i
     contexts, before = _knots(longest), [0.0, *_knots(longest)]
     decode = _decode_times(case, sequences, contexts)
     behaviour, every = efficiency.behaviour, list(range(most_sequences + 1))
-    kernels = _filled(decode[2][:, None], sequences, every)[:, 0]
+    kernels = behaviour.calls_per_kernel * _filled(decode[2][:, None], sequences, every)[:, 0]
     decode_launch = decode_launch_seconds(
         launch=efficiency.host_launch_s, kernels=kernels, sequences=np.array(every, float),
         captured_sequences=behaviour.captured_sequences, pieces=behaviour.decode_pieces,
@@ -171,7 +171,8 @@ def _base_times(case: Case, sequences: list[float], read: list[float]) -> tuple[
     one = pass_times(model, both, hardware, efficiency)
     shape = (1, len(sequences), len(read), 1)
     rest = np.broadcast_to(one.device_s - one.attention, shape)[0, :, :, 0]
-    launch = efficiency.host_launch_s * np.asarray(one.kernels)
+    started = efficiency.behaviour.calls_per_kernel * np.asarray(one.kernels)
+    launch = efficiency.host_launch_s * started
     return rest, np.broadcast_to(launch, shape)[0, :, :, 0]
 
 

@@ -26,6 +26,11 @@ interval of a stream, as scheduler_output_processor_mixin.py does at 004ec01 of 
 does, and rows without a version do not, is told by the rows' own times."""
 
 
+_NIGHTLY = "0.5.9"
+"""What rows of SGLang without a version are read as: their images are of nights from 2026-02-16 to
+2026-03-28, or ``glm5-hopper``, all before 0.5.10 (.github/configs/nvidia-master.yaml, 475cc1d)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a server was told.
@@ -36,12 +41,15 @@ class Settings:
         Decode steps for which it holds a prompt, or its first token, back.
     kv_cache : str
         Type of the KV cache; '' where it is what the engine chooses.
+    engine_version : str
+        Version of an image that is named by a day; '' where rows state it.
     experts_apart : bool
         Whether it keeps whole experts on each device, though the row says that it divides them.
     """
 
     held_steps: float = 0.0
     kv_cache: str = ""
+    engine_version: str = ""
     experts_apart: bool = False
 
 
@@ -81,16 +89,19 @@ def _of_vllm(case: Case, *, blackwell: bool) -> Settings:
 
 
 def _of_sglang(case: Case, *, blackwell: bool) -> Settings:
-    name = case.model.model
+    name, version = case.model.model, case.engine_version or _NIGHTLY
     # --scheduler-recv-interval 10, and 30 from 16 requests in flight on: half of it on average.
     polled = (5.0 if case.batch < _BUSY else 15.0) if blackwell else 0.0
     if "DeepSeek" in name:
-        # --stream-interval 10 (dsr1_fp4_b200.sh and dsr1_fp8_h200.sh, 1fc5d73), and
-        # --kv-cache-dtype fp8_e4m3 on B200.
-        sent = 0.0 if case.engine_version in _SENT_AT_ONCE else 10.0
-        return Settings(held_steps=polled + sent, kv_cache="fp8" if blackwell else "")
+        # --stream-interval 10 (dsr1_fp4_b200.sh and dsr1_fp8_h200.sh, 1fc5d73), 30 in
+        # dsr1_fp8_b200.sh, whose rows without a version are quicker than that: they are taken for
+        # later ones. --kv-cache-dtype fp8_e4m3 on B200.
+        later = case.engine_version in _SENT_AT_ONCE
+        later |= blackwell and case.precision.weights == "fp8"
+        sent = 0.0 if later else 10.0
+        return Settings(polled + sent, "fp8" if blackwell else "", version)
     if "Qwen3.5" in name:
         # A later SGLang; --kv-cache-dtype fp8_e4m3 on H200 (qwen3.5_fp8_h200.sh, 2116fc4), none on
         # B200, in 16 bits (qwen3.5_bf16_b200.sh, 29d69fa).
-        return Settings(held_steps=polled, kv_cache="" if blackwell else "fp8")
-    return Settings()
+        return Settings(polled, "" if blackwell else "fp8", version)
+    return Settings(engine_version=version)

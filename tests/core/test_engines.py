@@ -167,3 +167,33 @@ def test_a_budget_that_is_not_given_is_the_engines_own(toy: Engine) -> None:
     )
     assert own.unique().tolist() == [512, 1024]
     assert vllm.unique().tolist() == [8192, 1024]
+
+
+@pytest.mark.parametrize(
+    ("version", "tokens", "measured_ms"),
+    [("0.5.9", 129, 16.6), ("0.5.9", 513, 16.4), ("0.5.14", 129, 5.7)],
+)
+def test_eager_steps_wait_for_the_host(version: str, tokens: int, measured_ms: float) -> None:
+    """Qwen3-4B in an engine with SGLang's layers (pull request 46 of wejoncy/sfllm; its device
+    is not stated)."""
+    asked = {"system_name": "H100_80GB", "engine": "sglang", "engine_version": version}
+    found = llm.estimate_prefill_performance("Qwen/Qwen3-4B", 1, tokens, **asked)["ttft_ms"]
+    assert measured_ms / 1.5 < found < measured_ms * 1.5
+
+
+def test_sparse_latent_attention_reads_prompts_with_whole_tiles_of_heads() -> None:
+    """SGLang pads a device's heads to 64, on Blackwell to 128 (_forward_flashmla_sparse)."""
+    hopper, blackwell = (
+        [
+            llm.estimate_prefill_performance(
+                "zai-org/GLM-5", 1, 8000, system_name=device, engine="sglang", tensor_parallel=tp
+            )["time_by_kind_ms"]["attention"]
+            for tp in (1, 2, 8)
+        ]
+        for device in ("H200_141GB", "B200_180GB")
+    )
+    assert hopper == pytest.approx([hopper[0]] * 3, rel=0.1)
+    assert blackwell == pytest.approx([blackwell[0]] * 3, rel=0.1)
+    assert find_engine("sglang").sparse_head_tile == 64
+    assert llm.find_hardware("B200_180GB").engine("sglang").sparse_head_tile == 128
+    assert llm.find_hardware("B200_180GB").engine("trtllm").sparse_head_tile == 1

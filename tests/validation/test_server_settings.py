@@ -26,8 +26,27 @@ HELD = [
     ({"engine": "trtllm", "output_tokens": "8192"}, 0.0),
     ({"engine": "vllm", **SHORT}, 0.0),
     ({"engine": "trtllm", "model": GPT_OSS, **SHORT, **ONE}, 0.0),
-    ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "8"}, 5.0 + 10.0),
-    ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "16"}, 15.0 + 10.0),
+    (
+        {
+            "engine": "sglang",
+            "model": DEEPSEEK,
+            "hardware": B200,
+            "concurrency": "8",
+            "weights": "fp4",
+        },
+        15.0,
+    ),
+    (
+        {
+            "engine": "sglang",
+            "model": DEEPSEEK,
+            "hardware": B200,
+            "concurrency": "16",
+            "weights": "fp4",
+        },
+        25.0,
+    ),
+    ({"engine": "sglang", "model": DEEPSEEK, "hardware": B200, "concurrency": "8"}, 5.0),
     ({"engine": "sglang", "model": DEEPSEEK}, 10.0),
     ({"engine": "sglang", "model": DEEPSEEK, "engine_version": "0.5.9"}, 0.0),
     (

@@ -97,7 +97,8 @@ def test_a_prompts_tokens_reach_another_node_once() -> None:
     size = 4000 * 4 * 4096 * 2
     layout = Layout(attention_dp=16, ep=16)
     near, far = (latency(layout, one, decode=False, **EXPERTS) for one in (RACK, NODES))
-    assert far - near == pytest.approx(16 * further(size, size / 2, 1), rel=1e-6)
+    # what the host takes to start kernels is less beside more of the devices' time
+    assert far - near == pytest.approx(16 * further(size, size / 2, 1), rel=1e-5)
 
 
 # (layout, hand-overs between nodes of eight)

@@ -107,13 +107,18 @@ def latent(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
 
 
 def sparse(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
-    """The same with an indexer of two heads of 16 that chooses 8: absorbed in prefill too."""
+    """The same with an indexer of two heads of 16 that chooses 8: absorbed in prefill too.
+
+    There FlashMLA's sparse kernel computes 64 heads, however few a device has.
+    """
     index, pairs = (34.5, 8.0) if decode else (512.0, 8 * 8 / 2 + 24 * 8)
     keys, read = (34.5, 8.0) if decode else (32.0, 32.0)
     scores = 4 * 2 * index
     held = 2 * keys * (16 + 4)  # an index key and its scale
+    _, moved, *rest = kernel(2 * pairs, 4 / t, 40 + 32, 2 * read * 40, m)
+    flops = 2 * 2 * pairs * (4 / t if decode else 64) * (40 + 32)
     return latent(t, m, decode=True) | {
-        "attention": kernel(2 * pairs, 4 / t, 40 + 32, 2 * read * 40, m),
+        "attention": (flops, moved, *rest),
         "index query projection": gemm(m, 2 * 16, 24),
         "index key projection": gemm(m, 16 + 2, 64),
         # queries of one byte, scores of four
