@@ -180,7 +180,7 @@ def test_keys_cross_between_nodes_where_each_holds_a_group() -> None:
     near = links.latencies_s[0] + size / 2 / (links.fractions[0] * 300e9)
     assert links.log_widths[0] == 1.0
     # But for the little that the host, which starts the kernels beside, hides in both.
-    assert added == pytest.approx(80 * (25e-6 + size / 2 / 20e9 - near), rel=1e-5)
+    assert added == pytest.approx(80 * (25e-6 + size / 2 / 20e9 - near), rel=5e-5)
 
 
 def test_a_group_has_its_part_of_a_prompt_alive() -> None:

@@ -193,7 +193,8 @@ def test_transformers_is_eager_and_static() -> None:
         llm.estimate_decode_performance(**asked, engine="transformers"),
         llm.estimate_decode_performance(**asked, engine_version="0.11", enforce_eager=True),
     )
-    assert eager["latency"] == pytest.approx(vllm["latency"], rel=0.05)
+    # Four calls of the host for each kernel instead of three, and nearly all of a step is theirs.
+    assert vllm["latency"] < eager["latency"] < 4 / 3 * vllm["latency"]
     assert eager["basis"] == "assumed"
     for ask in (
         lambda: llm.estimate_serving_performance("llama3_8b", engine="transformers"),

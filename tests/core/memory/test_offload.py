@@ -63,7 +63,7 @@ def test_cache_crosses_the_link_by_hand() -> None:
     # In prefill the 500 new tokens are written, and the 500 found are read. Kernels are started
     # meanwhile, so that a little less than that is added.
     crossing = 4 * 1000 * 131_072 / (REACHED * 64e9)
-    assert 0.99 < (found["latency"] - usual["latency"]) / (crossing * 1e3) < 1
+    assert 0.98 < (found["latency"] - usual["latency"]) / (crossing * 1e3) < 1
     assert found["time_by_kind_ms"]["communication"] == pytest.approx(crossing * 1e3, rel=1e-9)
 
 

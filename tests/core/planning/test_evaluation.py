@@ -164,7 +164,7 @@ UNITS = {
     "_w": ("W",), "_j_per_input_token": ("J",), "_j_per_output_token": ("J",), "_bytes": ("bytes",),
     "_million_input_tokens": ("USD per 10^6 tokens",),
     "_million_output_tokens": ("USD per 10^6 tokens",), "_s": ("s",), "_tokens": ("1",),
-    "request_rate": ("1/s",),
+    "request_rate": ("1/s",), "_million_tokens": ("USD per 10^6 tokens",), "_j_per_token": ("J",),
 }  # fmt: skip
 
 

@@ -18,9 +18,10 @@ def test_long_prompts_bind_by_what_binds_their_prefill() -> None:
 
 
 def test_a_prompt_beside_decoding_has_no_step_of_its_own_to_prepare() -> None:
-    # A step that reads beside decoding is prepared once; one that stops it is a step more.
+    # A step that reads beside decoding is prepared once; one that stops it is a step more. Neither
+    # has more tokens than are captured.
     asked = {
-        "system_name": "H100_80GB", "concurrency": 256, "input_tokens": 128, "streaming": False,
+        "system_name": "H100_80GB", "concurrency": 64, "input_tokens": 128, "streaming": False,
     }  # fmt: skip
     chunked, stopped = (
         estimate_serving_performance(
