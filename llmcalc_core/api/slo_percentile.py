@@ -27,6 +27,9 @@ _PROMPTS, _HALVINGS = 600, 7
 _LAYOUTS = 4
 """Layouts of a device that are simulated: those that need the fewest devices by their means."""
 
+_PARTS = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+"""Where the time of a token goes."""
+
 _LEAST = 0.02
 """Part of what a replica serves at the most below which nothing is tried [1]."""
 
@@ -87,8 +90,9 @@ def at_percentile(
     DataFrame
         Rows of the frame, the few layouts of each device that need the fewest devices, with
         ``requests_per_s`` and ``tokens_per_s`` at the largest rate that keeps the limits, and
-        ``ttft_s`` and ``tpot_s`` the percentiles there; and those of devices on which nothing fits
-        or keeps the limits in the mean, as they are. Pipelines of attention replicas, or with
+        ``ttft_s`` and ``tpot_s`` the percentiles there, with bands as wide as those of the means;
+        and those of devices on which nothing fits or keeps the limits in the mean, as they are.
+        Pipelines of attention replicas, or with
         SGLang, which the simulator does not follow, are left out.
 
     Raises
@@ -168,11 +172,19 @@ def _largest(
         "requests_per_s": served,
         "tokens_per_s": served * row["output_tokens"],
         "tokens_per_s_per_device": served * row["output_tokens"] / row["devices"],
-        "ttft_s": kept.percentile("ttft", percentile),
-        "tpot_s": kept.percentile("tpot", percentile),
+        **_in_proportion(row, "ttft", kept.percentile("ttft", percentile)),
+        **_in_proportion(row, "tpot", kept.percentile("tpot", percentile)),
         "e2e_latency_s": kept.percentile("e2e", percentile),
         "rejected_for": over,
     }
+
+
+def _in_proportion(row: dict[str, Any], name: str, found: float) -> dict[str, float]:
+    """Give a percentile of a latency, a band as wide as that of the mean, and its parts."""
+    times = found / row[f"{name}_s"]
+    own = (f"{name}_s", f"{name}_low_s", f"{name}_high_s")
+    parts = _PARTS if name == "tpot" else ()
+    return {part: row[part] * times for part in (*own, *parts)}
 
 
 def _over(found: Outcome, percentile: float, limits: tuple[float, float]) -> str:

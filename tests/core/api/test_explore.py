@@ -20,8 +20,9 @@ COLUMNS = [
     "batch", "micro_batch", "input_tokens", "output_tokens", "ttft_s", "tpot_s", "e2e_latency_s",
     "ttft_low_s", "ttft_high_s", "tpot_low_s", "tpot_high_s", "tokens_per_s",
     "tokens_per_s_per_device", "requests_per_s", "gemm_s", "attention_s", "communication_s",
-    "memory_traffic_s", "overhead_s", "bound_by", *COST_COLUMNS, *_WHOLE, "weights_bytes", "kv_cache_bytes",
-    "activations_bytes", "reserve_bytes", "device_memory_bytes", "memory_headroom_bytes",
+    "memory_traffic_s", "overhead_s", "bound_by", *COST_COLUMNS, *_WHOLE, "weights_bytes",
+    "kv_cache_bytes", "activations_bytes", "reserve_bytes", "device_memory_bytes",
+    "memory_headroom_bytes",
     "rejected_for", "on_front", "basis",
 ]  # fmt: skip
 UNITS = ("_s", "_tokens", "_token", "_bytes", "_per_device", "_per_hour", "_w")

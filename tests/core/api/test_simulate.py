@@ -364,3 +364,14 @@ def test_lengths_are_drawn_around_their_mean() -> None:
     lengths = found.requests["input_tokens"]
     assert lengths.between(80, 120).all()
     assert lengths.nunique() > 20
+
+
+def test_a_percentile_lies_in_its_band_and_is_the_sum_of_its_parts() -> None:
+    found = find_slo_plan(
+        "llama3_8b", "H100_80GB", 5, ttft_limit_s=0.5, tpot_limit_s=0.03, percentile=0.95,
+        input_tokens=1000, output_tokens=200,
+    ).iloc[0]  # fmt: skip
+    for name in ("ttft", "tpot"):
+        assert found[f"{name}_low_s"] < found[f"{name}_s"] < found[f"{name}_high_s"]
+    parts = ("gemm_s", "attention_s", "communication_s", "memory_traffic_s", "overhead_s")
+    assert sum(found[part] for part in parts) == pytest.approx(found["tpot_s"])
