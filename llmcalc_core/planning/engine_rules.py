@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
+from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.feed_forward import FeedForward
 from llmcalc_core.precision import Precision
-from llmcalc_core.workload.grid import Grid
+from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.layout import Layout
+from llmcalc_core.workload.techniques import Techniques
 
 Mask = NDArray[np.bool_]
 
@@ -132,14 +136,16 @@ def _exceeds_positions(asked: Asked) -> Mask:
     return np.asarray(asked.grid.inputs + asked.grid.outputs > longest)
 
 
+_TOO_LONG = EngineRule(
+    reason="context length",
+    engines=("vllm", "sglang", "trtllm"),
+    words="max_model_len is greater than the derived max_model_len (max_position_embeddings)",
+    source="vLLM, _get_and_verify_max_len of vllm/config/model.py 0.33; read 2026-11-30",
+    breaks=_exceeds_positions,
+)
+
 ENGINE_RULES = (
-    EngineRule(
-        reason="context length",
-        engines=("vllm", "sglang", "trtllm"),
-        words="max_model_len is greater than the derived max_model_len (max_position_embeddings)",
-        source="vLLM, _get_and_verify_max_len of vllm/config/model.py 0.33; read 2026-11-30",
-        breaks=_exceeds_positions,
-    ),
+    _TOO_LONG,
     EngineRule(
         reason="expert parallel",
         engines=("vllm",),
@@ -192,7 +198,28 @@ def refused(asked: Asked) -> dict[str, Mask]:
     dict of str to array of bool
         By the reasons of the rules that any plan breaks.
     """
-    rules = (rule for rule in ENGINE_RULES if asked.grid.engine.name in rule.engines)
+    grid = asked.grid
+    case = asked.model, asked.hardware, asked.precision
+    refused_plans = _refused_at_any_length(case, grid.layouts, grid.techniques, grid.engine)
+    too_long = _exceeds_positions(asked)
+    if grid.engine.name not in _TOO_LONG.engines or not too_long.any():
+        return refused_plans
+    return {_TOO_LONG.reason: too_long, **refused_plans}
+
+
+@lru_cache(maxsize=256)
+def _refused_at_any_length(
+    case: tuple[Model, Hardware, Precision],
+    layouts: tuple[Layout, ...],
+    techniques: Techniques,
+    engine: Engine,
+) -> dict[str, Mask]:
+    """Tell which plans break rules that know no lengths; these are asked again and again."""
+    grid = make_grid(
+        layouts, batches=(1,), inputs=(1,), outputs=(1,), techniques=techniques, engine=engine
+    )
+    asked = Asked(model=case[0], hardware=case[1], precision=case[2], grid=grid)
+    rules = (rule for rule in ENGINE_RULES if rule is not _TOO_LONG and engine.name in rule.engines)
     broken = {rule.reason: rule.breaks(asked) for rule in rules}
     return {reason: mask for reason, mask in broken.items() if mask.any()}
 
@@ -212,7 +239,7 @@ def starts(asked: Asked) -> Mask:
     """
     found = np.ones((), bool)
     for reason, broken in refused(asked).items():
-        if reason != "context length":
+        if reason != _TOO_LONG.reason:
             found = found & ~broken
     return found
 
