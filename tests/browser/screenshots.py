@@ -56,16 +56,17 @@ class Picture:
     width: int = 1540
 
 
-EXPLORER = (
-    'ParetoExplorer(model="llama2_70b", hardware="H100_80GB", devices=16, batch_max=512, '
-    "tpot_limit_ms=40)"
+EXPLORER = 'ParetoExplorer(model="gpt_oss_120b", hardware="H100_80GB")'
+DECODE = (
+    'ParetoExplorer(model="llama2_70b", hardware="H100_80GB", devices=16, phase="decode", '
+    "batch_max=512, tpot_limit_ms=40)"
 )
 SELECT = (
     "plans = shown.df\n"
     "shown.select(int(plans.index[(plans.tp == 4) & (plans.pp == 1) & (plans.batch == 64)][0]))"
 )
 PICTURES = {
-    "explorer": Picture(make=EXPLORER, then=SELECT),
+    "explorer": Picture(make=EXPLORER),
     "compared": Picture(
         make='ParetoExplorer(model="llama3_70b", hardware="H100_80GB", devices=16, '
         'phase="serving", workload="chat", precision="fp8")',
@@ -73,7 +74,7 @@ PICTURES = {
         'shown.compared = ({"hardware": "H200_141GB"}, {"hardware": "MI300X"})',
     ),
     "why": Picture(
-        make=EXPLORER,
+        make=DECODE,
         then=f'{SELECT}\nshown.outputs.reveal("Why this plan?")',
         part=".llmcalc-why",
     ),
