@@ -118,7 +118,7 @@ def read_case(fields: Mapping[str, str]) -> Case:
         model=config,
         hardware=hardware,
         engine=served_by,
-        engine_version=fields.get("engine_version", ""),
+        engine_version=_version(fields),
         precision=_precision(fields, config, hardware, served_by),
         layout=layout,
         kind=kind,
@@ -206,6 +206,16 @@ def _per(fields: Mapping[str, str], layout: Layout, replicas: int) -> float:
         msg = "the source does not say whether the throughput is per instance or per device"
         raise CannotPredictError(msg)
     return scopes[text]
+
+
+_UNSTATED = {"SGLang cookbook": "0.5.9"}
+"""What rows of a source that state no number are read as: the others of SGLang's cookbook at
+7b5bd9c are of 0.5.6 to 0.5.9."""
+
+
+def _version(fields: Mapping[str, str]) -> str:
+    stated = fields.get("engine_version", "")
+    return stated if re.search(r"\d", stated) else _UNSTATED.get(source_of(fields), stated)
 
 
 def _precision(
