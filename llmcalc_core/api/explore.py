@@ -119,13 +119,12 @@ def explore(
     percentile : float, optional
         With ``request_rate``: share of the requests that are no slower than the times, such as
         0.99; limits and ``on_front`` are about these, and the means stand beside. Prompts and
-        answers are all of one length. Beside :func:`simulate`, of 255 random plans of one pipeline
-        stage and attention replica without techniques at up to 0.95 of what they serve, the median
-        error of p99 is 11 % of TTFT and 4 % of TPOT, a tenth are off by more than a third; means
-        are off by 2 %, a tenth by more than 13 %. Of 47 pipelines p99 is off by 14 and 9 %, means
-        by 13 and 21 %; a tenth, most of them at more than half of what they serve, by more than
-        half, and their means by twice, as it is told too early when one micro batch no longer
-        reads all prompts. The formulas are the same for what it does not follow.
+        answers are all of one length. Beside :func:`simulate`, of 949 random plans and rates
+        (``python -m tests.benchmarks.agreement``) means are off by 3 % at the median, p99 by 11 %
+        of TTFT and 6 % of TPOT. Where answers are not short and there is one pipeline stage, means
+        are off by 1 to 2 %, a tenth by more than 6 to 12 %, and p99 by 5 to 8 and 4 %. Of pipelines
+        and short answers a tenth are off by up to half and more; their bands are wider. The
+        formulas are the same for what the simulator does not follow.
     max_candidates : int, default 20,000,000
         Most candidates that are worked out, as a million take 270 MB: a slip such as a range of all
         batches ends in an error before anything is built. With ``to``, which takes sweeps that are
