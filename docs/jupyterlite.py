@@ -46,7 +46,7 @@ def main() -> None:
 
 def run(*command: str | Path, at: Path) -> None:
     """Run a program of this environment."""
-    subprocess.run([str(one) for one in command], cwd=at, check=True)  # noqa: S603 - as it says
+    subprocess.run([str(one) for one in command], cwd=at, check=True)  # noqa: S603 - no shell
 
 
 if __name__ == "__main__":

@@ -154,10 +154,9 @@ def explore(
     Returns
     -------
     DataFrame
-        One row per candidate. Of a sweep into a file given is, of each model, hardware (except
-        where it competes with others), precision, techniques and pair of lengths, the one that is
-        best at the objective. ``model``,
-        ``hardware``, ``precision``, and a column for each of the
+        One row per candidate. A sweep into a file returns one row, the best at the objective, for
+        each model, hardware (all together, where hardware competes), precision, techniques and
+        pair of lengths. ``model``, ``hardware``, ``precision``, and a column for each of the
         :class:`Techniques` in use; ``devices`` (in total), ``tp``, ``pp``, ``ep``,
         ``attention_dp``, ``cp`` (context parallel, where widths besides 1 are tried),
         ``replicas``, ``request_rate`` (where it is given), ``batch`` (per replica; at a rate the

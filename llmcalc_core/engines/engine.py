@@ -23,7 +23,7 @@ _TILE, _TILES = 128, (("b200", 256), ("b300", 256))
 """Columns of a tile of MXFP4 experts: of Marlin and CUTLASS, and of the kernels of TensorRT-LLM on
 Blackwell (``create_weights`` of quantization/mxfp4.py 0.14, read 2026-11-30)."""
 
-_WIDE_TILE, _WIDE_TILED = 128, ("b200", "b300", "gb200", "gb300", "rtx_50", "rtx_pro_6000", "spark")
+_WIDE_TILE, _WIDE_TILED = 128, ("b200", "b300", "rtx_50", "rtx_pro_6000", "spark")
 """Heads that FlashMLA's sparse kernel computes together on Blackwell, where they are twice those of
 Hopper (``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01)."""
 

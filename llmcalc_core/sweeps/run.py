@@ -72,14 +72,15 @@ def sweep_to_file(
     if file.finished:
         return file.best(request)
     file.open()
-    left = [part for part in parts_of(request, most) if not file.has(part)]
-    total = sum(part.rows for part in parts_of(request, most))
+    parts = tuple(parts_of(request, most))
+    left = [part for part in parts if not file.has(part)]
+    total = sum(part.rows for part in parts)
     done = total - sum(part.rows for part in left)
     with reporting(progress, done=done, total=total) as tell:
         for part, frame in evaluated(request, left, keep=keep, client=client):
             file.write(part, frame)
             tell(part.rows)
-    return file.join(request, parts_of(request, most))
+    return file.join(request, parts)
 
 
 def sweep_to_frame(

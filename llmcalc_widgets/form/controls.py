@@ -136,14 +136,7 @@ class ChipsField(Field):
         self._name_of = name_of
         self._commit = commit
         self._values: tuple[Any, ...] = ()
-        self.text = Combobox(
-            options=tuple(choices),
-            description=label,
-            placeholder="type to add one",
-            continuous_update=False,
-            layout=Layout(width="auto"),
-            style={"description_width": LABEL_WIDTH},
-        )
+        self.text = _completed(label, choices, "type to add one")
         self.chips = HBox(layout=Layout(flex_flow="row wrap"))
         self.chips.add_class("llmcalc-chips")
         self.text.observe(self._typed, "value")
@@ -259,14 +252,7 @@ class SearchField(Field):
         self._commit = commit
         self._name_of = name_of
         self._shown: Any = None
-        self.text = Combobox(
-            options=tuple(choices),
-            description=label,
-            placeholder=hint or f"type to search {len(choices)}",
-            continuous_update=False,
-            layout=Layout(width="auto"),
-            style={"description_width": LABEL_WIDTH},
-        )
+        self.text = _completed(label, choices, hint or f"type to search {len(choices)}")
         self.text.observe(self._typed, "value")
         super().__init__(self.text, about)
         self.add_class("llmcalc-search")
@@ -376,3 +362,15 @@ def make_field(setting: Setting, commit: Commit) -> Field:
 
 def _typed_name(value: object) -> str:
     return "" if value is None else name_of(value)
+
+
+def _completed(label: str, choices: Sequence[str], hint: str) -> Combobox:
+    """Build a field of text that is completed from a list."""
+    return Combobox(
+        options=tuple(choices),
+        description=label,
+        placeholder=hint,
+        continuous_update=False,
+        layout=Layout(width="auto"),
+        style={"description_width": LABEL_WIDTH},
+    )
