@@ -1,6 +1,7 @@
 """A grid costs so many times what plain numpy takes; half as much again is a fault.
 
-Both are counted in processor time of the same run, which neighbours on the machine disturb least.
+Both are counted in processor time of the same run, which neighbours on the machine disturb least,
+and by turns, as what shares the memory's bandwidth comes and goes: the least time of each counts.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ GRIDS: dict[str, tuple[dict[str, Any], float]] = {
 """What is asked, and its ratio to the numpy workload per candidate, as measured on 2026-12-01."""
 
 WORSE = 1.5
-ROUNDS = 5
+ROUNDS, PATIENCE = 5, 60
+"""Turns that each takes at least; and at most, while the ratio is too large."""
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -55,7 +57,9 @@ def test_a_grid_takes_no_more_than_it_did(name: str) -> None:
     asked, known = GRIDS[name]
     question = {**asked, **LENGTHS, "hardware": "H100_80GB"}
     rows = len(explore(**question))
-    found = min(seconds(lambda: explore(**question)) for _ in range(ROUNDS))
-    plain = min(seconds(columns) for _ in range(ROUNDS))
-    ratio = (found / rows) / (plain / 2**18)
+    found, plain, ratio, turns = float("inf"), float("inf"), float("inf"), 0
+    while turns < ROUNDS or (ratio >= WORSE * known and turns < PATIENCE):
+        found = min(found, seconds(lambda: explore(**question)))
+        plain = min(plain, seconds(columns))
+        ratio, turns = (found / rows) / (plain / 2**18), turns + 1
     assert ratio < WORSE * known, f"{rows:,} candidates: {ratio:.2f} times plain numpy"
