@@ -161,21 +161,29 @@ def contenders(cost: Floats, gain: Floats, allowed: NDArray[np.bool_]) -> NDArra
 
 
 def _sweep(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Give the positions on the front, by a sort and a sweep."""
+    """Give the positions on the front, by a sort and a sweep over costs that differ."""
     if not len(cost):
         return np.zeros(0, dtype=np.intp)
-    several = group.any()
-    order = np.lexsort((-gain, cost, group) if several else (-gain, cost))
-    costs, gains, own = cost[order], gain[order], group[order]
-    fresh, rank = np.r_[True, own[1:] != own[:-1]], gains
+    order, several = np.argsort(cost), group.any()
     if several:
-        rank = np.unique(gains, return_inverse=True)[1] + np.cumsum(fresh) * len(gains)
-    best = np.maximum.accumulate(rank)
-    leads = fresh | np.r_[True, rank[1:] > best[:-1]]
-    twin = np.r_[False, (costs[1:] == costs[:-1]) & (gains[1:] == gains[:-1])] & ~fresh
-    first = np.maximum.accumulate(np.where(twin, 0, np.arange(len(order))))
-    front: NDArray[np.intp] = order[leads[first]]
+        kind = np.min_scalar_type(int(group.max()))  # of few bytes, sorted digit by digit
+        order = order[np.argsort(group[order].astype(kind), kind="stable")]
+    costs, gains, own = cost[order], gain[order], group[order]
+    starts = np.flatnonzero(np.r_[True, (costs[1:] != costs[:-1]) | (own[1:] != own[:-1])])
+    best = np.maximum.reduceat(gains, starts)
+    rank = _rank(best) + own[starts] * len(best) if several else best
+    ahead = np.r_[True, rank[1:] > np.maximum.accumulate(rank)[:-1]]
+    leads = np.repeat(np.where(ahead, best, np.inf), np.diff(np.r_[starts, len(gains)]))
+    front: NDArray[np.intp] = order[gains == leads]
     return front
+
+
+def _rank(values: Floats) -> NDArray[np.intp]:
+    """Rank values by their size, equal ones alike."""
+    order = np.argsort(values)
+    rank = np.empty(len(values), np.intp)
+    rank[order] = np.cumsum(np.r_[False, np.diff(values[order]) > 0])
+    return rank
 
 
 def _not_behind_its_bin(cost: Floats, gain: Floats, group: NDArray[np.intp]) -> NDArray[np.bool_]:
