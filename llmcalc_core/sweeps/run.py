@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DISTRIBUTION = "llmcalc-planner"
+_ANSWERING = (".py", ".toml")
+"""Files of the package that decide what is answered."""
 
 
 def sweep_to_file(
@@ -155,4 +158,14 @@ def _key(request: EvaluationRequest, keep: str) -> str:
         by = version(DISTRIBUTION)
     except PackageNotFoundError:
         by = "not installed"
-    return sha256(repr((by, keep, request)).encode()).hexdigest()
+    return sha256(repr((by, _code(), keep, request)).encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """Give a digest of the package: parts of another fit must not stand beside new ones."""
+    digest, package = sha256(), Path(__file__).parents[1]
+    for file in sorted(one for one in package.rglob("*") if one.suffix in _ANSWERING):
+        digest.update(str(file.relative_to(package)).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

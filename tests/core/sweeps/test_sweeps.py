@@ -120,6 +120,18 @@ def test_another_sweep_does_not_go_on_there(tmp_path: Path) -> None:
         explore(**ASKED, to=path)
 
 
+def test_parts_of_another_fit_are_not_mixed_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editable install has one version through many fits."""
+    path = tmp_path / "plans.parquet"
+    with pytest.raises(Cancelled):
+        explore(**ASKED, to=path, progress=lambda _: False)
+    monkeypatch.setattr(run, "_code", lambda: "of another fit")
+    with pytest.raises(ValueError, match="another sweep was stopped"):
+        explore(**ASKED, to=path)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
