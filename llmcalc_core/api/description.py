@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from llmcalc_core.api.images import image_work
 from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.api.sequence_bytes import sequence_bytes_by_layers, weight_bytes
-from llmcalc_core.architecture.model import Model, architecture, part_parameters
+from llmcalc_core.architecture.model import Model, architecture
+from llmcalc_core.architecture.part_parameters import part_parameters
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import PLAIN, Precision

@@ -14,7 +14,7 @@ from llmcalc_core.fitting.run import Configuration
 from llmcalc_core.formulas import Values
 from llmcalc_core.layers.work import Pass, Section, make_pass
 from llmcalc_core.simulation.load import Load, load_of
-from llmcalc_core.simulation.prefill_steps import (
+from llmcalc_core.simulation.step_passes import (
     decode_pass,
     full_pass,
     in_micro_batches,

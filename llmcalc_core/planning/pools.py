@@ -24,7 +24,7 @@ from llmcalc_core.planning.layouts import no_plan, plans
 from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
 from llmcalc_core.precision import Precision
-from llmcalc_core.simulation.prefill_steps import prompts
+from llmcalc_core.simulation.step_passes import prompts
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout, divisors
 from llmcalc_core.workload.techniques import Techniques

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.costmodel.micro_batch import (
@@ -26,100 +24,24 @@ from llmcalc_core.costmodel.sections import (
     NOTHING,
     last_section,
     sections,
-    sections_of_lengths,
     sections_of_tokens,
 )
 from llmcalc_core.costmodel.step_pass import TokenCase
 from llmcalc_core.costmodel.times import summed
-from llmcalc_core.formulas import Floats, Values
-from llmcalc_core.formulas.single_numbers import ceiling, larger
-from llmcalc_core.layers.work import Pass, Section, pass_of
+from llmcalc_core.formulas import Values
+from llmcalc_core.layers.work import Pass, Section
 from llmcalc_core.records import changed
+from llmcalc_core.simulation.chunk_times import cached_bytes, each_chunk, one_chunk
 from llmcalc_core.simulation.load import Load
 from llmcalc_core.simulation.prompt_case import BLOCKS, PromptCase
+from llmcalc_core.simulation.step_passes import (
+    decode_pass,
+    full_pass,
+    is_number,
+    prompt_pass,
+    replicas_in_use,
+)
 from llmcalc_core.simulation.token_table import TIMES, token_table
-from llmcalc_core.workload.grid import Grid
-
-
-def prompts(grid: Grid, count: Values) -> Grid:
-    """Give every attention replica some prompts, which go through the stages in one piece."""
-    batch = grid.attention_dp * count
-    return changed(grid, batch=batch, micro_batch=batch, micro_batches=batch / batch)
-
-
-def in_micro_batches(grid: Grid) -> Grid:
-    """Divide what is in flight over the stages evenly, as schedulers of a pipeline do."""
-    micro_batches = np.minimum(grid.pp, np.maximum(grid.batch / grid.attention_dp, 1.0))
-    return changed(grid, micro_batches=micro_batches, micro_batch=grid.batch / micro_batches)
-
-
-def decode_pass(case: tuple[Any, ...], load: Load, sequences: Values) -> Pass:
-    """Describe a micro batch of so many sequences that decode on an attention replica."""
-    model, _, precision, grid = case[:4]
-    each = sequences / grid.micro_batches
-    return pass_of(
-        model.hidden, grid, precision,
-        requests=each, on_all_replicas=each * replicas_in_use(grid, load), decode=True,
-    )  # fmt: skip
-
-
-def prompt_pass(case: tuple[Any, ...], load: Load) -> Pass:
-    """Describe the chunks of prompts that a step reads, all replicas at the same time.
-
-    Parameters
-    ----------
-    case : tuple
-        Model, hardware, precision, grid and efficiency.
-    load : Load
-        How many, and in how many chunks a prompt is read.
-
-    Returns
-    -------
-    Pass
-        What layers need to know.
-    """
-    grid = case[3]
-    return _prompts(case, load.read, load.read * replicas_in_use(grid, load), load.chunks)
-
-
-def full_pass(case: tuple[Any, ...]) -> Pass:
-    """Describe a step that reads as many tokens of prompts as the engine's budget allows."""
-    grid = case[3]
-    chunks = ceiling(grid.prefill_tokens / grid.token_budget) if grid.engine.chunks_prompts else 1.0
-    each = grid.prefill_tokens / chunks
-    count = larger(grid.token_budget / each, 1.0)
-    step = _prompts(case, count, count * grid.attention_dp, chunks)
-    # As many to the last bit for all lengths that fill it, so that what they take is kept.
-    tokens = larger(grid.token_budget, each)
-    return changed(
-        step,
-        tokens=tokens / step.cp,
-        replica_tokens=tokens,
-        stage_tokens=tokens * grid.attention_dp,
-        hidden_bytes=tokens / step.cp * step.hidden * step.precision.output_bytes,
-    )
-
-
-def _prompts(case: tuple[Any, ...], read: Values, on_all: Values, chunks: Values) -> Pass:
-    model, _, precision, grid = case[:4]
-    own = grid
-    if grid.draft_tokens or not _is_number(chunks, grid.prefill_chunks):
-        own = changed(grid, prefill_chunks=chunks, micro_batch=on_all)
-    return pass_of(
-        model.hidden, own, precision, requests=read, on_all_replicas=on_all, decode=False
-    )
-
-
-def _is_number(values: Values, number: Values) -> bool:
-    """Whether two values are numbers, and the same."""
-    return isinstance(values, float) and isinstance(number, float) and values == number
-
-
-def replicas_in_use(grid: Grid, load: Load) -> Values:
-    """Count the attention replicas that have requests [1]."""
-    if _is_number(grid.attention_dp, 1.0):
-        return 1.0
-    return load.in_flight / load.requests
 
 
 def listed_prefill_step(case: Case, load: Load, *, mixes: float) -> MicroBatch:
@@ -243,7 +165,7 @@ def prefill_step(
     reads, tokens = prompt_pass(case, load), load.read * load.chunk_tokens
     table, which = token_table(case, replicas_in_use(grid, load), with_logits=not mixes)
     found = table.at(tokens + load.beside * (1 + grid.draft_tokens) if mixes else tokens, which)
-    each = _each_chunk(case, load.chunks)
+    each = each_chunk(case, load.chunks)
     each["host_link"] = each["host_link"] * grid.kv_offload
     found["host_link"] = found["host_link"] * grid.weights_offload
     parts = {
@@ -260,7 +182,7 @@ def prefill_step(
     own, some = _of_decoding(case, decode[1], table.names), np.minimum(load.requests - 1, 1.0)
     for name in TIMES:
         parts[name].append(getattr(own, name) * some)
-    if not _is_number(some, 1.0) and np.min(some) < 1:
+    if not is_number(some, 1.0) and np.min(some) < 1:
         alone = _logits(case)
         for name in TIMES:
             parts[name].append(getattr(alone, name) * (1 - some))
@@ -299,7 +221,8 @@ def _of_decoding(case: Case, step: Pass, shared: tuple[frozenset[str], ...]) -> 
     if tokens is not None:
         return (_kept_decoding if tokens.is_kept else _decoding_alone)(tokens, shared)
     work = sections(model, step)
-    streamed = [grid.kv_offload * _cached(one) if grid.techniques.offloads else 0.0 for one in work]
+    offloads = grid.techniques.offloads
+    streamed = [grid.kv_offload * cached_bytes(one) if offloads else 0.0 for one in work]
     return pass_times(model, _not_shared(work, shared, streamed), hardware, efficiency)
 
 
@@ -330,69 +253,10 @@ def _not_shared(
     )
 
 
-def _each_chunk(case: Case, chunks: Values) -> dict[str, Values]:
-    """Time attention on one chunk of a prompt, and what is unpacked for it.
-
-    Of all numbers of chunks that there are, once. ``host_link`` is that of its cache, as if all of
-    it were with the host.
-    """
-    plans = PromptCase.of(case)
-    if np.ndim(chunks) == 0:
-        kept = _kept_chunk if plans.is_one else _chunk_of_block
-        times = kept(plans, float(chunks))
-        return {name: getattr(times, name) for name in TIMES}
-    numbers, which = np.unique(chunks, return_inverse=True)
-    times = _one_chunk_times(plans, numbers.reshape(1, -1, 1, 1))
-    at = which.reshape(np.shape(chunks))
-    return {name: _of_chunks(getattr(times, name), at) for name in TIMES}
-
-
-def _one_chunk_times(plans: PromptCase, chunks: Values) -> PassTimes:
-    case = plans.case()
-    model, hardware, _, grid, efficiency = case
-    offloads, chunk = grid.techniques.offloads, _one_chunk(case, chunks)
-    work = sections(model, chunk) if offloads else sections_of_lengths(model, chunk)
-    own = tuple(
-        Section(
-            operations=tuple([one for one in section.operations if one.by_prompt]),
-            messages=(),
-            streamed=_cached(section) if offloads else 0.0,
-        )
-        for section in work
-    )
-    return pass_times(model, own, hardware, efficiency)
-
-
-_kept_chunk = lru_cache(maxsize=1024)(_one_chunk_times)
-_chunk_of_block = lru_cache(maxsize=BLOCKS)(_one_chunk_times)
-
-
-def _of_chunks(times: Values, which: NDArray[np.intp]) -> Values:
-    """Give each plan and load the times, of shape (layouts, few, inputs, 1), of its chunks."""
-    if np.ndim(times) == 0 or np.shape(times)[1] == 1:
-        return times
-    layouts, few, inputs, _ = np.shape(times)
-    first = np.arange(layouts)[:, None, None, None] * few + which
-    found: Floats = np.ravel(times).take(first * inputs + np.arange(inputs)[:, None])
-    return found
-
-
 def _logits(case: Case) -> PassTimes:
     """Time the logits of one prompt beside which none decodes."""
     model, hardware, _, _, efficiency = case
-    last = last_section(model, _one_chunk(case, 1.0))
+    last = last_section(model, one_chunk(case, 1.0))
     head = tuple(one for one in last.operations if one.name == LOGITS)
     others = (NOTHING,) * (len(section_counts(model)) - 1)
     return pass_times(model, (*others, last._replace(operations=head)), hardware, efficiency)
-
-
-def _one_chunk(case: Case, chunks: Values) -> Pass:
-    """Describe one chunk of a prompt that is read in so many, with nothing at the host."""
-    model, _, precision, grid, _ = case
-    alone = changed(grid, prefill_chunks=chunks, weights_offload=0.0, kv_offload=0.0)
-    return pass_of(model.hidden, alone, precision, requests=1.0, on_all_replicas=1.0, decode=False)
-
-
-def _cached(section: Section) -> Values:
-    """Keys, values and states of the sequences that a section reads or writes [bytes]."""
-    return summed([one.cached for one in section.operations])

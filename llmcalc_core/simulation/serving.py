@@ -23,14 +23,13 @@ from llmcalc_core.records import changed, record
 from llmcalc_core.simulation.closed_loop import ClosedLoopTimes, Steps, closed_loop
 from llmcalc_core.simulation.load import Load, load_of
 from llmcalc_core.simulation.prefill_steps import (
-    decode_pass,
-    in_micro_batches,
     listed_prefill_step,
     mixes_prompts,
     prefill_step,
     prefill_times,
     seconds_per_token,
 )
+from llmcalc_core.simulation.step_passes import decode_pass, in_micro_batches
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import DRAWN, Arrivals
 

@@ -14,11 +14,8 @@ from llmcalc_core.costmodel.phases import phase_times_of, traversal_times
 from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.records import changed
 from llmcalc_core.simulation.load import load_of
-from llmcalc_core.simulation.prefill_steps import (
-    decode_pass,
-    mixes_prompts,
-    prefill_step,
-)
+from llmcalc_core.simulation.prefill_steps import mixes_prompts, prefill_step
+from llmcalc_core.simulation.step_passes import decode_pass
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import AT_RANDOM
 

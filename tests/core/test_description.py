@@ -9,7 +9,8 @@ import pytest
 
 from llmcalc_core import ModelConfig, describe, explore, find_model, list_models
 from llmcalc_core.api.description import parameters_by_part
-from llmcalc_core.architecture.model import EXTRA_PARTS, PARTS, architecture
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.architecture.part_parameters import EXTRA_PARTS, PARTS
 
 
 def item(model: object, name: str) -> object:
