@@ -44,19 +44,22 @@ pyzmq==27.3.0
 requests==2.34.2
 uvloop==0.23.0
 xgrammar==0.2.8
-datasets==5.2.0
-ipython==9.18.1
 LIST
 "$folder/env/bin/pip" install --quiet -r "$folder/import.txt"
 "$folder/env/bin/pip" install --quiet --no-deps vllm==0.33.0 sglang==0.5.23
 "$folder/env/bin/python" - <<'PYTHON'
-import contextlib
-import io
 import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import numpy as np
-from sglang.benchmark.datasets.random import RandomDataset
 from vllm.benchmarks.datasets.utils import get_sampling_params
+
+# SGLang's file by itself, which needs numpy alone: the package would load its whole runtime.
+file = Path(find_spec("sglang").origin).parent / "benchmark" / "datasets" / "common.py"
+spec = spec_from_file_location("sglang_lengths", file)
+sglang_lengths = sys.modules[spec.name] = module_from_spec(spec)
+spec.loader.exec_module(sglang_lengths)
 
 class Tokenizer:
     """As much of one as lengths need: it adds nothing to a prompt."""
@@ -72,12 +75,7 @@ def of_vllm(ratio):
 
 def of_sglang(ratio):
     np.random.seed(0)
-    drawn = RandomDataset(
-        input_len=1000, output_len=1, num_requests=20000, range_ratio=ratio, dataset_path="",
-        return_text=False, random_sample=False,
-    )
-    with contextlib.redirect_stdout(io.StringIO()):
-        return np.array([row.prompt_len for row in drawn.load(Tokenizer())])
+    return np.array(sglang_lengths.compute_random_lens(1000, ratio, 20000))
 
 def three(lengths):
     return int(lengths.min()), round(float(lengths.mean()), -1), int(lengths.max())
