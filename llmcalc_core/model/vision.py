@@ -22,7 +22,8 @@ class VisionTower:
     patch_size, merge_size : int
         Side of a patch [pixels]; patches along each side of the square that becomes one token.
     layer_parameters, outside_parameters, projector_parameters : int
-        Parameters of one layer; of patches, positions and outer norms; of the projector.
+        Parameters of one layer; of patches, positions and outer norms, and of an encoder of sound
+        or videos beside it; of the projector.
     num_ffi : int, default 1
         Up projections of the feed-forward part: 2 if gated.
     attention_size : int, optional

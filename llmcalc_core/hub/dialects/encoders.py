@@ -1,7 +1,8 @@
-"""Encoders of images that models of several makers share: CLIP, SigLIP, InternViT.
+"""Encoders of images that models of several makers share: CLIP, SigLIP, InternViT and others.
 
 Counts are those of their classes in Hugging Face transformers 5.24.0: modeling_clip.py,
-modeling_siglip.py, modeling_siglip2.py, modeling_idefics3.py and modeling_internvl.py.
+modeling_siglip.py, modeling_siglip2.py, modeling_idefics3.py, modeling_internvl.py,
+modeling_video_llama_3.py, modeling_blip_2.py, modeling_ovis2.py and modeling_radio.py.
 """
 
 from __future__ import annotations
@@ -81,6 +82,55 @@ def _siglip_2(vision: Fields) -> Encoder:
     return _plain(vision, _biased_layer(vision), rows * hidden + pooled)
 
 
+def _without_positions(vision: Fields) -> Encoder:
+    """Read SigLIP as VideoLLaMA 3 has it: positions are rotated, and nothing pools."""
+    hidden, patch = vision.number("hidden_size"), vision.number("patch_size", least=1)
+    rows = _channels(vision) * patch * patch + 1 + 2
+    return _plain(vision, _biased_layer(vision), rows * hidden)
+
+
+def _blip(vision: Fields) -> Encoder:
+    """Read the encoder of BLIP-2: a class token, positions, a norm after."""
+    hidden, patch = vision.number("hidden_size"), vision.number("patch_size", least=1)
+    side = vision.number("image_size")
+    biased = vision.flag("qkv_bias", default=True)
+    layer = _biased_layer(vision) - (0 if biased else 3 * hidden)
+    rows = CHANNELS * patch * patch + 1 + 1 + (side // patch) ** 2 + 1 + 2
+    return {**_plain(vision, layer, rows * hidden), "image_size": side}
+
+
+def _aimv2(vision: Fields) -> Encoder:
+    """Read AIMv2 as Ovis 2 has it: gated layers, norms of one vector each."""
+    vision.require("mlp_bias", expected=False)
+    vision.require("qkv_bias", expected=False)
+    hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
+    patch, side = vision.number("patch_size", least=1), vision.number("image_size")
+    layer = encoder_layer(hidden, inner, gated=True, biased=False, norms=2 * hidden)
+    rows = _channels(vision) * patch * patch + 1 + (side // patch) ** 2 + 2
+    return {**_plain(vision, layer, rows * hidden), "num_ffi": 2, "image_size": side}
+
+
+def _radio(vision: Fields) -> Encoder:
+    """Read RADIO: positions for the largest image, class and register tokens, layer scales."""
+    vision.require("use_swiglu_ffn", expected=False)
+    vision.require("qkv_bias", expected=True)
+    hidden, patch = vision.number("hidden_size"), vision.number("patch_size", least=1)
+    inner = round(hidden * vision.real("mlp_ratio", default=4.0))
+    frames = 1 + (vision.optional("video_temporal_patch_size") or 0)
+    rows = frames * _channels(vision) * patch * patch
+    rows += (vision.number("max_img_size") // patch) ** 2
+    rows += vision.number("num_cls_tokens") + vision.number("num_registers")
+    layer = encoder_layer(hidden, inner, gated=False, biased=True, norms=(4 + 2) * hidden)
+    return {
+        "layers": vision.number("num_hidden_layers"),
+        "hidden_size": hidden,
+        "intermediate_size": inner,
+        "patch_size": patch,
+        "layer_parameters": layer,
+        "outside_parameters": rows * hidden,
+    }
+
+
 def _intern(vision: Fields) -> Encoder:
     """Read InternViT: scales of both sums, biases of queries, keys and values where it says so."""
     hidden, inner = vision.number("hidden_size"), vision.number("intermediate_size")
@@ -105,7 +155,16 @@ ENCODERS: dict[str, Callable[[Fields], Encoder]] = {
     "idefics2_vision": _siglip,
     "smolvlm_vision": _siglip,
     "paddleocr_vl_vision": _siglip,
+    "minicpm_ocr_vision": _siglip,
+    "minicpmv4_6_vision": _siglip,
+    "minicpmv4_7_vision": _siglip,
     "siglip2_vision_model": _siglip_2,
+    "video_llama_3_vision": _without_positions,
+    "blip_2_vision_model": _blip,
+    "instructblip_vision_model": _blip,
+    "instructblipvideo_vision_model": _blip,
+    "ovis2_vision": _aimv2,
+    "radio": _radio,
     "internvl_vision": _intern,
     "qianfan_ocr_vision": _intern,
 }

@@ -24,7 +24,10 @@ from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.model.vision import VisionTower
 
 _NORMS = 4
-_HEADLESS = ("idefics3_vision", "idefics2_vision", "smolvlm_vision", "paddleocr_vl_vision")
+_HEADLESS = (
+    "idefics3_vision", "idefics2_vision", "smolvlm_vision", "paddleocr_vl_vision",
+    "minicpm_ocr_vision", "minicpmv4_6_vision", "minicpmv4_7_vision",
+)  # fmt: skip
 """Encoders of SigLIP's shape that never have a head."""
 
 
@@ -79,6 +82,12 @@ def _gemma3(fields: Fields) -> dict[str, Any]:
         described["vision"] = siglip_vision(vision, described["hidden_size"], tokens)
     fields.ignore_rest()
     return described
+
+
+@dialect("shieldgemma2")
+def _shieldgemma2(fields: Fields) -> dict[str, Any]:
+    """Read ShieldGemma 2: its class holds a Gemma 3, whose head is tied whatever the whole says."""
+    return {**_gemma3(fields), "tie_word_embeddings": True}
 
 
 def siglip_vision(vision: Fields, text_hidden: int, tokens: int) -> VisionTower:

@@ -148,7 +148,7 @@ def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
     return _with_qwen_vision(fields, _qwen3_5_moe_text)
 
 
-@dialect("qwen3_vl")
+@dialect("qwen3_vl", "cosmos3_omni")
 def _qwen3_vl(fields: Fields) -> dict[str, Any]:
     return _with_qwen_vision(fields, _qwen3)
 
