@@ -8,7 +8,7 @@ from math import ceil
 
 from llmcalc_core.checks import one_of, whole_number
 
-_OPTIONAL = ("attention_size", "window_patches", "image_size", "most_tokens")
+_OPTIONAL = ("attention_size", "window_patches", "image_size", "most_tokens", "query_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,8 @@ class VisionTower:
         Side that every image (or tile of one) is brought to [pixels]; as it is where not given.
     most_tokens : int, optional
         Tokens that an image is scaled down to.
+    query_tokens : int, optional
+        Tokens that a resampler makes of the patches of an image, however many these are.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class VisionTower:
     window_patches: int | None = None
     image_size: int | None = None
     most_tokens: int | None = None
+    query_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Check every number."""
@@ -83,14 +86,18 @@ class VisionTower:
         ... ).tokens(640, 480)
         256
         """
+        return self.query_tokens or self._joined(width, height)
+
+    def patches(self, width: int, height: int) -> int:
+        """Count the patches of an image of this size [pixels]."""
+        return self._joined(width, height) * self.merge_size**2
+
+    def _joined(self, width: int, height: int) -> int:
+        """Count the squares of patches that are joined."""
         sides = (self.image_size or width, self.image_size or height)
         cell = self.patch_size * self.merge_size
         across, down = (ceil(whole_number("image side", side) / cell) for side in sides)
         return min(across * down, self.most_tokens or across * down)
-
-    def patches(self, width: int, height: int) -> int:
-        """Count the patches of an image of this size [pixels]."""
-        return self.tokens(width, height) * self.merge_size**2
 
     def attended(self, patches: int) -> float:
         """Count the patches that one attends to, in the mean over the layers."""

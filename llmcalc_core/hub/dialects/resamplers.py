@@ -37,7 +37,7 @@ def _with_queries(fields: Fields, *, encoder: str, reads_words: bool) -> dict[st
         count, width = fields.number("num_query_tokens", least=1), former.number("hidden_size")
         parameters = count * width + _q_former(former, reads_words=reads_words)
         former.ignore_rest()
-        return {"most_tokens": count, "projector_parameters": parameters + (width + 1) * text}
+        return {"query_tokens": count, "projector_parameters": parameters + (width + 1) * text}
 
     return with_images(fields, queried, encoder=encoder, decoder="opt")
 
@@ -76,7 +76,7 @@ def _idefics2(fields: Fields) -> dict[str, Any]:
         layer = 2 * dim * width * heads + 3 * dim * 4 * dim + 3 * dim
         parameters = perceiver.number("resampler_depth") * layer + count * dim + dim
         gated = 2 * encoder["hidden_size"] * inner + inner * text
-        return {"most_tokens": count, "projector_parameters": parameters + gated}
+        return {"query_tokens": count, "projector_parameters": parameters + gated}
 
     return with_images(fields, perceived, encoder="idefics2_vision", decoder="mistral")
 
@@ -93,7 +93,7 @@ def _aria(fields: Fields) -> dict[str, Any]:
         count = max(known.values())
         projected = 3 * width * width + 5 * (width + 1) * width + 2 * 2 * width
         parameters = count * width + projected + 2 * width + width * text + text * text
-        return {"most_tokens": count, "projector_parameters": parameters}
+        return {"query_tokens": count, "projector_parameters": parameters}
 
     return with_images(fields, queried, encoder="idefics3_vision", decoder="aria_text")
 

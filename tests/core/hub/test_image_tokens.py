@@ -1,4 +1,4 @@
-"""What an image becomes for the decoder: tokens and patches, by hand from each model's own paper."""
+"""What an image becomes for the decoder: tokens and patches, by hand from each model's paper."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ def tower(model_type: str, text: str, vision: str, **more: Any) -> VisionTower:
 )
 def test_an_image_becomes_as_many_tokens(found: VisionTower, tokens: int) -> None:
     assert found.tokens(1024, 1024) == tokens
+
+
+def test_queries_are_fewer_than_the_patches_that_the_encoder_reads() -> None:
+    """An image of 224 x 224 in patches of 14."""
+    found = tower("blip-2", "opt", "blip_2_vision_model", qformer_config={})
+    assert (found.patches(640, 480), found.tokens(640, 480)) == (16 * 16, 32)
 
 
 def test_most_layers_of_sam_attend_in_windows() -> None:
