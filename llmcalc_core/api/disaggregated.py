@@ -155,6 +155,7 @@ def explore_disaggregated(
     target = resolve(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques, target.model)
     technique.check_phase("prefill")
+    target.model.check_phase("serving")
     technique.check_pools()
     pools = (
         target.hardware,

@@ -279,6 +279,7 @@ def estimate_static(
     target.hardware.check_devices("devices", layout.devices)
     workload = make_workload(*lengths, techniques=find_technique(techniques, target.model))
     for phase in phases:
+        target.model.check_phase(phase, prefix_hit_rate=workload.techniques.prefix_hit_rate)
         workload.techniques.check_phase(phase)
     estimates = estimate_phases(
         target.model, target.hardware, target.precision, (layout,), workload, phases=phases,

@@ -333,6 +333,7 @@ def _splits(
     check_known(objective, (target.hardware,))
     known = one_of("stage", stage, STATIC_PHASES)
     workload.techniques.check_phase(known)
+    target.model.check_phase(known, prefix_hit_rate=workload.techniques.prefix_hit_rate)
     count = whole_number("total_nodes", total_nodes, most=MOST_DEVICES)
     table = fitting_splits(
         target.model,

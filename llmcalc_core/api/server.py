@@ -146,6 +146,7 @@ def make_server(
             raise ValueError(msg)
     _check_scheduler(find_engine(engine))
     target = resolve(model, hardware, precision, memory_fraction)
+    target.model.check_phase("serving")
     layout = check_layout(
         target.model,
         tp=widths.tp,

@@ -185,6 +185,7 @@ def estimate_serving_performance(
     prompts = None if num_prompts is None else whole_number("num_prompts", num_prompts)
     rounds = float(ROUNDS) if prompts is None else max(prompts / asked, 1.0)
     target = resolve(model, system_name, bits, memory_fraction, price_per_hour, power_watts)
+    target.model.check_phase("serving")
     technique.check_draft(target.model.name, target.model.vocabulary)
     layout = check_layout(
         target.model,

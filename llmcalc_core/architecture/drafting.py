@@ -54,7 +54,9 @@ def draft_of(model: Model, techniques: Techniques) -> Draft:
     1
     """
     if techniques.draft_model is not None:
-        return Draft(model=architecture(techniques.draft_model))
+        found = architecture(techniques.draft_model)
+        found.check_phase("decode")
+        return Draft(model=found)
     if model.prediction is not None:
         return _module(model, model.prediction)
     msg = (

@@ -78,6 +78,8 @@ class Model:
         Modules of multi-token prediction, apart from the decoder.
     vision : VisionTower or None
         The encoder of images, apart from the decoder.
+    generates : bool
+        Whether it is a decoder; an encoder reads texts and generates none.
     """
 
     name: str
@@ -95,6 +97,31 @@ class Model:
     max_context: int | None
     prediction: TokenPrediction | None = None
     vision: VisionTower | None = None
+    generates: bool = True
+
+    def check_phase(self, phase: str, *, prefix_hit_rate: float = 0.0) -> None:
+        """Refuse to generate text with an encoder, or to find a prompt's start in its cache.
+
+        Raises
+        ------
+        ValueError
+            If the model generates nothing, and the phase is another than 'prefill' or a part of
+            prompts is cached.
+        """
+        if self.generates:
+            return
+        if prefix_hit_rate:
+            msg = (
+                f"prefix_hit_rate must be 0 for {self.name}, an encoder, which keeps no cache, "
+                f"got {prefix_hit_rate}"
+            )
+            raise ValueError(msg)
+        if phase != "prefill":
+            msg = (
+                f"{self.name} is an encoder: it reads prompts and generates nothing; phase must be "
+                f"'prefill', got {phase!r}"
+            )
+            raise ValueError(msg)
 
     @property
     def layer_count(self) -> int:
@@ -275,6 +302,7 @@ def architecture(config: ModelConfig) -> Model:
         max_context=config.max_model_len,
         prediction=_prediction(config),
         vision=config.vision,
+        generates=config.generates,
     )
 
 

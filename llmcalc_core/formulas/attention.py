@@ -79,6 +79,40 @@ def causal_pairs(*, prompt: Values, window: Values = np.inf, cached: Values = 0.
     return _pairs_until(prompt, window) - _pairs_until(cached, window)
 
 
+def bidirectional_pairs(*, prompt: Values, window: Values = np.inf) -> Values:
+    """Query and key pairs of a text whose tokens attend to those before and after them.
+
+    Parameters
+    ----------
+    prompt : float or array
+        Length of the text [tokens].
+    window : float or array
+        Tokens that a query sees: half of the others on either side, and itself [tokens].
+
+    Returns
+    -------
+    float or array
+        Pairs [1]: n² for full attention, less with a window, whose half is cut off at both ends.
+
+    References
+    ----------
+    Devlin et al., BERT, arXiv:1810.04805, section 3; local attention of ModernBERT,
+    arXiv:2412.13663, section 2.1.2.
+
+    Examples
+    --------
+    >>> float(bidirectional_pairs(prompt=512.0))
+    262144.0
+
+    Of 4 tokens that see one neighbour on either side, the two at the ends see 2, the others 3.
+
+    >>> float(bidirectional_pairs(prompt=4.0, window=3.0))
+    10.0
+    """
+    side = smaller((window - 1) / 2, prompt - 1)
+    return prompt * (1 + 2 * side) - side * (side + 1)
+
+
 def _pairs_until(length: Values, window: Values) -> Values:
     """Pairs of all queries up to a length [1]."""
     seen = smaller(length, window)

@@ -14,6 +14,7 @@ from typing import Any
 from llmcalc_core.checks import nearest, one_of
 from llmcalc_core.hub.dialects import dialects
 from llmcalc_core.hub.dialects.fields import Fields
+from llmcalc_core.hub.dialects.text_encoders import TEXT_ENCODERS
 from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
 from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
 from llmcalc_core.model.config import ModelConfig
@@ -197,8 +198,10 @@ def _model_type(values: Mapping[str, Any], name: str) -> str:
 
 
 def _refuse_other_tasks(values: Mapping[str, Any], fields: Fields) -> None:
-    """Refuse a model whose output is no text: it has another head, or none."""
+    """Refuse a model whose output is no text, unless it is an encoder of texts."""
     names = values.get("architectures")
     first = names[0] if isinstance(names, list) and names else None
+    if values["model_type"] in TEXT_ENCODERS:
+        return
     if first is not None and not _GENERATES_TEXT.search(str(first)):
         fields.refuse("architectures", "must name a model that generates text (...ForCausalLM)")

@@ -10,7 +10,7 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.kv_cache import key_value_bytes
 from llmcalc_core.formulas.single_numbers import ceiling
 from llmcalc_core.layers.cache_page import CachePage, Kept
-from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_seen
+from llmcalc_core.layers.kernels import attention_kernel, keys_read, pairs_both_ways, pairs_seen
 from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.sparse import Indexer
@@ -31,7 +31,8 @@ class Attention(AttentionMixer):
     one head (one of them where keys are values too), and ``kv_parameters`` theirs, which are
     replicated where there are fewer heads than devices; ``output_parameters`` are those of the last
     projection. An ``indexer`` chooses the tokens that are read, in blocks, if there is one; every
-    device has all of it.
+    device has all of it. Where ``both_ways``, a token attends to later ones as well, of a window to
+    half of it on either side, and nothing is kept.
     """
 
     heads: int
@@ -48,6 +49,7 @@ class Attention(AttentionMixer):
     kv_parameters: int
     output_parameters: int
     indexer: Indexer | None = None
+    both_ways: bool = False
 
     @classmethod
     def from_config(cls, config: ModelConfig, index: int) -> Attention:
@@ -90,6 +92,7 @@ class Attention(AttentionMixer):
             kv_parameters=kv_heads * kv_width * biased,
             output_parameters=result * hidden,
             indexer=indexer,
+            both_ways=config.attention == "bidirectional",
         )
 
     @property
@@ -111,6 +114,8 @@ class Attention(AttentionMixer):
             words += f", chunks of {self.chunk:,}"
         if self.indexer:
             words += f", {self.indexer.top_k:,} tokens chosen"
+        if self.both_ways:
+            words += ", both ways"
         return words + (", cache of an earlier layer" if self.shares_cache else "")
 
     @property
@@ -129,6 +134,11 @@ class Attention(AttentionMixer):
         key = self.head_dim + self.v_dim
         return self.heads * (key + self.gate) + self.kv_heads * key
 
+    @property
+    def keeps_cache(self) -> bool:
+        """Whether its keys and values are its own, and read again later."""
+        return not (self.shares_cache or self.both_ways)
+
     def sharded_parameters(self, tp: Values) -> Values:
         """Count the parameters on one device, key and value heads in whole."""
         kv_share = ceiling(self.kv_heads / tp) / self.kv_heads
@@ -144,7 +154,7 @@ class Attention(AttentionMixer):
 
     def request_bytes(self, element: float, grid: Grid) -> Values:
         """Count the keys and values of one request on one device [bytes]."""
-        if self.shares_cache:
+        if not self.keeps_cache:
             return NO_CACHE
         reach = None if grid.engine.caches_whole_context else self.window or self.chunk
         index = self.indexer.cache_bytes(cached_tokens(grid)) if self.indexer else 0.0
@@ -158,7 +168,7 @@ class Attention(AttentionMixer):
 
     def cache_pages(self, element: float, tp: int) -> tuple[CachePage, ...]:
         """Give the keys and values of one sequence: of all tokens, a window, or a chunk."""
-        if self.shares_cache:
+        if not self.keeps_cache:
             return ()
         each = key_value_bytes(
             tokens=1,
@@ -201,7 +211,10 @@ class Attention(AttentionMixer):
         """Attend to what is in reach."""
         heads, chosen = self.heads / step.grid.tp, self.indexer.top_k if self.indexer else np.inf
         reach = float(self.window or self.chunk or chosen)
-        seen = pairs_seen(step, window=float(self.window or chosen), chunk=self.chunk)
+        if self.both_ways:
+            seen = pairs_both_ways(step, window=float(self.window or chosen))
+        else:
+            seen = pairs_seen(step, window=float(self.window or chosen), chunk=self.chunk)
         return (
             attention_kernel(
                 step,

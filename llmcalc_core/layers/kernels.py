@@ -7,6 +7,7 @@ import numpy as np
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.attention import (
     attention_flops,
+    bidirectional_pairs,
     causal_pairs,
     chunk_pairs,
     mean_chunk_context,
@@ -46,6 +47,12 @@ def pairs_seen(
             / grid.prefill_chunks
         )
     return seen if ratio == 1 else seen / ratio
+
+
+def pairs_both_ways(step: Pass, *, window: float = np.inf) -> Values:
+    """Count query and key pairs [1] of a text, or a part of it, that is read both ways."""
+    grid = step.grid
+    return bidirectional_pairs(prompt=grid.inputs, window=window) / grid.prefill_chunks
 
 
 def keys_read(step: Pass, seen: Values, *, reach: float = np.inf, ratio: int = 1) -> Values:

@@ -1,4 +1,4 @@
-"""``ModelConfig``: a decoder described by the flat numbers of its configuration file."""
+"""``ModelConfig``: a decoder, or an encoder of texts, by the numbers of its configuration file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ModelConfig:
-    """A decoder-only language model, as its configuration file describes it.
+    """A decoder-only language model, or an encoder, as its configuration file describes it.
 
     Parameters
     ----------
@@ -34,6 +34,10 @@ class ModelConfig:
         Key and value heads; the query heads where not given (multi-head attention).
     head_dim : int, optional
         Width of a head [elements]; ``hidden_size / num_attention_heads`` where not given.
+    attention : {'causal', 'bidirectional'}
+        Whether a token attends to those before it, or to all of the text, as in an encoder (BERT,
+        arXiv:1810.04805), which keeps no cache and generates nothing; a ``sliding_window`` is then
+        the tokens that it sees of both sides and itself.
     num_ffi : int, default 2
         Up projections of the feed-forward layer: 2 if gated (SwiGLU), 1 if plain.
     max_model_len : int, optional
@@ -175,6 +179,7 @@ linear_conv_kernel_dim : int, optional
     intermediate_size: int
     num_key_value_heads: int | None = None
     head_dim: int | None = None
+    attention: str = "causal"
     num_ffi: int = 2
     max_model_len: int | None = None
     sliding_window: int | None = None
@@ -314,6 +319,11 @@ linear_conv_kernel_dim : int, optional
         differing = dict(self.per_layer).get(name)
         value: int | None = differing[index] if differing else getattr(self, name)
         return value or 0
+
+    @property
+    def generates(self) -> bool:
+        """Whether it can generate text: an encoder reads it and generates nothing."""
+        return self.attention == "causal"
 
     @property
     def attention_family(self) -> str:

@@ -47,6 +47,9 @@ ATTENTION_KINDS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Those of them that are attention, by the family that all attention of a model is of."""
 
+ATTENTION = ("causal", "bidirectional")
+"""Which tokens of a text a token attends to: those before it, or all."""
+
 MLP_LAYER_TYPES = ("dense", "sparse", "linear", "none")
 """Channel mixers that a layer can have: feed-forward, mixture of experts, one projection."""
 
@@ -104,6 +107,7 @@ def settle(config: ModelConfig) -> dict[str, Any]:
     values["vision"] = vision_tower(values["vision"])
     if values["parallel_mixer"]:
         values["parallel_mixer"] = one_of("parallel_mixer", values["parallel_mixer"], RECURRENT)
+    values["attention"] = one_of("attention", values["attention"], ATTENTION)
     values["norm"] = one_of("norm", values["norm"], ("rmsnorm", "layernorm"))
     _settle_layers(values)
     _fill(values)
@@ -260,6 +264,8 @@ def _refuse_missing_parts(config: ModelConfig) -> None:
     if config.per_layer_input_size:
         _need(config, "inputs of layers (per_layer_input_size) need", ("per_layer_input_vocab",))
     _refuse_kinds(config)
+    if config.attention == "bidirectional":
+        _refuse_one_way(config)
     key_heads, value_heads = config.linear_num_key_heads, config.linear_num_value_heads
     if key_heads and value_heads and value_heads % key_heads:
         closest = max(round(value_heads / key_heads), 1) * key_heads
@@ -284,6 +290,23 @@ def _refuse_kinds(config: ModelConfig) -> None:
                 f"layer_types must be {' or '.join(own)}, or no attention, where attention is "
                 f"{family}, got {kind!r}"
             )
+            raise ValueError(msg)
+
+
+def _refuse_one_way(config: ModelConfig) -> None:
+    """Refuse parts that read a text from its start, or predict its next token, in an encoder."""
+    both_ways = ("full_attention", "sliding_attention")
+    others = {*config.layer_types} - {*both_ways}
+    if others or config.attention_family != "plain" or config.parallel_mixer:
+        found = min(others, default=config.parallel_mixer or f"{config.attention_family} attention")
+        msg = (
+            f"bidirectional attention must be of layer_types {' or '.join(both_ways)} alone, "
+            f"got {found!r}"
+        )
+        raise ValueError(msg)
+    for name in ("mtp_layers", "num_kv_shared_layers"):
+        if getattr(config, name):
+            msg = f"{name} must be 0 where attention is bidirectional, got {getattr(config, name)}"
             raise ValueError(msg)
 
 

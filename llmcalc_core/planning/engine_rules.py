@@ -133,7 +133,8 @@ def _exceeds_positions(asked: Asked) -> Mask:
     longest = asked.model.max_context
     if longest is None:
         return np.zeros((), bool)
-    return np.asarray(asked.grid.inputs + asked.grid.outputs > longest)
+    answer = asked.grid.outputs if asked.model.generates else 0
+    return np.asarray(asked.grid.inputs + answer > longest)
 
 
 _TOO_LONG = EngineRule(

@@ -155,10 +155,12 @@ def with_other_phase(
     Returns
     -------
     Performance
-        With both ``ttft_s`` and ``tpot_s``.
+        With both ``ttft_s`` and ``tpot_s``, which is no number where nothing is generated.
     """
     if own.ttft_s is not None and own.tpot_s is not None:
         return own
     decode = own.tpot_s is None
+    if decode and not model.generates:
+        return replace(own, tpot_s=np.asarray(np.nan), e2e_s=own.ttft_s)
     other = phase_latency(model, hardware, precision, grid, efficiency, decode=decode)
     return replace(own, tpot_s=other) if decode else replace(own, ttft_s=other)

@@ -254,6 +254,10 @@ class EvaluationRequest:
         for techniques in self.techniques:
             techniques.check_beams(self.beam_size)
             techniques.check_phase(self.phase)
+            for config in self.models:
+                architecture(config).check_phase(
+                    self.phase, prefix_hit_rate=techniques.prefix_hit_rate
+                )
             for config in self.models if techniques.speculative_tokens else ():
                 draft_of(architecture(config), techniques)
 
