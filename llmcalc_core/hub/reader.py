@@ -14,6 +14,7 @@ from typing import Any
 from llmcalc_core.checks import nearest, one_of
 from llmcalc_core.hub.dialects import dialects
 from llmcalc_core.hub.dialects.fields import Fields
+from llmcalc_core.hub.dialects.not_described import NOT_DESCRIBED
 from llmcalc_core.hub.dialects.text_encoders import TEXT_ENCODERS
 from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
 from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
@@ -189,6 +190,9 @@ def _model_type(values: Mapping[str, Any], name: str) -> str:
         msg = f"{name}: a model's config.json has a field model_type, this one has none"
         if "quantization" in values:
             msg += "; it is a quantisation alone: give the config.json beside it, or the folder"
+        raise ValueError(msg)
+    if isinstance(model_type, str) and model_type in NOT_DESCRIBED:
+        msg = f"{name} (model_type {model_type!r}) cannot be read: {NOT_DESCRIBED[model_type]}"
         raise ValueError(msg)
     msg = (
         f"{name}: the field model_type must be one of the {len(dialects())} that can be read, got "

@@ -9,6 +9,7 @@ from llmcalc_core.layers.compressed import CompressedAttention
 from llmcalc_core.layers.delta import GatedDeltaNet
 from llmcalc_core.layers.feed_forward import FeedForward
 from llmcalc_core.layers.latent import LatentAttention
+from llmcalc_core.layers.lightning import LightningAttention
 from llmcalc_core.layers.mamba import Mamba
 from llmcalc_core.layers.mamba2 import Mamba2
 from llmcalc_core.layers.moe import MoE
@@ -37,6 +38,7 @@ def no_mixer(_config: ModelConfig, _index: int) -> None:
 _OTHERS: dict[str, MixerMaker] = {
     "linear_attention": GatedDeltaNet.from_config,
     "kimi_delta_attention": GatedDeltaNet.kimi_from_config,
+    "lightning_attention": LightningAttention.from_config,
     "mamba": Mamba.from_config,
     "mamba2": Mamba2.from_config,
     "short_convolution": ShortConvolution.from_config,

@@ -48,7 +48,8 @@ class ModelConfig:
     layer_types : tuple of str
         Token mixer of each layer, of ``LAYER_TYPES``; a shorter pattern repeats. Empty: all full,
         or all sliding where there is a window. ``linear`` is a single projection in place of
-        attention, ``none`` no token mixer at all.
+        attention, ``lightning_attention`` that of MiniMax-01 (arXiv:2501.08313), ``none`` no token
+        mixer at all.
     mlp_layer_types : tuple of str
         Channel mixer of each layer, of ``MLP_LAYER_TYPES``; a shorter pattern repeats. Empty: as
         ``first_k_dense_replace`` and ``moe_layer_freq`` say.

@@ -25,6 +25,7 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
     "heavily_compressed_attention": ("o_lora_rank", "heavy_compress_ratio"),
     "linear_attention": _DELTA,
     "kimi_delta_attention": _DELTA,
+    "lightning_attention": (),
     "mamba": ("mamba_d_state", "mamba_dt_rank"),
     "mamba2": ("mamba_d_state", "mamba_num_heads", "mamba_head_dim", "mamba_n_groups"),
     "short_convolution": ("short_conv_kernel",),
@@ -33,7 +34,10 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
 }
 """Token mixers that a layer can have, and the fields that each of them needs."""
 
-RECURRENT = ("linear_attention", "kimi_delta_attention", "mamba", "mamba2", "short_convolution")
+RECURRENT = (
+    "linear_attention", "kimi_delta_attention", "lightning_attention", "mamba", "mamba2",
+    "short_convolution",
+)  # fmt: skip
 """Those of them that keep a state, which a layer may have beside attention."""
 
 ATTENTION_KINDS: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""Makers of hybrids with a family each: Falcon-H1 (TII), Ling 3 (inclusionAI), LongCat (Meituan).
+"""Makers of hybrids with a family each: Falcon-H1, Ling 3 (inclusionAI), LongCat, Lara Mini.
 
 Defaults are those of the configuration classes in Hugging Face transformers; counts were checked
 against its models (5.24.0).
@@ -11,8 +11,10 @@ from typing import Any
 from llmcalc_core.hub.dialects.decoder import (
     FULL,
     KV,
+    SLIDING,
     attention_bias,
     decoder_fields,
+    delta_shape,
     layer_kinds,
     mixtures,
 )
@@ -135,4 +137,28 @@ def _longcat_flash(fields: Fields) -> dict[str, Any]:
         "n_shared_experts": 1,
         "shared_expert_intermediate_size": dense,
         "router_bias": True,
+    }
+
+
+_LINEAR = "linear_attention"
+_LARA = (_LINEAR, SLIDING, _LINEAR, FULL, SLIDING)
+
+
+@dialect("lara_mini")
+def _lara_mini(fields: Fields) -> dict[str, Any]:
+    """Read Lara Mini: gated delta nets, windows and full attention, with experts in every layer."""
+    base = decoder_fields(fields, width=0, needs=(KV, "head_dim"))
+    named = {_LINEAR: _LINEAR, SLIDING: SLIDING, FULL: FULL}
+    return {
+        **base,
+        **attention_bias(fields),
+        **delta_shape(fields),
+        "layer_types": layer_kinds(fields, named, base["num_decoder_layers"]) or _LARA,
+        "sliding_window": fields.number("sliding_window"),
+        "qk_norm": True,
+        "num_experts": fields.number("num_experts"),
+        "expert_top_k": fields.number("num_experts_per_tok"),
+        "moe_intermediate_size": fields.number("moe_intermediate_size"),
+        "n_shared_experts": 1,
+        "shared_expert_intermediate_size": fields.number("shared_expert_intermediate_size"),
     }

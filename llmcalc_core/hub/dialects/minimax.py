@@ -1,4 +1,4 @@
-"""MiniMax: M3, with block-sparse attention, and images.
+"""MiniMax: Text-01 and M1, with lightning attention, M3, with block-sparse attention, and images.
 
 Defaults are those of the configuration classes in Hugging Face transformers; counts were checked
 against its models (5.24.0).
@@ -16,12 +16,19 @@ from llmcalc_core.hub.dialects.decoder import (
     encoder_layer,
     images,
     layer_kinds,
+    local_experts,
     mixtures,
     text_part,
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.model.vision import VisionTower
 
+_LIGHTNING = "lightning_attention"
+_SUMS = (
+    "layernorm_full_attention_{}", "layernorm_linear_attention_{}", "layernorm_mlp_{}",
+    "full_attn_{}_factor", "linear_attn_{}_factor", "mlp_{}_factor",
+)  # fmt: skip
+"""Numbers that the residual and a part's result are multiplied by before their sum."""
 _SPARSE = "block_sparse_attention"
 _KINDS = {FULL: FULL, "minimax_m3_sparse": _SPARSE}
 _FLAT = {
@@ -29,6 +36,32 @@ _FLAT = {
     "index_block_size": "sparse_block_size", "index_topk_blocks": "sparse_topk_blocks",
 }  # fmt: skip
 """Fields of the indexer, and what a section of their own calls them."""
+
+
+@dialect("minimax", "minimax_text_01", "minimax_m1")
+def _minimax(fields: Fields) -> dict[str, Any]:
+    """Read MiniMax-Text-01 and M1: lightning attention, and softmax attention in some layers.
+
+    Its older files number the layers' kinds, 0 being lightning attention; vLLM keeps its states in
+    the width of the weights (``linear_attention_state_dtype``).
+    """
+    fields.require("shared_intermediate_size", expected=0)
+    fields.ignore("block_size", "attn_type_list", "postnorm", "shared_moe_mode", "rotary_dim")
+    fields.ignore(*(name.format(end) for name in _SUMS for end in ("alpha", "beta")))
+    base = decoder_fields(fields, needs=(KV,))
+    layers = base["num_decoder_layers"]
+    kinds = layer_kinds(fields, {"linear_attention": _LIGHTNING, FULL: FULL}, layers)
+    numbers = fields.whole_numbers("attn_type_list")
+    if numbers and not kinds:
+        if len(numbers) != layers or not set(numbers) <= {0, 1}:
+            fields.refuse("attn_type_list", f"must be 0 or 1 for each of {layers} layers")
+        kinds = tuple(FULL if number else _LIGHTNING for number in numbers)
+    return {
+        **base,
+        **local_experts(fields),
+        "layer_types": kinds or (FULL, _LIGHTNING),
+        "recurrent_state_bits": 16,
+    }
 
 
 @dialect("minimax_m3_vl_text", "minimax_m3")

@@ -26,7 +26,7 @@ from llmcalc_core.hub.dialects.meta import llama
 from llmcalc_core.hub.dialects.mistral import mixtral
 
 
-@dialect("apertus")
+@dialect("apertus", "apertus1p5_text")
 def _apertus(fields: Fields) -> dict[str, Any]:
     """Read Apertus, whose activation has two numbers of a layer."""
     fields.require("post_norm", expected=False)
@@ -86,6 +86,37 @@ def _cohere2(fields: Fields) -> dict[str, Any]:
         "sliding_window_pattern", "_sliding_window_pattern", "layer_switch", default=4
     )
     return {**_cohere(fields), **windows(fields, (SLIDING,) * (period - 1) + (FULL,))}
+
+
+@dialect("cohere_compass_text")
+def _cohere_compass_text(fields: Fields) -> dict[str, Any]:
+    """Read the text part of North Micro Vision; all layers are full unless the file names them."""
+    return {
+        **decoder_fields(fields, tied=True),
+        **attention_bias(fields),
+        **windows(fields, (FULL,)),
+        "norms_per_layer": 1,
+    }
+
+
+@dialect("doge")
+def _doge(fields: Fields) -> dict[str, Any]:
+    """Read Doge, whose values say which keys count, and whose sums have weights of their own.
+
+    For each key head a number, and a projection of the values to one; for each part of a layer a
+    weight of the residual. Keys that do not count are masked, so that all are read.
+    """
+    fields.require("is_moe", expected=False)
+    fields.ignore("num_experts", "num_experts_per_tok", "norm_topk_prob", "keep_window_size")
+    base = {**decoder_fields(fields), **attention_bias(fields)}
+    heads = base["num_key_value_heads"] or base["num_attention_heads"]
+    return {
+        **base,
+        **windows(fields),
+        "mlp_bias": fields.flag("mlp_bias", default=False),
+        "qk_norm": True,
+        "layer_vector_size": heads * (heads * base["head_dim"] + 1) + 2 * base["hidden_size"],
+    }
 
 
 @dialect("falcon")

@@ -29,8 +29,9 @@ def _dbrx(fields: Fields) -> dict[str, Any]:
     """Read DBRX; its layer norms have no bias, so they count as RMS norms."""
     attention, experts = fields.section("attn_config"), fields.section("ffn_config")
     experts.ignore("moe_normalize_expert_weights", "moe_loss_weight", "moe_jitter_eps")
-    experts.ignore("ffn_act_fn", "uniform_expert_assignment")
+    experts.ignore("ffn_act_fn", "uniform_expert_assignment", "hidden_size")
     attention.ignore("clip_qkv", "attn_pdrop")
+    fields.ignore("num_key_value_heads")
     width = experts.number("ffn_hidden_size")
     return {
         "vocab_size": fields.number("vocab_size"),

@@ -21,7 +21,7 @@ from llmcalc_core.hub.dialects.decoder import (
 )
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 
-_WORDS = re.compile(r"(ForCausalLM|LMHeadModel|ForMaskedLM|GenerationDecoder)$")
+_WORDS = re.compile(r"(ForCausalLM|LMHeadModel|WithLMHeadModel|ForMaskedLM|GenerationDecoder)$")
 _OWN_BLOCKS = 5
 """Blocks that each of BigBird sees beside random ones: itself, two sides, the first, the last."""
 _LABELS = 2
@@ -131,7 +131,7 @@ def _extra(fields: Fields, hidden: int, width: int) -> int:
 TEXT_ENCODERS = (
     "bert", "roberta", "xlm-roberta", "camembert", "data2vec-text", "ernie", "electra", "big_bird",
     "megatron-bert", "roberta-prelayernorm", "xlm-roberta-xl", "bert-generation", "roformer",
-    "roc_bert", "xmod", "rembert", "modernbert", "modernbert-decoder",
+    "roc_bert", "xmod", "xlm", "rembert", "modernbert", "modernbert-decoder",
 )  # fmt: skip
 """Model types whose ``architectures`` need not generate text."""
 
@@ -161,7 +161,7 @@ def _reach(fields: Fields, base: dict[str, Any]) -> dict[str, Any]:
     return {"sliding_window": window, "layer_types": (SLIDING,)}
 
 
-@dialect(*TEXT_ENCODERS[:-3])
+@dialect(*TEXT_ENCODERS[:-4])
 def _bert(fields: Fields) -> dict[str, Any]:
     """Read an encoder of BERT's shape."""
     fields.require("add_cross_attention", expected=False)
@@ -219,6 +219,35 @@ def _rembert(fields: Fields) -> dict[str, Any]:
         "tie_word_embeddings": head != "words",
         "lm_head_bias": head == "words",
         "outer_vector_size": outer,
+    }
+
+
+@dialect("xlm")
+def _xlm(fields: Fields) -> dict[str, Any]:
+    """Read XLM, an encoder unless it says that it is causal, with embeddings of languages."""
+    fields.require("asm", expected=False)
+    fields.ignore("is_encoder", "use_lang_emb", "n_words", "summary_use_proj", "bos_index")
+    if head_of(fields) == "classes":
+        fields.refuse("architectures", "can only be described with a head of words, or with none")
+    hidden, languages = fields.number("emb_dim"), fields.number("n_langs", default=1)
+    positions = fields.number("max_position_embeddings")
+    spoken = languages if languages > 1 and fields.flag("use_lang_emb", default=True) else 0
+    causal = fields.flag("causal", default=False)
+    return {
+        "vocab_size": fields.number("vocab_size", "n_words"),
+        "hidden_size": hidden,
+        "num_decoder_layers": fields.number("n_layers"),
+        "num_attention_heads": fields.number("n_heads"),
+        "intermediate_size": 4 * hidden,
+        "max_model_len": positions,
+        "attention": "causal" if causal else "bidirectional",
+        **PLAIN_FEED_FORWARD,
+        **biased_everywhere(biased=True),
+        "learned_positions": positions,
+        "final_norm": False,
+        "tie_word_embeddings": True,
+        "lm_head_bias": head_of(fields) == "words",
+        "outer_vector_size": (2 + spoken) * hidden,
     }
 
 

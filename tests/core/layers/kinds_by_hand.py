@@ -30,6 +30,7 @@ from tests.core.layers.work_by_hand import (
     kimi,
     latent,
     layer_inputs,
+    lightning,
     low_rank_residual,
     mamba,
     mamba2,
@@ -131,6 +132,11 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
         (12_940 + 2208, 6470 + 1104, 3235 + 1104),
         (5248, 2624, 2 * (16 * 8 * 4 + (16 + 2 * 8) * 3 * 2)), (4 * (64 + 16), None, 4),
     ),
+    # five projections of 64 x 64, norm 64; states of 16 x 16 for each of four heads
+    "lightning attention": (
+        {"layer_types": ("lightning_attention",)}, lightning,
+        (20_544, 10_272, 5136), (8192, 4096, 2048), (5 * 64 + 64 * 16 / 256, None, 4),
+    ),
     # in 64 x 128, beta and dt 64 x 8, A and dt 8, convolution 96 x 4, norm 8, out 32 x 64
     "gated delta net": (
         DELTA | {"layer_types": ("linear_attention",)}, delta,
@@ -210,6 +216,7 @@ WORDS = {
         "compressed attention of 4 heads, window of 16, 8 tokens to an entry before",
     "Mamba": "Mamba, 128 wide (state 16)",
     "Mamba-2": "Mamba-2 of 4 heads (16 wide, state 8)",
+    "lightning attention": "lightning attention of 4 heads (16 wide)",
     "gated delta net": "gated delta rule of 4 heads (8 wide)",
     "projection": "a projection",
     "feed-forward": "feed-forward of 96",

@@ -234,6 +234,22 @@ def mamba2(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
     }
 
 
+def lightning(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
+    """Four heads with a state of 16 x 16 each, in 4 bytes; chunks of 256 (arXiv:2501.08313)."""
+    states = 2 * 2 * 4 * 16 * 16 * 4 / t
+    chunk = 1 if decode else 256
+    flops = 2 * m * 4 / t * (chunk * (16 + 16) + 2 * 16 * 16)
+    between = 0 if decode else 2 * 64 / t * 16 / 256
+    moved = m * (4 * 64 / t + between) * 2 + states
+    return {
+        "QKV projection": gemm(m, 3 * 64 / t, 64),
+        "gate projection": gemm(m, 64 / t, 64),
+        "scan": (flops, moved, states, 1 if decode else 4),
+        "gated norm": moves(m * 3 * 64 / t * 2),
+        "output projection": gemm(m, 64, 64 / t),
+    }
+
+
 DELTA: dict[str, Any] = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16,
     "linear_value_head_dim": 8,
