@@ -67,6 +67,7 @@ class LatentAttention(AttentionMixer):
             1 + config.attn_output_gate
         ) * value * hidden + config.attn_gate_per_head * hidden
         up = heads * (rank * (nope + value) + results) + (q_rank or hidden) * query
+        up += config.of_layer("attention_sinks", index) * heads
         shared = config.of_layer("index_shared", index)
         indexer = None if shared else Indexer.from_config(config, index)
         replicated = down + (indexer.parameters if indexer else 0)

@@ -23,6 +23,7 @@ from llmcalc_core.layers.residual import (
     LayerVectors,
     LowRankResidual,
 )
+from llmcalc_core.layers.rg_lru import RealGatedRecurrence
 from llmcalc_core.layers.short_conv import ShortConvolution
 from llmcalc_core.layers.token_mixer import TokenMixer
 from llmcalc_core.model.config import ModelConfig
@@ -41,6 +42,7 @@ _OTHERS: dict[str, MixerMaker] = {
     "lightning_attention": LightningAttention.from_config,
     "mamba": Mamba.from_config,
     "mamba2": Mamba2.from_config,
+    "rg_lru": RealGatedRecurrence.from_config,
     "short_convolution": ShortConvolution.from_config,
     "linear": Projection.from_config,
     "none": no_mixer,

@@ -18,9 +18,13 @@ _HALVES = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HyperConnections(Residual):
-    """Several residual streams, mixed before and after both parts of a layer (arXiv:2512.24880)."""
+    """Several residual streams, mixed before and after both parts of a layer (arXiv:2512.24880).
+
+    Without ``mixing`` they stay apart, and are joined into a part and fed by its result alone.
+    """
 
     streams: int
+    mixing: bool
     parameters: int
 
     @classmethod
@@ -29,9 +33,10 @@ class HyperConnections(Residual):
         streams = config.hyper_connections
         if not streams:
             return None
-        mixes = streams * (2 + streams)
-        each = mixes * (streams * config.hidden_size + 1) + 3
-        return cls(streams=streams, parameters=_HALVES * each)
+        mixing = config.hyper_connection_mixing
+        mixes = streams * (2 + streams * mixing)
+        each = mixes * (streams * config.hidden_size + 1) + 2 + mixing
+        return cls(streams=streams, mixing=mixing, parameters=_HALVES * each)
 
     @property
     def label(self) -> str:
@@ -46,7 +51,7 @@ class HyperConnections(Residual):
     @property
     def mixes(self) -> int:
         """Numbers that mix the streams of a token: into a part, out of it, and each other."""
-        return self.streams * (2 + self.streams)
+        return self.streams * (2 + self.streams * self.mixing)
 
     def work(self, step: Pass) -> Work:
         """Give the work of mHC (arXiv:2512.24880, 4.3): streams are read before a part and after.

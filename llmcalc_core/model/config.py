@@ -90,6 +90,9 @@ class ModelConfig:
         Residual streams that are mixed before and after each part of a layer (mHC,
         arXiv:2512.24880); layers of a block whose results later layers attend to (attention
         residuals of Kimi K3, arXiv:2607.24653).
+    hyper_connection_mixing : bool, default True
+        Whether the residual streams are mixed with each other too, not only into and out of a part
+        of a layer (Hy4).
     attn_output_gate, attn_gate_per_head : bool, default False
         Whether the result of attention is multiplied by a gate, projected beside the query: as wide
         as the result, or one number for each head.
@@ -139,6 +142,9 @@ linear_conv_kernel_dim : int, optional
         Whether dt, B and C are normalised inside the layer (Jamba).
     short_conv_kernel, short_conv_bias : int, bool
         Tokens that a ``short_convolution`` layer sees (LFM2), and whether it has biases.
+    lru_width, lru_conv_kernel : int
+        Channels of the ``rg_lru`` layers (Griffin, arXiv:2402.19427), and tokens that their short
+        convolution sees; their gates are in as many blocks as there are query heads.
     mamba_gate_norm : bool, default True
         Whether the ``mamba2`` layers normalise their gated result.
     parallel_mixer : str, optional
@@ -213,6 +219,7 @@ linear_conv_kernel_dim : int, optional
     altup_correct_scale: bool = False
     laurel_rank: int = 0
     hyper_connections: int = 0
+    hyper_connection_mixing: bool = True
     residual_block_size: int = 0
     num_experts: int = 1
     expert_top_k: int = 1
@@ -259,6 +266,8 @@ linear_conv_kernel_dim : int, optional
     mamba_num_heads: int | None = None
     mamba_head_dim: int | None = None
     mamba_n_groups: int | None = None
+    lru_width: int | None = None
+    lru_conv_kernel: int = 4
     short_conv_kernel: int = 0
     short_conv_bias: bool = False
     mamba_norm: bool = False

@@ -26,6 +26,7 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
     "linear_attention": _DELTA,
     "kimi_delta_attention": _DELTA,
     "lightning_attention": (),
+    "rg_lru": ("lru_width",),
     "mamba": ("mamba_d_state", "mamba_dt_rank"),
     "mamba2": ("mamba_d_state", "mamba_num_heads", "mamba_head_dim", "mamba_n_groups"),
     "short_convolution": ("short_conv_kernel",),
@@ -36,7 +37,7 @@ LAYER_TYPES: dict[str, tuple[str, ...]] = {
 
 RECURRENT = (
     "linear_attention", "kimi_delta_attention", "lightning_attention", "mamba", "mamba2",
-    "short_convolution",
+    "rg_lru", "short_convolution",
 )  # fmt: skip
 """Those of them that keep a state, which a layer may have beside attention."""
 

@@ -291,3 +291,29 @@ def gemma4_vision(vision: Fields, text_hidden: int, most_tokens: int | None) -> 
         num_ffi=2,
         most_tokens=most_tokens,
     )
+
+
+_BLOCKS = {"recurrent": "rg_lru", "attention": SLIDING}
+
+
+@dialect("recurrent_gemma")
+def _recurrent_gemma(fields: Fields) -> dict[str, Any]:
+    """Read RecurrentGemma: gated linear recurrences, and windows of attention in one of three."""
+    base = decoder_fields(fields, tied=True)
+    kinds = fields.words("block_types")
+    if not kinds or not set(kinds) <= {*_BLOCKS}:
+        fields.refuse("block_types", f"must be of {' and '.join(_BLOCKS)}")
+    width = fields.optional("lru_width") or base["hidden_size"]
+    if width % base["num_attention_heads"]:
+        fields.refuse("lru_width", "must be a multiple of num_attention_heads")
+    return {
+        **base,
+        "intermediate_size": base["intermediate_size"] // 2,
+        "layer_types": tuple(_BLOCKS[kind] for kind in kinds),
+        "sliding_window": fields.number("attention_window_size"),
+        "qkv_bias": fields.flag("attention_bias", default=False),
+        "attention_output_bias": True,
+        "mlp_bias": True,
+        "lru_width": width,
+        "lru_conv_kernel": fields.number("conv1d_width", least=1),
+    }

@@ -60,10 +60,6 @@ NOT_DESCRIBED: Mapping[str, str] = MappingProxyType(
             "a drafter of Gemma 4: it attends to the larger model's cache, which is not described",
         ),
         "hrm_text": "its two modules run several times for each token, which is not described",
-        "hy_v4": (
-            "its residual streams without mixing, and gates and sinks of latent attention, are not "
-            "described"
-        ),
         "inkling2_loop_text": f"some layers run several times for each token, and {_INKLING}",
         "inkling2_text": _INKLING,
         "inkling_text": _INKLING,
@@ -75,7 +71,6 @@ NOT_DESCRIBED: Mapping[str, str] = MappingProxyType(
             "its embeddings of n-grams, which gate its residual streams, are not described",
         ),
         "dory": "its middle layers run several times for each token, which is not described",
-        "recurrent_gemma": "its gated linear recurrent units (RG-LRU) are not described",
         "reformer": "its attention by hashes and its reversible layers are not described",
         "rwkv": "its WKV layers are not described",
         "xlnet": "its projected relative positions are not described",

@@ -14,10 +14,11 @@ from llmcalc_core.hub.dialects.decoder import (
     decoder_fields,
     first_dense_layers,
 )
-from llmcalc_core.hub.dialects.deepseek import (
-    deepseek_latent,
-)
+from llmcalc_core.hub.dialects.deepseek import deepseek_latent, deepseek_sparse
 from llmcalc_core.hub.dialects.fields import Fields, dialect
+
+_CHOOSING = 4
+"""Layers that read the tokens which the first of them chooses (Hy4)."""
 
 
 @dialect("hunyuan_v1_dense")
@@ -80,3 +81,29 @@ def _youtu(fields: Fields) -> dict[str, Any]:
     fields.require("mlp_bias", expected=False)
     tied = fields.flag("tie_word_embeddings", default=True)
     return {**deepseek_latent(fields), "tie_word_embeddings": tied}
+
+
+@dialect("hy_v4")
+def _hy_v4(fields: Fields) -> dict[str, Any]:
+    """Read Hy4: sparse latent attention with gates and sinks, four residual streams kept apart.
+
+    One layer in four chooses tokens for those after it, from the second on, where the file names
+    none.
+    """
+    fields.ignore("hc_eps", "hc_magnitude", "learnable_sink_init", "head_dim")
+    sparse = deepseek_sparse(fields)
+    layers = sparse["num_decoder_layers"]
+    if not fields.words("indexer_types"):
+        chosen = tuple(int(layer > 0 and (layer - 1) % _CHOOSING > 0) for layer in range(layers))
+        sparse["per_layer"] = {"index_shared": chosen}
+    return {
+        **sparse,
+        "first_k_dense_replace": first_dense_layers(
+            fields, layers, "first_k_dense_replace", default=1
+        ),
+        "attention_sinks": True,
+        "attn_output_gate": True,
+        "router_bias": True,
+        "hyper_connections": fields.number("hc_mult"),
+        "hyper_connection_mixing": False,
+    }

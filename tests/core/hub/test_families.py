@@ -262,3 +262,19 @@ def test_encoders_of_gemma_3n_are_refused_by_name() -> None:
         read_hf_config({**whole, "vision_config": {"hidden_size": 2048}})
     with pytest.raises(ValueError, match=r"intermediate_size can only be .*same in every layer"):
         read_hf_config({**text, "intermediate_size": [64, 128, 64, 64]})
+
+
+def test_recurrent_gemma_keeps_windows_and_states() -> None:
+    # google/recurrentgemma-2b: 2.68 B parameters (2,682,862,080 by transformers 5.24.0); a third of
+    # its 26 layers, 8 of them, attend to a window of 2,048.
+    read = read_hf_config(
+        {
+            "model_type": "recurrent_gemma", "vocab_size": 256000, "hidden_size": 2560,
+            "intermediate_size": 15360, "num_hidden_layers": 26, "num_attention_heads": 10,
+            "num_key_value_heads": 1, "lru_width": 2560, "attention_window_size": 2048,
+        }
+    )  # fmt: skip
+    assert read.parameters == 2_682_862_080
+    assert read.layer_types.count("sliding_attention") == 8
+    assert read.layer_types.count("rg_lru") == 18
+    assert read.bytes_per_token == 0

@@ -16,6 +16,7 @@ from tests.core.layers.work_by_hand import (
     EXPERTS,
     INDEX,
     LATENT,
+    LRU,
     MAMBA,
     MAMBA2,
     PLAIN,
@@ -38,6 +39,7 @@ from tests.core.layers.work_by_hand import (
     norms,
     plain_feed_forward,
     projection,
+    rg_lru,
     shared_attention,
     short_convolution,
     sparse,
@@ -137,6 +139,11 @@ KINDS: dict[str, tuple[dict[str, Any], Any, tuple[float, ...], tuple[float, ...]
         {"layer_types": ("lightning_attention",)}, lightning,
         (20_544, 10_272, 5136), (8192, 4096, 2048), (5 * 64 + 64 * 16 / 256, None, 4),
     ),
+    # in 65 x 64, out 33 x 64, gates 2 x 32 x 9 and 32 decays, convolution 32 x 5
+    "RG-LRU": (
+        LRU | {"layer_types": ("rg_lru",)}, rg_lru,
+        (7040, 3520, 1760), (640, 320, 160), (6 * 32, None, 4),
+    ),
     # in 64 x 128, beta and dt 64 x 8, A and dt 8, convolution 96 x 4, norm 8, out 32 x 64
     "gated delta net": (
         DELTA | {"layer_types": ("linear_attention",)}, delta,
@@ -217,6 +224,7 @@ WORDS = {
     "Mamba": "Mamba, 128 wide (state 16)",
     "Mamba-2": "Mamba-2 of 4 heads (16 wide, state 8)",
     "lightning attention": "lightning attention of 4 heads (16 wide)",
+    "RG-LRU": "gated linear recurrence (RG-LRU), 32 wide",
     "gated delta net": "gated delta rule of 4 heads (8 wide)",
     "projection": "a projection",
     "feed-forward": "feed-forward of 96",

@@ -250,6 +250,22 @@ def lightning(t: int, m: int, decode: bool) -> Operations:  # noqa: FBT001
     }
 
 
+LRU = {"lru_width": 32}
+
+
+def rg_lru(t: int, m: int, decode: bool) -> Operations:  # noqa: ARG001, FBT001 - one for both
+    """32 channels in four blocks; a number of 4 bytes and 3 inputs of 2 are kept of each."""
+    states = 2 * 2 * (32 * 4 + 32 * 3 * 2) / t
+    return {
+        "input projection": gemm(m, 2 * 32 / t, 64),
+        "convolution": moves(m * 2 * 32 / t * 2),
+        "gate projections": wide(m, 2 * 32 / t, 8),
+        "scan": moves(m * 4 * 32 / t * 2 + states, cached=states),
+        "gate": moves(m * 3 * 32 / t * 2),
+        "output projection": gemm(m, 64, 32 / t),
+    }
+
+
 DELTA: dict[str, Any] = {
     "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 16,
     "linear_value_head_dim": 8,
