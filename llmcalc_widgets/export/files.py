@@ -16,7 +16,7 @@ from llmcalc_core import csv_text
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.elements.labels import label_with_tooltip
-from llmcalc_widgets.export.front_stills import paint_chart
+from llmcalc_widgets.export.chart_still import paint_chart
 from llmcalc_widgets.export.stills import picture
 from llmcalc_widgets.text.units import number
 
