@@ -143,3 +143,15 @@ def test_an_absent_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ImportError, match=r"needs bqplot: pip install 'llmcalc-planner\[widgets\]'"
     ):
         import_module("llmcalc_widgets")
+
+
+def test_marimo_shows_the_picture_and_the_table(
+    widget: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, shown = widget._mime_()
+    assert kind == "text/html"
+    assert base64.b64encode(widget.to_png()).decode() in shown
+    assert "<table" in shown
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert "<table" in widget._mime_()[1]
+    assert "data:image/png" not in widget._mime_()[1]
