@@ -17,7 +17,9 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 ROOT = Path(__file__).parents[1]
-INSTALL = "%pip install -q llmcalc-planner[widgets,still]"
+INSTALL = "%pip install -q llmcalc-planner[{extras}]"
+NEEDS_SWEEP = ".parquet"
+"""What a notebook that writes files of a sweep has in it; pyarrow is too large to load for all."""
 
 
 def notebooks(folder: Path) -> None:
@@ -25,7 +27,9 @@ def notebooks(folder: Path) -> None:
     shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns(".*"))
     for path in folder.glob("*.ipynb"):
         notebook = nbformat.read(path, as_version=4)
-        cell = nbformat.v4.new_code_cell(INSTALL, id="install")
+        sweep = any(NEEDS_SWEEP in cell.source for cell in notebook.cells)
+        install = INSTALL.format(extras="still,sweep,widgets" if sweep else "still,widgets")
+        cell = nbformat.v4.new_code_cell(install, id="install")
         notebook.cells.insert(0, cell)
         nbformat.write(notebook, path)
 

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         parse_precision,
     )
     from llmcalc_core.simulation.steps import Cancelled
+    from llmcalc_core.spreadsheets import csv_text
     from llmcalc_core.workload.conversations import draw_conversations
     from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
     from llmcalc_core.workload.requests import Requests
@@ -108,6 +109,7 @@ __all__ = [
     "asked_precision",
     "calibrate",
     "compare_hardware",
+    "csv_text",
     "describe",
     "draw_conversations",
     "estimate_decode_performance",
@@ -209,6 +211,7 @@ _HOMES = {
         "parse_precision",
     ),
     "simulation.steps": ("Cancelled",),
+    "spreadsheets": ("csv_text",),
     "workload.conversations": ("draw_conversations",),
     "workload.lengths": ("FixedLengths", "LognormalLengths", "UniformLengths"),
     "workload.requests": ("Requests",),

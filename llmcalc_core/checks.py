@@ -317,7 +317,7 @@ def nearest(value: object, choices: Iterable[str], *, count: int = 3) -> str:
     if not isinstance(value, str):
         return ""
     by_folded = {choice.casefold(): choice for choice in choices}
-    close = get_close_matches(value.casefold(), list(by_folded), n=count, cutoff=0.5)
+    close = get_close_matches(value.casefold(), list(by_folded), n=count, cutoff=0.6)
     if not close:
         return ""
     return f"; did you mean {' or '.join(repr(by_folded[name]) for name in close)}?"

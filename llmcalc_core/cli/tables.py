@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from llmcalc_core.spreadsheets import csv_text
+
 FORMATS = ("text", "json", "csv")
 
 _SHOWN = {
@@ -56,7 +58,7 @@ def as_format(frame: pd.DataFrame, form: str) -> str:
         rows = [{str(name): _plain(value) for name, value in row.items()} for row in _rows(frame)]
         return json.dumps(rows, indent=1, allow_nan=False)
     if form == "csv":
-        return frame.to_csv(index=False).rstrip("\n")
+        return csv_text(frame).rstrip("\n")
     return frame.to_string(index=False, float_format=lambda value: f"{value:.4g}", na_rep="-")
 
 

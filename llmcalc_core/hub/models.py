@@ -31,6 +31,9 @@ _ADDRESS = re.compile(
 )
 """Of a model's page."""
 
+_PATIENCE_S = 4.0
+"""How long the Hub may take to say that it has a file [s]."""
+
 
 def find_model(
     model: str | os.PathLike[str] | Mapping[str, Any] | ModelConfig,
@@ -222,16 +225,32 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
 
 
 def _fetched(library: ModuleType, model: str, name: str, revision: str | None) -> str | None:
-    """Fetch a file and give its path; None if the repository has none of that name."""
+    """Fetch a file and give its path; None if the repository has none of that name.
+
+    Where the Hub does not answer at once, what was fetched before is taken: to download is to try
+    again for half a minute (``http_backoff`` of huggingface_hub 2.4).
+    """
     errors = library.errors
+    # The second is the base of all that its client of HTTP raises, which is no OSError in httpx.
+    unanswered = (OSError, *errors.HfHubHTTPError.__bases__, ValueError)
+    reason: Exception | None = None
     try:
-        path: str = library.hf_hub_download(model, name, revision=revision)
+        address = library.hf_hub_url(model, name, revision=revision)
+        library.get_hf_file_metadata(address, timeout=_PATIENCE_S)
+    except errors.EntryNotFoundError:
+        return None
+    except unanswered as error:
+        reason = error
+    try:
+        path: str = library.hf_hub_download(
+            model, name, revision=revision, local_files_only=reason is not None
+        )
     except errors.EntryNotFoundError as error:
         if not isinstance(error, errors.LocalEntryNotFoundError):
             return None
-        reason: Exception = error
-    except (OSError, ValueError) as error:
-        reason = error
+        reason = reason or error
+    except unanswered as error:
+        reason = reason or error
     else:
         return path
     msg = f"cannot fetch the {name} of {model!r} from the Hugging Face Hub: {reason}"

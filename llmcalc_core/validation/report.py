@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from llmcalc_core.spreadsheets import text_cell
 from llmcalc_core.validation.cases import Case, Figure
 from llmcalc_core.validation.schemas import Outcome, Schema
 
@@ -174,7 +175,7 @@ def write_predictions(schema: Schema, outcomes: Sequence[Outcome], file: TextIO)
                 for value in (figure.value, figure.low, figure.high)
             ]
             basis = outcome.prediction.basis
-        writer.writerow([outcome.id, *cells, basis, outcome.reason])
+        writer.writerow([text_cell(outcome.id), *cells, basis, text_cell(outcome.reason)])
 
 
 def _compares(measured: float, metric: str) -> bool:

@@ -15,7 +15,7 @@ from llmcalc_core import EvaluationRequest, Hardware, ModelConfig, Precision, Vi
 from llmcalc_widgets.apps.traits import Forwarding, Frame, traits_of
 from llmcalc_widgets.chart.load_view import load_view
 from llmcalc_widgets.export.displayed import Pictured
-from llmcalc_widgets.export.stills import load_still
+from llmcalc_widgets.export.figure_stills import load_still
 from llmcalc_widgets.runner.evaluations import Runner
 from llmcalc_widgets.runner.simulations import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS

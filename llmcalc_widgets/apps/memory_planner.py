@@ -20,10 +20,10 @@ from llmcalc_core import (
 )
 from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.apps.traits import Frame, traits_of
+from llmcalc_widgets.export.figure_stills import paint_figure
 from llmcalc_widgets.export.request_code import explore_call, program, quoted
-from llmcalc_widgets.export.stills import paint_memory
 from llmcalc_widgets.panels.budget_table import budget_table
-from llmcalc_widgets.panels.memory_chart import memory_chart
+from llmcalc_widgets.panels.memory_chart import memory_chart, memory_specification
 from llmcalc_widgets.panels.svg import PANEL_STYLE
 from llmcalc_widgets.settings.checks import check_text, one_of, whole
 from llmcalc_widgets.settings.registry import DEFAULTS, SettingValues, to_request
@@ -219,7 +219,8 @@ memory_fraction
     def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw the bars on matplotlib's figure."""
         label = AXIS_WORDS[self.axis]
-        paint_memory(figure, self._words, self.df, self.axis, label, marks=self._marks)
+        shown = memory_specification(self.df, self.axis, label, marks=self._marks)
+        paint_figure(figure, self._words, shown)
 
     def _layout_among(self, layouts: dict[str, dict[str, Any]]) -> str:
         """Give the layout to show, and say so if it is not the one that is asked for."""

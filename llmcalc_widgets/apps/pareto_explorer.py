@@ -22,8 +22,8 @@ from llmcalc_widgets.apps.traits import Frame, traits_of
 from llmcalc_widgets.chart.chart import Chart
 from llmcalc_widgets.chart.view import ChartView, chart_view
 from llmcalc_widgets.elements.page import row_of
+from llmcalc_widgets.export.chart_still import paint_chart
 from llmcalc_widgets.export.displayed import Still, front_table, summary_of
-from llmcalc_widgets.export.front_stills import paint_chart
 from llmcalc_widgets.export.outputs import Outputs
 from llmcalc_widgets.export.widget_code import explorer_code
 from llmcalc_widgets.form.form import Form

@@ -25,10 +25,15 @@ from llmcalc_widgets.apps.traits import traits_of
 from llmcalc_widgets.chart.view import chart_view
 from llmcalc_widgets.elements.labels import Fold
 from llmcalc_widgets.elements.page import standing
-from llmcalc_widgets.export.front_stills import paint_fronts
+from llmcalc_widgets.export.figure_stills import paint_figure
 from llmcalc_widgets.export.widget_code import what_if_code
 from llmcalc_widgets.form.editor import Editor
-from llmcalc_widgets.panels.what_if_page import fronts_page, summary, what_if_page
+from llmcalc_widgets.panels.what_if_page import (
+    fronts_page,
+    fronts_specification,
+    summary,
+    what_if_page,
+)
 from llmcalc_widgets.runner.evaluations import EvaluationCache
 from llmcalc_widgets.settings.figures import (
     DEVICE_FIGURES,
@@ -216,7 +221,7 @@ memory_fraction, tpot_limit_ms, ttft_limit_ms, workload, ...
     def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw both fronts on matplotlib's figure."""
         lines = (*question_words(self._before), self.words())
-        paint_fronts(figure, lines, *self._views)
+        paint_figure(figure, lines, fronts_specification(*self._views))
 
     def above(self) -> Sequence[Widget]:
         """Make the folds of figures, the device's open, the way back, and the fronts beside."""

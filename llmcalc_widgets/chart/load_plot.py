@@ -10,31 +10,16 @@ import numpy as np
 from bqplot import Axis, Figure, LinearScale, Lines, Scatter
 from ipywidgets import Layout
 
-from llmcalc_widgets.chart.axes import Values
 from llmcalc_widgets.chart.curves import NO_CURVE, Curve, cross_lines, together
 from llmcalc_widgets.chart.legend import drawing
+from llmcalc_widgets.chart.load_lines import COLOURS, load_lines
 from llmcalc_widgets.chart.load_view import DRAWN, LoadView
 from llmcalc_widgets.chart.palette import FAINT, STRONG
-from llmcalc_widgets.chart.ticks import MOST_TICKS, Ends, even_ticks, limits, placed_ticks
+from llmcalc_widgets.chart.ticks import placed_labels
 from llmcalc_widgets.settings.load import PERCENTILES
 from llmcalc_widgets.text.units import number, seconds
 
-COLOURS = {
-    "mean": "#8D6E63",
-    "p50": "#00796B",
-    "p90": "#0072B2",
-    "p95": "#7B5EA7",
-    "p99": "#C2185B",
-}
-"""Of percentiles; 3:1 on white and on black."""
-
 _MARGINS = {"top": 12, "bottom": 46, "left": 64, "right": 18}
-_BEYOND = 1.03
-"""How far the axis of rates goes beyond the last of them [1]."""
-
-_REACH = 30.0
-"""A limit is drawn up to this factor beyond the latencies."""
-
 _LINE = '<path d="M0 6H14" stroke="{colour}" stroke-width="{width}"/>'
 _DASHED = '<path d="M0 6H14" stroke="currentColor" stroke-width="1.6" stroke-dasharray="4 2"/>'
 _DOT = (
@@ -68,10 +53,7 @@ class LoadPlot:
 
     def __init__(self) -> None:
         self._scales = {"x": LinearScale(min=0.0, max=1.0), "y": LinearScale(min=0.0, max=1.0)}
-        self._across = Axis(
-            scale=self._scales["x"], label="Requests per second of one replica",
-            grid_lines="none", label_offset="34px",
-        )  # fmt: skip
+        self._across = Axis(scale=self._scales["x"], grid_lines="none", label_offset="34px")
         self._up = Axis(
             scale=self._scales["y"], side="left", grid_lines="solid", label_offset="50px"
         )
@@ -102,24 +84,23 @@ class LoadPlot:
 
     def draw(self, view: LoadView) -> None:
         """Draw a curve as it is looked at; nothing where its requests have no such latency."""
-        across, up = _BEYOND * float(view.rates.max()), up_ends(view)
-        even = even_ticks(0.0, across, MOST_TICKS)
-        _write(self._across, placed_ticks(even, np.array(even) / across))
-        _write(self._up, up.ticks())
-        self._up.label = view.quantity.label
-        places = view.rates / across
+        lines = load_lines(view)
+        for axis, ticks in ((self._across, lines.across), (self._up, lines.up)):
+            axis.tick_labels = placed_labels(ticks.places, ticks.labels)
+            axis.tick_values = np.array(ticks.places)
+            axis.label = ticks.title
         with ExitStack() as stack:
             for mark in self._marks:
                 stack.enter_context(mark.hold_sync())
-            self._put(self.lines, together(*(_places(view, name, across, up) for name in DRAWN)))
-            chosen = _places(view, view.percentile, across, up)
+            self._put(self.lines, together(*(lines.percentiles[name] for name in DRAWN)))
+            chosen = lines.percentiles[view.percentile]
             self._put(self.chosen, chosen)
             self._put(self.points, chosen)
             self.chosen.colors = self.points.colors = [COLOURS[view.percentile]]
-            self._put(self.limit, cross_lines(None, limit_place(view, up)))
-            self._put(self.reached, cross_lines(_within(view, places), None))
-            self._put(self.here, cross_lines(_here(view, across), None))
-            self._put(self.shade, _shaded(view, places))
+            self._put(self.limit, cross_lines(None, lines.limit))
+            self._put(self.reached, cross_lines(lines.reached, None))
+            self._put(self.here, cross_lines(lines.here, None))
+            self._put(self.shade, _shaded(lines.overload))
 
     def _curve(self, **style: Any) -> Lines:  # noqa: ANN401 - bqplot is untyped
         return Lines(
@@ -158,67 +139,8 @@ def load_legend(view: LoadView) -> str:
     return f'<div class="llmcalc-legend">{spans}</div>'
 
 
-def _write(axis: Axis, ticks: tuple[list[float], dict[str, str]]) -> None:
-    """Write the labels of ticks, then where these are."""
-    at, axis.tick_labels = ticks
-    axis.tick_values = np.array(at)
-
-
-def _places(view: LoadView, percentile: str, across: float, up: Ends) -> Curve:
-    """Give the places of a percentile at every rate; none where it is not known."""
-    if not view.known:
-        return NO_CURVE
-    return view.rates / across, up.places(_shown(view, percentile))
-
-
-def _shown(view: LoadView, percentile: str) -> Values:
-    """Give a percentile at every rate as the axis shows it."""
-    return view.quantity.shown(view.seconds(percentile))
-
-
-def _limit_shown(view: LoadView) -> float | None:
-    """Give the limit as the axis shows it, where it is near enough to the latencies."""
-    if view.limit_s is None or not view.known:
-        return None
-    limit = float(view.quantity.shown(np.array(view.limit_s)))
-    low, high = limits(_drawn(view))
-    return limit if low / _REACH < limit < high * _REACH else None
-
-
-def _drawn(view: LoadView) -> Values:
-    """Give every value that is drawn."""
-    return np.concatenate([_shown(view, name) for name in dict.fromkeys([*DRAWN, view.percentile])])
-
-
-def up_ends(view: LoadView) -> Ends:
-    """Give ends of the axis up that show all lines, and the limit."""
-    limit = _limit_shown(view)
-    return Ends(*limits(np.append(_drawn(view), [] if limit is None else [limit])))
-
-
-def limit_place(view: LoadView, up: Ends) -> float | None:
-    """Give the place of the limit, where it is near enough to the latencies."""
-    limit = _limit_shown(view)
-    return None if limit is None else float(up.places(np.array(limit)))
-
-
-def _within(view: LoadView, places: Values) -> float | None:
-    """Give the place of the largest rate that keeps the limit, where there is one."""
-    if view.limit_s is None or view.within is None or not view.known:
-        return None
-    return float(places[view.within])
-
-
-def _here(view: LoadView, across: float) -> float | None:
-    """Give the place of the plan's own rate, where the axis has it."""
-    if view.here is None or not view.here.rate < across:
-        return None
-    return view.here.rate / across
-
-
-def _shaded(view: LoadView, places: Values) -> Curve:
+def _shaded(left: float | None) -> Curve:
     """Go around the rates at which the server does not keep up."""
-    if view.overloaded is None:
+    if left is None:
         return NO_CURVE
-    left = float(places[view.overloaded])
     return np.array([left, 2.0, 2.0, left]), np.array([-1.0, -1.0, 2.0, 2.0])

@@ -9,7 +9,7 @@ from time import monotonic
 from bqplot import Figure
 from ipywidgets import HTML, Button, HBox, Layout
 
-from llmcalc_widgets.runner.background import running_loop
+from llmcalc_widgets.runner.background import has_threads, running_loop
 from llmcalc_widgets.text.units import counted, rounded, seconds
 
 _TICK_S = 0.2
@@ -17,6 +17,11 @@ _TICK_S = 0.2
 
 _ALMOST = 0.99
 """More than this is not said to be done before it is."""
+
+
+def cancel_layout() -> Layout:
+    """Lay out a button that gives up what is computed; it is unseen where nothing can do that."""
+    return Layout(width="auto", flex="0 0 auto", display=None if has_threads() else "none")
 
 
 class ProgressNotice(HBox):
@@ -42,7 +47,7 @@ class ProgressNotice(HBox):
         self.button = Button(
             description="Cancel",
             tooltip="Give up, and go back to the settings of the chart",
-            layout=Layout(width="auto", flex="0 0 auto"),
+            layout=cancel_layout(),
         )
         super().__init__([self._words, self._bar, self.button], layout=Layout(display="none"))
         self.add_class("llmcalc-waiting")

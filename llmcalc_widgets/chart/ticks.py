@@ -92,7 +92,18 @@ def placed_ticks(
     ([0.0, 0.9877], {'0': '0', '0.9877': '2,000'})
     """
     rounded = places.round(_PLACES).tolist()
-    return rounded, dict(zip(map(_script_number, rounded), tick_labels(values), strict=True))
+    return rounded, placed_labels(rounded, tick_labels(values))
+
+
+def placed_labels(places: Iterable[float], labels: Iterable[str]) -> dict[str, str]:
+    """Give labels by their place as JavaScript spells it.
+
+    Examples
+    --------
+    >>> placed_labels([0.0, 0.9877], ["0", "2,000"])
+    {'0': '0', '0.9877': '2,000'}
+    """
+    return dict(zip(map(_script_number, places), labels, strict=True))
 
 
 def limits(values: NDArray[np.float64]) -> tuple[float, float]:

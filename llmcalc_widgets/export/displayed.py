@@ -97,6 +97,16 @@ class Displayed:
         for forms, metadata in self._outputs():
             display(forms, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
 
+    def _mime_(self) -> tuple[str, str]:
+        """Give marimo, which shows no ipywidgets, the picture and the table."""
+        still = self.still()
+        if still is None:
+            return "text/plain", repr(self)
+        png = still.png()
+        coded = "" if png is None else b64encode(png).decode()
+        drawn = f'<img alt="{escape(still.words)}" src="data:image/png;base64,{coded}">'
+        return "text/html", f"{drawn if coded else ''}{still.html}"
+
 
 class Pictured(Displayed):
     """A widget that also draws a picture of what it shows at this moment."""

@@ -17,6 +17,7 @@ from llmcalc_widgets.elements.page import style_sheet
 from llmcalc_widgets.form.controls import make_field
 from llmcalc_widgets.panels.slo_page import simulated
 from llmcalc_widgets.panels.svg import PANEL_STYLE, data_table
+from llmcalc_widgets.runner.background import has_threads
 from llmcalc_widgets.runner.simulations import LoadRunner
 from llmcalc_widgets.settings.load import LOAD_SETTINGS, PERCENTILES, LoadQuestion, load_question
 from llmcalc_widgets.settings.techniques import in_words
@@ -136,7 +137,8 @@ class LoadPanel(VBox):
         self.button.tooltip = (
             "Simulate the load of this plan" if cancelled else "Give up this simulation"
         )
-        self.button.layout.display = None if state.running or cancelled else "none"
+        offered = cancelled or (state.running and has_threads())
+        self.button.layout.display = None if offered else "none"
         self._bar.layout.display = None if state.running else "none"
         self._show_share(state.share)
         if state.running:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 import pandas as pd
 
 from llmcalc_core import MEMORY_COLUMNS
 from llmcalc_widgets.chart.palette import MEMORY_COLOURS
+from llmcalc_widgets.chart.specification import (
+    Box,
+    Line,
+    Mark,
+    Places,
+    Specification,
+    Ticks,
+    Words,
+)
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.text.plan_words import MEMORY_WORDS, Row
+from llmcalc_widgets.panels.figure_svg import figure_svg
+from llmcalc_widgets.text.plan_words import MEMORY_WORDS
 from llmcalc_widgets.text.units import gigabytes
 
-WIDTH, HEIGHT = 480, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 34, 46
 GIGA = 1e9
 _FILLED = 0.72
 """Part of a bar's room that it fills."""
@@ -20,10 +31,34 @@ _HIGHEST = 2.5
 """Bars are cut off at this multiple of what may be used."""
 _ROUND = (1, 2, 2.5, 5, 10)
 _TICKS = 5
+_ABOVE, _APART, _BESIDE = 1.025, 0.056, 0.015
+"""Words above the bars, how far they are apart, and beside a line: of the figure's height."""
 
 
 def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[int, str]) -> str:
-    """Draw a bar for each row.
+    """Draw a bar for each row, in HTML; see :func:`memory_specification`."""
+    usable, highest = usable_of(frame), highest_of(frame)
+    fitting = frame.loc[frame["memory_headroom_bytes"] >= 0, column]
+    told = f"fits up to {fitting.max():,}" if len(fitting) else "nothing fits"
+    keys = "".join(
+        f'<span><i style="background:{MEMORY_COLOURS[name]}"></i>{MEMORY_WORDS[name]}</span>'
+        for name in MEMORY_COLUMNS
+    )
+    drawing = figure_svg(
+        memory_specification(frame, column, label, marks=marks),
+        label=f"Memory per device by {label}: of the bars, {told} in {gigabytes(usable)}",
+    )
+    cut = ""
+    if frame["device_memory_bytes"].max() > highest:
+        cut = f'<div class="llmcalc-note">Bars are cut off at {gigabytes(highest)}.</div>'
+    table = cut + _table(frame, column, label)
+    return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>{table}'
+
+
+def memory_specification(
+    frame: pd.DataFrame, column: str, label: str, *, marks: Mapping[int, str]
+) -> Specification:
+    """Describe a stacked bar for each row, under the line of what may be used.
 
     Parameters
     ----------
@@ -33,56 +68,38 @@ def memory_chart(frame: pd.DataFrame, column: str, label: str, *, marks: dict[in
         That column.
     label : str
         What it is, under the axis.
-    marks : dict of int to str
+    marks : mapping of int to str
         What is written above some of its values.
-
-    Returns
-    -------
-    str
-        HTML.
     """
-    usable, highest = usable_of(frame), highest_of(frame)
-    wide = (WIDTH - _LEFT - _RIGHT) / len(frame)
-    shapes = _axis(highest, label)
-    every = -(-len(frame) // _MOST_LABELS)
-    for at, (_, row) in enumerate(frame.iterrows()):
-        left = _LEFT + (at + (1 - _FILLED) / 2) * wide
-        shapes += _bar(row, left, wide * _FILLED, highest)
-        middle = left + wide * _FILLED / 2
-        marked = row[column] in marks
-        if marked:
-            above = middle, _TOP - 6 - 14 * list(marks).index(row[column])
-            shapes.append(svg.words(above, marks[row[column]], style="number"))
-            top = _height(min(float(row["device_memory_bytes"]), highest), highest)
-            shapes.append(svg.line((middle, above[1] + 4), (middle, top - 2), "guide"))
-        beside = {*frame[column].iloc[max(at - 1, 0) : at + 2]} & {*marks}
-        if marked or (at % every == 0 and not (beside and every > 1)):
-            style = "number" if marked else ""
-            shapes.append(
-                svg.words((middle, HEIGHT - _BOTTOM + 16), short(row[column]), style=style)
-            )
-    y = _height(usable, highest)
-    shapes += [
-        svg.line((_LEFT, y), (WIDTH - _RIGHT, y), "capacity"),
-        svg.words(
-            (_LEFT + 4, y - 5), f"usable {gigabytes(usable)}", anchor="start", style="number"
+    usable, highest = usable_of(frame) / highest_of(frame), highest_of(frame)
+    values = [int(value) for value in frame[column]]
+    middles = (np.arange(len(values)) + 0.5) / len(values)
+    named = [at for at in range(len(values)) if _is_labelled(values, at, marks)]
+    above: list[Mark] = []
+    for at in (at for at, value in enumerate(values) if value in marks):
+        end = _ABOVE + _APART * list(marks).index(values[at])
+        top = min(float(frame["device_memory_bytes"].iloc[at]) / highest, 1.0)
+        stem = np.array([middles[at]] * 2), np.array([top, end])
+        above.append(Line(x=stem[0], y=stem[1], colour="faint", width=1, style="dotted"))
+        above.append(Words(place=(float(middles[at]), end), text=marks[values[at]]))
+    usable_words = f"usable {gigabytes(usable_of(frame))}"
+    line = Line(x=np.array([0.0, 1.0]), y=np.array([usable] * 2), width=1.8, name=usable_words)
+    return Specification(
+        across=Ticks(
+            title=label,
+            places=middles[named].tolist(),
+            labels=[short(values[at]) for at in named],
+            grid=False,
+            bold=[short(value) for value in marks],
         ),
-    ]
-    fitting = frame.loc[frame["memory_headroom_bytes"] >= 0, column]
-    told = f"fits up to {fitting.max():,}" if len(fitting) else "nothing fits"
-    keys = "".join(
-        f'<span><i style="background:{MEMORY_COLOURS[name]}"></i>{MEMORY_WORDS[name]}</span>'
-        for name in MEMORY_COLUMNS
+        up=_memory_ticks(highest),
+        marks=[
+            *_boxes(frame, middles, highest),
+            *above,
+            line,
+            Words(place=(_BESIDE, usable + _BESIDE), text=usable_words, anchor="start"),
+        ],
     )
-    drawing = svg.svg(
-        WIDTH, HEIGHT, shapes,
-        label=f"Memory per device by {label}: of the bars, {told} in {gigabytes(usable)}",
-    )  # fmt: skip
-    cut = ""
-    if frame["device_memory_bytes"].max() > highest:
-        cut = f'<div class="llmcalc-note">Bars are cut off at {gigabytes(highest)}.</div>'
-    table = cut + _table(frame, column, label)
-    return f'{drawing}<div class="llmcalc-key llmcalc-drawn">{keys}</div>{table}'
 
 
 def usable_of(frame: pd.DataFrame) -> float:
@@ -109,40 +126,42 @@ def _table(frame: pd.DataFrame, column: str, label: str) -> str:
     )
 
 
-def _axis(highest: float, label: str) -> list[str]:
-    """Draw lines at round sizes, and say what is up and across."""
+def _is_labelled(values: Sequence[int], at: int, marks: Mapping[int, str]) -> bool:
+    """Whether there is room under a bar: marked ones come first, and keep others at a distance."""
+    every = -(-len(values) // _MOST_LABELS)
+    beside = {*values[max(at - 1, 0) : at + 2]} & {*marks}
+    return values[at] in marks or (at % every == 0 and not (beside and every > 1))
+
+
+def _memory_ticks(highest: float) -> Ticks:
+    """Give round sizes."""
     rough = highest / GIGA / _TICKS
     power = 10.0 ** (len(str(int(rough))) - 1) if rough >= 1 else 0.1
     step = next(factor * power for factor in _ROUND if factor * power >= rough)
-    shapes = []
-    for count in range(int(highest / GIGA / step) + 1):
-        y = _height(count * step * GIGA, highest)
-        shapes += [
-            svg.line((_LEFT, y), (WIDTH - _RIGHT, y), "grid"),
-            svg.words((_LEFT - 6, y + 4), f"{count * step:g}", anchor="end"),
-        ]
-    return [
-        *shapes,
-        svg.words(((_LEFT + WIDTH - _RIGHT) / 2, HEIGHT - 8), label),
-        svg.upright((14, (_TOP + HEIGHT - _BOTTOM) / 2), "Memory per device [GB]"),
-    ]
+    sizes = [count * step for count in range(int(highest / GIGA / step) + 1)]
+    return Ticks(
+        title="Memory per device [GB]",
+        places=[size * GIGA / highest for size in sizes],
+        labels=[f"{size:g}" for size in sizes],
+    )
 
 
-def _bar(row: Row, left: float, wide: float, highest: float) -> list[str]:
-    shapes, base = [], 0.0
+def _boxes(frame: pd.DataFrame, middles: Places, highest: float) -> Iterator[Box]:
+    """Give the parts of every bar, of the first one with their names."""
+    wide = _FILLED / len(frame)
+    foot = np.zeros(len(frame))
     for name in MEMORY_COLUMNS:
-        top = min(base + float(row[name]), highest)
-        y, foot = _height(top, highest), _height(base, highest)
-        title = f"{MEMORY_WORDS[name]} {gigabytes(float(row[name]))}"
-        if foot > y:
-            shapes.append(svg.box((left, y), (wide, foot - y), MEMORY_COLOURS[name], title))
-        base = top
-    return shapes
-
-
-def _height(size: float, highest: float) -> float:
-    """Place of a size, from the top."""
-    return HEIGHT - _BOTTOM - size / highest * (HEIGHT - _TOP - _BOTTOM)
+        sizes = frame[name].to_numpy(dtype=np.float64)
+        top = np.minimum(foot + sizes / highest, 1.0)
+        for at in np.flatnonzero((top > foot) | (np.arange(len(frame)) == 0)):
+            yield Box(
+                corner=(float(middles[at]) - wide / 2, float(foot[at])),
+                size=(wide, float(top[at] - foot[at])),
+                fill=MEMORY_COLOURS[name],
+                title=f"{MEMORY_WORDS[name]} {gigabytes(float(sizes[at]))}",
+                name="" if at else MEMORY_WORDS[name],
+            )
+        foot = top
 
 
 def short(value: int) -> str:

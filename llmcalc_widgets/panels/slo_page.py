@@ -11,6 +11,7 @@ import pandas as pd
 from ipywidgets import HTML, Button, HBox, Layout, Widget
 
 from llmcalc_core import EvaluationRequest
+from llmcalc_widgets.chart.progress import cancel_layout
 from llmcalc_widgets.panels.devices_page import banded_cell, why_not
 from llmcalc_widgets.panels.svg import PANEL_STYLE, Bar, bar_chart
 from llmcalc_widgets.text.plan_words import (
@@ -48,7 +49,7 @@ class SloNotice(HBox):
         self.button = Button(
             description="Cancel",
             tooltip="Give up, and go back to the settings of the answer",
-            layout=Layout(width="auto", flex="0 0 auto"),
+            layout=cancel_layout(),
         )
         super().__init__([HTML(_WORDS), self._bar, self.button], layout=Layout(display="none"))
         self.add_class("llmcalc-waiting")

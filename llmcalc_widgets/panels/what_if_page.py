@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import isfinite
+from typing import Literal
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from llmcalc_widgets.chart.compared_fronts import ratio_words
 from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.legend import drawing
 from llmcalc_widgets.chart.palette import PALETTE
+from llmcalc_widgets.chart.specification import Dots, Line, Mark, Specification, Ticks
 from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.panels.svg import HEIGHT, WIDTH, LogAxes, Place
+from llmcalc_widgets.panels.figure_svg import figure_svg
 from llmcalc_widgets.text.plan_words import BOUND_WORDS, Row, of_words, plan_words, plans_words
 from llmcalc_widgets.text.request_words import price_kind_words
 from llmcalc_widgets.text.units import banded_seconds, change_words, gigabytes, number, tokens_per_s
@@ -34,9 +36,11 @@ _LEGEND = (
 )
 
 
-BEFORE_COLOUR, AFTER_COLOUR = "var(--c-faint)", PALETTE[5]
-_RADIUS = 3.2
-_DIAMOND_SIZE = 7
+_LOOKS: dict[str, tuple[str, str, Literal["solid", "dashed"]]] = {
+    "before": ("faint", "back", "dashed"),
+    "after": (PALETTE[5], PALETTE[5], "solid"),
+}
+"""Colours of a front's lines and of its plans, and how its lines are drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,59 +217,46 @@ def _facts(before: ChartView, after: ChartView) -> str:
 
 
 def fronts(before: ChartView, after: ChartView) -> str:
-    """Draw the fronts before and after a change; the axes are those of both views.
-
-    Returns
-    -------
-    str
-        SVG; empty where there is no plan on either.
-    """
+    """Draw the fronts before and after a change as SVG; empty where there is no plan on either."""
     if not (len(before.front) or len(after.front)):
         return ""
-    ends = ends_of(before, after)
-    field = LogAxes(across=ends[0], up=ends[1])
     across, up = before.axes
     label = f"Pareto fronts before and after: {up.label} over {across.label}"
-    shapes = [
-        *field.axes(across.label, up.label),
-        *_front(before, field, "before"),
-        *_front(after, field, "after"),
-    ]
-    return svg.svg(WIDTH, HEIGHT, shapes, label=label)
+    return figure_svg(fronts_specification(before, after), label=label)
 
 
-def ends_of(before: ChartView, after: ChartView) -> tuple[Ends, Ends]:
-    """Give ends of the axes that show both fronts."""
-    across, up = (
+def fronts_specification(before: ChartView, after: ChartView) -> Specification:
+    """Describe the fronts before and after a change; the axes are those of both views."""
+    ends = [
         Ends(*limits(np.concatenate([view.values[at][view.front] for view in (before, after)])))
         for at in (0, 1)
+    ]
+    across, up = (
+        Ticks(title=quantity.label, places=places, labels=[*labels.values()])
+        for (places, labels), quantity in zip(
+            (one.ticks() for one in ends), before.axes, strict=True
+        )
     )
-    return across, up
+    marks = [*_front(before, ends, "before"), *_front(after, ends, "after")]
+    return Specification(across=across, up=up, marks=marks)
 
 
-def _front(view: ChartView, field: LogAxes, name: str) -> list[str]:
-    """Draw a front as steps with a mark at each plan, and a diamond around the recommended one."""
+def _front(view: ChartView, ends: Sequence[Ends], name: str) -> list[Mark]:
+    """Give a front as steps with a mark at each plan, and a diamond around the recommended one."""
     if not len(view.front):
         return []
-    figures = [one[view.front].tolist() for one in view.values]
-    places = [field.place(*pair) for pair in zip(*figures, strict=True)]
-    x, y = (np.array(one) for one in zip(*places, strict=True))
-    line = zip(*steps(x, y, level_first=view.axes[0].small), strict=True)
-    told = plans_words(view.evaluation, view.front)
-    colour = AFTER_COLOUR if name == "after" else "var(--c-back)"
-    marks = [
-        svg.dot(place, _RADIUS, colour, f"{name}: {words}")
-        for place, words in zip(places, told, strict=True)
+    colour, fill, style = _LOOKS[name]
+    rows = view.front
+    x, y = (one.places(values[rows]) for one, values in zip(ends, view.values, strict=True))
+    across, along = steps(x, y, level_first=view.axes[0].small)
+    told = [f"{name}: {words}" for words in plans_words(view.evaluation, rows)]
+    group: list[Mark] = [
+        Line(x=across, y=along, colour=colour, width=1.8, style=style),
+        Dots(x=x, y=y, fill=fill, edge=colour, titles=told, name=name),
     ]
-    group = [svg.path([*line], "front"), *marks]
-    recommended = view.evaluation.recommended
-    if recommended is not None:
-        own = field.place(*(float(one[recommended]) for one in view.values))
-        group.append(svg.path(_diamond(own), "best"))
-    return [f'<g class="{name}">{"".join(group)}</g>']
-
-
-def _diamond(place: Place) -> list[Place]:
-    x, y = place
-    corners = ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))
-    return [(x + _DIAMOND_SIZE * right, y + _DIAMOND_SIZE * down) for right, down in corners]
+    best = view.evaluation.recommended
+    if best is not None:
+        x, y = (one.places(values[[best]]) for one, values in zip(ends, view.values, strict=True))
+        words = f"recommended {name}"
+        group.append(Dots(x=x, y=y, fill="none", edge=colour, diamond=True, name=words))
+    return group

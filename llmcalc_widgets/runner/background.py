@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from threading import Event, RLock
@@ -20,6 +21,14 @@ def running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def has_threads() -> bool:
+    """Whether work goes on beside the event loop: in JupyterLite's one thread nothing can stop it.
+
+    There ``run_in_executor`` returns when the work is done (``pyodide/webloop.py`` 314.0).
+    """
+    return sys.platform != "emscripten"
 
 
 def is_pending(future: asyncio.Future[Any] | None) -> bool:
@@ -124,7 +133,10 @@ class Background(Generic[Question, Found]):
         def progress(share: float) -> bool:
             if stopped.is_set() or loop.is_closed():
                 return False
-            loop.call_soon_threadsafe(self._tell_of, stopped, share)
+            if has_threads():
+                loop.call_soon_threadsafe(self._tell_of, stopped, share)
+            else:
+                self._tell_of(stopped, share)
             return True
 
         self._future = loop.run_in_executor(None, compute, progress)

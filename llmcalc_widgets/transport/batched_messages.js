@@ -1,6 +1,7 @@
 // Sets what one message brings to many widgets in one task of the page, and holds back what is late
 // until the frame before it is painted. What it cannot set it tells the kernel, which then sends
-// every widget its own messages.
+// every widget its own messages: a page may make its widgets when they are first seen, as Colab's
+// does, and would make them of a state that it has never been told.
 
 const LONGEST_MS = 250; // frames don't come where nobody looks
 
@@ -51,7 +52,8 @@ export default {
       try {
         const ready = late ? painted() : undefined;
         for (const part of withBuffers(updates, buffers)) {
-          if (manager.has_model(part.id)) deliver(part, ready).catch(tell);
+          if (!manager.has_model(part.id)) throw new Error(`${part.id} is not in this page`);
+          deliver(part, ready).catch(tell);
         }
       } catch (error) {
         tell(error);

@@ -27,6 +27,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
+from tests.browser.hosts import host_python
 from tests.browser.lab import SharedLab
 from tests.browser.page import LIGHT, NotebookPage
 from tests.browser.server import LabServer, lab_server
@@ -76,6 +77,13 @@ def browser(chromium: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="package")
+def hosts(chromium: str, pytestconfig: pytest.Config) -> Path:
+    """Return the interpreter of an environment with hosts that the tests' own lacks."""
+    del chromium
+    return host_python(pytestconfig.cache.mkdir("hosts"))
 
 
 @pytest.fixture(scope="package")

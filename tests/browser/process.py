@@ -36,9 +36,15 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    module: str, arguments: Sequence[str], folder: Path, is_up: Callable[[], object], **extra: str
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    is_up: Callable[[], object],
+    *,
+    python: Path | str = sys.executable,
+    **extra: str,
 ) -> Iterator[None]:
-    """Run a module of this interpreter until the context ends.
+    """Run a module until the context ends.
 
     Parameters
     ----------
@@ -50,6 +56,8 @@ def running(
         Where its files go, the log among them.
     is_up : callable
         Asks it something, and raises while it does not answer.
+    python : Path or str
+        The interpreter that runs it, by default this one.
     **extra : str
         Environment variables beside those that name folders.
 
@@ -65,7 +73,7 @@ def running(
     with (
         log.open("wb") as sink,
         subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [str(python), "-m", module, *arguments],
             env={
                 **environ,
                 "PYTHONPATH": str(ROOT),

@@ -71,8 +71,10 @@ def kernel(request: pytest.FixtureRequest) -> Iterator[Kernel]:
         yield kernel
 
 
-# Runs the script with a manager that gives no buffers where there are none, or loses those there
-# are, and says what widgets were given and what the kernel was told.
+# Runs the script with a manager that gives no buffers where there are none, as those of Solara and
+# Colab do (``ClassicComm.on_msg`` of googlecolab/colab-cdn-widget-manager), or loses those there
+# are, and says what widgets were given and what the kernel was told. Colab's makes a widget when it
+# is first seen (``Manager.get_model``): then the page may not have it yet.
 _WITHOUT_BUFFERS = """async ([script, updates, buffers]) => {
     const module = await import(`data:text/javascript,${encodeURIComponent(script)}`);
     const given = {}, told = [], on = {};
@@ -83,7 +85,7 @@ _WITHOUT_BUFFERS = """async ([script, updates, buffers]) => {
             given[id] = [message.content.data.state, message.buffers.length];
         },
     });
-    const manager = { has_model: () => true, get_model: async (id) => widget(id) };
+    const manager = { has_model: (id) => id !== "unseen", get_model: async (id) => widget(id) };
     const model = {
         widget_manager: manager,
         on: (name, does) => { on[name] = does; },
@@ -105,8 +107,9 @@ SCRIPT = read_asset("llmcalc_widgets.transport", "batched_messages.js")
         ([["a", {"state": 1, "buffer_paths": [["x"]]}]], [0], {"a": [1, 1]}, []),
         ([["a", {"state": 1, "buffer_paths": [["x"]]}]], None, {}, ["not set"]),
         ([["broken", {"state": 1, "buffer_paths": []}]], None, {}, ["not set"]),
+        ([["a", {"state": 1}], ["unseen", {"state": 2}]], None, {"a": [1, 0]}, ["not set"]),
     ],
-    ids=["empty", "no paths", "one", "lost", "refused by its widget"],
+    ids=["empty", "no paths", "one", "lost", "refused by its widget", "not made yet"],
 )
 def test_buffers_may_be_absent_and_what_is_not_set_is_told(
     browser: Browser, updates: Any, buffers: Any, given: Any, told: Any
@@ -161,6 +164,7 @@ def test_a_page_that_was_loaded_again_follows(tab: NotebookPage, kernel: Kernel)
     heading_is_on(page, 4)
     kernel.run("explorer.devices = 2")
     heading_is_on(page, 2)
+    assert kernel.read("explorer._messages._plain") is False
     assert control(page, "Devices").get_by_role("textbox").input_value() == "2"
 
 

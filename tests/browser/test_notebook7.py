@@ -9,8 +9,10 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from llmcalc_widgets import ParetoExplorer
 from tests.browser.chart import figure
 from tests.browser.conftest import WINDOW
+from tests.browser.same_request import agrees, noted
 from tests.browser.server import LabServer, lab_server
 from tests.browser.watch import watched
 
@@ -18,8 +20,7 @@ pytestmark = pytest.mark.browser
 
 NAME = "seven.ipynb"
 MAKE = """
-from llmcalc_widgets import ParetoExplorer
-ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
+noted_explorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode")
 """
 TRIES = 10
 
@@ -37,13 +38,13 @@ def server(chromium: str, tmp_path: Path) -> Iterator[LabServer]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: LabServer) -> Iterator[Page]:
+def page(browser: Browser, server: LabServer, tmp_path: Path) -> Iterator[Page]:
     """Open the notebook there and run its cell; what goes wrong from then on fails the test.
 
     Notebook 7.6 logs errors of its own while it opens, whatever the notebook: of its list of
     shortcuts, of a command of its file browser, of fonts that it asks for too early.
     """
-    cells = [nbformat.v4.new_code_cell(MAKE)]
+    cells = [nbformat.v4.new_code_cell(noted(tmp_path) + MAKE)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), server.notebooks / NAME)
     page = browser.new_context(viewport=WINDOW).new_page()
@@ -72,7 +73,7 @@ def run_cell(page: Page) -> None:
             return
 
 
-def test_keys_move_sliders_and_step_along_the_front(page: Page) -> None:
+def test_keys_move_sliders_and_step_along_the_front(page: Page, tmp_path: Path) -> None:
     chart = figure(page)
     page.keyboard.press("Escape")
     expect(page.locator(".jp-Notebook.jp-mod-commandMode")).to_have_count(1)
@@ -80,6 +81,9 @@ def test_keys_move_sliders_and_step_along_the_front(page: Page) -> None:
     slider.focus()
     slider.press("ArrowRight")
     expect(page.locator(".llmcalc-chart h3")).to_contain_text("on 10")
+    same = ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=10, phase="decode")
+    agrees(page, tmp_path, same)
+    same.close()
     expect(chart).to_have_attribute("role", "application")
     chart.focus()
     said = page.get_by_role("status").filter(has_text="elected")

@@ -10,10 +10,12 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from llmcalc_widgets import ParetoExplorer
 from tests.browser.chart import brush_around, click_point, figure, loneliest, steady_points
 from tests.browser.conftest import WINDOW
 from tests.browser.controls import choose, press_button
 from tests.browser.process import free_port, running
+from tests.browser.same_request import agrees, noted
 from tests.browser.watch import watched
 
 pytestmark = pytest.mark.browser
@@ -22,8 +24,8 @@ CANDIDATES = 4
 """Position of the plans in the figure."""
 
 MAKE = """
-from llmcalc_widgets import ParetoExplorer, Workbench
-Workbench(ParetoExplorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode"))
+from llmcalc_widgets import Workbench
+Workbench(noted_explorer(model="llama2_7b", hardware="A100_80GB", devices=8, phase="decode"))
 """
 NOT_VOILAS = ("@jupyter-notebook/lab-extension", "jupyterlab-jupytext")
 """Extensions of JupyterLab that log errors in Voila, whatever the notebook shows."""
@@ -35,7 +37,7 @@ ICONS = "https://cdn.jsdelivr.net/npm/@fortawesome/**"
 @pytest.fixture
 def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     """Open the notebook; what goes wrong in it fails the test at its end."""
-    cells = [nbformat.v4.new_code_cell(MAKE)]
+    cells = [nbformat.v4.new_code_cell(noted(tmp_path) + MAKE)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "bench.ipynb")
     port = free_port()
@@ -63,7 +65,7 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
     assert problems == []
 
 
-def test_the_workbench_answers(page: Page) -> None:
+def test_the_workbench_answers(page: Page, tmp_path: Path) -> None:
     chart = figure(page)
     heading = page.locator(".llmcalc-chart h3")
     choose(page, "Model", "llama3_8b")
@@ -72,6 +74,9 @@ def test_the_workbench_answers(page: Page) -> None:
     slider.focus()
     slider.press("ArrowRight")
     expect(heading).to_contain_text("Llama-3.1-8B on 10")
+    same = ParetoExplorer(model="llama3_8b", hardware="A100_80GB", devices=10, phase="decode")
+    agrees(page, tmp_path, same)
+    same.close()
     points = steady_points(chart, CANDIDATES)
     click_point(chart, loneliest(points))
     expect(page.get_by_role("columnheader", name="Selected")).to_be_visible()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import re
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from llmcalc_core import find_hardware, find_model
 from llmcalc_widgets import ParetoExplorer
+from llmcalc_widgets.export import files
 
 NASTY = "<img src=x onerror=alert(1)> $\\frac{x$ =cmd|'/c' ../../etc"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,9 +47,9 @@ def texts(svg: str) -> list[str]:
 
 
 def saved(explorer: ParetoExplorer, name: str) -> tuple[str, bytes]:
-    files = explorer.outputs.reveal("Files")
-    files.buttons[name].click()
-    found = re.search('download="(.*?)" href="data:[a-z/+]+;base64,(.*?)"', files.link.value)
+    drawer = explorer.outputs.reveal("Files")
+    drawer.buttons[name].click()
+    found = re.search('download="(.*?)" href="data:[a-z/+]+;base64,(.*?)"', drawer.link.value)
     assert found is not None
     return found[1], base64.b64decode(found[2])
 
@@ -113,9 +115,9 @@ def test_without_matplotlib_it_says_what_to_install(explorer, monkeypatch):
     (_, _), (table, _) = explorer._outputs()
     assert "<table>" in table["text/html"]
     assert "llmcalc-still below" not in table["text/html"], "there is no picture above it to hide"
-    files = explorer.outputs.reveal("Files")
-    files.buttons["Chart (PNG)"].click()
-    assert "llmcalc-planner[still]" in files.link.value
+    drawer = explorer.outputs.reveal("Files")
+    drawer.buttons["Chart (PNG)"].click()
+    assert "llmcalc-planner[still]" in drawer.link.value
 
 
 def test_files_hold_the_frames_and_the_pictures(explorer):
@@ -133,6 +135,27 @@ def test_files_hold_the_frames_and_the_pictures(explorer):
     )
     assert saved(explorer, "Chart (PNG)")[1] == explorer.to_png()
     assert saved(explorer, "Chart (SVG)")[1].decode() == explorer.to_svg()
+
+
+def test_a_name_that_begins_as_a_formula_is_saved_as_text(explorer):
+    explorer.model = replace(find_model("llama2_7b"), model="=1+1")
+    for kind in ("All plans (CSV)", "Front (CSV)"):
+        read = pd.read_csv(io.BytesIO(saved(explorer, kind)[1]))
+        assert read["model"].unique().tolist() == ["'=1+1"]
+
+
+def test_a_large_file_is_compressed_and_a_larger_one_stays_in_the_kernel(explorer, monkeypatch):
+    _, plain = saved(explorer, "All plans (CSV)")
+    monkeypatch.setattr(files, "PLAIN_MOST", len(plain) - 1)
+    name, content = saved(explorer, "All plans (CSV)")
+    assert name.endswith("-plans.csv.gz")
+    assert gzip.decompress(content) == plain
+    assert saved(explorer, "Chart (PNG)")[0].endswith(".png")
+    monkeypatch.setattr(files, "LINK_MOST", len(content) - 1)
+    drawer = explorer.outputs.reveal("Files")
+    drawer.buttons["All plans (CSV)"].click()
+    assert "href" not in drawer.link.value
+    assert "explorer.df.to_csv(&quot;plans.csv&quot;)" in drawer.link.value
 
 
 def test_a_link_goes_with_what_it_was_made_of(explorer):

@@ -12,8 +12,9 @@ import pytest
 from llmcalc_core import MEMORY_COLUMNS, explain, sensitivity
 from llmcalc_widgets import ParetoExplorer
 from llmcalc_widgets.panels import why
-from llmcalc_widgets.panels.memory_chart import HEIGHT, memory_chart
+from llmcalc_widgets.panels.memory_chart import memory_chart
 from llmcalc_widgets.panels.operations import MOST_ROWS, operations_table, roofline
+from llmcalc_widgets.panels.svg import HEIGHT
 from llmcalc_widgets.panels.why import sensitivity_table
 from llmcalc_widgets.text.units import change_words, seconds
 
@@ -104,7 +105,7 @@ def test_bars_of_memory_end_where_the_memory_does(explorer: ParetoExplorer) -> N
         tuple(map(float, found))
         for found in re.findall(r'<rect x="(\S+)" y="(\S+)" width="\S+" height="(\S+)"', drawn)
     ]
-    (line,) = re.findall(r'class="capacity" x1="\S+" y1="(\S+)"', drawn)
+    (line,) = re.findall(r'strong\)" stroke-width="1.8" d="M\S+ (\S+?)L', drawn)
     bottom = max(y + height for _, y, height in boxes)
     usable = (frame["device_memory_bytes"] + frame["memory_headroom_bytes"]).iloc[0]
     scale = (bottom - float(line)) / usable

@@ -252,6 +252,11 @@ def test_unknown_name_suggests_the_nearest(model: str, close: str) -> None:
         model_entry(model)
 
 
+def test_a_name_far_from_all_others_gets_no_guess() -> None:
+    with pytest.raises(ValueError, match=r"unknown model 'bge-m3'; list_models"):
+        find_model("bge-m3")
+
+
 @pytest.mark.parametrize("model", [None, 7, 7.0, ["llama2_7b"], ""])
 def test_what_is_no_model_is_refused(model: Any) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(model))):

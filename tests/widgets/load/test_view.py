@@ -12,7 +12,8 @@ import pytest
 from llmcalc_widgets import ParetoExplorer, SloFinder
 from llmcalc_widgets.chart.load_plot import LoadPlot, load_legend
 from llmcalc_widgets.chart.load_view import Here, LoadView, load_view
-from llmcalc_widgets.export.stills import paint_load, picture
+from llmcalc_widgets.export.figure_stills import paint_load
+from llmcalc_widgets.export.stills import picture
 from llmcalc_widgets.panels.load import TITLE, load_table, load_words
 from tests.widgets.load.curves import GROWS, KEEPS_UP, NEVER, RATES, view_of
 from tests.widgets.test_exports import texts

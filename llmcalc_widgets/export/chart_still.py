@@ -1,16 +1,13 @@
-"""Stills of fronts: the chart of all plans, and two fronts before and after a change."""
+"""The still of the chart of all plans."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from llmcalc_widgets.chart.captions import status_words
-from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.drawing import Drawing
 from llmcalc_widgets.chart.legend import coloured_words, limits_words
 from llmcalc_widgets.chart.palette import GREY, PALETTE
-from llmcalc_widgets.chart.ticks import Ends
 from llmcalc_widgets.chart.view import ChartView
 from llmcalc_widgets.export.stills import (
     FAINT,
@@ -21,18 +18,10 @@ from llmcalc_widgets.export.stills import (
     open_sides,
     title_high,
 )
-from llmcalc_widgets.panels.what_if_page import AFTER_COLOUR, ends_of
 from llmcalc_widgets.text.request_words import question_words
 
 _LEFT, _BOTTOM, _WIDTH = 0.085, 0.205, 0.9
 """Where the chart is in the picture, the legend below it and the title above."""
-
-
-_PLACE = (0.085, 0.19, 0.9, 0.65)
-_LOOKS: dict[str, dict[str, Any]] = {
-    "before": {"color": FAINT, "ls": "--", "mfc": "white"},
-    "after": {"color": AFTER_COLOUR, "ls": "-", "mfc": AFTER_COLOUR},
-}
 
 
 def paint_chart(figure: Any, drawing: Drawing, view: ChartView) -> None:  # noqa: ANN401 - matplotlib is optional
@@ -115,58 +104,3 @@ def _label(axes: Any, drawing: Drawing) -> None:  # noqa: ANN401
     axes.set(xlim=(0, 1), ylim=(0, 1))
     axes.grid(axis="y", color=GRID, lw=0.8)
     open_sides(axes)
-
-
-def paint_fronts(figure: Any, words: Sequence[str], before: ChartView, after: ChartView) -> None:  # noqa: ANN401 - matplotlib is optional
-    """Draw both fronts on the same axes.
-
-    Parameters
-    ----------
-    figure : Figure of matplotlib
-        On which.
-    words : sequence of str
-        Lines above.
-    before, after : ChartView
-        The same question of the original and of the edited device and model.
-    """
-    axes = figure.add_axes(_PLACE)
-    ends = ends_of(before, after)
-    handles = [
-        handle
-        for name, view in (("before", before), ("after", after))
-        for handle in _front(axes, ends, name, view)
-    ]
-    sides = zip((axes.xaxis, axes.yaxis), ends, before.axes, strict=True)
-    for axis, along, quantity in sides:
-        places, labels = along.ticks()
-        axis.set_ticks(places, list(labels.values()))
-        axis.set_label_text(quantity.label, parse_math=False)
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.grid(color=GRID, lw=0.8)
-    open_sides(axes)
-    add_title(figure, words)
-    add_legend(figure, handles)
-
-
-def _front(axes: Any, ends: tuple[Ends, Ends], name: str, view: ChartView) -> list[Any]:  # noqa: ANN401 - as above
-    """Draw a front as steps with its plans, if it has any, and give what the legend names."""
-    if not len(view.front):
-        return []
-    across, up = (
-        along.places(figures[view.front]) for along, figures in zip(ends, view.values, strict=True)
-    )
-    look = _LOOKS[name]
-    axes.plot(*steps(across, up, level_first=view.axes[0].small), lw=1.6, **look)
-    (dots,) = axes.plot(across, up, marker="o", ms=6, label=name, **look)
-    dots.set_linestyle("")
-    best = view.evaluation.recommended
-    if best is None:
-        return [dots]
-    place = (
-        along.places(figures[[best]]) for along, figures in zip(ends, view.values, strict=True)
-    )
-    diamond = axes.scatter(
-        *place, 110, "none", marker="D", edgecolors=look["color"], lw=1.8,
-        label=f"recommended {name}",
-    )  # fmt: skip
-    return [dots, diamond]
