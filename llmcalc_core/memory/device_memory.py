@@ -189,7 +189,7 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
     held = 0.0 if on_host else embedding * precision.embedding_bytes
     outer = held + (first - embedding) * wide
-    return outer, copy + model.final_norm_parameters * wide
+    return outer, copy + model.final_norm_parameters * precision.others_bytes
 
 
 def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:

@@ -15,5 +15,5 @@ LIKE = {
 PARTS = ("attention", "attention_output", "recurrent", "shared")
 """Parts of a model, beside the routed experts, whose weights may have a type of their own."""
 
-STATED = ("weights", "experts", *PARTS, "embedding", "head", "mtp", "kv_cache")
+STATED = ("weights", "experts", *PARTS, "embedding", "head", "others", "mtp", "kv_cache")
 """What ``stored_bits`` may name."""

@@ -40,10 +40,11 @@ class Precision:
         ``weights``, else in their own type (4-bit integers in 16 bits).
     stored_bits : mapping of str to float
         Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above,
-        the ``embedding`` or the ``head``, where a checkpoint stores them in several types (the type
-        above is then that of most) or a head in fewer than 16; 16 of ``mtp`` where it leaves its
-        modules of multi-token prediction as they are; bits of a value of the ``kv_cache`` where it
-        has scales. Kept as a tuple of pairs.
+        the ``embedding``, the ``head`` or the ``others`` (norms and routers), where a checkpoint
+        stores them in several types (the type above is then that of most), a head in fewer than 16
+        bits, or norms in more; 16 of ``mtp`` where it leaves its modules of multi-token prediction
+        as they are; bits of a value of the ``kv_cache`` where it has scales. Kept as a tuple of
+        pairs.
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
@@ -141,7 +142,7 @@ class Precision:
         return _mixed_part(self, weights, bits)
 
     def bits(self, name: str) -> float:
-        """Give the mean bits of a stored weight of ``weights``, ``experts``, a part or the head.
+        """Give the mean bits of a stored weight of ``weights``, ``experts`` or another part.
 
         Examples
         --------
@@ -152,7 +153,7 @@ class Precision:
         stated = dict(self.stored_bits).get(name) if self.stored_bits else None
         if stated is not None:
             return stated
-        if name == "head":
+        if name in _WIDE_PARTS:
             return max(16.0, self.type_bits(self.weights))
         return self.type_bits(getattr(self, name))
 
@@ -186,8 +187,8 @@ class Precision:
 
         Examples
         --------
-        >>> parse_precision("fp8_block").has_block_scales, parse_precision("fp8").has_block_scales
-        (True, False)
+        >>> [Precision(weights=name).has_block_scales for name in ("fp8_block", "fp8")]
+        [True, False]
         """
         others = bool(self.scale_bits) and DATA_TYPES[self.narrowest].bits == _BYTE
         return bool(self.fp8_blocks) or others
@@ -235,6 +236,11 @@ class Precision:
         """Bytes of one weight of the embedding, a normalisation or the router."""
         return max(2.0, self.type_bits(self.weights) / 8)
 
+    @cached_property
+    def others_bytes(self) -> float:
+        """Bytes of one weight of a normalisation or a router, as it is stored."""
+        return self.bits("others") / 8
+
     @property
     def computed(self) -> frozenset[str]:
         """Types that the projections of the parts compute in; none where all are alike."""
@@ -246,6 +252,9 @@ class Precision:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
         return label_of(self)
 
+
+_WIDE_PARTS = ("embedding", "head", "others")
+"""Parts that quantised checkpoints keep in 16 bits unless they say otherwise."""
 
 _WEIGHTS = ("weights", *(name for name in LIKE if name != "expert_activations"))
 """Fields that are types of weights."""
