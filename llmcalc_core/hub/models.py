@@ -181,12 +181,14 @@ def _unknown(name: str) -> str:
     )
 
 
-def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
+def model_from_hub(
+    model: str, *, revision: str | None = None, weights: bool | str = False
+) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 
     The only function that touches the network, also as ``ModelConfig.from_hub``: through
     ``huggingface_hub`` (``pip install 'llmcalc-planner[hub]'``), whose cache, settings and token it
-    uses. Weights are not fetched.
+    uses. Weights are not fetched, of their files at most the headers.
 
     Parameters
     ----------
@@ -194,6 +196,10 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
         Hugging Face id, such as 'Qwen/Qwen3-8B'.
     revision : str, optional
         Branch, tag or commit; the main branch where not given.
+    weights : bool or str, default False
+        Whether to hold the file against the headers of the weights, as
+        ``ModelConfig.from_checkpoint`` does with a folder: a request for the first bytes of each
+        file of safetensors. The name of a GGUF file there reads its header alone.
 
     Returns
     -------
@@ -213,6 +219,16 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     except ImportError:
         msg = "model_from_hub needs huggingface_hub: pip install 'llmcalc-planner[hub]'"
         raise ImportError(msg) from None
+    if weights:
+        from llmcalc_core.hub.remote import Repository, checkpoint_on_hub  # noqa: PLC0415
+
+        place = Repository(
+            endpoint=str(huggingface_hub.constants.ENDPOINT),
+            model=model,
+            revision=revision or "main",
+            token=huggingface_hub.get_token(),
+        )
+        return checkpoint_on_hub(place, weights if isinstance(weights, str) else "")
     path = _fetched(huggingface_hub, model, "config.json", revision)
     if path is None:
         msg = f"{model!r} has no config.json on the Hugging Face Hub"

@@ -21,8 +21,10 @@ _MAIN = ("dense", "shared", "attention", "recurrent", "experts")
 """Parts in the order in which one gives a precision its main type."""
 
 _OWN = ("attention", "attention_output", "recurrent", "shared")
-_NEAR = 1e-4
-"""Share of the bits below which a part is stored as its type says."""
+_NEAR = 1e-3
+"""Share of its bits by which each part may differ from what its type says, such as by a norm."""
+
+_ROUNDING = 1e-9
 
 _MOST_SHOWN = 12
 
@@ -107,10 +109,10 @@ def hold(config: ModelConfig, tensors: Iterable[Stored], description: str) -> Mo
     predicts = False
     for one in tensors:
         predicts = predicts or one.part == "mtp"
-        if one.layer is not None and one.part != "mtp":
-            layers[one.layer].append(one)
-        elif one.part in OUTSIDE:
+        if one.part in OUTSIDE:
             outside.append(one)
+        elif one.layer is not None and one.part not in ("mtp", "beside"):
+            layers[one.layer].append(one)
     model = architecture(config)
     if len(layers) != model.layer_count:
         msg = (
@@ -215,11 +217,10 @@ def stated_bits(
         own["head"] = means.get("head", means.get("embedding", plain.bits("head")))
     if means.get("mtp", 0.0) >= _WIDE and DATA_TYPES[plain.narrowest].is_quantised:
         own["mtp"] = _WIDE
-    return {
-        part: mean
-        for part, mean in own.items()
-        if part == "mtp" or abs(plain.bits(part) - mean) > _NEAR * mean
-    }
+    apart = {part: abs(plain.bits(part) / mean - 1) for part, mean in own.items() if part != "mtp"}
+    if max(apart.values()) <= _NEAR:
+        return {part: mean for part, mean in own.items() if part == "mtp"}
+    return {part: mean for part, mean in own.items() if apart.get(part, 1.0) > _ROUNDING}
 
 
 _WIDE = 16.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.hub.quantisation.packed import Unpacked
@@ -14,7 +14,7 @@ _BESIDE = re.compile(r"visual|vision|audio|image|projector|aligner")
 """Words in the names of tensors that are no part of the decoder."""
 
 _PREDICTION = re.compile(r"(?:^|\.)(?:mtp|nextn)")
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
+_LAYER = re.compile(r"(.*?(?:^|\.)(?:layers|h|blocks)\.)(\d{1,6})\.(.+)")
 _NUMBER = re.compile(r"experts\.\d+\.")
 _PARTS = (
     ("others", re.compile(r"e_score_correction|expert_bias|moe_statics|per_expert_scale")),
@@ -27,26 +27,24 @@ _PARTS = (
 """Which part a tensor of a layer is, the first that fits; any other is of a feed-forward."""
 
 _RECURRENT = re.compile(r"^(?:mamba|linear_attn|conv)\b")
-_LAST = re.compile(r"\.(?:o_proj|o_[ab]_proj|out_proj|wo|wo_[ab]|dense|c_proj)\.(?!bias)")
+_LAST = re.compile(r"\.(?:o_proj|o_[ab]_proj|out_proj|wo|wo_[ab]|dense|c_proj)\.(?!bias$)")
 _EMBEDDING = re.compile(r"embed_tokens|embeddings?\.|wte\.|wpe\.|embed_in\.|altup_|per_layer_")
 _HEAD = re.compile(r"(?:^|\.)(?:lm_head|embed_out)\.|(?:^|\.)output\.\w+$")
 
 
 def stored_tensors(tensors: Iterable[Unpacked], model: Model) -> Iterator[Stored]:
     """Say of each tensor which part of a model it is."""
-    parts = lru_cache(maxsize=8192)(lambda inner, layer: _part_of(inner, model, layer))
+    part_of = lru_cache(maxsize=65_536)(partial(_part, model))
     for one in tensors:
         name = one.tensor.name
-        layer, part = None, "beside"
-        if not _BESIDE.search(name):
-            found = _LAYER.search(name)
-            layer = int(found[1]) if found else None
-            if _PREDICTION.search(name) or (layer is not None and layer >= model.layer_count):
-                part = "mtp"
-            elif found and layer is not None:
-                part = parts(_NUMBER.sub("experts.0.", name[found.end() :]), layer)
-            else:
-                part = _outside(name)
+        found = _LAYER.match(name)
+        if found:
+            before, number, inner = found.groups()
+            layer = int(number)
+            inner = _NUMBER.sub("experts.0.", inner) if "experts." in inner else inner
+            part = part_of(before, layer, inner)
+        else:
+            layer, part = None, _outside(name)
         yield Stored(
             name=name,
             shape=one.tensor.shape,
@@ -58,7 +56,20 @@ def stored_tensors(tensors: Iterable[Unpacked], model: Model) -> Iterator[Stored
         )
 
 
+def _part(model: Model, before: str, layer: int, inner: str) -> str:
+    """Give the part of a tensor of a layer by its name before and after the number."""
+    if _BESIDE.search(before) or _BESIDE.search(inner):
+        return "beside"
+    if _PREDICTION.search(before) or _PREDICTION.search(inner) or layer >= model.layer_count:
+        return "mtp"
+    return _part_of(inner, model, layer)
+
+
 def _outside(name: str) -> str:
+    if _BESIDE.search(name):
+        return "beside"
+    if _PREDICTION.search(name):
+        return "mtp"
     if _HEAD.search(name):
         return "head"
     return "embedding" if _EMBEDDING.search(name) else "final"

@@ -20,15 +20,22 @@ from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.headers import TYPE_BITS, Tensor
 from llmcalc_core.hub.quantisation.scheme import WIDE, Quantisation, Scheme
 
-_ENDS = re.compile(
-    r"[._](weight_packed|qweight|blocks|qzeros|scales|g_idx|biases|SCB|weight_format|"
-    r"weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|quant_state\.\w+)|"
-    r"weight_(?:scale_inv|scale_2|scale|global_scale|shape|zero_point|g_idx|scale_second)|"
-    r"(?:input|output|activation|pre_quant|[kqv]|kv|qkv|prob)_(?:scale|zero_point|global_scale)|"
-    r"scale_inv|scale|weight)$"
-)
+_ENDS = frozenset({
+    "weight", "weight_packed", "qweight", "blocks", "qzeros", "scales", "g_idx", "biases", "SCB",
+    "weight_format", "weight_scale_inv", "weight_scale_2", "weight_scale", "weight_global_scale",
+    "weight_shape", "weight_zero_point", "weight_g_idx", "scale_inv", "scale",
+    *(f"{one}_{kind}" for one in ("input", "output", "activation", "pre_quant", "k", "q", "v", "kv")
+      for kind in ("scale", "zero_point", "global_scale")),
+})  # fmt: skip
+_JOINED = ("_blocks", "_scales", "_scale_inv", "_scale")
+"""Ends of the names of experts in one tensor, which have no dot before them."""
+
+_STATES = ("absmax", "quant_map", "nested_absmax", "nested_quant_map", "bitsandbytes__nf4",
+           "bitsandbytes__fp4")  # fmt: skip
+_STATE = re.compile(r"\.(weight\.(?:absmax|quant_map|nested_absmax|nested_quant_map|"
+                    r"quant_state\.\w+))$")  # fmt: skip
 _PACKED = ("qweight", "weight_packed", "blocks")
-_BESIDE_ANY = re.compile(r"^(?:input|output|activation|pre_quant|[kqv]|kv|qkv|prob)_")
+_BESIDE_ANY = re.compile(r"^(?:input|output|activation|pre_quant|[kqv]|kv)_")
 """What stands beside modules of a quantised checkpoint, whatever they are stored in."""
 
 _WORD, _BYTE, _WIDE_BITS = 32, 8, 16
@@ -76,14 +83,22 @@ def unpacked(tensors: Iterable[Tensor], quantisation: Quantisation | None) -> It
     """
     modules: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for one in tensors:
-        found = _ENDS.search(one.name)
-        if found:
-            modules[one.name[: found.start()]][found[1]] = one
-        else:
-            modules[one.name][""] = one
+        module, kind = _split(one.name)
+        modules[module][kind] = one
     scheme_of = _schemes(quantisation)
     for module, own in modules.items():
         yield from _module(module, own, scheme_of)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Give the module of a tensor, and what the tensor is to it."""
+    module, _, last = name.rpartition(".")
+    if last in _ENDS:
+        return module, last
+    if last in _STATES and (found := _STATE.search(name)):
+        return name[: found.start()], found[1]
+    joined = next((one for one in _JOINED if last.endswith(one)), "")
+    return (name.removesuffix(joined), joined[1:]) if joined else (name, "")
 
 
 def _schemes(quantisation: Quantisation | None) -> Callable[[str], Scheme]:
