@@ -42,8 +42,8 @@ def find_model(
     model : str, path, mapping or ModelConfig
         A name of the catalogue, an alias or a Hugging Face id or address, in any case, with or
         without the organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that
-        precision); a folder with a ``config.json`` or such a file; its parsed content; or a
-        ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
+        precision); a folder with a ``config.json`` or such a file; its parsed content; a GGUF file;
+        or a ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
         by ``./name``.
 
     Returns
@@ -73,9 +73,17 @@ def find_model(
             raise ValueError(_unknown(model))
     elif isinstance(model, ModelConfig):
         return model
+    if isinstance(model, str | os.PathLike) and _is_gguf(model):
+        from llmcalc_core.hub.checkpoints import read_checkpoint  # noqa: PLC0415
+
+        return read_checkpoint(model)
     from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415 - where a file is read
 
     return read_hf_config(model)
+
+
+def _is_gguf(path: str | os.PathLike[str]) -> bool:
+    return str(path).casefold().endswith(".gguf")
 
 
 def list_models(query: str = "") -> tuple[str, ...]:
@@ -160,7 +168,7 @@ def _config_of(spelling: str) -> ModelConfig | None:
 
 
 def _is_path(text: str) -> bool:
-    if text.casefold().endswith(".json"):
+    if text.casefold().endswith((".json", ".gguf")):
         return True
     try:
         return bool(text) and Path(text).is_dir()

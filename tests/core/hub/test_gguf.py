@@ -17,9 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from llmcalc_core import ModelConfig
+from llmcalc_core import ModelConfig, find_model
+from llmcalc_core.architecture.model import architecture
 from llmcalc_core.gguf import GGML_TYPES
 from llmcalc_core.hub.gguf_file import Omitted, read_gguf_header
+from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.workload.grid import make_grid
 from tests.core.hub.gguf_files import content, gguf, llama
 from tests.core.hub.test_quantisation import weight_bytes
 
@@ -85,6 +89,26 @@ def test_the_head_is_tied_where_there_is_none(tmp_path: Path) -> None:
     config = ModelConfig.from_checkpoint(gguf(tmp_path / "a.gguf", metadata, tensors))
     assert config.tie_word_embeddings
     assert config.parameters == 2 * LAYER + OUTSIDE - 512_000
+
+
+def test_a_tied_head_on_the_device_takes_its_own_bits(tmp_path: Path) -> None:
+    """llama.cpp keeps the embedding in the host's memory, and a copy for the head beside layers."""
+    metadata, tensors = llama()
+    del tensors["output.weight"]
+    tensors["token_embd.weight"] = ([1000, 512], "Q6_K")
+    config = ModelConfig.from_checkpoint(gguf(tmp_path / "a.gguf", metadata, tensors))
+    plan = check_layout(architecture(config), tp=1, pp=1, ep=1)
+    grid = make_grid((plan,), batches=(1,), inputs=(1,), outputs=(1,), engine="llama.cpp")
+    held = device_memory(architecture(config), config.precision, grid).weights.item()
+    matrices, norms = 2 * (LAYER - 1024), 5 * 512
+    assert held == pytest.approx((4.5 * matrices + 32 * norms + 6.5625 * 512_000) / 8)
+
+
+def test_a_file_is_a_model_wherever_one_is_named(tmp_path: Path) -> None:
+    file = gguf(tmp_path / "tiny-Q4_K_M.gguf", *llama())
+    assert find_model(str(file)) == find_model(file) == ModelConfig.from_checkpoint(file)
+    with pytest.raises(ValueError, match=r"cannot read .*none\.gguf"):
+        find_model("none.gguf")
 
 
 def split(folder: Path) -> list[Path]:
