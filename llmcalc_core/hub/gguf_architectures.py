@@ -12,6 +12,15 @@ from typing import Any, NoReturn
 
 from llmcalc_core.checks import nearest
 from llmcalc_core.hub.gguf_fields import GgufModel, usual_fields
+from llmcalc_core.hub.gguf_recurrent import (
+    delta,
+    falcon_h1,
+    granite_hybrid,
+    lfm2,
+    mamba,
+    mamba2,
+    nemotron_h,
+)
 
 Reader = Callable[[GgufModel], dict[str, Any]]
 
@@ -95,27 +104,6 @@ def _qwen_mixture(model_type: str) -> Reader:
     }  # fmt: skip
 
 
-def _delta(model_type: str) -> Reader:
-    """Read gated delta nets, which have the fields of state space models."""
-
-    def reader(model: GgufModel) -> dict[str, Any]:
-        values = model.needed("ssm.time_step_rank")
-        inner = model.needed("ssm.inner_size")
-        attending = model.layers_with("attn_k.weight")
-        return {
-            "model_type": model_type,
-            "linear_num_key_heads": model.needed("ssm.group_count"),
-            "linear_num_value_heads": values,
-            "linear_key_head_dim": model.needed("ssm.state_size"),
-            "linear_value_head_dim": inner // max(values, 1),
-            "linear_conv_kernel_dim": model.needed("ssm.conv_kernel"),
-            "layer_types": ["full_attention" if one else "linear_attention" for one in attending],
-            "mtp_num_hidden_layers": model.predicting,
-        }
-
-    return reader
-
-
 def _gemma3n(model: GgufModel) -> dict[str, Any]:
     inputs = model.needed("embedding_length_per_layer_input")
     table = model.shapes.get("per_layer_token_embd.weight", (0, 0))
@@ -162,23 +150,6 @@ def _granite_mixture(model: GgufModel) -> dict[str, Any]:
     kind = "granitemoeshared" if shared else "granitemoe"
     width = model.side("ffn_down_exps.weight", 0)
     return {"model_type": kind, "intermediate_size": width, "shared_intermediate_size": shared}
-
-
-def _granite_hybrid(model: GgufModel) -> dict[str, Any]:
-    mamba = model.layers_with("ssm_in.weight")
-    heads = model.needed("ssm.time_step_rank")
-    shared = model.side("ffn_down_shexp.weight", 0) or model.side("ffn_down.weight", 0) or 0
-    return {
-        "model_type": "granitemoehybrid",
-        "layer_types": ["mamba" if one else "attention" for one in mamba],
-        "intermediate_size": model.side("ffn_down_exps.weight", 0) or shared,
-        "shared_intermediate_size": shared,
-        "mamba_n_heads": heads,
-        "mamba_d_head": model.needed("ssm.inner_size") // max(heads, 1),
-        "mamba_n_groups": model.needed("ssm.group_count"),
-        "mamba_d_state": model.needed("ssm.state_size"),
-        "mamba_d_conv": model.needed("ssm.conv_kernel"),
-    }
 
 
 def _latent(model_type: str) -> Reader:
@@ -236,82 +207,6 @@ def _olmo2(model: GgufModel) -> dict[str, Any]:
 def _olmoe(model: GgufModel) -> dict[str, Any]:
     width = model.side("ffn_down_exps.weight", 0)
     return {"model_type": "olmoe", "intermediate_size": width}
-
-
-def _mamba(model: GgufModel) -> dict[str, Any]:
-    kind = "falcon_mamba" if model.stated("ssm.dt_b_c_rms") is True else "mamba"
-    hidden, inner = model.needed("embedding_length"), model.needed("ssm.inner_size")
-    return {
-        "model_type": kind,
-        "intermediate_size": inner,
-        "expand": inner // max(hidden, 1),
-        "state_size": model.needed("ssm.state_size"),
-        "conv_kernel": model.needed("ssm.conv_kernel"),
-        "time_step_rank": model.needed("ssm.time_step_rank"),
-    }
-
-
-def _mamba2(model: GgufModel) -> dict[str, Any]:
-    heads = model.needed("ssm.time_step_rank")
-    return {
-        "model_type": "mamba2",
-        "state_size": model.needed("ssm.state_size"),
-        "conv_kernel": model.needed("ssm.conv_kernel"),
-        "num_heads": heads,
-        "head_dim": model.needed("ssm.inner_size") // max(heads, 1),
-        "n_groups": model.needed("ssm.group_count"),
-    }
-
-
-def _falcon_h1(model: GgufModel) -> dict[str, Any]:
-    heads = model.needed("ssm.time_step_rank")
-    return {
-        "model_type": "falcon_h1",
-        "mamba_n_heads": heads,
-        "mamba_d_ssm": model.needed("ssm.inner_size"),
-        "mamba_n_groups": model.needed("ssm.group_count"),
-        "mamba_d_state": model.needed("ssm.state_size"),
-        "mamba_d_conv": model.needed("ssm.conv_kernel"),
-        "mamba_rms_norm": model.has("ssm_norm.weight"),
-    }
-
-
-def _nemotron_h(model: GgufModel) -> dict[str, Any]:
-    mamba, attending = model.layers_with("ssm_in.weight"), model.layers_with("attn_q.weight")
-    sparse = model.layers_with("ffn_gate_inp.weight")
-    letters = ("M" if a else "*" if b else "E" if c else "-"
-               for a, b, c in zip(mamba, attending, sparse, strict=True))  # fmt: skip
-    heads = model.needed("ssm.time_step_rank")
-    return {
-        "model_type": "nemotron_h",
-        "hybrid_override_pattern": "".join(letters),
-        "attention_bias": False,
-        "mlp_bias": False,
-        "sliding_window": None,
-        "ssm_state_size": model.needed("ssm.state_size"),
-        "conv_kernel": model.needed("ssm.conv_kernel"),
-        "mamba_num_heads": heads,
-        "mamba_head_dim": model.needed("ssm.inner_size") // max(heads, 1),
-        "n_groups": model.needed("ssm.group_count"),
-        "moe_shared_expert_intermediate_size": model.side("ffn_down_shexp.weight", 0) or 0,
-        "moe_latent_size": model.side("ffn_latent_down.weight", 1),
-        "num_nextn_predict_layers": 0,
-    }
-
-
-def _lfm2(model_type: str) -> Reader:
-    def reader(model: GgufModel) -> dict[str, Any]:
-        attending = model.layers_with("attn_q.weight")
-        sparse = model.layers_with("ffn_gate_inp.weight")
-        return {
-            "model_type": model_type,
-            "layer_types": ["full_attention" if one else "conv" for one in attending],
-            "block_auto_adjust_ff_dim": False,
-            "conv_L_cache": model.needed("shortconv.l_cache"),
-            "num_dense_layers": sparse.index(True) if True in sparse else 0,
-        }
-
-    return reader
 
 
 def _cohere(model_type: str) -> Reader:
@@ -384,19 +279,19 @@ ARCHITECTURES: dict[str, Reader] = {
     "qwen2": _as("qwen2"), "qwen2vl": _as("qwen2"), "qwen3": _as("qwen3"),
     "qwen3vl": _as("qwen3"), "qwen2moe": _qwen_mixture("qwen2_moe"),
     "qwen3moe": _qwen_mixture("qwen3_moe"), "qwen3vlmoe": _qwen_mixture("qwen3_moe"),
-    "qwen3next": _delta("qwen3_next"), "qwen35": _delta("qwen3_5_text"),
-    "qwen35moe": _delta("qwen3_5_moe_text"),
+    "qwen3next": delta("qwen3_next"), "qwen35": delta("qwen3_5_text"),
+    "qwen35moe": delta("qwen3_5_moe_text"),
     "gemma": _as("gemma"), "gemma2": _windowed("gemma2", 4096),
     "gemma3": _windowed("gemma3_text", 1024), "gemma3n": _gemma3n, "gemma4": _gemma4,
     "phi2": _as("phi"), "phi3": _as("phi3"), "phimoe": _as("phimoe"),
-    "granite": _as("granite"), "granitemoe": _granite_mixture, "granitehybrid": _granite_hybrid,
+    "granite": _as("granite"), "granitemoe": _granite_mixture, "granitehybrid": granite_hybrid,
     "olmo": _as("olmo"), "olmo2": _olmo2, "olmoe": _olmoe,
     "glm4": _as("glm4"), "glm4moe": _glm4_moe, "chatglm": _as("glm"),
     "deepseek": _as("deepseek"), "deepseek2": _latent("deepseek_v3"),
     "glm-dsa": _latent("glm_moe_dsa"), "gpt-oss": _gpt_oss,
-    "mamba": _mamba, "mamba2": _mamba2, "falcon-h1": _falcon_h1,
-    "nemotron": _as("nemotron"), "nemotron_h": _nemotron_h, "nemotron_h_moe": _nemotron_h,
-    "lfm2": _lfm2("lfm2"), "lfm2moe": _lfm2("lfm2_moe"),
+    "mamba": mamba, "mamba2": mamba2, "falcon-h1": falcon_h1,
+    "nemotron": _as("nemotron"), "nemotron_h": nemotron_h, "nemotron_h_moe": nemotron_h,
+    "lfm2": lfm2("lfm2"), "lfm2moe": lfm2("lfm2_moe"),
     "command-r": _cohere("cohere"), "cohere2": _cohere("cohere2"),
     "starcoder2": _as("starcoder2", use_bias=True), "stablelm": _stablelm,
     "exaone": _as("exaone"), "exaone4": _as("exaone4"), "smollm3": _as("smollm3"),

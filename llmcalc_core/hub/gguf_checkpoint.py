@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +48,12 @@ _PARTS = (
 
 _OF_HEADS = re.compile(r"^attn_(?:q|k|q_a|kv_a|kv|v|sub)_norm|^attn_norm_(?:q|k)")
 """Norms that are a part of attention."""
+
+_ENCODERS = ("v.", "a.", "mm.")
+"""Beginnings of the names of tensors of images and sounds, which some files have beside."""
+
+_SCALED = ("NVFP4", "TQ1_0", "TQ2_0", "Q1_0")
+"""Types with a scale of a whole tensor, which is a tensor of its own."""
 
 _OUTSIDE = {"token_embd": "embedding", "per_layer_token_embd": "embedding",
             "per_layer_model_proj": "embedding", "per_layer_proj_norm": "embedding",
@@ -166,8 +172,9 @@ def _in_metadata(model: GgufModel) -> Iterable[GgufTensor]:
             yield GgufTensor(f"blk.{layer}.xielu.{name}", (1,), GGML_TYPES[0])
 
 
-def stored_tensors(tensors: Iterable[GgufTensor], model: Model) -> Iterable[Stored]:
+def stored_tensors(tensors: Sequence[GgufTensor], model: Model) -> Iterable[Stored]:
     """Say of each tensor which part of a model it is; what can be computed is left out."""
+    kinds = {one.name: one.type.name for one in tensors}
     for one in tensors:
         if _COMPUTED.search(one.name):
             continue
@@ -177,17 +184,31 @@ def stored_tensors(tensors: Iterable[GgufTensor], model: Model) -> Iterable[Stor
             part = "mtp"
         elif found and layer is not None:
             part = _part_of(found[2], model, layer)
+        elif one.name.startswith(_ENCODERS):
+            part = "beside"
         else:
             part = _OUTSIDE.get(one.name.partition(".")[0], "final")
+        extra = _is_extra(one.name, kinds)
         yield Stored(
             name=one.name,
             shape=tuple(reversed(one.shape)),
             layer=layer,
             part=part,
-            parameters=one.elements,
+            parameters=0 if extra else one.elements,
             bytes=one.bytes,
-            type=one.type.stored,
+            type="" if extra else one.type.stored,
         )
+
+
+def _is_extra(name: str, kinds: Mapping[str, str]) -> bool:
+    """Tell whether a tensor is a scale, or holds once more what others do.
+
+    Files of ik_llama.cpp have the joint projection of latent attention beside its two halves.
+    """
+    module, _, last = name.rpartition(".")
+    if last in ("scale", "input_scale"):
+        return kinds.get(f"{module}.weight") in _SCALED
+    return name.endswith("attn_kv_b.weight") and name.replace("kv_b", "k_b") in kinds
 
 
 def _part_of(inner: str, model: Model, layer: int) -> str:

@@ -82,12 +82,13 @@ def read_headers(source: str | Path) -> tuple[Tensor, ...]:
 
 
 def _files(source: Path) -> list[Path]:
-    """Give the files of a checkpoint: those that its index names, or all of the folder."""
+    """Give the files of a checkpoint: those that its index names, or all called model, or all."""
     if source.is_dir():
         indexes = sorted(source.glob(f"*{_INDEX}"))
         if indexes:
             return _files(indexes[0])
-        found = sorted(source.glob("*.safetensors"))
+        every = sorted(source.glob("*.safetensors"))
+        found = [one for one in every if one.name.startswith("model")] or every
         if not found:
             msg = f"{str(source)!r} must hold files of safetensors, and has none"
             raise ValueError(msg)

@@ -104,6 +104,22 @@ def test_a_tied_head_on_the_device_takes_its_own_bits(tmp_path: Path) -> None:
     assert held == pytest.approx((4.5 * matrices + 32 * norms + 6.5625 * 512_000) / 8)
 
 
+def test_scales_and_encoders_are_no_parameters_of_the_decoder(tmp_path: Path) -> None:
+    metadata, tensors = llama(kind="NVFP4")
+    more = {
+        "blk.0.attn_q.scale": ([1], "F32"),
+        "blk.0.attn_q.input_scale": ([1], "F32"),
+        "v.blk.0.attn_q.weight": ([64, 64], "F16"),
+        "mm.0.weight": ([64, 64], "F16"),
+    }
+    config = ModelConfig.from_checkpoint(gguf(tmp_path / "a.gguf", metadata, {**tensors, **more}))
+    assert config.parameters == 2 * LAYER + OUTSIDE
+    assert config.precision is not None
+    assert config.precision.weights == "fp4"
+    before = 512 * 512 + 2 * 128 * 512
+    assert config.precision.bits("attention") == pytest.approx(4.5 + 64 / (2 * before), rel=1e-9)
+
+
 def test_a_file_is_a_model_wherever_one_is_named(tmp_path: Path) -> None:
     file = gguf(tmp_path / "tiny-Q4_K_M.gguf", *llama())
     assert find_model(str(file)) == find_model(file) == ModelConfig.from_checkpoint(file)

@@ -15,7 +15,7 @@ import pytest
 
 from llmcalc_core import ModelConfig
 from tests.core.hub.gguf_files import content, llama
-from tests.core.hub.test_quantised_checkpoints import (
+from tests.core.hub.quantised_files import (
     CONFIG,
     awq,
     header,
