@@ -1,10 +1,11 @@
 """GGUF files: what their headers say, held against their tensors.
 
-Beside these, headers that the gguf package 0.19.0 wrote were read on 2026-12-01: of 166 published
-or default configurations of 60 model types, with the tensors that transformers 5.24 has on the meta
-device, mapped by the package's own names. 165 were read, with the parameters of transformers to the
-digit and, but for what a converter leaves out (modules of prediction, the window of Mistral 7B),
-the same ``ModelConfig`` as from their ``config.json``; Jamba is refused by its name.
+Beside these, headers that the gguf package 0.19.0 wrote were read on 2026-12-01: of 170 published
+or default configurations of 63 model types, with the tensors that transformers 5.24 has on the meta
+device, named by the package's own map. 169 were read, with the parameters of transformers to the
+digit, 138 of them as the same ``ModelConfig`` as from their ``config.json``. The others lack what a
+converter leaves out (26 the modules of prediction, two the window of Mistral 7B) or have what the
+tensors decide (whether a head is tied, a router has a bias); Jamba is refused by its name.
 """
 
 from __future__ import annotations
