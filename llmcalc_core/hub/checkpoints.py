@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from llmcalc_core.architecture.model import Model, architecture
-from llmcalc_core.hub.headers import TYPE_BITS, Tensor, read_headers
-from llmcalc_core.hub.reader import read_hf_config, shortened
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.dtypes import DATA_TYPES
+from llmcalc_core.hub.gguf_checkpoint import is_gguf, read_gguf
+from llmcalc_core.hub.headers import Tensor, read_headers
+from llmcalc_core.hub.quantisation.packed import unpacked
+from llmcalc_core.hub.reader import read_hf_config, shortened, stated_quantisation
+from llmcalc_core.hub.stored import Stored, as_stored, compare, hold
+from llmcalc_core.hub.tensor_parts import stored_tensors
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.precision import PLAIN
 
-_BESIDE = re.compile(r"visual|vision|audio|image|projector|aligner|(?:^|\.)mtp")
-"""Words in the names of tensors that are no part of the decoder."""
-
-_LAYER = re.compile(r"(?:^|\.)(?:layers|h|blocks)\.(\d+)\.")
-_COMPUTED = re.compile(r"inv_freq$|rotary_emb|\.attn\.(?:masked_)?bias$|position_ids$")
+_IMAGES = re.compile(r"visual|vision|projector")
+_COMPUTED = re.compile(
+    r"inv_freq$|rotary_emb|\.attn\.(?:masked_)?bias$|position_ids$|layer_scalar$"
+)
 """Tensors that can be computed, and are no parameters."""
 
-_WIDE_BITS = 16
+_SOURCE = "config.json"
 
 
 def read_checkpoint(source: str | os.PathLike[str], *, unknown: str = "refuse") -> ModelConfig:
-    """Read a checkpoint's ``config.json``, and hold it against the weights' own headers.
+    """Read a checkpoint's description, and hold it against the weights' own headers.
 
-    Names, shapes and types of the tensors are read, never a weight. Where nothing is quantised the
-    parameters of every layer of the decoder, of what is outside the layers and of all together
-    must be those of the description. Whether the head is tied is what the weights say.
+    Names, shapes and types of the tensors are read, never a weight. The parameters of every layer
+    of the decoder and of what is outside the layers must be those of the description, packed ones
+    as they were before. Whether the head is tied, whether there are modules of multi-token
+    prediction, and the types and bytes of each part are what the weights say.
 
     Parameters
     ----------
     source : str or path
-        A folder, its index file, or a file of safetensors; with the ``config.json`` beside.
+        A folder, its index file, or a file of safetensors, with the ``config.json`` beside; or a
+        GGUF file, one of those that it is split into, or their folder.
     unknown : {'refuse', 'warn'}
         As in :func:`llmcalc_core.hub.reader.read_hf_config`: with the check of the weights, a field
         that is not understood can be left out safely.
@@ -41,7 +48,7 @@ def read_checkpoint(source: str | os.PathLike[str], *, unknown: str = "refuse") 
     Returns
     -------
     ModelConfig
-        The architecture.
+        The architecture, with the precision of a quantised checkpoint.
 
     Raises
     ------
@@ -50,56 +57,57 @@ def read_checkpoint(source: str | os.PathLike[str], *, unknown: str = "refuse") 
         with the first layer that differs, its tensors and both counts.
     """
     path = Path(source)
+    if is_gguf(path) or _holds_gguf(path):
+        return read_gguf(path)
     folder = path if path.is_dir() else path.parent
     config = read_hf_config(folder, unknown=unknown)
-    tensors = [one for one in read_headers(path) if not _COMPUTED.search(one.name)]
-    if any(TYPE_BITS[one.type] < _WIDE_BITS for one in tensors) or config.precision:
-        return config
     try:
-        return _held(config, tensors)
+        return held(config, folder, read_headers(path))
     except ValueError as error:
         raise ValueError(shortened(str(error))) from None
 
 
-def _held(config: ModelConfig, tensors: list[Tensor]) -> ModelConfig:
-    """Compare parameters layer by layer, then what is outside of them."""
-    decoder = [one for one in tensors if not _BESIDE.search(one.name)]
-    layers: dict[int, list[Tensor]] = defaultdict(list)
-    outside: list[Tensor] = []
-    for one in decoder:
-        found = _LAYER.search(one.name)
-        (layers[int(found[1])] if found else outside).append(one)
-    model = architecture(config)
-    _compare_layers(config, model, layers)
-    head = any(one.name.endswith(("lm_head.weight", "output.weight")) for one in outside)
-    if head == config.tie_word_embeddings:
-        config = replace(config, tie_word_embeddings=not head)
-        model = architecture(config)
-    expected = model.parameters - sum(model.layers[kind].parameters for kind in model.sequence)
-    _compare("what is outside of the layers", outside, expected)
-    beside = [one for one in tensors if re.search(r"visual|vision|projector", one.name)]
-    if config.vision and beside:
-        _compare("the encoder of images", beside, config.vision.parameters)
-    return config
-
-
-def _compare_layers(config: ModelConfig, model: Model, layers: dict[int, list[Tensor]]) -> None:
-    own = {index: found for index, found in layers.items() if index < model.layer_count}
-    if len(own) != model.layer_count:
-        msg = f"{config.model}: the weights have {len(own)} layers, config.json {model.layer_count}"
-        raise ValueError(msg)
-    for index, kind in enumerate(model.sequence):
-        _compare(f"layer {index}", own[index], model.layers[kind].parameters)
-
-
-def _compare(what: str, tensors: list[Tensor], expected: int) -> None:
-    found = sum(one.elements for one in tensors)
-    if found == expected:
-        return
-    shapes = ", ".join(
-        f"{one.name.rpartition('.')[0].rpartition('.')[2] or one.name} "
-        f"{' x '.join(map(str, one.shape))}"
-        for one in sorted(tensors, key=lambda one: -one.elements)
+def _holds_gguf(path: Path) -> bool:
+    """Tell whether a folder has files of GGUF, and none of safetensors."""
+    if not path.is_dir():
+        return False
+    names = [one.name for one in path.iterdir()]
+    return any(is_gguf(Path(name)) for name in names) and not any(
+        ".safetensors" in name for name in names
     )
-    msg = f"{what} has {found:,} parameters in the weights, {expected:,} by config.json: {shapes}"
-    raise ValueError(msg)
+
+
+def held(config: ModelConfig, folder: Path, tensors: Iterable[Tensor]) -> ModelConfig:
+    """Hold a description against tensors, and give it the types and bits that they have.
+
+    Parameters
+    ----------
+    config : ModelConfig
+        From the ``config.json``.
+    folder : path
+        Where that is.
+    tensors : iterable of Tensor
+        All of the checkpoint.
+
+    Raises
+    ------
+    ValueError
+        Where they differ.
+    """
+    weights = (one for one in tensors if not _COMPUTED.search(one.name))
+    own = tuple(
+        stored_tensors(unpacked(weights, stated_quantisation(folder)), architecture(config))
+    )
+    config = hold(config, own, _SOURCE)
+    images = [one for one in own if one.part == "beside" and _IMAGES.search(one.name)]
+    if config.vision and images:
+        compare("the encoder of images", images, config.vision.parameters, _SOURCE)
+    if not config.precision and not any(_is_quantised(one) for one in own):
+        return config
+    stored = as_stored(config.precision or PLAIN, own, tied=config.tie_word_embeddings)
+    return replace(config, precision=stored)
+
+
+def _is_quantised(tensor: Stored) -> bool:
+    """Tell whether a tensor of the decoder has fewer than 16 bits."""
+    return tensor.type != "" and tensor.part != "beside" and DATA_TYPES[tensor.type].is_quantised

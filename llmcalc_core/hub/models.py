@@ -45,8 +45,8 @@ def find_model(
     model : str, path, mapping or ModelConfig
         A name of the catalogue, an alias or a Hugging Face id or address, in any case, with or
         without the organisation and endings such as ``-Instruct`` or ``-FP8`` (then with that
-        precision); a folder with a ``config.json`` or such a file; its parsed content; or a
-        ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
+        precision); a folder with a ``config.json`` or such a file; its parsed content; a GGUF file;
+        or a ``ModelConfig``. Names come before paths: a folder that is called like a model is meant
         by ``./name``.
 
     Returns
@@ -76,9 +76,17 @@ def find_model(
             raise ValueError(_unknown(model))
     elif isinstance(model, ModelConfig):
         return model
+    if isinstance(model, str | os.PathLike) and _is_gguf(model):
+        from llmcalc_core.hub.checkpoints import read_checkpoint  # noqa: PLC0415
+
+        return read_checkpoint(model)
     from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415 - where a file is read
 
     return read_hf_config(model)
+
+
+def _is_gguf(path: str | os.PathLike[str]) -> bool:
+    return str(path).casefold().endswith(".gguf")
 
 
 def list_models(query: str = "") -> tuple[str, ...]:
@@ -163,7 +171,7 @@ def _config_of(spelling: str) -> ModelConfig | None:
 
 
 def _is_path(text: str) -> bool:
-    if text.casefold().endswith(".json"):
+    if text.casefold().endswith((".json", ".gguf")):
         return True
     try:
         return bool(text) and Path(text).is_dir()
@@ -184,12 +192,14 @@ def _unknown(name: str) -> str:
     )
 
 
-def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
+def model_from_hub(
+    model: str, *, revision: str | None = None, weights: bool | str = False
+) -> ModelConfig:
     """Fetch a model's ``config.json`` from the Hugging Face Hub and read it.
 
     The only function that touches the network, also as ``ModelConfig.from_hub``: through
     ``huggingface_hub`` (``pip install 'llmcalc-planner[hub]'``), whose cache, settings and token it
-    uses. Weights are not fetched.
+    uses. Weights are not fetched, of their files at most the headers.
 
     Parameters
     ----------
@@ -197,6 +207,10 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
         Hugging Face id, such as 'Qwen/Qwen3-8B'.
     revision : str, optional
         Branch, tag or commit; the main branch where not given.
+    weights : bool or str, default False
+        Whether to hold the file against the headers of the weights, as
+        ``ModelConfig.from_checkpoint`` does with a folder: a request for the first bytes of each
+        file of safetensors. The name of a GGUF file there reads its header alone.
 
     Returns
     -------
@@ -216,6 +230,16 @@ def model_from_hub(model: str, *, revision: str | None = None) -> ModelConfig:
     except ImportError:
         msg = "model_from_hub needs huggingface_hub: pip install 'llmcalc-planner[hub]'"
         raise ImportError(msg) from None
+    if weights:
+        from llmcalc_core.hub.remote import Repository, checkpoint_on_hub  # noqa: PLC0415
+
+        place = Repository(
+            endpoint=str(huggingface_hub.constants.ENDPOINT),
+            model=model,
+            revision=revision or "main",
+            token=huggingface_hub.get_token(),
+        )
+        return checkpoint_on_hub(place, weights if isinstance(weights, str) else "")
     path = _fetched(huggingface_hub, model, "config.json", revision)
     if path is None:
         msg = f"{model!r} has no config.json on the Hugging Face Hub"

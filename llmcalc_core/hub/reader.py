@@ -18,6 +18,7 @@ from llmcalc_core.hub.dialects.not_described import NOT_DESCRIBED
 from llmcalc_core.hub.dialects.text_encoders import TEXT_ENCODERS
 from llmcalc_core.hub.quantisation.checkpoint import checkpoint_precision
 from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisation
+from llmcalc_core.hub.quantisation.scheme import Quantisation
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
 
@@ -115,13 +116,41 @@ def _stored(
     values: Mapping[str, Any], beside: Mapping[str, Any], config: ModelConfig, name: str
 ) -> Precision | None:
     """Give the types that a checkpoint is stored in; None where its files state none."""
+    quantisation = _quantisation(values, beside, name)
+    if quantisation is None:
+        return None
+    return checkpoint_precision(quantisation, config, str(values["model_type"]))
+
+
+def _quantisation(
+    values: Mapping[str, Any], beside: Mapping[str, Any], name: str
+) -> Quantisation | None:
     stated = _stated_quantisation(values, beside)
     if not stated:
         return None
     quantisation = read_quantisation(stated, f"{shortened(name, 120)}: quantisation")
     if values.get("expert_dtype") == "fp4" and not quantisation.schemes:
-        quantisation = replace(quantisation, schemes=(NARROW_EXPERTS,))
-    return checkpoint_precision(quantisation, config, str(values["model_type"]))
+        return replace(quantisation, schemes=(NARROW_EXPERTS,))
+    return quantisation
+
+
+def stated_quantisation(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+) -> Quantisation | None:
+    """Read how the modules of a checkpoint are quantised; None where its files do not say.
+
+    Parameters
+    ----------
+    source : str, path or mapping
+        As in :func:`read_hf_config`.
+
+    Raises
+    ------
+    ValueError
+        For a file that is missing or no JSON object, or a method that cannot be described.
+    """
+    name, values, beside = _content(source)
+    return _quantisation(values, beside, name)
 
 
 def _content(

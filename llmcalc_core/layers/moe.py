@@ -152,7 +152,7 @@ class MoE(Part):
         routed = experts * self.expert_parameters * columns * precision.expert_weight_bytes
         shared = self.shared_parameters / grid.tp * precision.part("shared").weight_bytes
         latent = self.latent_parameters * precision.weight_bytes
-        return shared + latent + routed + self.router_parameters * precision.unquantised_bytes
+        return shared + latent + routed + self.router_parameters * precision.others_bytes
 
     def _padded(self, slices: Values, tile: int) -> Values:
         """Rows and columns of an expert's slice on one device, as the kernels of MXFP4 pad them.

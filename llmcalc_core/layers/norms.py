@@ -43,7 +43,7 @@ class Norms(Part):
 
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:  # noqa: ARG002 - repeated
         """Count the weights: every device has all of them, in 16 bits or more [bytes]."""
-        return self.parameters * precision.unquantised_bytes
+        return self.parameters * precision.others_bytes
 
 
 def norm_and_sum(step: Pass) -> Operation:

@@ -185,11 +185,11 @@ def _outer_weights(model: Model, precision: Precision, grid: Grid) -> tuple[Valu
     copy = model.head_parameters * rows * precision.head_bytes
     if model.tied:
         apart = (grid.pp > 1) | on_host
-        copy = np.where(apart, model.vocabulary * model.hidden * rows, 0.0) * wide
+        copy = np.where(apart, model.vocabulary * model.hidden * rows, 0.0) * precision.head_bytes
     first = embedding + model.vision_parameters / grid.tp if model.vision else embedding
     held = 0.0 if on_host else embedding * precision.embedding_bytes
     outer = held + (first - embedding) * wide
-    return outer, copy + model.final_norm_parameters * wide
+    return outer, copy + model.final_norm_parameters * precision.others_bytes
 
 
 def _beside_cache(model: Model, precision: Precision, grid: Grid) -> tuple[Values, Values]:

@@ -401,9 +401,10 @@ linear_conv_kernel_dim : int, optional
     def from_checkpoint(
         cls, source: str | os.PathLike[str], *, unknown: str = "refuse"
     ) -> ModelConfig:
-        """Read a checkpoint's ``config.json`` and hold it against the headers of its weights.
+        """Read a checkpoint's description and hold it against the headers of its weights.
 
-        ``source`` is its folder, its ``model.safetensors.index.json`` or a file of safetensors.
+        ``source`` is its folder, its ``model.safetensors.index.json``, a file of safetensors with
+        the ``config.json`` beside, or a GGUF file, maybe one of several.
 
         Raises
         ------
@@ -415,11 +416,13 @@ linear_conv_kernel_dim : int, optional
         return read_checkpoint(source, unknown=unknown)
 
     @classmethod
-    def from_hub(cls, model: str, *, revision: str | None = None) -> ModelConfig:
+    def from_hub(
+        cls, model: str, *, revision: str | None = None, weights: bool | str = False
+    ) -> ModelConfig:
         """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
         from llmcalc_core.hub.models import model_from_hub  # noqa: PLC0415
 
-        return model_from_hub(model, revision=revision)
+        return model_from_hub(model, revision=revision, weights=weights)
 
     def describe(self) -> pd.DataFrame:
         """Describe layers, parameters by part and bytes; see :func:`llmcalc_core.describe`."""

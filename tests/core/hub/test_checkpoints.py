@@ -67,6 +67,14 @@ def test_one_file(tmp_path: Path) -> None:
     assert ModelConfig.from_checkpoint(file).parameters == 21_920
 
 
+def test_other_copies_beside_are_not_counted(tmp_path: Path) -> None:
+    """Mistral's repositories hold the same weights by other names, and adapters lie in folders."""
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG), "utf-8")
+    header(tmp_path / "model.safetensors", WEIGHTS)
+    header(tmp_path / "consolidated.safetensors", {"layers.0.attention.wq.weight": [32, 32]})
+    assert ModelConfig.from_checkpoint(tmp_path).parameters == 21_920
+
+
 def test_the_weights_say_whether_the_head_is_tied(tmp_path: Path) -> None:
     tied = {name: shape for name, shape in WEIGHTS.items() if name != "lm_head.weight"}
     config = ModelConfig.from_checkpoint(checkpoint(tmp_path, tied))

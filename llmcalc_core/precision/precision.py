@@ -1,69 +1,22 @@
-"""Precisions: the data types of a model's weights, activations and KV cache, and their names."""
+"""``Precision``: the data types of a model's weights, activations and KV cache."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache, cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 from llmcalc_core.checks import one_of, positive, truth
 from llmcalc_core.dtypes import DATA_TYPES, data_type, folded
-from llmcalc_core.gguf import GGUF_CACHES, GGUF_TYPES
-
-_SCHEMES = {
-    "w4a16": ("int4", "bf16", "bf16"),
-    "w8a16": ("int8", "bf16", "bf16"),
-    "w8a8": ("int8", "int8", "bf16"),
-    "w4a8": ("int4", "int8", "bf16"),
-    "w4afp8": ("int4", "fp8", "bf16"),
-    "w4a4": ("fp4", "fp4", "bf16"),
-    "w16a16": ("bf16", "bf16", "bf16"),
-    "fp8_block": ("fp8", "fp8", "fp8"),
-}
-"""Schemes of quantisation: types of weights, activations and KV cache.
-
-Names and meanings are those of vLLM and compressed-tensors (presets W4A16, W8A16, W8A8, W4A8 and
-W4AFP8 of quant_scheme.py; "INT8 W4A8" in vLLM's documentation, QServe's W4A8, arXiv:2405.04532):
-activations of ``w4a8`` are integers. SGLang calls those in FP8 w4afp8, too; NVIDIA Model Optimizer
-and TensorRT-LLM call them W4A8_AWQ. ``fp8_block`` is FP8 with a scale for each block of 128 by 128
-weights (FP8_BLOCK of quant_scheme.py). Read 2026-11-30.
-"""
-
-BLOCK_SCHEME = "fp8_block"
-"""The name of FP8 in blocks, among ``PRECISIONS`` and in labels."""
-
-_SCHEME_SPELLINGS = {
-    "awq": "w4a16", "gptq": "w4a16", "int4_wo": "w4a16", "int8_wo": "w8a16",
-    "w4a8_int8": "w4a8", "w4a8_fp8": "w4afp8", "w4a8_awq": "w4afp8",
-}  # fmt: skip
-
-PRECISIONS = (*DATA_TYPES, *_SCHEMES, *GGUF_TYPES)
-"""The names that :func:`parse_precision` knows, in their canonical spelling."""
+from llmcalc_core.precision.label import label_of
+from llmcalc_core.precision.parts import LIKE, PARTS, STATED
+from llmcalc_core.precision.schemes import BLOCK_SCHEME
 
 FP8_BLOCK_BITS = 32.0 / 128.0**2
 """Bits of scales beside a weight in FP8 whose blocks of 128 by 128 have one of 32 bits, as in
 DeepSeek-V3 (technical report, arXiv:2412.19437, section 3.3.2) and FP8 mixtures since."""
 
 _BYTE = 8.0
-
-CHECKPOINT = "checkpoint"
-"""In place of a precision: the types that each model's own checkpoint is stored in."""
-
-# What a field is like where it is not given, in an order in which each is known when it is needed.
-_LIKE = {
-    "experts": "weights",
-    "expert_activations": "activations",
-    "attention": "weights",
-    "attention_output": "attention",
-    "recurrent": "weights",
-    "shared": "weights",
-}
-
-PARTS = ("attention", "attention_output", "recurrent", "shared")
-"""Parts of a model, beside the routed experts, whose weights may have a type of their own."""
-
-_STATED = ("weights", "experts", *PARTS, "embedding", "head", "mtp", "kv_cache")
-"""What ``stored_bits`` may name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +40,11 @@ class Precision:
         ``weights``, else in their own type (4-bit integers in 16 bits).
     stored_bits : mapping of str to float
         Mean bits of a stored weight, scales included, of ``weights``, ``experts``, the parts above,
-        the ``embedding`` or the ``head``, where a checkpoint stores them in several types (the type
-        above is then that of most) or a head in fewer than 16; 16 of ``mtp`` where it leaves its
-        modules of multi-token prediction as they are; bits of a value of the ``kv_cache`` where it
-        has scales. Kept as a tuple of pairs.
+        the ``embedding``, the ``head`` or the ``others`` (norms and routers), where a checkpoint
+        stores them in several types (the type above is then that of most), a head in fewer than 16
+        bits, or norms in more; 16 of ``mtp`` where it leaves its modules of multi-token prediction
+        as they are; bits of a value of the ``kv_cache`` where it has scales. Kept as a tuple of
+        pairs.
     scale_bits : float, optional
         Bits of scales and zeros beside each weight of the narrowest type, such as 0.25 (MXFP4:
         8 bits for 32 values); those of the type's usual format if not given.
@@ -134,10 +88,10 @@ class Precision:
         """Bring each name to its canonical spelling."""
         named = any(folded(str(getattr(self, name))) == BLOCK_SCHEME for name in _WEIGHTS)
         object.__setattr__(self, "stored_bits", _checked_bits(dict(self.stored_bits)))
-        for name, other in _LIKE.items():
+        for name, other in LIKE.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, getattr(self, other))
-        for name in ("weights", "activations", "kv_cache", *_LIKE):
+        for name in ("weights", "activations", "kv_cache", *LIKE):
             object.__setattr__(self, name, data_type(name, getattr(self, name)))
         if self.scale_bits is not None:
             positive("scale_bits", self.scale_bits, unit="bits", zero=True)
@@ -163,7 +117,7 @@ class Precision:
     def weight_bytes(self) -> float:
         """Bytes of one weight of a linear layer, scales included."""
         mixed = self.stored_bits
-        return (self.bits("weights") if mixed else self._stored_bits(self.weights)) / 8
+        return (self.bits("weights") if mixed else self.type_bits(self.weights)) / 8
 
     def part(self, name: str) -> Precision:
         """Give the types of 'attention', 'attention_output', 'recurrent' or 'shared'.
@@ -188,7 +142,7 @@ class Precision:
         return _mixed_part(self, weights, bits)
 
     def bits(self, name: str) -> float:
-        """Give the mean bits of a stored weight of ``weights``, ``experts``, a part or the head.
+        """Give the mean bits of a stored weight of ``weights``, ``experts`` or another part.
 
         Examples
         --------
@@ -199,11 +153,11 @@ class Precision:
         stated = dict(self.stored_bits).get(name) if self.stored_bits else None
         if stated is not None:
             return stated
-        if name == "head":
-            return max(16.0, self._stored_bits(self.weights))
-        return self._stored_bits(getattr(self, name))
+        if name in _WIDE_PARTS:
+            return max(16.0, self.type_bits(self.weights))
+        return self.type_bits(getattr(self, name))
 
-    def _stored_bits(self, kind: str) -> float:
+    def type_bits(self, kind: str) -> float:
         """Bits of a stored weight, with the scales of this precision where it states them."""
         found = DATA_TYPES[kind]
         if self.scale_bits is None or not found.is_quantised or kind != self.narrowest:
@@ -233,8 +187,8 @@ class Precision:
 
         Examples
         --------
-        >>> parse_precision("fp8_block").has_block_scales, parse_precision("fp8").has_block_scales
-        (True, False)
+        >>> [Precision(weights=name).has_block_scales for name in ("fp8_block", "fp8")]
+        [True, False]
         """
         others = bool(self.scale_bits) and DATA_TYPES[self.narrowest].bits == _BYTE
         return bool(self.fp8_blocks) or others
@@ -248,7 +202,7 @@ class Precision:
     def expert_weight_bytes(self) -> float:
         """Bytes of one weight of a routed expert, scales included."""
         mixed = self.stored_bits
-        return (self.bits("experts") if mixed else self._stored_bits(self.experts)) / 8
+        return (self.bits("experts") if mixed else self.type_bits(self.experts)) / 8
 
     @cached_property
     def embedding_bytes(self) -> float:
@@ -280,7 +234,12 @@ class Precision:
     @cached_property
     def unquantised_bytes(self) -> float:
         """Bytes of one weight of the embedding, a normalisation or the router."""
-        return max(2.0, self._stored_bits(self.weights) / 8)
+        return max(2.0, self.type_bits(self.weights) / 8)
+
+    @cached_property
+    def others_bytes(self) -> float:
+        """Bytes of one weight of a normalisation or a router, as it is stored."""
+        return self.bits("others") / 8
 
     @property
     def computed(self) -> frozenset[str]:
@@ -291,48 +250,19 @@ class Precision:
     @property
     def label(self) -> str:
         """A short name: 'bf16' when all three are, else 'w int4, a bf16, kv bf16'."""
-        if (mix := _gguf_name(self)) is not None:
-            return mix
-        own = (self.weights, self.activations, self.kv_cache)
-        known = (name for name in (*DATA_TYPES, *_SCHEMES) if own == _types_of(name))
-        named = next(known, None)
-        words = [
-            f"w {self._word(own[0])}, a {own[1]}, kv {own[2]}"
-            if named is None
-            else self._word(named)
-        ]
-        apart = (self.experts, self.expert_activations)
-        if apart != own[:2]:
-            words.append(f"experts w {self._word(apart[0])}, a {apart[1]}")
-        words += [
-            f"{name.replace('_', ' ')} {self._word(getattr(self, name))}"
-            for name in PARTS
-            if getattr(self, name) != getattr(self, _LIKE[name])
-        ]
-        if self.fp8_blocks is False:
-            words.append("no blocks")
-        if self.scale_bits is not None:
-            words.append(f"{self._stored_bits(self.narrowest):g} bits")
-        mixed = dict(self.stored_bits).items()
-        words += [f"{name.replace('_', ' ')} {bits:.3g} bits" for name, bits in mixed]
-        return ", ".join(words)
-
-    def _word(self, kind: str) -> str:
-        """Name a type of weights, FP8 in blocks by its own name."""
-        return BLOCK_SCHEME if self.fp8_blocks and kind == "fp8" else kind
+        return label_of(self)
 
 
-_WEIGHTS = ("weights", *(name for name in _LIKE if name != "expert_activations"))
+_WIDE_PARTS = ("embedding", "head", "others")
+"""Parts that quantised checkpoints keep in 16 bits unless they say otherwise."""
+
+_WEIGHTS = ("weights", *(name for name in LIKE if name != "expert_activations"))
 """Fields that are types of weights."""
 
 
 def _checked_bits(given: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     for name in given:
-        one_of(
-            "stored_bits",
-            name,
-            ("weights", "experts", *PARTS, "embedding", "head", "mtp", "kv_cache"),
-        )
+        one_of("stored_bits", name, STATED)
     return tuple(
         (name, positive(f"stored_bits, {name}", given[name], unit="bits")) for name in sorted(given)
     )
@@ -359,144 +289,3 @@ def _part(precision: Precision, weights: str) -> Precision:
 def _mixed_part(precision: Precision, weights: str, bits: float) -> Precision:
     """Give the same, with the mean bits of the part."""
     return replace(_part(precision, weights), stored_bits={"weights": bits})
-
-
-def _types_of(name: str) -> tuple[str, str, str]:
-    """Give what a name of ``PRECISIONS`` means for weights, activations and KV cache."""
-    if name in _SCHEMES:
-        return _SCHEMES[name]
-    return name, DATA_TYPES[name].computes_in, DATA_TYPES[name].kv_cache
-
-
-def parse_precision(bits: str | Precision) -> Precision:
-    """Turn a name such as 'bf16', 'FP8' or 'w4a16' into a :class:`Precision`.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not known, with the nearest one.
-
-    Examples
-    --------
-    >>> parse_precision("w4a16").activations
-    'bf16'
-    >>> parse_precision("w4a8").activations, parse_precision("w4afp8").activations
-    ('int8', 'fp8')
-    """
-    return bits if isinstance(bits, Precision) else _named(_canonical(bits, PRECISIONS))
-
-
-def _canonical(bits: object, names: tuple[str, ...]) -> str:
-    return _spelt(bits, names) if isinstance(bits, str) else one_of("bits", bits, names)
-
-
-@lru_cache(maxsize=256)
-def _spelt(bits: str, names: tuple[str, ...]) -> str:
-    given = folded(bits)
-    of_type = (one.name for one in DATA_TYPES.values() if given in one.spellings)
-    known = given if given in _SCHEMES else _SCHEME_SPELLINGS.get(given)
-    return one_of("bits", known or next(of_type, given), names)
-
-
-def _gguf_name(precision: Precision) -> str | None:
-    """Name the mix of GGUF that a precision is, and its KV cache where that has fewer bits."""
-    stored = dict(precision.stored_bits)
-    cached = stored.pop("kv_cache", None)
-    for name, own in GGUF_TYPES.items():
-        if stored == dict(own.bits) and precision.weights == own.stored:
-            return name if cached is None else f"{name}, kv {cached:g} bits"
-    return None
-
-
-@cache
-def _named(name: str) -> Precision:
-    if name in GGUF_TYPES:
-        own = GGUF_TYPES[name]
-        return Precision(
-            weights=own.stored, activations="int8", kv_cache="fp16", stored_bits=own.bits
-        )
-    weights, activations, kv_cache = _types_of(name)
-    blocks = True if name == BLOCK_SCHEME else None
-    return Precision(weights=weights, activations=activations, kv_cache=kv_cache, fp8_blocks=blocks)
-
-
-PLAIN = Precision()
-"""All in 16 bits, as a checkpoint is that does not say otherwise."""
-
-
-def gguf_precision(name: str, *, kv_cache: str = "f16") -> Precision:
-    """Give the types of a GGUF file, and of the KV cache that llama.cpp keeps beside it.
-
-    Parameters
-    ----------
-    name : str
-        Such as 'Q4_K_M' or 'Q8_0'; 'F16' for all in 16 bits.
-    kv_cache : {'f16', 'q8_0', 'q4_0'}
-        As ``--cache-type-k`` and ``--cache-type-v`` say.
-
-    Returns
-    -------
-    Precision
-        To pass as ``bits`` or ``precision``.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not known, with the nearest one.
-
-    Examples
-    --------
-    >>> gguf_precision("Q4_K_M").label, gguf_precision("Q4_K_M", kv_cache="q8_0").kv_bytes
-    ('q4_k_m', 1.0625)
-    """
-    mix = folded(name)
-    known = one_of("name", "fp16" if mix in ("f16", "fp16") else mix, (*GGUF_TYPES, "fp16"))
-    own, cache_type = _named(known), one_of("kv_cache", folded(kv_cache), tuple(GGUF_CACHES))
-    if cache_type == "f16":
-        return own
-    kind = "int8" if cache_type == "q8_0" else "int4"
-    bits = {**dict(own.stored_bits), "kv_cache": GGUF_CACHES[cache_type]}
-    return replace(own, kv_cache=kind, stored_bits=bits)
-
-
-def asked_precision(bits: str | Precision) -> Precision | None:
-    """Turn what was asked for into a ``Precision``; None is that of each model's checkpoint.
-
-    Raises
-    ------
-    ValueError
-        For a name that is not known, with the nearest one.
-
-    Examples
-    --------
-    >>> asked_precision("checkpoint") is None, asked_precision("fp8").label
-    (True, 'fp8')
-    """
-    if isinstance(bits, Precision):
-        return bits
-    name = _canonical(bits, (*PRECISIONS, CHECKPOINT))
-    return None if name == CHECKPOINT else _named(name)
-
-
-def stored_precision(value: object) -> Precision | None:
-    """Check what a checkpoint is stored in: a ``Precision``, a name, its fields, or None.
-
-    Raises
-    ------
-    ValueError
-        For anything else.
-
-    Examples
-    --------
-    >>> stored_precision({"experts": "fp4", "scale_bits": 0.25}).expert_weight_bytes
-    0.53125
-    """
-    if value is None or isinstance(value, Precision):
-        return value
-    if isinstance(value, str):
-        return parse_precision(value)
-    if isinstance(value, Mapping):
-        known = [field.name for field in fields(Precision)]
-        return Precision(**{one_of("precision", key, known): value[key] for key in value})
-    msg = f"precision must be a Precision, a name, its fields or None, got {value!r}"
-    raise ValueError(msg)
