@@ -107,7 +107,6 @@ NOT_DESCRIBED: Mapping[str, str] = MappingProxyType(
         "inkling_text": _INKLING,
         "jetmoe": "its attention has experts, which are not described",
         "moss_transcribe_diarize": "its encoder of sounds is not described",
-        "phi4_multimodal": "its encoder of sounds is not described",
         **dict.fromkeys(
             ("qwen4_exp", "qwen4_exp_text"),
             "its embeddings of n-grams, which gate its residual streams, are not described",

@@ -314,7 +314,8 @@ def _phi(fields: Fields) -> dict[str, Any]:
 
 
 @dialect("phi3")
-def _phi3(fields: Fields) -> dict[str, Any]:
+def phi3(fields: Fields) -> dict[str, Any]:
+    """Read Phi-3 and 4, with a window where the file has one."""
     fields.require("full_attn_mod", expected=1)
     fields.require("mlp_bias", expected=False)
     fields.require("lm_head_bias", expected=False)
