@@ -153,7 +153,7 @@ def resolve(
     return Target(
         model=architecture(config),
         hardware=device.priced(price_per_hour, power_watts),
-        precision=served_precision(asked_precision(bits), config),
+        precision=served_precision(asked_precision(bits), config, device),
         memory_fraction=fraction("memory_fraction", memory_fraction),
     )
 

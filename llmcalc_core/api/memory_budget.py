@@ -18,7 +18,8 @@ from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS
 from llmcalc_core.memory.server import ServerSettings, StartUp
 from llmcalc_core.memory.start_up import start_up
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import engine_words, refused
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.grid import make_grid

@@ -10,7 +10,8 @@ from llmcalc_core.api.selected_plan import SelectedPlan, selected_plan
 from llmcalc_core.deploy import llama_cpp, sglang, trtllm, vllm
 from llmcalc_core.deploy.server import Launch, NotRunnableError
 from llmcalc_core.engines import find_engine
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import engine_words, refused
 from llmcalc_core.planning.request import EvaluationRequest, check_request
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
-from llmcalc_core.planning.engine_rules import Asked, starts
+from llmcalc_core.planning.engine_rules import starts
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask

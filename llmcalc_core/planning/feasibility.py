@@ -11,7 +11,8 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
-from llmcalc_core.planning.engine_rules import Asked, starts
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import starts
 from llmcalc_core.planning.layouts import narrower_layouts, stage_layouts
 from llmcalc_core.planning.legality import tensor_widths
 from llmcalc_core.precision import Precision

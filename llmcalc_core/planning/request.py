@@ -190,9 +190,10 @@ class EvaluationRequest:
         limit: float | None = getattr(self, new)
         return limit
 
-    def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
-        """Give the precisions to evaluate a model in, each once."""
-        return tuple(dict.fromkeys(served_precision(given, model) for given in self.precisions))
+    def precisions_of(self, model: ModelConfig, hardware: Hardware) -> tuple[Precision, ...]:
+        """Give the precisions to evaluate a model in on a device, each once."""
+        given = (served_precision(one, model, hardware) for one in self.precisions)
+        return tuple(dict.fromkeys(given))
 
     @property
     def contexts(self) -> tuple[int, ...]:

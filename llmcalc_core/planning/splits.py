@@ -12,8 +12,9 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused, starts
+from llmcalc_core.planning.engine_rules import engine_words, refused, starts
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.legality import tensor_widths

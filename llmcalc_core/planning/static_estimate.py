@@ -18,9 +18,10 @@ from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.engine_rules import Asked, whether_it_starts
+from llmcalc_core.planning.engine_rules import whether_it_starts
 from llmcalc_core.precision import Precision
 from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid, make_grid

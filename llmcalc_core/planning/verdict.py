@@ -10,8 +10,9 @@ from llmcalc_core.formulas import Floats
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.cases import Case
-from llmcalc_core.planning.engine_rules import ENGINE_REASONS, Asked, refused
+from llmcalc_core.planning.engine_rules import ENGINE_REASONS, refused
 from llmcalc_core.planning.performance import (
     Performance,
     let_in,
