@@ -57,7 +57,7 @@ def launch(request: EvaluationRequest, plan: PlanLike, engine: str | None = None
       --max-model-len 2256 \
       --max-num-seqs 64 \
       --max-num-batched-tokens 8192 \
-      --gpu-memory-utilization 0.9
+      --gpu-memory-utilization 0.92
     """
     check_request(request)
     if engine is not None and find_engine(engine).name != request.engine:

@@ -21,7 +21,7 @@ _QUANTITIES: dict[str, Callable[[SelectedPlan, int], int | float]] = {
     "context": lambda plan, _: context_of(plan),
     "sequences": lambda plan, groups: sequences_of(plan) * groups,
     "token budget": lambda plan, groups: token_budget_of(plan) * groups,
-    "memory share": lambda plan, _: plan.request.memory_fraction,
+    "memory share": lambda plan, _: plan.memory_share,
 }
 """What is said of a plan, where counts are of so many groups of devices together."""
 

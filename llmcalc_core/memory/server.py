@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.engines import Engine
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.memory.budget import memory_share
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS, cache_groups
 from llmcalc_core.precision import Precision
+from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
 
@@ -63,8 +65,8 @@ class Server:
         With the requests and tokens of a step that it is set to.
     settings : ServerSettings
         What it was told.
-    techniques : Techniques
-        Adapters, drafting and what is kept on the host.
+    grid : Grid
+        Of the plan, its engine and techniques, and one request of the longest context.
     """
 
     model: Model
@@ -73,7 +75,18 @@ class Server:
     layout: Layout
     engine: Engine
     settings: ServerSettings
-    techniques: Techniques
+    grid: Grid
+
+    @property
+    def techniques(self) -> Techniques:
+        """Adapters, drafting and what is kept on the host."""
+        return self.grid.techniques
+
+    @property
+    def share(self) -> float:
+        """The share of memory that it takes, as told or by its engine's default [1]."""
+        told = self.settings.memory_fraction
+        return float(memory_share(self.model, self.hardware, told, self.grid))
 
     @property
     def stage_share(self) -> float:

@@ -8,17 +8,14 @@ from llmcalc_core.memory.budget import held_before
 from llmcalc_core.memory.device_memory import Memory
 from llmcalc_core.memory.pooled_cache import kept_bytes
 from llmcalc_core.memory.server import Server, StartUp
-from llmcalc_core.memory.static_fraction import pools, static_fraction
+from llmcalc_core.memory.static_pools import pools
 
 
 def sglang_start_up(asked: Server, held: Memory) -> StartUp:
     """Budget as SGLang does: weights and pools are a share of what is free before them."""
     visible = asked.hardware.visible_bytes
     free = visible - held_before(asked.hardware, peers=asked.layout.stage_devices - 1)
-    share = asked.settings.memory_fraction or static_fraction(
-        asked.hardware.memory_bytes, asked.engine.token_budget, devices=asked.layout.devices,
-        tp=asked.layout.tp, tower=asked.model.vision,
-    )  # fmt: skip
+    share = asked.share
     weights = float(held.weights.item())
     pool = free * share - weights
     kept = kept_bytes(asked.model, asked.precision.kv_bytes, asked.layout.tp)

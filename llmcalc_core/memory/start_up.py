@@ -63,7 +63,7 @@ def start_up(
         "vllm": vllm_start_up, "sglang": sglang_start_up, "llama.cpp": _of_context,
     }  # fmt: skip
     return of_engine.get(engine.name, _of_free)(
-        Server(model, hardware, precision, layout, engine, settings, techniques), held
+        Server(model, hardware, precision, layout, engine, settings, grid), held
     )
 
 
@@ -97,14 +97,10 @@ def _of_context(asked: Server, held: Memory) -> StartUp:
     )
 
 
-_DEFAULT_FRACTION = 0.9
-"""TensorRT-LLM's ``free_gpu_memory_fraction``."""
-
-
 def _of_free(asked: Server, held: Memory) -> StartUp:
     """Budget as TensorRT-LLM does: the cache gets a share of what all the rest leaves free."""
     visible = asked.hardware.visible_bytes
-    fraction = asked.settings.memory_fraction or _DEFAULT_FRACTION
+    fraction = asked.share
     beside = float(held.weights.item()) + float(held.activations.item()) + float(held.reserve)
     of_free = asked.engine.memory_fraction_of == "free"
     pool = (visible - beside) * fraction if of_free else visible * fraction - beside

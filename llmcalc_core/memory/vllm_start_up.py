@@ -15,7 +15,6 @@ from llmcalc_core.memory.held_blocks import (
     running_requests,
 )
 from llmcalc_core.memory.profiled import (
-    default_share,
     graph_bytes,
     is_since,
     outside_bytes,
@@ -43,7 +42,7 @@ def vllm_start_up(asked: Server, held: Memory) -> StartUp:
         draft=draft, block_tokens=settings.block_size,
     )  # fmt: skip
     visible = asked.hardware.visible_bytes
-    allowed = visible * (settings.memory_fraction or default_share(engine))
+    allowed = visible * asked.share
     graphs = graph_bytes(engine)
     stage, stages = asked.layout.stage_devices, asked.layout.pp
     outside = float(outside_bytes(engine, stage_devices=stage, stages=stages))

@@ -126,7 +126,7 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
         service.model, hardware, service.precision, grid, service.efficiency(hardware)
     )
     memory = device_memory(service.model, service.precision, grid)
-    fits = service.budget(hardware).fits(memory) & starts(
+    fits = service.budget(hardware, grid).fits(memory) & starts(
         Asked(model=service.model, hardware=hardware, precision=service.precision, grid=grid)
     )
     fits = fits & (grid.batch <= grid.engine.max_num_seqs * grid.attention_dp)

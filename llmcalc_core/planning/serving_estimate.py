@@ -47,7 +47,7 @@ def serving_figures(
     workload: Workload,
     *,
     engine: Engine,
-    memory_fraction: float,
+    memory_fraction: float | None,
     chunked: bool,
     arrivals: Arrivals,
     constants: Constants | None,
@@ -87,8 +87,10 @@ def serving_figures(
     """
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     concurrency = workload.batches[0]
-    budget = memory_budget(hardware, memory_fraction, engine)
     serves = hardware.engine(engine)
+    budget = memory_budget(
+        model, hardware, memory_fraction, _grid(layout, workload, 1, serves)
+    )  # fmt: skip
 
     alone = replace(workload, batches=(1,))
     held = _Held(model, precision, layout, alone, serves, budget)

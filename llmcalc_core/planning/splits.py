@@ -39,7 +39,7 @@ def fitting_splits(
     *,
     devices: int,
     phase: str,
-    memory_fraction: float,
+    memory_fraction: float | None,
     objective: str = "throughput",
 ) -> Table:
     """Estimate every split of the devices, for every batch, and keep those that fit.
@@ -120,7 +120,7 @@ def nothing_fits(
     found: Estimate,
     *,
     devices: int,
-    memory_fraction: float,
+    memory_fraction: float | None,
 ) -> DoesNotFitError:
     """Say by how much the smallest batch does not fit, and how many devices would do."""
     enough = minimum_devices(
