@@ -190,8 +190,10 @@ class EvaluationRequest:
         limit: float | None = getattr(self, new)
         return limit
 
-    def precisions_of(self, model: ModelConfig, hardware: Hardware) -> tuple[Precision, ...]:
-        """Give the precisions to evaluate a model in on a device, each once."""
+    def precisions_of(
+        self, model: ModelConfig, hardware: Hardware | None = None
+    ) -> tuple[Precision, ...]:
+        """Give the precisions to evaluate a model in, on a device where one is given, each once."""
         given = (served_precision(one, model, hardware) for one in self.precisions)
         return tuple(dict.fromkeys(given))
 
