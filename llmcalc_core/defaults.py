@@ -15,7 +15,8 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Sequences in flight per replica that are tried [1]."""
 
 MEMORY_FRACTION = 0.9
-"""Part of a device's memory that may be used [1] (vLLM, gpu_memory_utilization)."""
+"""Part of a device's memory that engines use where they are told none [1]: TensorRT-LLM of what is
+free (``free_gpu_memory_fraction``), vLLM until 0.20 of all; of others assumed."""
 
 MOST_CANDIDATES = 20_000_000
 """Candidates of a request that are worked out unless more are asked for [1]: a frame of 5 GB."""

@@ -13,7 +13,7 @@ from llmcalc_core.api.make_request import (
     resolve,
 )
 from llmcalc_core.checks import positive, whole_number, whole_numbers
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, check_joins_batches, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.find import find_hardware
@@ -49,7 +49,7 @@ def explore_disaggregated(
     precision: PrecisionLike = CHECKPOINT,
     context_parallel: int | Sequence[int] = 1,
     link_bandwidth: float | None = None,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     ttft_limit_s: float | None = None,
     tpot_limit_s: float | None = None,
     **techniques: Unpack[TechniqueArguments],
@@ -92,9 +92,9 @@ def explore_disaggregated(
     link_bandwidth : float, optional
         Of each device to the other pool, one direction [bytes/s]. Where not given, 0.8 of the
         slower network (assumed), or of half the link inside a domain that holds all devices.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     ttft_limit_s, tpot_limit_s : float, optional
         Longest time to the first token and per output token [s].
     **techniques : optional

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from llmcalc_core.api.estimates import estimate_static
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.calibration.constants import Constants
-from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.planning.cost import whole_cost
 from llmcalc_core.precision import CHECKPOINT
@@ -30,7 +30,7 @@ def estimate_end_to_end_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     engine: str = DEFAULT_ENGINE,
     engine_version: str | None = None,
     enforce_eager: bool = False,
@@ -54,9 +54,9 @@ def estimate_end_to_end_performance(
         times ``context_parallel`` and ``expert_parallel`` devices.
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
     engine_version : str, optional

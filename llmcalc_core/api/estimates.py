@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import truth
-from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, told_engine
 from llmcalc_core.planning.legality import check_engine_layout, check_layout
 from llmcalc_core.planning.static_estimate import estimate_phases, static_figures
@@ -40,7 +40,7 @@ def estimate_prefill_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     engine: str = DEFAULT_ENGINE,
     engine_version: str | None = None,
     enforce_eager: bool = False,
@@ -73,9 +73,9 @@ def estimate_prefill_performance(
         times ``context_parallel`` and ``expert_parallel`` devices.
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
     engine_version : str, optional
@@ -147,7 +147,7 @@ def estimate_decode_performance(
     *,
     attention_data_parallel: int | None = None,
     context_parallel: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     engine: str = DEFAULT_ENGINE,
     engine_version: str | None = None,
     enforce_eager: bool = False,
@@ -180,9 +180,9 @@ def estimate_decode_performance(
         times ``context_parallel`` and ``expert_parallel`` devices.
     context_parallel : int, default 1
         Groups of devices that the tokens of a prompt are divided over; see :func:`explore`.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     engine : str, default 'vllm'
         The serving engine, whose overheads were measured.
     engine_version : str, optional
@@ -241,7 +241,7 @@ def estimate_static(
     bits: PrecisionLike,
     widths: tuple[int, int, int, int | None, int],
     debug: bool,
-    memory_fraction: float,
+    memory_fraction: float | None,
     engine: Engine,
     constants: Constants | None,
     terms: tuple[float | None, float | None],

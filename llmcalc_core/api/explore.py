@@ -12,7 +12,7 @@ from llmcalc_core.api.make_request import (
     PrecisionLike,
     make_request,
 )
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, MOST_CANDIDATES, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, MOST_CANDIDATES, OUTPUT_TOKENS
 from llmcalc_core.deprecation import accepts_old_names
 from llmcalc_core.engines import DEFAULT_ENGINE
 from llmcalc_core.planning.evaluation import evaluate_frame
@@ -45,7 +45,7 @@ def explore(
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     tpot_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
     price_per_hour: float | None = None,
@@ -105,9 +105,9 @@ def explore(
         given, and the powers of two besides in phase prefill of 32,768 tokens and more.
     beam_size : int, default 1
         Sequences decoded per request; 1 in serving.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     tpot_limit_s, ttft_limit_s : float, optional
         Longest time per output token and to the first token, in every phase [s].
     price_per_hour, power_watts : float, optional

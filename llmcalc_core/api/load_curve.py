@@ -18,7 +18,7 @@ from llmcalc_core.api.server import (
     token_budget,
 )
 from llmcalc_core.checks import positive, whole_number
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, NUM_PROMPTS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
@@ -68,7 +68,7 @@ def load_curve(
     input_tokens: LengthsLike = INPUT_TOKENS,
     output_tokens: LengthsLike = OUTPUT_TOKENS,
     burstiness: float = 1.0,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
     num_kv_blocks: int | None = None,

@@ -17,7 +17,6 @@ from llmcalc_core.defaults import (
     DEVICES,
     HARDWARE,
     INPUT_TOKENS,
-    MEMORY_FRACTION,
     MOST_CANDIDATES,
     OUTPUT_TOKENS,
 )
@@ -65,7 +64,7 @@ def make_request(
     precision: PrecisionLike | Sequence[PrecisionLike] = CHECKPOINT,
     context_parallel: int | Sequence[int] | None = None,
     beam_size: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     tpot_limit_s: float | None = None,
     ttft_limit_s: float | None = None,
     price_per_hour: float | None = None,
@@ -125,14 +124,14 @@ class Target:
     model: Model
     hardware: Hardware
     precision: Precision
-    memory_fraction: float
+    memory_fraction: float | None
 
 
 def resolve(
     model: ModelLike,
     system_name: HardwareLike | None,
     bits: PrecisionLike,
-    memory_fraction: float,
+    memory_fraction: float | None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
 ) -> Target:
@@ -153,8 +152,10 @@ def resolve(
     return Target(
         model=architecture(config),
         hardware=device.priced(price_per_hour, power_watts),
-        precision=served_precision(asked_precision(bits), config),
-        memory_fraction=fraction("memory_fraction", memory_fraction),
+        precision=served_precision(asked_precision(bits), config, device),
+        memory_fraction=(
+            None if memory_fraction is None else fraction("memory_fraction", memory_fraction)
+        ),
     )
 
 

@@ -186,7 +186,9 @@ def _configuration(cells: Cells, hardware: Hardware, engine: str | Engine) -> Co
     one = Configuration(
         model=model,
         hardware=hardware,
-        precision=served_precision(asked_precision(cells.get("precision", CHECKPOINT)), config),
+        precision=served_precision(
+            asked_precision(cells.get("precision", CHECKPOINT)), config, hardware
+        ),
         layout=check_layout(
             model,
             tp=_number(cells, "tensor_parallel"),

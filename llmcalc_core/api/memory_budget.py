@@ -16,8 +16,10 @@ from llmcalc_core.checks import whole_number
 from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS
-from llmcalc_core.memory.start_up import ServerSettings, StartUp, start_up
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused
+from llmcalc_core.memory.server import ServerSettings, StartUp
+from llmcalc_core.memory.start_up import start_up
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import engine_words, refused
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.workload.grid import make_grid
@@ -111,7 +113,7 @@ def memory_budget(
     >>> round(float(found.value_of("KV cache pool")), 1)
     51.4
     """
-    target = resolve(model, hardware, bits, 1.0 if memory_fraction is None else memory_fraction)
+    target = resolve(model, hardware, bits, memory_fraction)
     layout = check_layout(
         target.model, tp=tensor_parallel, pp=pipeline_parallel, ep=expert_parallel,
         attention_dp=attention_data_parallel,
@@ -130,7 +132,7 @@ def memory_budget(
     longest = max_model_len or target.model.max_context or prompt + answer
     settings = ServerSettings(
         max_model_len=whole_number("max_model_len", longest),
-        memory_fraction=None if memory_fraction is None else target.memory_fraction,
+        memory_fraction=target.memory_fraction,
         prompt=prompt,
         answer=answer,
         max_num_batched_tokens=tokens,

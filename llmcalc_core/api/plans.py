@@ -19,7 +19,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.architecture.model import architecture
 from llmcalc_core.checks import one_of, truth, whole_number
-from llmcalc_core.defaults import DEVICES, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import DEVICES, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.hub.models import find_model
 from llmcalc_core.planning.feasibility import DoesNotFitError, minimum_devices
 from llmcalc_core.planning.layouts import layouts
@@ -82,7 +82,7 @@ def get_best_parallelization_strategy(
     bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     objective: str = "throughput",
@@ -109,8 +109,8 @@ def get_best_parallelization_strategy(
         and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used; the engine's own default where not given.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     objective : {'throughput', 'cost', 'energy'}
@@ -165,7 +165,7 @@ def get_pareto_optimal_performance(
     bits: PrecisionLike = CHECKPOINT,
     debug: bool = False,  # noqa: FBT001, FBT002 - the guide's signature
     *,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     objective: str = "throughput",
@@ -194,8 +194,8 @@ def get_pareto_optimal_performance(
         and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
     debug : bool, default False
         Log every candidate that fits, at level INFO.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used; the engine's own default where not given.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     objective : {'throughput', 'cost', 'energy'}
@@ -245,7 +245,7 @@ def get_minimum_system_size(
     bits: PrecisionLike = CHECKPOINT,
     *,
     beam_size: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     **techniques: Unpack[TechniqueArguments],
 ) -> int:
     """Find the fewest devices that hold the model, its cache and a runtime reserve.
@@ -263,8 +263,8 @@ def get_minimum_system_size(
     bits : str or Precision
         Such as 'bf16', 'fp8', 'w4a16'; 'checkpoint': the types of the model's own checkpoint. 'fp8'
         and 'nvfp4' have an FP8 KV cache, which vLLM keeps in 16 bits unless told: a Precision can.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used; the engine's own default where not given.
     **techniques : optional
         What is done with requests: ``prefix_hit_rate`` and other fields of :class:`Techniques`.
 

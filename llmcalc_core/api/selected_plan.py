@@ -11,7 +11,7 @@ from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.checks import nearest, positive, whole_number
 from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.hardware.device import Hardware
-from llmcalc_core.memory.budget import MemoryBudget, memory_budget
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget, memory_share
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.legality import check_layout
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     PlanLike = Mapping[str, Any] | pd.Series[Any]
 
 _Known = TypeVar("_Known")
+
+
+_DIGITS = 4
+"""Digits of a share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,21 +63,33 @@ class SelectedPlan:
 
     def grid(self, hardware: Hardware | None = None, **changes: int) -> Grid:
         """Lay out one replica, on other devices and with another ``batch`` or prompt if given."""
-        grid = make_grid(
+        device = hardware or self.hardware
+        grid = self._laid_out(device, **changes)
+        return offloaded(self.model, self.precision, grid, self.budget(device))
+
+    def _laid_out(self, hardware: Hardware, **changes: int) -> Grid:
+        """Lay out one replica with what is asked to be offloaded."""
+        return make_grid(
             (self.layout,),
             batches=(changes.get("batch", self.batch),),
             inputs=(changes.get("input_tokens", self.input_tokens),),
             outputs=(self.output_tokens,),
             beams=self.request.beam_size,
             techniques=self.techniques,
-            engine=(hardware or self.hardware).engine(self.request.serves),
+            engine=hardware.engine(self.request.serves),
         )
-        budget = self.budget(hardware or self.hardware)
-        return offloaded(self.model, self.precision, grid, budget)
+
+    @property
+    def memory_share(self) -> float:
+        """The share of memory that the engine takes, as asked for or its own default [1]."""
+        asked, hardware = self.request.memory_fraction, self.hardware
+        share = memory_share(self.model, hardware, asked, self._laid_out(hardware))
+        return round(float(share), _DIGITS)
 
     def budget(self, hardware: Hardware) -> MemoryBudget:
         """Give what the engine may fill of a device."""
-        return memory_budget(hardware, self.request.memory_fraction, self.request.serves)
+        share = self.request.memory_fraction
+        return memory_budget(self.model, hardware, share, self._laid_out(hardware))
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the model, its types and the engine."""

@@ -127,7 +127,7 @@ def largest_that_fits(request: EvaluationRequest, plan: PlanLike, of: str = "bat
     >>> from llmcalc_core import evaluate, make_request
     >>> found = evaluate(make_request("llama2_7b", "A100_80GB", 1, batch=[1, 64]))
     >>> largest_that_fits(found.request, found.frame.iloc[0])
-    52
+    53
     >>> (found.frame["rejected_for"] == "").tolist()
     [True, False]
     """

@@ -60,12 +60,13 @@ class Server:
 
     case: Case
     engine: Engine
-    memory_fraction: float
+    memory_fraction: float | None
     options: ServerOptions
 
     def settings(self, requests: Requests) -> Settings:
         """Set the engine up for some requests."""
-        budget = memory_budget(self.case[1], self.memory_fraction, self.engine)
+        model, hardware, _, grid, _ = self.case
+        budget = memory_budget(model, hardware, self.memory_fraction, grid)
         return settings_of(self.case, self.engine, budget, requests, self.options)
 
     @property
@@ -126,7 +127,7 @@ def make_server(
     precision: PrecisionLike,
     widths: Widths,
     engine: str | Engine,
-    memory_fraction: float,
+    memory_fraction: float | None,
     options: ServerOptions,
     technique: Techniques = NO_TECHNIQUES,
 ) -> Server:

@@ -16,7 +16,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.calibration.constants import Constants
 from llmcalc_core.checks import inner_share, positive, share, truth, whole_number
-from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import CONCURRENCY, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, check_joins_batches, told_engine
 from llmcalc_core.planning.legality import check_engine_layout, check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
@@ -47,7 +47,7 @@ def estimate_serving_performance(
     max_num_seqs: int | None = None,
     enforce_eager: bool = False,
     chunked_prefill: bool = True,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     fixed_lengths: bool = False,
     held_steps: float = 0.0,
     in_step: float = 1.0,
@@ -102,9 +102,10 @@ def estimate_serving_performance(
     chunked_prefill : bool, default True
         Whether prompts are read in chunks beside decode steps, as engines do by default; else a
         prompt interrupts decoding for its whole length.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache. What does not fit waits.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache. What does not fit
+        waits.
     fixed_lengths : bool, default False
         Whether a benchmark's prompts and answers are all of these lengths, and not drawn from 0.8
         to 1.0 of a longest one: its requests then stay in step, and wait longer for each other.

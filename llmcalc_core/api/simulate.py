@@ -19,7 +19,7 @@ from llmcalc_core.api.server import (
     token_budget,
 )
 from llmcalc_core.checks import truth
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, NUM_PROMPTS, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, NUM_PROMPTS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.precision import CHECKPOINT
 from llmcalc_core.simulation.outcome import Outcome
@@ -95,7 +95,7 @@ def simulate(
     num_prompts: int = NUM_PROMPTS,
     input_tokens: LengthsLike = INPUT_TOKENS,
     output_tokens: LengthsLike = OUTPUT_TOKENS,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     max_num_seqs: int | None = None,
     max_num_batched_tokens: int | None = None,
     num_kv_blocks: int | None = None,
@@ -148,8 +148,8 @@ def simulate(
     input_tokens, output_tokens : int or lengths
         Of prompts and answers [tokens]: a number, or :class:`UniformLengths` or
         :class:`LognormalLengths` to draw from.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used; the engine's own default where not given.
     max_num_seqs, max_num_batched_tokens, num_kv_blocks : int, optional
         Most requests that run at once, most tokens of a step and blocks of the KV cache: the
         engine's defaults, and what the memory has room for.

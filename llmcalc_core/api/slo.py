@@ -17,7 +17,7 @@ from llmcalc_core.api.make_request import (
 )
 from llmcalc_core.api.slo_percentile import at_percentile
 from llmcalc_core.checks import in_range, share
-from llmcalc_core.defaults import INPUT_TOKENS, MEMORY_FRACTION, OUTPUT_TOKENS
+from llmcalc_core.defaults import INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.precision import CHECKPOINT
@@ -62,7 +62,7 @@ class ReplicaArguments(TechniqueArguments, total=False):
     precision: PrecisionLike
     replica_devices: int | Sequence[int]
     batch: int | Sequence[int] | None
-    memory_fraction: float
+    memory_fraction: float | None
     percentile: float | None
     price_per_hour: float | None
     power_watts: float | None
@@ -129,7 +129,7 @@ def slo_replicas(
     precision: PrecisionLike = CHECKPOINT,
     replica_devices: int | Sequence[int] = REPLICA_DEVICES,
     batch: int | Sequence[int] | None = None,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     price_per_hour: float | None = None,
     power_watts: float | None = None,
     progress: Callable[[float], object] | None = None,
@@ -160,9 +160,9 @@ def slo_replicas(
     batch : int or several, optional
         Requests in flight that a replica may have; where not given, 1 to 1,536 in steps of a third
         or a half, and of each plan the most that keeps the limits and fits.
-    memory_fraction : float, default 0.9
-        Part of a device's memory that may be used; with TensorRT-LLM that of what weights and
-        buffers leave free, for the cache.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used, the engine's own default where not given; with
+        TensorRT-LLM that of what weights and buffers leave free, for the cache.
     price_per_hour, power_watts : float, optional
         Price [USD/h] and design power [W] of a device; its own where not given.
     percentile : float, optional

@@ -114,7 +114,7 @@ def about_arguments(documented: Any) -> dict[str, str]:  # noqa: ANN401 - a func
     Examples
     --------
     >>> about_arguments(explore)["memory_fraction"][:44]
-    "Part of a device's memory that may be used; "
+    "Part of a device's memory that may be used, "
     """
     text = inspect.getdoc(documented) or ""
     section = text.partition("Parameters\n----------\n")[2]

@@ -10,7 +10,8 @@ from llmcalc_core.api.selected_plan import SelectedPlan, selected_plan
 from llmcalc_core.deploy import llama_cpp, sglang, trtllm, vllm
 from llmcalc_core.deploy.server import Launch, NotRunnableError
 from llmcalc_core.engines import find_engine
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import engine_words, refused
 from llmcalc_core.planning.request import EvaluationRequest, check_request
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def launch(request: EvaluationRequest, plan: PlanLike, engine: str | None = None
       --max-model-len 2256 \
       --max-num-seqs 64 \
       --max-num-batched-tokens 8192 \
-      --gpu-memory-utilization 0.9
+      --gpu-memory-utilization 0.92
     """
     check_request(request)
     if engine is not None and find_engine(engine).name != request.engine:

@@ -21,7 +21,7 @@ _QUANTITIES: dict[str, Callable[[SelectedPlan, int], int | float]] = {
     "context": lambda plan, _: context_of(plan),
     "sequences": lambda plan, groups: sequences_of(plan) * groups,
     "token budget": lambda plan, groups: token_budget_of(plan) * groups,
-    "memory share": lambda plan, _: plan.request.memory_fraction,
+    "memory share": lambda plan, _: plan.memory_share,
 }
 """What is said of a plan, where counts are of so many groups of devices together."""
 
@@ -46,15 +46,16 @@ _EAGER = {"vllm": "--enforce-eager", "sglang": "--disable-cuda-graph"}
 _ADAPTERS = {"vllm": "--max-loras", "sglang": "--max-loras-per-batch"}
 
 
-def wide_flags(**widths: int) -> Flags:
-    """Give the flags of widths other than 1; an underscore in a name stands for a dash.
+def wide_flags(between: str = "-", **widths: int) -> Flags:
+    """Give the flags of widths other than 1, with what an engine writes between their words.
 
     Examples
     --------
-    >>> wide_flags(tp_size=4, pp_size=1)
-    {'--tp-size': 4}
+    >>> wide_flags(tp_size=4, pp_size=1), wide_flags("_", tp_size=4)
+    ({'--tp-size': 4}, {'--tp_size': 4})
     """
-    return {f"--{name.replace('_', '-')}": width for name, width in widths.items() if width != 1}
+    written = {f"--{name.replace('_', between)}": width for name, width in widths.items()}
+    return {flag: width for flag, width in written.items() if width != 1}
 
 
 def limit_flags(plan: SelectedPlan, engine: str, *, groups: int = 1) -> Flags:

@@ -8,9 +8,8 @@ package on PyPI fetches the program from elsewhere, so that its parser was not r
 from __future__ import annotations
 
 from llmcalc_core.api.selected_plan import SelectedPlan
-from llmcalc_core.deploy.flags import limit_flags
+from llmcalc_core.deploy.flags import limit_flags, wide_flags
 from llmcalc_core.deploy.server import (
-    Flags,
     Launch,
     layout_notes,
     nodes_of,
@@ -50,8 +49,7 @@ def launch(plan: SelectedPlan) -> Launch:
     )  # fmt: skip
     if quantisation is not None:
         notes = (*notes, "serve a checkpoint with FP8 weights: none is made as it is loaded")
-    flags: Flags = {"--tp_size": group, "--pp_size": layout.pp, "--ep_size": layout.ep}
-    flags = {name: width for name, width in flags.items() if width != 1}
+    flags = wide_flags("_", tp_size=group, pp_size=layout.pp, ep_size=layout.ep)
     flags |= limit_flags(plan, "trtllm")
     written = _file(plan, dtype)
     if written:

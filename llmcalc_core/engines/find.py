@@ -113,7 +113,7 @@ def versions_of(name: str | Engine) -> tuple[str, ...]:
     Examples
     --------
     >>> versions_of("sglang"), versions_of("lmdeploy")
-    (('0.5.10', '0.5'), ())
+    (('0.5.20', '0.5.10', '0.5'), ())
     """
     return tuple(one.since for one in _VERSIONS.get(find_engine(name).name, ()))
 

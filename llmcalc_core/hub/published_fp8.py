@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import lru_cache
+from typing import Any
 
+from llmcalc_core.hardware.capability import lacks_bf16
+from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import PLAIN, Precision
 
@@ -66,7 +69,9 @@ def as_published(asked: Precision, model: str) -> Precision:
     return replace(asked, fp8_blocks=True)
 
 
-def served_precision(asked: Precision | None, config: ModelConfig) -> Precision:
+def served_precision(
+    asked: Precision | None, config: ModelConfig, hardware: Hardware | None = None
+) -> Precision:
     """Give the types that a model is served in.
 
     Parameters
@@ -75,11 +80,28 @@ def served_precision(asked: Precision | None, config: ModelConfig) -> Precision:
         What was asked for; None for those of the model's own checkpoint, which stay as they are.
     config : ModelConfig
         The model.
+    hardware : Hardware, optional
+        The device. On one that has no bf16 engines take fp16 for a checkpoint in it, where they are
+        told no type (``_resolve_auto_dtype`` of vllm/config/model.py 0.33,
+        ``maybe_downgrade_dtype_for_legacy_gpu`` of SGLang 0.5.23; read 2026-12-01).
 
     Examples
     --------
+    >>> from llmcalc_core.hardware.find import find_hardware
     >>> from llmcalc_core.hub.models import find_model
-    >>> served_precision(None, find_model("Qwen/Qwen3-8B")).label
-    'bf16'
+    >>> model, device = find_model("Qwen/Qwen3-8B"), find_hardware("T4")
+    >>> served_precision(None, model).label, served_precision(None, model, device).label
+    ('bf16', 'fp16')
     """
-    return config.precision or PLAIN if asked is None else as_published(asked, config.model)
+    if asked is not None:
+        return as_published(asked, config.model)
+    own = config.precision or PLAIN
+    return own if hardware is None or not lacks_bf16(hardware) else _in_fp16(own)
+
+
+@lru_cache(maxsize=1024)
+def _in_fp16(own: Precision) -> Precision:
+    """Give the same types with fp16 in the place of bf16."""
+    narrow = [field.name for field in fields(own) if getattr(own, field.name) == "bf16"]
+    changes: dict[str, Any] = dict.fromkeys(narrow, "fp16")
+    return replace(own, **changes)

@@ -146,8 +146,14 @@ class GatedDeltaNet(RecurrentMixer):
 
     @property
     def checkpoint_tokens(self) -> int:
-        """Chunks of the kernels on Hopper and later (vLLM 0.33: FlashInfer's 64, FlashKDA's 16)."""
-        return 16 if self.decay_rank else 64
+        """Chunks of the kernels on Hopper and later (vLLM 0.33: FlashInfer's 64, FlashKDA's 16).
+
+        Kimi Linear, whose gates are of low rank, runs in Triton's kernels, which give none; Kimi
+        K3's whole gates have FlashKDA's (models/kimi_k3/nvidia/kda.py).
+        """
+        if self.decay_rank:
+            return 0 if self.gate_rank else 16
+        return 64
 
     def page_bytes(self, tp: int) -> float:
         """Count the state of one sequence in the type that the model says [bytes]."""

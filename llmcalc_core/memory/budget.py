@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmcalc_core.engines import Engine, find_engine
-from llmcalc_core.formulas import Floats
+from llmcalc_core.architecture.model import Model
+from llmcalc_core.formulas import Floats, Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import Memory
+from llmcalc_core.memory.profiled import default_share
+from llmcalc_core.memory.static_fraction import static_fraction
+from llmcalc_core.workload.grid import Grid
 
 _CONTEXT_GIB, _HELD_GIB = 0.6, {"DGX_Spark": 7.4}
 """What the context and the buffers of communication take before SGLang reads weights, H100 log
@@ -42,22 +45,22 @@ class MemoryBudget:
 
     Attributes
     ----------
-    device_bytes : float
-        Of the device's memory [bytes].
+    device_bytes : float or array
+        Of the device's memory, where plans differ by layout [bytes].
     host_bytes : float
         Of the host's memory for a device [bytes].
     cache_fraction : float, optional
         Where the engine gives the KV cache a fraction of what weights, buffers and runtime leave
         free, that fraction [1].
-    beside_bytes : float, optional
+    beside_bytes : float or array, optional
         Where the engine gives weights and cache a share of what is free, the rest of that, which
         buffers and runtime have to themselves [bytes].
     """
 
-    device_bytes: float = math.inf
+    device_bytes: Values = math.inf
     host_bytes: float = math.inf
     cache_fraction: float | None = None
-    beside_bytes: float | None = None
+    beside_bytes: Values | None = None
 
     def counted(self, memory: Memory) -> Floats:
         """Count what must be at most ``device_bytes`` for a plan to fit.
@@ -86,7 +89,8 @@ class MemoryBudget:
 
     def headroom(self, memory: Memory) -> Floats:
         """Give what is left of the device's memory, or (negative) what is missing [bytes]."""
-        return self.device_bytes - self.counted(memory)
+        left: Floats = self.device_bytes - self.counted(memory)
+        return left
 
     def fits(self, memory: Memory) -> NDArray[np.bool_]:
         """Tell which plans fit on their devices, and in the memory of their hosts."""
@@ -94,48 +98,80 @@ class MemoryBudget:
         return np.asarray(here & (memory.host <= self.host_bytes))
 
 
-def memory_budget(hardware: Hardware, memory_fraction: float, engine: str | Engine) -> MemoryBudget:
-    """Give what an engine may fill of a device.
+def memory_budget(
+    model: Model, hardware: Hardware, memory_fraction: float | None, grid: Grid
+) -> MemoryBudget:
+    """Give what the engine of some plans may fill of a device.
 
     Parameters
     ----------
+    model : Model
+        What is served.
     hardware : Hardware
         The device.
-    memory_fraction : float
+    memory_fraction : float or None
         Part of its memory that may be used; with an engine that shares what is free, the cache's
         part of that (TensorRT-LLM), or that of weights and cache (SGLang); of no account with one
-        that has no such share (llama.cpp) [1].
-    engine : str or Engine
-        The serving engine.
+        that has no such share (llama.cpp); None: the engine's own default [1].
+    grid : Grid
+        Their engine, layouts and techniques, of which SGLang's default makes a share for each.
 
     Returns
     -------
     MemoryBudget
-        For its plans.
+        For these plans.
 
     Examples
     --------
+    >>> from llmcalc_core.architecture.model import architecture
     >>> from llmcalc_core.hardware.find import find_hardware
-    >>> memory_budget(find_hardware("A100_80GB"), 0.9, "trtllm").cache_fraction
-    0.9
-    >>> for engine in ("vllm", "sglang", "llama.cpp"):
-    ...     budget = memory_budget(find_hardware("A100_80GB"), 0.9, engine)
-    ...     print(round(budget.device_bytes / 1e9, 1))
-    76.5
-    75.9
-    85.0
+    >>> from llmcalc_core.hub.models import find_model
+    >>> from llmcalc_core.workload.grid import make_grid
+    >>> from llmcalc_core.workload.layout import Layout
+    >>> model, device = architecture(find_model("llama3_8b")), find_hardware("A100_80GB")
+    >>> for engine in ("vllm", "sglang", "trtllm", "llama.cpp"):
+    ...     grid = make_grid((Layout(),), batches=(1,), inputs=(9,), outputs=(9,),
+    ...                      engine=device.engine(engine))
+    ...     stated, own = (memory_budget(model, device, one, grid) for one in (0.8, None))
+    ...     print(round(stated.device_bytes / 1e9, 1), round(own.device_bytes / 1e9, 1))
+    68.0 78.2
+    67.5 70.0
+    68.0 76.5
+    85.0 85.0
     """
-    kind = find_engine(engine).memory_fraction_of
-    usable, visible = hardware.usable_bytes(memory_fraction), hardware.visible_bytes
+    kind, visible = grid.engine.memory_fraction_of, hardware.visible_bytes
     host = hardware.host_memory_bytes
     if kind == "nothing":
         return MemoryBudget(device_bytes=visible, host_bytes=host)
+    share = memory_share(model, hardware, memory_fraction, grid)
     if kind == "static":
         before = max(visible - held_before(hardware), 0.0)
-        share = before * memory_fraction
-        return MemoryBudget(device_bytes=share, host_bytes=host, beside_bytes=before - share)
+        own = before * share
+        return MemoryBudget(device_bytes=own, host_bytes=host, beside_bytes=before - own)
     return MemoryBudget(
-        device_bytes=usable,
+        device_bytes=visible * share,
         host_bytes=host,
-        cache_fraction=memory_fraction if kind == "free" else None,
+        cache_fraction=float(share) if kind == "free" else None,
     )
+
+
+def memory_share(
+    model: Model, hardware: Hardware, memory_fraction: float | None, grid: Grid
+) -> Values:
+    """Give the share that the engine of some plans takes: what it is told, or its own default.
+
+    Parameters
+    ----------
+    model, hardware, memory_fraction, grid
+        As of :func:`memory_budget`.
+
+    Returns
+    -------
+    float or array of shape (layouts, 1, 1, 1)
+        Of what, depends on the engine [1].
+    """
+    if memory_fraction is not None:
+        return memory_fraction
+    if grid.engine.memory_fraction_of == "static":
+        return static_fraction(model, hardware, grid)
+    return default_share(grid.engine)

@@ -56,7 +56,7 @@ def offloaded(
     return changed(grid, weights_offload=weights, kv_offload=cache)
 
 
-def _share(least: Values, needed: tuple[Floats, Floats], usable: float) -> Floats:
+def _share(least: Values, needed: tuple[Floats, Floats], usable: Values) -> Floats:
     """Find the share that fits between one and all, of which bytes are ``needed``.
 
     The fullest stage of a pipeline may be another one with a larger share: what it needs lies below

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import Engine, release_of
 from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.single_numbers import larger, smaller
@@ -115,14 +116,18 @@ def _counts_context(engine: Engine) -> bool:
 
 
 def default_share(engine: Engine) -> float:
-    """Give the share of a device that vLLM asks for where it is told none [1].
+    """Give the share of a device, or of what is free, that an engine asks for where told none [1].
 
     Examples
     --------
     >>> from llmcalc_core.engines import find_engine
     >>> default_share(find_engine("vllm", "0.11")), default_share(find_engine("vllm"))
     (0.9, 0.92)
+    >>> default_share(find_engine("trtllm"))
+    0.9
     """
+    if engine.name != "vllm":
+        return MEMORY_FRACTION
     return next(share for since, share in SHARES if is_since(engine, since))
 
 

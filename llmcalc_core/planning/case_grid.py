@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 from llmcalc_core.costmodel.efficiency import efficiency_for
-from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.memory.offload import offloaded
 from llmcalc_core.planning.basis import Basis, basis_of
 from llmcalc_core.planning.blocks import ALL, Block, Shape, block, blocks_of
@@ -113,7 +112,6 @@ def lay_out(case: Case, request: EvaluationRequest) -> CaseGrid:
         asking=Asking(
             case=case,
             request=request,
-            budget=memory_budget(hardware, request.memory_fraction, request.serves),
             efficiency=efficiency,
         ),
         basis=basis_of(case.model, hardware, efficiency, case.techniques),
@@ -146,7 +144,7 @@ def candidates_of(laid: CaseGrid, some: Block) -> Candidates:
         efficiency=asking.efficiency,
         performance=found.performance,
         memory=found.memory,
-        budget=asking.budget,
+        budget=asking.budget(found.grid),
         reason=found.reason,
         basis=laid.basis,
         request_rates=request.request_rates,
@@ -171,9 +169,9 @@ def _at_rates(laid: CaseGrid, some: Block) -> tuple[Block, Verdict]:
         percentile=request.percentile,
     )
     whole = (case.model, case.hardware, case.precision, grid, asking.efficiency)
-    found = open_loop_at(whole, asking.budget, load)
+    found = open_loop_at(whole, asking.budget(grid), load)
     own = grid.of_layouts(tuple(some.layout.tolist())).with_batch(found.places)
-    own = offloaded(case.model, case.precision, own, asking.budget)
+    own = offloaded(case.model, case.precision, own, asking.budget(own))
     times = performance_at(found, own.outputs)
     plans = replace(some, layout=np.arange(len(some.layout)))
     return plans, verdict(asking, own, times, overloaded=not_served(found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, product
 
 from llmcalc_core.architecture.model import Model, architecture
 from llmcalc_core.hardware.device import Hardware
@@ -44,7 +44,10 @@ class Names:
 
 def names_of(request: EvaluationRequest) -> Names:
     """Name the models, devices and precisions of a request, each differently."""
-    several = (request.precisions_of(model) for model in request.models)
+    several = (
+        request.precisions_of(model, hardware)
+        for model, hardware in product(request.models, request.hardware)
+    )
     precisions = tuple(dict.fromkeys(chain(*several)))
     models, hardware = request.models, request.hardware
     return Names(
@@ -66,9 +69,8 @@ def cases_of(request: EvaluationRequest) -> Iterator[Case]:
     """
     place = {one: at for at, one in enumerate(names_of(request).precision.values())}
     for model_at, config in enumerate(request.models):
-        precisions = request.precisions_of(config)
         for hardware_at, hardware in enumerate(request.hardware):
-            for precision in precisions:
+            for precision in request.precisions_of(config, hardware):
                 for technique_at, techniques in enumerate(request.techniques):
                     yield Case(
                         model=architecture(config),

@@ -11,9 +11,10 @@ from llmcalc_core.calibration.band_tables import BASES
 from llmcalc_core.costmodel.utilisation import Utilisation
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import COST_COLUMNS, OF_ALL_REPLICAS, cost_figures
-from llmcalc_core.planning.engine_rules import Asked, starts
+from llmcalc_core.planning.engine_rules import starts
 from llmcalc_core.planning.layouts import plans
 from llmcalc_core.planning.legality import can_lay_out
 from llmcalc_core.planning.pareto import pareto_mask
@@ -125,7 +126,7 @@ def _colocated(service: Service, hardware: Hardware, at: int, devices: int) -> C
         service.model, hardware, service.precision, grid, service.efficiency(hardware)
     )
     memory = device_memory(service.model, service.precision, grid)
-    fits = service.budget(hardware).fits(memory) & starts(
+    fits = service.budget(hardware, grid).fits(memory) & starts(
         Asked(model=service.model, hardware=hardware, precision=service.precision, grid=grid)
     )
     fits = fits & (grid.batch <= grid.engine.max_num_seqs * grid.attention_dp)

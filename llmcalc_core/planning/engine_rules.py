@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.engines import Engine
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.layers.feed_forward import FeedForward
+from llmcalc_core.planning.asked import Asked, Mask
+from llmcalc_core.planning.kernel_rules import is_too_old, lacks_kernels, lacks_sparse_attention
 from llmcalc_core.precision import Precision
-from llmcalc_core.workload.grid import Grid, make_grid
+from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques
-
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Asked:
-    """What would start: a model in a precision on a device, in the layouts of a grid."""
-
-    model: Model
-    hardware: Hardware
-    precision: Precision
-    grid: Grid
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +54,6 @@ _WHOLE_COLUMNS, _PADDING = 8 * _BLOCK, 0.005
 """What makers pad the columns of 4-bit checkpoints to, so that eight devices have whole groups, and
 by how much at most: ``intermediate_size`` 29,696 in the config.json of Qwen2.5-72B-Instruct-AWQ and
 -GPTQ-Int4, 29,568 in that of Qwen2.5-72B (recalled)."""
-
-_CAPABILITIES = {"V100": 7.0, "T4": 7.5}
-"""Compute capabilities of NVIDIA's devices before Ampere (CUDA C++ Programming Guide)."""
-
-_LEAST_CAPABILITY = {"fp8": 7.5, "fp4": 7.5}
-"""The least with kernels for weights of a type: ``get_min_capability`` of vLLM 0.33's fp8.py,
-modelopt.py and mxfp4.py, all of which Marlin's kernels serve where there are no others."""
 
 
 def _cuts_blocks(asked: Asked) -> Mask:
@@ -110,16 +93,6 @@ def _part_of_the_experts(asked: Asked) -> Mask:
     """Tell where experts are divided over a part of the devices of a stage alone."""
     grid = asked.grid
     return np.asarray((grid.ep > 1) & (grid.ep != grid.stage_devices))
-
-
-def _lacks_kernels(asked: Asked) -> Mask:
-    """Tell whether no kernel reads a type on the device."""
-    capability = next(
-        (found for name, found in _CAPABILITIES.items() if asked.hardware.name.startswith(name)),
-        np.inf,
-    )
-    own = {asked.precision.weights, asked.precision.experts, asked.precision.kv_cache}
-    return np.asarray(any(capability < _LEAST_CAPABILITY.get(kind, 0.0) for kind in own))
 
 
 def _drafts_other_tokens(asked: Asked) -> Mask:
@@ -175,9 +148,28 @@ ENGINE_RULES = (
     EngineRule(
         reason="data type",
         engines=("vllm", "sglang"),
-        words="the quantization method is not supported for the current GPU: minimum capability 75",
-        source="vLLM, VllmConfig._get_quantization_config 0.33; read 2026-11-30",
-        breaks=_lacks_kernels,
+        words="the quantization method is not supported for the current GPU: minimum capability; "
+        "Bfloat16 is only supported on GPUs with compute capability of at least 8.0; FP8 KV cache "
+        "is not supported by the Triton attention backend",
+        source="vLLM, VllmConfig._get_quantization_config, CudaPlatformBase.check_if_supports_dtype"
+        " of platforms/cuda.py and TritonAttentionImpl 0.33; read 2026-12-01",
+        breaks=lacks_kernels,
+    ),
+    EngineRule(
+        reason="attention kernel",
+        engines=("vllm",),
+        words="No valid attention backend found for cuda with use_sparse=True",
+        source="vLLM, CudaPlatformBase.get_attn_backend_cls of platforms/cuda.py 0.33; read "
+        "2026-12-01",
+        breaks=lacks_sparse_attention,
+    ),
+    EngineRule(
+        reason="device",
+        engines=("sglang",),
+        words="SGLang only supports sm75 and above.",
+        source="SGLang, maybe_downgrade_dtype_for_legacy_gpu of model_runner_components/"
+        "load_model_utils.py 0.5.23; read 2026-12-01",
+        breaks=is_too_old,
     ),
 )
 """Rules by engine, from what is told first to what is told last of a plan that breaks several."""
@@ -186,7 +178,7 @@ ENGINE_REASONS = tuple(rule.reason for rule in ENGINE_RULES)
 """What ``rejected_for`` says of plans that engines refuse."""
 
 
-def refused(asked: Asked) -> dict[str, Mask]:
+def refused(asked: Asked) -> Mapping[str, Mask]:
     """Tell which plans the engine of a grid refuses, by reason.
 
     Parameters
@@ -196,8 +188,9 @@ def refused(asked: Asked) -> dict[str, Mask]:
 
     Returns
     -------
-    dict of str to array of bool
-        By the reasons of the rules that any plan breaks.
+    mapping of str to array of bool
+        By the reasons of the rules that any plan breaks; neither it nor its arrays can be changed,
+        as they are kept.
     """
     grid = asked.grid
     case = asked.model, asked.hardware, asked.precision
@@ -214,7 +207,7 @@ def _refused_at_any_length(
     layouts: tuple[Layout, ...],
     techniques: Techniques,
     engine: Engine,
-) -> dict[str, Mask]:
+) -> Mapping[str, Mask]:
     """Tell which plans break rules that know no lengths; these are asked again and again."""
     grid = make_grid(
         layouts, batches=(1,), inputs=(1,), outputs=(1,), techniques=techniques, engine=engine
@@ -222,7 +215,10 @@ def _refused_at_any_length(
     asked = Asked(model=case[0], hardware=case[1], precision=case[2], grid=grid)
     rules = (rule for rule in ENGINE_RULES if rule is not _TOO_LONG and engine.name in rule.engines)
     broken = {rule.reason: rule.breaks(asked) for rule in rules}
-    return {reason: mask for reason, mask in broken.items() if mask.any()}
+    found = {reason: mask for reason, mask in broken.items() if mask.any()}
+    for mask in found.values():
+        mask.setflags(write=False)
+    return MappingProxyType(found)
 
 
 def starts(asked: Asked) -> Mask:
@@ -261,7 +257,7 @@ def whether_it_starts(asked: Asked, *, fits: bool) -> dict[str, bool | str]:
         ``fits``, and ``rejected_for``: what the engine refuses, else 'memory' where that is not
         enough; empty if it starts.
     """
-    reason = next(reversed(refused(asked)), "" if fits else "memory")
+    reason = ("" if fits else "memory", *refused(asked))[-1]
     return {"fits": not reason, "rejected_for": reason}
 
 

@@ -48,7 +48,8 @@ def with_exact_batches(asking: Asking, grid: Grid, found: Verdict) -> Verdict:
     if not len(rows):
         return found
     part = grid.of_layouts(tuple(rows.tolist()))
-    ends = np.broadcast_to(strain(asking, found.memory, found.performance), found.grid.shape)[rows]
+    near = strain(asking, found.grid, found.memory, found.performance)
+    ends = np.broadcast_to(near, found.grid.shape)[rows]
     at = last[rows]
     strains = tuple(
         np.take_along_axis(ends, np.minimum(at + one, len(batches) - 1), axis=1) for one in (0, 1)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from llmcalc_core.architecture.model import Model
-from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
-from llmcalc_core.planning.engine_rules import Asked, starts
+from llmcalc_core.planning.asked import Asked
+from llmcalc_core.planning.engine_rules import starts
 from llmcalc_core.planning.layouts import narrower_layouts, stage_layouts
 from llmcalc_core.planning.legality import tensor_widths
 from llmcalc_core.precision import Precision
@@ -36,7 +36,7 @@ def minimum_devices(
     input_tokens: int,
     output_tokens: int,
     beam_size: int = 1,
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     engine: str | Engine = DEFAULT_ENGINE,
     techniques: Techniques = NO_TECHNIQUES,
     splits_only: bool = False,
@@ -49,8 +49,8 @@ def minimum_devices(
         What runs on what, in which types.
     batch, input_tokens, output_tokens, beam_size : int
         The workload of the replica.
-    memory_fraction : float
-        Part of a device's memory that may be used.
+    memory_fraction : float, optional
+        Part of a device's memory that may be used; the engine's own default where not given [1].
     engine : str or Engine
         The serving engine, which says of what memory that is a part.
     techniques : Techniques
@@ -63,13 +63,13 @@ def minimum_devices(
     int or None
         Number of devices; None if nothing fits at all.
     """
-    budget = memory_budget(hardware, memory_fraction, engine)
 
     def fewest(tried: tuple[Layout, ...]) -> int | None:
         grid = make_grid(
             tried, batches=(batch,), inputs=(input_tokens,), outputs=(output_tokens,),
             beams=beam_size, techniques=techniques, engine=hardware.engine(engine),
         )  # fmt: skip
+        budget = memory_budget(model, hardware, memory_fraction, grid)
         grid = offloaded(model, precision, grid, budget)
         fits = budget.fits(device_memory(model, precision, grid))
         fits = fits & starts(Asked(model=model, hardware=hardware, precision=precision, grid=grid))
@@ -123,10 +123,10 @@ def does_not_fit(
     DoesNotFitError
         To be raised.
     """
-    counted = budget.counted(memory)
-    smallest = int(counted.argmin())
-    needed = memory.total.reshape(-1)[smallest]
-    more = counted.reshape(-1)[smallest] - budget.device_bytes
+    lacking = np.asarray(-budget.headroom(memory))
+    smallest = int(lacking.argmin())
+    needed = np.broadcast_to(memory.total, lacking.shape).reshape(-1)[smallest]
+    more = lacking.reshape(-1)[smallest]
     place = "on a device"
     if more <= 0:
         needed = float(np.min(memory.host))

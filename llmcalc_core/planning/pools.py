@@ -58,12 +58,12 @@ class Service:
     output_tokens: int
     batches: tuple[int, ...]
     contexts: tuple[int, ...]
-    memory_fraction: float
+    memory_fraction: float | None
     techniques: Techniques
 
-    def budget(self, hardware: Hardware) -> MemoryBudget:
-        """Give what the engine may fill of a device."""
-        return memory_budget(hardware, self.memory_fraction, self.engine)
+    def budget(self, hardware: Hardware, grid: Grid) -> MemoryBudget:
+        """Give what the engine may fill of a device that has these workers."""
+        return memory_budget(self.model, hardware, self.memory_fraction, grid)
 
     def efficiency(self, hardware: Hardware) -> Efficiency:
         """Look up what a device reaches with the engine."""
@@ -253,9 +253,9 @@ def _worth_trying(
     loads: tuple[float, ...],
 ) -> Pool:
     """Keep the workers that fit and that no other of their size beats in both time and rate."""
-    fits = service.budget(hardware).fits(memory)
+    fits = service.budget(hardware, grid).fits(memory)
     if not fits.any():
-        raise _nothing_fits(service, hardware, memory, max(one.devices for one in grid.layouts))
+        raise _nothing_fits(service, hardware, grid, memory)
     shape = (*np.broadcast_shapes(np.shape(grid.batch), grid.shape), len(loads))
     devices, cache_devices, requests, own, busy, shares, needed, enough = (
         np.broadcast_to(np.asarray(values)[..., None], shape).reshape(-1)
@@ -288,7 +288,7 @@ def _worth_trying(
 
 
 def _nothing_fits(
-    service: Service, hardware: Hardware, memory: Memory, devices: int
+    service: Service, hardware: Hardware, grid: Grid, memory: Memory
 ) -> DoesNotFitError:
     enough = minimum_devices(
         service.model, hardware, service.precision, batch=1,
@@ -297,6 +297,6 @@ def _nothing_fits(
         techniques=service.techniques,
     )  # fmt: skip
     return does_not_fit(
-        service.model, hardware, devices=devices, memory=memory,
-        budget=service.budget(hardware), enough=enough,
+        service.model, hardware, devices=max(one.devices for one in grid.layouts), memory=memory,
+        budget=service.budget(hardware, grid), enough=enough,
     )  # fmt: skip

@@ -20,7 +20,6 @@ from llmcalc_core.checks import (
 from llmcalc_core.defaults import (
     BATCHES,
     INPUT_TOKENS,
-    MEMORY_FRACTION,
     MOST_CANDIDATES,
     OUTPUT_TOKENS,
 )
@@ -126,7 +125,7 @@ class EvaluationRequest:
     context_parallel: tuple[int, ...] = ()
     techniques: tuple[Techniques, ...] = (NO_TECHNIQUES,)
     beam_size: int = 1
-    memory_fraction: float = MEMORY_FRACTION
+    memory_fraction: float | None = None
     tpot_limit_s: float | None = None
     ttft_limit_s: float | None = None
     objective: str = "throughput"
@@ -157,7 +156,8 @@ class EvaluationRequest:
             self._set("context_parallel", widths)
         self._set("beam_size", self._beams())
         self._check_techniques()
-        self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
+        if self.memory_fraction is not None:
+            self._set("memory_fraction", fraction("memory_fraction", self.memory_fraction))
         for name in ("tpot_limit_s", "ttft_limit_s"):
             if getattr(self, name) is not None:
                 self._set(name, positive(name, getattr(self, name), unit="s"))
@@ -190,9 +190,12 @@ class EvaluationRequest:
         limit: float | None = getattr(self, new)
         return limit
 
-    def precisions_of(self, model: ModelConfig) -> tuple[Precision, ...]:
-        """Give the precisions to evaluate a model in, each once."""
-        return tuple(dict.fromkeys(served_precision(given, model) for given in self.precisions))
+    def precisions_of(
+        self, model: ModelConfig, hardware: Hardware | None = None
+    ) -> tuple[Precision, ...]:
+        """Give the precisions to evaluate a model in, on a device where one is given, each once."""
+        given = (served_precision(one, model, hardware) for one in self.precisions)
+        return tuple(dict.fromkeys(given))
 
     @property
     def contexts(self) -> tuple[int, ...]:

@@ -20,9 +20,10 @@ from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.engine_rules import Asked, whether_it_starts
+from llmcalc_core.planning.engine_rules import whether_it_starts
 from llmcalc_core.planning.open_loop import open_loop_at, performance_at
 from llmcalc_core.planning.regimes import WiderBand, regime_reason, widened
 from llmcalc_core.planning.static_estimate import Workload
@@ -46,7 +47,7 @@ def serving_figures(
     workload: Workload,
     *,
     engine: Engine,
-    memory_fraction: float,
+    memory_fraction: float | None,
     chunked: bool,
     arrivals: Arrivals,
     constants: Constants | None,
@@ -86,8 +87,10 @@ def serving_figures(
     """
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     concurrency = workload.batches[0]
-    budget = memory_budget(hardware, memory_fraction, engine)
     serves = hardware.engine(engine)
+    budget = memory_budget(
+        model, hardware, memory_fraction, _grid(layout, workload, 1, serves)
+    )  # fmt: skip
 
     alone = replace(workload, batches=(1,))
     held = _Held(model, precision, layout, alone, serves, budget)

@@ -12,8 +12,9 @@ from llmcalc_core.architecture.model import Model
 from llmcalc_core.costmodel.utilisation import phase_utilisation
 from llmcalc_core.formulas import Values
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.cost import cost_figures
-from llmcalc_core.planning.engine_rules import Asked, engine_words, refused, starts
+from llmcalc_core.planning.engine_rules import engine_words, refused, starts
 from llmcalc_core.planning.feasibility import DoesNotFitError, does_not_fit, minimum_devices
 from llmcalc_core.planning.layouts import layouts
 from llmcalc_core.planning.legality import tensor_widths
@@ -38,7 +39,7 @@ def fitting_splits(
     *,
     devices: int,
     phase: str,
-    memory_fraction: float,
+    memory_fraction: float | None,
     objective: str = "throughput",
 ) -> Table:
     """Estimate every split of the devices, for every batch, and keep those that fit.
@@ -119,7 +120,7 @@ def nothing_fits(
     found: Estimate,
     *,
     devices: int,
-    memory_fraction: float,
+    memory_fraction: float | None,
 ) -> DoesNotFitError:
     """Say by how much the smallest batch does not fit, and how many devices would do."""
     enough = minimum_devices(

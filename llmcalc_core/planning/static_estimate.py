@@ -12,15 +12,15 @@ from llmcalc_core.costmodel.efficiency import efficiency_for
 from llmcalc_core.costmodel.phases import PhaseTimes, phase_times
 from llmcalc_core.costmodel.times import BOUNDS
 from llmcalc_core.costmodel.utilisation import phase_utilisation
-from llmcalc_core.defaults import MEMORY_FRACTION
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.basis import band_of, basis_of
 from llmcalc_core.planning.cost import cost_numbers
-from llmcalc_core.planning.engine_rules import Asked, whether_it_starts
+from llmcalc_core.planning.engine_rules import whether_it_starts
 from llmcalc_core.precision import Precision
 from llmcalc_core.records import record
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -59,7 +59,7 @@ def estimate_phases(
     workload: Workload,
     *,
     phases: tuple[str, ...],
-    memory_fraction: float = MEMORY_FRACTION,
+    memory_fraction: float | None = None,
     engine: str | Engine = DEFAULT_ENGINE,
     constants: Constants | None = None,
     bounds: bool = True,
@@ -99,7 +99,7 @@ def estimate_phases(
         techniques=workload.techniques,
         engine=hardware.engine(engine),
     )
-    budget = memory_budget(hardware, memory_fraction, engine)
+    budget = memory_budget(model, hardware, memory_fraction, grid)
     grid = offloaded(model, precision, grid, budget)
     efficiency = efficiency_for(hardware, precision, engine=engine, constants=constants)
     memory = device_memory(model, precision, grid)

@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 from llmcalc_core.calibration.facts import Efficiency
 from llmcalc_core.formulas import Floats
-from llmcalc_core.memory.budget import MemoryBudget
+from llmcalc_core.memory.budget import MemoryBudget, memory_budget
 from llmcalc_core.memory.device_memory import Memory, device_memory
 from llmcalc_core.memory.offload import offloaded
+from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.cases import Case
-from llmcalc_core.planning.engine_rules import ENGINE_REASONS, Asked, refused
+from llmcalc_core.planning.engine_rules import ENGINE_REASONS, refused
 from llmcalc_core.planning.performance import (
     Performance,
     let_in,
@@ -41,16 +42,18 @@ class Asking:
         What runs on what.
     request : EvaluationRequest
         Phase and limits.
-    budget : MemoryBudget
-        What a device may fill.
     efficiency : Efficiency
         What it reaches.
     """
 
     case: Case
     request: EvaluationRequest
-    budget: MemoryBudget
     efficiency: Efficiency
+
+    def budget(self, grid: Grid) -> MemoryBudget:
+        """Give what a device may fill with the layouts of a grid."""
+        share = self.request.memory_fraction
+        return memory_budget(self.case.model, self.case.hardware, share, grid)
 
 
 @record()
@@ -78,7 +81,7 @@ class Verdict:
 def estimated(asking: Asking, grid: Grid) -> Verdict:
     """Estimate and judge plans of batches that start together, or of so many requests in flight."""
     case = asking.case
-    whole = offloaded(case.model, case.precision, grid, asking.budget)
+    whole = offloaded(case.model, case.precision, grid, asking.budget(grid))
     found = performance(
         case.model, case.hardware, case.precision, whole, asking.efficiency,
         phase=asking.request.phase,
@@ -107,7 +110,7 @@ def verdict(
     Verdict
         With the time of the other static phase, where a limit is about it.
     """
-    case, request, budget = asking.case, asking.request, asking.budget
+    case, request, budget = asking.case, asking.request, asking.budget(grid)
     model, hardware, precision = case.model, case.hardware, case.precision
     if any(getattr(found, time) is None for time in limits_of(request)):
         found = with_other_phase(model, hardware, precision, grid, asking.efficiency, own=found)
@@ -153,18 +156,19 @@ def strained(asking: Asking, grid: Grid) -> tuple[NDArray[np.bool_], Floats]:
     """
     if limits_of(asking.request):
         found = estimated(asking, grid)
-        return found.reason == 0, strain(asking, found.memory, found.performance)
-    model, precision, budget = asking.case.model, asking.case.precision, asking.budget
+        return found.reason == 0, strain(asking, grid, found.memory, found.performance)
+    model, precision, budget = asking.case.model, asking.case.precision, asking.budget(grid)
     memory = device_memory(
         model, precision, _running(asking, offloaded(model, precision, grid, budget))
     )
     within = np.broadcast_to(budget.fits(memory), grid.shape)
-    return within, strain(asking, memory, None)
+    return within, strain(asking, grid, memory, None)
 
 
-def strain(asking: Asking, memory: Memory, found: Performance | None) -> Floats:
+def strain(asking: Asking, grid: Grid, memory: Memory, found: Performance | None) -> Floats:
     """Give how near plans are to what rejects them: above 1 they are over a limit [1]."""
-    most = asking.budget.counted(memory) / asking.budget.device_bytes
+    budget = asking.budget(grid)
+    most = budget.counted(memory) / budget.device_bytes
     for time, (limit, _) in limits_of(asking.request).items():
         most = np.maximum(most, getattr(found, time) / limit)
     return np.asarray(most)

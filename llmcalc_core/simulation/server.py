@@ -95,5 +95,5 @@ def _cached_tokens(case: Case, budget: MemoryBudget, requests: Requests, most: i
     )  # fmt: skip
     memory = device_memory(model, precision, whole)
     cache = float(np.asarray(memory.kv_cache))
-    room = budget.device_bytes - (float(np.asarray(budget.counted(memory))) - cache)
+    room = float(budget.device_bytes) - (float(np.asarray(budget.counted(memory))) - cache)
     return room / cache * running * (usual + 1) if cache else math.inf

@@ -18,7 +18,8 @@ from llmcalc_core.costmodel.pipeline import section_counts
 from llmcalc_core.engines import find_engine, told_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.memory.device_memory import device_memory
-from llmcalc_core.memory.start_up import ServerSettings, start_up
+from llmcalc_core.memory.server import ServerSettings
+from llmcalc_core.memory.start_up import start_up
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
 from llmcalc_core.validation.cases import Case

@@ -154,7 +154,7 @@ memory_fraction
     --------
     >>> planner = MemoryPlanner(model="llama2_7b", hardware="A100_80GB", devices=1)
     >>> planner.largest
-    52
+    53
     >>> planner.close()
     """
 

@@ -74,7 +74,7 @@ class Workbench(Pictured, VBox):
     --------
     >>> bench = Workbench(model="llama2_7b", hardware="A100_80GB", devices=1)
     >>> bench.reveal("Memory").largest
-    59
+    60
     >>> bench.close()
     """
 

@@ -40,12 +40,10 @@ from llmcalc_widgets.settings.values import (
     canonical_precision,
     doublings,
 )
-from llmcalc_widgets.text.units import counted_text, percent_text
+from llmcalc_widgets.text.units import counted_text
 
 _DEVICES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112,
             128, 160, 192, 224, 256, 384, 512, 768, 1024)  # fmt: skip
-
-_SHARES = tuple(percent / 100 for percent in range(50, 101, 5))
 
 
 def _devices(settings: Values) -> dict[str, Any]:
@@ -166,15 +164,18 @@ class MemoryValues(TypedDict, total=False):
     """How much of a device's memory may be used."""
 
     memory_fraction: Annotated[
-        float,
+        float | None,
         Setting(
             rare=True,
-            default=0.9,
+            default=None,
+            optional=True,
             check=request_field("memory_fraction"),
             shared=True,
-            control=Slider(stops=_SHARES, words=percent_text),
+            control=Entry(hint="the engine's own"),
             label="Memory share",
-            help="Part of a device's memory that may be used, from 0 to 1",
+            none_words="the engine's own",
+            help="Part of a device's memory that may be used, such as 0.9 or 90 %; the engine's "
+            "own default where none is given",
         ),
     ]
 

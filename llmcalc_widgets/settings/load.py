@@ -104,7 +104,7 @@ class LoadQuestion:
         Whether no graph is captured.
     input_tokens, output_tokens : int
         Of every request [tokens].
-    memory_fraction : float
+    memory_fraction : float or None
         Part of a device's memory that may be used [1].
     techniques : Techniques
         What is done with requests.
@@ -122,7 +122,7 @@ class LoadQuestion:
     engine: str
     input_tokens: int
     output_tokens: int
-    memory_fraction: float
+    memory_fraction: float | None
     techniques: Techniques
     ttft_limit_s: float | None = None
     tpot_limit_s: float | None = None
@@ -137,6 +137,7 @@ class LoadQuestion:
     def arguments(self) -> dict[str, Any]:
         """Give the keyword arguments that ask for the curve."""
         optional = {
+            "memory_fraction": self.memory_fraction,
             "attention_dp": self.attention_dp,
             "ttft_limit_s": self.ttft_limit_s,
             "tpot_limit_s": self.tpot_limit_s,
@@ -150,7 +151,6 @@ class LoadQuestion:
             "engine": self.engine,
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
-            "memory_fraction": self.memory_fraction,
             **{name: value for name, value in optional.items() if value is not None},
             **arguments_of(self.techniques),
         }

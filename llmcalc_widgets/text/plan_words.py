@@ -316,7 +316,7 @@ def layouts_of(frame: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def heading_words(request: EvaluationRequest, layout: str) -> str:
     """Say what is deployed on what, and how; not escaped."""
     model = request.models[0]
-    precision = request.precisions_of(model)[0].label
+    precision = request.precisions_of(model, request.hardware[0])[0].label
     return (
         f"{model.model or 'unnamed model'}, {precision}, on {request.devices[0]:,} {TIMES} "
         f"{request.hardware[0].name}: {layout}"

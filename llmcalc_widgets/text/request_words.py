@@ -49,7 +49,7 @@ def question_words(request: EvaluationRequest) -> tuple[str, str]:
     widths = request.context_parallel
     workload = (
         f"{PHASE_WORDS[request.phase]}, {engine_words(request)}, "
-        f"{request.precisions_of(request.models[0])[0].label}, "
+        f"{request.precisions_of(request.models[0], request.hardware[0])[0].label}, "
         f"{request.input_tokens[0]:,} tokens in, {request.output_tokens[0]:,} out"
     )
     further = [
@@ -202,7 +202,7 @@ def _enough_words(request: EvaluationRequest) -> str:
             batch_size=batch,
             input_tokens=request.input_tokens[0],
             output_tokens=request.output_tokens[0],
-            bits=request.precisions_of(request.models[0])[0],
+            bits=request.precisions_of(request.models[0], request.hardware[0])[0],
             memory_fraction=request.memory_fraction,
             **arguments_of(request.techniques[0]),
         )

@@ -51,7 +51,7 @@ DEFAULTS = [  # of vLLM's server (EngineArgs.get_batch_defaults) and of SGLang's
     ("vllm", "DGX_Spark", 2048, 256),
     ("vllm", "A100_80GB", 2048, 256),
     ("vllm", "L40S", 2048, 256),
-    ("sglang", "RTX_4090", 2048, 1024),
+    ("sglang", "RTX_4090", 4096, 1024),
     ("sglang", "L40S", 4096, 1024),
     ("sglang", "H200_141GB", 8192, 1024),
     ("sglang", "B200_180GB", 16384, 1024),

@@ -78,8 +78,8 @@ INVALID: dict[str, list[Any]] = {
 }
 TYPED = tuple(INVALID)
 NAMES = ("model", "hardware", "draft_model")
-SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "memory_fraction",
-        "prefix_hit_rate", "speculative_tokens", "lora_adapters", "kv_offload")  # fmt: skip
+SLID = ("devices", "input_tokens", "output_tokens", "batch_min", "batch_max", "prefix_hit_rate",
+        "speculative_tokens", "lora_adapters", "kv_offload")  # fmt: skip
 TECHNIQUES = ("prefix_hit_rate", "speculative_tokens", "acceptance_rate", "draft_model",
               "prefill_chunk_tokens", "lora_adapters", "lora_rank", "weights_offload",
               "weights_offload_gib", "kv_offload", "offload_to_fit", "price_per_hour",

@@ -173,5 +173,5 @@ def test_a_slider_says_its_stops_with_their_unit(explorer: ParetoExplorer) -> No
     assert said["devices"] == "4 devices"
     assert said["input_tokens"] == "2,000 tokens"
     assert said["batch_min"] == "1 sequence"
-    assert said["memory_fraction"] == "90 %"
+    assert said["prefix_hit_rate"] == "0 %"
     assert said["lora_adapters"] == "0 adapters"

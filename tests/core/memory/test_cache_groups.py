@@ -63,6 +63,18 @@ PLANNED = [
     ("Qwen/Qwen3-Next-80B-A3B-Instruct", 4, "bf16", 8, 1000, 200, 2184, 168.0, 311),
     ("Qwen/Qwen3-Next-80B-A3B-Instruct", 4, "bf16", 4, 30000, 700, 1092, 10.4, 11),
     ("Qwen/Qwen3-Next-80B-A3B-Instruct", 4, "bf16", 33, 30000, 700, 9011, 85.819, 92),
+    # Tried blind, of families that no rule was made from (2026-12-01):
+    ("ai21labs/Jamba-v0.1", 4, "bf16", 10, 4000, 500, 32768, 461.5211, None),
+    ("moonshotai/Kimi-Linear-48B-A3B-Instruct", 4, "bf16", 10, 16000, 500, 2600, 66.6667, 74),
+    ("zai-org/GLM-4.5-Air", 4, "bf16", 10, 8000, 500, 14246, 26.7782, 28),
+    ("LGAI-EXAONE/EXAONE-4.0-32B", 2, "bf16", 20, 16000, 500, 40960, 9.9153, 21),
+    ("LiquidAI/LFM2.5-8B-A1B", 1, "bf16", 8, 8000, 500, 43690, 81.2082, 86),
+    ("arcee-ai/Trinity-Mini", 1, "bf16", 10, 16000, 500, 40960, 9.9153, 27),
+    ("tencent/Hy3", 4, "bf16", 20, 16000, 500, 16384, 15.876, 16),
+    ("zai-org/GLM-4.7-Flash", 2, "bf16", 20, 16000, 500, 24789, 24.0203, 24),
+    ("nvidia/NVIDIA-Nemotron-3-Nano-4B", 1, "bf16", 10, 8000, 500, 671, 24.8519, 44),
+    ("deepseek-ai/DeepSeek-V2-Lite", 1, "bf16", 10, 8000, 500, 21575, 40.5545, 42),
+    ("bigcode/starcoder2-7b", 1, "bf16", 10, 8000, 500, 10240, 19.212, 38),
 ]
 """Model, tensor parallel width, cache, its GiB, prompt, answer; blocks, concurrency as printed, and
 requests that ran at once, None where the run was stopped before: of vLLM 0.33.0, whose planning and

@@ -269,7 +269,11 @@ def test_a_budget_counts_as_its_engine_does() -> None:
 @pytest.mark.parametrize(("engine", "fraction"), [("vllm", None), ("trtllm", 0.8)])
 def test_the_budget_of_an_engine(engine: str, fraction: float | None) -> None:
     device = find_hardware("A100_80GB").replace(host_memory_bytes=5e11)
-    assert memory_budget(device, 0.8, engine) == MemoryBudget(
+    model = architecture(find_model("llama3_8b"))
+    grid = make_grid(
+        (Layout(),), batches=(1,), inputs=(9,), outputs=(9,), engine=device.engine(engine)
+    )
+    assert memory_budget(model, device, 0.8, grid) == MemoryBudget(
         device_bytes=0.8 * (81_559 * 2**20 - 0.5 * 2**30), host_bytes=5e11, cache_fraction=fraction
     )
 

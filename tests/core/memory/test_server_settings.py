@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from llmcalc_core import find_hardware, find_model, memory_budget
+from llmcalc_core.architecture.model import architecture
+from llmcalc_core.engines import find_engine
 from llmcalc_core.memory.static_fraction import static_fraction
+from llmcalc_core.workload.grid import make_grid
+from llmcalc_core.workload.layout import Layout
 
 
 def held(part: str, model: str, device: str = "H100_80GB", **told: object) -> float:
@@ -33,10 +39,14 @@ def test_with_prefixes_the_share_of_states_is_that_of_the_pools() -> None:
 def test_images_lower_the_share_of_sglang() -> None:
     # adjust_mem_fraction_for_vlm of server_args.py 0.5.9, by hand for SigLIP of Gemma 3: 27 layers
     # of 1,152 are 1.4238 of 24 of 1,024, so 0.95 x (1 - 0.1 x 0.4238).
-    device, tower = find_hardware("H100_80GB"), find_model("google/gemma-3-27b-pt").vision
+    model, device = find_model("google/gemma-3-27b-pt"), find_hardware("H100_80GB")
+    grid = make_grid(
+        (Layout(),), batches=(1,), inputs=(9,), outputs=(9,),
+        engine=device.engine(find_engine("sglang", "0.5.9")),
+    )  # fmt: skip
     plain, images = (
-        static_fraction(device.memory_bytes, 8192, devices=1, tp=1, tower=one)
-        for one in (None, tower)
+        float(static_fraction(architecture(one), device, grid))
+        for one in (replace(model, vision=None), model)
     )
     assert images / plain == pytest.approx(0.95 * (1 - 0.1 * 0.423828), rel=1e-6)
 

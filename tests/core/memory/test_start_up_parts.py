@@ -22,7 +22,6 @@ from llmcalc_core.memory.profiled import (
     reserved_bytes,
     sampler_bytes,
 )
-from llmcalc_core.memory.static_fraction import static_fraction
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
@@ -182,22 +181,6 @@ def test_mxfp4_experts_are_padded_more_on_blackwell() -> None:
         held.append(device_memory(architecture(config), config.precision, grid).weights.item())
     more = 36 * 128 * 3 * 3072 * (512 - 384) * 4.25 / 8
     assert held[1] - held[0] == pytest.approx(more, rel=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("gib", "chunk", "tp", "share"),
-    [(79.65, 8192, 1, 0.843), (79.65, 8192, 8, 0.829), (23.99, 2048, 1, 0.834)],
-)
-def test_the_static_fraction_of_sglang(gib: float, chunk: int, tp: int, share: float) -> None:
-    """By hand: 512 + 1.5 x chunk + 2 x graphs + 128 x devices MiB, of large ones 10 GiB."""
-    graphs = {(79.65, 1): 256, (79.65, 8): 512, (23.99, 1): 24}[gib, tp]
-    reserved = 512 + 1.5 * chunk + 2 * graphs + 128 * tp
-    if gib > 60:
-        reserved = max(reserved, 10 * 1024)
-    expected = round((gib * 1024 - reserved) / (gib * 1024), 3)
-    found = static_fraction(gib * 2**30, chunk, devices=tp, tp=tp)
-    assert found == expected
-    assert found == pytest.approx(share, abs=0.02)
 
 
 def test_experts_of_gpt_oss_are_padded_by_vllm_alone() -> None:

@@ -45,7 +45,7 @@ def closed_form(
         engine=server.engine,
     )  # fmt: skip
     case = (model, hardware, precision, own, efficiency)
-    budget = memory_budget(hardware, server.memory_fraction, server.engine.name)
+    budget = memory_budget(model, hardware, server.memory_fraction, own)
     load = OfferedLoad(rates=np.full((1, 1, 1, 1), rate), percentile=level)
     return single(open_loop_at(case, budget, load))
 

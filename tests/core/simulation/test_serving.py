@@ -148,16 +148,16 @@ def test_arrivals_that_make_no_sense(changes: dict[str, Any], message: str) -> N
 def test_how_many_requests_fit_by_hand() -> None:
     # Llama 3 8B in bf16: 8,030,261,248 parameters are 16,060,522,496 bytes. A token's cache has
     # keys and values of 8 heads of 128 elements in each of 32 layers: 131,072 bytes; 1,200
-    # tokens 157,286,400. Nine tenths of what CUDA sees, less what vLLM finds beside: the peak of a
-    # sampler of 1,024 requests, 14 bytes for each of 128,256 tokens; 0.13 GiB outside of PyTorch
-    # and 0.6 of graphs.
+    # tokens 157,286,400. 92 % of what CUDA sees (since 0.21), less what vLLM finds beside: the peak
+    # of a sampler of 1,024 requests, 14 bytes for each of 128,256 tokens; 0.13 GiB outside of
+    # PyTorch and 0.6 of graphs.
     found = served(64, PLANS["dense"])
     memory = device_memory(
         architecture(find_model("llama3_8b")), Precision(),
         make_grid((Layout(),), batches=(64,), inputs=(1000,), outputs=(200,)),
     )  # fmt: skip
     assert memory.activations == 14 * 1024 * 128_256
-    usable = 0.9 * find_hardware("H100_80GB").visible_bytes
+    usable = 0.92 * find_hardware("H100_80GB").visible_bytes
     besides = 16_060_522_496 + 14 * 1024 * 128_256 + 0.73 * 2**30
     assert found["memory_capacity_bytes"] == pytest.approx(usable, rel=1e-12)
     assert found["max_concurrency"] == math.floor((usable - besides) / 157_286_400)
@@ -201,7 +201,8 @@ def test_tensorrt_llm_fills_a_part_of_what_is_free() -> None:
 
 @PLANNED
 def test_what_runs_fits_and_one_more_does_not(plan: dict[str, Any]) -> None:
-    plan = plan | {"max_num_seqs": 10**6, "engine": "sglang"}  # without a sampler of so many
+    # Without a sampler of so many, and a share that leaves room beside attention replicas.
+    plan = plan | {"max_num_seqs": 10**6, "engine": "sglang", "memory_fraction": 0.9}
     most = served(1, plan)["max_concurrency"]
     full, over = served(most, plan), served(most + 1, plan)
     assert (full["fits"], over["fits"]) == (True, False)
@@ -214,7 +215,8 @@ def test_what_runs_fits_and_one_more_does_not(plan: dict[str, Any]) -> None:
 
 @PLANNED
 def test_what_does_not_fit_waits(plan: dict[str, Any]) -> None:
-    plan = plan | {"max_num_seqs": 10**6, "engine": "sglang"}  # without a sampler of so many
+    # Without a sampler of so many, and a share that leaves room beside attention replicas.
+    plan = plan | {"max_num_seqs": 10**6, "engine": "sglang", "memory_fraction": 0.9}
     found = served(50_000, plan)
     running = found["running"]
     assert running == found["max_concurrency"] < 50_000
