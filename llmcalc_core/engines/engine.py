@@ -23,9 +23,10 @@ _TILE, _TILES = 128, (("b200", 256), ("b300", 256))
 """Columns of a tile of MXFP4 experts: of Marlin and CUTLASS, and of the kernels of TensorRT-LLM on
 Blackwell (``create_weights`` of quantization/mxfp4.py 0.14, read 2026-11-30)."""
 
-_WIDE_TILE, _WIDE_TILED = 128, ("b200", "b300", "rtx_50", "rtx_pro_6000", "spark")
-"""Heads that FlashMLA's sparse kernel computes together on Blackwell, where they are twice those of
-Hopper (``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01)."""
+_HEAD_TILES = (("b200", 2), ("b300", 2), ("h100", 1), ("h200", 1), ("h20_", 1), ("h800", 1))
+"""Tiles of heads that FlashMLA's sparse kernel computes together: on Blackwell (sm_100) twice those
+of Hopper (sm_90a; ``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01). It is
+made for no other device: consumers' Blackwell, AMD and TPU have kernels that are not padded."""
 
 _WITHOUT_SAMPLER = "tpu"
 """Devices whose worker runs no dummy sampler before it sizes the cache."""
@@ -131,7 +132,7 @@ class Engine:
         Columns that a slice of an expert has a multiple of then [elements].
     sparse_head_tile : int
         Query heads that a device's part is padded to a multiple of where sparse latent attention
-        reads prompts [1].
+        reads prompts on Hopper, and what a device has in place of it [1].
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
     reserves_answers : bool
@@ -252,8 +253,9 @@ class Engine:
                 self, outside_gib=(alone, second, further), expert_tiles=tiles,
                 profiles_sampler=not device.casefold().startswith(_WITHOUT_SAMPLER),
             )  # fmt: skip
-        if self.sparse_head_tile > 1 and _is_one_of(device, _WIDE_TILED):
-            own = replace(own, sparse_head_tile=_WIDE_TILE)
+        if self.sparse_head_tile > 1:
+            tiles = next((tiles for name, tiles in _HEAD_TILES if name in device.casefold()), 0)
+            own = replace(own, sparse_head_tile=max(tiles * self.sparse_head_tile, 1))
         for limit in self.limits:
             if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
                 captured = limit.captured_tokens
