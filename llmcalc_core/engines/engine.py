@@ -130,6 +130,8 @@ class Engine:
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     expert_tiles : int
         Columns that a slice of an expert has a multiple of then [elements].
+    marlin : bool
+        Whether MXFP4 experts are unpacked by Marlin, for which its kernels of INT4 stand.
     sparse_head_tile : int
         Query heads that a device's part is padded to a multiple of where sparse latent attention
         reads prompts on Hopper, and what a device has in place of it [1].
@@ -202,6 +204,7 @@ class Engine:
     outside_gib: tuple[float, float, float] = (*_OUTSIDE_GIB[-1][1:], _FURTHER_GIB)
     pads_experts: bool = False
     expert_tiles: int = _TILE
+    marlin: bool = False
     sparse_head_tile: int = 1
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
