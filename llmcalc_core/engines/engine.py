@@ -160,9 +160,8 @@ class Engine:
     calls_per_kernel : float
         Calls of its host, into PyTorch's dispatcher or the driver, for each kernel of a step that
         is no captured graph [1]: it also starts small ones, makes views, and asks for memory.
-    calls_small_kernels : bool
-        Whether it calls each of the small kernels beside an operation, to quantise, copy and sort;
-        else operations start them themselves.
+    joins_experts : bool
+        Whether one call starts all kernels of routed experts, to sort tokens, quantise and sum.
     stream_token_s : float
         Time in which its one process before the engine sends a token to a client; 0 where none was
         seen to be reached [s].
@@ -213,7 +212,7 @@ class Engine:
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
     calls_per_kernel: float = 1.0
-    calls_small_kernels: bool = True
+    joins_experts: bool = False
     stream_token_s: float = 0.0
     streams_by_rank: bool = False
     joins_batches: bool = True

@@ -14,8 +14,8 @@ from llmcalc_core.engines.engine import Engine
 # GuaranteedNoEvict (_torch/pyexecutor/scheduler/scheduler.py, 002f3cc3; read 2026-11-30). The
 # PyTorch back end of 1.0 (release notes of 1.0, read 2026-11-30) schedules as the one in C++
 # before, which had no Python to overlap; it starts steps that read prompts from Python (no
-# torch_compile_config by default), whose operations (attention, mixtures) start their small kernels
-# in C++: 2 calls for each of the others are assumed, between the one in C++ and SGLang's 3.
+# torch_compile_config by default), of which attention and experts (torch.ops.trtllm.fused_moe) are
+# one operation each: 2 calls for a kernel are assumed, between the one in C++ and SGLang's 3.
 _EVERY = Engine(
     name="trtllm",
     label="TensorRT-LLM",
@@ -27,7 +27,7 @@ _EVERY = Engine(
     memory_fraction_of="free",
     reserves_answers=True,
     caches_whole_context=True,
-    calls_small_kernels=False,
+    joins_experts=True,
 )
 _V1_0 = replace(_EVERY, since="1.0", calls_per_kernel=2.0)
 

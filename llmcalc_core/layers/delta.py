@@ -230,5 +230,5 @@ class GatedDeltaNet(RecurrentMixer):
             moved=step.tokens * streams * step.precision.output_bytes + state,
             cached=state,
             launches=1.0 if step.decode else CHUNK_KERNELS,
-            further=0.0 if step.decode else step.small_kernels(CHUNK_COPIES),
+            further=0.0 if step.decode else CHUNK_COPIES,
         )

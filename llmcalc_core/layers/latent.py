@@ -244,7 +244,7 @@ class LatentAttention(AttentionMixer):
             read=keys_read(step, seen),
             reach=window,
             family="latent",
-        )._replace(further=step.small_kernels(_BESIDE))
+        )._replace(further=_BESIDE)
 
     def _gate(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
         """Project a gate as wide as the results, or one for each head; multiply them by it."""

@@ -226,7 +226,7 @@ class MoE(Part):
             moved=weights + entering + leaving,
             size=rows_per_expert(tokens=tokens, top_k=self.top_k, touched=touched),
             columns=columns,
-            further=step.small_kernels(_SORTING + _QUANTISING * narrow),
+            further=0.0 if grid.engine.joins_experts else _SORTING + _QUANTISING * narrow,
             weights=weights,
             choice=own * each,
         )

@@ -103,7 +103,7 @@ class Indexer:
                 moved=read + step.tokens * self.query_width + scores,
                 cached=read,
                 width=self.head_dim / 2,
-            )._replace(further=step.small_kernels(_BESIDE)),
+            )._replace(further=_BESIDE),
             traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k)._replace(
                 of_sequences=True
             ),

@@ -183,10 +183,6 @@ class Pass:
     family: str = "gemm"
     made: dict[tuple[object, ...], Operation] = field(default_factory=dict)
 
-    def small_kernels(self, number: float) -> float:
-        """Give the small kernels beside an operation that the host starts one by one [1]."""
-        return number if self.grid.engine.calls_small_kernels else 0.0
-
 
 def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) -> Pass:
     """Describe the pass: the prompt is shared by the beams, decode steps are not.
@@ -330,9 +326,7 @@ def _product(
         size=m,
         columns=n,
         inner=k,
-        further=step.small_kernels(
-            float(quantised and precision.activation_bytes < precision.output_bytes)
-        ),
+        further=float(quantised and precision.activation_bytes < precision.output_bytes),
         weights=n * k * weight,
         shape=shape if quantised else None,
     )  # fmt: skip

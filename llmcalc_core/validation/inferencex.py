@@ -20,6 +20,12 @@ _BATCH_WAIT = 20.0
 """``batch_wait_timeout_iters`` of TensorRT-LLM with Llama 70B at 1024 to 1024 tokens on fewer than
 8 devices (70b_fp4_b200_trt_slurm.sh and 70b_fp8_h200_trt_slurm.sh, 73ef922)."""
 
+_DEEPSEEK_WAIT = 40.0
+"""That of DeepSeek R1 in FP8 on B200 at 1024 to 1024 tokens (dsr1_fp8_b200_trt.sh, 7458eea)."""
+
+_WITH_A_FLOOR = (1, 2)
+"""Release of TensorRT-LLM from which on steps of DeepSeek R1 have room for 8,192 tokens."""
+
 _SHORT, _WIDEST = 1024, 8
 
 _SENT_AT_ONCE = ("0.5.9",)
@@ -82,14 +88,50 @@ def _of_trtllm(case: Case, *, blackwell: bool) -> Settings:
     name = case.model.model
     if "Llama-3.1-70B" in name:
         short = max(case.input_tokens, case.output_tokens) < _SHORT  # on average
-        held = _BATCH_WAIT if short and case.layout.tp < _WIDEST else 0.0
+        held = _waited(_BATCH_WAIT, case) if short and case.layout.tp < _WIDEST else 0.0
         return Settings(held_steps=held, told=Told(token_budget=16384))
     if name.startswith("openai/gpt-oss"):
         # dtype: auto on H200 (gptoss_fp4_h200_trt_slurm.sh, 2e46dba), fp8 on B200
         # (gptoss_fp4_b200_trt_slurm.sh, 0d8d7d1); --max_num_tokens 20000 in both.
         kv_cache = "fp8" if blackwell else "bf16"
         return Settings(kv_cache=kv_cache, told=Told(token_budget=20000))
+    if "DeepSeek" in name:
+        return _of_deepseek_with_trtllm(case, blackwell=blackwell)
     return Settings()
+
+
+def _of_deepseek_with_trtllm(case: Case, *, blackwell: bool) -> Settings:
+    # MAX_NUM_TOKENS: a prompt and a token of each request, in whole 64; from 2026-01-21 on 8,192 at
+    # least (dsr1_fp8_h200_trt_slurm.sh, f83c74a and 5409158), as rows of 1.2 are taken to have it.
+    # With these and FP8 on B200 prompts wait for others up to 40 steps from 64 short requests on
+    # (batch_wait_timeout_iters), and steps that read them are captured in pieces, also from 128
+    # with long answers and 64 with long prompts on (dsr1_fp8_b200_trt.sh, 7458eea).
+    tokens = (case.batch + _longest(case) + 64 + 63) // 64 * 64
+    if (release_of(case.engine_version) or ()) < _WITH_A_FLOOR:
+        return Settings(told=Told(token_budget=tokens))
+    tokens = max(tokens, 8192)
+    told = Told(token_budget=tokens)
+    if not blackwell or case.precision.weights != "fp8":
+        return Settings(told=told)
+    long_answers = case.output_tokens > _SHORT
+    captured = case.batch >= (128 if long_answers else 64)
+    short = max(case.input_tokens, case.output_tokens) < _SHORT  # on average
+    held = _waited(_DEEPSEEK_WAIT, case) if captured and short else 0.0
+    return Settings(held_steps=held, told=replace(told, captured_tokens=tokens if captured else 0))
+
+
+def _waited(most: float, case: Case) -> float:
+    """Give the steps that a prompt waits where the first does so for ``most``, and others join it.
+
+    As many join as requests end meanwhile; they wait half as long in the mean.
+    """
+    joined = most * case.batch / case.output_tokens
+    return most * (1 + joined / 2) / (1 + joined)
+
+
+def _longest(case: Case) -> int:
+    """Give the longest prompt that is drawn [tokens]."""
+    return round(case.input_tokens / ((1 + SHORTEST_SHARE) / 2))
 
 
 def _of_vllm(case: Case, *, blackwell: bool) -> Settings:
@@ -125,8 +167,7 @@ def _of_minimax(case: Case, *, stated: bool, blackwell: bool) -> Settings:
         return Settings(experts_apart=apart)
     if not stated:
         return Settings(kv_cache="fp8", engine_version=_VLLM_OF_APRIL)
-    longest = round(case.input_tokens / ((1 + SHORTEST_SHARE) / 2))
-    told = Told(captured_tokens=_LONG_GRAPHS, token_budget=2 * longest)
+    told = Told(captured_tokens=_LONG_GRAPHS, token_budget=2 * _longest(case))
     return Settings(kv_cache="fp8", told=told)
 
 

@@ -19,9 +19,22 @@ SHORT = {"input_tokens": "1024", "output_tokens": "1024"}
 ONE, EIGHT = {"tensor_parallel": "1"}, {"tensor_parallel": "8"}
 
 # From InferenceX's scripts, named in validation/inferencex.py: TensorRT-LLM's
-# batch_wait_timeout_iters; half of SGLang's scheduler-recv-interval, and its stream-interval.
+# batch_wait_timeout_iters (16 requests of 922 tokens: 0.347 end and 0.347 come in 20 steps, which
+# wait 10 of them); half of SGLang's scheduler-recv-interval, and its stream-interval.
 HELD = [
-    ({"engine": "trtllm", **SHORT}, 20.0),
+    ({"engine": "trtllm", **SHORT}, pytest.approx((20 + 0.347 * 10) / 1.347, rel=1e-3)),
+    (
+        {
+            "engine": "trtllm",
+            "engine_version": "1.2.0",
+            "model": DEEPSEEK,
+            "hardware": B200,
+            "concurrency": "64",
+            **SHORT,
+        },
+        pytest.approx((40 + 2.777 * 20) / 3.777, rel=1e-3),
+    ),
+    ({"engine": "trtllm", "engine_version": "1.1.0", "model": DEEPSEEK, **SHORT}, 0.0),
     ({"engine": "trtllm", **SHORT, **EIGHT}, 0.0),
     ({"engine": "trtllm", "output_tokens": "8192"}, 0.0),
     ({"engine": "vllm", **SHORT}, 0.0),
@@ -128,6 +141,23 @@ TOLD = [
     ),
     ({"engine": "sglang", "model": DEEPSEEK}, ("0.5.9", 32768, 0, False)),
     ({"engine": "trtllm", "model": GPT_OSS}, ("1.3", 20000, 0, False)),
+    # 16 + 1024 + 64 are 18 times 64 begun; 8,192 at least since 1.2
+    ({"engine": "trtllm", "model": DEEPSEEK, **SHORT}, ("1.3", 1152, 0, False)),
+    (
+        {"engine": "trtllm", "model": DEEPSEEK, "engine_version": "1.2.0", **SHORT},
+        ("1.2.0", 8192, 0, False),
+    ),
+    (
+        {
+            "engine": "trtllm",
+            "model": DEEPSEEK,
+            "hardware": B200,
+            "engine_version": "1.2.0",
+            "concurrency": "64",
+            **SHORT,
+        },
+        ("1.2.0", 8192, 8192, False),
+    ),
 ]
 
 
