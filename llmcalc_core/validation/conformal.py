@@ -129,7 +129,7 @@ def bands(
     """
     of_basis = dict(zip(BASES, ("rows", "pairs", "devices", "assumed"), strict=True))
     groups = [(*one.configuration.pair, one.configuration.engine) for one in runs.runs]
-    table = {}
+    table: dict[Key, tuple[float, float]] = {}
     for metric in METRICS:
         for mixture in (False, True):
             own = np.flatnonzero(_like(runs, metric, mixture=mixture))
