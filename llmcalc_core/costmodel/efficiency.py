@@ -99,7 +99,9 @@ def efficiency_for(
     if serves.has_own_kernels:
         looked_up = _of_own_kernels(hardware, precision, name, apart)
     else:
-        looked_up = _of_device(facts, precision, name, {kind: rates[kind][0] for kind in rates})
+        computed = {kind: rates[kind][0] for kind in rates}
+        experts = "int4" if serves.marlin and precision.experts == "fp4" else precision.experts
+        looked_up = _of_device(facts, precision, name, computed, experts)
     rates |= {
         family: hardware.rate(entry.computed)
         for family, (entry, _) in looked_up.items()
@@ -159,9 +161,12 @@ def _of_own_kernels(
 
 
 def _of_device(
-    facts: DeviceFacts, precision: Precision, engine: str, rates: dict[str, str]
+    facts: DeviceFacts, precision: Precision, engine: str, rates: dict[str, str], experts: str
 ) -> dict[str, tuple[KernelFacts, str]]:
-    """Give the kernels of a device, by the types of what is asked for and the rates it has."""
+    """Give the kernels of a device, by the types of what is asked for and the rates it has.
+
+    ``experts`` is the type whose kernels unpack experts.
+    """
     wide, cache = rates["gemm_wide"], precision.kv_cache
     return {
         "attention_prefill": find_facts(facts, "attention_prefill", cache, engine),
@@ -169,7 +174,7 @@ def _of_device(
         "latent_prefill": _latent_facts(facts, "prefill", cache, engine),
         "latent_decode": _latent_facts(facts, "decode", cache, engine),
         "recurrent_prefill": find_facts(facts, "recurrent_prefill", wide, engine),
-        "mixture": (grouped_facts(facts, rates["mixture"], precision.experts, engine), ""),
+        "mixture": (grouped_facts(facts, rates["mixture"], experts, engine), ""),
     } | {
         family: find_facts(facts, "gemm", kind, engine, blocks=precision.has_block_scales)
         for family, kind in rates.items()

@@ -52,7 +52,10 @@ def _joined(decode: Section, prompts: Section, weights_away: Values, decoding: V
         like = next((other for other in left if _is_shared(own, other)), None)
         if like is None:
             launches = own.launches * decoding
-            operations.append(own._replace(moved=own.moved * decoding, launches=launches))
+            further = own.further * decoding
+            operations.append(
+                own._replace(moved=own.moved * decoding, launches=launches, further=further)
+            )
             continue
         left.remove(like)
         both = _of_both(own, like)

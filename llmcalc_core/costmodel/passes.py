@@ -183,7 +183,7 @@ def timed_work(
                 )
                 if operation.shape is not None:
                     projections[id(operation)] = times
-            yield index, operation, *times, operation.launches
+            yield index, operation, *times, operation.launches + operation.further
         for message in section.messages:
             between = id(message.participants), id(message.stride)
             if between not in devices:

@@ -23,9 +23,10 @@ _TILE, _TILES = 128, (("b200", 256), ("b300", 256))
 """Columns of a tile of MXFP4 experts: of Marlin and CUTLASS, and of the kernels of TensorRT-LLM on
 Blackwell (``create_weights`` of quantization/mxfp4.py 0.14, read 2026-11-30)."""
 
-_WIDE_TILE, _WIDE_TILED = 128, ("b200", "b300", "rtx_50", "rtx_pro_6000", "spark")
-"""Heads that FlashMLA's sparse kernel computes together on Blackwell, where they are twice those of
-Hopper (``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01)."""
+_HEAD_TILES = (("b200", 2), ("b300", 2), ("h100", 1), ("h200", 1), ("h20_", 1), ("h800", 1))
+"""Tiles of heads that FlashMLA's sparse kernel computes together: on Blackwell (sm_100) twice those
+of Hopper (sm_90a; ``_forward_flashmla_sparse`` of SGLang's dsa_backend.py, read 2026-12-01). It is
+made for no other device: consumers' Blackwell, AMD and TPU have kernels that are not padded."""
 
 _WITHOUT_SAMPLER = "tpu"
 """Devices whose worker runs no dummy sampler before it sizes the cache."""
@@ -129,9 +130,11 @@ class Engine:
         Whether it stores the slices of MXFP4 experts padded to the tiles of its kernels.
     expert_tiles : int
         Columns that a slice of an expert has a multiple of then [elements].
+    marlin : bool
+        Whether MXFP4 experts are unpacked by Marlin, for which its kernels of INT4 stand.
     sparse_head_tile : int
         Query heads that a device's part is padded to a multiple of where sparse latent attention
-        reads prompts [1].
+        reads prompts on Hopper, and what a device has in place of it [1].
     runtime_reserve_bytes : float
         Kernels, workspaces and allocator slack of the runtime [bytes].
     reserves_answers : bool
@@ -157,6 +160,8 @@ class Engine:
     calls_per_kernel : float
         Calls of its host, into PyTorch's dispatcher or the driver, for each kernel of a step that
         is no captured graph [1]: it also starts small ones, makes views, and asks for memory.
+    joins_experts : bool
+        Whether one call starts all kernels of routed experts, to sort tokens, quantise and sum.
     stream_token_s : float
         Time in which its one process before the engine sends a token to a client; 0 where none was
         seen to be reached [s].
@@ -201,11 +206,13 @@ class Engine:
     outside_gib: tuple[float, float, float] = (*_OUTSIDE_GIB[-1][1:], _FURTHER_GIB)
     pads_experts: bool = False
     expert_tiles: int = _TILE
+    marlin: bool = False
     sparse_head_tile: int = 1
     runtime_reserve_bytes: float = 2.0**30  # assumed
     kv_block_tokens: int = 16
     caches_whole_context: bool = False
     calls_per_kernel: float = 1.0
+    joins_experts: bool = False
     stream_token_s: float = 0.0
     streams_by_rank: bool = False
     joins_batches: bool = True
@@ -252,8 +259,9 @@ class Engine:
                 self, outside_gib=(alone, second, further), expert_tiles=tiles,
                 profiles_sampler=not device.casefold().startswith(_WITHOUT_SAMPLER),
             )  # fmt: skip
-        if self.sparse_head_tile > 1 and _is_one_of(device, _WIDE_TILED):
-            own = replace(own, sparse_head_tile=_WIDE_TILE)
+        if self.sparse_head_tile > 1:
+            tiles = next((tiles for name, tiles in _HEAD_TILES if name in device.casefold()), 0)
+            own = replace(own, sparse_head_tile=max(tiles * self.sparse_head_tile, 1))
         for limit in self.limits:
             if memory_bytes < limit.below_bytes or _is_one_of(device, limit.devices):
                 captured = limit.captured_tokens

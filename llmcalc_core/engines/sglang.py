@@ -25,8 +25,7 @@ from llmcalc_core.engines.engine import Engine, Limits
 # tokens/s whatever the devices, a request of 500 tokens more takes 25 ms more of it, 50 us each.
 # Calls: eager steps that read 129 to 513 tokens of Qwen3-4B on one device take 16.4 to 16.6 ms
 # whatever their length (pull request 46 of wejoncy/sfllm, a small engine with its layers), 35 us
-# for each of the kernels listed here; with ranks that wait for each other, and experts, 4 calls
-# are assumed.
+# for each of the kernels counted here.
 _V0_5_20 = Engine(
     name="sglang",
     label="SGLang",
@@ -39,7 +38,7 @@ _V0_5_20 = Engine(
     memory_fraction_of="static",
     pools_caches=True,
     states_per_request=5,
-    calls_per_kernel=4.0,
+    calls_per_kernel=3.0,
     sparse_head_tile=64,
     stream_token_s=50e-6,
     limits=(

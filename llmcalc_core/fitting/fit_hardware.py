@@ -65,7 +65,22 @@ def fit_hardware(
     steps = robust_least_squares(
         residuals, prior=np.zeros(len(names)), spread=spread, start=now + spread
     )
-    return _adjusted(hardware, names, steps)
+    return replace(
+        _adjusted(hardware, names, steps), own_runs=_runs_known(runs, hardware, fitted_to)
+    )
+
+
+def _runs_known(
+    runs: Runs, hardware: Hardware, used: NDArray[np.bool_]
+) -> tuple[tuple[str, str, str, str], ...]:
+    """Name what was run, then or before."""
+    found = [
+        (of.model.name, of.precision.experts, of.precision.kv_cache, of.engine)
+        for run, fitted_to in zip(runs.runs, used, strict=True)
+        for of in (run.configuration,)
+        if fitted_to
+    ]
+    return tuple(dict.fromkeys((*hardware.own_runs, *found)))
 
 
 def left_out_seconds(runs: Runs, hardware: Hardware, rows: Sequence[int]) -> Floats:

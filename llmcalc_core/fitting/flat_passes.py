@@ -35,7 +35,7 @@ class FlatOperations:
         Position of each one's pass, of its efficiencies, and of its family in ``families``.
     families : tuple of str
         Families of operations that occur.
-    flops, moved, launches, size, columns, inner, count : arrays
+    flops, moved, launches, further, size, columns, inner, count : arrays
         Its work as in :class:`Operation`, and how often the model has it.
     """
 
@@ -46,6 +46,7 @@ class FlatOperations:
     flops: Floats
     moved: Floats
     launches: Floats
+    further: Floats
     size: Floats
     columns: Floats
     inner: Floats
@@ -99,7 +100,8 @@ class FlatPasses:
     def kernels(self) -> Floats:
         """Count the kernels of each pass, messages included [1]."""
         own = self.operations
-        started = np.bincount(own.owner, own.launches * own.count, self.size).astype(float)
+        each = (own.launches + own.further) * own.count
+        started = np.bincount(own.owner, each, self.size).astype(float)
         for sent in self.messages:
             started += np.bincount(sent.owner, sent.count, self.size)
         return started
@@ -185,6 +187,7 @@ def _flat_operations(
         flops=_numbers(one.flops for _, _, one in found),
         moved=_numbers(one.moved for _, _, one in found),
         launches=_numbers(one.launches for _, _, one in found),
+        further=_numbers(one.further for _, _, one in found),
         size=_numbers(one.size for _, _, one in found),
         columns=_numbers(one.columns for _, _, one in found),
         inner=_numbers(one.inner for _, _, one in found),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from llmcalc_core.architecture.model import Model
 from llmcalc_core.engines import Engine, find_engine
+from llmcalc_core.engines.told import UNTOLD, Told
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.precision import Precision
 from llmcalc_core.workload.grid import Grid, make_grid
@@ -34,6 +35,8 @@ class Configuration:
         Mean lengths [tokens].
     arrivals : Arrivals
         How requests of a closed loop come.
+    told : Told
+        What a server was told, in place of its engine's defaults.
     graph_sizes : tuple of int
         Batches that decode steps were padded to, if any.
     """
@@ -50,6 +53,7 @@ class Configuration:
     arrivals: Arrivals = DRAWN
     graph_sizes: tuple[int, ...] = ()
     engine_version: str = ""
+    told: Told = UNTOLD
 
     def grid(self) -> Grid:
         """Lay out the one plan and workload."""
@@ -64,8 +68,8 @@ class Configuration:
 
     @property
     def serves(self) -> Engine:
-        """The engine as it behaves in its version."""
-        return find_engine(self.engine, self.engine_version)
+        """The engine as it behaves in its version, and as it was told to run."""
+        return self.told.of(find_engine(self.engine, self.engine_version))
 
     @property
     def pair(self) -> tuple[str, str]:

@@ -72,6 +72,9 @@ class Hardware:
         A readable name.
     adjustments : tuple of (str, float)
         Steps of fitted constants, on the scale of each; made by ``calibrate``.
+    own_runs : tuple of tuple of str
+        Model, type of most weights, type of the KV cache and engine of the runs that they were
+        fitted to; made by ``calibrate``.
     power_watts : float, optional
         Board or thermal design power of a device [W].
     price_per_hour : float, optional
@@ -112,6 +115,7 @@ class Hardware:
     calibration: str = ""
     description: str = ""
     adjustments: tuple[tuple[str, float], ...] = ()
+    own_runs: tuple[tuple[str, str, str, str], ...] = ()
     power_watts: float | None = None
     price_per_hour: float | None = None
     device_limit: int | None = None

@@ -15,9 +15,20 @@ from llmcalc_core.layers.kv_cache import cached_tokens
 from llmcalc_core.layers.part import NO_CACHE
 from llmcalc_core.layers.sparse import Indexer
 from llmcalc_core.layers.token_mixer import AttentionMixer
-from llmcalc_core.layers.work import Operation, Pass, matrix, output_pass, traffic
+from llmcalc_core.layers.work import (
+    Message,
+    Operation,
+    Pass,
+    all_reduce,
+    matrix,
+    output_pass,
+    traffic,
+)
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.workload.grid import Grid
+
+_SQUARES_BYTES = 8.0
+"""Bytes of a token's two sums of squares: of its queries and of its keys [bytes]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +37,13 @@ class Attention(AttentionMixer):
 
     A token looks back on ``window`` tokens, or to the start of its own chunk of ``chunk`` tokens.
     ``gate`` is the width of the gate that the result of a head is multiplied by, if any,
-    ``normed`` says whether queries and keys are normalised, and ``shares_cache`` whether keys and
-    values are those of an earlier layer. ``kv_width`` is that of the key and value projections of
-    one head (one of them where keys are values too), and ``kv_parameters`` theirs, which are
-    replicated where there are fewer heads than devices; ``output_parameters`` are those of the last
-    projection. An ``indexer`` chooses the tokens that are read, in blocks, if there is one; every
-    device has all of it. Where ``both_ways``, a token attends to later ones as well, of a window to
-    half of it on either side, and nothing is kept.
+    ``normed`` says whether queries and keys are normalised (``normed_wide``: over all heads at
+    once), and ``shares_cache`` whether keys and values are those of an earlier layer. ``kv_width``
+    is that of the key and value projections of one head (one of them where keys are values too),
+    and ``kv_parameters`` theirs, which are replicated where there are fewer heads than devices;
+    ``output_parameters`` are those of the last projection. An ``indexer`` chooses the tokens that
+    are read, in blocks, if there is one; every device has all of it. Where ``both_ways``, a token
+    attends to later ones as well, of a window to half of it on either side, and nothing is kept.
     """
 
     heads: int
@@ -43,6 +54,7 @@ class Attention(AttentionMixer):
     chunk: int | None
     gate: int
     normed: bool
+    normed_wide: bool
     shares_cache: bool
     kv_width: int
     parameters: int
@@ -81,6 +93,7 @@ class Attention(AttentionMixer):
             chunk=config.attention_chunk_size if kind == "chunked_attention" else None,
             gate=gate,
             normed=config.qk_norm,
+            normed_wide=config.qk_norm and config.qk_norm_wide,
             shares_cache=shared,
             kv_width=kv_width,
             parameters=(query + kv_heads * kv_width) * biased
@@ -206,6 +219,18 @@ class Attention(AttentionMixer):
                 launches=2.0 if self.gate else 1.0,
             ),
         )
+
+    def messages_inside(self, step: Pass) -> tuple[Message, ...]:
+        """Sum the squares of queries and keys where a norm is over all their heads.
+
+        Of each token one of the queries and one of the keys, in 32 bits, in one message
+        (MiniMaxM2RMSNormTP of SGLang's models/minimax_m2.py, ``forward_qk`` of
+        MiniMaxText01RMSNormTP in vLLM; read 2026-12-01).
+        """
+        if not self.normed_wide:
+            return ()
+        size = step.tokens * _SQUARES_BYTES
+        return (all_reduce(step)._replace(name="all-reduce of squares", size=size),)
 
     def operations_on_lengths(self, step: Pass) -> tuple[Operation, ...]:
         """Attend to what is in reach."""

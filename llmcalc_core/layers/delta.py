@@ -17,6 +17,12 @@ CHUNK = 64
 CHUNK_KERNELS = 6.0
 """Kernels of that prefill: decays, K K', its inverse, W and U, states, results (the same)."""
 
+CHUNK_COPIES = 15.0
+"""Small kernels of a prefill beside these and the convolution: six that take queries, keys, values
+and gates apart and one that joins them, the gates, three copies, two norms of queries and keys, a
+state read and a state written (``fix_query_key_value_ordering`` of qwen3_next.py,
+``forward_extend`` of GDNAttnBackend and ``chunk_gated_delta_rule`` of fla/chunk.py of SGLang, read
+2026-12-01) [1]."""
 
 _SHAPE = (
     "linear_num_key_heads", "linear_num_value_heads", "linear_key_head_dim",
@@ -230,4 +236,5 @@ class GatedDeltaNet(RecurrentMixer):
             moved=step.tokens * streams * step.precision.output_bytes + state,
             cached=state,
             launches=1.0 if step.decode else CHUNK_KERNELS,
+            further=0.0 if step.decode else CHUNK_COPIES,
         )

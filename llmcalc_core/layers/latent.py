@@ -28,6 +28,10 @@ _SCALED_LATENTS = ("vllm", "sglang")
 _PLAIN_BYTES = 2
 """Bytes of an element that needs no scale."""
 
+_BESIDE = 4.0
+"""Small kernels beside the listed: the norms of both ranks, one that joins the parts of the keys,
+one that writes the cache (``forward_normal_prepare`` of deepseek_v2.py, SGLang 0.5.9) [1]."""
+
 _SPARSE_BLOCK = 64
 """Tokens of a block of sparse latent attention: FlashMLA's and the indexer's (vLLM 0.33)."""
 
@@ -240,7 +244,7 @@ class LatentAttention(AttentionMixer):
             read=keys_read(step, seen),
             reach=window,
             family="latent",
-        )
+        )._replace(further=_BESIDE)
 
     def _gate(self, step: Pass, heads: Values) -> tuple[Operation, ...]:
         """Project a gate as wide as the results, or one for each head; multiply them by it."""

@@ -27,6 +27,11 @@ from llmcalc_core.workload.grid import Grid
 _MXFP4 = 8 / 32
 """Bits of scales beside each weight of MXFP4."""
 
+_SORTING, _QUANTISING = 5.0, 2.0
+"""Kernels beside the grouped one and the activation: choose, sort the tokens in two, the second
+product, sum; and quantise the inputs of both products (``fused_experts_impl`` of
+fused_moe_triton/fused_moe.py, SGLang 0.5.9) [1]."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoE(Part):
@@ -212,6 +217,7 @@ class MoE(Part):
         weights = read * each
         entering = rows * (inside + columns) * precision.expert_activation_bytes
         leaving = rows * (self.up_projections * columns + inside) * precision.output_bytes
+        narrow = precision.expert_activation_bytes < precision.output_bytes
         grouped = Operation(
             name="routed experts",
             kind="gemm",
@@ -220,6 +226,7 @@ class MoE(Part):
             moved=weights + entering + leaving,
             size=rows_per_expert(tokens=tokens, top_k=self.top_k, touched=touched),
             columns=columns,
+            further=0.0 if grid.engine.joins_experts else _SORTING + _QUANTISING * narrow,
             weights=weights,
             choice=own * each,
         )

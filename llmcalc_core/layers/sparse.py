@@ -16,6 +16,13 @@ from llmcalc_core.layers.kernels import (
 from llmcalc_core.layers.work import Operation, Pass, traffic
 from llmcalc_core.model.config import ModelConfig
 
+_BESIDE = 15.0
+"""Small kernels of an indexer beside the listed: a norm of its keys, the rotary turn and two that
+put its results back, a Hadamard transform and a quantisation of queries and of keys, one that
+writes the cache and one that scales the heads' weights; five around the scores of prompts, which
+gather keys and scales and lay out the choice (``Indexer`` of nsa_indexer.py of SGLang, read
+2026-12-01) [1]."""
+
 _SCORE_BYTES = 4
 """Bytes of a score, and of the position of a token that is chosen: 32 bits."""
 
@@ -96,7 +103,7 @@ class Indexer:
                 moved=read + step.tokens * self.query_width + scores,
                 cached=read,
                 width=self.head_dim / 2,
-            ),
+            )._replace(further=_BESIDE),
             traffic("top-k selection", scores + _SCORE_BYTES * step.tokens * self.top_k)._replace(
                 of_sequences=True
             ),

@@ -63,11 +63,15 @@ class TokenMixer(Part):
     def work(self, step: Pass) -> Work:
         """Give the operations, and the sum over tensor parallel devices at the end."""
         own = for_part(step, self.precision_part)
-        operations, summed = self.operations(own), all_reduce(own)
+        operations, sent = self.operations(own), (*self.messages_inside(own), all_reduce(own))
         if step.decode or not step.grid.divides_prompts:
-            return operations, (summed,)
+            return operations, sent
         width = self.gathered_width(step.grid.tp)
-        return operations, (summed,) if width is None else (summed, _gather(own, width))
+        return operations, sent if width is None else (*sent, _gather(own, width))
+
+    def messages_inside(self, step: Pass) -> tuple[Message, ...]:  # noqa: ARG002 - none of most
+        """Give what tensor parallel devices send each other before the results are summed."""
+        return ()
 
     def weight_bytes(self, precision: Precision, grid: Grid) -> Values:
         """Count the weights on one device [bytes]."""

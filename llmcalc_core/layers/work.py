@@ -33,6 +33,9 @@ class Operation(NamedTuple):
         Operations [FLOP] and device memory traffic [bytes], broadcastable to the grid.
     launches : float or array
         Kernels started [1].
+    further : float or array
+        Small kernels that an engine without a graph starts beside them, to quantise, copy and sort:
+        their time is in what was measured of the operation, or next to none [1].
     size : float or array
         What its compute efficiency rises with [tokens]; infinity where it does not. Of a product
         of matrices its rows.
@@ -60,6 +63,7 @@ class Operation(NamedTuple):
     flops: Values
     moved: Values
     launches: Values = 1.0
+    further: Values = 0.0
     size: Values = np.inf
     columns: Values = np.inf
     inner: Values = 0.0
@@ -322,6 +326,7 @@ def _product(
         size=m,
         columns=n,
         inner=k,
+        further=float(quantised and precision.activation_bytes < precision.output_bytes),
         weights=n * k * weight,
         shape=shape if quantised else None,
     )  # fmt: skip

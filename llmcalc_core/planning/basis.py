@@ -11,6 +11,7 @@ from llmcalc_core.calibration.band_tables import BASES, Band
 from llmcalc_core.calibration.bands import band, measured_engines, was_measured
 from llmcalc_core.calibration.constants import fitted_engines
 from llmcalc_core.calibration.facts import Efficiency
+from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.engines import find_engine
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
@@ -53,8 +54,8 @@ def basis_of(
     -------
     Basis
         Measured where this model on this device, in its types and with the engine, was
-        among the measurements of the fit, or where the hardware was calibrated with the user's
-        own; calibrated where other models were, with this engine; transferred at best where no run
+        among the measurements of the fit or the user's own that the hardware was calibrated with;
+        calibrated where other models were, with this engine; transferred at best where no run
         of the engine on the device was, where its figures were edited, or with techniques, which
         none of the measured runs used; assumed where anything is offloaded, as the rate of zero
         copies is.
@@ -69,12 +70,24 @@ def basis_of(
 def _known(model: Model, hardware: Hardware, efficiency: Efficiency) -> Basis:
     """Say what is known of the device, its kernels, the engine and the model."""
     device, engine = efficiency.device, find_engine(efficiency.engine)
-    types = efficiency.data_type, efficiency.kv_cache
-    kinds = "{} weights and {} KV cache".format(*types)
+    types = efficiency.data_type, DATA_TYPES[efficiency.kv_cache].kernels
+    kinds = f"{efficiency.data_type} weights and {efficiency.kv_cache} KV cache"
     ways = (
         (
-            bool(hardware.adjustments) and not hardware.edited,
-            Basis("measured", f"{hardware.name} was calibrated with runs of yours."),
+            not hardware.edited and (model.name, *types, engine.name) in _own_runs(hardware),
+            Basis(
+                "measured",
+                f"{hardware.name} was calibrated with runs of yours, of {model.name} with "
+                f"{engine.label}, {kinds} among them.",
+            ),
+        ),
+        (
+            not hardware.edited and engine.name in {engine for *_, engine in hardware.own_runs},
+            Basis(
+                "calibrated",
+                f"{hardware.name} was calibrated with runs of yours with {engine.label}, none of "
+                f"{model.name} with {kinds}.",
+            ),
         ),
         (
             engine.name not in fitted_engines(),
@@ -118,6 +131,14 @@ def _known(model: Model, hardware: Hardware, efficiency: Efficiency) -> Basis:
         f"{model.name} with {kinds}.",
     )
     return next((basis for holds, basis in ways if holds), others)
+
+
+def _own_runs(hardware: Hardware) -> set[tuple[str, str, str, str]]:
+    """Give the user's own runs; types of a cache that the same kernels read are one."""
+    return {
+        (model, weights, DATA_TYPES[cache].kernels, engine)
+        for model, weights, cache, engine in hardware.own_runs
+    }
 
 
 def _edits(hardware: Hardware) -> Iterator[Basis]:

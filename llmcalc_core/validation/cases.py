@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmcalc_core.engines import Engine, find_engine
+from llmcalc_core.engines.told import UNTOLD, Told
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
+from llmcalc_core.validation.names import release
 from llmcalc_core.validation.traffic import Traffic
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.requests import DRAWN, Arrivals
@@ -33,6 +36,8 @@ class Case:
     batch : int
         Requests in flight; the most that may be for a saturated case, 0 where memory alone
         limits them, and in an open loop.
+    told : Told
+        What a server was told, in place of its engine's defaults.
     graph_sizes : tuple of int
         Batches of an attention replica that decode steps were padded to, if any.
     memory_fraction : float, default 0.9
@@ -79,11 +84,17 @@ class Case:
     requests: int = 0
     arrivals: Arrivals = DRAWN
     engine_version: str = ""
+    told: Told = UNTOLD
     graph_sizes: tuple[int, ...] = ()
     memory_fraction: float = 0.9
     techniques: Mapping[str, Any] = field(default_factory=dict)
     predicted: tuple[float, ...] = ()
     traffic: Traffic | None = None
+
+    @property
+    def serves(self) -> Engine:
+        """The engine in its version, as it was told to run."""
+        return self.told.of(find_engine(self.engine, release(self.engine, self.engine_version)))
 
     @property
     def mixture(self) -> bool:

@@ -133,7 +133,8 @@ def _as_its_server_was_set(case: Case) -> Case:
     layout = replace(case.layout, ep=case.layout.tp) if told.experts_apart else case.layout
     return replace(
         case,
-        engine_version=case.engine_version or told.engine_version,
+        engine_version=told.engine_version or case.engine_version,
+        told=told.told,
         precision=replace(case.precision, kv_cache=kv_cache),
         layout=layout,
         arrivals=Arrivals(held_steps=told.held_steps),

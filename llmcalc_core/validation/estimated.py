@@ -10,7 +10,6 @@ from typing import Any
 import llmcalc_core as api  # its public functions
 from llmcalc_core.validation.cases import Case
 from llmcalc_core.validation.cells import CannotPredictError
-from llmcalc_core.validation.names import release
 
 _WHOLE_MEMORY = 1.0
 """Part of a device that a static batch may fill: it runs without a server's margin."""
@@ -69,7 +68,7 @@ def serving_estimate(
         As from :func:`llmcalc_core.estimate_serving_performance`.
     """
     running = case.batch if told is None else told
-    usual = case.hardware.engine(case.engine).max_num_seqs
+    usual = case.hardware.engine(case.serves).max_num_seqs
     asked = {
         **_shared(case), **trial, "attention_data_parallel": case.layout.attention_dp,
         "fixed_lengths": case.arrivals.fixed_lengths, "held_steps": case.arrivals.held_steps,
@@ -146,7 +145,6 @@ def _shared(case: Case) -> dict[str, Any]:
         "tensor_parallel": case.layout.tp,
         "pipeline_parallel": case.layout.pp,
         "expert_parallel": case.layout.ep,
-        "engine": case.engine,
-        "engine_version": release(case.engine, case.engine_version),
+        "engine": case.serves,
         **case.techniques,
     }

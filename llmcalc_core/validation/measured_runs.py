@@ -123,6 +123,7 @@ def _configuration(case: Case) -> Configuration:
         layout=case.layout,
         engine=case.engine,
         engine_version=release(case.engine, case.engine_version),
+        told=case.told,
         loop=case.kind != "static",
         batch=case.batch,
         input_tokens=case.input_tokens,

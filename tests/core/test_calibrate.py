@@ -37,7 +37,7 @@ def test_five_rows_help(slower: Calibration) -> None:
 
 
 def test_only_the_adjustments_change(slower: Calibration) -> None:
-    assert replace(slower.hardware, adjustments=()) == DEVICE
+    assert replace(slower.hardware, adjustments=(), own_runs=()) == DEVICE
     assert {name for name, _ in slower.hardware.adjustments} <= set(SPREADS)
     assert find_hardware(slower.hardware) is slower.hardware
 
@@ -151,7 +151,9 @@ def test_every_function_takes_the_device(
 
 
 def test_a_calibrated_device_counts_as_measured(slower: Calibration) -> None:
-    assert served(rows_like()[0], slower.hardware)["basis"] == "measured"
+    row = rows_like()[0]
+    assert served(row, slower.hardware)["basis"] == "measured"
+    assert served(row | {"model": "llama3_70b"}, slower.hardware)["basis"] == "calibrated"
 
 
 @pytest.mark.parametrize("factor", [0.1, 1e-4, 10, 1e4])

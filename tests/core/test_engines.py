@@ -197,3 +197,9 @@ def test_sparse_latent_attention_reads_prompts_with_whole_tiles_of_heads() -> No
     assert find_engine("sglang").sparse_head_tile == 64
     assert llm.find_hardware("B200_180GB").engine("sglang").sparse_head_tile == 128
     assert llm.find_hardware("B200_180GB").engine("trtllm").sparse_head_tile == 1
+
+
+@pytest.mark.parametrize("device", ["MI300X", "RTX_PRO_6000", "DGX_Spark", "TPUv6e", "A100_80GB"])
+def test_flash_mla_is_made_for_hopper_and_data_centres_blackwell(device: str) -> None:
+    """sm_90a and sm_100 alone (README of FlashMLA): others compute the heads that there are."""
+    assert llm.find_hardware(device).engine("sglang").sparse_head_tile == 1

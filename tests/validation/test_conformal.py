@@ -128,3 +128,10 @@ def test_what_a_source_misses_is_the_time_of_a_request() -> None:
     assert {(one.metric, one.engine) for one in missed} == {("full_load", "trtllm")}
     found = sorted(one.miss for one in missed)
     assert found == pytest.approx(np.sort(np.log1p(listed["error"])))
+
+
+def test_a_full_engine_is_no_better_known_than_its_steps(runs: Runs) -> None:
+    # No run of a full engine: without its steps nothing would be known to go wrong.
+    table = bands(runs, misses(runs, of_one=math.log(1.5), of_others=-math.log(2)))
+    assert table["tpot", "calibrated", False] == pytest.approx((1 / 1.5, 2.0))
+    assert table["full_load", "calibrated", False] == table["tpot", "calibrated", False]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import llmcalc_core as llm
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.layers.feed_forward import FeedForward
 from llmcalc_core.layers.token_mixer import TokenMixer
@@ -88,3 +89,20 @@ def test_groups_of_a_prompt_send_its_tokens_once() -> None:
         assert sent("attention", layout, decode=decode) == [
             ("all-reduce", m * 64 * 2, 1, np.inf), *([] if decode else gathered),
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "squares"), [("MiniMaxAI/MiniMax-M2.5", [(3 * 8.0, 4.0)]), ("Qwen/Qwen3-32B", [])]
+)
+def test_a_norm_over_all_heads_sums_their_squares(model: str, squares: list[Sent]) -> None:
+    """Two sums of 32 bits of each token (MiniMaxM2RMSNormTP); a norm of each head needs none."""
+    described = llm.architecture(llm.find_model(model))
+    grid = make_grid((Layout(tp=4),), batches=(3,), inputs=(32,), outputs=(4,))
+    step = make_pass(described.hidden, grid, FP8, decode=True)
+    found = [
+        (np.asarray(one.size).item(), np.asarray(one.participants).item())
+        for part in described.layers[-1].parts
+        for one in part.work(step)[1]
+        if "squares" in one.name
+    ]
+    assert found == squares

@@ -47,12 +47,38 @@ def test_a_basis_is_of_cache_and_engine_too(case) -> None:
 
 
 def test_a_user_who_measured_knows_the_cache() -> None:
-    device = replace(llm.find_hardware("H100_80GB"), adjustments=(("decode_time", 0.1),))
     model = llm.architecture(llm.find_model("llama3_8b"))
+    device = replace(
+        llm.find_hardware("H100_80GB"),
+        adjustments=(("decode_time", 0.1),),
+        own_runs=((model.name, "fp8", "int4", "vllm"),),
+    )
     found = efficiency_for(device, replace(FP8, kv_cache="int4"))
     basis = basis_of(model, device, found)
     assert (found.basis, basis.name) == ("transferred", "measured")
-    assert basis.reason == "H100_80GB was calibrated with runs of yours."
+    assert basis.reason == (
+        "H100_80GB was calibrated with runs of yours, of meta-llama/Llama-3.1-8B with vLLM, "
+        "fp8 weights and int4 KV cache among them."
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "cache", "engine", "basis"),
+    [
+        ("llama3_70b", "int4", "vllm", "calibrated"),  # another model
+        ("llama3_8b", "fp8", "vllm", "calibrated"),  # another cache
+        ("llama3_8b", "int4", "sglang", "transferred"),  # another engine: as without
+    ],
+)
+def test_runs_of_a_user_are_of_what_ran(model: str, cache: str, engine: str, basis: str) -> None:
+    known = llm.architecture(llm.find_model("llama3_8b")).name
+    device = replace(
+        llm.find_hardware("H100_80GB"),
+        adjustments=(("decode_time", 0.1),),
+        own_runs=((known, "fp8", "int4", "vllm"),),
+    )
+    found = efficiency_for(device, replace(FP8, kv_cache=cache), engine=engine)
+    assert basis_of(llm.architecture(llm.find_model(model)), device, found).name == basis
 
 
 REASONS = [
