@@ -48,7 +48,7 @@ def test_static_figures(estimates, metric, stage, expected):
     assert figures == pytest.approx(expected, nan_ok=True)
     ((asked_for, asked),) = estimates.calls
     assert (asked_for, asked["batch_size"], asked["input_tokens"]) == (stage, 8, 100)
-    assert (asked["engine"], asked["memory_fraction"]) == ("trtllm", 1.0)
+    assert (asked["engine"].name, asked["memory_fraction"]) == ("trtllm", 1.0)
     assert (asked["system_name"].name, asked["bits"].label) == ("A100_80GB", "fp16")
 
 
@@ -76,7 +76,7 @@ def test_closed_loop_asks_for_serving(estimates):
               ("tensor", "pipeline", "expert", "attention_data")]  # fmt: skip
     assert (stage, widths) == ("serving", [2, 1, 4, 2])
     lengths = (asked["concurrency"], asked["input_tokens"], asked["output_tokens"])
-    assert (*lengths, asked["engine"]) == (16, 922, 7373, "vllm")
+    assert (*lengths, asked["engine"].name) == (16, 922, 7373, "vllm")
     assert (asked["fixed_lengths"], asked["held_steps"]) == (False, 0.0)
 
 
