@@ -84,7 +84,7 @@ def test_what_a_row_says_of_arrivals_is_asked(estimates):
     predict.predict(closed_loop.read_case(closed_loop_row(id=SWEPT, output_tokens="500")))
     predict.predict(closed_loop.read_case(closed_loop_row(engine="trtllm", output_tokens="1024")))
     told = [(asked["fixed_lengths"], asked["held_steps"]) for _, asked in estimates.calls]
-    assert told == [(True, 0.0), (False, 20.0)]
+    assert told == [(True, 0.0), (False, pytest.approx(17.42, rel=1e-3))]
 
 
 SATURATED = {"kind": "inflight_saturated", "stage_or_metric": "throughput_output_tok_s"}
