@@ -15,7 +15,7 @@ from llmcalc_core.engines.engine import Engine
 # PyTorch back end of 1.0 (release notes of 1.0, read 2026-11-30) schedules as the one in C++
 # before, which had no Python to overlap; it starts steps that read prompts from Python (no
 # torch_compile_config by default), of which attention and experts (torch.ops.trtllm.fused_moe) are
-# one operation each: 2 calls for a kernel are assumed, between the one in C++ and SGLang's 3.
+# one operation each: 1.5 calls for a kernel are assumed, between the one in C++ and SGLang's 3.
 _EVERY = Engine(
     name="trtllm",
     label="TensorRT-LLM",
@@ -29,7 +29,7 @@ _EVERY = Engine(
     caches_whole_context=True,
     joins_experts=True,
 )
-_V1_0 = replace(_EVERY, since="1.0", calls_per_kernel=2.0)
+_V1_0 = replace(_EVERY, since="1.0", calls_per_kernel=1.5)
 
 VERSIONS = (_V1_0, _EVERY)
 """From the newest to the oldest."""

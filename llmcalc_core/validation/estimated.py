@@ -146,5 +146,6 @@ def _shared(case: Case) -> dict[str, Any]:
         "pipeline_parallel": case.layout.pp,
         "expert_parallel": case.layout.ep,
         "engine": case.serves,
+        "engine_version": case.serves.version,
         **case.techniques,
     }

@@ -53,8 +53,9 @@ def test_a_closed_loop_is_what_serving_says(sample: tuple[Any, ...], work: Any) 
     )  # fmt: skip
     assert expected["running"] == work[0]
     names = ("ttft_ms", "tpot_ms", "e2e_latency_ms")
-    # Estimates take steps that read prompts from a table; a fit works each out.
-    assert 1e3 * found == pytest.approx([expected[name] for name in names], rel=0.01)
+    # Estimates take steps that read prompts from a table; a fit works each out. Between its knots
+    # it is furthest off where starting kernels takes as long as running them.
+    assert 1e3 * found == pytest.approx([expected[name] for name in names], rel=0.025)
 
 
 @SAMPLED
