@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmcalc_core.checks import nearest
 from llmcalc_core.model.config_checks import refuse_contradictions, settle
+from llmcalc_core.model.layer_values import LayerValues
 from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.model.ways_in import WaysIn
 from llmcalc_core.precision import Precision
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class ModelConfig:
+class ModelConfig(LayerValues, WaysIn):
     """A decoder-only language model, or an encoder, as its configuration file describes it.
 
     Parameters
@@ -293,70 +291,6 @@ linear_conv_kernel_dim : int, optional
         held = f"{self.bytes_per_token:,} bytes of cache a token"
         return f"ModelConfig({', '.join(shown)})  # {counted}, {held}"
 
-    @property
-    def parameters(self) -> int:
-        """Parameters of the decoder and of the encoder of images; modules of prediction apart."""
-        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
-
-        model = architecture(self)
-        return model.parameters + model.vision_parameters
-
-    @property
-    def active_parameters(self) -> int:
-        """Parameters of the decoder that one token uses."""
-        from llmcalc_core.architecture.model import architecture  # noqa: PLC0415
-
-        return architecture(self).active_parameters
-
-    @property
-    def bytes_per_token(self) -> int:
-        """Bytes of cache for each token of the context, in the checkpoint's types, on one device.
-
-        Windows and recurrent states, which do not grow with the context, are not among them.
-        """
-        from llmcalc_core.api.sequence_bytes import bytes_per_token  # noqa: PLC0415
-
-        return bytes_per_token(self)
-
-    def of_layer(self, name: str, index: int) -> int:
-        """Give the value of a field in one layer; 0 where it has none.
-
-        The layer after the last is that of a prediction module.
-        """
-        if index == self.num_decoder_layers:
-            own = dict(self.mtp_layer).get(name)
-            return int(own) if own is not None else self.of_layer(name, index - 1)
-        differing = dict(self.per_layer).get(name)
-        value: int | None = differing[index] if differing else getattr(self, name)
-        return value or 0
-
-    @property
-    def generates(self) -> bool:
-        """Whether it can generate text: an encoder reads it and generates nothing."""
-        return self.attention == "causal"
-
-    @property
-    def attention_family(self) -> str:
-        """What all attention of the model is: 'plain', 'latent' or 'compressed'."""
-        if self.o_lora_rank is not None:
-            return "compressed"
-        return "plain" if self.kv_lora_rank is None else "latent"
-
-    def mixers_of(self, index: int) -> tuple[str, str]:
-        """Give the kinds of the token and the channel mixer of a layer.
-
-        The layer after the last is that of a prediction module.
-        """
-        if index == self.num_decoder_layers:
-            own, (token, channel) = dict(self.mtp_layer), self.mixers_of(index - 1)
-            return str(own.get("layer_type", token)), str(own.get("mlp_layer_type", channel))
-        if self.mlp_layer_types:
-            return self.layer_types[index], self.mlp_layer_types[index]
-        after = index - self.first_k_dense_replace
-        in_step = after % self.moe_layer_freq == self.moe_layer_offset
-        sparse = self.num_experts > 1 and after >= 0 and in_step
-        return self.layer_types[index], "sparse" if sparse else "dense"
-
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> ModelConfig:
         """Make a configuration from a dict of the field names above.
@@ -376,62 +310,3 @@ linear_conv_kernel_dim : int, optional
             msg = f"ModelConfig needs {', '.join(missing)} as well"
             raise ValueError(msg)
         return cls(**values)
-
-    # The methods below are ways in for users: what they call lives in rooms above, which describe
-    # and read configurations. Each is imported where it is called; pyproject.toml lists them.
-
-    @classmethod
-    def from_hf(
-        cls, source: str | os.PathLike[str] | Mapping[str, Any], *, unknown: str = "refuse"
-    ) -> ModelConfig:
-        """Read a ``config.json``, its folder or its content; what it can't describe it refuses.
-
-        ``unknown="warn"`` leaves out fields that it does not understand, with a warning of each.
-
-        Raises
-        ------
-        ValueError
-            For a file that is missing, or that says what cannot be described.
-        """
-        from llmcalc_core.hub.reader import read_hf_config  # noqa: PLC0415
-
-        return read_hf_config(source, unknown=unknown)
-
-    @classmethod
-    def from_checkpoint(
-        cls, source: str | os.PathLike[str], *, unknown: str = "refuse"
-    ) -> ModelConfig:
-        """Read a checkpoint's description and hold it against the headers of its weights.
-
-        ``source`` is its folder, its ``model.safetensors.index.json``, a file of safetensors with
-        the ``config.json`` beside, or a GGUF file, maybe one of several.
-
-        Raises
-        ------
-        ValueError
-            For a file that is missing, or weights that are not those of the description.
-        """
-        from llmcalc_core.hub.checkpoints import read_checkpoint  # noqa: PLC0415
-
-        return read_checkpoint(source, unknown=unknown)
-
-    @classmethod
-    def from_hub(
-        cls, model: str, *, revision: str | None = None, weights: bool | str = False
-    ) -> ModelConfig:
-        """Fetch and read a model's file; see :func:`llmcalc_core.model_from_hub`."""
-        from llmcalc_core.hub.models import model_from_hub  # noqa: PLC0415
-
-        return model_from_hub(model, revision=revision, weights=weights)
-
-    def describe(self) -> pd.DataFrame:
-        """Describe layers, parameters by part and bytes; see :func:`llmcalc_core.describe`."""
-        from llmcalc_core.api.description import describe  # noqa: PLC0415
-
-        return describe(self)
-
-    def _repr_html_(self) -> str:
-        """Show the description as a table in a notebook."""
-        from llmcalc_core.api.description import description_html  # noqa: PLC0415
-
-        return description_html(self)
