@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmcalc_core.api.make_request import ModelLike
 from llmcalc_core.formulas.vision import encoder_flops
 from llmcalc_core.hub.models import find_model
+from llmcalc_core.model.vision import VisionTower
 
 
 def image_work(model: ModelLike, width: int = 1024, height: int = 1024) -> dict[str, int | float]:
@@ -42,16 +43,22 @@ def image_work(model: ModelLike, width: int = 1024, height: int = 1024) -> dict[
         msg = f"{config.model} reads no images: its configuration describes no encoder of them"
         raise ValueError(msg)
     tokens, patches = tower.tokens(width, height), tower.patches(width, height)
+    return {
+        "patches": patches,
+        "tokens": tokens,
+        "flops": _work(tower, width, height),
+        "parameters": tower.parameters,
+    }
+
+
+def _work(tower: VisionTower, width: int, height: int) -> float:
+    """Count the work of an encoder, its projector, and the encoder beside it [FLOP]."""
+    patches = tower.patches(width, height)
     encoded = encoder_flops(
         patches=patches, attended=tower.attended(patches),
         layers=tower.layers, hidden=tower.hidden_size,
         attention=tower.attention_size or tower.hidden_size,
         intermediate=tower.intermediate_size, ups=tower.num_ffi,
     )  # fmt: skip
-    projected = 2 * tower.projector_parameters * tokens
-    return {
-        "patches": patches,
-        "tokens": tokens,
-        "flops": float(encoded) + projected,
-        "parameters": tower.parameters,
-    }
+    projected = 2 * tower.projector_parameters * tower.tokens(width, height)
+    return float(encoded) + projected + (_work(tower.beside, width, height) if tower.beside else 0)

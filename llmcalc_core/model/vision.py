@@ -9,6 +9,10 @@ from math import ceil
 from llmcalc_core.checks import one_of, whole_number
 
 _OPTIONAL = ("attention_size", "window_patches", "image_size", "most_tokens", "query_tokens")
+_BESIDE = "beside"
+_LARGEST = 2**31 - 1
+_MOST_PARAMETERS = 10**12  # beside the encoder of ERNIE 4.5 VL are 1.3e11 of experts of images
+_FROM_NONE = ("windowed_layers", "queries_in_layers")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,10 @@ class VisionTower:
         Tokens that an image is scaled down to.
     query_tokens : int, optional
         Tokens that a resampler makes of the patches of an image, however many these are.
+    queries_in_layers : int, default 0
+        Learned queries that go through the layers with the patches.
+    beside : VisionTower, optional
+        A second encoder, which reads the same image before or beside this one.
 
     Raises
     ------
@@ -58,20 +66,26 @@ class VisionTower:
     image_size: int | None = None
     most_tokens: int | None = None
     query_tokens: int | None = None
+    queries_in_layers: int = 0
+    beside: VisionTower | None = None
 
     def __post_init__(self) -> None:
         """Check every number."""
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None or field.name not in _OPTIONAL:
-                least = int(field.name != "windowed_layers")
-                whole_number(f"vision, {field.name}", value, least=least)
+            if field.name == _BESIDE:
+                object.__setattr__(self, _BESIDE, vision_tower(value))
+            elif value is not None or field.name not in _OPTIONAL:
+                least = int(field.name not in _FROM_NONE)
+                most = _MOST_PARAMETERS if field.name.endswith("_parameters") else _LARGEST
+                whole_number(f"vision, {field.name}", value, least=least, most=most)
 
     @property
     def parameters(self) -> int:
-        """All parameters, the projector's among them."""
+        """All parameters, the projector's and those of an encoder beside it among them."""
         encoder = self.layers * self.layer_parameters + self.outside_parameters
-        return encoder + self.projector_parameters
+        further = self.beside.parameters if self.beside else 0
+        return encoder + self.projector_parameters + further
 
     def tokens(self, width: int, height: int) -> int:
         """Count the tokens that an image of this size [pixels] becomes for the decoder.
@@ -85,12 +99,20 @@ class VisionTower:
         ...     layer_parameters=1, outside_parameters=1, projector_parameters=1, image_size=896,
         ... ).tokens(640, 480)
         256
+
+        A Q-Former's queries are its tokens, whatever the image is.
+
+        >>> VisionTower(
+        ...     layers=39, hidden_size=1408, intermediate_size=6144, patch_size=14, image_size=224,
+        ...     layer_parameters=1, outside_parameters=1, projector_parameters=1, query_tokens=32,
+        ... ).tokens(640, 480)
+        32
         """
         return self.query_tokens or self._joined(width, height)
 
     def patches(self, width: int, height: int) -> int:
-        """Count the patches of an image of this size [pixels]."""
-        return self._joined(width, height) * self.merge_size**2
+        """Count the patches of an image of this size [pixels], and queries beside them."""
+        return self._joined(width, height) * self.merge_size**2 + self.queries_in_layers
 
     def _joined(self, width: int, height: int) -> int:
         """Count the squares of patches that are joined."""
@@ -124,7 +146,7 @@ def vision_tower(value: object) -> VisionTower | None:
     if isinstance(value, Mapping):
         known = {field.name for field in fields(VisionTower)}
         given = {one_of("vision", name, sorted(known)): value[name] for name in value}
-        defaulted = {"merge_size", "num_ffi", "windowed_layers", *_OPTIONAL}
+        defaulted = {"merge_size", "num_ffi", _BESIDE, *_FROM_NONE, *_OPTIONAL}
         missing = sorted(known - defaulted - set(given))
         if missing:
             msg = f"vision needs {', '.join(missing)} as well"

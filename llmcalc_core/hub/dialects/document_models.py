@@ -6,10 +6,10 @@ modeling_minicpmv4_6.py and modeling_minicpm_ocr.py.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from llmcalc_core.hub.dialects.decoder import (
-    CHANNELS,
     KV,
     decoder_fields,
     encoder_layer,
@@ -19,56 +19,22 @@ from llmcalc_core.hub.dialects.decoder import (
 from llmcalc_core.hub.dialects.encoders import Encoder
 from llmcalc_core.hub.dialects.fields import Fields, dialect
 from llmcalc_core.hub.dialects.image_models import reader_of, with_images
+from llmcalc_core.hub.dialects.sam import sam_encoder
 from llmcalc_core.model.vision import VisionTower
 
-_AREA = 9
-"""Elements of a convolution of 3 x 3."""
 
-_SHRINKS = 4
-"""Patches along a side that two convolutions with a stride of two join."""
-
-
-@dialect("got_ocr2")
+@dialect("got_ocr2", "pp_chart2table")
 def _got_ocr2(fields: Fields) -> dict[str, Any]:
     """Read GOT-OCR 2: SAM's encoder, a neck, and two convolutions that join patches."""
     text, vision = fields.section("text_config"), images(fields)
     described = text_part(fields, text, reader_of(text, "qwen2"))
     if vision:
-        described["vision"] = sam_vision(vision, described["hidden_size"])
+        out = described["hidden_size"]
+        sam = sam_encoder(vision, channels=(2 * vision.number("output_channels"), out))
+        projected = sam.projector_parameters + (out + 1) * out
+        described["vision"] = replace(sam, projector_parameters=projected)
     fields.ignore_rest()
     return described
-
-
-def sam_vision(vision: Fields, text: int) -> VisionTower:
-    """Read SAM's encoder (arXiv:2304.02643): most layers attend in windows, by relative places."""
-    vision.require("use_rel_pos", expected=True)
-    vision.require("use_abs_pos", expected=True)
-    vision.require("qkv_bias", expected=True)
-    hidden, inner = vision.number("hidden_size"), vision.number("mlp_dim")
-    patch, side = vision.number("patch_size", least=1), vision.number("image_size")
-    layers, whole = vision.number("num_hidden_layers"), vision.whole_numbers("global_attn_indexes")
-    across, window = side // patch, vision.number("window_size", least=1)
-    dim = hidden // vision.number("num_attention_heads", least=1)
-    windowed = layers - len(whole)
-    relative = 2 * dim * (windowed * (2 * window - 1) + len(whole) * (2 * across - 1))
-    out = vision.number("output_channels")
-    neck = hidden * out + _AREA * out * out + 4 * out
-    pixels = vision.number("num_channels", default=CHANNELS) * patch * patch
-    outside = (pixels + 1 + across * across) * hidden + relative + neck
-    joined = _AREA * (out * 2 * out + 2 * out * text) + text * text + text
-    return VisionTower(
-        layers=layers,
-        hidden_size=hidden,
-        intermediate_size=inner,
-        patch_size=patch,
-        merge_size=_SHRINKS,
-        windowed_layers=windowed,
-        window_patches=window * window,
-        layer_parameters=encoder_layer(hidden, inner, gated=False, biased=True, norms=4 * hidden),
-        outside_parameters=outside,
-        projector_parameters=joined,
-        image_size=side,
-    )
 
 
 @dialect("glm_ocr_text")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from llmcalc_core.hub.dialects.images_not_described import IMAGES_NOT_DESCRIBED
+
 _ENCODER_DECODER = (
     "an encoder-decoder: its encoder, and the attention of its decoder to it, are not described"
 )
@@ -20,50 +22,9 @@ _INKLING = (
     "described"
 )
 
-_VISUAL_WORDS = "its tokenizer of images, a network of convolutions (VQ-VAE), is not described"
-_TWO_ENCODERS = "its two encoders of images, one after or beside the other, are not described"
-_TIMM = "its encoder of images, a network of timm, is not described"
-_CROSS_LAYERS = "its layers that attend to an image, between those of text, are not described"
-
-_IMAGES = {
-    **dict.fromkeys(("apertus1p5", "chameleon", "emu3", "janus"), _VISUAL_WORDS),
-    **dict.fromkeys(("deepseek_ocr2", "deepseek_vl_hybrid", "unlimited_ocr"), _TWO_ENCODERS),
-    **dict.fromkeys(("fast_vlm", "perception_lm"), _TIMM),
-    **dict.fromkeys(("evolla", "idefics", "mllama"), _CROSS_LAYERS),
-    **dict.fromkeys(
-        (
-            "florence2",
-            "pix2struct",
-            "pp_chart2table",
-            "pp_formulanet",
-            "t5gemma2",
-            "udop",
-            "vision-encoder-decoder",
-        ),
-        _ENCODER_DECODER,
-    ),
-    **dict.fromkeys(("inkling_mm_model", "inkling2", "inkling2_loop"), _INKLING),
-    "blip": "the attention of its decoder to its encoder of images is not described",
-    "diffusion_gemma": "it denoises blocks of tokens at once, which is not described",
-    "ernie4_5_vl_moe": "experts of its own for images, of another width, are not described",
-    "git": "its decoder, of BERT's layers over embeddings of images, is not described",
-    "glm5_next": "its residual streams beside linear attention and indexers are not described",
-    "granite4_vision": "its projectors of several depths of the encoder are not described",
-    "granite_docling": "its connector of two paths and its router by density are not described",
-    "hunyuan_vl": "its merger, with rows that end and images that begin, is not described",
-    **dict.fromkeys(
-        ("kosmos-2", "kosmos-2.5"),
-        "its latent queries between encoder and decoder are not described",
-    ),
-    "lfm3_vl": "its encoder of images, with convolutions between attention, is not described",
-    "mistral_large4": "its latent caches, which several layers share, are not described",
-    "muse_spark": "its gates of residuals and its scaled embeddings are not described",
-    "pi0": "the actions that it gives in place of text are not described",
-}
-
 NOT_DESCRIBED: Mapping[str, str] = MappingProxyType(
     {
-        **_IMAGES,
+        **IMAGES_NOT_DESCRIBED,
         **dict.fromkeys(
             (
                 "bart",
@@ -113,12 +74,13 @@ NOT_DESCRIBED: Mapping[str, str] = MappingProxyType(
         ),
         "dory": "its middle layers run several times for each token, which is not described",
         "reformer": "its attention by hashes and its reversible layers are not described",
-        "rwkv": "its WKV layers are not described",
+        **dict.fromkeys(("rwkv", "rwkv5", "rwkv6", "rwkv7"), "its WKV layers are not described"),
         "xlnet": "its projected relative positions are not described",
         "xlstm": "its mLSTM layers are not described",
         "zamba": "its attention, whose weights several layers share, is not described",
         "zamba2": "its attention, whose weights several layers share, is not described",
         "zaya": "its convolved attention and its router of several layers are not described",
+        "yuan": "the convolutions before its attention are not described",
     }
 )
 """Why each is refused, as the end of a sentence that starts with its name."""

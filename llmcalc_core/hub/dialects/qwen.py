@@ -21,7 +21,7 @@ from llmcalc_core.hub.dialects.decoder import (
     text_part,
     windows,
 )
-from llmcalc_core.hub.dialects.fields import Dialect, Fields, dialect
+from llmcalc_core.hub.dialects.fields import DIALECTS, Dialect, Fields, dialect
 from llmcalc_core.model.vision import VisionTower
 
 _LINEAR = "linear_attention"
@@ -151,6 +151,12 @@ def _qwen3_5_moe(fields: Fields) -> dict[str, Any]:
 @dialect("qwen3_vl", "cosmos3_omni")
 def _qwen3_vl(fields: Fields) -> dict[str, Any]:
     return _with_qwen_vision(fields, _qwen3)
+
+
+@dialect("cohere_compass")
+def _cohere_compass(fields: Fields) -> dict[str, Any]:
+    """Read Cohere Compass: the encoder of Qwen3-VL before a decoder of Cohere's."""
+    return _with_qwen_vision(fields, DIALECTS["cohere_compass_text"])
 
 
 @dialect("qwen3_vl_moe")

@@ -1,9 +1,10 @@
 """Every model type that is read counts as the class of Hugging Face transformers does.
 
-Each case of ``public_counts.json`` is the default model of a type, built by transformers 5.24.0
-without memory (the meta device) on 2026-11-30, with what its file has to state: all else is the
-default of its class. ``corrections`` are numbers of a router's load, which are buffers there.
-``python -m tests.transformers_counts`` counts them again.
+Each case of ``public_counts.json`` and ``public_counts_of_images.json`` is the default model of a
+type, built by transformers 5.24.0 without memory (the meta device) on 2026-11-30 and 2026-12-01,
+with what its file has to state: all else is the default of its class. Where the class cannot build
+its own default, the file states what it needs. ``corrections`` are numbers of a router's load,
+which are buffers there. ``python -m tests.transformers_counts`` counts them again.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import pytest
 from llmcalc_core.hub.dialects.class_defaults import class_defaults
 from llmcalc_core.hub.reader import read_hf_config
 
-CASES: list[dict[str, Any]] = json.loads(
-    Path(__file__).with_name("public_counts.json").read_text("utf-8")
-)
+CASES: list[dict[str, Any]] = [
+    case
+    for name in ("public_counts.json", "public_counts_of_images.json")
+    for case in json.loads(Path(__file__).with_name(name).read_text("utf-8"))
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["config"]["model_type"])
