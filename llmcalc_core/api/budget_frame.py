@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from llmcalc_core.checks import one_of
+from llmcalc_core.shown import shown
 
 _GIB = {"gib": 1.0, "gb": 1.0, "mib": 2.0**-10, "mb": 2.0**-10}
 """What a unit of a log is: vLLM writes GiB, and GB for the same; SGLang GB."""
@@ -50,6 +51,11 @@ AGREES = 0.1
 """Share of the logged value that a budget may be off and still agrees."""
 
 
+_LONGEST_LINE = 2000
+"""Characters of a line that are searched: no engine writes so many about a part, and patterns take
+time that grows with their square."""
+
+
 class BudgetFrame(pd.DataFrame):
     """A memory budget as a DataFrame: a row for each part."""
 
@@ -86,10 +92,10 @@ class BudgetFrame(pd.DataFrame):
         Raises
         ------
         ValueError
-            If no line of the log is about the memory of an engine.
+            If it is no text, or no line of the log is about the memory of an engine.
         """
         rows: list[dict[str, Any]] = []
-        for line in log_text.splitlines():
+        for line in _lines(log_text):
             for part, pattern in _LINES:
                 found = re.search(pattern, line)
                 if found is not None:
@@ -119,3 +125,11 @@ class BudgetFrame(pd.DataFrame):
             "agrees": abs(error) <= AGREES,
             "line": line.strip(),
         }
+
+
+def _lines(log_text: object) -> list[str]:
+    """Give the lines of a log, each as long as it is searched."""
+    if not isinstance(log_text, str):
+        msg = f"log_text must be the text of a log, got {shown(log_text)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
+    return [line[:_LONGEST_LINE] for line in log_text.splitlines()]

@@ -11,6 +11,7 @@ from llmcalc_core.checks import nearest
 from llmcalc_core.model.config_checks import refuse_contradictions, settle
 from llmcalc_core.model.vision import VisionTower
 from llmcalc_core.precision import Precision
+from llmcalc_core.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -369,7 +370,7 @@ linear_conv_kernel_dim : int, optional
         known = {field.name: field.default for field in fields(cls)}
         for name in values:
             if name not in known:
-                msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
+                msg = f"ModelConfig has no field {shown(name)}{nearest(name, known)}"
                 raise ValueError(msg)
         missing = [name for name in known if known[name] is MISSING and name not in values]
         if missing:
