@@ -95,11 +95,13 @@ class BudgetFrame(pd.DataFrame):
             If it is no text, or no line of the log is about the memory of an engine.
         """
         rows: list[dict[str, Any]] = []
+        budgeted = zip(self["value"].astype(float), self["unit"], strict=True)
+        parts = dict(zip(self["part"], budgeted, strict=True))
         for line in _lines(log_text):
             for part, pattern in _LINES:
                 found = re.search(pattern, line)
                 if found is not None:
-                    rows.append(self._compared(part, found, line))
+                    rows.append(self._compared(part, found, line, parts))
         if not rows:
             msg = (
                 "the log must have lines of vLLM, SGLang, TensorRT-LLM or llama.cpp about memory, "
@@ -109,18 +111,21 @@ class BudgetFrame(pd.DataFrame):
             raise ValueError(msg)
         return pd.DataFrame(rows)
 
-    def _compared(self, part: str, found: re.Match[str], line: str) -> dict[str, Any]:
+    @staticmethod
+    def _compared(
+        part: str, found: re.Match[str], line: str, parts: dict[str, tuple[float, str]]
+    ) -> dict[str, Any]:
         unit = found.groupdict().get("unit")
         numbers = [found["value"], found.groupdict().get("more") or "0"]
         logged = sum(float(number.replace(",", "")) for number in numbers)
         logged *= _GIB[unit.lower()] if unit else 1.0
-        budgeted = self.value_of(part)
+        budgeted, kept_in = parts[part]
         error = budgeted / logged - 1 if logged else float("nan")
         return {
             "part": part,
             "logged": logged,
             "budgeted": budgeted,
-            "unit": self.loc[self["part"] == part, "unit"].iloc[0],
+            "unit": kept_in,
             "error": error,
             "agrees": abs(error) <= AGREES,
             "line": line.strip(),

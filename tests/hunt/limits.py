@@ -25,14 +25,14 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Stop what takes longer."""
-    before = signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    """Stop what takes more processor time [s], whatever else the machine does."""
+    before = signal.signal(signal.SIGPROF, _stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def fault(ask: Callable[[], object], *, seconds: float, says: str = "") -> str | None:
@@ -43,7 +43,7 @@ def fault(ask: Callable[[], object], *, seconds: float, says: str = "") -> str |
     ask : Callable
         What to do.
     seconds : float
-        Most processor time [s]; the clock may show ten times more on a busy machine.
+        Most processor time [s]; what takes ten times as much is stopped.
     says : str
         A pattern that a message must match.
     """
