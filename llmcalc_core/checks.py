@@ -9,7 +9,12 @@ from itertools import islice
 from numbers import Real
 from typing import Any, SupportsFloat, TypeGuard
 
+from llmcalc_core.shown import shown
+
 _PERCENT = 100
+
+_LONGEST_NAME = 200
+"""Most characters of what may be a misspelt name: likeness takes time that grows with them."""
 
 LARGEST = 2**31 - 1
 """Largest count: what a column of 32 bits holds."""
@@ -54,14 +59,14 @@ def whole_number(name: str, value: object, *, least: int = 1, most: int | None =
     rule = f"a whole number of at least {least}"
     if not _is_number(value):
         rule += f" and at most {most}" if most is not None else ""
-        msg = f"{name} must be {rule}, got {value!r}"
+        msg = f"{name} must be {rule}, got {shown(value)}"
         raise ValueError(msg)
     number = float(value)
     if most is not None or number > limit:
         rule += f" and at most {limit}"
     closest = min(max(least, round(number)), limit)
     if number != closest:
-        msg = f"{name} must be {rule}, got {value!r}; the nearest valid value is {closest}"
+        msg = f"{name} must be {rule}, got {shown(value)}; the nearest valid value is {closest}"
         raise ValueError(msg)
     return closest
 
@@ -93,7 +98,7 @@ def truth(name: str, value: object) -> bool:
     """
     if isinstance(value, bool):
         return value
-    msg = f"{name} must be True or False, got {value!r}"
+    msg = f"{name} must be True or False, got {shown(value)}"
     raise ValueError(msg)
 
 
@@ -132,7 +137,11 @@ def at_most_values(name: str, values: Iterable[Any]) -> list[Any]:
     >>> at_most_values("batch", range(1, 4))
     [1, 2, 3]
     """
-    found = list(islice(values, MOST_VALUES + 1))
+    try:
+        found = list(islice(values, MOST_VALUES + 1))
+    except TypeError:  # an array of no dimensions says that it can be gone through
+        msg = f"{name} must be a value or a list of values, got {shown(values)}"
+        raise ValueError(msg) from None
     if len(found) > MOST_VALUES:
         msg = f"{name} must hold at most {MOST_VALUES} values, got more; ask for them in parts"
         raise ValueError(msg)
@@ -155,7 +164,7 @@ def positive(name: str, value: object, *, unit: str = "", zero: bool = False) ->
     number = float(value) if _is_number(value) else -1.0
     if number < 0 or (number == 0 and not zero):
         rule = f"a finite number {'from' if zero else 'above'} 0" + (f" [{unit}]" if unit else "")
-        msg = f"{name} must be {rule}, got {value!r}"
+        msg = f"{name} must be {rule}, got {shown(value)}"
         raise ValueError(msg)
     return number
 
@@ -192,7 +201,8 @@ did you mean 3.35e+12 (3350 GB/s)?
         meant, sign = min(likely, key=lambda one: abs(math.log(one[0] / usual)))
         hint = f"; did you mean {meant:g} ({number:g} {sign}{unit.replace('bytes', 'B')})?"
     most = "" if math.isinf(high) else f" and at most {high:g}"
-    msg = f"{name} must be a finite number of at least {low:g}{most} [{unit}], got {value!r}{hint}"
+    rule = f"a finite number of at least {low:g}{most} [{unit}]"
+    msg = f"{name} must be {rule}, got {shown(value)}{hint}"
     raise ValueError(msg)
 
 
@@ -210,7 +220,7 @@ def finite(name: str, value: object) -> float:
     -1.0
     """
     if not _is_number(value):
-        msg = f"{name} must be a finite number, got {value!r}"
+        msg = f"{name} must be a finite number, got {shown(value)}"
         raise ValueError(msg)
     return float(value)
 
@@ -233,7 +243,7 @@ def fraction(name: str, value: object) -> float:
     except ValueError:
         number = math.inf
     if number > 1:
-        msg = f"{name} must be a number above 0 and at most 1, got {value!r}"
+        msg = f"{name} must be a number above 0 and at most 1, got {shown(value)}"
         raise ValueError(msg)
     return number
 
@@ -252,13 +262,13 @@ def share(name: str, value: object) -> float:
     0.5
     """
     if not _is_number(value):
-        msg = f"{name} must be a number from 0 to 1, got {value!r}"
+        msg = f"{name} must be a number from 0 to 1, got {shown(value)}"
         raise ValueError(msg)
     number = float(value)
     closest = min(max(number, 0.0), 1.0)
     if number != closest:
         msg = (
-            f"{name} must be a number from 0 to 1, got {value!r}; "
+            f"{name} must be a number from 0 to 1, got {shown(value)}; "
             f"the nearest valid value is {closest:g}"
         )
         raise ValueError(msg)
@@ -281,7 +291,7 @@ def inner_share(name: str, value: object) -> float:
     number = float(value) if _is_number(value) else 0.0
     if not 0 < number < 1:
         hint = f"; did you mean {number / _PERCENT:g}?" if 1 < number < _PERCENT else ""
-        msg = f"{name} must be a number above 0 and below 1, got {value!r}{hint}"
+        msg = f"{name} must be a number above 0 and below 1, got {shown(value)}{hint}"
         raise ValueError(msg)
     return number
 
@@ -302,7 +312,7 @@ def one_of(name: str, value: object, choices: Sequence[str]) -> str:
     by_folded = {choice.casefold(): choice for choice in choices}
     if isinstance(value, str) and value.casefold() in by_folded:
         return by_folded[value.casefold()]
-    msg = f"{name} must be one of {', '.join(choices)}, got {value!r}{nearest(value, choices)}"
+    msg = f"{name} must be one of {', '.join(choices)}, got {shown(value)}{nearest(value, choices)}"
     raise ValueError(msg)
 
 
@@ -314,7 +324,7 @@ def nearest(value: object, choices: Iterable[str], *, count: int = 3) -> str:
     >>> nearest("lama2_7b", ["llama2_7b", "mixtral_8x7b"], count=1)
     "; did you mean 'llama2_7b'?"
     """
-    if not isinstance(value, str):
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
         return ""
     by_folded = {choice.casefold(): choice for choice in choices}
     close = get_close_matches(value.casefold(), list(by_folded), n=count, cutoff=0.6)

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from llmcalc_core.checks import one_of
+from llmcalc_core.shown import shown
 
 _GIB = {"gib": 1.0, "gb": 1.0, "mib": 2.0**-10, "mb": 2.0**-10}
 """What a unit of a log is: vLLM writes GiB, and GB for the same; SGLang GB."""
@@ -50,6 +51,11 @@ AGREES = 0.1
 """Share of the logged value that a budget may be off and still agrees."""
 
 
+_LONGEST_LINE = 2000
+"""Characters of a line that are searched: no engine writes so many about a part, and patterns take
+time that grows with their square."""
+
+
 class BudgetFrame(pd.DataFrame):
     """A memory budget as a DataFrame: a row for each part."""
 
@@ -86,14 +92,16 @@ class BudgetFrame(pd.DataFrame):
         Raises
         ------
         ValueError
-            If no line of the log is about the memory of an engine.
+            If it is no text, or no line of the log is about the memory of an engine.
         """
         rows: list[dict[str, Any]] = []
-        for line in log_text.splitlines():
+        budgeted = zip(self["value"].astype(float), self["unit"], strict=True)
+        parts = dict(zip(self["part"], budgeted, strict=True))
+        for line in _lines(log_text):
             for part, pattern in _LINES:
                 found = re.search(pattern, line)
                 if found is not None:
-                    rows.append(self._compared(part, found, line))
+                    rows.append(self._compared(part, found, line, parts))
         if not rows:
             msg = (
                 "the log must have lines of vLLM, SGLang, TensorRT-LLM or llama.cpp about memory, "
@@ -103,19 +111,30 @@ class BudgetFrame(pd.DataFrame):
             raise ValueError(msg)
         return pd.DataFrame(rows)
 
-    def _compared(self, part: str, found: re.Match[str], line: str) -> dict[str, Any]:
+    @staticmethod
+    def _compared(
+        part: str, found: re.Match[str], line: str, parts: dict[str, tuple[float, str]]
+    ) -> dict[str, Any]:
         unit = found.groupdict().get("unit")
         numbers = [found["value"], found.groupdict().get("more") or "0"]
         logged = sum(float(number.replace(",", "")) for number in numbers)
         logged *= _GIB[unit.lower()] if unit else 1.0
-        budgeted = self.value_of(part)
+        budgeted, kept_in = parts[part]
         error = budgeted / logged - 1 if logged else float("nan")
         return {
             "part": part,
             "logged": logged,
             "budgeted": budgeted,
-            "unit": self.loc[self["part"] == part, "unit"].iloc[0],
+            "unit": kept_in,
             "error": error,
             "agrees": abs(error) <= AGREES,
             "line": line.strip(),
         }
+
+
+def _lines(log_text: object) -> list[str]:
+    """Give the lines of a log, each as long as it is searched."""
+    if not isinstance(log_text, str):
+        msg = f"log_text must be the text of a log, got {shown(log_text)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
+    return [line[:_LONGEST_LINE] for line in log_text.splitlines()]

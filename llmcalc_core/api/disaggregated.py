@@ -198,9 +198,12 @@ def _budgets(
     for name, given, hardware in zip(
         ("prefill_devices", "decode_devices"), (prefill, decode), pools, strict=True
     ):
-        if given is not None:
-            hardware.check_devices(name, whole_number(name, given))
-        most.append(hardware.device_limit if given is None else given)
+        if given is None:
+            most.append(hardware.device_limit)
+        else:
+            count = whole_number(name, given)
+            hardware.check_devices(name, count)
+            most.append(count)
     return tuple(
         DeviceBudget(devices=count, prefill=most[0], decode=most[1], link_bandwidth=link)
         for count in counts

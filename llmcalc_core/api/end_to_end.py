@@ -7,6 +7,7 @@ from typing import Any, Unpack
 from llmcalc_core.api.estimates import estimate_static
 from llmcalc_core.api.make_request import HardwareLike, ModelLike, PrecisionLike
 from llmcalc_core.calibration.constants import Constants
+from llmcalc_core.checks import whole_number
 from llmcalc_core.defaults import GUIDE_INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.planning.cost import whole_cost
@@ -98,6 +99,9 @@ def estimate_end_to_end_performance(
         context_parallel,
     )  # fmt: skip
     serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
+    batch_size = whole_number("batch_size", batch_size)
+    input_tokens = whole_number("input_tokens", input_tokens)
+    output_tokens = whole_number("output_tokens", output_tokens)
     lengths = (batch_size, input_tokens, output_tokens, beam_size)
     prefill, decode = estimate_static(
         ("prefill", "decode"), model, lengths, system_name=system_name, bits=bits, widths=layout,

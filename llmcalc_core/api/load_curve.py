@@ -21,6 +21,7 @@ from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.defaults import INPUT_TOKENS, NUM_PROMPTS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.several import several
 from llmcalc_core.simulation.outcome import Outcome
 from llmcalc_core.simulation.server import ServerOptions
 from llmcalc_core.workload.requests import Requests
@@ -138,22 +139,24 @@ def load_curve(
     )  # fmt: skip
     lengths = input_tokens, output_tokens
     count = whole_number("num_prompts", num_prompts)
+    asked = None if request_rates is None else _rates(request_rates)
+    limits = {
+        "ttft_s": _limit("ttft_limit_s", ttft_limit_s),
+        "tpot_s": _limit("tpot_limit_s", tpot_limit_s),
+    }
     first = sent_requests(
         None, None, 1.0, burstiness, count, lengths, seed, technique.prefix_hit_rate
     )
     settings = server.settings(first)
     times = server.step_times(first, settings)
-    runs = 1 + RATES if request_rates is None else len(request_rates)
+    runs = 1 + RATES if asked is None else len(asked)
     most = None
-    if request_rates is None:
+    if asked is None:
         told = _part_of(progress, 0, runs)
         most = server.serve(all_at_once(first), settings, times, told).requests_per_s
         rates = (np.linspace(*_CURVE, RATES) * most).tolist()
     else:
-        rates = [positive("request_rates", one, unit="1/s") for one in request_rates]
-        if not rates:
-            msg = "request_rates must hold at least one rate, or be None for twelve, got none"
-            raise ValueError(msg)
+        rates = asked
     rows = []
     for run, rate in enumerate(rates, start=runs - len(rates)):
         sent = sent_requests(
@@ -167,11 +170,26 @@ def load_curve(
             {"request_rate": rate}
             | found.summary()
             | {
-                "goodput": found.goodput(ttft_s=ttft_limit_s, tpot_s=tpot_limit_s),
+                "goodput": found.goodput(**limits),
                 "overloaded": behind and most is not None and is_near(rate, most),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _rates(given: object) -> list[float]:
+    rates = [positive("request_rates", one, unit="1/s") for one in several("request_rates", given)]
+    if not rates:
+        msg = "request_rates must hold at least one rate, or be None for twelve, got none"
+        raise ValueError(msg)
+    return rates
+
+
+def _limit(name: str, value: object) -> float:
+    """Check a limit, which may be infinite [s]."""
+    if isinstance(value, float) and value == np.inf:
+        return value
+    return positive(name, value, unit="s")
 
 
 def _part_of(

@@ -30,6 +30,7 @@ from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.request import EvaluationRequest, limit_of_phase
 from llmcalc_core.planning.static_estimate import Workload
 from llmcalc_core.precision import CHECKPOINT, Precision, asked_precision
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.techniques import (
     NO_TECHNIQUES,
     TechniqueArguments,
@@ -175,7 +176,7 @@ def known_constants(given: object) -> Constants | None:
     """
     if given is None or isinstance(given, Constants):
         return given
-    msg = f"constants must be Constants or None, got {given!r}"
+    msg = f"constants must be Constants or None, got {shown(given)}"
     raise ValueError(msg)
 
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.architecture.model import architecture
@@ -19,8 +18,10 @@ from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.memory.budget import MemoryBudget
 from llmcalc_core.memory.concurrency import max_concurrency
 from llmcalc_core.memory.device_memory import Memory, device_memory
+from llmcalc_core.paths import is_file
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.precision import CHECKPOINT, asked_precision
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.grid import Grid
 from llmcalc_core.workload.requests import Arrivals
 
@@ -87,7 +88,7 @@ def read_measurements(
     columns = [one_of("a column of measurements", name, known) for name in frame.columns]
     for name in columns:
         if columns.count(name) > 1:
-            msg = f"a column of measurements must occur once, got {name!r} twice"
+            msg = f"a column of measurements must occur once, got {shown(name)} twice"
             raise ValueError(msg)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
@@ -128,16 +129,16 @@ def _read(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a CSV file that is on this machine."""
     import pandas as pd  # noqa: PLC0415 - as above
 
-    if not Path(path).is_file():
+    if not is_file(path):
         msg = (
             f"measurements must be a DataFrame, a list of dicts or the path of a CSV file, got "
-            f"{str(path)!r}, which is no file on this machine"
+            f"{shown(str(path))}, which is no file on this machine"
         )
         raise ValueError(msg)
     try:
         return pd.read_csv(path, dtype=str)
     except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        msg = f"measurements must be a CSV file with a header, got {str(path)!r}: {error}"
+        msg = f"measurements must be a CSV file with a header, got {shown(str(path))}: {error}"
         raise ValueError(msg) from None
 
 
@@ -162,7 +163,7 @@ def _runs(cells: Cells, hardware: Hardware, engine: str | Engine) -> tuple[Run, 
         raise ValueError(msg)
     for name in given:
         if name not in allowed:
-            msg = f"{name} is for rows of kind 'static', got {cells[name]!r} in a closed loop"
+            msg = f"{name} is for rows of kind 'static', got {shown(cells[name])} in a closed loop"
             raise ValueError(msg)
     return tuple(
         Run(
@@ -247,5 +248,5 @@ def _number(cells: Cells, column: str) -> object:
     try:
         return float(value)
     except ValueError:
-        msg = f"{column} must be a number, got {value!r}"
+        msg = f"{column} must be a number, got {shown(value)}"
         raise ValueError(msg) from None

@@ -12,7 +12,7 @@ from llmcalc_core.api.make_request import (
     find_technique,
     resolve,
 )
-from llmcalc_core.checks import whole_number
+from llmcalc_core.checks import truth, whole_number
 from llmcalc_core.defaults import HARDWARE, INPUT_TOKENS, OUTPUT_TOKENS
 from llmcalc_core.engines import DEFAULT_ENGINE, told_engine
 from llmcalc_core.memory.cache_groups import BLOCK_TOKENS
@@ -138,7 +138,7 @@ def memory_budget(
         max_num_batched_tokens=tokens,
         max_num_seqs=max_num_seqs,
         block_size=BLOCK_TOKENS if block_size is None else whole_number("block_size", block_size),
-        prefix_caching=prefix_caching,
+        prefix_caching=None if prefix_caching is None else truth("prefix_caching", prefix_caching),
         images_per_prompt=images,
     )
     used = find_technique(techniques, target.model)

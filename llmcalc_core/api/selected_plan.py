@@ -17,6 +17,7 @@ from llmcalc_core.planning.cases import names_of
 from llmcalc_core.planning.legality import check_layout
 from llmcalc_core.planning.request import EvaluationRequest, check_request
 from llmcalc_core.precision import Precision
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.grid import Grid, make_grid
 from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.techniques import Techniques, in_use
@@ -150,7 +151,7 @@ def _column(plan: PlanLike, name: str) -> Any:  # noqa: ANN401 - a column each
     try:
         value = plan[name]
     except (KeyError, TypeError, IndexError):
-        msg = f"plan must be a row of the request's frame, with a column {name!r}, got none"
+        msg = f"plan must be a row of the request's frame, with a column {shown(name)}, got none"
         raise ValueError(msg) from None
     return value.item() if hasattr(value, "item") else value
 
@@ -164,7 +165,7 @@ def _known(name: str, plan: PlanLike, known: dict[str, _Known]) -> _Known:
     if value not in known:
         msg = (
             f"{name} of the plan must be one of the request's, {', '.join(known)}, "
-            f"got {value!r}{nearest(value, known)}"
+            f"got {shown(value)}{nearest(value, known)}"
         )
         raise ValueError(msg)
     return known[value]

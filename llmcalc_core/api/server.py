@@ -16,6 +16,7 @@ from llmcalc_core.engines import Engine, find_engine, versions_of
 from llmcalc_core.memory.budget import memory_budget
 from llmcalc_core.planning.basis import basis_of
 from llmcalc_core.planning.legality import check_layout
+from llmcalc_core.shown import shown
 from llmcalc_core.simulation.attention_replicas import run_replicas
 from llmcalc_core.simulation.outcome import Outcome, Overheads
 from llmcalc_core.simulation.pipeline import run_pipeline
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _NOT_SIMULATED = ("speculative_tokens", "weights_offload_gib", "offload_to_fit")
 """Techniques that the simulator does not follow."""
 
+DRAWN_LENGTHS = (FixedLengths, UniformLengths, LognormalLengths)
 LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
 
 _IN_LOOP = 1.0
@@ -178,7 +180,7 @@ def _check_scheduler(engine: Engine) -> None:
     if engine.name not in POLICIES:
         msg = (
             f"engine must be one whose scheduler is known ({', '.join(POLICIES)}), got "
-            f"{engine.name!r}"
+            f"{shown(engine.name)}"
         )
         raise ValueError(msg)
     if not engine.simulated:
@@ -187,7 +189,7 @@ def _check_scheduler(engine: Engine) -> None:
         ]
         msg = (
             f"engine_version must be one of {engine.label} whose scheduler is simulated, from "
-            f"{known[-1]} on, got {engine.version!r}"
+            f"{known[-1]} on, got {shown(engine.version)}"
         )
         raise ValueError(msg)
 
@@ -233,7 +235,7 @@ def sent_requests(
             given, rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed
         )
     inputs, outputs = (
-        FixedLengths(tokens=whole_number(name, one)) if isinstance(one, int) else one
+        one if isinstance(one, DRAWN_LENGTHS) else FixedLengths(tokens=whole_number(name, one))
         for name, one in zip(("input_tokens", "output_tokens"), lengths, strict=True)
     )
     drawn = draw_requests(

@@ -21,6 +21,7 @@ from llmcalc_core.engines import DEFAULT_ENGINE, check_joins_batches, told_engin
 from llmcalc_core.planning.legality import check_engine_layout, check_layout
 from llmcalc_core.planning.serving_estimate import serving_figures
 from llmcalc_core.precision import CHECKPOINT
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.requests import ROUNDS, Arrivals
 from llmcalc_core.workload.techniques import TechniqueArguments, takes_techniques
 
@@ -174,12 +175,12 @@ def estimate_serving_performance(
         )
         raise ValueError(msg)
     if concurrency is not None and request_rate is not None:
-        msg = f"concurrency must be None where request_rate is given, got {concurrency!r}"
+        msg = f"concurrency must be None where request_rate is given, got {shown(concurrency)}"
         raise ValueError(msg)
     if percentile is not None and (request_rate is None or num_prompts is not None):
         msg = (
             "percentile needs request_rate, and no num_prompts, as it is of requests that come "
-            f"without end, got {percentile!r}"
+            f"without end, got {shown(percentile)}"
         )
         raise ValueError(msg)
     asked = whole_number("concurrency", CONCURRENCY if concurrency is None else concurrency)

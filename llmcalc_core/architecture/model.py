@@ -14,6 +14,7 @@ from llmcalc_core.layers.part import Part, Residual
 from llmcalc_core.layers.token_mixer import AttentionMixer, TokenMixer
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.model.vision import VisionTower
+from llmcalc_core.shown import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +257,6 @@ class Model:
         return gcd(*(mixture.experts for mixture in self.mixtures)) or 1
 
 
-@lru_cache(maxsize=1024)
 def architecture(config: ModelConfig) -> Model:
     """Turn the flat numbers of a configuration into layers and parameter counts.
 
@@ -270,6 +270,11 @@ def architecture(config: ModelConfig) -> Model:
     Model
         The layers, in order.
 
+    Raises
+    ------
+    ValueError
+        If it is no configuration.
+
     Examples
     --------
     Llama 2 7B has 6,738,415,616 parameters (safetensors index of meta-llama/Llama-2-7b-hf).
@@ -281,6 +286,19 @@ def architecture(config: ModelConfig) -> Model:
     >>> architecture(llama).parameters
     6738415616
     """
+    _check_config(config)
+    return _architecture(config)
+
+
+def _check_config(config: object) -> None:
+    if not isinstance(config, ModelConfig):
+        msg = f"config must be a ModelConfig, such as find_model gives, got {shown(config)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
+
+
+@lru_cache(maxsize=1024)
+def _architecture(config: ModelConfig) -> Model:
+    """Turn a configuration into layers and counts once: it is asked for at every estimate."""
     kinds = [Layer.from_config(config, index) for index in range(config.num_decoder_layers)]
     distinct = tuple(dict.fromkeys(kinds))
     position = {layer: index for index, layer in enumerate(distinct)}

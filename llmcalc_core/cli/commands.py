@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,7 +20,9 @@ from llmcalc_core.cli.tables import of_plans
 from llmcalc_core.hardware.catalogue import list_hardware
 from llmcalc_core.hardware.find import find_hardware
 from llmcalc_core.hub.models import find_model, list_models
+from llmcalc_core.paths import is_file
 from llmcalc_core.planning.recommendation import recommended_row
+from llmcalc_core.shown import shown
 
 Answer = tuple[pd.DataFrame, pd.DataFrame]
 """All that a function gave, for JSON and CSV, and what text shows of it."""
@@ -170,8 +171,8 @@ def requests_of(path: str) -> pd.DataFrame:
     argparse.ArgumentTypeError
         If there is no such file.
     """
-    if not Path(path).is_file():
-        msg = f"must be a CSV file of requests, got {path!r}, which is no file"
+    if not is_file(path):
+        msg = f"must be a CSV file of requests, got {shown(path)}, which is no file"
         raise argparse.ArgumentTypeError(msg)
     return pd.read_csv(path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.lengths import UniformLengths
 
 _SIZES = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "ki": 2**10, "mi": 2**20}
@@ -40,7 +41,7 @@ def number(text: str) -> int | float:
     found = _NUMBER.fullmatch(text.strip())
     factor = None if found is None else (_TIMES | _SIZES).get(found[2].lower())
     if found is None or factor is None:
-        msg = f"must be a number such as 2000, 2k, 0.05 or 50ms, got {text!r}"
+        msg = f"must be a number such as 2000, 2k, 0.05 or 50ms, got {shown(text)}"
         raise argparse.ArgumentTypeError(msg)
     value = float(found[1].replace(",", "").replace("_", "")) * factor
     return int(value) if value.is_integer() else value
@@ -59,7 +60,7 @@ def length(text: str) -> int | UniformLengths:
         return int(number(text))
     low, high = int(number(ends[1])), int(number(ends[2]))
     if not 0 < low <= high:
-        msg = f"a range of lengths must rise from at least 1, such as 200-1000, got {text!r}"
+        msg = f"a range of lengths must rise from at least 1, such as 200-1000, got {shown(text)}"
         raise argparse.ArgumentTypeError(msg)
     middle = (low + high) // 2
     return UniformLengths(tokens=middle, range_ratio=(high - middle) / middle)
@@ -80,6 +81,6 @@ def truth_or_none(text: str) -> bool:
     """
     known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
     if text.lower() not in known:
-        msg = f"must be yes or no, got {text!r}"
+        msg = f"must be yes or no, got {shown(text)}"
         raise argparse.ArgumentTypeError(msg)
     return known[text.lower()]

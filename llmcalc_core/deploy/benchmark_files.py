@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmcalc_core.api.measurements import OPTIONAL
 from llmcalc_core.checks import one_of, positive, whole_number
+from llmcalc_core.paths import is_file
+from llmcalc_core.shown import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,18 +79,18 @@ def read_benchmark(path: str | PathLike[str], **server: Any) -> pd.DataFrame:  #
 
 def _objects(path: str | PathLike[str]) -> list[Any]:
     """Read a file of JSON, or of JSON lines."""
-    if not Path(path).is_file():
-        msg = f"path must be that of a file of results, got {str(path)!r}, which is no file"
+    if not is_file(path):
+        msg = f"path must be that of a file of results, got {shown(str(path))}, which is no file"
         raise ValueError(msg)
     text = Path(path).read_text("utf-8", errors="replace")
     try:
         return [json.loads(text)]
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     try:
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     except (ValueError, RecursionError):
-        msg = f"path must be that of a file of JSON or JSON lines, got {str(path)!r}"
+        msg = f"path must be that of a file of JSON or JSON lines, got {shown(str(path))}"
         raise ValueError(msg) from None
 
 

@@ -13,6 +13,7 @@ from llmcalc_core.engines import find_engine
 from llmcalc_core.planning.asked import Asked
 from llmcalc_core.planning.engine_rules import engine_words, refused
 from llmcalc_core.planning.request import EvaluationRequest, check_request
+from llmcalc_core.shown import shown
 
 if TYPE_CHECKING:
     from llmcalc_core.api.selected_plan import PlanLike
@@ -63,7 +64,8 @@ def launch(request: EvaluationRequest, plan: PlanLike, engine: str | None = None
     if engine is not None and find_engine(engine).name != request.engine:
         request = replace(request, engine=engine, engine_version=None)
     if request.engine not in _BY_ENGINE:
-        msg = f"engine must be one of {', '.join(_BY_ENGINE)} to be started, got {request.engine!r}"
+        rule = f"engine must be one of {', '.join(_BY_ENGINE)} to be started"
+        msg = f"{rule}, got {shown(request.engine)}"
         raise ValueError(msg)
     chosen = selected_plan(request, plan)
     case = Asked(

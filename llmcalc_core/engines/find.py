@@ -11,6 +11,8 @@ from llmcalc_core.engines import sglang, trtllm, vllm
 from llmcalc_core.engines.engine import Engine
 from llmcalc_core.engines.llama_cpp import LLAMA_CPP
 from llmcalc_core.engines.others import FASTERTRANSFORMER, LMDEPLOY, TRANSFORMERS
+from llmcalc_core.shown import shown
+from llmcalc_core.texts import text
 
 _VERSIONS: dict[str, tuple[Engine, ...]] = {
     module.VERSIONS[0].name: tuple(replace(one, version=module.NEWEST) for one in module.VERSIONS)
@@ -72,7 +74,7 @@ def find_engine(name: str | Engine, version: str | None = None) -> Engine:
 def _as_text(version: object) -> str:
     if version is None or isinstance(version, str):
         return version or ""
-    msg = f"engine_version must be text such as '0.11', got {version!r}"
+    msg = f"engine_version must be text such as '0.11', got {shown(version)}"
     raise ValueError(msg)  # 0.10 and 0.1 are the same number
 
 
@@ -96,7 +98,7 @@ def check_joins_batches(engine: Engine) -> None:
     if not engine.joins_batches:
         msg = (
             f"engine must be one whose requests join those that run ({', '.join(_JOINING)}) where "
-            f"they come one by one, got {engine.name!r}, whose batches start together: phases "
+            f"they come one by one, got {shown(engine.name)}, whose batches start together: phases "
             "prefill and decode"
         )
         raise ValueError(msg)
@@ -125,11 +127,12 @@ def _of_version(name: str, version: str) -> Engine:
     if several is None:
         msg = (
             f"engine_version must be left out with {label}, whose versions are not told apart, got "
-            f"{version!r}"
+            f"{shown(version)}"
         )
         raise ValueError(msg)
     asked, newest, oldest = release_of(version), several[0].version, several[-1].since
-    rule = f"engine_version of {label} must be a release from {oldest} to {newest}, got {version!r}"
+    rule = f"engine_version of {label} must be a release from {oldest} to {newest}"
+    rule += f", got {shown(version)}"
     if asked is None:
         msg = f"{rule}; the newest is {newest}"
         raise ValueError(msg)
@@ -143,7 +146,6 @@ def _of_version(name: str, version: str) -> Engine:
     return replace(found, version=".".join(map(str, asked)))
 
 
-@lru_cache(maxsize=256)
 def release_of(version: str) -> tuple[int, ...] | None:
     """Read the numbers of a release from what a person or a file calls it.
 
@@ -152,11 +154,21 @@ def release_of(version: str) -> tuple[int, ...] | None:
     tuple of int or None
         None where it begins with no number, as a nightly build does.
 
+    Raises
+    ------
+    ValueError
+        If it is no text.
+
     Examples
     --------
     >>> release_of("v0.5.6.post2"), release_of("1.0.0rc3"), release_of("nightly-5b8c30d")
     ((0, 5, 6), (1, 0, 0), None)
     """
+    return _release(text("version", version))
+
+
+@lru_cache(maxsize=256)
+def _release(version: str) -> tuple[int, ...] | None:
     found = _RELEASE.match(version.strip())
     return None if found is None else _numbers(found[1])
 

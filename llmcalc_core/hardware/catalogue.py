@@ -10,6 +10,7 @@ from typing import Any
 from llmcalc_core.checks import nearest
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.tables import FIELDS, built_in_tables, folded, key_faults
+from llmcalc_core.shown import shown
 
 _NO_PRICE = "not known: none was looked for"
 
@@ -100,8 +101,8 @@ def name_of(name: object) -> str:
         tables = built_in_tables()
         aliases = [alias for table in tables.values() for alias in table.get("aliases", ())]
         msg = (
-            f"unknown hardware {name!r}{nearest(name, [*tables, *aliases])}; list_hardware() gives "
-            "all names, and a dict, a TOML file or a Hardware describes any other device"
+            f"unknown hardware {shown(name)}{nearest(name, [*tables, *aliases])}; list_hardware() "
+            "gives all names, and a dict, a TOML file or a Hardware describes any other device"
         )
         raise ValueError(msg)
     return found

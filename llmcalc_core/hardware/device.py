@@ -12,6 +12,7 @@ from llmcalc_core.engines import Engine, find_engine
 from llmcalc_core.hardware.describe import html, price_kind, text
 from llmcalc_core.hardware.rates import Rates, checked_rates, running_rate
 from llmcalc_core.hardware.visible import kept_bytes
+from llmcalc_core.shown import shown
 
 _LEAST = {
     "memory_bytes": (1e6, 1e11, "bytes"), "nominal_memory_gb": (1e-3, 1e2, "GB"),
@@ -214,7 +215,7 @@ class Hardware:
         for name in changes:
             if name not in known:
                 close = nearest(name, known)
-                msg = f"hardware has the fields {', '.join(known)}, got {name!r}{close}"
+                msg = f"hardware has the fields {', '.join(known)}, got {shown(name)}{close}"
                 raise ValueError(msg)
         copy = replace(self, **changes)
         if replace(copy, **{name: getattr(self, name) for name in _SAME_DEVICE}) == self:

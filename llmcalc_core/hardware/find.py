@@ -11,6 +11,8 @@ from llmcalc_core.hardware.catalogue import built_in, device_from_table
 from llmcalc_core.hardware.device import Hardware
 from llmcalc_core.hardware.guide import GUIDE_KEYS, from_guide
 from llmcalc_core.hardware.tables import FIELDS, read_tables
+from llmcalc_core.paths import is_file
+from llmcalc_core.shown import shortened, shown
 
 _ENDING = ".toml"
 
@@ -106,13 +108,13 @@ def load_hardware(path: str | PathLike[str]) -> dict[str, Hardware]:
     for file in _toml_files(source):
         for name, table in read_tables(file).items():
             if name in found:
-                msg = f"{file}: a device's name must be used once, got {name!r} again"
+                msg = f"{file}: a device's name must be used once, got {shown(name)} again"
                 raise ValueError(msg)
             try:
                 found[name] = device_from_table(name, table)
             except ValueError as error:
-                msg = f"{file}, [{name}]: {error}"
-                raise ValueError(msg) from error
+                msg = f"{file}, [{shortened(name, 60)}]: {error}"
+                raise ValueError(shortened(msg)) from error
     return found
 
 
@@ -121,9 +123,9 @@ def _toml_files(source: Path) -> list[Path]:
         inside = sorted(source.glob(f"*{_ENDING}"))
         if inside:
             return inside
-    elif source.is_file() and source.suffix.casefold() == _ENDING:
+    elif is_file(source) and source.suffix.casefold() == _ENDING:
         return [source]
-    msg = f"path must be a {_ENDING} file or a folder with such files, got {str(source)!r}"
+    msg = f"path must be a {_ENDING} file or a folder with such files, got {shown(str(source))}"
     raise ValueError(msg)
 
 

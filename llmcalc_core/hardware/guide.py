@@ -8,6 +8,7 @@ from typing import Any
 from llmcalc_core.checks import nearest, positive
 from llmcalc_core.hardware.catalogue import built_in, list_hardware
 from llmcalc_core.hardware.device import Hardware
+from llmcalc_core.shown import shown
 
 GUIDE_KEYS = ("Flops", "Memory_size", "Memory_BW", "ICN")
 _OPTIONAL_KEYS = ("real_values", "name")
@@ -58,7 +59,9 @@ def from_guide(config: Mapping[str, Any]) -> Hardware:
     for key in config:
         if key not in (*GUIDE_KEYS, *_OPTIONAL_KEYS):
             known = ", ".join((*GUIDE_KEYS, *_OPTIONAL_KEYS))
-            msg = f"a hardware dict has the keys {known}, got {key!r}{nearest(key, GUIDE_KEYS)}"
+            msg = (
+                f"a hardware dict has the keys {known}, got {shown(key)}{nearest(key, GUIDE_KEYS)}"
+            )
             raise ValueError(msg)
     units = dict(zip(GUIDE_KEYS, ("TFLOP/s", "GB", "GB/s", "GB/s"), strict=True))
     figures = tuple(positive(key, config[key], unit=units[key]) for key in GUIDE_KEYS)

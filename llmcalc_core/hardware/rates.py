@@ -7,6 +7,7 @@ from typing import Any
 
 from llmcalc_core.checks import in_range, one_of
 from llmcalc_core.dtypes import DATA_TYPES, WIDE_TYPES
+from llmcalc_core.shown import shown
 
 Rates = tuple[tuple[str, float], ...]
 
@@ -37,7 +38,7 @@ def checked_rates(name: str, flops: object) -> Rates:
     )
     if not any(kind in WIDE_TYPES for kind, _ in rates):
         *others, last = WIDE_TYPES
-        msg = f"flops of {name} need a rate for {', '.join(others)} or {last}, got {flops!r}"
+        msg = f"flops of {name} need a rate for {', '.join(others)} or {last}, got {shown(flops)}"
         raise ValueError(msg)
     return rates
 
@@ -57,7 +58,7 @@ def running_rate(flops: Rates, data_type: str) -> tuple[str, float]:
     for kind in (*known.fallback, *DATA_TYPES):
         if kind in rates:
             return kind, rates[kind]
-    msg = f"flops need a rate for one of {', '.join(DATA_TYPES)}, got {flops!r}"
+    msg = f"flops need a rate for one of {', '.join(DATA_TYPES)}, got {shown(flops)}"
     raise ValueError(msg)
 
 
@@ -65,5 +66,5 @@ def _pairs(flops: object) -> list[tuple[Any, Any]]:
     try:
         return list(dict(flops).items())  # type: ignore[call-overload]
     except (TypeError, ValueError):
-        msg = f"flops must be a dict or pairs of type and rate [FLOP/s], got {flops!r}"
+        msg = f"flops must be a dict or pairs of type and rate [FLOP/s], got {shown(flops)}"
         raise ValueError(msg) from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from llmcalc_core.checks import nearest, positive
 from llmcalc_core.dtypes import DATA_TYPES, WIDE_TYPES
+from llmcalc_core.shown import shortened, shown
 
 FIGURES = ("flops", "memory_bytes", "memory_bandwidth", "link_bandwidth", "devices_per_domain",
            "link_latency_s", "node_link_bandwidth", "node_link_latency_s", "host_link_bandwidth",
@@ -59,14 +60,14 @@ def read_tables(path: Path) -> dict[str, Table]:
 
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         msg = f"{path} must be a TOML file of devices: {error}"
-        raise ValueError(msg) from error
+        raise ValueError(shortened(msg)) from error
     for name, table in tables.items():
         if not isinstance(table, dict):
             msg = (
                 f"{path} must hold one table per device, such as [my_device], got the field "
-                f"{name!r} outside of a table"
+                f"{shown(name)} outside of a table"
             )
             raise ValueError(msg)  # noqa: TRY004 - a file's content, as every other fault of it
     return tables
@@ -118,8 +119,8 @@ def catalogue_tables(folder: Path) -> dict[str, Table]:
                 raise ValueError(f"{place}: {'; '.join(faults)}")
             for spelling in (name, *table.get("aliases", ())):
                 if folded(spelling) in where:
-                    msg = f"{place}: a name or alias must be used once, got {spelling!r}, which is"
-                    raise ValueError(f"{msg} that of {where[folded(spelling)]} as well")
+                    msg = f"{place}: a name or alias must be used once, got {shown(spelling)},"
+                    raise ValueError(f"{msg} which is that of {where[folded(spelling)]} as well")
                 where[folded(spelling)] = place
             found[name] = table
     return found
@@ -149,7 +150,7 @@ def key_faults(table: Table) -> Iterator[str]:
         if key not in known:
             close = nearest(key, known, count=1)
             rule = "" if close else f" ({', '.join(known)})"
-            yield f"a key must be a field of a device{rule}, got {key!r}{close}"
+            yield f"a key must be a field of a device{rule}, got {shown(key)}{close}"
     missing = [key for key in REQUIRED if key not in table]
     if missing and "like" not in table:
         need = f"a device needs the fields {', '.join(REQUIRED)}, or 'like' and what differs"
@@ -172,10 +173,10 @@ def catalogue_faults(table: Table) -> Iterator[str]:
             yield f"{key} can only be given in a file of your own"
     for key in _TEXTS:
         if not isinstance(table.get(key, ""), str):
-            yield f"{key} must be a text, got {table[key]!r}"
+            yield f"{key} must be a text, got {shown(table[key])}"
     aliases = table.get("aliases", [])
     if not isinstance(aliases, list) or not all(isinstance(alias, str) for alias in aliases):
-        yield f"aliases must be a list of texts, got {aliases!r}"
+        yield f"aliases must be a list of texts, got {shown(aliases)}"
     yield from _figure_faults(table)
     yield from _rate_faults(table.get("flops", {}))
     yield from _source_faults(table)
@@ -184,23 +185,23 @@ def catalogue_faults(table: Table) -> Iterator[str]:
 def _figure_faults(table: Table) -> Iterator[str]:
     for key, (least, most, unit) in _PLAUSIBLE.items():
         if key in table and not _is_within(table[key], least, most):
-            yield f"{key} must be from {least:g} to {most:g} [{unit}], got {table[key]!r}"
+            yield f"{key} must be from {least:g} to {most:g} [{unit}], got {shown(table[key])}"
     count = table.get("devices_per_domain", 1)
     if not isinstance(count, int):
-        yield f"devices_per_domain must be a whole number, got {count!r}"
+        yield f"devices_per_domain must be a whole number, got {shown(count)}"
 
 
 def _rate_faults(rates: object) -> Iterator[str]:
     if not isinstance(rates, Mapping):
-        yield f"flops must be a table of rates by type [FLOP/s], got {rates!r}"
+        yield f"flops must be a table of rates by type [FLOP/s], got {shown(rates)}"
         return
     least, most = _PLAUSIBLE_RATE
     for kind, rate in rates.items():
         if kind not in DATA_TYPES:
             types = ", ".join(DATA_TYPES)
-            yield f"flops must be of {types}, got {kind!r}{nearest(kind, DATA_TYPES)}"
+            yield f"flops must be of {types}, got {shown(kind)}{nearest(kind, DATA_TYPES)}"
         elif not _is_within(rate, least, most):
-            yield f"flops.{kind} must be from {least:g} to {most:g} [FLOP/s], got {rate!r}"
+            yield f"flops.{kind} must be from {least:g} to {most:g} [FLOP/s], got {shown(rate)}"
     if rates and not {*WIDE_TYPES} & {*rates}:
         yield f"flops must have a rate of {' or '.join(WIDE_TYPES)}, got {', '.join(rates)}"
 
@@ -208,17 +209,17 @@ def _rate_faults(rates: object) -> Iterator[str]:
 def _source_faults(table: Table) -> Iterator[str]:
     sources = table.get("sources", {})
     if not isinstance(sources, Mapping):
-        yield f"sources must be a table of texts, got {sources!r}"
+        yield f"sources must be a table of texts, got {shown(sources)}"
         return
     given = [key for key in FIGURES if key in table]
     for key, text in sources.items():
         if key not in (*given, "price_per_hour"):
             close = "" if key in FIGURES else nearest(key, given, count=1)
-            yield f"sources has {key!r}, which is no figure of the table{close}"
+            yield f"sources has {shown(key)}, which is no figure of the table{close}"
         elif not isinstance(text, str) or not _KNOWN_FROM.search(text):
             yield (
                 f"sources.{key} must name a document with 'read YYYY-MM-DD' or 'checked "
-                f"YYYY-MM-DD', or begin with 'assumed: ' or 'not known: ', got {text!r}"
+                f"YYYY-MM-DD', or begin with 'assumed: ' or 'not known: ', got {shown(text)}"
             )
     missing = [key for key in given if key not in sources]
     if missing:

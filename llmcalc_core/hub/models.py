@@ -25,6 +25,8 @@ from llmcalc_core.hub.catalogue import (
 )
 from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.shown import shown
+from llmcalc_core.texts import text
 
 _ADDRESS = re.compile(
     r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#]+).*$", re.IGNORECASE
@@ -110,7 +112,7 @@ def list_models(query: str = "") -> tuple[str, ...]:
     >>> list_models("qwen3-235b a22b"), list_models("mixtrl_8x7b")[0]
     (('qwen3_235b_a22b',), 'mixtral_8x7b')
     """
-    words = [folded(word) for word in query.split()]
+    words = [folded(word) for word in text("query", query).split()]
     ranks: tuple[list[str], list[str]] = ([], [])
     for name, table in model_tables().items():
         spellings = [folded(spelling) for spelling in spellings_of(name, table)]
@@ -187,8 +189,8 @@ def _unknown(name: str) -> str:
         spellings = (spellings_of(known, table) for known, table in model_tables().items())
         close = nearest(name, [text for one in spellings for text in one])
     return (
-        f"unknown model {name!r}{close}; list_models() gives all names, and a config.json or a "
-        "ModelConfig describes any other model"
+        f"unknown model {shown(name)}{close}; list_models() gives all names, and a config.json or "
+        "a ModelConfig describes any other model"
     )
 
 

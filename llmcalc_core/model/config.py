@@ -12,6 +12,7 @@ from llmcalc_core.model.layer_values import LayerValues
 from llmcalc_core.model.vision import VisionTower
 from llmcalc_core.model.ways_in import WaysIn
 from llmcalc_core.precision import Precision
+from llmcalc_core.shown import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -303,7 +304,7 @@ linear_conv_kernel_dim : int, optional
         known = {field.name: field.default for field in fields(cls)}
         for name in values:
             if name not in known:
-                msg = f"ModelConfig has no field {name!r}{nearest(name, known)}"
+                msg = f"ModelConfig has no field {shown(name)}{nearest(name, known)}"
                 raise ValueError(msg)
         missing = [name for name in known if known[name] is MISSING and name not in values]
         if missing:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from llmcalc_core.checks import nearest, one_of, truth, whole_number
 from llmcalc_core.model.vision import vision_tower
 from llmcalc_core.precision import stored_precision
+from llmcalc_core.several import pairs, several
+from llmcalc_core.shown import shown
 
 if TYPE_CHECKING:
     from llmcalc_core.model.config import ModelConfig
@@ -99,7 +101,7 @@ def settle(config: ModelConfig) -> dict[str, Any]:
     """
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     if not isinstance(values["model"], str) or not values["model"]:
-        msg = f"model must be a name, got {values['model']!r}"
+        msg = f"model must be a name, got {shown(values['model'])}"
         raise ValueError(msg)
     for field in fields(config):
         name, value = field.name, values[field.name]
@@ -110,7 +112,7 @@ def settle(config: ModelConfig) -> dict[str, Any]:
             values[name] = whole_number(name, value, least=least, most=_MOST.get(name))
     values["precision"] = stored_precision(values["precision"])
     values["vision"] = vision_tower(values["vision"])
-    if values["parallel_mixer"]:
+    if not isinstance(values["parallel_mixer"], str) or values["parallel_mixer"]:
         values["parallel_mixer"] = one_of("parallel_mixer", values["parallel_mixer"], RECURRENT)
     values["attention"] = one_of("attention", values["attention"], ATTENTION)
     values["norm"] = one_of("norm", values["norm"], ("rmsnorm", "layernorm"))
@@ -123,29 +125,30 @@ def _settle_layers(values: dict[str, Any]) -> None:
     """Repeat each pattern of layers until it is as long as the model is deep."""
     layers = values["num_decoder_layers"]
     default = "sliding_attention" if values["sliding_window"] else "full_attention"
-    kinds = values["layer_types"] or (default,)
-    kinds = tuple(one_of("layer_types", kind, (*LAYER_TYPES,)) for kind in kinds)
+    given = several("layer_types", values["layer_types"]) or [default]
+    kinds = tuple(one_of("layer_types", kind, (*LAYER_TYPES,)) for kind in given)
     values["layer_types"] = _repeated(kinds, layers)
     channels = tuple(
-        one_of("mlp_layer_types", kind, MLP_LAYER_TYPES) for kind in values["mlp_layer_types"]
+        one_of("mlp_layer_types", kind, MLP_LAYER_TYPES)
+        for kind in several("mlp_layer_types", values["mlp_layer_types"])
     )
     values["mlp_layer_types"] = _repeated(channels, layers)
     differing: dict[str, tuple[int, ...]] = {}
-    for name, pattern in dict(values["per_layer"]).items():
+    for name, pattern in pairs("per_layer", values["per_layer"]).items():
         if name not in PER_LAYER:
-            msg = f"per_layer has no field {name!r}{nearest(name, PER_LAYER)}"
+            msg = f"per_layer has no field {shown(name)}{nearest(name, PER_LAYER)}"
             raise ValueError(msg)
         least = int(name not in _MAY_BE_ZERO)
         numbers = tuple(
             whole_number(f"per_layer, {name}", value, least=least, most=_MOST.get(name))
-            for value in pattern
+            for value in several(f"per_layer, {name}", pattern)
         )
         if not numbers:
-            msg = f"per_layer, {name} must have a value or more, got {pattern!r}"
+            msg = f"per_layer, {name} must have a value or more, got {shown(pattern)}"
             raise ValueError(msg)
         differing[name] = _repeated(numbers, layers)
     values["per_layer"] = tuple(sorted(differing.items()))
-    own = dict(values["mtp_layer"])
+    own = pairs("mtp_layer", values["mtp_layer"])
     values["mtp_layer"] = tuple(sorted((name, _of_module(name, own[name])) for name in own))
 
 
@@ -293,7 +296,7 @@ def _refuse_kinds(config: ModelConfig) -> None:
         if kind in others:
             msg = (
                 f"layer_types must be {' or '.join(own)}, or no attention, where attention is "
-                f"{family}, got {kind!r}"
+                f"{family}, got {shown(kind)}"
             )
             raise ValueError(msg)
 

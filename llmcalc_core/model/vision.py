@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from math import ceil
 
 from llmcalc_core.checks import one_of, whole_number
+from llmcalc_core.shown import shown
 
 _OPTIONAL = ("attention_size", "window_patches", "image_size", "most_tokens", "query_tokens")
 _BESIDE = "beside"
@@ -152,5 +153,5 @@ def vision_tower(value: object) -> VisionTower | None:
             msg = f"vision needs {', '.join(missing)} as well"
             raise ValueError(msg)
         return VisionTower(**given)
-    msg = f"vision must be a VisionTower, its fields or None, got {value!r}"
+    msg = f"vision must be a VisionTower, its fields or None, got {shown(value)}"
     raise ValueError(msg)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from llmcalc_core.shown import shown
+
 Floats = NDArray[np.float64]
+Number = TypeVar("Number", bound=np.generic)
 
 _SAMPLED = 128
 """Candidates of the same lengths that are tried for whether most others are behind them."""
@@ -100,7 +103,7 @@ def pareto_mask(
     Raises
     ------
     ValueError
-        If they are not of one length.
+        If they are not of one length, or no numbers.
 
     References
     ----------
@@ -112,18 +115,26 @@ def pareto_mask(
     >>> pareto_mask(np.array([1.0, 2.0, 3.0, 2.0]), np.array([1.0, 5.0, 4.0, 5.0])).tolist()
     [True, True, False, True]
     """
-    sizes = [np.shape(one) for one in (cost, gain, cost if group is None else group)]
+    cost, gain = _numbers("cost", cost, np.float64), _numbers("gain", gain, np.float64)
+    groups = np.zeros(cost.shape, np.intp) if group is None else _numbers("group", group, np.intp)
+    sizes = [one.shape for one in (cost, gain, groups)]
     if len(set(sizes)) > 1 or len(sizes[0]) != 1:
         msg = f"cost, gain and group must be arrays of one length, got the shapes {sizes}"
         raise ValueError(msg)
-    cost, gain = np.asarray(cost, np.float64), np.asarray(gain, np.float64)
-    groups = np.zeros(len(cost), dtype=np.intp) if group is None else np.asarray(group)
     hopeful = np.flatnonzero(np.isfinite(cost) & np.isfinite(gain))
     if len(hopeful) > _SMALL:
         hopeful = hopeful[_not_behind_its_bin(cost[hopeful], gain[hopeful], groups[hopeful])]
     mask = np.zeros(len(cost), dtype=bool)
     mask[hopeful[_sweep(cost[hopeful], gain[hopeful], groups[hopeful])]] = True
     return mask
+
+
+def _numbers(name: str, values: object, kind: type[Number]) -> NDArray[Number]:
+    try:
+        return np.asarray(values, kind)
+    except (TypeError, ValueError, OverflowError, MemoryError):
+        msg = f"{name} must be an array of numbers, got {shown(values)}"
+        raise ValueError(msg) from None
 
 
 def contenders(cost: Floats, gain: Floats, allowed: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -30,6 +30,8 @@ from llmcalc_core.hub.published_fp8 import served_precision
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.planning.pareto import OBJECTIVES, needed_for
 from llmcalc_core.precision import Precision
+from llmcalc_core.several import all_of, several
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
 
 STATIC_PHASES = ("prefill", "decode")
@@ -135,6 +137,9 @@ class EvaluationRequest:
 
     def __post_init__(self) -> None:
         """Check and normalise every field."""
+        self._set("models", all_of("models", self.models, ModelConfig))
+        self._set("hardware", all_of("hardware", self.hardware, Hardware))
+        self._set("techniques", all_of("techniques", self.techniques, Techniques))
         self._set("devices", whole_numbers("devices", self.devices))
         whole_number("devices", self.devices[-1], most=MOST_DEVICES)
         for device in self.hardware:
@@ -151,7 +156,7 @@ class EvaluationRequest:
         self._set("exact_batch", self._is_exact())
         for name in ("input_tokens", "output_tokens"):
             self._set(name, whole_numbers(name, getattr(self, name)))
-        if self.context_parallel:
+        if not _is_left_out(self.context_parallel):
             widths = whole_numbers("context_parallel", self.context_parallel)
             self._set("context_parallel", widths)
         self._set("beam_size", self._beams())
@@ -215,11 +220,14 @@ class EvaluationRequest:
         return several and int(batch) >= self.batches[-1]
 
     def _rates(self) -> tuple[float, ...]:
-        rates = {positive("request_rate", one, unit="1/s") for one in self.request_rates}
+        rates = {
+            positive("request_rate", one, unit="1/s")
+            for one in several("request_rates", self.request_rates)
+        }
         if rates and self.phase != "serving":
             msg = (
                 "request_rate must be None unless the phase is 'serving', whose requests come one "
-                f"by one, got {sorted(rates)} in phase {self.phase!r}"
+                f"by one, got {sorted(rates)} in phase {shown(self.phase)}"
             )
             raise ValueError(msg)
         if rates and self.batches != BATCHES:
@@ -238,7 +246,7 @@ class EvaluationRequest:
         if not self.request_rates:
             msg = (
                 "percentile needs request_rate, as requests of a closed loop have means alone, got "
-                f"{percentile!r} without one"
+                f"{shown(percentile)} without one"
             )
             raise ValueError(msg)
         return inner_share("percentile", percentile)
@@ -273,6 +281,11 @@ EvaluationRequest.__init__ = accepts_old_names(  # type: ignore[method-assign]
 )(EvaluationRequest.__init__)
 
 
+def _is_left_out(values: object) -> bool:
+    """Whether it is the empty tuple that stands for the usual values; an array is none."""
+    return isinstance(values, tuple) and not values
+
+
 def check_request(request: object) -> None:
     """Refuse what is no request.
 
@@ -298,7 +311,7 @@ def check_known(objective: str, hardware: tuple[Hardware, ...]) -> None:
     unknown = [one.name for one in hardware if needed and getattr(one, needed) is None]
     if unknown:
         msg = (
-            f"objective {objective!r} needs {needed}, which is not known of {', '.join(unknown)}; "
-            f"give {needed}"
+            f"objective {shown(objective)} needs {needed}, which is not known of "
+            f"{', '.join(unknown)}; give {needed}"
         )
         raise ValueError(msg)

@@ -18,6 +18,8 @@ from llmcalc_core.precision.schemes import (
     SCHEMES,
     types_of,
 )
+from llmcalc_core.shown import shown
+from llmcalc_core.texts import text
 
 
 def parse_precision(bits: str | Precision) -> Precision:
@@ -91,9 +93,10 @@ def gguf_precision(name: str, *, kv_cache: str = "f16") -> Precision:
     >>> gguf_precision("Q4_K_M").label, gguf_precision("Q4_K_M", kv_cache="q8_0").kv_bytes
     ('q4_k_m', 1.0625)
     """
-    mix = folded(name)
+    mix = folded(text("name", name))
     known = one_of("name", "fp16" if mix in ("f16", "fp16") else mix, (*GGUF_TYPES, "fp16"))
-    own, cache_type = _named(known), one_of("kv_cache", folded(kv_cache), tuple(GGUF_CACHES))
+    cached = folded(text("kv_cache", kv_cache))
+    own, cache_type = _named(known), one_of("kv_cache", cached, tuple(GGUF_CACHES))
     if cache_type == "f16":
         return own
     kind = "int8" if cache_type == "q8_0" else "int4"
@@ -140,5 +143,5 @@ def stored_precision(value: object) -> Precision | None:
     if isinstance(value, Mapping):
         known = [field.name for field in fields(Precision)]
         return Precision(**{one_of("precision", key, known): value[key] for key in value})
-    msg = f"precision must be a Precision, a name, its fields or None, got {value!r}"
+    msg = f"precision must be a Precision, a name, its fields or None, got {shown(value)}"
     raise ValueError(msg)

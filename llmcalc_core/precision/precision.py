@@ -11,6 +11,7 @@ from llmcalc_core.dtypes import DATA_TYPES, data_type, folded
 from llmcalc_core.precision.label import label_of
 from llmcalc_core.precision.parts import LIKE, PARTS, STATED
 from llmcalc_core.precision.schemes import BLOCK_SCHEME
+from llmcalc_core.several import pairs
 
 FP8_BLOCK_BITS = 32.0 / 128.0**2
 """Bits of scales beside a weight in FP8 whose blocks of 128 by 128 have one of 32 bits, as in
@@ -87,9 +88,11 @@ class Precision:
     def __post_init__(self) -> None:
         """Bring each name to its canonical spelling."""
         named = any(folded(str(getattr(self, name))) == BLOCK_SCHEME for name in _WEIGHTS)
-        object.__setattr__(self, "stored_bits", _checked_bits(dict(self.stored_bits)))
+        stored = pairs("stored_bits", self.stored_bits)
+        object.__setattr__(self, "stored_bits", _checked_bits(stored))
         for name, other in LIKE.items():
-            if not getattr(self, name):
+            given = getattr(self, name)
+            if given is None or (isinstance(given, str) and not given):
                 object.__setattr__(self, name, getattr(self, other))
         for name in ("weights", "activations", "kv_cache", *LIKE):
             object.__setattr__(self, name, data_type(name, getattr(self, name)))

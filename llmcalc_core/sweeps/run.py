@@ -15,6 +15,7 @@ import numpy as np
 from llmcalc_core.checks import one_of
 from llmcalc_core.planning.request import EvaluationRequest, check_request
 from llmcalc_core.planning.size import checked_cases
+from llmcalc_core.shown import shown
 from llmcalc_core.sweeps.evaluated import KEPT, evaluated
 from llmcalc_core.sweeps.files import SweepFile, parquet
 from llmcalc_core.sweeps.fronts import join_fronts
@@ -148,7 +149,7 @@ def _with_front(
 def _path(to: object) -> Path:
     if isinstance(to, str | PathLike) and str(to):
         return Path(to)
-    msg = f"to must be the path of a Parquet file, got {to!r}"
+    msg = f"to must be the path of a Parquet file, got {shown(to)}"
     raise ValueError(msg)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from llmcalc_core.checks import whole_number
-from llmcalc_core.workload.lengths import Lengths
+from llmcalc_core.workload.lengths import Lengths, check_lengths
 from llmcalc_core.workload.requests import Requests, arrival_times
 
 
@@ -71,6 +71,8 @@ def draw_conversations(
     sessions = whole_number("sessions", sessions)
     system = whole_number("system_prompt_tokens", system_prompt_tokens, least=0)
     most = whole_number("max_context_tokens", max_context_tokens)
+    for name, lengths in (("question", question_lengths), ("output", output_lengths)):
+        check_lengths(f"{name}_lengths", lengths)
     for_questions, for_answers = np.random.default_rng(seed).spawn(2)
     questions = question_lengths.draw(for_questions, times.size)
     answers = output_lengths.draw(for_answers, times.size)

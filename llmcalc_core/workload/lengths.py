@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.checks import positive, share, whole_number
+from llmcalc_core.shown import shown
 
 Integers: TypeAlias = NDArray[np.int64]
 
@@ -75,7 +76,7 @@ class UniformLengths:
         object.__setattr__(self, "tokens", whole_number("tokens", self.tokens))
         ratio = share("range_ratio", self.range_ratio)
         if ratio == 1:
-            msg = f"range_ratio must be at least 0 and below 1, got {self.range_ratio!r}"
+            msg = f"range_ratio must be at least 0 and below 1, got {shown(self.range_ratio)}"
             raise ValueError(msg)
         object.__setattr__(self, "range_ratio", ratio)
 
@@ -139,3 +140,20 @@ class LognormalLengths:
 
 Lengths: TypeAlias = FixedLengths | UniformLengths | LognormalLengths
 """Any of these."""
+
+
+def check_lengths(name: str, lengths: object) -> None:
+    """Refuse what lengths can not be drawn of.
+
+    Raises
+    ------
+    ValueError
+        With what can.
+
+    Examples
+    --------
+    >>> check_lengths("output_lengths", FixedLengths(tokens=5))
+    """
+    if not isinstance(lengths, (FixedLengths, UniformLengths, LognormalLengths)):
+        msg = f"{name} must be Fixed-, Uniform- or LognormalLengths, got {shown(lengths)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError

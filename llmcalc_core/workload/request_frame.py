@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmcalc_core.checks import nearest, whole_number
+from llmcalc_core.shown import shortened, shown
 from llmcalc_core.workload.lengths import Integers
 from llmcalc_core.workload.requests import MOST_REQUESTS, Requests, arrival_times
 
@@ -89,15 +90,21 @@ def requests_from_frame(
     )
 
 
-def _check_columns(frame: pd.DataFrame, needed: tuple[str, ...]) -> None:
+def _check_columns(frame: object, needed: tuple[str, ...]) -> None:
     """Refuse a frame without rows, with too many, or without a column that it must have."""
+    import pandas as pd  # noqa: PLC0415 - half of the time that importing the core takes
+
+    if not isinstance(frame, pd.DataFrame):
+        msg = f"requests must be a DataFrame or Requests, got {shown(frame)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
     columns = [str(name) for name in frame.columns]
     for name in needed:
         if name not in columns:
             others = [one for one in columns if one not in (*needed, *_OPTIONAL)]
+            has = shortened(", ".join(columns), 150) or "none"
             msg = (
-                f"a frame of requests must have the columns {', '.join(needed)}, got "
-                f"{', '.join(columns) or 'none'}: {name} is missing{nearest(name, others, count=1)}"
+                f"a frame of requests must have the columns {', '.join(needed)}, got {has}: "
+                f"{name} is missing{nearest(name, others, count=1)}"
             )
             raise ValueError(msg)
     if not 1 <= len(frame) <= MOST_REQUESTS:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from llmcalc_core.checks import positive, whole_number
 from llmcalc_core.formulas.serving import clumping
+from llmcalc_core.shown import shown
 from llmcalc_core.workload.lengths import Integers, Lengths
 
 ROUNDS = 10
@@ -73,6 +74,9 @@ AT_RANDOM = Arrivals(rounds=np.inf)
 
 MOST_REQUESTS = 2_000_000
 """Most requests of one run: they take a minute or more, and about a gigabyte."""
+
+_LEAST_BURSTINESS = 0.01
+"""Below it, times between requests are too small for a number of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,22 +163,33 @@ def arrival_times(
     [0.5, 1.0, 1.5]
     """
     count = whole_number("count", count, most=MOST_REQUESTS)
+    whole_number("seed", seed, least=0)
     if (rate is None) == (concurrency is None):
         msg = (
             "exactly one of rate and concurrency must be given, the other be None, "
-            f"got {rate!r} and {concurrency!r}"
+            f"got {shown(rate)} and {shown(concurrency)}"
         )
         raise ValueError(msg)
     if rate is None:
         whole_number("concurrency", concurrency)
         return np.zeros(count)
     rate = positive("rate", rate, unit="1/s")
-    if burstiness == math.inf:
+    if _is_even(burstiness):
         return np.arange(1, count + 1) / rate
     shape = positive("burstiness", burstiness)
+    if shape < _LEAST_BURSTINESS:
+        msg = (
+            f"burstiness must be at least {_LEAST_BURSTINESS}, or infinite, got {shown(burstiness)}"
+        )
+        raise ValueError(msg)
     times: NDArray[np.float64] = np.random.default_rng(seed).gamma(shape, 1.0, count).cumsum()
-    times *= count / rate / times[-1]
+    times *= count / rate / (times[-1] or 1.0)
     return times
+
+
+def _is_even(burstiness: object) -> bool:
+    """Whether requests come one after the other, all at the same distance."""
+    return isinstance(burstiness, float) and burstiness == math.inf
 
 
 def draw_requests(

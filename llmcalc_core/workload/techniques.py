@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar
 from llmcalc_core.checks import nearest, positive, share, truth, whole_number
 from llmcalc_core.engines import DEFAULT_ENGINE, Engine, find_engine
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.shown import shown
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -182,8 +183,9 @@ class Techniques:
         """
         if phase != "serving" and self.prefill_chunk_tokens is not None:
             msg = (
-                f"prefill_chunk_tokens must be None in phase {phase!r}, whose prompts are read "
-                f"together, got {self.prefill_chunk_tokens}; phase 'serving' reads them in parts"
+                f"prefill_chunk_tokens must be None in phase {shown(phase)}, whose prompts are "
+                f"read together, got {self.prefill_chunk_tokens}; phase 'serving' reads them in "
+                "parts"
             )
             raise ValueError(msg)
 
@@ -296,7 +298,7 @@ def takes(
             if not kwargs.keys() <= known.keys():
                 name = next(name for name in kwargs if name not in known)
                 hint = nearest(name, known, count=1) or f"; known: {', '.join(known)}"
-                msg = f"{function.__name__}() has no argument {name!r}{hint}"
+                msg = f"{function.__name__}() has no argument {shown(name)}{hint}"
                 raise TypeError(msg)
             return function(*args, **kwargs)
 
