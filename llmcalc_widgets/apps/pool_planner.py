@@ -9,9 +9,10 @@ import traitlets
 from llmcalc_core import find_hardware
 from llmcalc_widgets.apps.planner import Planner
 from llmcalc_widgets.apps.traits import traits_of
-from llmcalc_widgets.export.pool_exports import paint_pools, pools_call
+from llmcalc_widgets.export.figure_stills import paint_figure
+from llmcalc_widgets.export.pools_code import pools_call
 from llmcalc_widgets.export.request_code import program
-from llmcalc_widgets.panels.pools_page import pools_page, summary
+from llmcalc_widgets.panels.pools_page import fronts_specification, pools_page, summary
 from llmcalc_widgets.runner.evaluations import Runner
 from llmcalc_widgets.settings.pools import (
     ENTRIES,
@@ -121,7 +122,8 @@ ttft_limit_ms, tpot_limit_ms, workload, ...
 
     def draw_still(self, figure: Any) -> None:  # noqa: ANN401 - matplotlib is optional
         """Draw both fronts on matplotlib's figure."""
-        paint_pools(figure, (workload_line(self._found.request), self.words()), self._found)
+        lines = (workload_line(self._found.request), self.words())
+        paint_figure(figure, lines, fronts_specification(self._found))
 
     @property
     def _found(self) -> PoolAnswer:

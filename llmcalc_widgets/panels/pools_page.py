@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
 from math import isfinite
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ from llmcalc_core import Hardware
 from llmcalc_widgets.chart.curves import steps
 from llmcalc_widgets.chart.legend import DIAMOND, drawing
 from llmcalc_widgets.chart.palette import PALETTE
+from llmcalc_widgets.chart.specification import Dots, Line, Mark, Specification, Ticks
 from llmcalc_widgets.chart.ticks import Ends, limits
 from llmcalc_widgets.panels import svg
-from llmcalc_widgets.panels.svg import WIDTH, LogAxes
+from llmcalc_widgets.panels.figure_svg import figure_svg
 from llmcalc_widgets.settings.pools import SEPARATE, TOGETHER, PoolAnswer
 from llmcalc_widgets.text.plan_words import TIMES, Row, banded_words, split_words
 from llmcalc_widgets.text.request_words import price_kind_words
@@ -29,9 +30,12 @@ KINDS = {SEPARATE: "separate pools", TOGETHER: "one pool"}
 """Ways to serve, and their names on the page."""
 
 ACROSS, UP = "Time per output token [ms]", "Tokens/s per device"
-_LOOKS = {SEPARATE: "", TOGETHER: "before"}
-_COLOURS = {SEPARATE: PALETTE[5], TOGETHER: "var(--c-back)"}
-_RADIUS, _DIAMOND = 3.2, 7
+_LOOKS: dict[str, tuple[str, str, Literal["solid", "dashed"]]] = {
+    SEPARATE: (PALETTE[5], PALETTE[5], "solid"),
+    TOGETHER: ("faint", "back", "dashed"),
+}
+"""Colour, filling and line of each front."""
+
 _MILLI = 1e-3
 _SAME = 0.005
 _UNKNOWN = "not known"
@@ -55,7 +59,7 @@ def _beside(answer: PoolAnswer) -> str:
     """Write both fronts, and the figures of the best of each."""
     return (
         '<div class="llmcalc-panels llmcalc-pools"><section><h3>Pareto fronts within the limits'
-        f"</h3>{fronts(answer)}{_legend()}{_facts(answer)}</section>"
+        f"</h3>{fronts(answer)}{_LEGEND}{_facts(answer)}</section>"
         '<section tabindex="0" role="region" aria-label="Separate pools and one pool">'
         f"<h3>The best of each</h3>{_table(answer)}</section></div>"
     )
@@ -245,53 +249,51 @@ def ends_of(answer: PoolAnswer) -> tuple[Ends, Ends] | None:
 
 
 def fronts(answer: PoolAnswer) -> str:
-    """Draw the front with separate pools, and that with one.
+    """Draw the front with separate pools, and that with one, as SVG."""
+    label = f"Pareto fronts with separate pools and with one: {UP} over {ACROSS}"
+    return figure_svg(fronts_specification(answer), label=label)
 
-    Returns
-    -------
-    str
-        SVG; empty where nothing keeps the limits.
-    """
+
+def fronts_specification(answer: PoolAnswer) -> Specification:
+    """Describe both fronts; the axes are those of both, or empty where there is neither."""
     ends = ends_of(answer)
     if ends is None:
-        return ""
-    field = LogAxes(across=ends[0], up=ends[1])
-    shapes = [*field.axes(ACROSS, UP)]
-    for serving in reversed(KINDS):
-        shapes += _front(answer, serving, field)
-    label = f"Pareto fronts with separate pools and with one: {UP} over {ACROSS}"
-    return svg.svg(WIDTH, svg.HEIGHT, shapes, label=label)
+        none = (Ticks(title=title, places=[], labels=[]) for title in (ACROSS, UP))
+        return Specification(across=next(none), up=next(none), marks=[])
+    across, up = (
+        Ticks(title=title, places=places, labels=[*labels.values()])
+        for (places, labels), title in zip((one.ticks() for one in ends), (ACROSS, UP), strict=True)
+    )
+    marks = [mark for serving in reversed(KINDS) for mark in _front(answer, serving, ends)]
+    return Specification(across=across, up=up, marks=marks)
 
 
-def _front(answer: PoolAnswer, serving: str, field: LogAxes) -> list[str]:
-    """Draw a front as steps with a mark at each deployment, and a diamond around the best."""
+def _front(answer: PoolAnswer, serving: str, ends: tuple[Ends, Ends]) -> list[Mark]:
+    """Give a front as steps with a mark at each deployment, and a diamond around the best."""
     front, best = answer.front(serving), answer.best(serving)
     if front.empty:
         return []
-    places = [field.place(*pair) for pair in zip(*map(list, figures_of(front)), strict=True)]
-    x, y = (np.array(one) for one in zip(*places, strict=True))
-    line = zip(*steps(x, y, level_first=True), strict=True)
-    told = (f"{KINDS[serving]}: {split_of(row)}" for row in front.to_dict("records"))
-    marks = [
-        svg.dot(place, _RADIUS, _COLOURS[serving], words)
-        for place, words in zip(places, told, strict=True)
-    ]
-    own = field.place(float(best["tpot_s"]) / _MILLI, float(best["tokens_per_s_per_device"]))
-    around = svg.diamond(own, _DIAMOND, "best")
+    name, (colour, fill, style) = KINDS[serving], _LOOKS[serving]
+    x, y = (one.places(values) for one, values in zip(ends, figures_of(front), strict=True))
+    across, along = steps(x, y, level_first=True)
+    told = [f"{name}: {_short(row)}" for row in front.to_dict("records")]
+    own = (float(best["tpot_s"]) / _MILLI, float(best["tokens_per_s_per_device"]))
+    best_x, best_y = (one.places(np.array([at])) for one, at in zip(ends, own, strict=True))
     return [
-        f'<g class="{_LOOKS[serving]}">{svg.path([*line], "front")}{"".join(marks)}{around}</g>'
+        Line(x=across, y=along, colour=colour, width=1.8, style=style),
+        Dots(x=x, y=y, fill=fill, edge=colour, titles=told, name=name),
+        Dots(x=best_x, y=best_y, fill="none", edge=colour, diamond=True, name=f"best, {name}"),
     ]
 
 
-def _legend() -> str:
-    line = '<svg width="22" height="12" aria-hidden="true"><g class="{look}">{path}</g></svg>'
-    path = '<path class="front" d="M0 6H22"/>'
-    named = "".join(
-        f"<span>{line.format(look=_LOOKS[serving], path=path)} {name}</span>"
-        for serving, name in KINDS.items()
-    )
-    best = drawing('<path class="best" d="M6 0L12 6L6 12L0 6Z"/>')
-    return f'<div class="llmcalc-key llmcalc-drawn">{named}<span>{best} the best</span></div>'
+_LEGEND = (
+    '<div class="llmcalc-key llmcalc-drawn">'
+    f'<span><svg width="22" height="12" aria-hidden="true"><path d="M0 6H22" '
+    f'stroke="{PALETTE[5]}" stroke-width="1.8"/></svg> separate pools</span>'
+    '<span><svg width="22" height="12" aria-hidden="true"><path d="M0 6H22" '
+    'stroke="var(--c-faint)" stroke-width="1.8" stroke-dasharray="5 3"/></svg> one pool</span>'
+    f"<span>{drawing(DIAMOND)} the best</span></div>"
+)
 
 
 def _facts(answer: PoolAnswer) -> str:

@@ -62,13 +62,6 @@ def dot(place: tuple[float, float], radius: float, colour: str, title: str = "")
     )
 
 
-def diamond(place: tuple[float, float], size: float, style: str) -> str:
-    """Draw the outline of a diamond around a place."""
-    x, y = place
-    corners = ((0, -1), (1, 0), (0, 1), (-1, 0), (0, -1))
-    return path([(x + size * right, y + size * down) for right, down in corners], style)
-
-
 def words(place: tuple[float, float], text: str, *, anchor: str = "middle", style: str = "") -> str:
     """Write at a place: 'start', 'middle' or 'end' says which part of the text is there."""
     return (

@@ -168,6 +168,7 @@ class PoolRequest(EvaluationRequest):
             "enforce_eager": self.enforce_eager or None,
             "context_parallel": self.context_parallel or None,
             "link_bandwidth": self.link_bandwidth,
+            "memory_fraction": self.memory_fraction,
             "ttft_limit_s": self.ttft_limit_s,
             "tpot_limit_s": self.tpot_limit_s,
         }
@@ -179,7 +180,6 @@ class PoolRequest(EvaluationRequest):
             "input_tokens": self.input_tokens[0],
             "output_tokens": self.output_tokens[0],
             "precision": CHECKPOINT if precision is None else precision,
-            "memory_fraction": self.memory_fraction,
             **{name: value for name, value in optional.items() if value is not None},
             **arguments_of(self.techniques[0]),
         }
