@@ -11,6 +11,7 @@ if _missing := [name for name in ("anywidget", "bqplot", "ipywidgets") if find_s
 from llmcalc_widgets.apps.hardware_comparer import HardwareComparer
 from llmcalc_widgets.apps.memory_planner import MemoryPlanner
 from llmcalc_widgets.apps.pareto_explorer import ParetoExplorer
+from llmcalc_widgets.apps.pool_planner import PoolPlanner
 from llmcalc_widgets.apps.slo_finder import SloFinder
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.apps.workbench import Workbench
@@ -21,6 +22,7 @@ __all__ = [
     "MeasuredChart",
     "MemoryPlanner",
     "ParetoExplorer",
+    "PoolPlanner",
     "SloFinder",
     "WhatIf",
     "Workbench",

@@ -129,11 +129,15 @@ class App(Forwarding, Pictured, VBox):
 
     def __init__(self, state: EvaluationState) -> None:
         self.state = state
-        self._runner = Runner(state)
+        self._runner = self.make_runner()
         for other in self.other_states():
             other.join(state)
         super().__init__()
         self._disposal = Disposal()
+
+    def make_runner(self) -> Runner:
+        """Make what evaluates its state."""
+        return Runner(self.state)
 
     def other_states(self) -> Sequence[Shared]:
         """Give what it holds beside its state, and what only one thread at a time may set."""

@@ -13,6 +13,7 @@ from llmcalc_widgets.apps.app import config_of, plain, values_of
 from llmcalc_widgets.apps.hardware_comparer import HardwareComparer
 from llmcalc_widgets.apps.memory_planner import MemoryPlanner
 from llmcalc_widgets.apps.pareto_explorer import ParetoExplorer
+from llmcalc_widgets.apps.pool_planner import PoolPlanner
 from llmcalc_widgets.apps.slo_finder import SloFinder
 from llmcalc_widgets.apps.what_if import WhatIf
 from llmcalc_widgets.export.displayed import Pictured, Still
@@ -26,6 +27,7 @@ TABS: dict[str, Any] = {
     "Memory": MemoryPlanner,
     "Devices": HardwareComparer,
     "Load": SloFinder,
+    "Pools": PoolPlanner,
     "What if": WhatIf,
 }
 """What each tab holds."""
@@ -41,7 +43,7 @@ _SHARED_WORDS = (
 
 
 class Workbench(Pictured, VBox):
-    """Explore plans, memory, devices, loads and changes in tabs that share what is asked.
+    """Explore plans, memory, devices, loads, pools and changes in tabs that share what is asked.
 
     A tab is made when it is first opened. What is set in it, by hand or by code, holds in the
     others when they are opened next.
@@ -59,7 +61,7 @@ class Workbench(Pictured, VBox):
     ----------
     parts : dict of str to widget
         What has been opened, by the name of its tab: 'Plans', 'Memory', 'Devices', 'Load',
-        'What if'.
+        'Pools', 'What if'.
     tabs : Tab
         The tabs.
 

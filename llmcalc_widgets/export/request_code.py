@@ -42,8 +42,9 @@ _OF_REPLICAS = ("devices=", "phase=", "batch=", "exact_batch=")
 """Arguments of ``explore`` that :func:`llmcalc_core.find_slo_plan` has otherwise, or by itself."""
 
 _IMPORTS = (
-    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore", "find_hardware",
-    "find_model", "find_slo_plan", "load_curve", "pareto_mask", "slo_plans",
+    "Hardware", "ModelConfig", "Precision", "compare_hardware", "explore",
+    "explore_disaggregated", "find_hardware", "find_model", "find_slo_plan",
+    "load_curve", "pareto_mask", "slo_plans",
 )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def _spelled(name: str, value: Any) -> Any:  # noqa: ANN401 - fields differ in t
     """Spell precisions by their name where they have one."""
     if name != "precisions":
         return value
-    return tuple(CHECKPOINT if one is None else _precision_name(one) or one for one in value)
+    return tuple(CHECKPOINT if one is None else precision_name(one) or one for one in value)
 
 
 def _techniques(techniques: tuple[Techniques, ...]) -> list[str]:
@@ -151,7 +152,8 @@ def _tuple(values: tuple[Any, ...]) -> str:
     return f"({', '.join(map(expression, values))}{',' if len(values) == 1 else ''})"
 
 
-def _precision_name(precision: Precision) -> str | None:
+def precision_name(precision: Precision) -> str | None:
+    """Give the name under which a precision is known, if it is."""
     named = precision.label in PRECISIONS and parse_precision(precision.label) == precision
     return precision.label if named else None
 

@@ -39,10 +39,13 @@ class Runner:
     ----------
     state : EvaluationState
         What is evaluated.
+    answer : callable, optional
+        Evaluates a request in place of :func:`llmcalc_core.evaluate`.
     """
 
-    def __init__(self, state: EvaluationState) -> None:
+    def __init__(self, state: EvaluationState, answer: Callable[[Any], Any] | None = None) -> None:
         self._state = state
+        self._answer = answer
         self._background, self._shown, self._waiting = False, True, False
         self._running: EvaluationRequest | None = None
         self._future: asyncio.Future[_Timed] | None = None
@@ -96,7 +99,7 @@ class Runner:
         expected_s = self._seconds_each * _size(request)
         loop = running_loop() if self._background and expected_s > LONG_S else None
         if loop is None:
-            self._finish(settings, partial(_timed, request))
+            self._finish(settings, partial(_timed, request, self._answer))
             return
         state.expected_plans = round(self._plans_each * _size(request))
         state.expected_s = expected_s
@@ -104,7 +107,9 @@ class Runner:
             self._waiting = True
             return
         self._running = request
-        self._future = loop.run_in_executor(None, partial(_timed, request, whole=True))
+        self._future = loop.run_in_executor(
+            None, partial(_timed, request, self._answer, whole=True)
+        )
         self._future.add_done_callback(partial(self._finish_running, request, settings))
 
     def stop(self) -> None:
@@ -191,10 +196,12 @@ class EvaluationCache:
         return found
 
 
-def _timed(request: EvaluationRequest, *, whole: bool = False) -> _Timed:
+def _timed(
+    request: EvaluationRequest, answer: Callable[[Any], Any] | None, *, whole: bool = False
+) -> _Timed:
     """Evaluate, count the plans and time it; as a whole, with the frame that is asked for later."""
     start = monotonic()
-    evaluation = evaluate(request)
+    evaluation = (answer or evaluate)(request)
     plans = len(evaluation.frame if whole else evaluation.rejected)
     return evaluation, plans, monotonic() - start
 

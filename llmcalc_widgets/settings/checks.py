@@ -128,6 +128,22 @@ def check_rate(name: str, value: Any) -> float:  # noqa: ANN401
     return _above_zero(name, value, "[requests/s]")
 
 
+def check_bandwidth(name: str, value: Any) -> float:  # noqa: ANN401
+    """Return a bandwidth in GB/s.
+
+    Raises
+    ------
+    ValueError
+        For anything but a number above zero.
+
+    Examples
+    --------
+    >>> check_bandwidth("link_gb_per_s", 50)
+    50.0
+    """
+    return _above_zero(name, value, "GB/s")
+
+
 def technique(most: float | None = None) -> Check:
     """Make the check of a technique.
 

@@ -25,8 +25,10 @@ explorer
 """
 WHATEVER = """
 from IPython.display import display
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, SloFinder, WhatIf
-shown = [explorer, MemoryPlanner(), HardwareComparer(), SloFinder(), WhatIf()]
+from llmcalc_widgets import HardwareComparer, MemoryPlanner, PoolPlanner, SloFinder, WhatIf
+shown = [
+    explorer, MemoryPlanner(), HardwareComparer(), SloFinder(), PoolPlanner(), WhatIf(),
+]
 for one in shown:
     for title in one.form.folds:
         one.form.reveal(title)

@@ -10,7 +10,14 @@ from collections.abc import Callable
 import ipywidgets
 import pytest
 
-from llmcalc_widgets import HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf
+from llmcalc_widgets import (
+    HardwareComparer,
+    MemoryPlanner,
+    ParetoExplorer,
+    PoolPlanner,
+    SloFinder,
+    WhatIf,
+)
 
 HALF = 8
 LEFT_BLOCKS = 100
@@ -46,7 +53,13 @@ def finder() -> SloFinder:
     return made
 
 
-@pytest.mark.parametrize("make", [explorer, planner, comparer, finder, what_if])
+def pools() -> PoolPlanner:
+    made = PoolPlanner(model="llama2_7b", hardware="A100_80GB", devices=2)
+    made.form.reveal("More settings")
+    return made
+
+
+@pytest.mark.parametrize("make", [explorer, planner, comparer, finder, pools, what_if])
 def test_many_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
     registry = ipywidgets.widgets.widget._instances
     before = set(registry)
@@ -64,9 +77,9 @@ def test_many_leave_nothing(make: Callable[[], ipywidgets.Widget]) -> None:
 
 OPEN_AT_THE_END = """
 from llmcalc_widgets import (
-    HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf, Workbench
+    HardwareComparer, MemoryPlanner, ParetoExplorer, PoolPlanner, SloFinder, WhatIf, Workbench
 )
-kinds = HardwareComparer, MemoryPlanner, ParetoExplorer, SloFinder, WhatIf, Workbench
+kinds = HardwareComparer, MemoryPlanner, ParetoExplorer, PoolPlanner, SloFinder, WhatIf, Workbench
 widgets = [kind() for kind in kinds]
 """
 

@@ -18,6 +18,7 @@ from llmcalc_widgets import (
     HardwareComparer,
     MemoryPlanner,
     ParetoExplorer,
+    PoolPlanner,
     SloFinder,
     WhatIf,
     Workbench,
@@ -30,6 +31,7 @@ MAKERS: dict[str, Callable[..., Any]] = {
         **{"hardware": ["L4", "H100_80GB", "A10G"], "tpot_limit_ms": 40, **made}
     ),
     "finder": lambda **made: SloFinder(**{"hardware": ["L4", "H100_80GB"], **made}),
+    "pools": lambda **made: PoolPlanner(**{"hardware": "L4", "devices": 8, **made}),
     "what if": lambda **made: WhatIf(
         **{"hardware": "L4", "devices": 1, "batch_max": 8, **made},
         hardware_changes={"memory_bandwidth": 6e11},

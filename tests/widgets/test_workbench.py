@@ -29,7 +29,7 @@ def test_a_tab_is_made_when_it_is_opened(bench: Workbench) -> None:
     assert bench.tabs.children[2].children == ()
     assert isinstance(bench.reveal("Load"), SloFinder)
     assert bench.tabs.selected_index == 3
-    assert len(bench.tabs.titles) == len(bench.tabs.children) == 5
+    assert len(bench.tabs.titles) == len(bench.tabs.children) == 6
 
 
 def test_what_is_set_in_one_tab_holds_in_those_opened_next(bench: Workbench) -> None:
