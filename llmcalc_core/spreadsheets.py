@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+from llmcalc_core.shown import shown
+
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - wide forms
 """What text begins with that a spreadsheet takes for a formula, full-width forms included."""
 
@@ -27,6 +29,11 @@ def csv_text(frame: pd.DataFrame) -> str:
     str
         A line per row below the names of the columns, each with a line break.
 
+    Raises
+    ------
+    ValueError
+        If it is no DataFrame.
+
     References
     ----------
     OWASP, *CSV Injection*, https://owasp.org/www-community/attacks/CSV_Injection, read 2026-12-01:
@@ -38,6 +45,7 @@ def csv_text(frame: pd.DataFrame) -> str:
     >>> csv_text(pd.DataFrame({"model": ["=1+1", "-1.5", "-x", "a=b"], "value": [-1.5, 2, 3, 4]}))
     "model,value\n'=1+1,-1.5\n-1.5,2.0\n'-x,3.0\na=b,4.0\n"
     """
+    _check_frame(frame)
     text = {
         str(name): values.map(text_cell)
         for name, values in frame.items()
@@ -45,6 +53,12 @@ def csv_text(frame: pd.DataFrame) -> str:
     }
     safe = frame.assign(**text).rename(columns=text_cell)
     return safe.to_csv(index=False, lineterminator="\n")
+
+
+def _check_frame(frame: object) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        msg = f"frame must be a DataFrame, got {shown(frame)}"
+        raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError
 
 
 def text_cell(value: Any) -> Any:  # noqa: ANN401 - cells differ in type

@@ -111,6 +111,7 @@ def good() -> tuple[Call, ...]:
             "hardware": "H100_80GB",
         },
         "compare_hardware": {"frame": table},
+        "csv_text": {"frame": table},
         "describe": {"model": config},
         "draw_conversations": {
             "count": 5, "sessions": 2, "system_prompt_tokens": 5, "question_lengths": lengths,
