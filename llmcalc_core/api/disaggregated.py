@@ -152,6 +152,12 @@ def explore_disaggregated(
     """
     serves = told_engine(engine, engine_version, enforce_eager=enforce_eager)
     check_joins_batches(serves)
+    if serves.splits_layers_only:
+        msg = (
+            "engine must be one that sends caches from pool to pool, 'vllm', 'trtllm' or 'sglang', "
+            f"got {serves.name!r}"
+        )
+        raise ValueError(msg)
     target = resolve(model, prefill_hardware, precision, memory_fraction)
     technique = find_technique(techniques, target.model)
     technique.check_phase("prefill")

@@ -11,15 +11,24 @@ from numpy.typing import NDArray
 
 from llmcalc_core import (
     CHECKPOINT,
+    ENGINES,
     EvaluationRequest,
     Hardware,
     explore_disaggregated,
+    find_engine,
     list_hardware,
     pareto_mask,
 )
 from llmcalc_widgets.settings.checks import check_bandwidth, whole
 from llmcalc_widgets.settings.registry import SETTINGS, SettingValues
-from llmcalc_widgets.settings.setting import Entry, Search, Setting, asks_nothing, settings_of
+from llmcalc_widgets.settings.setting import (
+    Choice,
+    Entry,
+    Search,
+    Setting,
+    asks_nothing,
+    settings_of,
+)
 from llmcalc_widgets.settings.values import Device, canonical_hardware
 from llmcalc_widgets.text.request_words import arguments_of
 
@@ -119,6 +128,17 @@ ENTRIES = settings_of(PoolValues) | {
         default=16,
         label="Devices in all",
         help="Accelerators of both pools together, at most",
+    ),
+    "engine": replace(
+        SETTINGS["engine"],
+        control=Choice(
+            options=lambda: tuple(
+                name
+                for name in ENGINES
+                if find_engine(name).offered and not find_engine(name).splits_layers_only
+            ),
+            name_of=lambda name: find_engine(name).label,
+        ),
     ),
     "ttft_limit_ms": replace(SETTINGS["ttft_limit_ms"], default=2000.0),
     "tpot_limit_ms": replace(SETTINGS["tpot_limit_ms"], default=40.0),
