@@ -12,7 +12,7 @@ from llmcalc_core.formulas import Values
 from llmcalc_core.formulas.collectives import Collective
 from llmcalc_core.formulas.graphs import padded_batch
 from llmcalc_core.formulas.roofline import matrix_bytes, matrix_flops
-from llmcalc_core.formulas.single_numbers import ceiling
+from llmcalc_core.formulas.single_numbers import ceiling, larger
 from llmcalc_core.precision import Precision
 from llmcalc_core.records import changed, record
 from llmcalc_core.workload.grid import Grid
@@ -191,9 +191,12 @@ def make_pass(hidden: int, grid: Grid, precision: Precision, *, decode: bool) ->
     is padded to the next captured batch, all that is computed for each token is for that many;
     attention reads the caches that there are.
     """
-    requests = ceiling(grid.micro_batch / grid.attention_dp)
+    requests, on_all = ceiling(grid.batch / grid.attention_dp), grid.batch
+    if grid.is_pipelined:  # the mean micro batch: of uneven ones, none waits for the largest
+        requests = larger(requests / grid.micro_batches, 1.0)
+        on_all = on_all / grid.micro_batches
     return pass_of(
-        hidden, grid, precision, requests=requests, on_all_replicas=grid.micro_batch, decode=decode
+        hidden, grid, precision, requests=requests, on_all_replicas=on_all, decode=decode
     )
 
 

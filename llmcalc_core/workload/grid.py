@@ -46,7 +46,7 @@ class Grid:
     batch : array of shape (1, B, 1, 1)
         Sequences in flight per replica.
     micro_batch : array of shape (L, B, 1, 1)
-        Sequences in a micro batch.
+        Sequences in the largest micro batch.
     micro_batches : array of shape (L, B, 1, 1)
         Micro batches in flight.
     inputs, outputs : arrays of shape (1, 1, I, 1) and (1, 1, 1, O)
@@ -161,7 +161,7 @@ class Grid:
             shape=(self.shape[0], count, *self.shape[2:]),
             batch=batch,
             micro_batch=micro,
-            micro_batches=_plain(ceiling(batch / micro)),
+            micro_batches=_micro_batches(batch, self.pp, self.engine),
             prefill_chunks=_prefill_chunks(
                 self.prefill_tokens, batch, self.attention_dp, self.techniques
             ),
@@ -224,7 +224,7 @@ def make_grid(
         cp=cp,
         batch=batch,
         micro_batch=micro,
-        micro_batches=_plain(ceiling(batch / micro)),
+        micro_batches=_micro_batches(batch, pp, serves),
         inputs=prompt,
         outputs=axis(outputs, 3),
         cached_tokens=cached,
@@ -264,6 +264,13 @@ def _micro(batch: Floats, stages: Values, engine: Engine) -> Floats:
     if engine.splits_layers_only:
         return batch
     return _plain(micro_batch(batch=batch, stages=stages))
+
+
+def _micro_batches(batch: Floats, stages: Values, engine: Engine) -> Floats:
+    """Count the micro batches in flight: one for each stage, while there are sequences [1]."""
+    if engine.splits_layers_only or _all_have_one(stages):
+        return _plain(batch / batch)
+    return _plain(np.minimum(stages, batch))
 
 
 def _prefill_chunks(

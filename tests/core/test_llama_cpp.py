@@ -205,6 +205,11 @@ def test_transformers_is_eager_and_static() -> None:
             ask()
 
 
+def test_pools_are_of_engines_that_send_caches() -> None:
+    with pytest.raises(ValueError, match=r"sends caches from pool to pool.*got 'llama.cpp'"):
+        llm.explore_disaggregated("llama3_8b", "H100", devices=2, engine="llama.cpp")
+
+
 @pytest.mark.parametrize("device", ["TPUv5e", "Trainium2", "Gaudi3"])
 def test_a_device_whose_stack_is_not_here_is_assumed_and_says_so(device: str) -> None:
     found = llm.estimate_decode_performance("llama3_8b", 1, system_name=device)
