@@ -49,7 +49,7 @@ def test_a_page_of_html_shows_pictures_and_answers(tmp_path: Path, stores_state:
     assert [len(cell.select("table")) > 0 for cell in cells] == [True] * 3
     assert "Plans on the Pareto front" in page
     assert "best plan of each device" in page
-    assert "Largest batch that fits: 59" in page
+    assert "Largest batch that fits: 60" in page
 
 
 @pytest.mark.usefixtures("importable")
