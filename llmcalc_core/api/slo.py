@@ -194,7 +194,7 @@ def slo_replicas(
     >>> replicas = slo_replicas("llama3_8b", "H100_80GB", percentile=0.95, tpot_limit_s=0.02,
     ...                         replica_devices=1)
     >>> [int(slo_plans(replicas, load)["devices"].iloc[0]) for load in (5, 50)]
-    [1, 7]
+    [1, 6]
     """
     frame = explore(
         model,

@@ -36,7 +36,7 @@ def test_each_answers_in_all_its_views(open_notebook: OpenNotebook) -> None:
     for place in (0, 1):
         batch = views.nth(place).get_by_role("textbox", name="Batch", exact=True)
         expect(batch).to_have_value("64")
-        expect(views.nth(place).get_by_role("status")).to_contain_text("that fits: 52")
+        expect(views.nth(place).get_by_role("status")).to_contain_text("that fits: 53")
     planner.get_by_label("Over").select_option("input tokens")
     expect(views.nth(1).locator("svg")).to_contain_text("tokens")
     planner.get_by_text("As a table").click()

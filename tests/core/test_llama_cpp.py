@@ -193,8 +193,8 @@ def test_transformers_is_eager_and_static() -> None:
         llm.estimate_decode_performance(**asked, engine="transformers"),
         llm.estimate_decode_performance(**asked, engine_version="0.11", enforce_eager=True),
     )
-    # Four calls of the host for each kernel instead of three, and nearly all of a step is theirs.
-    assert vllm["latency"] < eager["latency"] < 4 / 3 * vllm["latency"]
+    # Three calls of the host for each kernel instead of 2.2, and nearly all of a step is theirs.
+    assert vllm["latency"] < eager["latency"] < 3 / 2.2 * vllm["latency"]
     assert eager["basis"] == "assumed"
     for ask in (
         lambda: llm.estimate_serving_performance("llama3_8b", engine="transformers"),

@@ -94,7 +94,7 @@ def test_what_is_left_out_is_harder(runs: Runs, found: refit.Refit) -> None:
         np.abs(found.misses[part]).mean() for part in ("fit", "rows", "pairs", "devices")
     )
     assert 1.2 * fit < rows
-    assert 2 * rows < pairs < devices
+    assert 1.9 * rows < pairs < devices
     assert len(set(left_out.pairs(runs))) == 3
     assert set(left_out.devices(runs)) == {"H100_80GB", "A100_80GB"}
     parts = left_out.rows(runs)

@@ -72,8 +72,8 @@ def test_of_plans_that_lie_together_one_is_drawn() -> None:
     rows = downsampled_rows(view, always=[])
     assert len(rows) < len(across) / 2
     for row in np.setdiff1d(np.arange(len(across)), rows):
-        near = abs(across[rows] - across[row]) < np.ptp(across) / 20
-        near &= abs(up[rows] - up[row]) < np.ptp(up) / 20
+        near = abs(across[rows] - across[row]) < np.ptp(across) / 19
+        near &= abs(up[rows] - up[row]) < np.ptp(up) / 19
         assert (near & (view.rejected[rows] == view.rejected[row])).any()
 
 

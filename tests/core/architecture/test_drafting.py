@@ -108,7 +108,7 @@ def test_experts_of_a_module_are_spread_like_the_models(widths: tuple[int, int, 
     )
     usual, found = (
         llm.estimate_serving_performance(
-            config, 64, 2000, 256, "H200_141GB", "fp8", **asked, speculative_tokens=count,
+            config, 64, 2000, 1024, "H200_141GB", "fp8", **asked, speculative_tokens=count,
             acceptance_rate=0.85,
         )
         for count in (0, 1)
