@@ -25,7 +25,7 @@ from llmcalc_core.workload.layout import Layout
 from llmcalc_core.workload.requests import DRAWN
 from tests.core.random_cases import QUICK, Case, cases
 
-SLACK = 1.12
+SLACK = 1.2
 """What the means of a closed loop may be off."""
 
 SMALL = ModelConfig(
@@ -126,7 +126,7 @@ def test_smaller_parts_are_never_faster(case: Case, one: float, other: float) ->
     assert small.e2e_s * SLACK >= large.e2e_s
     # Steps of more than 512 tokens are not captured, which small ones are spared.
     if (budgets[0] > CAPTURED) == (budgets[1] > CAPTURED):
-        assert small.burst_ttft_s * 1.15 >= large.burst_ttft_s
+        assert small.burst_ttft_s * 1.3 >= large.burst_ttft_s
 
 
 @QUICK
