@@ -28,7 +28,7 @@ from llmcalc_core.simulation.step_tables import step_times
 from llmcalc_core.simulation.step_times import StageTimes, StepTimes, stage_times
 from llmcalc_core.workload.grid import make_grid
 from llmcalc_core.workload.layout import Layout
-from llmcalc_core.workload.lengths import FixedLengths, LognormalLengths, UniformLengths
+from llmcalc_core.workload.lengths import FixedLengths, Lengths
 from llmcalc_core.workload.request_frame import requests_from_frame
 from llmcalc_core.workload.requests import MOST_REQUESTS, Requests, draw_requests
 from llmcalc_core.workload.techniques import NO_TECHNIQUES, Techniques
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 _NOT_SIMULATED = ("speculative_tokens", "weights_offload_gib", "offload_to_fit")
 """Techniques that the simulator does not follow."""
 
-DRAWN_LENGTHS = (FixedLengths, UniformLengths, LognormalLengths)
-LengthsLike = int | FixedLengths | UniformLengths | LognormalLengths
+LengthsLike = int | Lengths
 
 _IN_LOOP = 1.0
 """Of the steps to the first token, that which runs as a request comes [1]: what is left of it is
@@ -235,7 +234,7 @@ def sent_requests(
             given, rate=rate, burstiness=burstiness, concurrency=concurrency, seed=seed
         )
     inputs, outputs = (
-        one if isinstance(one, DRAWN_LENGTHS) else FixedLengths(tokens=whole_number(name, one))
+        one if isinstance(one, Lengths) else FixedLengths(tokens=whole_number(name, one))
         for name, one in zip(("input_tokens", "output_tokens"), lengths, strict=True)
     )
     drawn = draw_requests(

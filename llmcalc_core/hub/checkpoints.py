@@ -13,11 +13,12 @@ from llmcalc_core.dtypes import DATA_TYPES
 from llmcalc_core.hub.gguf_checkpoint import is_gguf, read_gguf
 from llmcalc_core.hub.headers import Tensor, read_headers
 from llmcalc_core.hub.quantisation.packed import unpacked
-from llmcalc_core.hub.reader import read_hf_config, shortened, stated_quantisation
+from llmcalc_core.hub.reader import read_hf_config, stated_quantisation
 from llmcalc_core.hub.stored import Stored, as_stored, compare, hold
 from llmcalc_core.hub.tensor_parts import stored_tensors
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import PLAIN
+from llmcalc_core.shown import shortened
 
 _IMAGES = re.compile(r"visual|vision|projector")
 _COMPUTED = re.compile(

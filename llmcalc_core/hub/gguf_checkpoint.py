@@ -15,7 +15,6 @@ from llmcalc_core.hub.dialects.fields import Fields
 from llmcalc_core.hub.gguf_architectures import config_values
 from llmcalc_core.hub.gguf_fields import GgufModel
 from llmcalc_core.hub.gguf_file import GgufHeader, GgufTensor, read_gguf_header
-from llmcalc_core.hub.reader import shortened
 from llmcalc_core.hub.stored import (
     Stored,
     bits_by_part,
@@ -29,6 +28,7 @@ from llmcalc_core.hub.stored import (
 )
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
+from llmcalc_core.shown import shortened
 
 ENDING = ".gguf"
 _SPLIT = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$", re.IGNORECASE)

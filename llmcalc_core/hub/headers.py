@@ -21,6 +21,7 @@ all files, and safetensors itself reads three times as many bytes."""
 _MOST_SIDES, _MOST_ELEMENTS = 8, 2**48
 
 _MOST_FILES = 10_000
+_METADATA = "__metadata__"
 _INDEX = ".safetensors.index.json"
 
 TYPE_BITS = {
@@ -191,9 +192,6 @@ def parse_header(read: Callable[[int, int], bytes], name: str) -> tuple[Tensor, 
         raise ValueError(msg)
     entries = parsed_object(header, name)
     return tuple(_tensor(one, entry, name) for one, entry in entries.items() if one != _METADATA)
-
-
-_METADATA = "__metadata__"
 
 
 def _tensor(name: str, entry: object, path: str) -> Tensor:

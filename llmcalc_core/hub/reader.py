@@ -21,10 +21,10 @@ from llmcalc_core.hub.quantisation.methods import NARROW_EXPERTS, read_quantisat
 from llmcalc_core.hub.quantisation.scheme import Quantisation
 from llmcalc_core.model.config import ModelConfig
 from llmcalc_core.precision import Precision
+from llmcalc_core.shown import shortened
 
 _GENERATES_TEXT = re.compile(r"(ForCausalLM|LMHeadModel|ForConditionalGeneration|ChatGLMModel)$")
 _QUANTISATION_FILE = "hf_quant_config.json"
-_LONGEST_MESSAGE = 399
 _UNKNOWN = ("refuse", "warn")
 
 
@@ -90,17 +90,6 @@ def _read(source: str | os.PathLike[str] | Mapping[str, Any], *, warn: bool) -> 
         msg = f"{where}: {error}"
         raise ValueError(msg) from None
     return replace(config, precision=precision) if precision else config
-
-
-def shortened(text: str, most: int = _LONGEST_MESSAGE) -> str:
-    """Cut a text that is longer than a message may be.
-
-    Examples
-    --------
-    >>> shortened("a long text", 8)
-    'a lo ...'
-    """
-    return text if len(text) <= most else text[: most - 4] + " ..."
 
 
 def _settle_unknown(fields: Fields, *, warn: bool) -> None:

@@ -19,8 +19,9 @@ from llmcalc_core.hub.checkpoints import held
 from llmcalc_core.hub.gguf_checkpoint import described, gguf_files, is_gguf
 from llmcalc_core.hub.gguf_file import parse_gguf_header
 from llmcalc_core.hub.headers import Tensor, indexed_files, parse_header
-from llmcalc_core.hub.reader import read_hf_config, shortened
+from llmcalc_core.hub.reader import read_hf_config
 from llmcalc_core.model.config import ModelConfig
+from llmcalc_core.shown import shortened
 
 _TIMEOUT_S = 4.0
 """Longest wait for an answer, and for each part of it [s]: nothing is asked for twice."""

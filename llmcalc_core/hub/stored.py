@@ -26,6 +26,10 @@ _NEAR = 1e-3
 
 _ROUNDING = 1e-9
 
+_ALIKE = 0.05
+"""Share by which scales of FP8 may differ from one of 32 bits for each block."""
+
+_WIDE = 16.0
 _MOST_SHOWN = 12
 
 
@@ -223,9 +227,6 @@ def stated_bits(
     return {part: mean for part, mean in own.items() if apart.get(part, 1.0) > _ROUNDING}
 
 
-_WIDE = 16.0
-
-
 def as_stored(plain: Precision, tensors: Iterable[Stored], *, tied: bool) -> Precision:
     """Give a precision the types and bits that weights are really stored in.
 
@@ -288,6 +289,3 @@ def _in_blocks(tensors: Iterable[Stored]) -> bool:
         elif not one.type and one.name.endswith("_scale_inv"):
             scales += 8 * one.bytes
     return narrow > 0 and abs(scales / narrow / FP8_BLOCK_BITS - 1) < _ALIKE
-
-
-_ALIKE = 0.05

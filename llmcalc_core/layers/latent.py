@@ -30,7 +30,8 @@ _PLAIN_BYTES = 2
 
 _BESIDE = 4.0
 """Small kernels beside the listed: the norms of both ranks, one that joins the parts of the keys,
-one that writes the cache (``forward_normal_prepare`` of deepseek_v2.py, SGLang 0.5.9) [1]."""
+one that writes the cache (``forward_normal_prepare`` of forward_mha.py of SGLang 0.5.9, read
+2026-12-01) [1]."""
 
 _SPARSE_BLOCK = 64
 """Tokens of a block of sparse latent attention: FlashMLA's and the indexer's (vLLM 0.33)."""

@@ -30,7 +30,7 @@ _MXFP4 = 8 / 32
 _SORTING, _QUANTISING = 5.0, 2.0
 """Kernels beside the grouped one and the activation: choose, sort the tokens in two, the second
 product, sum; and quantise the inputs of both products (``fused_experts_impl`` of
-fused_moe_triton/fused_moe.py, SGLang 0.5.9) [1]."""
+fused_moe_triton/fused_moe.py of SGLang 0.5.9, read 2026-12-01) [1]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

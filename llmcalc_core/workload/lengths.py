@@ -154,6 +154,6 @@ def check_lengths(name: str, lengths: object) -> None:
     --------
     >>> check_lengths("output_lengths", FixedLengths(tokens=5))
     """
-    if not isinstance(lengths, (FixedLengths, UniformLengths, LognormalLengths)):
+    if not isinstance(lengths, Lengths):
         msg = f"{name} must be Fixed-, Uniform- or LognormalLengths, got {shown(lengths)}"
         raise ValueError(msg)  # noqa: TRY004 - all bad input is a ValueError

@@ -83,7 +83,7 @@ def _draw(axes: Any, mark: Mark) -> Any:  # noqa: ANN401 - as above
             made = axes.scatter(
                 mark.x, mark.y, _DIAMOND if mark.diamond else _DOT, _colour(mark.fill),
                 marker="D" if mark.diamond else "o", edgecolors=_colour(mark.edge), lw=1.6,
-                label=mark.name, zorder=3,
+                label=mark.name, zorder=3, clip_on=False,
             )  # fmt: skip
         case Box():
             (made,) = axes.bar(
