@@ -340,8 +340,10 @@ def make_field(setting: Setting, commit: Commit) -> Field:
     match control:
         case Slider(stops=stops, words=words):
             field = NumberField(label, stops, commit, about=about, say=words)
-        case Entry():
-            field = NumberField(label, (), commit, about=about)
+        case Entry(hint=hint):
+            field = NumberField(
+                label, (), commit, about=about, hint=hint if isinstance(hint, str) else ""
+            )
         case Search(options=options, hint=hint):
             field = SearchField(label, options(), commit, _typed_name, about=about, hint=hint)
         case MultipleChoice(options=options):

@@ -178,9 +178,8 @@ class Form(VBox):
             self._hide(name, field, hidden=setting.hidden(values))
             if isinstance(field, NumberField):
                 field.rename(setting.label_in(phase))
-            if isinstance(setting.control, Entry):
-                hint = setting.control.hint
-                field.hint(hint if isinstance(hint, str) else hint(values))
+            if isinstance(setting.control, Entry) and callable(setting.control.hint):
+                field.hint(setting.control.hint(values))
 
     def _hide(self, name: str, field: Field, *, hidden: bool) -> None:
         """Show a control or hide it; what was wrong with it is forgotten with it."""

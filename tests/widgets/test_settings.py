@@ -162,6 +162,13 @@ def test_only_entries_hint_what_holds_while_nothing_is_typed() -> None:
     explorer.close()
 
 
+def test_a_form_without_phases_hints_as_well() -> None:
+    planner = MemoryPlanner(model="llama2_7b", hardware="A100_80GB")
+    share = planner.form.fields["memory_fraction"]
+    assert share.text.placeholder == "the engine's own"
+    planner.close()
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
